@@ -1,0 +1,34 @@
+/**
+ * Shape of the accounts. Unit: inner IP packets, counted after segmentation.
+ *
+ * Always, per worker and direction: received + originated = sent + delivered + dropped + queued.
+ */
+
+/** One direction of one worker. */
+export interface DirectionAccount {
+  /** Came in: from the TUN device (egress), from the underlay (ingress; a datagram that is no packet counts as one). */
+  readonly received: number;
+  /** Made by the worker itself: ICMP errors, probes, fragments beyond the first. */
+  readonly originated: number;
+  /** Handed to the underlay. */
+  readonly sent: number;
+  /** Handed to the TUN device. */
+  readonly delivered: number;
+  /** Dropped, by reason; every reason of the direction is a key, in the order of the closed list. */
+  readonly dropped: Readonly<Record<string, number>>;
+  /** Still held. */
+  readonly queued: number;
+  /** Bytes of the inner IP packets behind `received`. */
+  readonly receivedBytes: number;
+  /** Bytes of the inner IP packets behind `sent` and `delivered`. */
+  readonly forwardedBytes: number;
+}
+
+/** One worker at one moment: both directions are of the same instant. */
+export interface WorkerAccount {
+  readonly worker: number;
+  readonly egress: DirectionAccount;
+  readonly ingress: DirectionAccount;
+  /** Datagrams that the kernel dropped before this worker could read them (`SO_RXQ_OVFL`). Outside the equation. */
+  readonly socketOverflow: number;
+}

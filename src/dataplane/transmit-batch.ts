@@ -1,0 +1,66 @@
+/**
+ * What the dataplane wants sent to the underlay: datagrams, each gathered from pieces of the worker's memory.
+ *
+ * The core fills it, the edge (`linux/datagram-sender.ts`) turns it into `sendmmsg` calls. A datagram is a header piece,
+ * built by us, and slices of what was read from the TUN device: a payload is never copied in user space. Neighbouring
+ * datagrams with the same peer, socket and length may leave in one `UDP_SEGMENT` send; order within a socket is kept.
+ *
+ * Plain typed arrays, allocated once. Offsets are bytes into the worker's memory.
+ */
+export class TransmitBatch {
+  readonly maxDatagrams: number;
+  readonly maxPieces: number;
+  /** Number of datagrams that are filled in. */
+  datagramCount = 0;
+  /** Number of pieces that are filled in. */
+  pieceCount = 0;
+  /** Per datagram: index of the peer it goes to. */
+  readonly peer: Int32Array;
+  /** Per datagram: which of the sending sockets (source ports) takes it. */
+  readonly socket: Int32Array;
+  /** Per datagram: its UDP payload, in bytes: the sum of its pieces. */
+  readonly lengthBytes: Int32Array;
+  /** Per datagram: index of its first piece; its last ends where the next datagram's first begins. */
+  readonly firstPiece: Int32Array;
+  /** Per piece: where it starts. */
+  readonly pieceAt: Int32Array;
+  /** Per piece: how long it is, in bytes. */
+  readonly pieceLengthBytes: Int32Array;
+
+  constructor(maxDatagrams: number, maxPieces: number) {
+    this.maxDatagrams = maxDatagrams;
+    this.maxPieces = maxPieces;
+    this.peer = new Int32Array(maxDatagrams);
+    this.socket = new Int32Array(maxDatagrams);
+    this.lengthBytes = new Int32Array(maxDatagrams);
+    this.firstPiece = new Int32Array(maxDatagrams + 1);
+    this.pieceAt = new Int32Array(maxPieces);
+    this.pieceLengthBytes = new Int32Array(maxPieces);
+  }
+
+  /** Begins a datagram for `peer` on sending socket `socket`. {@link piece} adds to it. */
+  datagram(peer: number, socket: number): void {
+    const index = this.datagramCount++;
+    this.peer[index] = peer;
+    this.socket[index] = socket;
+    this.lengthBytes[index] = 0;
+    this.firstPiece[index] = this.pieceCount;
+    this.firstPiece[index + 1] = this.pieceCount;
+  }
+
+  /** Adds `lengthBytes` bytes at `at` to the datagram begun last. */
+  piece(at: number, lengthBytes: number): void {
+    const index = this.pieceCount++;
+    this.pieceAt[index] = at;
+    this.pieceLengthBytes[index] = lengthBytes;
+    const datagram = this.datagramCount - 1;
+    this.lengthBytes[datagram] = this.lengthBytes[datagram]! + lengthBytes;
+    this.firstPiece[datagram + 1] = this.pieceCount;
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.datagramCount = 0;
+    this.pieceCount = 0;
+  }
+}
