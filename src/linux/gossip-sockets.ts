@@ -1,0 +1,266 @@
+/**
+ * The gossip endpoint on real sockets: UDP for datagrams, TCP for exchanges, on one address and port.
+ *
+ * On a stream, request and reply are each one frame; then it is closed.
+ */
+import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
+import { createServer, connect, type Server, type Socket } from 'node:net';
+import type { GossipTransport } from '../env/transport.ts';
+import { SystemCallError, WeftError } from '../errors.ts';
+import { formatEndpoint, formatIpAddress, parseIpAddress, type Endpoint } from '../wire/address.ts';
+import { encodeFrame, FrameReader, type FrameBudget } from './gossip-frame.ts';
+
+/** Longest frame, in bytes. Above the longest exchange that membership accepts. */
+const MAX_FRAME_BYTES = 16 * 1024 * 1024;
+
+/** Inbound streams at one time: in total, and from one address, so that one client cannot take all. */
+const MAX_INBOUND_STREAMS = 64;
+const MAX_INBOUND_STREAMS_PER_ADDRESS = 8;
+
+/** Memory for frames that are not complete yet, in bytes, over all inbound streams. */
+const MAX_INBOUND_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Each part of an exchange (connecting and request; reply) takes at most this long, however busy the stream seems: a client
+ * that trickles holds nothing for long.
+ */
+const STREAM_TIMEOUT_MS = 5_000;
+
+/** Where inputs go. */
+export interface GossipHandlers {
+  /** A datagram came. `bytes` may be kept. */
+  datagram(from: Endpoint, bytes: Uint8Array): void;
+  /** A request came; returns the reply, or `undefined` to refuse it. */
+  exchange(from: Endpoint, bytes: Uint8Array): Uint8Array | undefined;
+}
+
+/** What happened since the start. */
+export interface GossipSocketCounters {
+  datagramsReceived: number;
+  datagramsSent: number;
+  /** Sends that failed: no route, no buffer. */
+  datagramsFailed: number;
+  /** Requests that came whole. */
+  exchangesReceived: number;
+  /** Exchanges of ours that brought a reply, and those that did not. */
+  exchangesAnswered: number;
+  exchangesFailed: number;
+  /** Inbound streams closed because there were too many. */
+  streamsRefusedBusy: number;
+  /** Inbound streams closed because a frame was too long, or because incomplete ones take too much memory. */
+  streamsRefusedTooLong: number;
+  /** Inbound streams that ended or timed out before a whole frame had come. */
+  streamsRefusedIncomplete: number;
+}
+
+export class GossipSockets implements GossipTransport {
+  readonly counters: GossipSocketCounters = {
+    datagramsReceived: 0,
+    datagramsSent: 0,
+    datagramsFailed: 0,
+    exchangesReceived: 0,
+    exchangesAnswered: 0,
+    exchangesFailed: 0,
+    streamsRefusedBusy: 0,
+    streamsRefusedTooLong: 0,
+    streamsRefusedIncomplete: 0,
+  };
+  readonly #handlers: GossipHandlers;
+  readonly #localAddress: string;
+  readonly #udp: UdpSocket;
+  readonly #tcp: Server;
+  readonly #streams = new Set<Socket>();
+  readonly #inboundByAddress = new Map<string, number>();
+  #inboundStreams = 0;
+  readonly #budget: FrameBudget = { leftBytes: MAX_INBOUND_BYTES };
+  #isClosed = false;
+
+  private constructor(localAddress: string, handlers: GossipHandlers, udp: UdpSocket, tcp: Server) {
+    this.#localAddress = localAddress;
+    this.#handlers = handlers;
+    this.#udp = udp;
+    this.#tcp = tcp;
+    udp.on('message', (bytes, sender) => this.#receive(bytes, sender));
+    // An ICMP error about some peer is not the end of the socket.
+    udp.on('error', () => this.counters.datagramsFailed++);
+    tcp.on('connection', (stream) => this.#accept(stream));
+    tcp.on('error', () => this.counters.streamsRefusedBusy++);
+  }
+
+  /**
+   * Binds both sockets.
+   *
+   * @throws WeftError `port-in-use`, its details with `protocol` (`udp` or `tcp`), `address` and `port`
+   * @throws SystemCallError if binding fails otherwise
+   */
+  static async open(endpoint: Endpoint, handlers: GossipHandlers): Promise<GossipSockets> {
+    const address = formatIpAddress(endpoint.address);
+    const { port } = endpoint;
+    const ipv6Only = endpoint.address.family === 6;
+    const udp = createSocket({ type: ipv6Only ? 'udp6' : 'udp4', ipv6Only });
+    const tcp = createServer();
+    try {
+      await bound(udp, endpoint, 'udp', (done) => udp.bind({ address, port, exclusive: true }, done));
+      await bound(tcp, endpoint, 'tcp', (done) => tcp.listen({ host: address, port, ipv6Only, exclusive: true }, done));
+    } catch (error) {
+      udp.close();
+      tcp.close();
+      throw error;
+    }
+    return new GossipSockets(address, handlers, udp, tcp);
+  }
+
+  sendDatagram(to: Endpoint, bytes: Uint8Array): void {
+    if (this.#isClosed) return;
+    // Sending may happen after this returns, and the caller's bytes are not ours to keep.
+    this.#udp.send(Uint8Array.from(bytes), to.port, formatIpAddress(to.address), (error) => {
+      if (error === null) this.counters.datagramsSent++;
+      else this.counters.datagramsFailed++;
+    });
+  }
+
+  exchange(to: Endpoint, request: Uint8Array, onReply: (reply: Uint8Array | undefined) => void): void {
+    if (this.#isClosed) {
+      setImmediate(onReply, undefined);
+      return;
+    }
+    const stream = connect({ host: formatIpAddress(to.address), port: to.port, localAddress: this.#localAddress });
+    let reply: Uint8Array | undefined;
+    // What we asked for ourselves is limited by its length and by how many exchanges membership begins at a time.
+    const reader = new FrameReader(MAX_FRAME_BYTES, { leftBytes: MAX_FRAME_BYTES });
+    stream.on('data', (chunk) => {
+      const outcome = reader.push(chunk);
+      if (outcome === 'incomplete') return;
+      if (typeof outcome !== 'string') reply = outcome;
+      stream.destroy();
+    });
+    stream.on('end', () => stream.destroy());
+    const deadline = this.#own(stream, () => {
+      reader.release();
+      if (reply === undefined) this.counters.exchangesFailed++;
+      else this.counters.exchangesAnswered++;
+      onReply(reply);
+    });
+    stream.once('connect', () => deadline.refresh());
+    stream.write(encodeFrame(request));
+  }
+
+  /** Closes both sockets and every stream. Exchanges under way end without a reply. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const closed = Promise.all([
+      new Promise<void>((resolve) => this.#udp.close(() => resolve())),
+      new Promise<void>((resolve) => this.#tcp.close(() => resolve())),
+    ]);
+    for (const stream of this.#streams) stream.destroy();
+    await closed;
+  }
+
+  #receive(bytes: Uint8Array, sender: RemoteInfo): void {
+    const from = endpointOf(sender.address, sender.port);
+    if (from === undefined || this.#isClosed) return;
+    this.counters.datagramsReceived++;
+    this.#handlers.datagram(from, bytes);
+  }
+
+  #accept(stream: Socket): void {
+    const address = stream.remoteAddress ?? '';
+    const from = endpointOf(address, stream.remotePort ?? 0);
+    const fromAddress = this.#inboundByAddress.get(address) ?? 0;
+    const isBusy = this.#inboundStreams >= MAX_INBOUND_STREAMS || fromAddress >= MAX_INBOUND_STREAMS_PER_ADDRESS;
+    if (from === undefined || isBusy || this.#isClosed) {
+      this.counters.streamsRefusedBusy++;
+      stream.on('error', ignore);
+      stream.destroy();
+      return;
+    }
+    this.#inboundStreams++;
+    this.#inboundByAddress.set(address, fromAddress + 1);
+    const reader = new FrameReader(MAX_FRAME_BYTES, this.#budget);
+    let isSettled = false;
+    stream.on('data', (chunk) => {
+      // One request per stream: what follows it is not for us.
+      if (isSettled) {
+        stream.destroy();
+        return;
+      }
+      const outcome = reader.push(chunk);
+      if (outcome === 'incomplete') return;
+      isSettled = true;
+      if (outcome === 'too-long') {
+        this.counters.streamsRefusedTooLong++;
+        stream.destroy();
+        return;
+      }
+      this.counters.exchangesReceived++;
+      deadline.refresh();
+      const reply = this.#handlers.exchange(from, outcome);
+      if (reply === undefined) stream.destroy();
+      else stream.end(encodeFrame(reply));
+    });
+    // A client may close its half once it has asked; it must not keep ours open.
+    stream.on('end', () => {
+      if (!isSettled) stream.destroy();
+    });
+    const deadline = this.#own(stream, () => {
+      reader.release();
+      if (!isSettled) this.counters.streamsRefusedIncomplete++;
+      this.#inboundStreams--;
+      const left = this.#inboundByAddress.get(address)! - 1;
+      if (left === 0) this.#inboundByAddress.delete(address);
+      else this.#inboundByAddress.set(address, left);
+    });
+  }
+
+  /**
+   * Sees to it that the stream ends in time, without an error nobody hears, and calls `onClose` once.
+   *
+   * @returns its deadline, to be refreshed when a part of the exchange is done.
+   */
+  #own(stream: Socket, onClose: () => void): NodeJS.Timeout {
+    this.#streams.add(stream);
+    const timer = setTimeout(() => stream.destroy(), STREAM_TIMEOUT_MS);
+    stream.on('error', ignore);
+    stream.once('close', () => {
+      clearTimeout(timer);
+      this.#streams.delete(stream);
+      onClose();
+    });
+    return timer;
+  }
+}
+
+/** `close` follows every error and is where it is dealt with. */
+function ignore(): void {}
+
+/** `undefined` for what has a zone: a link-local address is none that gossip uses. */
+function endpointOf(address: string, port: number): Endpoint | undefined {
+  const parsed = parseIpAddress(address);
+  return parsed === undefined ? undefined : { address: parsed, port };
+}
+
+async function bound(
+  socket: UdpSocket | Server,
+  endpoint: Endpoint,
+  protocol: 'udp' | 'tcp',
+  bind: (done: () => void) => void,
+): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject);
+      bind(() => {
+        socket.removeListener('error', reject);
+        resolve();
+      });
+    });
+  } catch (error) {
+    const { code = 'unknown', syscall = 'bind' } = error as NodeJS.ErrnoException;
+    const details = { protocol, address: formatIpAddress(endpoint.address), port: endpoint.port };
+    if (code === 'EADDRINUSE') {
+      const message = `gossip endpoint ${formatEndpoint(endpoint)} (${protocol}) is in use`;
+      throw new WeftError('port-in-use', message, details, error);
+    }
+    throw new SystemCallError(syscall, code, `listen for gossip on ${formatEndpoint(endpoint)} (${protocol})`, details);
+  }
+}

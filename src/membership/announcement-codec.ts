@@ -1,0 +1,193 @@
+/** Announcements <-> bytes, and the one door that checks them. */
+import { WeftError } from '../errors.ts';
+import type { Endpoint, IpAddress } from '../wire/address.ts';
+import { prefixContains, type Prefix } from '../wire/prefix.ts';
+import type { Announcement } from './announcement.ts';
+import { checkFieldLimits, type FieldLimits } from './field-limits.ts';
+import { weft } from './generated/weft.js';
+import { isIdentity } from './identity.ts';
+import {
+  MAX_ANNOUNCEMENT_BYTES,
+  MAX_CAPABILITIES,
+  MAX_DATA_ENDPOINTS,
+  MAX_MTU_BYTES,
+  MAX_NAME_BYTES,
+  MAX_NODE_ADDRESSES,
+  MAX_PREFIXES,
+  MAX_WORD_BYTES,
+  MIN_MTU_BYTES,
+} from './limits.ts';
+import type { SealedAnnouncement } from './message.ts';
+
+const endpointLimits: FieldLimits = { 1: { maxCount: 1, maxBytes: 16 }, 2: { maxCount: 1, maxBytes: 0 } };
+const prefixLimits: FieldLimits = { 1: { maxCount: 1, maxBytes: 16 }, 2: { maxCount: 1, maxBytes: 0 } };
+const dataEndpointLimits: FieldLimits = {
+  1: { maxCount: 1, maxBytes: MAX_WORD_BYTES },
+  2: { maxCount: 1, maxBytes: 64, fields: endpointLimits },
+};
+const announcementLimits: FieldLimits = {
+  1: { maxCount: 1, maxBytes: MAX_NAME_BYTES },
+  2: { maxCount: 1, maxBytes: 64, fields: endpointLimits },
+  3: { maxCount: MAX_DATA_ENDPOINTS, maxBytes: 256, fields: dataEndpointLimits },
+  4: { maxCount: 1, maxBytes: 6 },
+  5: { maxCount: MAX_NODE_ADDRESSES, maxBytes: 16 },
+  6: { maxCount: MAX_PREFIXES, maxBytes: 64, fields: prefixLimits },
+  7: { maxCount: 1, maxBytes: 0 },
+  8: { maxCount: 1, maxBytes: MAX_WORD_BYTES },
+  9: { maxCount: MAX_CAPABILITIES, maxBytes: MAX_WORD_BYTES },
+  10: { maxCount: 1, maxBytes: MAX_WORD_BYTES },
+};
+
+/**
+ * Encodes what this node says of itself.
+ *
+ * @throws WeftError `announcement-invalid`, naming the field, if others would refuse it.
+ */
+export function sealAnnouncement(announcement: Announcement): SealedAnnouncement {
+  const field = invalidField(announcement);
+  if (field !== undefined) {
+    throw new WeftError(
+      'announcement-invalid',
+      `${field} of this node cannot be announced: it is missing or out of range`,
+      {
+        field,
+      },
+    );
+  }
+  const bytes = weft.v1.Announcement.encode({
+    name: announcement.name,
+    gossipEndpoint: encodeEndpoint(announcement.gossipEndpoint),
+    dataEndpoints: announcement.dataEndpoints.map(({ gear, endpoint }) => ({
+      gear,
+      endpoint: encodeEndpoint(endpoint),
+    })),
+    mac: announcement.mac,
+    nodeAddresses: announcement.nodeAddresses.map((address) => address.bytes),
+    prefixes: announcement.prefixes.map(({ address, lengthBits }) => ({ address: address.bytes, lengthBits })),
+    mtuBytes: announcement.mtuBytes,
+    version: announcement.version,
+    capabilities: [...announcement.capabilities],
+    network: announcement.network,
+  }).finish();
+  if (bytes.length > MAX_ANNOUNCEMENT_BYTES) {
+    const message = `announcement of this node takes ${bytes.length} bytes, more than ${MAX_ANNOUNCEMENT_BYTES}: announce fewer prefixes`;
+    throw new WeftError('announcement-invalid', message, {
+      lengthBytes: bytes.length,
+      limitBytes: MAX_ANNOUNCEMENT_BYTES,
+    });
+  }
+  return { announcement, bytes: Uint8Array.from(bytes) };
+}
+
+/** The announcement in `bytes`, with a copy of them, or why it is refused. */
+export function parseAnnouncement(
+  identity: string,
+  bytes: Uint8Array,
+): SealedAnnouncement | 'malformed' | 'limit-exceeded' | 'announcement-invalid' {
+  if (bytes.length > MAX_ANNOUNCEMENT_BYTES) return 'limit-exceeded';
+  const outcome = checkFieldLimits(bytes, 0, bytes.length, announcementLimits);
+  if (outcome !== 'ok') return outcome;
+  // What is kept must not hold on to the datagram or exchange that it came in.
+  const own = Uint8Array.from(bytes);
+  let raw: weft.v1.Announcement;
+  try {
+    raw = weft.v1.Announcement.decode(own);
+  } catch {
+    return 'malformed';
+  }
+  const gossipEndpoint = decodeEndpoint(raw.gossipEndpoint);
+  if (gossipEndpoint === undefined) return 'announcement-invalid';
+  const announcement: Announcement = {
+    identity,
+    name: raw.name,
+    network: raw.network,
+    gossipEndpoint,
+    dataEndpoints: raw.dataEndpoints.map(({ gear, endpoint }) => ({
+      gear: gear ?? '',
+      endpoint: decodeEndpoint(endpoint) ?? nowhere,
+    })),
+    mac: raw.mac,
+    nodeAddresses: raw.nodeAddresses.map(decodeAddress),
+    prefixes: raw.prefixes.map(({ address, lengthBits }) => ({
+      address: decodeAddress(address ?? nothing),
+      lengthBits: lengthBits ?? 0,
+    })),
+    mtuBytes: raw.mtuBytes,
+    version: raw.version,
+    capabilities: raw.capabilities,
+  };
+  return invalidField(announcement) === undefined ? { announcement, bytes: own } : 'announcement-invalid';
+}
+
+const nothing = new Uint8Array(0);
+const nowhere: Endpoint = { address: { family: 4, bytes: nothing }, port: 0 };
+
+function encodeEndpoint(endpoint: Endpoint): { address: Uint8Array; port: number } {
+  return { address: endpoint.address.bytes, port: endpoint.port };
+}
+
+function decodeEndpoint(raw: weft.v1.Endpoint.$Properties | null | undefined): Endpoint | undefined {
+  if (raw === null || raw === undefined) return undefined;
+  return { address: decodeAddress(raw.address ?? nothing), port: raw.port ?? 0 };
+}
+
+/** The length decides the family; a length that fits none is found by {@link isAddress}. */
+function decodeAddress(bytes: Uint8Array): IpAddress {
+  return { family: bytes.length === 16 ? 6 : 4, bytes };
+}
+
+/** Name of the first field that is missing or out of range. */
+function invalidField(announcement: Announcement): keyof Announcement | undefined {
+  const { dataEndpoints, nodeAddresses, prefixes, capabilities, mtuBytes } = announcement;
+  if (!isIdentity(announcement.identity)) return 'identity';
+  if (!isWord(announcement.name, MAX_NAME_BYTES)) return 'name';
+  if (!isWord(announcement.network, MAX_WORD_BYTES)) return 'network';
+  if (!isUnicastEndpoint(announcement.gossipEndpoint)) return 'gossipEndpoint';
+  const dataEndpointsAreValid = dataEndpoints.every(
+    ({ gear, endpoint }) => isWord(gear, MAX_WORD_BYTES) && isUnicastEndpoint(endpoint),
+  );
+  if (dataEndpoints.length > MAX_DATA_ENDPOINTS || !dataEndpointsAreValid) return 'dataEndpoints';
+  if (!isUnicastMac(announcement.mac)) return 'mac';
+  if (prefixes.length > MAX_PREFIXES || !prefixes.every(isPrefix)) return 'prefixes';
+  const lieInPrefixes = nodeAddresses.every(
+    (address) => isAddress(address) && prefixes.some((prefix) => prefixContains(prefix, address)),
+  );
+  if (nodeAddresses.length > MAX_NODE_ADDRESSES || !lieInPrefixes) return 'nodeAddresses';
+  if (!(Number.isInteger(mtuBytes) && mtuBytes >= MIN_MTU_BYTES && mtuBytes <= MAX_MTU_BYTES)) return 'mtuBytes';
+  if (!isWord(announcement.version, MAX_WORD_BYTES)) return 'version';
+  if (capabilities.length > MAX_CAPABILITIES || !capabilities.every((name) => isWord(name, MAX_WORD_BYTES)))
+    return 'capabilities';
+  return undefined;
+}
+
+const printableAscii = /^[\u0021-\u007e]+$/;
+
+/** Names end up in terminals, logs and metrics: no spaces, no control characters, no look-alikes. */
+function isWord(text: string, maxBytes: number): boolean {
+  return text.length <= maxBytes && printableAscii.test(text);
+}
+
+function isAddress({ family, bytes }: IpAddress): boolean {
+  return bytes.length === (family === 4 ? 4 : 16);
+}
+
+/** Somewhere a datagram may be sent to: not unspecified, multicast or broadcast. */
+function isUnicastEndpoint({ address, port }: Endpoint): boolean {
+  if (!(Number.isInteger(port) && port >= 1 && port <= 65_535 && isAddress(address))) return false;
+  const first = address.bytes[0]!;
+  if (address.family === 4) return first !== 0 && first < 224;
+  return first !== 0xff && address.bytes.some((octet) => octet !== 0);
+}
+
+function isUnicastMac(mac: Uint8Array): boolean {
+  return mac.length === 6 && (mac[0]! & 1) === 0 && mac.some((octet) => octet !== 0);
+}
+
+function isPrefix({ address, lengthBits }: Prefix): boolean {
+  if (!isAddress(address) || !Number.isInteger(lengthBits) || lengthBits < 0) return false;
+  if (lengthBits > address.bytes.length * 8) return false;
+  return address.bytes.every((octet, index) => {
+    const keptBits = Math.min(Math.max(lengthBits - index * 8, 0), 8);
+    return (octet & (0xff >> keptBits)) === 0;
+  });
+}

@@ -1,0 +1,151 @@
+import { createSocket } from 'node:dgram';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import test, { type ExecutionContext } from 'ava';
+import { GossipSockets, type GossipHandlers } from '../../src/linux/gossip-sockets.ts';
+import { formatEndpoint, parseIpAddress, type Endpoint } from '../../src/wire/address.ts';
+import { bytes } from '../support/bytes.ts';
+
+const quiet: GossipHandlers = { datagram: () => {}, exchange: () => undefined };
+
+/** A port that was free a moment ago. */
+async function freeEndpoint(address: string): Promise<Endpoint> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return { address: parseIpAddress(address)!, port };
+}
+
+async function open(
+  t: ExecutionContext,
+  address: string,
+  handlers: GossipHandlers,
+): Promise<{ sockets: GossipSockets; at: Endpoint }> {
+  const at = await freeEndpoint(address);
+  const sockets = await GossipSockets.open(at, handlers);
+  t.teardown(() => sockets.close());
+  return { sockets, at };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error('the condition did not come true within 10 s');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+function request(sockets: GossipSockets, to: Endpoint, message: Uint8Array): Promise<Uint8Array | undefined> {
+  return new Promise((resolve) => sockets.exchange(to, message, resolve));
+}
+
+for (const address of ['127.0.0.1', '::1']) {
+  test(`datagrams go from endpoint to endpoint (${address})`, async (t) => {
+    const received: string[] = [];
+    const a = await open(t, address, quiet);
+    const b = await open(t, address, {
+      ...quiet,
+      datagram: (from, message) => received.push(`${formatEndpoint(from)} ${Buffer.from(message).toString()}`),
+    });
+    const message = Uint8Array.from(Buffer.from('hello'));
+    a.sockets.sendDatagram(b.at, message);
+    message.fill(0);
+    await until(() => received.length > 0);
+    t.deepEqual(received, [`${formatEndpoint(a.at)} hello`]);
+    t.is(b.sockets.counters.datagramsReceived, 1);
+  });
+
+  test(`an exchange of 2 MB brings its reply (${address})`, async (t) => {
+    const a = await open(t, address, quiet);
+    const b = await open(t, address, { ...quiet, exchange: (_from, message) => message.map((octet) => octet ^ 0xff) });
+    const message = Uint8Array.from({ length: 2_000_000 }, (_, index) => index & 0xff);
+    const reply = await request(a.sockets, b.at, message);
+    t.true(Buffer.from(message.map((octet) => octet ^ 0xff)).equals(reply ?? new Uint8Array()));
+    t.is(a.sockets.counters.exchangesAnswered, 1);
+    t.is(b.sockets.counters.exchangesReceived, 1);
+  });
+}
+
+test('an exchange that is refused, or that nobody answers, brings nothing', async (t) => {
+  const a = await open(t, '127.0.0.1', quiet);
+  const b = await open(t, '127.0.0.1', quiet);
+  t.is(await request(a.sockets, b.at, bytes('01')), undefined);
+  t.is(await request(a.sockets, await freeEndpoint('127.0.0.1'), bytes('01')), undefined);
+  t.is(a.sockets.counters.exchangesFailed, 2);
+});
+
+test('a datagram that cannot be sent is counted', async (t) => {
+  const a = await open(t, '127.0.0.1', quiet);
+  a.sockets.sendDatagram(a.at, new Uint8Array(70_000));
+  await until(() => a.sockets.counters.datagramsFailed === 1);
+  t.pass();
+});
+
+test('a TCP port that is taken is named', async (t) => {
+  const holder = createServer();
+  await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => holder.close());
+  const { port } = holder.address() as AddressInfo;
+  const error = await t.throwsAsync(GossipSockets.open({ address: parseIpAddress('127.0.0.1')!, port }, quiet));
+  t.like(error, { code: 'port-in-use', details: { protocol: 'tcp', port } });
+});
+
+test('a UDP port that is taken is named', async (t) => {
+  const holder = createSocket('udp4');
+  await new Promise<void>((resolve) => holder.bind(0, '127.0.0.1', resolve));
+  t.teardown(() => holder.close());
+  const { port } = holder.address();
+  const error = await t.throwsAsync(GossipSockets.open({ address: parseIpAddress('127.0.0.1')!, port }, quiet));
+  t.like(error, { code: 'port-in-use', details: { protocol: 'udp', port } });
+});
+
+test('an address that this machine lacks is a failed system call', async (t) => {
+  const error = await t.throwsAsync(GossipSockets.open({ address: parseIpAddress('203.0.113.1')!, port: 7948 }, quiet));
+  t.like(error, { code: 'system-call-failed', errnoName: 'EADDRNOTAVAIL' });
+});
+
+async function dial(t: ExecutionContext, to: Endpoint): Promise<{ stream: Socket; isClosed: () => boolean }> {
+  const stream = connect(to.port, '127.0.0.1');
+  let closed = false;
+  stream.on('error', () => {});
+  stream.on('close', () => (closed = true));
+  await new Promise<void>((resolve) => stream.once('connect', resolve));
+  t.teardown(() => stream.destroy());
+  return { stream, isClosed: () => closed };
+}
+
+test('a frame that is too long closes the stream', async (t) => {
+  const { sockets, at } = await open(t, '127.0.0.1', quiet);
+  const { stream, isClosed } = await dial(t, at);
+  stream.write(bytes('ffffffff'));
+  await until(isClosed);
+  t.is(sockets.counters.streamsRefusedTooLong, 1);
+});
+
+test('a client that says half a frame and goes is counted', async (t) => {
+  const { sockets, at } = await open(t, '127.0.0.1', quiet);
+  const { stream } = await dial(t, at);
+  stream.end(bytes('00000010 00'));
+  await until(() => sockets.counters.streamsRefusedIncomplete === 1);
+  t.pass();
+});
+
+test('one client has at most eight streams, none for longer than 5 s', async (t) => {
+  const { sockets, at } = await open(t, '127.0.0.1', quiet);
+  const clients: { isClosed: () => boolean }[] = [];
+  for (let index = 0; index < 9; index++) clients.push(await dial(t, at));
+  await until(() => sockets.counters.streamsRefusedBusy === 1);
+  await until(() => clients.every(({ isClosed }) => isClosed()));
+  t.is(sockets.counters.streamsRefusedIncomplete, 8);
+});
+
+test('closing ends an exchange that is under way', async (t) => {
+  const silent = createServer((stream) => stream.on('error', () => {}));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => silent.close());
+  const a = await open(t, '127.0.0.1', quiet);
+  const { port } = silent.address() as AddressInfo;
+  const reply = request(a.sockets, { address: parseIpAddress('127.0.0.1')!, port }, bytes('01'));
+  await a.sockets.close();
+  t.is(await reply, undefined);
+});

@@ -1,0 +1,78 @@
+import test from 'ava';
+import type { Announcement, MemberState } from '../../src/membership/announcement.ts';
+import { sealAnnouncement } from '../../src/membership/announcement-codec.ts';
+import { MAX_INCARNATION } from '../../src/membership/limits.ts';
+import { LocalMember, type ContestOutcome } from '../../src/membership/local-member.ts';
+import type { Claim } from '../../src/membership/message.ts';
+import { defaultParameters } from '../../src/membership/parameters.ts';
+import { announcementOf, endpoint, identityOf } from '../support/announcements.ts';
+
+function about(state: MemberState, incarnation: number, change?: Partial<Announcement>): Claim {
+  const sealed = change && sealAnnouncement(announcementOf(5, change));
+  return { identity: identityOf(5), incarnation, state, sealed, announcedAt: incarnation, ageSeconds: 0 };
+}
+
+const answers = test.macro({
+  exec: (t, claim: Claim, outcome: ContestOutcome, incarnation: number) => {
+    const local = new LocalMember(announcementOf(5), 4, defaultParameters);
+    t.is(local.contest(claim, 0), outcome);
+    t.is(local.claim().incarnation, incarnation);
+  },
+  title: (name, _claim: Claim, outcome: string) => `${name}: ${outcome}`,
+});
+
+test('what it said itself', answers, about('alive', 4, {}), 'agrees', 4);
+test('old news', answers, about('dead', 3), 'agrees', 4);
+test('a suspicion', answers, about('suspect', 4), 'outbid', 5);
+test('its own death', answers, about('dead', 4), 'outbid', 5);
+test('what an earlier run said', answers, about('alive', 9, {}), 'outbid', 10);
+test('an earlier run left', answers, about('left', 9), 'outbid', 10);
+test('the same incarnation with another announcement', answers, about('alive', 4, { mtuBytes: 1400 }), 'outbid', 5);
+test('an incarnation that cannot be exceeded', answers, about('dead', MAX_INCARNATION), 'agrees', 4);
+
+test('a member that has left refutes nothing', (t) => {
+  const local = new LocalMember(announcementOf(5), 4, defaultParameters);
+  local.leave();
+  t.is(local.contest(about('dead', 7), 0), 'agrees');
+  t.is(local.claim().state, 'left');
+});
+
+function outcomes(rival: string, count: number, stepMs: number): { local: LocalMember; last: ContestOutcome } {
+  const local = new LocalMember(announcementOf(5), 1, defaultParameters);
+  let last: ContestOutcome = 'agrees';
+  for (let turn = 0; turn < count; turn++) {
+    const incarnation = local.claim().incarnation + 1;
+    last = local.contest(about('alive', incarnation, { gossipEndpoint: endpoint(rival) }), turn * stepMs);
+  }
+  return { local, last };
+}
+
+test('of two processes with one identity the higher endpoint yields at the third turn', (t) => {
+  t.is(outcomes('198.18.0.1:7948', 2, 1_000).last, 'outbid');
+  const { local, last } = outcomes('198.18.0.1:7948', 3, 1_000);
+  t.is(last, 'yielded');
+  t.deepEqual(local.contestedBy, endpoint('198.18.0.1:7948'));
+});
+
+test('the lower endpoint goes on', (t) => {
+  t.is(outcomes('198.18.0.99:7948', 10, 1_000).last, 'outbid');
+});
+
+test('turns that are far apart are not a contest', (t) => {
+  t.is(outcomes('198.18.0.1:7948', 10, 400_000).last, 'outbid');
+});
+
+test('whoever has yielded takes over when the other is dead', (t) => {
+  const { local } = outcomes('198.18.0.1:7948', 3, 1_000);
+  t.is(local.contest(about('suspect', 20), 5_000), 'yielded');
+  t.is(local.contest(about('dead', 20), 6_000), 'outbid');
+  t.is(local.claim().incarnation, 21);
+  t.is(local.contestedBy, undefined);
+});
+
+test('an announcement that others would refuse is refused here, and nothing changes', (t) => {
+  const local = new LocalMember(announcementOf(5), 4, defaultParameters);
+  t.throws(() => local.announce(announcementOf(5, { name: 'two words' })), { code: 'announcement-invalid' });
+  t.is(local.claim().incarnation, 4);
+  t.is(local.announcement.name, 'n5');
+});
