@@ -1,0 +1,187 @@
+/**
+ * Counters of one worker, and how the main thread reads them. Unit: inner IP packets, as in `accounts.ts`.
+ *
+ * The worker counts in memory of its own and copies everything at the end of a batch, when the equation holds, so that a
+ * reader never sees half a batch. Chosen: a sequence lock over two copies. Instead of: atomic counters. Because: one counter
+ * at a time is no snapshot, and an atomic addition per packet costs more than copying half a kilobyte per batch. Instead
+ * of: one copy. Because: a reader would have to wait for a worker that was preempted, or died, in the middle of copying.
+ *
+ * Values are doubles: exact to 2^53, and plain to read and write.
+ */
+import type { DirectionAccount, WorkerAccount } from './accounts.ts';
+import { type DropReason, dropReasons } from './drop-reason.ts';
+
+/** Layout of one worker's values, in doubles. Egress, ingress, then one per drop reason: each knows its direction. */
+const Field = {
+  received: 0,
+  originated: 1,
+  sent: 2,
+  delivered: 3,
+  queued: 4,
+  receivedBytes: 5,
+  forwardedBytes: 6,
+} as const;
+const FIELDS_PER_DIRECTION = 7;
+const EGRESS = 0;
+const INGRESS = FIELDS_PER_DIRECTION;
+const SOCKET_OVERFLOW = 2 * FIELDS_PER_DIRECTION;
+const DROPPED = SOCKET_OVERFLOW + 1;
+const FIELD_COUNT = DROPPED + dropReasons.length;
+
+/** A cache line: two workers never write into the same one. */
+const CACHE_LINE_BYTES = 64;
+/** Before the copies: how often was published, modulo 2^32, and a word that only serves as a fence. */
+const HEADER_BYTES = CACHE_LINE_BYTES;
+const Word = { sequence: 0, fence: 1 } as const;
+/** Publication number n is in copy n modulo 2. */
+const COPY_BYTES = Math.ceil((FIELD_COUNT * 8) / CACHE_LINE_BYTES) * CACHE_LINE_BYTES;
+const WORKER_BYTES = HEADER_BYTES + 2 * COPY_BYTES;
+
+/** Memory that the main thread and all workers share; it may be posted. */
+export interface CountersMemory {
+  readonly workers: number;
+  readonly buffer: SharedArrayBuffer;
+}
+
+/** Memory for the counters of `workers` workers, all zero. */
+export function createCountersMemory(workers: number): CountersMemory {
+  return { workers, buffer: new SharedArrayBuffer(workers * WORKER_BYTES) };
+}
+
+/** The worker's side. Nothing here allocates. */
+export class Counters {
+  readonly #values = new Float64Array(FIELD_COUNT);
+  readonly #words: Int32Array;
+  readonly #copies: readonly [Float64Array, Float64Array];
+
+  /** @throws RangeError if `memory` has no such worker. */
+  constructor(memory: CountersMemory, worker: number) {
+    this.#words = wordsOf(memory, worker);
+    this.#copies = [copyOf(memory, worker, 0), copyOf(memory, worker, 1)];
+  }
+
+  /** Read from the TUN device: `packets` packets of `lengthBytes` bytes together. */
+  egressReceived(packets: number, lengthBytes: number): void {
+    this.#add(EGRESS + Field.received, packets);
+    this.#add(EGRESS + Field.receivedBytes, lengthBytes);
+  }
+
+  /** Put into the batch for the underlay, where they wait to be sent. */
+  egressQueued(packets: number): void {
+    this.#add(EGRESS + Field.queued, packets);
+  }
+
+  /** Left for the underlay, out of the batch. */
+  egressSent(packets: number, lengthBytes: number): void {
+    this.#add(EGRESS + Field.queued, -packets);
+    this.#add(EGRESS + Field.sent, packets);
+    this.#add(EGRESS + Field.forwardedBytes, lengthBytes);
+  }
+
+  /** Could not be sent, out of the batch. */
+  egressFailed(packets: number, reason: DropReason): void {
+    this.#add(EGRESS + Field.queued, -packets);
+    this.drop(reason, packets);
+  }
+
+  /** Came from the underlay: `packets` packets of `lengthBytes` bytes together. */
+  ingressReceived(packets: number, lengthBytes: number): void {
+    this.#add(INGRESS + Field.received, packets);
+    this.#add(INGRESS + Field.receivedBytes, lengthBytes);
+  }
+
+  /** Put into the batch for the TUN device, where they wait to be written. */
+  ingressQueued(packets: number): void {
+    this.#add(INGRESS + Field.queued, packets);
+  }
+
+  /** Written to the TUN device, out of the batch. */
+  ingressDelivered(packets: number, lengthBytes: number): void {
+    this.#add(INGRESS + Field.queued, -packets);
+    this.#add(INGRESS + Field.delivered, packets);
+    this.#add(INGRESS + Field.forwardedBytes, lengthBytes);
+  }
+
+  /** Could not be written, out of the batch. */
+  ingressFailed(packets: number, reason: DropReason): void {
+    this.#add(INGRESS + Field.queued, -packets);
+    this.drop(reason, packets);
+  }
+
+  /** `packets` packets were received and go nowhere. The reason names the direction. */
+  drop(reason: DropReason, packets: number): void {
+    this.#add(DROPPED + reason, packets);
+  }
+
+  /** Datagrams that the kernel dropped before this worker could read them, since it started. */
+  setSocketOverflow(datagrams: number): void {
+    this.#values[SOCKET_OVERFLOW] = datagrams;
+  }
+
+  /** Shows everything counted so far to the readers. Call it at the end of each batch, when the equation holds. */
+  publish(): void {
+    const words = this.#words;
+    const next = (Atomics.load(words, Word.sequence) + 1) | 0;
+    const copy = (next & 1) === 0 ? this.#copies[0] : this.#copies[1];
+    copy.set(this.#values);
+    Atomics.store(words, Word.sequence, next);
+    // Keeps the copying of the next publication, into the other copy, from being seen before this one on any processor.
+    Atomics.load(words, Word.sequence);
+  }
+
+  #add(field: number, amount: number): void {
+    this.#values[field] = this.#values[field]! + amount;
+  }
+}
+
+/**
+ * The account of `worker` as it last published it: one consistent snapshot. Never waits for the worker; only starts
+ * again if it published meanwhile.
+ *
+ * @throws RangeError if `memory` has no such worker.
+ */
+export function readWorkerAccount(memory: CountersMemory, worker: number): WorkerAccount {
+  const words = wordsOf(memory, worker);
+  const copies = [copyOf(memory, worker, 0), copyOf(memory, worker, 1)] as const;
+  const values = new Float64Array(FIELD_COUNT);
+  for (;;) {
+    const before = Atomics.load(words, Word.sequence);
+    values.set((before & 1) === 0 ? copies[0] : copies[1]);
+    // The store keeps the load of the sequence from being done before the copying, which a load alone would not.
+    Atomics.store(words, Word.fence, 0);
+    if (Atomics.load(words, Word.sequence) === before) break;
+  }
+  return {
+    worker,
+    egress: directionAccount(values, EGRESS, 'egress'),
+    ingress: directionAccount(values, INGRESS, 'ingress'),
+    socketOverflow: values[SOCKET_OVERFLOW]!,
+  };
+}
+
+function directionAccount(values: Float64Array, at: number, direction: 'egress' | 'ingress'): DirectionAccount {
+  const dropped: Record<string, number> = {};
+  dropReasons.forEach((entry, reason) => {
+    if (entry.direction === direction) dropped[entry.name] = values[DROPPED + reason]!;
+  });
+  return {
+    received: values[at + Field.received]!,
+    originated: values[at + Field.originated]!,
+    sent: values[at + Field.sent]!,
+    delivered: values[at + Field.delivered]!,
+    dropped,
+    queued: values[at + Field.queued]!,
+    receivedBytes: values[at + Field.receivedBytes]!,
+    forwardedBytes: values[at + Field.forwardedBytes]!,
+  };
+}
+
+function wordsOf(memory: CountersMemory, worker: number): Int32Array {
+  if (worker < 0 || worker >= memory.workers) throw new RangeError(`there is no worker ${worker}`);
+  return new Int32Array(memory.buffer, worker * WORKER_BYTES, 2);
+}
+
+function copyOf(memory: CountersMemory, worker: number, copy: 0 | 1): Float64Array {
+  const at = worker * WORKER_BYTES + HEADER_BYTES + copy * COPY_BYTES;
+  return new Float64Array(memory.buffer, at, FIELD_COUNT);
+}

@@ -1,0 +1,76 @@
+/**
+ * Why a packet went nowhere: one closed list. There is no "other".
+ *
+ * A reason is a small integer on the packet path, and a name everywhere else: key of the accounts, metric label, line in
+ * a capture. Names are API: they may be added, never renamed. Numbers are not.
+ */
+import { egressDropReasons } from './egress-drop-reasons.ts';
+import { ingressDropReasons } from './ingress-drop-reasons.ts';
+
+/** What a person should know about a reason. */
+export interface DropReasonEntry {
+  readonly name: string;
+  /** Egress: from the TUN device to the underlay. Ingress: the other way. A name belongs to one of them. */
+  readonly direction: 'egress' | 'ingress';
+  readonly meaning: string;
+  /** What usually lies behind it. */
+  readonly cause: string;
+  /** What to do. */
+  readonly remedy: string;
+}
+
+/** Index into {@link dropReasons}, by the entry's name in camel case. */
+export const DropReason = {
+  packetNotIp: 0,
+  packetTruncated: 1,
+  packetBadLength: 2,
+  packetBadExtensions: 3,
+  offloadMalformed: 4,
+  offloadUnsupported: 5,
+  tooManySegments: 6,
+  destinationNotUnicast: 7,
+  sourceNotLocal: 8,
+  noRoute: 9,
+  destinationLocal: 10,
+  packetTooBig: 11,
+  underlayUnreachable: 12,
+  sendBufferFull: 13,
+  sendForbidden: 14,
+  datagramTooBig: 15,
+  sendFailed: 16,
+  vxlanTruncated: 17,
+  vxlanNoVni: 18,
+  vxlanWrongVni: 19,
+  unknownSender: 20,
+  remoteChecksumNotAgreed: 21,
+  innerEthernetTruncated: 22,
+  innerEthertype: 23,
+  innerWrongMac: 24,
+  innerNotIp: 25,
+  innerTruncated: 26,
+  innerBadLength: 27,
+  innerBadExtensions: 28,
+  innerBadIpChecksum: 29,
+  innerBadChecksum: 30,
+  innerNoChecksum: 31,
+  forgedSource: 32,
+  destinationNotOurs: 33,
+  datagramMalformedGro: 34,
+  tunDown: 35,
+  tunRejected: 36,
+  tunBufferFull: 37,
+  tunWriteFailed: 38,
+} as const;
+
+export type DropReason = (typeof DropReason)[keyof typeof DropReason];
+
+/** The closed list, in the order of {@link DropReason}. */
+export const dropReasons: readonly DropReasonEntry[] = [
+  ...egressDropReasons.map((entry) => ({ ...entry, direction: 'egress' as const })),
+  ...ingressDropReasons.map((entry) => ({ ...entry, direction: 'ingress' as const })),
+];
+
+/** Name of `reason`: `no-route`. */
+export function nameOf(reason: DropReason): string {
+  return dropReasons[reason]!.name;
+}

@@ -1,0 +1,131 @@
+/**
+ * Peers in shared memory: a record per peer, found by its number, and an index of the numbers by underlay address.
+ *
+ *      0            6        7      8           10          12                     28       32
+ *     +------------+--------+------+-----------+-----------+----------------------+--------+
+ *     | MAC        | family | -    | port      | MTU       | endpoint address     | -      |
+ *     +------------+--------+------+-----------+-----------+----------------------+--------+
+ *
+ * Records lie at number * 32, whether all numbers are in use or not: memory that nobody touched costs nothing. A record
+ * of a peer that is gone stays as it was; nothing refers to it.
+ */
+import { copyOctets, equalOctets, readU16, readU32, writeU16 } from '../wire/octets.ts';
+import type { MacAddress } from '../wire/address.ts';
+import type { ForwardingPeer } from './forwarding-state.ts';
+
+const Offset = { mac: 0, family: 6, port: 8, mtu: 10, address: 12 } as const;
+const RECORD_BYTES = 32;
+const MAC_BYTES = 6;
+const MIN_SLOTS = 16;
+
+/** Largest number of a peer. */
+export const MAX_PEER_NUMBER = 65_535;
+
+/** Bytes of the records. */
+export const PEER_RECORDS_BYTES = (MAX_PEER_NUMBER + 1) * RECORD_BYTES;
+
+/** 32-bit words of the index for `maxPeers` peers. */
+export function peerIndexWords(maxPeers: number): number {
+  return 1 + slotCount(maxPeers);
+}
+
+/** A view of one table; many may look at the same memory, one may write. */
+export class PeerTable {
+  readonly #records: Uint8Array;
+  /** Number of slots - 1, then the slots: 0 if free, else a peer's number. */
+  readonly #index: Int32Array;
+
+  /** @param records {@link PEER_RECORDS_BYTES} bytes. @param index {@link peerIndexWords} words. */
+  constructor(records: Uint8Array, index: Int32Array) {
+    this.#records = records;
+    this.#index = index;
+  }
+
+  /** Forgets all peers, and makes the index the right size for `peers` peers. `mac` is this node's. */
+  reset(peers: number, mac: MacAddress): void {
+    const slots = slotCount(peers);
+    this.#index.fill(0, 0, 1 + slots);
+    this.#index[0] = slots - 1;
+    copyOctets(mac, 0, this.#records, Offset.mac, MAC_BYTES);
+  }
+
+  /** Adds a peer. Of several with the same underlay address, the first is the one that {@link bySender} finds. */
+  insert(peer: ForwardingPeer): void {
+    const at = peer.index * RECORD_BYTES;
+    const { address, port } = peer.endpoint;
+    copyOctets(peer.mac, 0, this.#records, at + Offset.mac, MAC_BYTES);
+    this.#records[at + Offset.family] = address.family;
+    writeU16(this.#records, at + Offset.port, port);
+    writeU16(this.#records, at + Offset.mtu, peer.mtuBytes);
+    copyOctets(address.bytes, 0, this.#records, at + Offset.address, address.bytes.length);
+    const index = this.#index;
+    const slotMask = index[0]!;
+    let slot = hash(address.bytes, 0, address.family) & slotMask;
+    while (index[1 + slot] !== 0) slot = (slot + 1) & slotMask;
+    index[1 + slot] = peer.index;
+  }
+
+  /** Number of the peer whose underlay address is at `at`, or -1. */
+  bySender(bytes: Uint8Array, at: number, family: 4 | 6): number {
+    const index = this.#index;
+    const slotMask = index[0]!;
+    for (let slot = hash(bytes, at, family) & slotMask; ; slot = (slot + 1) & slotMask) {
+      const peer = index[1 + slot]!;
+      if (peer === 0) return -1;
+      if (this.hasAddress(peer, bytes, at, family)) return peer;
+    }
+  }
+
+  /** Whether the underlay address of `peer` is the one at `at`. */
+  hasAddress(peer: number, bytes: Uint8Array, at: number, family: 4 | 6): boolean {
+    const record = peer * RECORD_BYTES;
+    if (this.#records[record + Offset.family] !== family) return false;
+    return equalOctets(this.#records, record + Offset.address, bytes, at, family === 4 ? 4 : 16);
+  }
+
+  /** Largest inner IP packet that may go to `peer`, in bytes. */
+  mtuOf(peer: number): number {
+    return readU16(this.#records, peer * RECORD_BYTES + Offset.mtu);
+  }
+
+  /** Writes the MAC address of `peer`; 0 is this node. */
+  writeMac(peer: number, bytes: Uint8Array, at: number): void {
+    copyOctets(this.#records, peer * RECORD_BYTES + Offset.mac, bytes, at, MAC_BYTES);
+  }
+
+  /** Whether the MAC address at `at` is that of `peer`; 0 is this node. */
+  hasMac(peer: number, bytes: Uint8Array, at: number): boolean {
+    return equalOctets(this.#records, peer * RECORD_BYTES + Offset.mac, bytes, at, MAC_BYTES);
+  }
+
+  /** Family of the underlay address of `peer`. */
+  endpointFamily(peer: number): 4 | 6 {
+    return this.#records[peer * RECORD_BYTES + Offset.family] === 6 ? 6 : 4;
+  }
+
+  /** UDP port that datagrams for `peer` go to. */
+  endpointPort(peer: number): number {
+    return readU16(this.#records, peer * RECORD_BYTES + Offset.port);
+  }
+
+  /** Writes the underlay address of `peer`, 4 or 16 bytes by its family. */
+  copyEndpointAddress(peer: number, bytes: Uint8Array, at: number): void {
+    const length = this.endpointFamily(peer) === 4 ? 4 : 16;
+    copyOctets(this.#records, peer * RECORD_BYTES + Offset.address, bytes, at, length);
+  }
+}
+
+/** At most half full, so that probing ends soon. */
+function slotCount(peers: number): number {
+  let slots = MIN_SLOTS;
+  while (slots < peers * 2) slots *= 2;
+  return slots;
+}
+
+function hash(bytes: Uint8Array, at: number, family: 4 | 6): number {
+  let mixed = 0;
+  for (let index = 0; index < (family === 4 ? 4 : 16); index += 4) {
+    mixed = Math.imul(mixed ^ (mixed >>> 15) ^ (readU32(bytes, at + index) | 0), 0x85eb_ca6b);
+  }
+  return mixed ^ (mixed >>> 16);
+}
