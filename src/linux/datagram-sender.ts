@@ -1,0 +1,215 @@
+/**
+ * Sending a batch of datagrams, one sendmmsg(2) per sending socket, gathered from slices of mapped memory.
+ *
+ * Neighbours of one length to one peer leave as one message, which the kernel cuts up again (`UDP_SEGMENT`, udp(7)): one
+ * way through its stack instead of dozens. Where a message is refused for being one, its datagrams are sent one by one.
+ * Each datagram is reported as sent or failed, exactly once.
+ */
+import type { TransmitBatch } from '../dataplane/transmit-batch.ts';
+import { errnoName } from './errno.ts';
+import { lastErrno, libc } from './ffi.ts';
+import { Abi } from './kernel-abi.ts';
+import type { MappedMemory } from './mapped-memory.ts';
+import { MessageTable, type PeerEndpoints } from './message-table.ts';
+import { Poll } from './poll.ts';
+
+/** What became of the datagrams of a batch: exactly one of these for each. */
+export interface TransmitOutcome {
+  sent(datagram: number): void;
+  failed(datagram: number, errnoName: string): void;
+}
+
+export interface DatagramSenderOptions {
+  /** Sending sockets; a datagram's `socket` is an index into it. */
+  readonly fds: readonly number[];
+  /** Whether the sockets can do `UDP_SEGMENT`. */
+  readonly segmentation: boolean;
+  readonly memory: MappedMemory;
+  readonly batch: TransmitBatch;
+  /** Largest peer index. */
+  readonly maxPeers: number;
+  readonly endpoints: PeerEndpoints;
+  readonly outcome: TransmitOutcome;
+}
+
+/** Longest that one batch waits for room in socket buffers, in ms. Then the kernel's queue is full, and so are we. */
+const MAX_WAIT_MS = 10;
+/** 64 is what every kernel takes; some take 128. */
+const MAX_SEGMENTS = 64;
+/** Close to 65 507, the kernel would not keep them together. */
+const MAX_SEGMENTED_BYTES = 65_000;
+/** Most vectors per message: `UIO_MAXIOV`. */
+const MAX_PIECES = 1024;
+
+/** Sends {@link TransmitBatch}es. Belongs to the worker that owns its memory. */
+export class DatagramSender {
+  /** Whether `UDP_SEGMENT` is in use: it is given up for good once the kernel or the device refused it. */
+  segmentation: boolean;
+  readonly #fds: readonly number[];
+  readonly #batch: TransmitBatch;
+  readonly #outcome: TransmitOutcome;
+  readonly #messages: MessageTable;
+  readonly #poll: Poll;
+  /** Per socket: first and last datagram of the batch, -1 for none. */
+  readonly #head: Int32Array;
+  readonly #tail: Int32Array;
+  /** Per datagram: the next one on the same socket, -1 for none. */
+  readonly #next: Int32Array;
+  /** Per message: its first datagram, and how many it stands for. */
+  readonly #messageDatagram: Int32Array;
+  readonly #messageDatagrams: Int32Array;
+  #waitBudgetMs = 0;
+
+  /** Bytes of mapped memory that a sender takes. */
+  static memoryBytes(batch: TransmitBatch, maxPeers: number): number {
+    return MessageTable.memoryBytes(batch.maxDatagrams + MAX_SEGMENTS, batch.maxPieces, maxPeers) + Poll.memoryBytes(1);
+  }
+
+  constructor(options: DatagramSenderOptions) {
+    const { fds, batch, memory } = options;
+    // Behind the messages of the batch there is room for those of one that must be sent again, one by one.
+    const maxMessages = batch.maxDatagrams + MAX_SEGMENTS;
+    this.#fds = fds;
+    this.#batch = batch;
+    this.#outcome = options.outcome;
+    this.segmentation = options.segmentation;
+    this.#messages = new MessageTable(memory, maxMessages, batch, options.maxPeers, options.endpoints);
+    this.#poll = new Poll(memory, [-1], Abi.POLLOUT);
+    this.#head = new Int32Array(fds.length);
+    this.#tail = new Int32Array(fds.length);
+    this.#next = new Int32Array(batch.maxDatagrams);
+    this.#messageDatagram = new Int32Array(maxMessages);
+    this.#messageDatagrams = new Int32Array(maxMessages);
+  }
+
+  /** Sends the whole batch and reports each datagram. Does not clear the batch. May wait a few milliseconds. */
+  send(): void {
+    if (this.#batch.datagramCount === 0) return;
+    this.#waitBudgetMs = MAX_WAIT_MS;
+    this.#messages.begin();
+    this.#sortBySocket();
+    for (let socket = 0; socket < this.#fds.length; socket++) {
+      const count = this.#gather(socket);
+      if (count > 0) this.#submit(this.#fds[socket]!, 0, count);
+    }
+  }
+
+  #sortBySocket(): void {
+    const { datagramCount, socket } = this.#batch;
+    this.#head.fill(-1);
+    for (let datagram = 0; datagram < datagramCount; datagram++) {
+      const index = socket[datagram]!;
+      if (this.#head[index] === -1) this.#head[index] = datagram;
+      else this.#next[this.#tail[index]!] = datagram;
+      this.#tail[index] = datagram;
+      this.#next[datagram] = -1;
+    }
+  }
+
+  /** Makes the messages for one socket. Returns how many. */
+  #gather(socket: number): number {
+    let message = 0;
+    let datagram = this.#head[socket]!;
+    while (datagram !== -1) {
+      const first = datagram;
+      this.#messages.start(message, this.#batch.peer[first]!);
+      this.#messages.append(message, first);
+      let count = 1;
+      datagram = this.#next[first]!;
+      if (this.segmentation) {
+        while (datagram !== -1 && this.#fits(message, first, datagram, count)) {
+          this.#messages.append(message, datagram);
+          count++;
+          const isLast = this.#batch.lengthBytes[datagram] !== this.#batch.lengthBytes[first];
+          datagram = this.#next[datagram]!;
+          if (isLast) break;
+        }
+      }
+      this.#messages.finish(message, count > 1 ? this.#batch.lengthBytes[first]! : 0);
+      this.#messageDatagram[message] = first;
+      this.#messageDatagrams[message] = count;
+      message++;
+    }
+    return message;
+  }
+
+  /** Whether `datagram` may join the message that `first` began and that has `count` datagrams by now. */
+  #fits(message: number, first: number, datagram: number, count: number): boolean {
+    const { peer, lengthBytes, firstPiece } = this.#batch;
+    const segmentBytes = lengthBytes[first]!;
+    return (
+      peer[datagram] === peer[first] &&
+      lengthBytes[datagram]! <= segmentBytes &&
+      count < MAX_SEGMENTS &&
+      count * segmentBytes + lengthBytes[datagram]! <= MAX_SEGMENTED_BYTES &&
+      this.#messages.pieces(message) + firstPiece[datagram + 1]! - firstPiece[datagram]! <= MAX_PIECES
+    );
+  }
+
+  /** Sends messages `from` up to `to`; of those that fail, only they themselves are lost. Returns how many did not. */
+  #submit(fd: number, from: number, to: number): number {
+    let message = from;
+    let total = 0;
+    while (message < to) {
+      const sent = libc.sendmmsg(fd, this.#messages.address(message), to - message, Abi.MSG_DONTWAIT);
+      if (sent > 0) {
+        for (let count = sent; count > 0; count--) this.#reportSent(message++);
+        total += sent;
+        continue;
+      }
+      // Only the first of the rest is to blame: sendmmsg stops before a message that fails, and reports it when it is first.
+      const name = errnoName(lastErrno());
+      if (name === 'EINTR' || (name === 'EAGAIN' && this.#waitForRoom(fd))) continue;
+      if (this.#messageDatagrams[message]! > 1 && (name === 'EIO' || name === 'EINVAL' || name === 'EMSGSIZE')) {
+        const wasSent = this.#sendOneByOne(fd, message);
+        // A size that does not fit is the datagrams' fault, and a destination that does not do is nobody's. What is left
+        // says that this kernel or device cannot.
+        if (wasSent && name !== 'EMSGSIZE') this.segmentation = false;
+      } else {
+        this.#reportFailed(message, name);
+      }
+      message++;
+    }
+    return total;
+  }
+
+  /** Returns whether any of them could be sent. */
+  #sendOneByOne(fd: number, refused: number): boolean {
+    const begin = this.#batch.maxDatagrams;
+    const count = this.#messageDatagrams[refused]!;
+    let datagram = this.#messageDatagram[refused]!;
+    this.#messages.split(refused, begin, count, datagram, this.#next);
+    for (let message = begin; message < begin + count; message++) {
+      this.#messageDatagram[message] = datagram;
+      this.#messageDatagrams[message] = 1;
+      datagram = this.#next[datagram]!;
+    }
+    return this.#submit(fd, begin, begin + count) > 0;
+  }
+
+  /** Waits a millisecond for the socket to take more. False, at once, when the batch has waited long enough. */
+  #waitForRoom(fd: number): boolean {
+    if (this.#waitBudgetMs <= 0) return false;
+    // Counted also when the wait was shorter: a socket that is writable and yet full must not hold us.
+    this.#waitBudgetMs--;
+    this.#poll.watch(0, fd, Abi.POLLOUT);
+    this.#poll.wait(1);
+    return true;
+  }
+
+  #reportSent(message: number): void {
+    let datagram = this.#messageDatagram[message]!;
+    for (let count = this.#messageDatagrams[message]!; count > 0; count--) {
+      this.#outcome.sent(datagram);
+      datagram = this.#next[datagram]!;
+    }
+  }
+
+  #reportFailed(message: number, name: string): void {
+    let datagram = this.#messageDatagram[message]!;
+    for (let count = this.#messageDatagrams[message]!; count > 0; count--) {
+      this.#outcome.failed(datagram, name);
+      datagram = this.#next[datagram]!;
+    }
+  }
+}

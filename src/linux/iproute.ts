@@ -1,0 +1,38 @@
+/** `ip -batch`: many changes to links, addresses and routes in one run of the program. */
+import { CommandError } from '../errors.ts';
+import { runCommand, type CommandOptions } from './command.ts';
+
+/**
+ * weft's tag on kernel routes: `proto 87` ("W"). Unassigned in /etc/iproute2/rt_protos. A route with this number is ours; no
+ * other is ever changed or removed.
+ */
+export const ROUTE_PROTOCOL = 87;
+
+/**
+ * Runs `ip` commands in order, each without the word `ip`; stops at the first that fails. What came before it stays.
+ *
+ * @throws {CommandError} naming the command that failed.
+ */
+export async function ipBatch(lines: readonly string[], options: CommandOptions): Promise<void> {
+  if (lines.length === 0) return;
+  try {
+    await runCommand(['ip', '-batch', '-'], { ...options, input: `${lines.join('\n')}\n` });
+  } catch (error) {
+    throw namingTheLine(error, lines, options.purpose);
+  }
+}
+
+/** `text` as one word of a batch. @throws RangeError if it has a character that `ip` has no way to take. */
+export function batchWord(text: string): string {
+  if (/["'\\\n\r\0]/.test(text)) throw new RangeError(`${JSON.stringify(text)} cannot be given to ip`);
+  return `"${text}"`;
+}
+
+/** `error` of a run of `ip -batch` with these lines, as one that names the line which failed. Any other error is given back. */
+export function namingTheLine(error: unknown, lines: readonly string[], purpose: string): unknown {
+  if (!(error instanceof CommandError)) return error;
+  const { stderr, exitCode } = error.details as { stderr: string; exitCode: number | null };
+  const line = lines[Number(/^Command failed -:(\d+)$/m.exec(stderr)?.[1] ?? 0) - 1];
+  const said = stderr.replace(/^Command failed -:\d+$/m, '').trim();
+  return new CommandError(line === undefined ? 'ip -batch' : `ip ${line}`, exitCode, said, purpose);
+}

@@ -1,0 +1,36 @@
+/** Network devices and their addresses, as `ip -json address` shows them. */
+import { runJsonCommand } from './command.ts';
+
+/** One device. Only what weft reads; `ip` writes more. */
+export interface Link {
+  readonly ifname: string;
+  readonly mtu: number;
+  /** `UP` is the administrative state, `LOWER_UP` the carrier. */
+  readonly flags: readonly string[];
+  /** MAC address. A TUN device has none. */
+  readonly address?: string;
+  readonly ifalias?: string;
+  readonly linkinfo?: {
+    readonly info_kind?: string;
+    /** Of a TUN device. `numqueues` counts those that a process is attached to. */
+    readonly info_data?: { readonly type?: string; readonly vnet_hdr?: boolean; readonly numqueues?: number };
+  };
+  readonly inet6_addr_gen_mode?: string;
+  readonly addr_info: readonly LinkAddress[];
+}
+
+export interface LinkAddress {
+  readonly local: string;
+  readonly prefixlen: number;
+}
+
+/** All devices of a network namespace, by default of the caller's. */
+export function listLinks(netns?: string): Promise<Link[]> {
+  const options = { purpose: 'list the network devices', ...(netns !== undefined && { netns }) };
+  return runJsonCommand<Link[]>(['ip', '-details', '-json', 'address', 'show'], options);
+}
+
+/** Addresses of a device in the form `10.0.0.1/24`. */
+export function addressesOf(link: Link): string[] {
+  return link.addr_info.map(({ local, prefixlen }) => `${local}/${prefixlen}`);
+}

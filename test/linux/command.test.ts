@@ -1,0 +1,65 @@
+import test from 'ava';
+import { CommandError, RequirementError } from '../../src/errors.ts';
+import { runCommand, runJsonCommand } from '../../src/linux/command.ts';
+
+const purpose = 'test a command';
+
+test('the output of a command is given back, its input given to it', async (t) => {
+  t.is(await runCommand(['cat'], { purpose, input: 'grüße\n' }), 'grüße\n');
+});
+
+test('a command without input reads an empty one', async (t) => {
+  t.is(await runCommand(['cat'], { purpose }), '');
+});
+
+test('arguments are not interpreted', async (t) => {
+  t.is(await runCommand(['printf', '%s', '$HOME; `id` *'], { purpose }), '$HOME; `id` *');
+});
+
+test('a command that fails says what it was for, and what it wrote', async (t) => {
+  const error = await t.throwsAsync(runCommand(['sh', '-c', 'echo no luck >&2; exit 3'], { purpose: 'be lucky' }), {
+    instanceOf: CommandError,
+  });
+  t.is(error.code, 'command-failed');
+  t.regex(error.message, /^cannot be lucky: sh .* said: no luck$/);
+  t.is(error.details['exitCode'], 3);
+});
+
+test('a command that is killed says by what', async (t) => {
+  const error = await t.throwsAsync(runCommand(['sh', '-c', 'kill -9 $$'], { purpose }), { instanceOf: CommandError });
+  t.regex(error.message, /killed by SIGKILL/);
+});
+
+test('a command that does not read its input fails by its exit code alone', async (t) => {
+  await t.throwsAsync(runCommand(['false'], { purpose, input: 'x'.repeat(1_000_000) }), { instanceOf: CommandError });
+});
+
+test('a missing program is a requirement', async (t) => {
+  const error = await t.throwsAsync(runCommand(['weft-has-no-such-program'], { purpose }), {
+    instanceOf: RequirementError,
+  });
+  t.is(error.code, 'program-missing');
+  t.regex(error.message, /the program weft-has-no-such-program is missing/);
+});
+
+test.serial('system programs are found without a PATH, and before those of npm', async (t) => {
+  const path = process.env['PATH'];
+  t.teardown(() => (process.env['PATH'] = path));
+  delete process.env['PATH'];
+  t.is(await runCommand(['printf', 'found'], { purpose }), 'found');
+  process.env['PATH'] = '/somewhere/node_modules/.bin';
+  t.regex(await runCommand(['printenv', 'PATH'], { purpose }), /\/usr\/sbin:.*:\/somewhere\/node_modules\/\.bin$/m);
+});
+
+test('messages are in English whatever the locale', async (t) => {
+  t.is(await runCommand(['printenv', 'LC_ALL'], { purpose }), 'C\n');
+});
+
+test('JSON is parsed, and nothing at all is an empty list', async (t) => {
+  t.deepEqual(await runJsonCommand(['echo', '{"a": [1]}'], { purpose }), { a: [1] });
+  t.deepEqual(await runJsonCommand(['true'], { purpose }), []);
+});
+
+test('what is not JSON is a failure of the command', async (t) => {
+  await t.throwsAsync(runJsonCommand(['echo', 'usage: …'], { purpose }), { instanceOf: CommandError });
+});
