@@ -1,0 +1,177 @@
+/**
+ * The dataplane, as the main thread sees it: workers over shared memory, started and stopped together.
+ *
+ * A worker sleeps in the kernel and hears nothing. Whoever wants it to end sets its stop flag and writes its wake-up; that
+ * includes every way in which this process can exit, as Node waits for all threads.
+ */
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { WorkerAccount } from '../dataplane/accounts.ts';
+import { type CountersMemory, createCountersMemory, readWorkerAccount } from '../dataplane/counters.ts';
+import type { ForwardingState } from '../dataplane/forwarding-state.ts';
+import { createForwardingMemory, ForwardingPublisher } from '../dataplane/forwarding-table.ts';
+import { ConflictError } from '../errors.ts';
+import { createPersistentTun, inspectTun } from '../linux/tun.ts';
+import { isPortFree } from '../linux/udp-socket.ts';
+import type { IpAddress, MacAddress } from '../wire/address.ts';
+import { portInUse } from './port-holder.ts';
+import type { Features, OptionalFeature } from './worker-report.ts';
+import { WorkerThread } from './worker-thread.ts';
+
+export interface DataplaneOptions {
+  /** Name of the TUN device, which is made if it does not exist and which stays when the dataplane stops. */
+  readonly tunDevice: string;
+  readonly underlayAddress: IpAddress;
+  readonly vxlanPort: number;
+  readonly vni: number;
+  readonly overlayMtuBytes: number;
+  /** Number of worker threads, each with a TUN queue. */
+  readonly workers: number;
+  /** This node's, until the first state is published. */
+  readonly mac: MacAddress;
+  /** Features of the kernel not to use, for debugging. */
+  readonly without?: readonly OptionalFeature[];
+}
+
+/** The forwarding state's limits. Memory that is not used is not touched, and costs nothing. */
+const MAX_ROUTES = 131_072;
+const MAX_PEERS = 65_535;
+/** How long to wait for a daemon that is just ending to let go of the TUN device, in ms. */
+const RELEASE_TIMEOUT_MS = 3_000;
+const RELEASE_POLL_MS = 50;
+/** How soon to publish again when a worker is in the middle of a batch, in ms. */
+const PUBLISH_RETRY_MS = 1;
+/** Field of a line in /proc/net/dev, after the device's name: packets that could not be queued for transmission. */
+const TRANSMIT_DROPPED_FIELD = 11;
+
+/** All workers. */
+export class Dataplane {
+  readonly #tunDevice: string;
+  readonly #threads: WorkerThread[] = [];
+  readonly #counters: CountersMemory;
+  readonly #publisher: ForwardingPublisher;
+  readonly #tunDropsAtStart: number;
+  readonly #wakeAll = (): void => this.#threads.forEach((thread) => thread.requestStop());
+  #pending: ForwardingState | undefined;
+  #publishTimer: NodeJS.Timeout | undefined;
+  #death: Error | undefined;
+  #onDeath: ((error: Error) => void) | undefined;
+  #stopping = false;
+
+  /**
+   * Starts the workers; they forward nothing until a state is published. The device exists from then on, but nobody has
+   * set it up: that it is up, its addresses and routes are `node-network.ts`'s business.
+   *
+   * @throws ConflictError `tun-device-unusable`, `tun-device-in-use`
+   * @throws RequirementError `tun-missing`, `privilege-missing`, `address-not-here`
+   * @throws WeftError `port-in-use`, `worker-failed`, `worker-start-timeout`
+   */
+  static async start(options: DataplaneOptions): Promise<Dataplane> {
+    await waitUntilReleased(options.tunDevice);
+    const endpoint = { address: options.underlayAddress, port: options.vxlanPort };
+    if (!isPortFree(endpoint.address, endpoint.port)) throw await portInUse('udp', endpoint, 'receive VXLAN');
+    createPersistentTun(options.tunDevice);
+    const dataplane = new Dataplane(options);
+    try {
+      await Promise.all(dataplane.#threads.map(async (thread) => thread.ready()));
+    } catch (error) {
+      await dataplane.stop();
+      throw error;
+    }
+    return dataplane;
+  }
+
+  private constructor(options: DataplaneOptions) {
+    const { workers, without = [], mac, tunDevice } = options;
+    const forwarding = createForwardingMemory(MAX_ROUTES, MAX_PEERS);
+    this.#tunDevice = tunDevice;
+    this.#counters = createCountersMemory(workers);
+    this.#publisher = new ForwardingPublisher(forwarding, workers);
+    this.#tunDropsAtStart = readTransmitDrops(tunDevice);
+    this.publish({ mac, peers: [], routes: [] });
+    const { underlayAddress, vxlanPort, vni, overlayMtuBytes } = options;
+    const shared = { tunDevice, underlayAddress, vxlanPort, vni, overlayMtuBytes, without, maxPeers: MAX_PEERS };
+    for (let worker = 0; worker < workers; worker++) {
+      const setup = { ...shared, worker, forwarding, counters: this.#counters };
+      this.#threads.push(new WorkerThread(setup, (error) => this.#died(error)));
+    }
+    process.on('exit', this.#wakeAll);
+  }
+
+  /** Which of the kernel's features are in use: those that all workers use. */
+  get features(): Features {
+    const all = this.#threads.map((thread) => thread.features);
+    const names = Object.keys(all[0] ?? {});
+    return Object.fromEntries(names.map((name) => [name, all.every((features) => features[name] === true)]));
+  }
+
+  /**
+   * Makes the workers forward by `state`: at once, or within milliseconds when one of them is in the middle of a batch.
+   * Of several states in short order the last one counts.
+   */
+  publish(state: ForwardingState): void {
+    this.#pending = state;
+    this.#publishPending();
+  }
+
+  /** The accounts of all workers, each of one instant. */
+  accounts(): WorkerAccount[] {
+    return this.#threads.map((_, worker) => readWorkerAccount(this.#counters, worker));
+  }
+
+  /** Packets that the kernel dropped since the start because no worker read them from the TUN device in time. */
+  tunQueueOverflow(): number {
+    return Math.max(0, readTransmitDrops(this.#tunDevice) - this.#tunDropsAtStart);
+  }
+
+  /** Calls `callback` once, when a worker ends that was not told to: with its error. Traffic has stopped then. */
+  onDeath(callback: (error: Error) => void): void {
+    this.#onDeath = callback;
+    if (this.#death !== undefined) callback(this.#death);
+  }
+
+  /** Ends all workers and waits for them. The TUN device stays. May be called again. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#publishTimer);
+    this.#pending = undefined;
+    this.#wakeAll();
+    await Promise.all(this.#threads.map(async (thread) => thread.ended()));
+    process.off('exit', this.#wakeAll);
+  }
+
+  #publishPending(): void {
+    clearTimeout(this.#publishTimer);
+    if (this.#pending === undefined) return;
+    if (this.#publisher.publish(this.#pending)) this.#pending = undefined;
+    else this.#publishTimer = setTimeout(() => this.#publishPending(), PUBLISH_RETRY_MS);
+  }
+
+  #died(error: Error): void {
+    if (this.#stopping || this.#death !== undefined) return;
+    this.#death = error;
+    this.#onDeath?.(error);
+  }
+}
+
+async function waitUntilReleased(tunDevice: string): Promise<void> {
+  const deadlineMs = performance.now() + RELEASE_TIMEOUT_MS;
+  while (((await inspectTun(tunDevice)) ?? 0) > 0) {
+    if (performance.now() > deadlineMs) {
+      const what = `another process is attached to the TUN device ${tunDevice}`;
+      throw new ConflictError('tun-device-in-use', `${what}: is another daemon running?`, { device: tunDevice });
+    }
+    await sleep(RELEASE_POLL_MS);
+  }
+}
+
+/** From /proc, which shows the network namespace that this process is in; /sys shows the one it was mounted in. */
+function readTransmitDrops(device: string): number {
+  const lines = readFileSync('/proc/self/net/dev', 'utf8').split('\n');
+  const line = lines.find((line) => line.trimStart().startsWith(`${device}:`));
+  const fields = line
+    ?.slice(line.indexOf(':') + 1)
+    .trim()
+    .split(/\s+/);
+  return Number(fields?.[TRANSMIT_DROPPED_FIELD] ?? 0);
+}

@@ -1,0 +1,41 @@
+/** The daemon from its command line to its end. */
+import { composeDaemon } from './compose.ts';
+import { loadConfig } from './config.ts';
+import { openLog } from './log.ts';
+
+/** How long an orderly end may take before the process ends anyway. Nothing is lost by it: state is saved as it changes. */
+const CLOSE_DEADLINE_MS = 5_000;
+
+export interface DaemonOptions {
+  /** Configuration file; without one, flags and environment must say it all. */
+  readonly file?: string;
+  /** Scalar keys given as flags, by key path: `{ 'vxlan.port': '4789' }`. */
+  readonly flags: Readonly<Record<string, string>>;
+}
+
+/**
+ * Runs the daemon until SIGTERM or SIGINT, then returns.
+ *
+ * Ending is not removing: pods, leases, routes and the TUN device stay for the next start. `weft reset` removes them.
+ *
+ * @throws WeftError if it cannot start, or a worker died.
+ */
+export async function runDaemon(options: DaemonOptions): Promise<void> {
+  const config = loadConfig({ ...options, env: process.env });
+  const logger = openLog(config.logLevel);
+  // Signals are caught before anything is made: a SIGTERM during the start still ends in order.
+  const signal = new Promise<NodeJS.Signals>((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+  const daemon = await composeDaemon(config, logger);
+  const end = await Promise.race([signal, daemon.failure]);
+  setTimeout(() => {
+    logger.error({ deadlineMs: CLOSE_DEADLINE_MS }, 'the end took too long');
+    process.exit(1);
+  }, CLOSE_DEADLINE_MS).unref();
+  if (typeof end === 'string') logger.info({ signal: end }, 'ending');
+  else logger.error({ err: end }, 'a worker died');
+  await daemon.close();
+  if (typeof end !== 'string') throw end;
+}

@@ -1,0 +1,191 @@
+/**
+ * The node's own end of the overlay: the TUN device's addresses, the routes that lead into it, masquerading, and the kernel
+ * parameters that all this needs.
+ *
+ * Routes, all `proto 87`, in the order in which the kernel prefers them:
+ *
+ *     POD              dev wf…            made with the pod, see pod-wiring.ts
+ *     NODE PREFIX      unreachable        an address that no pod has: an ICMP error instead of a loop through the device
+ *     CLUSTER PREFIX   dev weft0          to the dataplane
+ *     CLUSTER PREFIX   blackhole          while the device is away, nothing of the overlay leaks to the default route
+ */
+import type { Logger } from '../env/logger.ts';
+import { CommandError } from '../errors.ts';
+import { ipBatch, ROUTE_PROTOCOL } from '../linux/iproute.ts';
+import { addressesOf, listLinks, type Link } from '../linux/link.ts';
+import { replaceTable } from '../linux/nftables.ts';
+import { deleteRouteLine, listRoutes, type KernelRoute } from '../linux/route.ts';
+import { formatIpAddress, type IpAddress } from '../wire/address.ts';
+import { formatPrefix, hostPrefix, type Prefix } from '../wire/prefix.ts';
+import type { Notice } from './api.ts';
+import { forwardingNotices } from './forwarding-notices.ts';
+import { ensureNodeSysctls } from './node-sysctls.ts';
+import { isHostDeviceName } from './pod-record.ts';
+import { MIN_IPV6_MTU_BYTES } from './pod-wiring.ts';
+import { overlapNotices } from './route-overlap.ts';
+
+/** Alias of the TUN device. */
+export const TUN_ALIAS = 'weft';
+
+/** Metric of the routes into the device: behind the 0 of a person's own route, which thus wins. */
+const DEVICE_METRIC = 87;
+
+/** Metric of the routes that hold when those into the device do not: behind everything that a person or a daemon sets. */
+const FALLBACK_METRIC = 4_000_000;
+
+export interface NodeNetworkOptions {
+  /** Exists already. */
+  readonly tunDevice: string;
+  readonly mtuBytes: number;
+  /** One in each node prefix. */
+  readonly nodeAddresses: readonly IpAddress[];
+  readonly nodePrefixes: readonly Prefix[];
+  readonly clusterPrefixes: readonly Prefix[];
+  readonly logger: Logger;
+}
+
+/** A route that we want. */
+interface WantedRoute {
+  readonly type: 'unicast' | 'blackhole' | 'unreachable';
+  readonly prefix: Prefix;
+  readonly metric: number;
+  /** After the prefix, in the words of `ip`. */
+  readonly rest: string;
+}
+
+export class NodeNetwork {
+  readonly #options: NodeNetworkOptions;
+
+  constructor(options: NodeNetworkOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes everything as it should be, and removes what an earlier configuration left. Idempotent; what is right already is
+   * not interrupted.
+   *
+   * @returns what could not be had, or stands in the way, and what to do about it.
+   */
+  async ensure(): Promise<Notice[]> {
+    const { tunDevice, clusterPrefixes } = this.#options;
+    const [links, routes] = await Promise.all([listLinks(), listRoutes('all')]);
+    const families = [...new Set(this.#options.nodePrefixes.map(({ address }) => address.family))];
+    const notices = ensureNodeSysctls({ tunDevice, families, routes });
+    const withIpv6 = this.#withIpv6(notices);
+    await this.#ensureDevice(
+      links.find(({ ifname }) => ifname === tunDevice),
+      withIpv6,
+    );
+    await this.#ensureRoutes(routes, withIpv6);
+    notices.push(...(await this.#ensureMasquerade()));
+    notices.push(...overlapNotices(clusterPrefixes, routes, tunDevice));
+    notices.push(...(await forwardingNotices()));
+    return notices;
+  }
+
+  #withIpv6(notices: Notice[]): boolean {
+    const { mtuBytes, nodePrefixes } = this.#options;
+    if (!nodePrefixes.some(({ address }) => address.family === 6)) return false;
+    if (notices.some(({ code }) => code === 'node-ipv6-disabled')) return false;
+    if (mtuBytes >= MIN_IPV6_MTU_BYTES) return true;
+    const message = `the overlay has no IPv6: its MTU is ${mtuBytes}, and IPv6 needs ${MIN_IPV6_MTU_BYTES}`;
+    notices.push({ code: 'node-ipv6-disabled', message });
+    return false;
+  }
+
+  async #ensureDevice(link: Link | undefined, withIpv6: boolean): Promise<void> {
+    const { tunDevice, mtuBytes, nodeAddresses } = this.#options;
+    const wanted = nodeAddresses
+      .filter(({ family }) => withIpv6 || family === 4)
+      .map((address) => formatPrefix(hostPrefix(address)));
+    const stale = link === undefined ? [] : addressesOf(link).filter((address) => !wanted.includes(address));
+    await ipBatch(
+      [
+        // No link-local address: a route is all that this device is for.
+        `link set dev ${tunDevice} addrgenmode none`,
+        `link set dev ${tunDevice} alias ${TUN_ALIAS} mtu ${mtuBytes} up`,
+        ...stale.map((address) => `address delete ${address} dev ${tunDevice}`),
+        ...wanted.map(
+          (address) => `address replace ${address} dev ${tunDevice}${address.includes(':') ? ' nodad' : ''}`,
+        ),
+      ],
+      { purpose: `configure the device ${tunDevice}` },
+    );
+  }
+
+  async #ensureRoutes(present: readonly KernelRoute[], withIpv6: boolean): Promise<void> {
+    const wanted = this.#wantedRoutes().filter(({ prefix }) => withIpv6 || prefix.address.family === 4);
+    const keys = new Set(wanted.map(({ type, prefix, metric }) => `${type} ${formatPrefix(prefix)} ${metric}`));
+    const stale = present.filter(
+      (route) =>
+        route.protocol === ROUTE_PROTOCOL &&
+        !isHostDeviceName(route.dev ?? '') &&
+        !keys.has(
+          `${route.type} ${route.dst}${route.dst.includes('/') ? '' : `/${route.family === 4 ? 32 : 128}`} ${route.metric}`,
+        ),
+    );
+    const lines = wanted.map(
+      ({ type, prefix, metric, rest }) =>
+        `route replace ${type} ${formatPrefix(prefix)}${rest} metric ${metric} proto ${ROUTE_PROTOCOL}`,
+    );
+    // New ones first: at no moment is there none.
+    await ipBatch([...lines, ...stale.map(deleteRouteLine)], { purpose: 'set the routes of the overlay' });
+  }
+
+  #wantedRoutes(): WantedRoute[] {
+    const { clusterPrefixes, nodePrefixes, nodeAddresses, tunDevice } = this.#options;
+    return [
+      ...clusterPrefixes.flatMap((prefix): WantedRoute[] => {
+        const source = nodeAddresses.find(({ family }) => family === prefix.address.family);
+        const rest = ` dev ${tunDevice}${source === undefined ? '' : ` src ${formatIpAddress(source)}`}`;
+        return [
+          { type: 'unicast', prefix, metric: DEVICE_METRIC, rest },
+          { type: 'blackhole', prefix, metric: FALLBACK_METRIC, rest: '' },
+        ];
+      }),
+      ...nodePrefixes.map((prefix): WantedRoute => ({
+        type: 'unreachable',
+        prefix,
+        metric: FALLBACK_METRIC,
+        rest: '',
+      })),
+    ];
+  }
+
+  /** Pods leave the cluster with the node's own address; within it, everybody sees whom they talk to. */
+  async #ensureMasquerade(): Promise<Notice[]> {
+    const { nodePrefixes, clusterPrefixes, tunDevice } = this.#options;
+    const rules = ([4, 6] as const).flatMap((family) => {
+      const field = family === 4 ? 'ip' : 'ip6';
+      const own = prefixSet(nodePrefixes, family);
+      const cluster = prefixSet(clusterPrefixes, family);
+      return own === '' || cluster === ''
+        ? []
+        : [`${field} saddr { ${own} } ${field} daddr != { ${cluster} } masquerade`];
+    });
+    const rule = [
+      'type nat hook postrouting priority srcnat; policy accept;',
+      `oifname "${tunDevice}" accept`,
+      ...rules,
+    ];
+    try {
+      await replaceTable(`chain postrouting {\n${rule.join('\n')}\n}`);
+      return [];
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      return [
+        {
+          code: 'masquerade-unavailable',
+          message: `pods cannot reach the world outside of the cluster: ${error.message}`,
+        },
+      ];
+    }
+  }
+}
+
+function prefixSet(prefixes: readonly Prefix[], family: 4 | 6): string {
+  return prefixes
+    .filter(({ address }) => address.family === family)
+    .map(formatPrefix)
+    .join(', ');
+}

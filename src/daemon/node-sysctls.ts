@@ -1,0 +1,89 @@
+/** Kernel parameters that a node needs, set where that is possible, else named. */
+import type { KernelRoute } from '../linux/route.ts';
+import { ensureSysctl, readSysctl, sysctlTitle, type SysctlOutcome } from '../linux/sysctl.ts';
+import type { Notice } from './api.ts';
+
+/** Protocol number of routes that the kernel learned from router advertisements; and the one it gave them before Linux 4.20. */
+const ROUTE_PROTOCOLS_OF_ADVERTISEMENTS = [9, 2];
+
+interface NodeSysctlOptions {
+  readonly tunDevice: string;
+  /** Of the node's prefixes. */
+  readonly families: readonly (4 | 6)[];
+  /** All of the node. */
+  readonly routes: readonly KernelRoute[];
+}
+
+/** Sets them. @returns a notice for each that could not be set and is wrong. */
+export function ensureNodeSysctls({ tunDevice, families, routes }: NodeSysctlOptions): Notice[] {
+  const notices: Notice[] = [];
+  if (families.includes(4)) {
+    need(notices, 'net/ipv4/ip_forward', '1', 'ip-forward-off', 'pods reach only their own node over IPv4');
+    notices.push(...reversePathNotices(tunDevice));
+  }
+  if (families.includes(6)) {
+    const device = `net/ipv6/conf/${tunDevice}/disable_ipv6`;
+    const container = 'net/ipv6/conf/default/disable_ipv6';
+    need(notices, device, '0', 'node-ipv6-disabled', 'the overlay has no IPv6 on this node', container);
+    keepAdvertisedRoutes(routes);
+    need(
+      notices,
+      'net/ipv6/conf/all/forwarding',
+      '1',
+      'ipv6-forwarding-off',
+      'pods reach only their own node over IPv6',
+    );
+  }
+  return notices;
+}
+
+/**
+ * Strict reverse path filtering on the TUN device would drop what comes from an address whose route leads elsewhere: a pod
+ * prefix that a person routes by hand, for one.
+ *
+ * The expectation is 0 on the device. But the kernel takes the maximum of `all` and the device, and `all` is others' to set: 2,
+ * loose, is above the strict 1 and so wins in any case.
+ */
+function reversePathNotices(tunDevice: string): Notice[] {
+  const name = `net/ipv4/conf/${tunDevice}/rp_filter`;
+  const outcome = ensureSysctl(name, '2');
+  const isStrict = readSysctl('net/ipv4/conf/all/rp_filter') === '1' || readSysctl(name) === '1';
+  if (outcome === 'set' || !isStrict) return [];
+  const message = 'packets of other nodes may be dropped as spoofed';
+  return [
+    { code: 'rp-filter-strict', message: explain(name, '2', outcome, message, 'net/ipv4/conf/default/rp_filter') },
+  ];
+}
+
+/** A node that forwards ignores router advertisements, and so would lose its own default route, unless `accept_ra` is 2. */
+function keepAdvertisedRoutes(routes: readonly KernelRoute[]): void {
+  if (readSysctl('net/ipv6/conf/all/forwarding') === '1') return;
+  const advertised = routes.filter(
+    ({ family, dst, protocol }) =>
+      family === 6 && dst === 'default' && ROUTE_PROTOCOLS_OF_ADVERTISEMENTS.includes(protocol),
+  );
+  for (const device of new Set(advertised.map(({ dev }) => dev))) {
+    const name = `net/ipv6/conf/${device}/accept_ra`;
+    if (readSysctl(name) === '1') ensureSysctl(name, '2');
+  }
+}
+
+/** @param containerName what to set from outside, where the device does not exist before the container runs. */
+function need(
+  notices: Notice[],
+  name: string,
+  value: string,
+  code: string,
+  effect: string,
+  containerName = name,
+): void {
+  const outcome = ensureSysctl(name, value);
+  if (outcome !== 'set') notices.push({ code, message: explain(name, value, outcome, effect, containerName) });
+}
+
+function explain(name: string, value: string, outcome: SysctlOutcome, effect: string, containerName: string): string {
+  if (outcome === 'missing') return `${sysctlTitle(name)} does not exist in this kernel: ${effect}`;
+  const why = outcome === 'read-only' ? '/proc/sys is read-only' : 'it may not be written';
+  const remedy = `start the container with --sysctl ${sysctlTitle(containerName)}=${value}`;
+  return `${sysctlTitle(name)} is ${readSysctl(name)} and ${why}: ${effect}; ${remedy}`;
+}

@@ -1,0 +1,106 @@
+/** Who holds a port, so that "address already in use" comes with a name. Reads /proc: proc_net(5), proc_pid_fd(5). */
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
+import { WeftError } from '../errors.ts';
+import { formatEndpoint, type Endpoint, type IpAddress } from '../wire/address.ts';
+
+/** Columns of /proc/net/udp and /proc/net/tcp. */
+const Column = { localAddress: 1, state: 3, inode: 9 } as const;
+const TCP_LISTEN = '0A';
+
+/**
+ * Names whoever holds a port in the calling thread's network namespace: `held by weft (pid 123)`; `undefined` if nobody.
+ *
+ * A socket on all addresses holds the port for each of them.
+ */
+export async function describePortHolder(protocol: 'udp' | 'tcp', endpoint: Endpoint): Promise<string | undefined> {
+  const holder = findPortHolder(protocol, endpoint);
+  return await Promise.resolve(holder === undefined ? undefined : `held by ${holder}`);
+}
+
+/** The same without a word before it, and at once: `weft (pid 123)`. */
+export function findPortHolder(protocol: 'udp' | 'tcp', endpoint: Endpoint): string | undefined {
+  const inodes = [...inodesAt(protocol, endpoint), ...inodesAt(`${protocol}6`, endpoint)];
+  if (inodes.length === 0) return undefined;
+  const targets = new Set(inodes.map((inode) => `socket:[${inode}]`));
+  const holders = processIds().filter((pid) => openFiles(pid).some((target) => targets.has(target)));
+  if (holders.length > 0) return holders.map((pid) => `${processName(pid)} (pid ${pid})`).join(', ');
+  // A socket of the kernel's own, such as that of a vxlan device, is in the table and in no process.
+  return 'the kernel (a vxlan device? see "ip -d link show type vxlan"), or by a process that cannot be seen from here';
+}
+
+/** The error for a port that is taken. @param purpose completes "cannot ...": `listen for gossip`. */
+export async function portInUse(protocol: 'udp' | 'tcp', endpoint: Endpoint, purpose: string): Promise<WeftError> {
+  const holder = await describePortHolder(protocol, endpoint);
+  const port = `${protocol.toUpperCase()} port ${formatEndpoint(endpoint)}`;
+  const details = { protocol, endpoint: formatEndpoint(endpoint), holder: holder ?? null };
+  return new WeftError('port-in-use', `cannot ${purpose}: ${port} is ${holder ?? 'taken'}`, details);
+}
+
+function inodesAt(table: string, endpoint: Endpoint): string[] {
+  return textOf(`/proc/thread-self/net/${table}`)
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/))
+    .filter((columns) => table.startsWith('udp') || columns[Column.state] === TCP_LISTEN)
+    .filter((columns) => collides(columns[Column.localAddress] ?? '', endpoint))
+    .map((columns) => columns[Column.inode] ?? '');
+}
+
+function collides(local: string, { address, port }: Endpoint): boolean {
+  const [addressHex = '', portHex = ''] = local.split(':');
+  if (Number.parseInt(portHex, 16) !== port) return false;
+  const isIpv6 = addressHex.length === 32;
+  // A socket on :: takes the IPv4 port, too, unless it asked not to.
+  if (/^0+$/.test(addressHex)) return isIpv6 || address.family === 4;
+  if (address.bytes.every((octet) => octet === 0)) return isIpv6 === (address.family === 6);
+  return addressHex === procHex(address);
+}
+
+/** An address as these tables print it: words of 32 bits in host order, which is little-endian wherever weft runs. */
+function procHex({ bytes }: IpAddress): string {
+  const words: string[] = [];
+  for (let at = 0; at < bytes.length; at += 4) {
+    const octets = [...bytes.subarray(at, at + 4)].toReversed();
+    words.push(octets.map((octet) => octet.toString(16).padStart(2, '0')).join(''));
+  }
+  return words.join('').toUpperCase();
+}
+
+function processIds(): string[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+}
+
+/** What the files of a process are; empty if it has ended or is not ours to look at. */
+function openFiles(pid: string): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => targetOf(`/proc/${pid}/fd/${fd}`));
+  } catch {
+    return [];
+  }
+}
+
+function targetOf(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return '';
+  }
+}
+
+/** Name of a process; of a Node program the script's, as Node calls its main thread `MainThread`. */
+function processName(pid: string): string {
+  const [program = '', script = ''] = textOf(`/proc/${pid}/cmdline`).split('\0');
+  if (basename(program) === 'node' && script !== '' && !script.startsWith('-')) {
+    return /\/cli\/main\.[jt]s$/.test(script) ? 'weft' : basename(script);
+  }
+  return textOf(`/proc/${pid}/comm`).trim();
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * `weft reset`: removes everything of weft's from this node. Needs no daemon, and nothing that the daemon stored: what is ours
+ * is told by name, alias and route protocol. Kernel parameters stay, since others may rely on them by now.
+ */
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { ConflictError, WeftError } from '../errors.ts';
+import { FileStore, TEMPORARY_SUFFIX } from '../linux/file-store.ts';
+import { ipBatch } from '../linux/iproute.ts';
+import { listLinks, type Link } from '../linux/link.ts';
+import { removeTable } from '../linux/nftables.ts';
+import { deleteRouteLine, listRoutes } from '../linux/route.ts';
+import { TUN_ALIAS } from './node-network.ts';
+import { removeOwnNamespace } from './pod-namespace.ts';
+import { hostDeviceAlias, isHostDeviceName, parsePodsDocument, type PodRecord } from './pod-record.ts';
+
+/** Names of the files in the state directory. */
+const stateFiles = ['pods.json', 'identity.json', 'members.json'];
+
+export interface ResetOptions {
+  readonly stateDir: string;
+  readonly tunDevice: string;
+  readonly networkName: string;
+  /** Control sockets, which a killed daemon leaves behind. */
+  readonly socketPaths?: readonly string[];
+}
+
+/** What was there and is no longer. */
+export interface ResetReport {
+  readonly pods: readonly string[];
+  readonly namespaces: readonly string[];
+  readonly devices: readonly string[];
+  readonly routes: readonly string[];
+  readonly nftTables: readonly string[];
+  readonly files: readonly string[];
+}
+
+/**
+ * Removes everything; a second time there is nothing to remove.
+ *
+ * @throws ConflictError `daemon-running` if a process is attached to the TUN device: it would lose it in the midst of its work.
+ */
+export async function resetHost(options: ResetOptions): Promise<ResetReport> {
+  const records = storedRecords(options.stateDir);
+  const ours = (await listLinks()).filter((link) => isOurs(link, options));
+  const attached = ours.find((link) => (link.linkinfo?.info_data?.numqueues ?? 0) > 0);
+  if (attached !== undefined) {
+    const what = `a process is attached to the device ${attached.ifname}`;
+    throw new ConflictError('daemon-running', `${what}: stop the daemon first (systemctl stop weft)`, {
+      device: attached.ifname,
+    });
+  }
+  const devices = ours.map(({ ifname }) => ifname);
+  await ipBatch(
+    devices.map((device) => `link delete dev ${device}`),
+    { purpose: "remove weft's devices" },
+  );
+  const namespaces: string[] = [];
+  for (const record of records) {
+    if (await removeOwnNamespace(record)) namespaces.push(record.netns);
+  }
+  // After the devices: their routes went with them.
+  const routes = await listRoutes('ours');
+  await ipBatch(routes.map(deleteRouteLine), { purpose: "remove weft's routes" });
+  const nftTables = (await removeTable()) ? ['inet weft'] : [];
+  return {
+    pods: records.map(({ name }) => name),
+    namespaces,
+    devices,
+    routes: routes.map(({ type, dst }) => (type === 'unicast' ? dst : `${type} ${dst}`)),
+    nftTables,
+    files: removeFiles(options),
+  };
+}
+
+function isOurs({ ifname, ifalias, linkinfo }: Link, { tunDevice, networkName }: ResetOptions): boolean {
+  const kind = linkinfo?.info_kind;
+  if (kind === 'veth')
+    return isHostDeviceName(ifname) && ifalias?.startsWith(hostDeviceAlias(networkName, '')) === true;
+  // One without our alias is from a daemon that died before it set it; another program's has no vnet_hdr, or another alias.
+  const isOurKind = kind === 'tun' && linkinfo?.info_data?.type === 'tun' && linkinfo.info_data.vnet_hdr === true;
+  return ifname === tunDevice && isOurKind && (ifalias === undefined || ifalias === TUN_ALIAS);
+}
+
+/** A damaged file is no reason to leave everything else where it is: reset is what one does about it. */
+function storedRecords(stateDir: string): readonly PodRecord[] {
+  try {
+    const document = new FileStore(join(stateDir, 'pods.json')).load();
+    return document === undefined ? [] : parsePodsDocument(document).pods;
+  } catch (error) {
+    if (error instanceof WeftError && error.code === 'store-corrupt') return [];
+    throw error;
+  }
+}
+
+function removeFiles({ stateDir, socketPaths = [] }: ResetOptions): string[] {
+  const paths = [
+    ...stateFiles.flatMap((name) => [name, name + TEMPORARY_SUFFIX]).map((name) => join(stateDir, name)),
+    ...socketPaths,
+  ];
+  const removed = paths.filter((path) => existsSync(path));
+  for (const path of removed) rmSync(path);
+  if (existsSync(stateDir) && readdirSync(stateDir).length === 0) {
+    rmdirSync(stateDir);
+    removed.push(stateDir);
+  }
+  return removed;
+}

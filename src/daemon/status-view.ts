@@ -1,0 +1,93 @@
+/** The daemon at one moment, as `weft status`, `/v1/status` and the metrics show it. */
+import type { WorkerAccount } from '../dataplane/accounts.ts';
+import type { MemberState } from '../membership/announcement.ts';
+import { formatEndpoint, formatIpAddress, formatMacAddress, type IpAddress, type MacAddress } from '../wire/address.ts';
+import { formatPrefix } from '../wire/prefix.ts';
+import type { Notice, Status } from './api.ts';
+import type { Config } from './config.ts';
+import type { Dataplane } from './dataplane.ts';
+import type { Gossip } from './gossip.ts';
+import type { OverlayRoutes } from './overlay-routes.ts';
+import type { Pods } from './pods.ts';
+import type { Underlay } from './underlay.ts';
+import { readVersion } from './version.ts';
+
+export interface StatusViewOptions {
+  readonly config: Config;
+  readonly identity: string;
+  readonly underlay: Underlay;
+  readonly mtuBytes: number;
+  readonly mac: MacAddress;
+  readonly nodeAddresses: readonly IpAddress[];
+  readonly dataplane: Dataplane;
+  readonly gossip: Gossip;
+  readonly routes: OverlayRoutes;
+  readonly pods: Pods;
+  /** What the start found; the list may still grow. */
+  readonly notices: readonly Notice[];
+}
+
+export class StatusView {
+  readonly #options: StatusViewOptions;
+  readonly #startedAt = new Date().toISOString();
+
+  constructor(options: StatusViewOptions) {
+    this.#options = options;
+  }
+
+  status(): Status {
+    const { config, underlay, dataplane, gossip, routes, pods } = this.#options;
+    const workers = dataplane.accounts();
+    const members = gossip.members();
+    return {
+      version: readVersion().version,
+      nodeName: config.nodeName,
+      identity: this.#options.identity,
+      network: config.networkName,
+      startedAt: this.#startedAt,
+      pid: process.pid,
+      underlay: {
+        interface: underlay.interface,
+        address: formatIpAddress(underlay.address),
+        mtuBytes: underlay.mtuBytes,
+        reason: underlay.reason,
+      },
+      vxlan: config.vxlan,
+      tun: { device: config.tun.device, mtuBytes: this.#options.mtuBytes, mac: formatMacAddress(this.#options.mac) },
+      clusterPrefixes: config.clusterPrefixes.map(formatPrefix),
+      nodePrefixes: config.nodePrefixes.map(formatPrefix),
+      nodeAddresses: this.#options.nodeAddresses.map(formatIpAddress),
+      gossip: {
+        endpoint: formatEndpoint({ address: underlay.address, port: config.gossip.port }),
+        seeds: config.gossip.seeds.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`),
+        authenticated: false,
+        members: countByState(members.map((member) => member.state)),
+        refused: gossip.refused(),
+      },
+      dataEncrypted: false,
+      peers: routes.peerCount,
+      routes: routes.routeCount,
+      pods: pods.list().length,
+      features: dataplane.features,
+      workers,
+      tunQueueOverflow: dataplane.tunQueueOverflow(),
+      residual: residualOf(workers),
+      notices: [...this.#options.notices, ...routes.notices(), ...gossip.notices()],
+    };
+  }
+}
+
+function countByState(states: readonly MemberState[]): Record<MemberState, number> {
+  const counts = { alive: 0, suspect: 0, dead: 0, left: 0 };
+  for (const state of states) counts[state]++;
+  return counts;
+}
+
+/** received + originated - sent - delivered - dropped - queued. Anything but 0 is a bug of weft. */
+function residualOf(workers: readonly WorkerAccount[]): number {
+  const directions = workers.flatMap(({ egress, ingress }) => [egress, ingress]);
+  return directions.reduce((sum, account) => {
+    const dropped = Object.values(account.dropped).reduce((total, packets) => total + packets, 0);
+    return sum + account.received + account.originated - account.sent - account.delivered - dropped - account.queued;
+  }, 0);
+}

@@ -1,0 +1,88 @@
+import test from 'ava';
+import { Metrics } from '../../src/daemon/metrics.ts';
+import { MetricsServer } from '../../src/daemon/metrics-server.ts';
+import { dropReasons } from '../../src/dataplane/drop-reason.ts';
+import { WeftError } from '../../src/errors.ts';
+import { parseIpAddress } from '../../src/wire/address.ts';
+import { fixedStatus } from '../support/fixed-handlers.ts';
+
+const loopback = parseIpAddress('127.0.0.1')!;
+
+/** Samples of a Prometheus text, by name with labels. Fails on a line that is none. */
+async function samples(metrics: Metrics): Promise<Map<string, number>> {
+  const lines = (await metrics.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    lines.map((line) => {
+      const [, name, value] = /^([a-z_]+(?:\{[^}]*\})?) (\S+)$/.exec(line) ?? [];
+      if (name === undefined) throw new Error(`no sample: ${line}`);
+      return [name, Number(value)];
+    }),
+  );
+}
+
+test('every account of every direction is a sample', async (t) => {
+  const found = await samples(new Metrics(() => fixedStatus));
+  t.is(found.get('weft_packets_total{worker="0",direction="egress",account="received"}'), 1_000_000);
+  t.is(found.get('weft_packets_total{worker="0",direction="egress",account="originated"}'), 2);
+  t.is(found.get('weft_packets_total{worker="0",direction="egress",account="sent"}'), 999_990);
+  t.is(found.get('weft_packets_total{worker="0",direction="ingress",account="delivered"}'), 500_000);
+  t.is(found.get('weft_queued_packets{worker="0",direction="ingress"}'), 0);
+  t.is(found.get('weft_bytes_total{worker="0",direction="ingress",account="received"}'), 26_000_000);
+  t.is(found.get('weft_residual_packets'), 0);
+});
+
+for (const { name, direction } of dropReasons) {
+  test(`drop reason ${name} is a sample even at zero`, async (t) => {
+    const found = await samples(new Metrics(() => fixedStatus));
+    const sample = `weft_dropped_packets_total{worker="0",direction="${direction}",reason="${name}"}`;
+    t.is(found.get(sample), name === 'no-route' ? 10 : 0);
+  });
+}
+
+test('losses in front of weft are samples of their own', async (t) => {
+  const found = await samples(new Metrics(() => fixedStatus));
+  t.is(found.get('weft_socket_overflow_datagrams_total{worker="0"}'), 7);
+  t.is(found.get('weft_tun_queue_overflow_packets_total'), 9);
+});
+
+test('members, refusals, counts and the build are samples', async (t) => {
+  const found = await samples(new Metrics(() => fixedStatus));
+  t.is(found.get('weft_members{state="alive"}'), 2);
+  t.is(found.get('weft_members{state="left"}'), 0);
+  t.is(found.get('weft_gossip_refused_messages_total{reason="truncated"}'), 3);
+  t.is(found.get('weft_routes'), 5);
+  t.is(found.get('weft_peers'), 2);
+  t.is(found.get('weft_pods'), 1);
+  t.is(found.get('weft_notices'), 2);
+  t.is(found.get('weft_feature_enabled{feature="udpGro"}'), 0);
+  t.is(found.get('weft_start_time_seconds'), 1_767_225_600);
+  const build = `weft_build_info{version="0.1.0",node="n1",network="default",identity="${fixedStatus.identity}"}`;
+  t.is(found.get(build), 1);
+});
+
+test('a second scrape does not add up with the first', async (t) => {
+  const metrics = new Metrics(() => fixedStatus);
+  t.is(await metrics.text(), await metrics.text());
+});
+
+test('the server gives the metrics and nothing else', async (t) => {
+  const metrics = new Metrics(() => fixedStatus);
+  const server = await MetricsServer.open({ address: loopback, port: 0 }, metrics);
+  t.teardown(async () => await server.close());
+  const response = await fetch(`http://127.0.0.1:${server.port}/metrics`);
+  t.is(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
+  t.is(await response.text(), await metrics.text());
+  const other = await fetch(`http://127.0.0.1:${server.port}/`);
+  t.is(other.status, 404);
+});
+
+test('a port that is taken comes with the name of its holder', async (t) => {
+  const metrics = new Metrics(() => fixedStatus);
+  const server = await MetricsServer.open({ address: loopback, port: 0 }, metrics);
+  t.teardown(async () => await server.close());
+  const endpoint = { address: loopback, port: server.port };
+  const error = await t.throwsAsync(MetricsServer.open(endpoint, metrics), { instanceOf: WeftError });
+  t.is(error.code, 'port-in-use');
+  t.true(error.message.startsWith(`cannot serve metrics: TCP port 127.0.0.1:${server.port} is held by `));
+  t.true(error.message.includes(`(pid ${process.pid})`));
+});

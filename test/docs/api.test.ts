@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { controlPaths } from '../../src/daemon/control-routes.ts';
+import { Metrics } from '../../src/daemon/metrics.ts';
+import { fixedPeers, fixedPod, fixedRoutes, fixedStatus } from '../support/fixed-handlers.ts';
+
+// Tables are padded to equal widths.
+const text = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'api.md'), 'utf8').replaceAll(/ {2,}/g, ' ');
+
+/** The first JSON example below a heading. */
+function example(heading: string): unknown {
+  const section = text.slice(text.indexOf(`\n## ${heading}\n`));
+  return JSON.parse(/```json\n(.*?)```/s.exec(section)![1]!);
+}
+
+/** Paths of all keys, without those of drop reasons, of which the example shows some only. */
+function keyPaths(value: unknown, path = ''): string[] {
+  if (Array.isArray(value)) return value.length === 0 ? [] : keyPaths(value[0], `${path}[]`);
+  if (typeof value !== 'object' || value === null || path.endsWith('dropped')) return [path];
+  return Object.entries(value).flatMap(([key, inner]) => [`${path}.${key}`, ...keyPaths(inner, `${path}.${key}`)]);
+}
+
+const shows = test.macro<[unknown]>({
+  exec: (t, value) => t.deepEqual(keyPaths(example(t.title.split(' ').at(-1)!)), keyPaths(value)),
+  title: (heading) => `the example has every key of ${heading}`,
+});
+
+test('Status', shows, fixedStatus);
+test('Peers', shows, [fixedPeers[0]]);
+test('Routes', shows, fixedRoutes);
+test('Pods', shows, [fixedPod]);
+
+for (const path of controlPaths) {
+  test(`${path} is documented`, (t) => t.true(text.includes(`| \`${path}\` |`)));
+}
+
+test('every metric is documented', async (t) => {
+  const metrics = await new Metrics(() => fixedStatus).text();
+  const names = [...metrics.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name!);
+  t.true(names.length > 10);
+  t.deepEqual(
+    names.filter((name) => !text.includes(`\`${name}\``)),
+    [],
+  );
+});

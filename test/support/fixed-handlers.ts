@@ -1,0 +1,173 @@
+/** Answers of a daemon that does not exist: the same each time, for tests of the control API and of the CLI. */
+import type { Peer, Pod, Route, Status } from '../../src/daemon/api.ts';
+import type { ControlHandlers } from '../../src/daemon/control-handlers.ts';
+import { Metrics } from '../../src/daemon/metrics.ts';
+import { dropReasons } from '../../src/dataplane/drop-reason.ts';
+import { ConflictError, ExhaustedError } from '../../src/errors.ts';
+
+/** A node with one gossip peer, one static peer, a few drops and two notices. */
+export const fixedStatus: Status = {
+  version: '0.1.0',
+  nodeName: 'n1',
+  identity: '4f1c2a9be07d4d5fb1a0c3d2e4f50617',
+  network: 'default',
+  startedAt: '2026-01-01T00:00:00.000Z',
+  pid: 4711,
+  underlay: { interface: 'eth0', address: '198.18.0.1', mtuBytes: 1500, reason: 'its route leads to seed 198.18.0.2' },
+  vxlan: { port: 4789, vni: 42 },
+  tun: { device: 'weft0', mtuBytes: 1450, mac: '02:4f:1c:2a:9b:e0' },
+  clusterPrefixes: ['10.244.0.0/16', 'fd00:10:244::/48'],
+  nodePrefixes: ['10.244.1.0/24', 'fd00:10:244:1::/64'],
+  nodeAddresses: ['10.244.1.1', 'fd00:10:244:1::1'],
+  gossip: {
+    endpoint: '198.18.0.1:7948',
+    seeds: ['198.18.0.2:7948'],
+    authenticated: false,
+    members: { alive: 2, suspect: 0, dead: 1, left: 0 },
+    refused: { truncated: 3, 'unknown-kind': 0 },
+  },
+  dataEncrypted: false,
+  peers: 2,
+  routes: 5,
+  pods: 1,
+  features: { vnetHeader: true, tunSegmentation: true, udpSegment: true, udpGro: false },
+  workers: [
+    {
+      worker: 0,
+      egress: {
+        received: 1_000_000,
+        originated: 2,
+        sent: 999_990,
+        delivered: 2,
+        dropped: { ...reasonsAtZero('egress'), 'no-route': 10 },
+        queued: 0,
+        receivedBytes: 1_400_000_000,
+        forwardedBytes: 1_399_986_000,
+      },
+      ingress: {
+        received: 500_000,
+        originated: 0,
+        sent: 0,
+        delivered: 500_000,
+        dropped: reasonsAtZero('ingress'),
+        queued: 0,
+        receivedBytes: 26_000_000,
+        forwardedBytes: 26_000_000,
+      },
+      socketOverflow: 7,
+    },
+  ],
+  tunQueueOverflow: 9,
+  residual: 0,
+  notices: [
+    {
+      code: 'forward-policy',
+      message: 'the FORWARD chain of table ip filter drops by default: pods will not reach the outside',
+    },
+    { code: 'members-refused', message: 'n9' },
+  ],
+};
+
+export const fixedPeers: readonly Peer[] = [
+  {
+    name: 'n2',
+    identity: '9d0c2a9be07d4d5fb1a0c3d2e4f50618',
+    kind: 'gossip',
+    state: 'alive',
+    endpoint: '198.18.0.2:4789',
+    mac: '02:9d:0c:2a:9b:e0',
+    prefixes: ['10.244.2.0/24', 'fd00:10:244:2::/64'],
+    mtuBytes: 1450,
+    version: '0.1.0',
+    capabilities: [],
+    since: '2026-01-01T00:00:00.000Z',
+    refusals: [],
+  },
+  {
+    name: 'legacy-vtep-in-the-basement',
+    identity: '',
+    kind: 'static',
+    state: 'static',
+    endpoint: '[fd00:198:18::123:4567]:4789',
+    mac: '02:00:00:00:00:09',
+    prefixes: ['10.244.9.0/24'],
+    mtuBytes: 1450,
+    version: '',
+    capabilities: [],
+    since: '2026-01-01T00:00:00.000Z',
+    refusals: ['prefix 10.244.2.128/25 is kept by n2, whose claim is of the lower identity and overlaps it'],
+  },
+];
+
+export const fixedRoutes: readonly Route[] = [
+  {
+    network: 'default',
+    prefix: '10.244.1.0/24',
+    node: 'n1',
+    kind: 'local',
+    origin: fixedStatus.identity,
+    version: 0,
+    via: '',
+    since: '2026-01-01T00:00:00.000Z',
+  },
+  {
+    network: 'default',
+    prefix: 'fd00:10:244:2::/64',
+    node: 'n2',
+    kind: 'gossip',
+    origin: '9d0c2a9be07d4d5fb1a0c3d2e4f50618',
+    version: 3,
+    via: '198.18.0.2:4789',
+    since: '2026-01-01T00:00:00.000Z',
+  },
+];
+
+export const fixedPod: Pod = {
+  name: 'web',
+  network: 'default',
+  netns: '/run/netns/web',
+  addresses: ['10.244.1.2', 'fd00:10:244:1::2'],
+  mac: '02:11:22:33:44:55',
+  hostDevice: 'wf01234567',
+  mtuBytes: 1450,
+  createdAt: '2026-01-01T00:00:00.000Z',
+  state: 'running',
+  notices: [],
+};
+
+/** A request that a handler got. */
+export interface SeenRequest {
+  readonly name: string;
+  readonly request?: object;
+  readonly clientPid?: number | undefined;
+}
+
+/** The handlers, and what they were asked to change. Pods `taken`, `full` and `bug` cannot be added. */
+export function fixedHandlers(): { handlers: ControlHandlers; seen: SeenRequest[] } {
+  const seen: SeenRequest[] = [];
+  const metrics = new Metrics(() => fixedStatus);
+  const handlers: ControlHandlers = {
+    status: () => fixedStatus,
+    peers: () => fixedPeers,
+    routes: () => fixedRoutes,
+    pods: () => [fixedPod],
+    addPod: async (name, request, clientPid) => {
+      seen.push({ name, request, clientPid });
+      if (name === 'taken') throw new ConflictError('address-taken', '10.244.1.2 is leased to web', { pod: 'web' });
+      if (name === 'full') throw new ExhaustedError('pool-exhausted', '10.244.1.0/24 has no free address');
+      if (name === 'bug') throw new TypeError('undefined is not a function');
+      return await Promise.resolve({ ...fixedPod, name });
+    },
+    removePod: async (name) => {
+      seen.push({ name });
+      return await Promise.resolve(name === fixedPod.name);
+    },
+    metrics: async () => await metrics.text(),
+    version: () => ({ version: '0.1.0', node: '24.0.0' }),
+  };
+  return { handlers, seen };
+}
+
+function reasonsAtZero(direction: 'egress' | 'ingress'): Record<string, number> {
+  return Object.fromEntries(dropReasons.filter((one) => one.direction === direction).map(({ name }) => [name, 0]));
+}

@@ -1,0 +1,63 @@
+/** Other programs, run by a test. */
+import { execFile, type ChildProcessWithoutNullStreams } from 'node:child_process';
+
+/** What a program said, and how it ended. */
+export class ProgramResult {
+  readonly command: string;
+  /** 255 if a signal ended it. */
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+
+  constructor(command: string, exitCode: number, stdout: string, stderr: string) {
+    this.command = command;
+    this.exitCode = exitCode;
+    this.stdout = stdout;
+    this.stderr = stderr;
+  }
+
+  /** What it printed. @throws Error with all that it said, unless its exit code was 0. */
+  succeeded(): string {
+    if (this.exitCode === 0) return this.stdout;
+    throw new Error(`${this.command} ended with ${this.exitCode}: ${this.stderr}${this.stdout}`);
+  }
+}
+
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
+
+/** Runs a program to its end. */
+export async function runProgram(argv: readonly string[]): Promise<ProgramResult> {
+  const [program = '', ...args] = argv;
+  return await new Promise((resolve) => {
+    execFile(program, args, { maxBuffer: MAX_OUTPUT_BYTES }, (error, stdout, stderr) => {
+      const exitCode = error === null ? 0 : typeof error.code === 'number' ? error.code : 255;
+      resolve(new ProgramResult(argv.join(' '), exitCode, stdout, stderr || (error?.message ?? '')));
+    });
+  });
+}
+
+/** A program that runs. */
+export class Program {
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly ended: Promise<ProgramResult>;
+  /** So far. */
+  stdout = '';
+  stderr = '';
+
+  constructor(child: ChildProcessWithoutNullStreams, command: string) {
+    this.child = child;
+    child.stdout.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
+    // It may end before it has read everything.
+    child.stdin.on('error', () => undefined);
+    this.ended = new Promise((resolve) => {
+      child.once('close', (code) => resolve(new ProgramResult(command, code ?? 255, this.stdout, this.stderr)));
+    });
+  }
+
+  /** Sends a signal, and waits for the end. */
+  async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<ProgramResult> {
+    this.child.kill(signal);
+    return await this.ended;
+  }
+}
