@@ -1,0 +1,152 @@
+/** Client of the control API: HTTP over the daemon's Unix socket. For the CLI, the lab, and whoever else stands outside. */
+import { request, type IncomingMessage } from 'node:http';
+import type { Peer, Pod, PodRequest, Route, Status, Version } from '../daemon/api.ts';
+import { WeftError } from '../errors.ts';
+
+/** What to do differently. */
+export interface ControlClientOptions {
+  /** How the socket was chosen, for messages: `from WEFT_SOCKET`. */
+  readonly origin?: string;
+  /** Longest wait for an answer, in ms. Adding a pod runs several programs. */
+  readonly timeoutMs?: number;
+}
+
+/** An error as the daemon sends it. */
+interface SentError {
+  readonly code: string;
+  readonly message: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** One daemon. Each call is a connection of its own; all reject with a {@link WeftError}, the daemon's own if it sent one. */
+export class ControlClient {
+  readonly socketPath: string;
+  readonly #origin: string | undefined;
+  readonly #timeoutMs: number;
+
+  constructor(socketPath: string, options: ControlClientOptions = {}) {
+    this.socketPath = socketPath;
+    this.#origin = options.origin;
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  }
+
+  async status(): Promise<Status> {
+    return await this.#json<Status>('GET', '/v1/status');
+  }
+
+  async peers(): Promise<Peer[]> {
+    return await this.#json<Peer[]>('GET', '/v1/peers');
+  }
+
+  async routes(): Promise<Route[]> {
+    return await this.#json<Route[]>('GET', '/v1/routes');
+  }
+
+  async pods(): Promise<Pod[]> {
+    return await this.#json<Pod[]>('GET', '/v1/pods');
+  }
+
+  /** Idempotent. This process's pid goes along: a namespace path may exist in its mount namespace only. */
+  async addPod(name: string, podRequest: PodRequest): Promise<Pod> {
+    return await this.#json<Pod>('PUT', podPath(name), podRequest);
+  }
+
+  /** Idempotent: `false` if there was none. */
+  async removePod(name: string): Promise<boolean> {
+    const { removed } = await this.#json<{ removed: boolean }>('DELETE', podPath(name));
+    return removed;
+  }
+
+  async version(): Promise<Version> {
+    return await this.#json<Version>('GET', '/v1/version');
+  }
+
+  /** Prometheus text. */
+  async metrics(): Promise<string> {
+    return await this.#text('GET', '/metrics');
+  }
+
+  /** Whether a daemon answers, in whatever way. */
+  async isAnswering(): Promise<boolean> {
+    try {
+      await this.version();
+      return true;
+    } catch (error) {
+      return !(error instanceof WeftError && error.code === 'daemon-not-running');
+    }
+  }
+
+  async #json<Answer>(method: string, path: string, body?: object): Promise<Answer> {
+    return parseJson(await this.#text(method, path, body)) as Answer;
+  }
+
+  async #text(method: string, path: string, body?: object): Promise<string> {
+    const { status, text } = await this.#exchange(method, path, body);
+    if (status < 400) return text;
+    const { error } = parseJson(text) as { error?: SentError };
+    if (error === undefined) throw badAnswer(`status ${status} without an error`);
+    throw new WeftError(error.code, error.message, error.details ?? {});
+  }
+
+  async #exchange(method: string, path: string, body: object | undefined): Promise<{ status: number; text: string }> {
+    const payload = body === undefined ? '' : JSON.stringify(body);
+    return await new Promise((resolve, reject) => {
+      const headers = {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(payload),
+        'weft-client-pid': process.pid,
+      };
+      const options = { socketPath: this.socketPath, method, path, headers, agent: false, timeout: this.#timeoutMs };
+      const outgoing = request(options, (response) => {
+        readText(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject);
+      });
+      outgoing.on('timeout', () => outgoing.destroy(this.#timedOut()));
+      outgoing.on('error', (error) => reject(this.#connectError(error)));
+      outgoing.end(payload);
+    });
+  }
+
+  #timedOut(): WeftError {
+    const message = `the daemon on ${this.socketPath} did not answer within ${this.#timeoutMs / 1_000} s`;
+    return new WeftError('daemon-timeout', message, { socket: this.socketPath });
+  }
+
+  #connectError(error: NodeJS.ErrnoException): WeftError {
+    if (error instanceof WeftError) return error;
+    const details = { socket: this.socketPath, errno: error.code ?? '' };
+    const place = `${this.socketPath}${this.#origin === undefined ? '' : ` (${this.#origin})`}`;
+    if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
+      const why = error.code === 'ENOENT' ? 'there is no such socket' : 'nobody listens there';
+      return new WeftError('daemon-not-running', `no daemon at ${place}: ${why}`, details);
+    }
+    if (error.code === 'EACCES' || error.code === 'EPERM') {
+      const remedy = 'use sudo; for reading, be in group weft and use weft-ro.sock';
+      return new WeftError('socket-permission', `not allowed to open ${place}: ${remedy}`, details);
+    }
+    return new WeftError('daemon-unreachable', `cannot talk to the daemon at ${place}: ${error.message}`, details);
+  }
+}
+
+function podPath(name: string): string {
+  return `/v1/pods/${encodeURIComponent(name)}`;
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw badAnswer('no JSON');
+  }
+}
+
+function badAnswer(what: string): WeftError {
+  return new WeftError('daemon-unreachable', `the daemon gave ${what}: is something else listening on its socket?`);
+}

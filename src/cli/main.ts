@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+/** `weft`: the command line. Errors become exit codes here and nowhere else. */
+import { CommanderError } from 'commander';
+import { WeftError } from '../errors.ts';
+import { ExitCode } from './exit-code.ts';
+import { buildProgram } from './program.ts';
+
+/** Codes of errors that are the asker's: a usage error, like a flag that does not exist. */
+const usageCodes: readonly string[] = ['config-invalid', 'usage'];
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // `weft routes | head`: the reader has enough.
+  if (error.code === 'EPIPE') process.exit(ExitCode.ok);
+  throw error;
+});
+
+try {
+  const argv = process.argv.slice(2);
+  const program = await buildProgram(argv);
+  await program.parseAsync(argv, { from: 'user' });
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+/** Tells the person, and gives the exit code. */
+function report(error: unknown): number {
+  // The parser has told already.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+  if (!(error instanceof WeftError)) {
+    process.stderr.write(`weft: a bug in weft: ${error instanceof Error ? error.stack : String(error)}\n`);
+    return ExitCode.failure;
+  }
+  process.stderr.write(
+    error.message
+      .split('\n')
+      .map((line) => `weft: ${line}\n`)
+      .join(''),
+  );
+  return usageCodes.includes(error.code) ? ExitCode.usage : ExitCode.failure;
+}

@@ -1,0 +1,49 @@
+/** `weft peers`. */
+import type { Command } from 'commander';
+import type { Peer } from '../daemon/api.ts';
+import { formatSince } from './duration.ts';
+import type { OutputOptions } from './output.ts';
+import { formatTable, wrap } from './table.ts';
+import type { Terminal } from './terminal.ts';
+
+const columns = [
+  { title: 'NAME', wraps: true },
+  { title: 'STATE' },
+  { title: 'ENDPOINT', wraps: true },
+  { title: 'PREFIXES', wraps: true },
+  { title: 'MTU', align: 'right' },
+  { title: 'SINCE' },
+] as const;
+
+/** Adds the command. */
+export function registerPeers(program: Command): void {
+  program
+    .command('peers')
+    .description('show the other nodes and static peers')
+    .option('--json', 'print JSON')
+    .action(async (options: OutputOptions, command: Command) => {
+      const [{ readingClient }, { print }, { standardOutput }] = await Promise.all([
+        import('./daemon-socket.ts'),
+        import('./output.ts'),
+        import('./terminal.ts'),
+      ]);
+      const peers = await readingClient(command).peers();
+      print(options, peers, () => formatPeers(peers, Date.now(), standardOutput()));
+    });
+}
+
+/** A row for each peer, and below them what of their claims is not in use, and why. */
+export function formatPeers(peers: readonly Peer[], nowMs: number, terminal: Terminal): string {
+  if (peers.length === 0) return 'no peers\n';
+  const rows = peers.map(({ name, state, endpoint, prefixes, mtuBytes, since }) => [
+    name,
+    state,
+    endpoint,
+    prefixes,
+    mtuBytes,
+    formatSince(since, nowMs),
+  ]);
+  const refusals = peers.flatMap(({ name, refusals }) => refusals.map((refusal) => `${name}: ${refusal}`));
+  const lines = refusals.flatMap((text) => wrap(`refused ${text}`, terminal.widthColumns ?? Infinity));
+  return formatTable(columns, rows, terminal) + lines.map((line) => `${line}\n`).join('');
+}

@@ -1,0 +1,56 @@
+/** `weft pod add`. */
+import { resolve } from 'node:path';
+import { InvalidArgumentError, type Command } from 'commander';
+import type { Pod, PodRequest } from '../daemon/api.ts';
+import type { OutputOptions } from './output.ts';
+
+interface PodAddOptions extends OutputOptions {
+  readonly netns?: string;
+  readonly pid?: number;
+  readonly new?: true;
+  readonly ip?: readonly string[];
+  readonly mac?: string;
+}
+
+/** Adds the command. */
+export function registerPodAdd(pod: Command): void {
+  pod
+    .command('add')
+    .description('give a network namespace an interface in the overlay; again does no harm')
+    .argument('<name>', 'name of the pod')
+    .option('--netns <name|file>', 'an existing namespace: name under /run/netns, or file')
+    .option('--pid <pid>', 'the namespace of a process', wholeNumber)
+    .option('--new', "make a namespace of the pod's name")
+    .option('--ip <address...>', 'addresses; otherwise the next free ones')
+    .option('--mac <mac>', "MAC address of the pod's interface")
+    .option('--json', 'print JSON')
+    .action(async (name: string, options: PodAddOptions, command: Command) => {
+      const request = podRequest(options, command);
+      const [{ controlClient }, { print }] = await Promise.all([import('./daemon-socket.ts'), import('./output.ts')]);
+      const pod = await controlClient(command).addPod(name, request);
+      print(options, pod, () => formatAdded(pod));
+    });
+}
+
+function podRequest(options: PodAddOptions, command: Command): PodRequest {
+  const { netns, pid, ip, mac } = options;
+  const places = [netns, pid, options.new].filter((place) => place !== undefined).length;
+  if (places !== 1) command.error('error: exactly one of --netns, --pid and --new is needed');
+  return {
+    ...(netns !== undefined && { netns: netns.includes('/') ? resolve(netns) : netns }),
+    ...(pid !== undefined && { pid }),
+    ...(options.new !== undefined && { newNetns: true }),
+    ...(ip !== undefined && { addresses: ip }),
+    ...(mac !== undefined && { mac }),
+  };
+}
+
+function formatAdded({ name, addresses, netns, notices }: Pod): string {
+  const lines = notices.map(({ code, message }) => `notice ${code}: ${message}\n`);
+  return `pod ${name}: ${addresses.join(', ')} in ${netns}\n${lines.join('')}`;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('It is not a process id.');
+  return Number(text);
+}

@@ -1,0 +1,48 @@
+/** The commands of `weft`, put together. What a command needs to run is imported when it runs: `weft version` starts fast. */
+import { Command } from 'commander';
+import { readVersion } from '../daemon/version.ts';
+import { registerDaemon } from './daemon.ts';
+import { registerPeers } from './peers.ts';
+import { registerPod } from './pod.ts';
+import { registerReset } from './reset.ts';
+import { registerRoutes } from './routes.ts';
+import { registerStatus } from './status.ts';
+import { registerVersion } from './version.ts';
+
+/** Commands that read the configuration, and so have a flag for each of its keys. */
+const configured: readonly string[] = ['daemon', 'reset'];
+
+/**
+ * Builds the program.
+ *
+ * @param argv arguments of the user. Options of the configuration and the verbs of the lab are only made for those who ask
+ *   for them: both need more modules than all the rest.
+ */
+export async function buildProgram(argv: readonly string[]): Promise<Command> {
+  const program = new Command('weft')
+    .description('userspace VXLAN overlay: pods of different nodes talk, every packet is accounted for')
+    .version(readVersion().version, '--version', 'show the version')
+    .option('--socket <path>', "the daemon's socket (WEFT_SOCKET)")
+    .helpCommand('help [command]', 'show help')
+    .showHelpAfterError('(--help shows what is possible)')
+    .exitOverride();
+  for (const register of [registerStatus, registerPeers, registerRoutes, registerPod]) register(program);
+  await registerLab(program, argv);
+  for (const register of [registerDaemon, registerReset, registerVersion]) register(program);
+  if (argv.some((argument) => configured.includes(argument))) await addConfigFlags(program);
+  return program;
+}
+
+async function addConfigFlags(program: Command): Promise<void> {
+  const { addConfigOptions } = await import('./config-options.ts');
+  for (const command of program.commands.filter((one) => configured.includes(one.name()))) addConfigOptions(command);
+}
+
+async function registerLab(program: Command, argv: readonly string[]): Promise<void> {
+  if (argv.includes('lab')) {
+    const lab = await import('./lab.ts');
+    lab.registerLab(program);
+  } else {
+    program.command('lab').description('networks of nodes and pods on this machine, to try things in');
+  }
+}

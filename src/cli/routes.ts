@@ -1,0 +1,47 @@
+/** `weft routes`. */
+import type { Command } from 'commander';
+import type { Route } from '../daemon/api.ts';
+import { formatSince } from './duration.ts';
+import type { OutputOptions } from './output.ts';
+import { formatTable } from './table.ts';
+import type { Terminal } from './terminal.ts';
+
+const columns = [
+  { title: 'PREFIX', wraps: true },
+  { title: 'NODE', wraps: true },
+  { title: 'KIND' },
+  { title: 'VIA', wraps: true },
+  { title: 'NETWORK' },
+  { title: 'SINCE' },
+] as const;
+
+/** Adds the command. */
+export function registerRoutes(program: Command): void {
+  program
+    .command('routes')
+    .description('show which prefix lies at which node')
+    .option('--json', 'print JSON')
+    .action(async (options: OutputOptions, command: Command) => {
+      const [{ readingClient }, { print }, { standardOutput }] = await Promise.all([
+        import('./daemon-socket.ts'),
+        import('./output.ts'),
+        import('./terminal.ts'),
+      ]);
+      const routes = await readingClient(command).routes();
+      print(options, routes, () => formatRoutes(routes, Date.now(), standardOutput()));
+    });
+}
+
+/** A row for each route, in the daemon's order. */
+export function formatRoutes(routes: readonly Route[], nowMs: number, terminal: Terminal): string {
+  if (routes.length === 0) return 'no routes\n';
+  const rows = routes.map(({ prefix, node, kind, via, network, since }) => [
+    prefix,
+    node,
+    kind,
+    via,
+    network,
+    formatSince(since, nowMs),
+  ]);
+  return formatTable(columns, rows, terminal);
+}

@@ -1,0 +1,123 @@
+/** A daemon's status as text. Pure. */
+import type { Status } from '../daemon/api.ts';
+import type { DirectionAccount, WorkerAccount } from '../dataplane/accounts.ts';
+import { formatSince } from './duration.ts';
+import { formatTable, wrap, type Cell } from './table.ts';
+import { bold, warning, type Terminal } from './terminal.ts';
+
+/** Width of the names in front of the facts. */
+const LABEL_COLUMNS = 10;
+
+/** Where lines are broken in a pipe: notices are sentences, and nobody scans them by column. */
+const PIPE_WIDTH_COLUMNS = Infinity;
+
+/** The summary: who, where, protection, accounts, losses, notices. */
+export function formatStatus(status: Status, nowMs: number, terminal: Terminal): string {
+  return [
+    formatFacts(status, nowMs, terminal),
+    formatAccounts(status, terminal),
+    formatDrops(status, terminal),
+    formatNotices(status, terminal),
+  ]
+    .filter((section) => section !== '')
+    .join('\n');
+}
+
+function formatFacts(status: Status, nowMs: number, terminal: Terminal): string {
+  const { underlay, gossip, tun, vxlan } = status;
+  const facts: readonly (readonly [string, string])[] = [
+    ['node', `${status.nodeName} (${status.identity}), network ${status.network}`],
+    ['daemon', `weft ${status.version}, pid ${status.pid}, up ${formatSince(status.startedAt, nowMs)}`],
+    ['underlay', `${underlay.address} on ${underlay.interface}, MTU ${underlay.mtuBytes}: ${underlay.reason}`],
+    ['vxlan', `UDP port ${vxlan.port}, VNI ${vxlan.vni}`],
+    ['device', `${tun.device}, MTU ${tun.mtuBytes}, MAC ${tun.mac}`],
+    ['address', status.nodeAddresses.join(', ')],
+    ['prefixes', `${status.nodePrefixes.join(', ')} of ${status.clusterPrefixes.join(', ')}`],
+    ['gossip', `${gossip.endpoint}, ${formatMembers(status)}`],
+    ['seeds', gossip.seeds.join(', ') || 'none'],
+    ['overlay', `${count(status.peers, 'peer')}, ${count(status.routes, 'route')}, ${count(status.pods, 'pod')}`],
+    ['features', formatFeatures(status)],
+  ];
+  const lines = facts.flatMap(([label, text]) => formatFact(label, text, terminal));
+  return [...lines, formatSecurity(status, terminal)].map((line) => `${line}\n`).join('');
+}
+
+function formatFact(label: string, text: string, terminal: Terminal): string[] {
+  const width = (terminal.widthColumns ?? PIPE_WIDTH_COLUMNS) - LABEL_COLUMNS;
+  return wrap(text, width).map((line, index) =>
+    index === 0 ? bold(label.padEnd(LABEL_COLUMNS), terminal) + line : ' '.repeat(LABEL_COLUMNS) + line,
+  );
+}
+
+/** Said every time as long as it is so: nobody should have to guess. */
+function formatSecurity({ gossip, dataEncrypted }: Status, terminal: Terminal): string {
+  const text = `gossip: ${gossip.authenticated ? '' : 'not '}authenticated; data: ${dataEncrypted ? '' : 'not '}encrypted`;
+  const isProtected = gossip.authenticated && dataEncrypted;
+  return bold('security'.padEnd(LABEL_COLUMNS), terminal) + (isProtected ? text : warning(text, terminal));
+}
+
+function formatMembers({ gossip }: Status): string {
+  const known = Object.entries(gossip.members).filter(([state, members]) => members > 0 || state === 'alive');
+  return `members: ${known.map(([state, members]) => `${members} ${state}`).join(', ')}`;
+}
+
+function formatFeatures({ features }: Status): string {
+  const used = Object.keys(features).filter((name) => features[name] === true);
+  const unused = Object.keys(features).filter((name) => features[name] !== true);
+  return [used.join(', ') || 'none', ...(unused.length > 0 ? [`not in use: ${unused.join(', ')}`] : [])].join('; ');
+}
+
+function formatAccounts({ workers, residual, tunQueueOverflow }: Status, terminal: Terminal): string {
+  const names = ['received', 'originated', 'sent', 'delivered', 'dropped', 'queued', 'residual'];
+  const columns = [{ title: 'packets' }, ...names.map((title) => ({ title, align: 'right' as const }))];
+  const rows = (['egress', 'ingress'] as const).map((direction) => accountRow(direction, workers));
+  const overflow = workers.reduce((sum, worker) => sum + worker.socketOverflow, 0);
+  const outside = `lost before weft: ${overflow} socket overflow, ${tunQueueOverflow} TUN queue overflow\n`;
+  const alarm = `${residual} packets are in no account: this is a bug in weft\n`;
+  return formatTable(columns, rows, terminal) + outside + (residual === 0 ? '' : warning(alarm, terminal));
+}
+
+function accountRow(direction: 'egress' | 'ingress', workers: readonly WorkerAccount[]): Cell[] {
+  const accounts = workers.map((worker) => worker[direction]);
+  const sum = (of: (account: DirectionAccount) => number): number =>
+    accounts.reduce((total, one) => total + of(one), 0);
+  const received = sum((account) => account.received);
+  const originated = sum((account) => account.originated);
+  const sent = sum((account) => account.sent);
+  const delivered = sum((account) => account.delivered);
+  const dropped = sum((account) => Object.values(account.dropped).reduce((total, one) => total + one, 0));
+  const queued = sum((account) => account.queued);
+  const residual = received + originated - sent - delivered - dropped - queued;
+  return [direction, received, originated, sent, delivered, dropped, queued, residual];
+}
+
+function formatDrops({ workers, gossip }: Status, terminal: Terminal): string {
+  const drops = new Map<string, number>();
+  const add = (kind: string, reasons: Readonly<Record<string, number>>): void => {
+    for (const [reason, packets] of Object.entries(reasons)) {
+      const key = `${kind} ${reason}`;
+      if (packets > 0) drops.set(key, (drops.get(key) ?? 0) + packets);
+    }
+  };
+  for (const { egress, ingress } of workers) {
+    add('egress', egress.dropped);
+    add('ingress', ingress.dropped);
+  }
+  add('gossip', gossip.refused);
+  if (drops.size === 0) return '';
+  const rows = [...drops].map(([key, packets]) => [...key.split(' '), packets]);
+  return formatTable([{ title: 'dropped' }, { title: 'reason' }, { title: 'count', align: 'right' }], rows, terminal);
+}
+
+function formatNotices({ notices }: Status, terminal: Terminal): string {
+  const width = terminal.widthColumns ?? PIPE_WIDTH_COLUMNS;
+  const indent = '  ';
+  return notices
+    .flatMap(({ code, message }) => wrap(`notice ${code}: ${message}`, width - indent.length))
+    .map((line) => `${line.startsWith('notice ') ? warning(line, terminal) : indent + line}\n`)
+    .join('');
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,113 @@
+/** Tables as text: aligned columns, two spaces between them, no lines. Pure. */
+import { bold, type Terminal } from './terminal.ts';
+
+/** A column. */
+export interface Column {
+  readonly title: string;
+  /** Numbers stand at the right. */
+  readonly align?: 'left' | 'right';
+  /** Gives way when the table is wider than the terminal: its cells go on below themselves. */
+  readonly wraps?: boolean;
+}
+
+/** A cell: one text, or several that stand below each other rather than be torn apart. */
+export type Cell = string | number | readonly string[];
+
+const GAP = '  ';
+
+/** Narrowest that a column may become. */
+const MIN_WRAPPED_COLUMNS = 12;
+
+/** What stands where there is nothing, so that a pipe can count columns. */
+const EMPTY = '-';
+
+/**
+ * Formats a table, a line feed at the end of each line.
+ *
+ * In a terminal, wrapping columns give way until it fits. In a pipe each row is one line; several texts in a cell are
+ * joined by commas.
+ */
+export function formatTable(
+  columns: readonly Column[],
+  rows: readonly (readonly Cell[])[],
+  terminal: Terminal,
+): string {
+  const cells = rows.map((row) => row.map((cell) => parts(cell, terminal)));
+  const widths = fit(columns, naturalWidths(columns, cells), terminal.widthColumns);
+  const title = formatLine(
+    columns,
+    columns.map((column) => column.title),
+    widths,
+  );
+  return [bold(title, terminal), ...cells.flatMap((row) => formatRow(columns, row, widths))]
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+/** Texts of a cell that may stand below each other. */
+function parts(cell: Cell, terminal: Terminal): readonly string[] {
+  if (typeof cell === 'number') return [String(cell)];
+  const texts = (typeof cell === 'string' ? [cell] : cell).filter((text) => text !== '');
+  if (texts.length === 0) return [EMPTY];
+  return terminal.widthColumns === undefined ? [texts.join(',')] : texts;
+}
+
+function naturalWidths(columns: readonly Column[], rows: readonly (readonly (readonly string[])[])[]): number[] {
+  return columns.map((column, index) =>
+    Math.max(column.title.length, ...rows.flatMap((row) => (row[index] ?? []).map((text) => text.length))),
+  );
+}
+
+/** Narrows wrapping columns, the widest first, until all fit or none can give more. */
+function fit(columns: readonly Column[], natural: readonly number[], limit: number | undefined): number[] {
+  const widths = [...natural];
+  if (limit === undefined) return widths;
+  const gaps = GAP.length * (columns.length - 1);
+  const floor = (index: number): number => Math.max(MIN_WRAPPED_COLUMNS, columns[index]!.title.length);
+  for (;;) {
+    const excess = widths.reduce((sum, width) => sum + width, gaps) - limit;
+    if (excess <= 0) return widths;
+    const candidates = columns.flatMap(({ wraps }, index) =>
+      wraps === true && widths[index]! > floor(index) ? [index] : [],
+    );
+    const widest = candidates.sort((a, b) => widths[b]! - widths[a]!)[0];
+    if (widest === undefined) return widths;
+    widths[widest]! -= 1;
+  }
+}
+
+function formatRow(
+  columns: readonly Column[],
+  row: readonly (readonly string[])[],
+  widths: readonly number[],
+): string[] {
+  const wrapped = row.map((texts, index) => texts.flatMap((text) => wrap(text, widths[index]!)));
+  const height = Math.max(...wrapped.map((lines) => lines.length));
+  return Array.from({ length: height }, (_, line) =>
+    formatLine(
+      columns,
+      wrapped.map((lines) => lines[line] ?? ''),
+      widths,
+    ),
+  );
+}
+
+function formatLine(columns: readonly Column[], texts: readonly string[], widths: readonly number[]): string {
+  const padded = texts.map((text, index) =>
+    columns[index]!.align === 'right' ? text.padStart(widths[index]!) : text.padEnd(widths[index]!),
+  );
+  return padded.join(GAP).trimEnd();
+}
+
+/** Breaks text at spaces, and within a word only where the word alone is too long. */
+export function wrap(text: string, widthColumns: number): string[] {
+  const lines: string[] = [];
+  let rest = text;
+  while (rest.length > widthColumns) {
+    const space = rest.lastIndexOf(' ', widthColumns);
+    const end = space > 0 ? space : widthColumns;
+    lines.push(rest.slice(0, end));
+    rest = rest.slice(end).trimStart();
+  }
+  return [...lines, rest];
+}

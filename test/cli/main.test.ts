@@ -1,0 +1,172 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { ControlServer } from '../../src/daemon/control-server.ts';
+import { fixedHandlers, fixedPeers, fixedPod, fixedRoutes, fixedStatus } from '../support/fixed-handlers.ts';
+
+const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
+const directory = mkdtempSync(join(tmpdir(), 'weft-cli-'));
+test.after.always(() => rmSync(directory, { recursive: true }));
+
+interface Outcome {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the real command line in a process of its own, without the WEFT_ variables of this one. */
+async function weft(argv: readonly string[], env: Record<string, string> = {}): Promise<Outcome> {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('WEFT_'));
+  const options = { env: { ...Object.fromEntries(inherited), ...env } };
+  return await new Promise((resolve) => {
+    const child = execFile(process.execPath, [main, ...argv], options, (_error, stdout, stderr) => {
+      resolve({ exitCode: child.exitCode ?? -1, stdout, stderr });
+    });
+    child.stdin?.end();
+  });
+}
+
+let sockets = 0;
+
+async function daemon(t: ExecutionContext, readOnly = false) {
+  const { handlers, seen } = fixedHandlers();
+  const socketPath = join(directory, `${sockets++}.sock`);
+  const server = await ControlServer.open({ socketPath, readOnly, handlers });
+  t.teardown(async () => await server.close());
+  return { socketPath, seen };
+}
+
+const reads: readonly (readonly [string, unknown, RegExp])[] = [
+  ['status', fixedStatus, /^node {6}n1 /],
+  ['peers', fixedPeers, /^NAME /],
+  ['routes', fixedRoutes, /^PREFIX /],
+  ['pod list', [fixedPod], /^NAME /],
+];
+
+for (const [command, value, text] of reads) {
+  test(`weft ${command} --json is what the API gives, and as text a table`, async (t) => {
+    const { socketPath } = await daemon(t, true);
+    const argv = ['--socket', socketPath, ...command.split(' ')];
+    const [json, table] = await Promise.all([weft([...argv, '--json']), weft(argv)]);
+    t.deepEqual(JSON.parse(json.stdout), value);
+    t.regex(table.stdout, text);
+    t.deepEqual([json.exitCode, table.exitCode], [0, 0]);
+    t.is(json.stderr + table.stderr, '');
+  });
+}
+
+test('weft version needs no daemon', async (t) => {
+  const [text, json] = await Promise.all([weft(['version']), weft(['version', '--json'])]);
+  t.regex(text.stdout, /^weft \d+\.\d+\.\d+ \(node \d+\.\d+\.\d+\)\n$/);
+  t.deepEqual(Object.keys(JSON.parse(json.stdout) as object), ['version', 'node']);
+});
+
+test('no daemon: one line says so and where the socket was looked for', async (t) => {
+  const { exitCode, stderr, stdout } = await weft(['--socket', '/nowhere/weft.sock', 'status']);
+  t.is(stderr, 'weft: no daemon at /nowhere/weft.sock (from --socket): there is no such socket\n');
+  t.is(stdout, '');
+  t.is(exitCode, 1);
+});
+
+test('WEFT_SOCKET names the socket, and --socket is stronger', async (t) => {
+  const { socketPath } = await daemon(t);
+  const env = { WEFT_SOCKET: '/nowhere/variable.sock' };
+  const [byVariable, byOption] = await Promise.all([
+    weft(['routes'], env),
+    weft(['routes', '--socket', socketPath], env),
+  ]);
+  t.regex(byVariable.stderr, /\/nowhere\/variable\.sock \(from WEFT_SOCKET\)/);
+  t.is(byOption.exitCode, 0);
+});
+
+test('weft pod add sends what was asked for', async (t) => {
+  const { socketPath, seen } = await daemon(t);
+  const argv = ['pod', 'add', 'db', '--new', '--ip', '10.244.1.9', 'fd00:10:244:1::9', '--mac', '02:00:00:00:00:01'];
+  const { exitCode, stdout } = await weft([...argv, '--socket', socketPath]);
+  t.is(exitCode, 0);
+  t.is(stdout, 'pod db: 10.244.1.2, fd00:10:244:1::2 in /run/netns/web\n');
+  t.deepEqual(seen[0]?.request, {
+    newNetns: true,
+    addresses: ['10.244.1.9', 'fd00:10:244:1::9'],
+    mac: '02:00:00:00:00:01',
+  });
+});
+
+test('weft pod rm says whether there was one, and is fine either way', async (t) => {
+  const { socketPath } = await daemon(t);
+  const [there, gone] = await Promise.all([
+    weft(['--socket', socketPath, 'pod', 'rm', 'web']),
+    weft(['--socket', socketPath, 'pod', 'rm', 'other', '--json']),
+  ]);
+  t.is(there.stdout, 'pod web is removed\n');
+  t.deepEqual(JSON.parse(gone.stdout), { removed: false });
+  t.deepEqual([there.exitCode, gone.exitCode], [0, 0]);
+});
+
+test('an error of the daemon is one line and exit code 1', async (t) => {
+  const { socketPath } = await daemon(t);
+  const { exitCode, stderr } = await weft(['--socket', socketPath, 'pod', 'add', 'taken', '--new']);
+  t.is(stderr, 'weft: 10.244.1.2 is leased to web\n');
+  t.is(exitCode, 1);
+});
+
+test('the read-only socket refuses a change with exit code 1', async (t) => {
+  const { socketPath } = await daemon(t, true);
+  const { exitCode, stderr } = await weft(['--socket', socketPath, 'pod', 'rm', 'web']);
+  t.regex(stderr, /^weft: this socket is for reading only/);
+  t.is(exitCode, 1);
+});
+
+const misuse = test.macro<[string, RegExp]>({
+  exec: async (t, argv, message) => {
+    const { exitCode, stderr, stdout } = await weft(argv === '' ? [] : argv.split(' '));
+    t.is(exitCode, 2);
+    t.regex(stderr, message);
+    t.is(stdout, '');
+  },
+  title: (_name, argv) => `weft ${argv} is a usage error`,
+});
+
+test(misuse, '', /Usage: weft/);
+test(misuse, 'frobnicate', /unknown command 'frobnicate'/);
+test(misuse, 'statsu', /Did you mean status\?/);
+test(misuse, 'status --jsn', /unknown option '--jsn'/);
+test(misuse, 'status extra', /too many arguments/);
+test(misuse, 'pod', /Usage: weft pod/);
+test(misuse, 'pod add', /missing required argument 'name'/);
+test(misuse, 'pod add web', /exactly one of --netns, --pid and --new is needed/);
+test(misuse, 'pod add web --new --pid 1', /exactly one of --netns, --pid and --new is needed/);
+test(misuse, 'pod add web --pid one', /It is not a process id/);
+test(misuse, 'lab frobnicate', /unknown command 'frobnicate'/);
+test(misuse, 'daemon --config /nowhere/weft.yaml', /^weft: \/nowhere\/weft\.yaml: there is no such file$/m);
+test(misuse, 'daemon --vxlan-port many', /^weft: --vxlan-port: vxlan\.port: many is not a whole number$/m);
+test(misuse, 'reset --state-dir relative --yes', /^weft: --state-dir: stateDir: relative is not an absolute path$/m);
+
+test('help goes to standard output and is no error', async (t) => {
+  for (const argv of [['--help'], ['help', 'pod'], ['pod', 'add', '--help']]) {
+    const { exitCode, stdout } = await weft(argv);
+    t.is(exitCode, 0);
+    t.regex(stdout, /^Usage: weft/);
+  }
+});
+
+test('the help of the daemon has a flag for each key', async (t) => {
+  const { stdout } = await weft(['help', 'daemon']);
+  t.regex(stdout, /--vxlan-port <value> +UDP port of VXLAN; default 4789\s+\(WEFT_VXLAN_PORT\)/);
+  t.regex(stdout, /--gossip-seeds <list>/);
+});
+
+test('weft reset refuses while a daemon answers', async (t) => {
+  const { socketPath } = await daemon(t);
+  const { exitCode, stderr } = await weft(['reset', '--yes', '--control-socket', socketPath]);
+  t.is(stderr, `weft: a daemon answers on ${socketPath}: stop it first (systemctl stop weft)\n`);
+  t.is(exitCode, 1);
+});
+
+test('weft reset asks, and where it cannot ask wants --yes', async (t) => {
+  const { exitCode, stderr } = await weft(['reset', '--control-socket', join(directory, 'none.sock')]);
+  t.regex(stderr, /^weft: this removes all pods of network default, .*: add --yes$/m);
+  t.is(exitCode, 2);
+});

@@ -1,0 +1,62 @@
+import test from 'ava';
+import { formatTable, wrap } from '../../src/cli/table.ts';
+
+const pipe = { widthColumns: undefined, colour: false };
+const terminal = { widthColumns: 30, colour: false };
+const columns = [{ title: 'NAME' }, { title: 'PREFIXES', wraps: true }, { title: 'MTU', align: 'right' }] as const;
+
+test('columns are aligned, numbers to the right, without trailing spaces', (t) => {
+  const text = formatTable(
+    columns,
+    [
+      ['n1', 'a', 1450],
+      ['long-name', 'b', 9],
+    ],
+    pipe,
+  );
+  t.is(text, 'NAME       PREFIXES   MTU\nn1         a         1450\nlong-name  b            9\n');
+});
+
+test('in a pipe a row is one line, however wide, and an empty cell is a hyphen', (t) => {
+  const text = formatTable(
+    columns,
+    [
+      ['n1', ['10.244.1.0/24', 'fd00:10:244:1::/64'], 1450],
+      ['n2', [], 1],
+    ],
+    pipe,
+  );
+  t.deepEqual(
+    text.split('\n').map((line) => line.split(/ +/).length),
+    [3, 3, 3, 1],
+  );
+  t.true(text.includes('10.244.1.0/24,fd00:10:244:1::/64'));
+  t.regex(text, /^n2 +- +1$/m);
+});
+
+test('in a terminal a cell of several texts goes on below itself', (t) => {
+  const text = formatTable(columns, [['n1', ['10.244.1.0/24', 'fd00:1::/64'], 1450]], terminal);
+  t.is(text, 'NAME  PREFIXES        MTU\nn1    10.244.1.0/24  1450\n      fd00:1::/64\n');
+});
+
+test('in a terminal a wrapping column gives way until the table fits', (t) => {
+  const text = formatTable(columns, [['n1', 'fd00:1234:5678:9abc:def0::/80', 1450]], terminal);
+  t.true(text.split('\n').every((line) => line.length <= 30));
+  t.is(text.replaceAll(/\s|n1|1450|NAME|PREFIXES|MTU/g, ''), 'fd00:1234:5678:9abc:def0::/80');
+});
+
+test('a column that does not wrap is never torn', (t) => {
+  const text = formatTable([{ title: 'A' }], [['x'.repeat(40)]], terminal);
+  t.is(text, `A\n${'x'.repeat(40)}\n`);
+});
+
+test('only the title is coloured, and only where colours may be used', (t) => {
+  const text = formatTable([{ title: 'A' }], [['x']], { widthColumns: 30, colour: true });
+  t.is(text, '\u001b[1mA\u001b[22m\nx\n');
+});
+
+test('text is broken at spaces, and inside of a word only if it must', (t) => {
+  t.deepEqual(wrap('its route leads to seed', 10), ['its route', 'leads to', 'seed']);
+  t.deepEqual(wrap('abcdefghijklm no', 5), ['abcde', 'fghij', 'klm', 'no']);
+  t.deepEqual(wrap('', 5), ['']);
+});

@@ -1,0 +1,113 @@
+import test from 'ava';
+import { formatSince } from '../../src/cli/duration.ts';
+import { formatPeers } from '../../src/cli/peers.ts';
+import { formatPods } from '../../src/cli/pod-list.ts';
+import { formatRoutes } from '../../src/cli/routes.ts';
+import { formatStatus } from '../../src/cli/status-view.ts';
+import type { Terminal } from '../../src/cli/terminal.ts';
+import { fixedPeers, fixedPod, fixedRoutes, fixedStatus } from '../support/fixed-handlers.ts';
+
+const terminal: Terminal = { widthColumns: 80, colour: false };
+const pipe: Terminal = { widthColumns: undefined, colour: false };
+const nowMs = Date.parse('2026-01-03T04:05:06.000Z');
+
+const views: Readonly<Record<string, (to: Terminal) => string>> = {
+  status: (to) => formatStatus(fixedStatus, nowMs, to),
+  peers: (to) => formatPeers(fixedPeers, nowMs, to),
+  routes: (to) => formatRoutes(fixedRoutes, nowMs, to),
+  pods: (to) => formatPods([fixedPod], to),
+};
+
+for (const [name, view] of Object.entries(views)) {
+  test(`${name} fits a terminal of 80 columns`, (t) => {
+    t.deepEqual(
+      view(terminal)
+        .split('\n')
+        .filter((line) => line.length > 80),
+      [],
+    );
+  });
+
+  test(`${name} has neither colours nor lines of box characters in a pipe`, (t) => {
+    t.regex(view(pipe), /^[\n\u0020-\u007e]*$/);
+  });
+
+  test(`${name} shows in a terminal all that it shows in a pipe`, (t) => {
+    const words = view(pipe).split(/[\s,]+/);
+    const shown = view({ ...terminal, widthColumns: 120 }).replaceAll(/\s/g, '');
+    t.deepEqual(
+      words.filter((word) => !shown.includes(word)),
+      [],
+    );
+  });
+}
+
+test('the status reads like this', (t) => {
+  t.is(
+    formatStatus(fixedStatus, nowMs, terminal),
+    `node      n1 (4f1c2a9be07d4d5fb1a0c3d2e4f50617), network default
+daemon    weft 0.1.0, pid 4711, up 2 d 4 h
+underlay  198.18.0.1 on eth0, MTU 1500: its route leads to seed 198.18.0.2
+vxlan     UDP port 4789, VNI 42
+device    weft0, MTU 1450, MAC 02:4f:1c:2a:9b:e0
+address   10.244.1.1, fd00:10:244:1::1
+prefixes  10.244.1.0/24, fd00:10:244:1::/64 of 10.244.0.0/16, fd00:10:244::/48
+gossip    198.18.0.1:7948, members: 2 alive, 1 dead
+seeds     198.18.0.2:7948
+overlay   2 peers, 5 routes, 1 pod
+features  vnetHeader, tunSegmentation, udpSegment; not in use: udpGro
+security  gossip: not authenticated; data: not encrypted
+
+packets  received  originated    sent  delivered  dropped  queued  residual
+egress    1000000           2  999990          2       10       0         0
+ingress    500000           0       0     500000        0       0         0
+lost before weft: 7 socket overflow, 9 TUN queue overflow
+
+dropped  reason     count
+egress   no-route      10
+gossip   truncated      3
+
+notice forward-policy: the FORWARD chain of table ip filter drops by default:
+  pods will not reach the outside
+notice members-refused: n9
+`,
+  );
+});
+
+test('packets that no account knows are called a bug', (t) => {
+  t.regex(
+    formatStatus({ ...fixedStatus, residual: 3 }, nowMs, pipe),
+    /^3 packets are in no account: this is a bug in weft$/m,
+  );
+});
+
+test('a node that is protected says so', (t) => {
+  const status = { ...fixedStatus, dataEncrypted: true, gossip: { ...fixedStatus.gossip, authenticated: true } };
+  t.regex(formatStatus(status, nowMs, pipe), /^security {2}gossip: authenticated; data: encrypted$/m);
+});
+
+test('peers name what is refused, and why', (t) => {
+  t.regex(
+    formatPeers(fixedPeers, nowMs, pipe),
+    /^refused legacy-vtep-in-the-basement: prefix 10\.244\.2\.128\/25 is kept by n2/m,
+  );
+});
+
+test('empty lists are said in words', (t) => {
+  t.is(formatPeers([], nowMs, pipe), 'no peers\n');
+  t.is(formatRoutes([], nowMs, pipe), 'no routes\n');
+  t.is(formatPods([], pipe), 'no pods\n');
+});
+
+const since = test.macro<[string, string]>({
+  exec: (t, isoTime, expected) => t.is(formatSince(isoTime, nowMs), expected),
+  title: (_name, isoTime, expected) => `since ${isoTime || 'never'} is ${expected}`,
+});
+
+test(since, '2026-01-03T04:05:06.000Z', '0 s');
+test(since, '2026-01-03T04:04:07.000Z', '59 s');
+test(since, '2026-01-03T04:03:05.000Z', '2 min 1 s');
+test(since, '2026-01-03T03:05:06.000Z', '1 h 0 min');
+test(since, '2025-12-31T03:05:06.000Z', '3 d 1 h');
+test(since, '2027-01-01T00:00:00.000Z', '0 s');
+test(since, '', '-');
