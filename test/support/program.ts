@@ -36,10 +36,14 @@ export async function runProgram(argv: readonly string[]): Promise<ProgramResult
   });
 }
 
+/** No program that a test waits for takes this long, on a busy machine neither. */
+const END_DEADLINE_MS = 30_000;
+
 /** A program that runs. */
 export class Program {
   readonly child: ChildProcessWithoutNullStreams;
-  readonly ended: Promise<ProgramResult>;
+  readonly #command: string;
+  readonly #ended: Promise<ProgramResult>;
   /** So far. */
   stdout = '';
   stderr = '';
@@ -50,14 +54,26 @@ export class Program {
     child.stderr.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
     // It may end before it has read everything.
     child.stdin.on('error', () => undefined);
-    this.ended = new Promise((resolve) => {
+    this.#command = command;
+    this.#ended = new Promise((resolve) => {
       child.once('close', (code) => resolve(new ProgramResult(command, code ?? 255, this.stdout, this.stderr)));
     });
+  }
+
+  /** Waits for its end. @throws Error with what it said, if that does not come in time; it is killed then. */
+  async ends(deadlineMs = END_DEADLINE_MS): Promise<ProgramResult> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), deadlineMs)));
+    const result = await Promise.race([this.#ended, late]);
+    clearTimeout(timer);
+    if (result !== undefined) return result;
+    this.child.kill('SIGKILL');
+    throw new Error(`waited ${deadlineMs} ms in vain for the end of ${this.#command}: ${this.stderr}${this.stdout}`);
   }
 
   /** Sends a signal, and waits for the end. */
   async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<ProgramResult> {
     this.child.kill(signal);
-    return await this.ended;
+    return await this.ends();
   }
 }

@@ -1,0 +1,435 @@
+/** Pods on one node: real namespaces, devices and routes, no daemon around them. */
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import anyTest, { type ExecutionContext } from 'ava';
+import type { Notice, Pod } from '../../src/daemon/api.ts';
+import type { ReconcileReport } from '../../src/daemon/pod-reconciliation.ts';
+import type { ResetReport } from '../../src/daemon/reset.ts';
+import { runCommand } from '../../src/linux/command.ts';
+import { listLinks } from '../../src/linux/link.ts';
+import { PodNode } from '../support/pod-node.ts';
+
+/** One at a time: each makes namespaces and starts dozens of programs. */
+const test = anyTest.serial;
+
+/** A node whose network is up, and that is removed when the test ends. */
+async function makeNode(t: ExecutionContext): Promise<PodNode> {
+  const node = await PodNode.make();
+  t.teardown(() => node.remove());
+  await node.makeTun();
+  t.deepEqual(await node.runWell<Notice[]>(['ensure']), []);
+  return node;
+}
+
+/** As {@link makeNode}, with a pod `web` in the namespace NODE-web. */
+async function makeNodeWithPod(t: ExecutionContext): Promise<{ node: PodNode; netns: string; pod: Pod }> {
+  const node = await makeNode(t);
+  const netns = await node.makeNamespace(`${node.name}-web`);
+  return { node, netns, pod: await node.runWell<Pod>(['add', 'web', { netns }]) };
+}
+
+async function hasDevice(node: PodNode, name: string): Promise<boolean> {
+  return (await listLinks(node.netns)).some(({ ifname }) => ifname === name);
+}
+
+test('two pods reach each other, their node and the world, over IPv4 and IPv6, at once', async (t) => {
+  const node = await makeNode(t);
+  const web = `${node.name}-web`;
+  const db = await node.makeNamespace(`${node.name}-db`);
+  const outcomes = await node.run(['add', web, { newNetns: true }], ['add', 'db', { netns: db }]);
+  const [, second] = outcomes.map(({ value }) => value as Pod);
+  t.deepEqual(second?.addresses, ['10.244.1.3', 'fd00:10:244:1::3']);
+  t.deepEqual(second?.notices, []);
+  t.is(second?.state, 'running');
+  t.log(`pod add took ${outcomes.map(({ durationMs }) => durationMs.toFixed(0)).join(' and ')} ms`);
+
+  for (const address of ['10.244.1.3', 'fd00:10:244:1::3']) {
+    t.true(await node.pings(web, address), `pod to pod ${address}`);
+    t.true(await node.pings('node', address), `node to pod ${address}`);
+  }
+  for (const address of ['10.244.1.1', 'fd00:10:244:1::1', '198.18.0.1', 'fd00:198:18::1']) {
+    t.true(await node.pings(db, address), `pod to node ${address}`);
+  }
+  // The world has no route to pods: it answers the node, or nobody.
+  for (const address of ['198.18.0.2', 'fd00:198:18::2'])
+    t.true(await node.pings(db, address), `pod to world ${address}`);
+});
+
+test('an address that no pod has is unreachable, and does not leak to the default route', async (t) => {
+  const { node, netns } = await makeNodeWithPod(t);
+  for (const [address, reason] of [
+    ['10.244.1.200', /Destination Host Unreachable/],
+    ['fd00:10:244:1::200', /Destination unreachable/],
+  ] as const) {
+    const argv = ['sh', '-c', `ping -n -c 1 -W 2 ${address} || true`];
+    t.regex(await runCommand(argv, { purpose: 'ping nobody', netns: `/run/netns/${netns}` }), reason);
+  }
+  await node.ip('link', 'delete', 'weft0');
+  const route = await runCommand(['sh', '-c', 'ip route get 10.244.2.2 2>&1 || true'], {
+    purpose: 'look',
+    netns: node.netns,
+  });
+  t.regex(route, /Invalid argument|blackhole/);
+});
+
+test('the same request again gives the same pod', async (t) => {
+  const { node, netns, pod } = await makeNodeWithPod(t);
+  const [again, byPath, withAll] = await node.run(
+    ['add', 'web', { netns }],
+    ['add', 'web', { netns: `/run/netns/${netns}` }],
+    ['add', 'web', { netns, addresses: [...pod.addresses], mac: pod.mac }],
+  );
+  for (const outcome of [again, byPath, withAll]) t.deepEqual(outcome?.value, pod);
+  t.is((await node.runWell<Pod[]>(['list'])).length, 1);
+});
+
+test('another request for the same name is refused, and says what differs', async (t) => {
+  const { node, netns } = await makeNodeWithPod(t);
+  const other = await node.makeNamespace(`${node.name}-other`);
+  const outcomes = await node.run(
+    ['add', 'web', { netns: other }],
+    ['add', 'web', { netns, addresses: ['10.244.1.99'] }],
+    ['add', 'web', { netns, mac: '02:00:00:00:00:99' }],
+    ['add', 'second', { netns }],
+    ['add', 'third', { netns: other, addresses: ['10.244.1.2'] }],
+    ['add', 'third', { netns: `${node.name}-nowhere` }],
+    ['add', 'third', { netns: '/etc/hostname' }],
+    ['add', 'third', { netns: '/proc/self/ns/mnt' }],
+    ['add', netns, { newNetns: true }],
+  );
+  const codes = ['pod-exists', 'pod-exists', 'pod-exists', 'netns-in-use', 'address-in-use', 'netns-not-found'];
+  t.deepEqual(
+    outcomes.map(({ error }) => error?.code),
+    [...codes, 'not-a-network-namespace', 'not-a-network-namespace', 'netns-exists'],
+  );
+  t.regex(outcomes[0]?.error?.message ?? '', /exists with another network namespace/);
+  t.regex(outcomes[1]?.error?.message ?? '', /exists with the addresses 10\.244\.1\.2, fd00:10:244:1::2$/);
+  t.regex(outcomes[2]?.error?.message ?? '', /exists with the MAC address/);
+  t.is((await node.runWell<Pod[]>(['list'])).length, 1);
+});
+
+test('adding again repairs what is missing', async (t) => {
+  const { node, netns, pod } = await makeNodeWithPod(t);
+  const options = { purpose: 'damage a pod', netns: `/run/netns/${netns}` };
+  await node.ip('route', 'delete', '10.244.1.2');
+  await node.ip('address', 'flush', 'dev', pod.hostDevice);
+  await runCommand(['ip', 'route', 'delete', 'default'], options);
+  await runCommand(['ip', '-6', 'address', 'flush', 'dev', 'eth0'], options);
+  t.false(await node.pings(netns, '10.244.1.1'));
+  t.deepEqual(await node.runWell<Pod>(['add', 'web', { netns }]), pod);
+  for (const address of ['10.244.1.1', 'fd00:10:244:1::1']) t.true(await node.pings(netns, address));
+
+  await node.ip('link', 'delete', pod.hostDevice);
+  t.deepEqual(await node.runWell<Pod>(['add', 'web', { netns }]), pod);
+  t.true(await node.pings(netns, '10.244.1.1'));
+
+  await runCommand(['ip', 'link', 'set', 'dev', 'eth0', 'down', 'name', 'moved'], options);
+  t.deepEqual(await node.runWell<Pod>(['add', 'web', { netns }]), pod);
+  t.true(await node.pings(netns, '10.244.1.1'));
+});
+
+test('a pod by process id is connected in the namespace of the process', async (t) => {
+  const node = await makeNode(t);
+  const netns = await node.makeNamespace(`${node.name}-proc`);
+  const child = spawn('nsenter', [`--net=/run/netns/${netns}`, '--', 'sleep', '60'], { stdio: 'ignore' });
+  t.teardown(() => child.kill());
+  // nsenter enters before it becomes sleep.
+  while (!readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').startsWith('sleep')) await new Promise(setImmediate);
+  const pod = await node.runWell<Pod>(['add', 'proc', { pid: child.pid! }]);
+  t.is(pod.netns, `/proc/${child.pid}/ns/net`);
+  t.true(await node.pings(netns, '10.244.1.1'));
+  const [missing] = await node.run(['add', 'nobody', { pid: 2 ** 22 + 1 }]);
+  t.is(missing?.error?.code, 'process-not-found');
+});
+
+test('IPv6 is turned on in a pod that has it off', async (t) => {
+  const node = await makeNode(t);
+  const netns = await node.makeNamespace(`${node.name}-off`);
+  const script = 'for d in all default lo; do echo 1 > /proc/sys/net/ipv6/conf/$d/disable_ipv6; done';
+  await runCommand(['sh', '-c', script], { purpose: 'turn IPv6 off', netns: `/run/netns/${netns}` });
+  const pod = await node.runWell<Pod>(['add', 'off', { netns }]);
+  t.deepEqual(pod.notices, []);
+  t.true(await node.pings(netns, 'fd00:10:244:1::1'));
+});
+
+/** As in a container: /proc/sys cannot be written, other mounts can be made. */
+const readOnlySysctls = [
+  'unshare',
+  '--mount',
+  'sh',
+  '-c',
+  'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec "$@"',
+  'sh',
+];
+
+test('where /proc/sys is read-only, what is wrong is named, and IPv6 is turned on in pods all the same', async (t) => {
+  const node = await PodNode.make();
+  t.teardown(() => node.remove());
+  await node.makeTun();
+  const netns = await node.makeNamespace(`${node.name}-off`);
+  const script =
+    'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6; echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6';
+  await runCommand(['sh', '-c', script], { purpose: 'turn IPv6 off', netns: `/run/netns/${netns}` });
+  const [ensure, add] = await node.runBelow(readOnlySysctls, ['ensure'], ['add', 'off', { netns }]);
+  const notices = ensure?.value as Notice[];
+  t.deepEqual(
+    notices.map(({ code }) => code),
+    ['ip-forward-off', 'ipv6-forwarding-off'],
+  );
+  const remedy = 'start the container with --sysctl net.ipv4.ip_forward=1';
+  t.is(
+    notices[0]?.message,
+    `net.ipv4.ip_forward is 0 and /proc/sys is read-only: pods reach only their own node over IPv4; ${remedy}`,
+  );
+  t.deepEqual((add?.value as Pod | undefined)?.notices, []);
+  for (const address of ['10.244.1.1', 'fd00:10:244:1::1']) t.true(await node.pings(netns, address));
+});
+
+test('where nothing can be mounted either, a pod has IPv4, and says why no IPv6', async (t) => {
+  const node = await makeNode(t);
+  const netns = await node.makeNamespace(`${node.name}-off`);
+  const script = 'for d in all default lo; do echo 1 > /proc/sys/net/ipv6/conf/$d/disable_ipv6; done';
+  await runCommand(['sh', '-c', script], { purpose: 'turn IPv6 off', netns: `/run/netns/${netns}` });
+  // As where mounting is denied: `unshare` fails.
+  const noUnshare = [
+    ...readOnlySysctls.slice(0, 4),
+    `mount --bind /bin/false /usr/bin/unshare && ${readOnlySysctls[4]}`,
+    'sh',
+  ];
+  const [add, again] = await node.runBelow(noUnshare, ['add', 'off', { netns }], ['reconcile']);
+  t.deepEqual(
+    (add?.value as Pod | undefined)?.notices.map(({ code }) => code),
+    ['pod-ipv6-disabled'],
+  );
+  t.deepEqual((again?.value as ReconcileReport | undefined)?.kept, ['off']);
+  t.true(await node.pings(netns, '10.244.1.1'));
+});
+
+test('three privileges are enough', async (t) => {
+  const node = await PodNode.make();
+  t.teardown(() => node.remove());
+  await node.makeTun();
+  const before = await node.snapshot();
+  const made = `${node.name}-made`;
+  const capabilities = '-all,+net_admin,+net_raw,+sys_admin';
+  const drop = ['setpriv', `--bounding-set=${capabilities}`, `--inh-caps=${capabilities}`, '--'];
+  const outcomes = await node.runBelow(
+    drop,
+    ['requirements'],
+    ['ensure'],
+    ['add', made, { newNetns: true }],
+    ['add', made, { newNetns: true }],
+  );
+  t.deepEqual(
+    outcomes.map(({ error }) => error),
+    [undefined, undefined, undefined, undefined],
+  );
+  t.deepEqual(outcomes[1]?.value, []);
+  t.true(await node.pings(made, '198.18.0.2'));
+  t.true(await node.pings(made, 'fd00:198:18::2'));
+  const [remove, reset] = await node.runBelow(drop, ['remove', made], ['reset']);
+  t.true(remove?.value);
+  t.deepEqual((reset?.value as ResetReport | undefined)?.devices, ['weft0']);
+  const { namespaces } = (await node.snapshot()) as { namespaces: unknown };
+  t.deepEqual(namespaces, (before as { namespaces: unknown }).namespaces);
+});
+
+test('a missing privilege is named', async (t) => {
+  const node = await PodNode.make();
+  t.teardown(() => node.remove());
+  const [requirements] = await node.runBelow(['setpriv', '--bounding-set=-net_admin', '--'], ['requirements']);
+  t.is(requirements?.error?.code, 'privilege-missing');
+  t.regex(requirements?.error?.message ?? '', /^CAP_NET_ADMIN is missing/);
+});
+
+test('removing a pod leaves nothing of it, and is idempotent', async (t) => {
+  const node = await makeNode(t);
+  const netns = await node.makeNamespace(`${node.name}-kept`);
+  const before = await node.snapshot();
+  const made = `${node.name}-made`;
+  await node.runWell(['add', 'kept', { netns }], ['add', made, { newNetns: true }]);
+  t.notDeepEqual(await node.snapshot(), before);
+  const outcomes = await node.run(['remove', 'kept'], ['remove', made], ['remove', made], ['list']);
+  t.deepEqual(
+    outcomes.map(({ value }) => value),
+    [true, true, false, []],
+  );
+  t.deepEqual(await node.snapshot(), before);
+});
+
+test('a pod whose namespace is gone is shown as gone, and can be removed', async (t) => {
+  const { node, netns } = await makeNodeWithPod(t);
+  await runCommand(['ip', 'netns', 'delete', netns], { purpose: 'take the namespace away' });
+  const deadline = Date.now() + 5_000;
+  // The kernel takes a namespace apart some time after its last user.
+  while ((await node.runWell<Pod[]>(['list']))[0]?.state !== 'gone' && Date.now() < deadline);
+  const [list, removed, empty] = await node.run(['list'], ['remove', 'web'], ['list']);
+  t.is((list?.value as Pod[] | undefined)?.[0]?.state, 'gone');
+  t.true(removed?.value);
+  t.deepEqual(empty?.value, []);
+});
+
+test('a pod that cannot be connected leaves nothing', async (t) => {
+  const node = await makeNode(t);
+  const netns = await node.makeNamespace(`${node.name}-busy`);
+  const options = { purpose: 'put something in the way', netns: `/run/netns/${netns}` };
+  await runCommand(['ip', 'tuntap', 'add', 'dev', 'eth0', 'mode', 'tap'], options);
+  const before = await node.snapshot();
+  const [busy] = await node.run(['add', 'busy', { netns }]);
+  t.is(busy?.error?.code, 'device-exists');
+  t.deepEqual(await node.snapshot(), before);
+
+  // Later: the pair is there, but somebody else's default route is too.
+  await runCommand(['ip', 'link', 'set', 'eth0', 'name', 'eth1', 'up'], options);
+  await runCommand(['ip', 'route', 'add', 'default', 'dev', 'eth1'], options);
+  const [routed, list] = await node.run(['add', 'busy', { netns }], ['list']);
+  t.is(routed?.error?.code, 'command-failed');
+  t.regex(
+    routed?.error?.message ?? '',
+    /^cannot connect pod busy on its side: ip route add default via 169\.254\.1\.1 .* File exists/,
+  );
+  t.deepEqual(list?.value, []);
+  t.deepEqual(await node.snapshot(), before);
+});
+
+test("a device of somebody else's is not touched, whatever its name", async (t) => {
+  const { node, netns, pod } = await makeNodeWithPod(t);
+  await node.runWell(['remove', 'web']);
+  await node.ip('tuntap', 'add', 'dev', pod.hostDevice, 'mode', 'tap');
+  const outcomes = await node.run(['add', 'web', { netns }], ['reconcile'], ['reset']);
+  t.is(outcomes[0]?.error?.code, 'device-exists');
+  t.true(await hasDevice(node, pod.hostDevice));
+});
+
+test('a restart keeps pods as they are, and repairs those that are not', async (t) => {
+  const { node, netns, pod } = await makeNodeWithPod(t);
+  const other = await node.makeNamespace(`${node.name}-other`);
+  await node.runWell(['add', 'other', { netns: other }]);
+  await node.ip('route', 'delete', '10.244.1.2');
+  const report = await node.runWell<ReconcileReport>(['ensure'], ['reconcile']);
+  t.deepEqual(report, { kept: ['other'], repaired: ['web'], gone: [], failed: [], removedLinks: [] });
+  t.true(await node.pings(netns, '10.244.1.1'));
+  t.is(await node.runWell<Pod[]>(['list']).then((pods) => pods[0]?.hostDevice), pod.hostDevice);
+});
+
+test('a restart forgets pods that are gone, and frees their addresses', async (t) => {
+  const { node, netns, pod } = await makeNodeWithPod(t);
+  await runCommand(['ip', 'netns', 'delete', netns], { purpose: 'take the namespace away' });
+  while (await hasDevice(node, pod.hostDevice));
+  const [report, add] = await node.run(
+    ['reconcile'],
+    ['add', `${node.name}-new`, { newNetns: true, addresses: ['10.244.1.2'] }],
+  );
+  t.deepEqual((report?.value as ReconcileReport | undefined)?.gone, [
+    { name: 'web', reason: 'its network namespace is gone' },
+  ]);
+  t.deepEqual((add?.value as Pod | undefined)?.addresses, ['10.244.1.2']);
+});
+
+test('after a reboot nothing is repaired into a namespace that merely has the old name', async (t) => {
+  const { node, pod } = await makeNodeWithPod(t);
+  await node.ip('link', 'delete', pod.hostDevice);
+  const file = join(node.stateDir, 'pods.json');
+  const document = JSON.parse(readFileSync(file, 'utf8')) as object;
+  writeFileSync(file, JSON.stringify({ ...document, bootId: 'of the day before' }));
+  const report = await node.runWell<ReconcileReport>(['reconcile']);
+  t.deepEqual(report.gone, [{ name: 'web', reason: 'the machine was rebooted' }]);
+});
+
+test('devices of ours that nobody knows are removed, those of others are not', async (t) => {
+  const { node } = await makeNodeWithPod(t);
+  for (const [name, alias] of [
+    ['wf0000000a', 'weft:default:lost'],
+    ['wf0000000b', 'weft:another-network:pod'],
+    ['veth-of-mine', 'weft:default:lost'],
+    ['wf0000000c', 'mine'],
+  ] as const) {
+    await node.ip('link', 'add', name, 'type', 'veth', 'peer', 'name', `p-${name.slice(-10)}`);
+    await node.ip('link', 'set', name, 'alias', alias);
+  }
+  const report = await node.runWell<ReconcileReport>(['reconcile']);
+  t.deepEqual(report.removedLinks, ['wf0000000a']);
+  t.deepEqual(report.kept, ['web']);
+});
+
+for (const saves of [0, 1]) {
+  test(`a daemon that is killed in an add, having stored ${saves} times, leaves nothing after the next start`, async (t) => {
+    const node = await makeNode(t);
+    const before = await node.snapshot();
+    const name = `${node.name}-crash`;
+    t.deepEqual(await node.run(['crashAfterSaves', saves], ['add', name, { newNetns: true }]), []);
+    t.is(existsSync(`/run/netns/${name}`), saves === 1);
+    const report = await node.runWell<ReconcileReport>(['reconcile']);
+    t.deepEqual(report.gone, saves === 0 ? [] : [{ name, reason: 'its add was not finished' }]);
+    t.deepEqual(await node.snapshot(), before);
+    t.deepEqual(await node.runWell<Pod[]>(['list']), []);
+  });
+}
+
+test('a daemon that is killed in a removal finishes it at the next start', async (t) => {
+  const { node } = await makeNodeWithPod(t);
+  const name = `${node.name}-crash`;
+  await node.runWell(['add', name, { newNetns: true }]);
+  t.deepEqual(await node.run(['crashAfterSaves', 1], ['remove', name]), []);
+  const report = await node.runWell<ReconcileReport>(['reconcile']);
+  t.deepEqual(report.gone, [{ name, reason: 'its removal was not finished' }]);
+  t.deepEqual(report.kept, ['web']);
+  t.false(existsSync(`/run/netns/${name}`));
+});
+
+test('reset leaves nothing, with or without what was stored', async (t) => {
+  const node = await PodNode.make();
+  t.teardown(() => node.remove());
+  const netns = await node.makeNamespace(`${node.name}-web`);
+  // Kernel parameters stay as they were set, and this one gives every prefix an anycast address.
+  const forward = ['sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/forwarding'];
+  await runCommand(forward, { purpose: 'turn forwarding on', netns: node.netns });
+  const before = await node.snapshot();
+  for (const damage of [false, true]) {
+    await node.makeTun();
+    const made = `${node.name}-made`;
+    await node.runWell(['ensure'], ['add', 'web', { netns }], ['add', made, { newNetns: true }]);
+    if (damage) {
+      writeFileSync(join(node.stateDir, 'pods.json'), '{');
+      // Without the records nobody knows whose namespace it is.
+      await runCommand(['ip', 'netns', 'delete', made], { purpose: 'remove what reset cannot know' });
+    }
+    const report = await node.runWell<ResetReport>(['reset']);
+    t.deepEqual(report.pods, damage ? [] : ['web', made]);
+    t.deepEqual(report.namespaces, damage ? [] : [`/run/netns/${made}`]);
+    t.deepEqual(report.nftTables, ['inet weft']);
+    t.deepEqual(await node.snapshot(), before);
+    t.false(existsSync(node.stateDir));
+    const again = await node.runWell<ResetReport>(['reset']);
+    t.deepEqual(Object.values(again).flat(), []);
+  }
+});
+
+test('setting up the node again changes nothing, and another configuration leaves nothing of the first', async (t) => {
+  const { node, netns } = await makeNodeWithPod(t);
+  const before = await node.snapshot();
+  t.deepEqual(await node.runWell<Notice[]>(['ensure']), []);
+  t.deepEqual(await node.snapshot(), before);
+  await node.ip('route', 'add', '10.99.0.0/16', 'dev', 'weft0', 'proto', '87', 'metric', '87');
+  await node.ip('route', 'add', 'blackhole', 'fd00:99::/48', 'proto', '87', 'metric', '4000000');
+  await node.ip('address', 'add', '10.99.1.1/32', 'dev', 'weft0');
+  await node.runWell(['ensure']);
+  t.deepEqual(await node.snapshot(), before);
+  t.true(await node.pings(netns, '10.244.1.1'));
+});
+
+test("others' rules and routes in the way are named, and not changed", async (t) => {
+  const { node } = await makeNodeWithPod(t);
+  const drop = 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }';
+  await runCommand(['nft', drop], { purpose: 'drop what is forwarded', netns: node.netns });
+  await node.ip('route', 'add', '10.244.7.0/24', 'via', '198.18.0.2');
+  const before = await node.snapshot();
+  const notices = await node.runWell<Notice[]>(['ensure']);
+  t.deepEqual(
+    notices.map(({ code }) => code),
+    ['prefix-overlaps-host-route', 'forward-policy-drop'],
+  );
+  t.regex(notices[1]?.message ?? '', /^nftables chain ip filter FORWARD drops forwarded packets by default/);
+  t.deepEqual(await node.snapshot(), before);
+});
