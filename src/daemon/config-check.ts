@@ -1,6 +1,8 @@
 /** Checks between keys, once each of them is fine by itself. */
 import { equalIpAddresses, formatIpAddress, parseIpAddress, type IpAddress } from '../wire/address.ts';
 import { formatPrefix, prefixContains, prefixCovers, prefixesOverlap, type Prefix } from '../wire/prefix.ts';
+import { ClaimedPrefixes } from '../routing/claimed-prefixes.ts';
+import { MAX_NODE_ADDRESSES } from '../membership/limits.ts';
 import type { ConfigSteps } from './config-file.ts';
 import type { ConfigPath, ConfigValues } from './config-key.ts';
 
@@ -42,6 +44,11 @@ function checkClusterPrefixes(prefixes: readonly Prefix[]): Contradiction[] {
 }
 
 function checkNodePrefixes({ nodePrefixes, clusterPrefixes }: ConfigValues): Contradiction[] {
+  // The node has an address in each, and announces them all.
+  if (nodePrefixes.length > MAX_NODE_ADDRESSES) {
+    const problem = `are ${nodePrefixes.length}, and at most ${MAX_NODE_ADDRESSES} can be announced: aggregate them`;
+    return [{ path: 'nodePrefixes', below: [], problem }];
+  }
   return nodePrefixes.flatMap((prefix, index) => {
     const at = { path: 'nodePrefixes', below: [index] } as const;
     const problems = overlaps(prefix, nodePrefixes.slice(0, index)).map((other) => ({
@@ -71,6 +78,9 @@ function checkSockets(values: ConfigValues): Contradiction[] {
 
 function checkStaticPeers(values: ConfigValues): Contradiction[] {
   const { staticPeers, clusterPrefixes, nodePrefixes } = values;
+  // A peer may have very many prefixes, so they are not compared one by one.
+  const taken = new ClaimedPrefixes<{ prefix: Prefix; index: number; owner: string }>();
+  for (const prefix of nodePrefixes) taken.claim(prefix, { prefix, index: -1, owner: 'this node' });
   return staticPeers.flatMap((peer, index) => {
     const earlier = staticPeers.slice(0, index);
     const found: Contradiction[] = [];
@@ -92,14 +102,10 @@ function checkStaticPeers(values: ConfigValues): Contradiction[] {
     peer.prefixes.forEach((prefix, at) => {
       const below: ConfigSteps = [index, 'prefixes', at];
       found.push(...checkInside(prefix, clusterPrefixes, { path: 'staticPeers', below }));
-      const taken = [
-        ...nodePrefixes.map((other) => ({ other, owner: 'this node' })),
-        ...earlier.flatMap(({ name, prefixes }) => prefixes.map((other) => ({ other, owner: `static peer ${name}` }))),
-        ...peer.prefixes.slice(0, at).map((other) => ({ other, owner: 'the same peer' })),
-      ];
-      for (const { other, owner } of taken.filter(({ other }) => prefixesOverlap(prefix, other))) {
-        add(['prefixes', at], `${formatPrefix(prefix)} overlaps ${formatPrefix(other)} of ${owner}`);
-      }
+      const other = taken.claim(prefix, { prefix, index, owner: `static peer ${peer.name}` });
+      if (other === undefined) return;
+      const owner = other.index === index ? 'the same peer' : other.owner;
+      add(['prefixes', at], `${formatPrefix(prefix)} overlaps ${formatPrefix(other.prefix)} of ${owner}`);
     });
     return found;
   });
