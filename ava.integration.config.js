@@ -1,7 +1,7 @@
 // Tests that need root: real TUN devices, network namespaces, labs. Each makes and removes its own, so two files may run
 // at once; more would only measure how busy the machine is.
 export default {
-  files: ['test/integration/**/*.test.ts'],
+  files: ['test/integration/**/*.test.ts', 'test/dataplane/garbage.test.ts'],
   extensions: ['ts'],
   workerThreads: false,
   concurrency: 2,

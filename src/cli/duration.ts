@@ -19,3 +19,8 @@ export function formatSince(isoTime: string, nowMs: number): string {
   }
   return [...parts, `${rest} s`].slice(0, 2).join(' ');
 }
+
+/** A round trip with as many digits as mean something: `0.21 ms`, `7.5 ms`, `120 ms`. */
+export function formatRoundTrip(ms: number): string {
+  return `${ms.toFixed(ms < 1 ? 2 : ms < 10 ? 1 : 0)} ms`;
+}

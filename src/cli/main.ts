@@ -3,6 +3,7 @@
 import { CommanderError } from 'commander';
 import { WeftError } from '../errors.ts';
 import { ExitCode } from './exit-code.ts';
+import { whyNodeIsTooOld } from './node-version.ts';
 import { buildProgram } from './program.ts';
 
 /** Codes of errors that are the asker's: a usage error, like a flag that does not exist. */
@@ -13,6 +14,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(ExitCode.ok);
   throw error;
 });
+
+const tooOld = whyNodeIsTooOld(process.versions.node);
+if (tooOld !== undefined) {
+  process.stderr.write(`weft: ${tooOld}\n`);
+  process.exit(ExitCode.failure);
+}
 
 try {
   const argv = process.argv.slice(2);

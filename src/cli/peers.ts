@@ -1,7 +1,7 @@
 /** `weft peers`. */
 import type { Command } from 'commander';
 import type { Peer } from '../daemon/api.ts';
-import { formatSince } from './duration.ts';
+import { formatRoundTrip } from './duration.ts';
 import type { OutputOptions } from './output.ts';
 import { formatTable, wrap } from './table.ts';
 import type { Terminal } from './terminal.ts';
@@ -11,8 +11,9 @@ const columns = [
   { title: 'STATE' },
   { title: 'ENDPOINT', wraps: true },
   { title: 'PREFIXES', wraps: true },
-  { title: 'MTU', align: 'right' },
-  { title: 'SINCE' },
+  { title: 'PATH MTU', align: 'right' },
+  { title: 'RTT', align: 'right' },
+  { title: 'LOSS', align: 'right' },
 ] as const;
 
 /** Adds the command. */
@@ -28,20 +29,21 @@ export function registerPeers(program: Command): void {
         import('./terminal.ts'),
       ]);
       const peers = await readingClient(command).peers();
-      print(options, peers, () => formatPeers(peers, Date.now(), standardOutput()));
+      print(options, peers, () => formatPeers(peers, standardOutput()));
     });
 }
 
 /** A row for each peer, and below them what of their claims is not in use, and why. */
-export function formatPeers(peers: readonly Peer[], nowMs: number, terminal: Terminal): string {
+export function formatPeers(peers: readonly Peer[], terminal: Terminal): string {
   if (peers.length === 0) return 'no peers\n';
-  const rows = peers.map(({ name, state, endpoint, prefixes, mtuBytes, since }) => [
+  const rows = peers.map(({ name, state, endpoint, prefixes, path }) => [
     name,
     state,
     endpoint,
     prefixes,
-    mtuBytes,
-    formatSince(since, nowMs),
+    path.mtuBytes,
+    path.roundTripMs === null ? '' : formatRoundTrip(path.roundTripMs.smoothed),
+    path.lossRatio === null ? '' : `${Math.round(path.lossRatio * 100)}%`,
   ]);
   const refusals = peers.flatMap(({ name, refusals }) => refusals.map((refusal) => `${name}: ${refusal}`));
   const lines = refusals.flatMap((text) => wrap(`refused ${text}`, terminal.widthColumns ?? Infinity));

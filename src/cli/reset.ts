@@ -34,7 +34,6 @@ async function reset(options: ResetOptions, command: Command): Promise<void> {
   const report = await resetHost({
     stateDir: config.stateDir,
     tunDevice: config.tun.device,
-    networkName: config.networkName,
     socketPaths: [config.control.socket, config.control.readOnlySocket],
   });
   print(options, report, () => formatReport(report));
@@ -43,14 +42,19 @@ async function reset(options: ResetOptions, command: Command): Promise<void> {
 async function refuseIfRunning(config: Config, command: Command): Promise<void> {
   const [{ ControlClient }, { WeftError }] = await Promise.all([import('./control-client.ts'), import('../errors.ts')]);
   const { socket } = command.optsWithGlobals<{ socket?: string }>();
-  const path = socket ?? process.env['WEFT_SOCKET'] ?? config.control.socket;
-  if (!(await new ControlClient(path).isAnswering())) return;
+  const path = socket ?? (process.env['WEFT_SOCKET'] || config.control.socket);
+  try {
+    await new ControlClient(path).version();
+  } catch (error) {
+    if (error instanceof WeftError && error.code === 'daemon-not-running') return;
+    throw error;
+  }
   throw new WeftError('daemon-running', `a daemon answers on ${path}: stop it first (systemctl stop weft)`, { path });
 }
 
 async function confirm(config: Config): Promise<boolean> {
   const { WeftError } = await import('../errors.ts');
-  const what = `all pods of network ${config.networkName}, the device ${config.tun.device}, weft's routes and nftables table, and ${config.stateDir}`;
+  const what = `all pods, the device ${config.tun.device}, weft's routes and nftables table, and ${config.stateDir}`;
   if (!process.stdin.isTTY) throw new WeftError('usage', `this removes ${what}: add --yes`);
   const { createInterface } = await import('node:readline/promises');
   const lines = createInterface({ input: process.stdin, output: process.stderr });

@@ -67,17 +67,29 @@ function formatFeatures({ features }: Status): string {
   return [used.join(', ') || 'none', ...(unused.length > 0 ? [`not in use: ${unused.join(', ')}`] : [])].join('; ');
 }
 
-function formatAccounts({ workers, residual, tunQueueOverflow }: Status, terminal: Terminal): string {
-  const names = ['received', 'originated', 'sent', 'delivered', 'dropped', 'queued', 'residual'];
-  const columns = [{ title: 'packets' }, ...names.map((title) => ({ title, align: 'right' as const }))];
-  const rows = (['egress', 'ingress'] as const).map((direction) => accountRow(direction, workers));
-  const overflow = workers.reduce((sum, worker) => sum + worker.socketOverflow, 0);
-  const outside = `lost before weft: ${overflow} socket overflow, ${tunQueueOverflow} TUN queue overflow\n`;
+function formatAccounts({ workers, residual, tunQueueOverflow, gossip }: Status, terminal: Terminal): string {
+  const columns = [{ title: 'packets' }, ...['egress', 'ingress'].map((title) => ({ title, align: 'right' as const }))];
+  const egress = accountOf('egress', workers);
+  const ingress = accountOf('ingress', workers);
+  const rows = [...egress].map(([name, packets]): Cell[] => [name, packets, ingress.get(name)!]);
+  const sum = (of: (worker: WorkerAccount) => number): number => workers.reduce((total, one) => total + of(one), 0);
+  const overflow = sum((worker) => worker.socketOverflow);
+  const sockets = `${overflow} VXLAN socket, ${gossip.socketOverflow} gossip socket`;
+  const outside = `lost before weft: ${tunQueueOverflow} TUN queue, ${sockets}\n`;
+  const fragmented = sum((worker) => worker.outerFragmented);
+  const suppressed = sum((worker) => worker.icmpErrorsSuppressed);
+  const size = `outer packets fragmented: ${fragmented}, ICMP errors suppressed: ${suppressed}\n`;
   const alarm = `${residual} packets are in no account: this is a bug in weft\n`;
-  return formatTable(columns, rows, terminal) + outside + (residual === 0 ? '' : warning(alarm, terminal));
+  return (
+    formatTable(columns, rows, terminal) +
+    outside +
+    (fragmented + suppressed === 0 ? '' : size) +
+    (residual === 0 ? '' : warning(alarm, terminal))
+  );
 }
 
-function accountRow(direction: 'egress' | 'ingress', workers: readonly WorkerAccount[]): Cell[] {
+/** One direction over all workers, in the order of its equation. */
+function accountOf(direction: 'egress' | 'ingress', workers: readonly WorkerAccount[]): Map<string, number> {
   const accounts = workers.map((worker) => worker[direction]);
   const sum = (of: (account: DirectionAccount) => number): number =>
     accounts.reduce((total, one) => total + of(one), 0);
@@ -88,7 +100,7 @@ function accountRow(direction: 'egress' | 'ingress', workers: readonly WorkerAcc
   const dropped = sum((account) => Object.values(account.dropped).reduce((total, one) => total + one, 0));
   const queued = sum((account) => account.queued);
   const residual = received + originated - sent - delivered - dropped - queued;
-  return [direction, received, originated, sent, delivered, dropped, queued, residual];
+  return new Map(Object.entries({ received, originated, sent, delivered, dropped, queued, residual }));
 }
 
 function formatDrops({ workers, gossip }: Status, terminal: Terminal): string {

@@ -53,6 +53,10 @@ export interface Status {
     readonly seeds: readonly string[];
     readonly authenticated: boolean;
     readonly members: Readonly<Record<MemberState, number>>;
+    /** Datagrams that came in, refused ones included. */
+    readonly datagramsReceived: number;
+    /** Datagrams that the kernel dropped before the daemon could read them. */
+    readonly socketOverflow: number;
     /** Gossip messages that were refused, by named reason. */
     readonly refused: Readonly<Record<string, number>>;
   };
@@ -83,6 +87,20 @@ export interface Peer {
   readonly version: string;
   readonly capabilities: readonly string[];
   readonly since: string;
+  /** Inner IP packets that were sent to it since it became a peer, counted after segmentation, and their bytes. */
+  readonly sentPackets: number;
+  readonly sentBytes: number;
+  /** What is known of the path to it. */
+  readonly path: {
+    /** Largest inner packet that passes to it, as far as is known: what its packets are cut to. */
+    readonly mtuBytes: number;
+    /** There and back on the data port, in ms, or `null`: smoothed, and the least of the last 100. */
+    readonly roundTripMs: { readonly smoothed: number; readonly min: number } | null;
+    /** Share of the last 100 probes, or of their answers, that was lost: 0 to 1, or `null`. */
+    readonly lossRatio: number | null;
+    /** `off` for a peer that answers no probes: a static one, one that is not in use, or all. */
+    readonly probing: 'searching' | 'confirmed' | 'black-hole' | 'off';
+  };
   /** Why none, or not all, of what it claims is in use: "name n2 is kept by 4f…". */
   readonly refusals: readonly string[];
 }

@@ -7,32 +7,36 @@
  * closed in the reverse order, at the end as well as when the start fails half-way.
  */
 import { join } from 'node:path';
+import { OVERHEAD_BYTES } from '../dataplane/encapsulation.ts';
 import type { Logger } from '../env/logger.ts';
 import { nodeAddressIn } from '../ipam/pool.ts';
 import { FileStore } from '../linux/file-store.ts';
+import { listLinks } from '../linux/link.ts';
 import type { Announcement } from '../membership/announcement.ts';
 import { formatEndpoint, formatIpAddress } from '../wire/address.ts';
-import { formatPrefix } from '../wire/prefix.ts';
+import { IPV6_MIN_MTU } from '../wire/ipv6.ts';
+import { formatPrefix, type Prefix } from '../wire/prefix.ts';
 import type { Notice } from './api.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
 import { refuseIfTaken } from './control-socket.ts';
-import { Dataplane } from './dataplane.ts';
+import { Dataplane, MAX_ROUTES } from './dataplane.ts';
 import { Gossip } from './gossip.ts';
+import { HostWatch } from './host-watch.ts';
 import { MetricsServer } from './metrics-server.ts';
 import { Metrics } from './metrics.ts';
 import { macOfIdentity, openNodeIdentity } from './node-identity.ts';
 import { NodeNetwork } from './node-network.ts';
-import { OverlayRoutes } from './overlay-routes.ts';
+import { OverlayRoutes, REMOTE_CHECKSUM } from './overlay-routes.ts';
+import { refuseSecondDaemon } from './own-links.ts';
+import { PathProber } from './path-prober.ts';
 import { Pods } from './pods.ts';
 import { checkRequirements } from './requirements.ts';
 import { resolveSeeds } from './seeds.ts';
 import { StatusView } from './status-view.ts';
+import { systemClock, systemRandom } from './system-environment.ts';
 import { chooseUnderlay } from './underlay.ts';
 import { readVersion } from './version.ts';
-
-/** What VXLAN puts around an inner IP packet: outer IP, UDP (8), VXLAN (8) and inner Ethernet (14) headers, in bytes. */
-const OVERHEAD_BYTES = { 4: 50, 6: 70 } as const;
 
 /** A daemon that runs. */
 export interface Daemon {
@@ -48,6 +52,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   const notices: Notice[] = [...checkRequirements()];
   await refuseIfTaken(config.control.socket);
   await refuseIfTaken(config.control.readOnlySocket);
+  refuseSecondDaemon(await listLinks(), config.tun.device);
   const seeds = await resolveSeeds(config.gossip.seeds);
   const underlay = await chooseUnderlay(config, seeds.endpoints);
   const { interface: device, reason } = underlay;
@@ -56,6 +61,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   const { identity, incarnation } = openNodeIdentity(new FileStore(join(config.stateDir, 'identity.json')));
   const mac = macOfIdentity(identity);
   const mtuBytes = underlay.mtuBytes - OVERHEAD_BYTES[underlay.address.family];
+  const deviceMtuBytes = mtuOfDevices(mtuBytes, config.nodePrefixes);
   const nodeAddresses = config.nodePrefixes.map(nodeAddressIn);
 
   const dataplane = await Dataplane.start({
@@ -63,15 +69,23 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     underlayAddress: underlay.address,
     vxlanPort: config.vxlan.port,
     vni: config.vxlan.vni,
-    overlayMtuBytes: mtuBytes,
-    workers: 1,
+    overlayMtuBytes: deviceMtuBytes,
+    outerFragmentation: config.pathMtu.outerFragmentation,
+    nodeAddresses,
     mac,
+    ...config.dataplane,
   });
   opened.defer(() => dataplane.stop());
 
-  const network = { tunDevice: config.tun.device, mtuBytes, nodeAddresses, nodePrefixes: config.nodePrefixes };
+  const network = {
+    tunDevice: config.tun.device,
+    mtuBytes: deviceMtuBytes,
+    nodeAddresses,
+    nodePrefixes: config.nodePrefixes,
+  };
   const host = new NodeNetwork({ ...network, clusterPrefixes: config.clusterPrefixes, logger });
-  notices.push(...(await host.ensure()));
+  const watch = await HostWatch.start({ ensure: () => host.ensure(), logger });
+  opened.defer(() => watch.stop());
   const pods = new Pods({
     ...network,
     networkName: config.networkName,
@@ -82,11 +96,26 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   const reconciled = await pods.reconcile();
   logger.info({ ...reconciled }, 'pods reconciled');
 
-  const routes = new OverlayRoutes({
+  const paths = config.pathMtu.probing
+    ? new PathProber({
+        clock: systemClock,
+        random: systemRandom,
+        channel: dataplane.probes,
+        sentPacketsTo: (peer) => dataplane.sentTo(peer).packets,
+        onChange: () => routes.pathsChanged(),
+      })
+    : undefined;
+  opened.defer(() => paths?.close());
+  const remoteChecksum = !config.dataplane.without.includes('remoteChecksum');
+  const routes: OverlayRoutes = new OverlayRoutes({
     clusterPrefixes: config.clusterPrefixes,
     staticPeers: config.staticPeers,
     mtuBytes,
+    maxRoutes: MAX_ROUTES,
     wallClockMs: Date.now,
+    sentTo: (peer) => dataplane.sentTo(peer),
+    paths,
+    remoteChecksum,
     publish: (state) => dataplane.publish(state),
   });
   const announcement: Announcement = {
@@ -100,7 +129,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     prefixes: config.nodePrefixes,
     mtuBytes,
     version: readVersion().version,
-    capabilities: [],
+    capabilities: remoteChecksum ? [REMOTE_CHECKSUM] : [],
   };
   const gossip = await Gossip.open({
     announcement,
@@ -116,16 +145,19 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     config,
     identity,
     underlay,
-    mtuBytes,
+    mtuBytes: deviceMtuBytes,
     mac,
     nodeAddresses,
     dataplane,
     gossip,
     routes,
     pods,
-    notices,
+    notices: () => [...notices, ...watch.notices()],
   });
-  const metrics = new Metrics(() => view.status());
+  const metrics = new Metrics(
+    () => view.status(),
+    () => routes.peers(gossip.clockOffsetMs()),
+  );
   const handlers = {
     status: () => view.status(),
     peers: () => routes.peers(gossip.clockOffsetMs()),
@@ -157,9 +189,15 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     },
     'ready',
   );
-  for (const notice of notices) logger.warn({ code: notice.code }, notice.message);
+  for (const notice of [...notices, ...watch.notices()]) logger.warn({ code: notice.code }, notice.message);
 
   const failure = new Promise<Error>((resolve) => dataplane.onDeath(resolve));
   const running = opened.move();
   return { failure, close: () => running.disposeAsync() };
+}
+
+/** MTU of the TUN device and of pods. Below its minimum a device has no IPv6: packets are then fitted to their path instead. */
+function mtuOfDevices(overlayMtuBytes: number, nodePrefixes: readonly Prefix[]): number {
+  const hasIpv6 = nodePrefixes.some(({ address }) => address.family === 6);
+  return hasIpv6 ? Math.max(overlayMtuBytes, IPV6_MIN_MTU) : overlayMtuBytes;
 }

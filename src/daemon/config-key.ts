@@ -9,12 +9,15 @@ import { MAX_VNI } from '../wire/vxlan.ts';
 import {
   MAX_PORT,
   choice,
+  cpuRange,
   deviceName,
   directory,
   dnsLabel,
+  dscpOrCopy,
   endpointOrOff,
   integer,
   ipAddress,
+  onOrOff,
   partialEndpoint,
   prefix,
   seed,
@@ -24,6 +27,15 @@ import {
 
 /** Smallest underlay MTU: an IPv4 host need not take more at once (RFC 791, section 3.1). */
 const MIN_UNDERLAY_MTU_BYTES = 576;
+
+/** What is left of it, to a static peer: 50 bytes are VXLAN's. */
+const MIN_OVERLAY_MTU_BYTES = MIN_UNDERLAY_MTU_BYTES - 50;
+
+/** Most workers that may be asked for: more than there are queues worth having on any machine. */
+const MAX_WORKERS = 64;
+
+/** Longest busy polling, in microseconds: beyond it, a worker never sleeps while there is any traffic at all. */
+const MAX_BUSY_POLL_US = 100_000;
 
 /** One row. */
 export interface ConfigKey<Schema extends v.GenericSchema = v.GenericSchema> {
@@ -43,9 +55,10 @@ const staticPeer = v.object({
   endpoint: partialEndpoint(),
   mac: unicastMac(),
   prefixes: v.array(prefix(), 'is not a list'),
+  mtu: v.optional(integer(MIN_OVERLAY_MTU_BYTES, MAX_PORT)),
 });
 
-/** Names of the keys that an entry of `staticPeers` has. All are needed. */
+/** Names of the keys that an entry of `staticPeers` has. All but `mtu` are needed. */
 export const staticPeerKeys: readonly string[] = Object.keys(staticPeer.entries);
 
 /** The table, by path. */
@@ -70,6 +83,78 @@ export const configKeys = {
   'vxlan.port': key({ kind: 'scalar', schema: integer(1, MAX_PORT), default: '4789', meaning: 'UDP port of VXLAN' }),
   'vxlan.vni': key({ kind: 'scalar', schema: integer(0, MAX_VNI), default: '42', meaning: 'VXLAN network identifier' }),
   'tun.device': key({ kind: 'scalar', schema: deviceName(), default: 'weft0', meaning: 'name of the TUN device' }),
+  'dataplane.workers': key({
+    kind: 'scalar',
+    schema: integer(0, MAX_WORKERS),
+    default: '0',
+    meaning: 'threads that forward; 0: one per two CPUs, at most four',
+  }),
+  'dataplane.cpus': key({
+    kind: 'list',
+    schema: v.array(cpuRange(), 'is not a list'),
+    default: [],
+    meaning: 'CPUs that they run on, such as 0-1,3; none: any',
+  }),
+  'dataplane.busyPollUs': key({
+    kind: 'scalar',
+    schema: integer(0, MAX_BUSY_POLL_US),
+    default: '0',
+    meaning: 'how long a worker looks again before it sleeps, in microseconds',
+  }),
+  'dataplane.tunOffloads': key({
+    kind: 'scalar',
+    schema: onOrOff(),
+    default: 'on',
+    meaning: 'super-packets and partial checksums from and to the TUN device: on or off',
+  }),
+  'dataplane.udpSegmentation': key({
+    kind: 'scalar',
+    schema: onOrOff(),
+    default: 'on',
+    meaning: 'several datagrams in one send (UDP_SEGMENT): on or off',
+  }),
+  'dataplane.udpCoalescing': key({
+    kind: 'scalar',
+    schema: onOrOff(),
+    default: 'on',
+    meaning: 'several datagrams in one receive (UDP_GRO): on or off',
+  }),
+  'dataplane.coalescing': key({
+    kind: 'scalar',
+    schema: onOrOff(),
+    default: 'on',
+    meaning: 'joining received segments to super-packets: on or off',
+  }),
+  'dataplane.remoteChecksum': key({
+    kind: 'scalar',
+    schema: onOrOff(),
+    default: 'on',
+    meaning: 'partial checksums between nodes that agree on it: on or off',
+  }),
+  'dataplane.ecn': key({
+    kind: 'scalar',
+    schema: onOrOff(),
+    default: 'on',
+    meaning: 'congestion marks between inner and outer header (RFC 6040): on or off',
+  }),
+  'dataplane.dscp': key({
+    kind: 'scalar',
+    schema: dscpOrCopy(),
+    default: 'copy',
+    meaning: 'DSCP of the outer header: copy, or 0 to 63',
+  }),
+  'pathMtu.probing': key({
+    kind: 'scalar',
+    schema: onOrOff(),
+    default: 'on',
+    meaning: 'probes that find path MTU, round trip and loss towards each node: on or off',
+  }),
+  'pathMtu.outerFragmentation': key({
+    kind: 'scalar',
+    schema: onOrOff(),
+    default: 'on',
+    meaning: 'outer fragments where a path is too small for IPv6 packets of 1280 bytes: on or off',
+  }),
   clusterPrefixes: key({
     kind: 'list',
     schema: v.array(prefix(), 'is not a list'),

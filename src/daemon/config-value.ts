@@ -24,6 +24,12 @@ export interface PartialEndpoint {
   readonly port: number | undefined;
 }
 
+/** CPUs from `first` to `last`, both included. */
+export interface CpuRange {
+  readonly first: number;
+  readonly last: number;
+}
+
 /** Largest UDP or TCP port. */
 export const MAX_PORT = 65_535;
 
@@ -32,6 +38,12 @@ const MAX_DEVICE_NAME_LENGTH = 15;
 
 /** Longest path of a Unix socket: sun_path without its final zero (unix(7)). */
 const MAX_SOCKET_PATH_BYTES = 107;
+
+/** Largest number of a CPU: one less than the CPU_SETSIZE of sched_setaffinity(2). */
+const MAX_CPU = 1023;
+
+/** Largest DSCP: the field is 6 bits wide (RFC 2474, section 3). */
+const MAX_DSCP = 63;
 
 const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const DNS_NAME = /^(?=.{1,253}$)[a-zA-Z0-9_]([a-zA-Z0-9_-]{0,62})(\.[a-zA-Z0-9_]([a-zA-Z0-9_-]{0,62}))*\.?$/;
@@ -51,6 +63,36 @@ export function integer(min: number, max: number) {
 export function choice<const Choice extends string>(choices: readonly Choice[]) {
   return text((input): Choice | Problem => {
     return choices.find((one) => one === input) ?? problem(`${show(input)} is none of ${choices.join(', ')}`);
+  });
+}
+
+/** A switch: `on` or `off`, or what YAML and others write for it, `true` or `false`. */
+export function onOrOff() {
+  return parsed((input): boolean | Problem => {
+    if (input === 'on' || input === 'true' || input === true) return true;
+    if (input === 'off' || input === 'false' || input === false) return false;
+    return problem(`${show(input)} is neither on nor off`);
+  });
+}
+
+/** A CPU or a range of them: `3`, `0-1`. */
+export function cpuRange() {
+  return parsed((input): CpuRange | Problem => {
+    const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(String(input)) ?? [];
+    if (first === undefined) return problem(`${show(input)} is not a CPU like 3, or a range like 0-1`);
+    const range = { first: Number(first), last: Number(last) };
+    if (range.last < range.first) return problem(`${show(input)} ends before it begins`);
+    return range.last > MAX_CPU ? problem(`${range.last} is larger than ${MAX_CPU}`) : range;
+  });
+}
+
+/** `copy`, or a DSCP as a number. */
+export function dscpOrCopy() {
+  return parsed((input): 'copy' | number | Problem => {
+    if (input === 'copy') return input;
+    const value = typeof input === 'string' && /^\d+$/.test(input) ? Number(input) : input;
+    const isDscp = typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_DSCP;
+    return isDscp ? value : problem(`${show(input)} is neither copy nor a number from 0 to ${MAX_DSCP}`);
   });
 }
 

@@ -10,8 +10,10 @@ import type { Prefix } from '../wire/prefix.ts';
 import { contradictions } from './config-check.ts';
 import { readConfigFile, type ConfigSteps } from './config-file.ts';
 import { configKeys, configPaths, type ConfigPath, type ConfigValues } from './config-key.ts';
+import type { CpuRange } from './config-value.ts';
 import { sourceOf, type ConfigSources, type SourcedValue } from './config-sources.ts';
 import { unknownKeys } from './config-unknown.ts';
+import { optionalFeatures, type OptionalFeature } from './optional-feature.ts';
 
 /** A VTEP that is not weft: known by configuration alone. */
 export interface StaticPeer {
@@ -19,12 +21,27 @@ export interface StaticPeer {
   readonly endpoint: Endpoint;
   readonly mac: MacAddress;
   readonly prefixes: readonly Prefix[];
+  /** Largest inner packet that may go to it; `undefined`: as large as this node's overlay MTU. */
+  readonly mtuBytes: number | undefined;
 }
 
 /** A node to begin gossip with; `host` is an address or a DNS name. */
 export interface SeedHost {
   readonly host: string;
   readonly port: number;
+}
+
+/** How packets are forwarded: threads, and what they do without. */
+export interface DataplaneConfig {
+  /** 0: as many as suit the machine. */
+  readonly workers: number;
+  /** CPUs to run on; empty: any. */
+  readonly cpus: readonly number[];
+  readonly busyPollUs: number;
+  /** What was switched off. */
+  readonly without: readonly OptionalFeature[];
+  /** DSCP of the outer header: that of the inner one, or always this. */
+  readonly dscp: 'copy' | number;
 }
 
 /** What `docs/configuration.md` describes. Optional keys that were not given are `undefined`. */
@@ -38,6 +55,8 @@ export interface Config {
   };
   readonly vxlan: { readonly port: number; readonly vni: number };
   readonly tun: { readonly device: string };
+  readonly dataplane: DataplaneConfig;
+  readonly pathMtu: { readonly probing: boolean; readonly outerFragmentation: boolean };
   readonly clusterPrefixes: readonly Prefix[];
   readonly nodePrefixes: readonly Prefix[];
   readonly gossip: { readonly port: number; readonly seeds: readonly SeedHost[] };
@@ -146,21 +165,34 @@ function configOf(values: ConfigValues): Config {
     },
     vxlan: { port: vxlanPort, vni: values['vxlan.vni'] },
     tun: { device: values['tun.device'] },
+    dataplane: {
+      workers: values['dataplane.workers'],
+      cpus: [...new Set(values['dataplane.cpus'].flatMap(cpusOf))],
+      busyPollUs: values['dataplane.busyPollUs'],
+      without: optionalFeatures.filter((feature) => !values[`dataplane.${feature}`]),
+      dscp: values['dataplane.dscp'],
+    },
+    pathMtu: { probing: values['pathMtu.probing'], outerFragmentation: values['pathMtu.outerFragmentation'] },
     clusterPrefixes: values.clusterPrefixes,
     nodePrefixes: values.nodePrefixes,
     gossip: {
       port: gossipPort,
       seeds: values['gossip.seeds'].map(({ host, port }) => ({ host, port: port ?? gossipPort })),
     },
-    staticPeers: values.staticPeers.map(({ name, endpoint, mac, prefixes }) => ({
+    staticPeers: values.staticPeers.map(({ name, endpoint, mac, prefixes, mtu }) => ({
       name,
       endpoint: { address: endpoint.address, port: endpoint.port ?? vxlanPort },
       mac,
       prefixes,
+      mtuBytes: mtu,
     })),
     stateDir: values.stateDir,
     control: { socket: values['control.socket'], readOnlySocket: values['control.readOnlySocket'] },
     metrics: { address: values['metrics.address'].endpoint },
     logLevel: values.logLevel,
   };
+}
+
+function cpusOf({ first, last }: CpuRange): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }

@@ -3,12 +3,10 @@ import * as v from 'valibot';
 import { ConfigError, WeftError } from '../errors.ts';
 import type { PodRequest } from './api.ts';
 import { integer } from './config-value.ts';
+import { checkPodName } from './pod-request.ts';
 
 /** Largest pid that Linux gives (PID_MAX_LIMIT, include/linux/threads.h). */
 const MAX_PID = 4_194_304;
-
-/** Part of a file name, of a device alias and of a URL path. */
-const POD_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 /** Name of the header that carries the client's pid. */
 export const CLIENT_PID_HEADER = 'weft-client-pid';
@@ -24,9 +22,8 @@ const podRequest = v.object({
 /** Name of a pod, as it stands in a URL. @throws ConfigError unless it may be one. */
 export function parsePodName(segment: string): string {
   const name = decodeSegment(segment);
-  if (POD_NAME.test(name)) return name;
-  const rule = '1 to 128 letters, digits, dots, hyphens and underscores, the first a letter or digit';
-  throw new ConfigError('name', `${JSON.stringify(name)} is not a name for a pod: ${rule}`);
+  checkPodName(name);
+  return name;
 }
 
 /**

@@ -5,17 +5,27 @@
  * includes every way in which this process can exit, as Node waits for all threads.
  */
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkerAccount } from '../dataplane/accounts.ts';
 import { type CountersMemory, createCountersMemory, readWorkerAccount } from '../dataplane/counters.ts';
 import type { ForwardingState } from '../dataplane/forwarding-state.ts';
 import { createForwardingMemory, ForwardingPublisher } from '../dataplane/forwarding-table.ts';
+import {
+  createPeerCountersMemory,
+  type PeerCount,
+  type PeerCountersMemory,
+  readPeerCounters,
+} from '../dataplane/peer-counters.ts';
 import { ConflictError } from '../errors.ts';
+import { shareOfCpus } from '../linux/cpu-affinity.ts';
 import { createPersistentTun, inspectTun } from '../linux/tun.ts';
 import { isPortFree } from '../linux/udp-socket.ts';
 import type { IpAddress, MacAddress } from '../wire/address.ts';
 import { portInUse } from './port-holder.ts';
-import type { Features, OptionalFeature } from './worker-report.ts';
+import type { OptionalFeature } from './optional-feature.ts';
+import type { Features } from './worker-report.ts';
+import { ProbeChannel } from './probe-channel.ts';
 import { WorkerThread } from './worker-thread.ts';
 
 export interface DataplaneOptions {
@@ -25,32 +35,49 @@ export interface DataplaneOptions {
   readonly vxlanPort: number;
   readonly vni: number;
   readonly overlayMtuBytes: number;
-  /** Number of worker threads, each with a TUN queue. */
-  readonly workers: number;
+  /** Number of worker threads, each with a TUN queue; 0: as many as suit the machine. */
+  readonly workers?: number;
+  /** This node's addresses in the overlay: ICMP errors to pods come from them. */
+  readonly nodeAddresses: readonly IpAddress[];
   /** This node's, until the first state is published. */
   readonly mac: MacAddress;
-  /** Features of the kernel not to use, for debugging. */
+  /** Features not to use, for debugging. */
   readonly without?: readonly OptionalFeature[];
+  /** Whether outer packets are fragmented for IPv6 over a path below its minimum; the default. */
+  readonly outerFragmentation?: boolean;
+  /** DSCP of the outer header: that of the inner one (the default), or always this. */
+  readonly dscp?: 'copy' | number;
+  /** CPUs that the workers share out among themselves; empty: any. */
+  readonly cpus?: readonly number[];
+  /** For how long a worker looks for packets again before it sleeps, in microseconds. 0, the default: not at all. */
+  readonly busyPollUs?: number;
 }
 
 /** The forwarding state's limits. Memory that is not used is not touched, and costs nothing. */
-const MAX_ROUTES = 131_072;
+export const MAX_ROUTES = 131_072;
 const MAX_PEERS = 65_535;
 /** How long to wait for a daemon that is just ending to let go of the TUN device, in ms. */
 const RELEASE_TIMEOUT_MS = 3_000;
 const RELEASE_POLL_MS = 50;
 /** How soon to publish again when a worker is in the middle of a batch, in ms. */
 const PUBLISH_RETRY_MS = 1;
+/** A worker keeps half of this busy: pods need processors too. */
+const CPUS_PER_WORKER = 2;
+/** More than this many only share out the traffic of a few flows unevenly. */
+const MAX_DEFAULT_WORKERS = 4;
 /** Field of a line in /proc/net/dev, after the device's name: packets that could not be queued for transmission. */
 const TRANSMIT_DROPPED_FIELD = 11;
 
 /** All workers. */
 export class Dataplane {
+  /** By which path probes are sent, and answers come back. */
+  readonly probes: ProbeChannel;
   readonly #tunDevice: string;
   readonly #threads: WorkerThread[] = [];
   readonly #counters: CountersMemory;
+  readonly #peerCounters: PeerCountersMemory;
   readonly #publisher: ForwardingPublisher;
-  readonly #tunDropsAtStart: number;
+  #tunDropsAtStart = 0;
   readonly #wakeAll = (): void => this.#threads.forEach((thread) => thread.requestStop());
   #pending: ForwardingState | undefined;
   #publishTimer: NodeJS.Timeout | undefined;
@@ -74,6 +101,8 @@ export class Dataplane {
     const dataplane = new Dataplane(options);
     try {
       await Promise.all(dataplane.#threads.map(async (thread) => thread.ready()));
+      // What pods sent before was not too much: nobody was there.
+      dataplane.#tunDropsAtStart = readTransmitDrops(options.tunDevice);
     } catch (error) {
       await dataplane.stop();
       throw error;
@@ -82,17 +111,34 @@ export class Dataplane {
   }
 
   private constructor(options: DataplaneOptions) {
-    const { workers, without = [], mac, tunDevice } = options;
+    const { without = [], dscp = 'copy', cpus = [], busyPollUs = 0, mac, tunDevice } = options;
+    const workers = options.workers || suitableWorkers(availableParallelism());
     const forwarding = createForwardingMemory(MAX_ROUTES, MAX_PEERS);
     this.#tunDevice = tunDevice;
     this.#counters = createCountersMemory(workers);
+    this.#peerCounters = createPeerCountersMemory(workers, MAX_PEERS);
     this.#publisher = new ForwardingPublisher(forwarding, workers);
-    this.#tunDropsAtStart = readTransmitDrops(tunDevice);
+    this.probes = new ProbeChannel(workers, () => this.#threads[0]?.wake());
     this.publish({ mac, peers: [], routes: [] });
-    const { underlayAddress, vxlanPort, vni, overlayMtuBytes } = options;
-    const shared = { tunDevice, underlayAddress, vxlanPort, vni, overlayMtuBytes, without, maxPeers: MAX_PEERS };
+    const { underlayAddress, vxlanPort, vni, overlayMtuBytes, nodeAddresses, outerFragmentation = true } = options;
+    const shared = {
+      tunDevice,
+      underlayAddress,
+      vxlanPort,
+      vni,
+      overlayMtuBytes,
+      nodeAddresses,
+      maxPeers: MAX_PEERS,
+      without,
+      outerFragmentation,
+      dscp,
+      busyPollUs,
+      forwarding,
+      counters: this.#counters,
+      peerCounters: this.#peerCounters,
+    };
     for (let worker = 0; worker < workers; worker++) {
-      const setup = { ...shared, worker, forwarding, counters: this.#counters };
+      const setup = { ...shared, worker, cpus: shareOfCpus(cpus, worker, workers), probes: this.probes.rings[worker]! };
       this.#threads.push(new WorkerThread(setup, (error) => this.#died(error)));
     }
     process.on('exit', this.#wakeAll);
@@ -111,12 +157,18 @@ export class Dataplane {
    */
   publish(state: ForwardingState): void {
     this.#pending = state;
+    this.probes.hold();
     this.#publishPending();
   }
 
   /** The accounts of all workers, each of one instant. */
   accounts(): WorkerAccount[] {
     return this.#threads.map((_, worker) => readWorkerAccount(this.#counters, worker));
+  }
+
+  /** What was sent to the peer with this number since the start. */
+  sentTo(peer: number): PeerCount {
+    return readPeerCounters(this.#peerCounters, peer);
   }
 
   /** Packets that the kernel dropped since the start because no worker read them from the TUN device in time. */
@@ -135,6 +187,7 @@ export class Dataplane {
     this.#stopping = true;
     clearTimeout(this.#publishTimer);
     this.#pending = undefined;
+    this.probes.close();
     this.#wakeAll();
     await Promise.all(this.#threads.map(async (thread) => thread.ended()));
     process.off('exit', this.#wakeAll);
@@ -143,8 +196,12 @@ export class Dataplane {
   #publishPending(): void {
     clearTimeout(this.#publishTimer);
     if (this.#pending === undefined) return;
-    if (this.#publisher.publish(this.#pending)) this.#pending = undefined;
-    else this.#publishTimer = setTimeout(() => this.#publishPending(), PUBLISH_RETRY_MS);
+    if (!this.#publisher.publish(this.#pending)) {
+      this.#publishTimer = setTimeout(() => this.#publishPending(), PUBLISH_RETRY_MS);
+      return;
+    }
+    this.#pending = undefined;
+    this.probes.release();
   }
 
   #died(error: Error): void {
@@ -152,6 +209,11 @@ export class Dataplane {
     this.#death = error;
     this.#onDeath?.(error);
   }
+}
+
+/** How many workers a machine with `cpus` CPUs gets if nobody says. */
+export function suitableWorkers(cpus: number): number {
+  return Math.min(MAX_DEFAULT_WORKERS, Math.max(1, Math.floor(cpus / CPUS_PER_WORKER)));
 }
 
 async function waitUntilReleased(tunDevice: string): Promise<void> {

@@ -51,7 +51,11 @@ export class Gossip {
     this.#knownSeeds = parseStored(options.store.load());
   }
 
-  /** Binds the gossip port and begins. @throws WeftError `port-in-use`, naming who holds it. */
+  /**
+   * Binds the gossip port and begins.
+   *
+   * @throws WeftError `port-in-use`, naming who holds it; `announcement-invalid`. Nothing stays open then.
+   */
   static async open(options: GossipOptions): Promise<Gossip> {
     const gossip = new Gossip(options);
     await gossip.#start();
@@ -72,6 +76,16 @@ export class Gossip {
       'stream-too-long': streamsRefusedTooLong,
       'stream-incomplete': streamsRefusedIncomplete,
     };
+  }
+
+  /** Datagrams that came in, refused ones included. */
+  get datagramsReceived(): number {
+    return this.#sockets.counters.datagramsReceived;
+  }
+
+  /** Datagrams that the kernel dropped because they came faster than they were read. */
+  datagramOverflow(): number {
+    return this.#sockets.datagramOverflow();
   }
 
   /** What a person has to solve: another process that runs under this node's identity. */
@@ -99,12 +113,24 @@ export class Gossip {
   }
 
   async #start(): Promise<void> {
+    // Before the sockets, which hand over what comes from the moment they are open: resolving names takes its time.
+    const seeds = await this.#seeds();
+    this.#sockets = await this.#openSockets(this.#options.announcement.gossipEndpoint);
+    try {
+      this.#begin(seeds);
+    } catch (error) {
+      clearTimeout(this.#saveTimer);
+      await this.#sockets.close();
+      throw error;
+    }
+  }
+
+  #begin(seeds: readonly Endpoint[]): void {
     const { announcement, incarnation, logger } = this.#options;
-    this.#sockets = await this.#openSockets(announcement.gossipEndpoint);
     this.#membership = new Membership({
       self: announcement,
       incarnation,
-      seeds: await this.#seeds(),
+      seeds,
       clock: systemClock,
       random: systemRandom,
       transport: this.#sockets,
@@ -157,15 +183,19 @@ export class Gossip {
   }
 
   #save(): void {
-    const { announcement, store } = this.#options;
+    const { announcement, store, logger } = this.#options;
     const alive = this.#members.filter(
       (member) => member.state === 'alive' && member.announcement.identity !== announcement.identity,
     );
     // An empty list would forget the cluster just when this node is cut off from it.
     if (alive.length === 0) return;
-    store.save({
-      endpoints: alive.slice(0, MAX_STORED).map((member) => formatEndpoint(member.announcement.gossipEndpoint)),
-    });
+    const endpoints = alive.slice(0, MAX_STORED).map((member) => formatEndpoint(member.announcement.gossipEndpoint));
+    try {
+      store.save({ endpoints });
+    } catch (error) {
+      // A full disk is no reason to stop forwarding: the list only helps the next start.
+      logger.warn({ err: error }, 'the members last seen cannot be saved');
+    }
   }
 }
 

@@ -1,5 +1,7 @@
 /** The daemon from its command line to its end. */
+import { ConfigError } from '../errors.ts';
 import { composeDaemon } from './compose.ts';
+import { withOrigin } from './config-origin.ts';
 import { loadConfig } from './config.ts';
 import { openLog } from './log.ts';
 
@@ -21,14 +23,17 @@ export interface DaemonOptions {
  * @throws WeftError if it cannot start, or a worker died.
  */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
-  const config = loadConfig({ ...options, env: process.env });
+  const input = { ...options, env: process.env };
+  const config = loadConfig(input);
   const logger = openLog(config.logLevel);
   // Signals are caught before anything is made: a SIGTERM during the start still ends in order.
   const signal = new Promise<NodeJS.Signals>((resolve) => {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
   });
-  const daemon = await composeDaemon(config, logger);
+  const daemon = await composeDaemon(config, logger).catch((error: unknown) => {
+    throw error instanceof ConfigError ? withOrigin(error, input) : error;
+  });
   const end = await Promise.race([signal, daemon.failure]);
   setTimeout(() => {
     logger.error({ deadlineMs: CLOSE_DEADLINE_MS }, 'the end took too long');

@@ -1,7 +1,7 @@
 /** Every Prometheus metric of the daemon, declared here and nowhere else. Names: `weft_<noun>_<unit>_total`. */
 import { Counter, Gauge, Registry } from '@prometheus-io/client';
 import type { DirectionAccount, WorkerAccount } from '../dataplane/accounts.ts';
-import type { Status } from './api.ts';
+import type { Peer, Status } from './api.ts';
 
 /**
  * The metrics of one daemon.
@@ -11,9 +11,12 @@ import type { Status } from './api.ts';
  */
 export class Metrics {
   readonly #source: () => Status;
+  readonly #peers: () => readonly Peer[];
 
-  constructor(source: () => Status) {
+  /** @param peers those that have a path; only a limited number of them has metrics of its own. */
+  constructor(source: () => Status, peers: () => readonly Peer[]) {
     this.#source = source;
+    this.#peers = peers;
   }
 
   /** Prometheus text format, version 0.0.4. */
@@ -24,6 +27,7 @@ export class Metrics {
     declareLosses(registry, status);
     declareMembership(registry, status);
     declareNode(registry, status);
+    declarePaths(registry, this.#peers());
     return await registry.metrics();
   }
 }
@@ -79,7 +83,23 @@ function declareLosses(registry: Registry, { workers, tunQueueOverflow }: Status
     labelNames: ['worker'],
     registers,
   });
-  for (const { worker, socketOverflow } of workers) overflow.inc({ worker }, socketOverflow);
+  const fragmented = new Counter({
+    name: 'weft_outer_fragmented_datagrams_total',
+    help: 'Datagrams whose outer packet was fragmented, for IPv6 over a path below its minimum MTU.',
+    labelNames: ['worker'],
+    registers,
+  });
+  const suppressed = new Counter({
+    name: 'weft_icmp_errors_suppressed_total',
+    help: 'ICMP errors that pods were not sent because there were too many at once.',
+    labelNames: ['worker'],
+    registers,
+  });
+  for (const { worker, socketOverflow, outerFragmented, icmpErrorsSuppressed } of workers) {
+    overflow.inc({ worker }, socketOverflow);
+    fragmented.inc({ worker }, outerFragmented);
+    suppressed.inc({ worker }, icmpErrorsSuppressed);
+  }
   new Counter({
     name: 'weft_tun_queue_overflow_packets_total',
     help: 'Packets that the kernel dropped because the queue of the TUN device was full.',
@@ -96,6 +116,16 @@ function declareMembership(registry: Registry, { gossip }: Status): void {
     registers,
   });
   for (const [state, count] of Object.entries(gossip.members)) members.set({ state }, count);
+  new Counter({
+    name: 'weft_gossip_received_datagrams_total',
+    help: 'Gossip datagrams that came in, refused ones included.',
+    registers,
+  }).inc(gossip.datagramsReceived);
+  new Counter({
+    name: 'weft_gossip_socket_overflow_datagrams_total',
+    help: 'Gossip datagrams that the kernel dropped because the daemon read its socket too slowly.',
+    registers,
+  }).inc(gossip.socketOverflow);
   const refused = new Counter({
     name: 'weft_gossip_refused_messages_total',
     help: 'Gossip messages that were refused, by reason.',
@@ -131,6 +161,42 @@ function declareNode(registry: Registry, status: Status): void {
     labelNames: ['version', 'node', 'network', 'identity'],
     registers,
   }).set({ version: status.version, node: status.nodeName, network: status.network, identity: status.identity }, 1);
+}
+
+/** Most peers with metrics of their own, by name: a label whose values others choose must not grow without end. */
+const MAX_PEER_LABELS = 500;
+
+function declarePaths(registry: Registry, peers: readonly Peer[]): void {
+  const labelNames = ['peer'];
+  const registers = [registry];
+  const mtu = new Gauge({
+    name: 'weft_path_mtu_bytes',
+    help: `Largest inner packet that passes to a peer. At most ${MAX_PEER_LABELS} peers, as for all metrics of paths.`,
+    labelNames,
+    registers,
+  });
+  const roundTrip = new Gauge({
+    name: 'weft_path_round_trip_seconds',
+    help: 'Smoothed round trip to a peer and back on the data port.',
+    labelNames,
+    registers,
+  });
+  const loss = new Gauge({
+    name: 'weft_path_loss_ratio',
+    help: 'Share of the last 100 path probes to a peer, or of their answers, that was lost.',
+    labelNames,
+    registers,
+  });
+  for (const { name: peer, path } of peers.filter(isInUse).slice(0, MAX_PEER_LABELS)) {
+    mtu.set({ peer }, path.mtuBytes);
+    if (path.roundTripMs !== null) roundTrip.set({ peer }, path.roundTripMs.smoothed / 1_000);
+    if (path.lossRatio !== null) loss.set({ peer }, path.lossRatio);
+  }
+}
+
+/** Neither gone nor refused altogether: names are unique among these. */
+function isInUse({ kind, path }: Peer): boolean {
+  return kind === 'static' || path.probing !== 'off';
 }
 
 interface LabelledAccount {

@@ -20,12 +20,10 @@ import { formatPrefix, hostPrefix, type Prefix } from '../wire/prefix.ts';
 import type { Notice } from './api.ts';
 import { forwardingNotices } from './forwarding-notices.ts';
 import { ensureNodeSysctls } from './node-sysctls.ts';
+import { isOwnTun, TUN_ALIAS } from './own-links.ts';
 import { isHostDeviceName } from './pod-record.ts';
 import { MIN_IPV6_MTU_BYTES } from './pod-wiring.ts';
 import { overlapNotices } from './route-overlap.ts';
-
-/** Alias of the TUN device. */
-export const TUN_ALIAS = 'weft';
 
 /** Metric of the routes into the device: behind the 0 of a person's own route, which thus wins. */
 const DEVICE_METRIC = 87;
@@ -68,7 +66,9 @@ export class NodeNetwork {
    */
   async ensure(): Promise<Notice[]> {
     const { tunDevice, clusterPrefixes } = this.#options;
-    const [links, routes] = await Promise.all([listLinks(), listRoutes('all')]);
+    const links = await listLinks();
+    await this.#removeStaleDevices(links);
+    const routes = await listRoutes('all');
     const families = [...new Set(this.#options.nodePrefixes.map(({ address }) => address.family))];
     const notices = ensureNodeSysctls({ tunDevice, families, routes });
     const withIpv6 = this.#withIpv6(notices);
@@ -81,6 +81,12 @@ export class NodeNetwork {
     notices.push(...overlapNotices(clusterPrefixes, routes, tunDevice));
     notices.push(...(await forwardingNotices()));
     return notices;
+  }
+
+  async #removeStaleDevices(links: readonly Link[]): Promise<void> {
+    const stale = links.filter((link) => isOwnTun(link) && link.ifname !== this.#options.tunDevice);
+    const lines = stale.map(({ ifname }) => `link delete dev ${ifname}`);
+    await ipBatch(lines, { purpose: 'remove the TUN device of an earlier configuration' });
   }
 
   #withIpv6(notices: Notice[]): boolean {

@@ -20,6 +20,10 @@ export function ensureNodeSysctls({ tunDevice, families, routes }: NodeSysctlOpt
   if (families.includes(4)) {
     need(notices, 'net/ipv4/ip_forward', '1', 'ip-forward-off', 'pods reach only their own node over IPv4');
     notices.push(...reversePathNotices(tunDevice));
+    // Errors of the dataplane come in through the device, from this node's own address.
+    const accept = `net/ipv4/conf/${tunDevice}/accept_local`;
+    const effect = 'pods are not told when a packet is too big';
+    need(notices, accept, '1', 'accept-local-off', effect, 'net/ipv4/conf/default/accept_local');
   }
   if (families.includes(6)) {
     const device = `net/ipv6/conf/${tunDevice}/disable_ipv6`;

@@ -26,6 +26,11 @@ export class PeerNumbers {
     return this.#last;
   }
 
+  /** As {@link of}, but 0 for a peer that has none: it is given none. */
+  find(key: string): number {
+    return this.#numbers.get(key) ?? 0;
+  }
+
   /** Forgets every peer that is not in `keys`. */
   keepOnly(keys: ReadonlySet<string>): void {
     for (const [key, number] of this.#numbers) {

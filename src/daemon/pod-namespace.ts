@@ -9,10 +9,14 @@ import type { PodWish } from './pod-request.ts';
 /** Where a pod lives, as its record says it. */
 export type PodPlace = Pick<PodRecord, 'netns' | 'netnsIdentity' | 'ownsNetns'>;
 
+/** The network namespace of this process's main thread. */
+const OWN_NETNS = '/proc/self/ns/net';
+
 /**
  * The namespace that a request means. One of our own is not made yet, so it has no identity.
  *
- * @throws ConflictError `netns-exists` if the name of one of our own is in use.
+ * @throws ConflictError `netns-exists` if the name of one of our own is in use, `netns-of-node` for the node's own: a pod's
+ *   default route would take the node off its network.
  * @throws NotFoundError `netns-not-found`, `process-not-found`.
  */
 export function placeOf(name: string, wish: PodWish, clientPid: number | undefined): PodPlace {
@@ -24,6 +28,10 @@ export function placeOf(name: string, wish: PodWish, clientPid: number | undefin
   }
   const { path, identity } =
     wish.pid === undefined ? findNamespace(wish.netns ?? '', clientPid) : namespaceOfProcess(wish.pid);
+  if (identity === namespaceIdentity(OWN_NETNS)) {
+    const message = `${path} is the network namespace of the node itself: a pod needs one of its own`;
+    throw new ConflictError('netns-of-node', message, { netns: path });
+  }
   return { netns: path, netnsIdentity: identity, ownsNetns: false };
 }
 

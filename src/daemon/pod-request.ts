@@ -12,16 +12,19 @@ export interface PodWish {
   readonly mac?: string;
 }
 
-/** Names go into file names under /run/netns and into device aliases. */
-const podName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+/** Names go into URLs, into file names under /run/netns and into device aliases. */
+const POD_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+/** @throws ConfigError unless `name` may be a pod's. */
+export function checkPodName(name: string): void {
+  if (POD_NAME.test(name)) return;
+  const rule = '1 to 128 letters, digits, dots, hyphens and underscores, the first a letter or digit';
+  throw new ConfigError('name', `${JSON.stringify(name)} is not a name for a pod: ${rule}`);
+}
 
 /** @throws ConfigError naming the part that is wrong. */
 export function parsePodRequest(name: string, request: PodRequest): PodWish {
-  if (!podName.test(name))
-    throw new ConfigError(
-      'name',
-      `"${name}" is not 1 to 128 letters, digits, ".", "_" and "-", the first a letter or digit`,
-    );
+  checkPodName(name);
   const { netns, pid, newNetns = false } = request;
   const ways = [netns !== undefined, pid !== undefined, newNetns].filter(Boolean).length;
   if (ways !== 1) throw new ConfigError('', 'a pod needs exactly one of netns, pid and newNetns');

@@ -2,10 +2,9 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { WeftError } from '../errors.ts';
-import { formatEndpoint, type Endpoint, type IpAddress } from '../wire/address.ts';
+import { readSocketTable, tableAddress, type SocketRow, type SocketTableName } from '../linux/socket-table.ts';
+import { formatEndpoint, type Endpoint } from '../wire/address.ts';
 
-/** Columns of /proc/net/udp and /proc/net/tcp. */
-const Column = { localAddress: 1, state: 3, inode: 9 } as const;
 const TCP_LISTEN = '0A';
 
 /**
@@ -37,34 +36,20 @@ export async function portInUse(protocol: 'udp' | 'tcp', endpoint: Endpoint, pur
   return new WeftError('port-in-use', `cannot ${purpose}: ${port} is ${holder ?? 'taken'}`, details);
 }
 
-function inodesAt(table: string, endpoint: Endpoint): string[] {
-  return textOf(`/proc/thread-self/net/${table}`)
-    .split('\n')
-    .slice(1)
-    .map((line) => line.trim().split(/\s+/))
-    .filter((columns) => table.startsWith('udp') || columns[Column.state] === TCP_LISTEN)
-    .filter((columns) => collides(columns[Column.localAddress] ?? '', endpoint))
-    .map((columns) => columns[Column.inode] ?? '');
+function inodesAt(table: SocketTableName, endpoint: Endpoint): string[] {
+  return readSocketTable(table)
+    .filter(({ state }) => table.startsWith('udp') || state === TCP_LISTEN)
+    .filter((row) => collides(row, endpoint))
+    .map(({ inode }) => inode);
 }
 
-function collides(local: string, { address, port }: Endpoint): boolean {
-  const [addressHex = '', portHex = ''] = local.split(':');
-  if (Number.parseInt(portHex, 16) !== port) return false;
-  const isIpv6 = addressHex.length === 32;
+function collides(row: SocketRow, { address, port }: Endpoint): boolean {
+  if (row.port !== port) return false;
+  const isIpv6 = row.address.length === 32;
   // A socket on :: takes the IPv4 port, too, unless it asked not to.
-  if (/^0+$/.test(addressHex)) return isIpv6 || address.family === 4;
+  if (/^0+$/.test(row.address)) return isIpv6 || address.family === 4;
   if (address.bytes.every((octet) => octet === 0)) return isIpv6 === (address.family === 6);
-  return addressHex === procHex(address);
-}
-
-/** An address as these tables print it: words of 32 bits in host order, which is little-endian wherever weft runs. */
-function procHex({ bytes }: IpAddress): string {
-  const words: string[] = [];
-  for (let at = 0; at < bytes.length; at += 4) {
-    const octets = [...bytes.subarray(at, at + 4)].toReversed();
-    words.push(octets.map((octet) => octet.toString(16).padStart(2, '0')).join(''));
-  }
-  return words.join('').toUpperCase();
+  return row.address === tableAddress(address);
 }
 
 function processIds(): string[] {

@@ -4,23 +4,23 @@
  */
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConflictError, WeftError } from '../errors.ts';
-import { FileStore, TEMPORARY_SUFFIX } from '../linux/file-store.ts';
+import { ConflictError } from '../errors.ts';
+import { TEMPORARY_SUFFIX } from '../linux/file-store.ts';
 import { ipBatch } from '../linux/iproute.ts';
-import { listLinks, type Link } from '../linux/link.ts';
+import { listLinks } from '../linux/link.ts';
 import { removeTable } from '../linux/nftables.ts';
 import { deleteRouteLine, listRoutes } from '../linux/route.ts';
-import { TUN_ALIAS } from './node-network.ts';
+import { isAttached, isOwnLink } from './own-links.ts';
 import { removeOwnNamespace } from './pod-namespace.ts';
-import { hostDeviceAlias, isHostDeviceName, parsePodsDocument, type PodRecord } from './pod-record.ts';
+import { readStoredPods } from './stored-pods.ts';
 
 /** Names of the files in the state directory. */
 const stateFiles = ['pods.json', 'identity.json', 'members.json'];
 
 export interface ResetOptions {
   readonly stateDir: string;
+  /** Name of today: one of an earlier configuration is found by its alias. */
   readonly tunDevice: string;
-  readonly networkName: string;
   /** Control sockets, which a killed daemon leaves behind. */
   readonly socketPaths?: readonly string[];
 }
@@ -41,9 +41,9 @@ export interface ResetReport {
  * @throws ConflictError `daemon-running` if a process is attached to the TUN device: it would lose it in the midst of its work.
  */
 export async function resetHost(options: ResetOptions): Promise<ResetReport> {
-  const records = storedRecords(options.stateDir);
-  const ours = (await listLinks()).filter((link) => isOurs(link, options));
-  const attached = ours.find((link) => (link.linkinfo?.info_data?.numqueues ?? 0) > 0);
+  const records = readStoredPods(options.stateDir);
+  const ours = (await listLinks()).filter((link) => isOwnLink(link, options.tunDevice));
+  const attached = ours.find(isAttached);
   if (attached !== undefined) {
     const what = `a process is attached to the device ${attached.ifname}`;
     throw new ConflictError('daemon-running', `${what}: stop the daemon first (systemctl stop weft)`, {
@@ -71,26 +71,6 @@ export async function resetHost(options: ResetOptions): Promise<ResetReport> {
     nftTables,
     files: removeFiles(options),
   };
-}
-
-function isOurs({ ifname, ifalias, linkinfo }: Link, { tunDevice, networkName }: ResetOptions): boolean {
-  const kind = linkinfo?.info_kind;
-  if (kind === 'veth')
-    return isHostDeviceName(ifname) && ifalias?.startsWith(hostDeviceAlias(networkName, '')) === true;
-  // One without our alias is from a daemon that died before it set it; another program's has no vnet_hdr, or another alias.
-  const isOurKind = kind === 'tun' && linkinfo?.info_data?.type === 'tun' && linkinfo.info_data.vnet_hdr === true;
-  return ifname === tunDevice && isOurKind && (ifalias === undefined || ifalias === TUN_ALIAS);
-}
-
-/** A damaged file is no reason to leave everything else where it is: reset is what one does about it. */
-function storedRecords(stateDir: string): readonly PodRecord[] {
-  try {
-    const document = new FileStore(join(stateDir, 'pods.json')).load();
-    return document === undefined ? [] : parsePodsDocument(document).pods;
-  } catch (error) {
-    if (error instanceof WeftError && error.code === 'store-corrupt') return [];
-    throw error;
-  }
 }
 
 function removeFiles({ stateDir, socketPaths = [] }: ResetOptions): string[] {

@@ -23,8 +23,8 @@ export interface StatusViewOptions {
   readonly gossip: Gossip;
   readonly routes: OverlayRoutes;
   readonly pods: Pods;
-  /** What the start found; the list may still grow. */
-  readonly notices: readonly Notice[];
+  /** What is to be known of this host now. */
+  readonly notices: () => readonly Notice[];
 }
 
 export class StatusView {
@@ -62,6 +62,8 @@ export class StatusView {
         seeds: config.gossip.seeds.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`),
         authenticated: false,
         members: countByState(members.map((member) => member.state)),
+        datagramsReceived: gossip.datagramsReceived,
+        socketOverflow: gossip.datagramOverflow(),
         refused: gossip.refused(),
       },
       dataEncrypted: false,
@@ -72,7 +74,7 @@ export class StatusView {
       workers,
       tunQueueOverflow: dataplane.tunQueueOverflow(),
       residual: residualOf(workers),
-      notices: [...this.#options.notices, ...routes.notices(), ...gossip.notices()],
+      notices: [...this.#options.notices(), ...routes.notices(), ...gossip.notices()],
     };
   }
 }

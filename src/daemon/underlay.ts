@@ -7,7 +7,7 @@
  */
 import { ConfigError, RequirementError } from '../errors.ts';
 import { runCommand } from '../linux/command.ts';
-import { formatIpAddress, parseIpAddress, type Endpoint, type IpAddress } from '../wire/address.ts';
+import { equalIpAddresses, formatIpAddress, parseIpAddress, type Endpoint, type IpAddress } from '../wire/address.ts';
 import { formatPrefix, prefixContains } from '../wire/prefix.ts';
 import type { Config } from './config.ts';
 import { UnderlayHost, type Device, type RunCommand } from './underlay-host.ts';
@@ -52,6 +52,7 @@ export async function chooseUnderlay(
     );
   }
   refuseOverlayAddress(config, choice.address);
+  refuseUnreachablePeers(config, choice.address);
   const { device, address, reason } = choice;
   return { interface: device.ifname, address, mtuBytes: config.underlay.mtuBytes ?? device.mtu, reason };
 }
@@ -125,6 +126,18 @@ function refuseOverlayAddress(config: Config, address: IpAddress): void {
   if (cluster === undefined) return;
   const problem = `${formatPrefix(cluster)} contains the underlay address ${formatIpAddress(address)}: tunnels would lead into themselves`;
   throw new ConfigError('clusterPrefixes', problem);
+}
+
+/** Tunnels are made between addresses of one family, and never to oneself. */
+function refuseUnreachablePeers({ staticPeers }: Config, address: IpAddress): void {
+  staticPeers.forEach(({ endpoint }, index) => {
+    const path = `staticPeers[${index}].endpoint`;
+    const text = formatIpAddress(endpoint.address);
+    if (endpoint.address.family !== address.family) {
+      throw new ConfigError(path, `${text} cannot be reached from the underlay address ${formatIpAddress(address)}`);
+    }
+    if (equalIpAddresses(endpoint.address, address)) throw new ConfigError(path, `${text} is this node's own address`);
+  });
 }
 
 /** The address others would use: global before site-wide, lasting before temporary. IPv4 first if no family is asked for. */

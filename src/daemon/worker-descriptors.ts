@@ -1,5 +1,6 @@
 /** What a dataplane worker has open: its queue of the TUN device, and its sockets on the underlay. */
 import { libc } from '../linux/ffi.ts';
+import { openRawSocket } from '../linux/raw-socket.ts';
 import { openTunQueue, type TunQueue } from '../linux/tun.ts';
 import {
   openReceivingSocket,
@@ -11,11 +12,14 @@ import type { WorkerSetup } from './worker-report.ts';
 
 /** Source ports, and so at most as many ways through a network that spreads flows by them. A power of two. */
 const SENDING_SOCKETS = 16;
+
 /** Descriptors of one worker. */
 export interface WorkerDescriptors {
   readonly tun: TunQueue;
   readonly receiving: ReceivingSocket;
   readonly sending: readonly SendingSocket[];
+  /** For outer fragments; -1 if there are to be none, or this process lacks the right. */
+  readonly fragmentFd: number;
   /** Closes all of them. */
   close(): void;
 }
@@ -23,7 +27,7 @@ export interface WorkerDescriptors {
 /**
  * Opens all of them. Those that were open when one fails are closed again.
  *
- * @throws as `openTunQueue`, `openReceivingSocket` and `openSendingSocket`
+ * @throws as `openTunQueue`, `openReceivingSocket`, `openSendingSocket` and `openRawSocket`
  */
 export function openWorkerDescriptors(setup: WorkerSetup): WorkerDescriptors {
   const { without, underlayAddress, vxlanPort, tunDevice } = setup;
@@ -39,7 +43,9 @@ export function openWorkerDescriptors(setup: WorkerSetup): WorkerDescriptors {
       keep(openSendingSocket(underlayAddress, !without.includes('udpSegmentation'))),
     );
     const tun = keep(openTunQueue(tunDevice, !without.includes('tunOffloads')));
-    return { tun, receiving, sending, close };
+    const fragmentFd = setup.outerFragmentation ? openRawSocket(underlayAddress.family) : -1;
+    if (fragmentFd !== -1) fds.push(fragmentFd);
+    return { tun, receiving, sending, fragmentFd, close };
   } catch (error) {
     close();
     throw error;

@@ -1,11 +1,11 @@
 /** What the main thread and a dataplane worker tell each other: the setup, once, and the worker's reports. */
 import type { CountersMemory } from '../dataplane/counters.ts';
 import type { ForwardingMemory } from '../dataplane/forwarding-table.ts';
+import type { PeerCountersMemory } from '../dataplane/peer-counters.ts';
 import { WeftError } from '../errors.ts';
 import type { IpAddress } from '../wire/address.ts';
-
-/** What can be left out, for debugging, and is left out where the kernel lacks it. */
-export type OptionalFeature = 'tunOffloads' | 'udpSegmentation' | 'udpCoalescing';
+import type { OptionalFeature } from './optional-feature.ts';
+import type { ProbeRings } from './probe-channel.ts';
 
 /** Given to a worker when it starts. All that is shared is shared memory. */
 export interface WorkerSetup {
@@ -19,11 +19,23 @@ export interface WorkerSetup {
   /** Largest peer index that the forwarding memory can hold. */
   readonly maxPeers: number;
   readonly without: readonly OptionalFeature[];
+  /** Whether outer packets are fragmented for IPv6 over a path below its minimum. */
+  readonly outerFragmentation: boolean;
+  /** This node's addresses in the overlay. */
+  readonly nodeAddresses: readonly IpAddress[];
+  /** DSCP of the outer header: that of the inner one, or always this. */
+  readonly dscp: 'copy' | number;
+  /** CPUs that it may run on; empty: any. */
+  readonly cpus: readonly number[];
+  /** For how long to look for packets again before it sleeps, in microseconds. */
+  readonly busyPollUs: number;
   readonly forwarding: ForwardingMemory;
   readonly counters: CountersMemory;
+  readonly peerCounters: PeerCountersMemory;
+  readonly probes: ProbeRings;
   /** Its first element is not zero when the worker is to end. */
   readonly stop: Int32Array<SharedArrayBuffer>;
-  /** Descriptor of the `Wakeup` to write after `stop` was set. */
+  /** Descriptor of the `Wakeup` to write after `stop` was set, or a probe was ordered. */
   readonly wakeupFd: number;
 }
 

@@ -59,6 +59,11 @@ export class WorkerThread {
     if (!this.#isEnded) this.#wakeup.signal();
   }
 
+  /** Makes it look at what it was ordered to do. */
+  wake(): void {
+    if (!this.#isEnded) this.#wakeup.signal();
+  }
+
   #handle(report: WorkerReport): void {
     if (report.kind === 'failed') {
       this.#failure ??= restoreFailure(report.failure, this.#worker);

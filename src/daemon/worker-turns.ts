@@ -3,6 +3,7 @@
  *
  *     TUN queue ──> TunReader ──> Egress ──> TransmitBatch ──> DatagramSender ──> sending sockets
  *     TUN queue <── TunWriter <── DeliveryBatch <── Ingress <── DatagramReceiver <── receiving socket
+ *     TUN queue <── TunWriter <── DeliveryBatch <── IcmpErrors <── Egress
  *
  * A turn takes what is there, up to a limit in each direction, so that neither starves. Nothing is allocated per packet.
  */
@@ -11,10 +12,15 @@ import { DeliveryBatch } from '../dataplane/delivery-batch.ts';
 import { Egress, EGRESS_HEADROOM, HEADER_PIECE_BYTES, MAX_SEGMENTS } from '../dataplane/egress.ts';
 import { sendFailureReason, tunWriteFailureReason } from '../dataplane/failure-reason.ts';
 import { ForwardingReader } from '../dataplane/forwarding-table.ts';
+import { ICMP_ERROR_BYTES, IcmpErrors, MAX_ICMP_ERRORS } from '../dataplane/icmp-errors.ts';
 import { Ingress, MAX_PACKETS_PER_DATAGRAM } from '../dataplane/ingress.ts';
+import { PathProbes } from '../dataplane/path-probes.ts';
+import { PeerCounters } from '../dataplane/peer-counters.ts';
+import { ProbeRing } from '../dataplane/probe-ring.ts';
 import { TransmitBatch } from '../dataplane/transmit-batch.ts';
 import { DatagramReceiver } from '../linux/datagram-receiver.ts';
 import { DatagramSender } from '../linux/datagram-sender.ts';
+import { FragmentSender } from '../linux/fragment-sender.ts';
 import { Abi } from '../linux/kernel-abi.ts';
 import { MappedMemory } from '../linux/mapped-memory.ts';
 import { Poll } from '../linux/poll.ts';
@@ -33,6 +39,8 @@ const TUN_SLOTS = 32;
 const TUN_BATCHES = 16;
 /** Datagrams, or coalesced ones, per turn. */
 const DATAGRAM_SLOTS = 32;
+/** Pieces of packets for the TUN device: the kernel joins up to 64 datagrams, and each may be a segment of a packet. */
+const DELIVERY_PIECES = DATAGRAM_SLOTS * 64 + MAX_PACKETS_PER_DATAGRAM;
 
 /** What it waits for: indexes into its {@link Poll}. */
 const Ready = { tun: 0, receiving: 1, wakeup: 2 } as const;
@@ -47,25 +55,36 @@ export class WorkerTurns {
   readonly #wakeup: Wakeup;
   readonly #transmitBatch = new TransmitBatch(2 * MAX_SEGMENTS, 4 * MAX_SEGMENTS);
   /** No more than the queue of the TUN device can hold answers to. */
-  readonly #deliveryBatch = new DeliveryBatch(2 * MAX_PACKETS_PER_DATAGRAM, 2 * MAX_PACKETS_PER_DATAGRAM);
+  readonly #deliveryBatch = new DeliveryBatch(2 * MAX_PACKETS_PER_DATAGRAM, DELIVERY_PIECES);
+  readonly #errorBatch = new DeliveryBatch(MAX_ICMP_ERRORS, MAX_ICMP_ERRORS);
   readonly #egress: Egress;
+  readonly #errors: IcmpErrors;
   readonly #ingress: Ingress;
+  readonly #probes: PathProbes;
   readonly #tunReader: TunReader;
   readonly #tunWriter: TunWriter;
+  readonly #errorWriter: TunWriter;
   readonly #receiver: DatagramReceiver;
   readonly #sender: DatagramSender;
+  /** Whether there was one packet, and no more, when the TUN device was last read. */
+  #isSingle = false;
 
   /** Maps the memory. The descriptors stay the caller's. */
   constructor(setup: WorkerSetup, descriptors: WorkerDescriptors) {
-    const { tun, receiving, sending } = descriptors;
+    const { tun, receiving, sending, fragmentFd } = descriptors;
     const { vni, overlayMtuBytes, maxPeers } = setup;
     const headerBytes = this.#transmitBatch.maxDatagrams * HEADER_PIECE_BYTES;
+    const errorBytes = MAX_ICMP_ERRORS * ICMP_ERROR_BYTES;
     const memory = new MappedMemory(
       TunReader.memoryBytes(TUN_SLOTS, EGRESS_HEADROOM) +
         TunWriter.memoryBytes(this.#deliveryBatch.maxPieces) +
         DatagramReceiver.memoryBytes(DATAGRAM_SLOTS) +
         DatagramSender.memoryBytes(this.#transmitBatch, maxPeers) +
         Poll.memoryBytes(3) +
+        PathProbes.areaBytes(overlayMtuBytes) +
+        FragmentSender.memoryBytes +
+        TunWriter.memoryBytes(MAX_ICMP_ERRORS) +
+        errorBytes +
         headerBytes,
     );
     this.#setup = setup;
@@ -76,24 +95,62 @@ export class WorkerTurns {
     this.#poll = new Poll(memory, [tun.fd, receiving.fd, setup.wakeupFd], Abi.POLLIN);
     this.#tunReader = new TunReader(tun.fd, memory, TUN_SLOTS, EGRESS_HEADROOM);
     this.#receiver = new DatagramReceiver(receiving.fd, memory, DATAGRAM_SLOTS);
+    const ecn = !setup.without.includes('ecn');
+    const errors = new IcmpErrors({
+      memory: memory.bytes,
+      area: memory.allocate(errorBytes),
+      counters: this.#counters,
+      batch: this.#errorBatch,
+      nodeAddresses: setup.nodeAddresses,
+    });
     const egress = new Egress({
       memory: memory.bytes,
       headerArea: memory.allocate(headerBytes),
       forwarding: this.#forwarding,
       counters: this.#counters,
+      peerCounters: new PeerCounters(setup.peerCounters, setup.worker),
       batch: this.#transmitBatch,
       vni,
       sendingSockets: sending.length,
+      errors,
+      outerFragmentation: fragmentFd !== -1,
+      trafficClass: { ecn, dscp: setup.dscp },
     });
+    const probes = new PathProbes({
+      memory: memory.bytes,
+      area: memory.allocate(PathProbes.areaBytes(overlayMtuBytes)),
+      forwarding: this.#forwarding,
+      counters: this.#counters,
+      batch: this.#transmitBatch,
+      vni,
+      sendingSockets: sending.length,
+      maxProbeBytes: overlayMtuBytes,
+      orders: new ProbeRing(setup.probes.orders),
+      results: new ProbeRing(setup.probes.results),
+      nowUs,
+    });
+    const coalesces = !setup.without.includes('coalescing');
     const ingress = new Ingress({
       memory: memory.bytes,
       forwarding: this.#forwarding,
       counters: this.#counters,
       batch: this.#deliveryBatch,
       vni,
+      probes,
       overlayMtuBytes,
+      coalescing: { tcp: coalesces, udp: coalesces && tun.offloads.udpSegmentation },
+      ecn,
+    });
+    const fragments = new FragmentSender({
+      fd: fragmentFd,
+      underlayAddress: setup.underlayAddress,
+      sourcePorts: sending.map(({ port }) => port),
+      memory,
+      batch: this.#transmitBatch,
+      endpoints: this.#forwarding,
     });
     this.#sender = new DatagramSender({
+      fragments,
       fds: sending.map(({ fd }) => fd),
       segmentation: sending.every(({ segmentation }) => segmentation),
       memory,
@@ -101,16 +158,23 @@ export class WorkerTurns {
       maxPeers,
       endpoints: this.#forwarding,
       outcome: {
-        sent: (datagram) => egress.sent(datagram),
-        failed: (datagram, errnoName) => egress.failed(datagram, sendFailureReason(errnoName)),
+        sent: (datagram) => (probes.isFilled ? probes : egress).sent(datagram),
+        failed: (datagram, errnoName) =>
+          (probes.isFilled ? probes : egress).failed(datagram, sendFailureReason(errnoName)),
       },
     });
     this.#tunWriter = new TunWriter(tun.fd, memory, this.#deliveryBatch.maxPieces, {
       delivered: (packet) => ingress.delivered(packet),
       failed: (packet, errnoName) => ingress.failed(packet, tunWriteFailureReason(errnoName)),
     });
+    this.#errorWriter = new TunWriter(tun.fd, memory, MAX_ICMP_ERRORS, {
+      delivered: (error) => errors.delivered(error),
+      failed: (error) => errors.failed(error),
+    });
+    this.#errors = errors;
     this.#egress = egress;
     this.#ingress = ingress;
+    this.#probes = probes;
   }
 
   /** What is in use at the moment. */
@@ -122,6 +186,10 @@ export class WorkerTurns {
       tunUdpSegmentation: offloads.udpSegmentation,
       udpSegmentation: this.#sender.segmentation,
       udpCoalescing: this.#descriptors.receiving.coalescing,
+      coalescing: !this.#setup.without.includes('coalescing'),
+      remoteChecksum: !this.#setup.without.includes('remoteChecksum'),
+      ecn: !this.#setup.without.includes('ecn'),
+      outerFragmentation: this.#descriptors.fragmentFd !== -1,
     };
   }
 
@@ -129,13 +197,14 @@ export class WorkerTurns {
   run(report: (report: WorkerReport) => void): void {
     let hadSegmentation = this.#sender.segmentation;
     while (Atomics.load(this.#setup.stop, 0) === 0) {
-      this.#poll.wait(-1);
+      this.#waitForPackets();
       if (this.#poll.isReady(Ready.wakeup)) this.#wakeup.drain();
       // The forwarding state stays the same for the length of a turn, and is nobody's while we sleep.
       this.#forwarding.enter();
-      if (this.#poll.isReady(Ready.receiving)) this.#receiveBatch();
-      // Answers to what was just delivered may be there already.
-      if (this.#poll.isReady(Ready.tun) || this.#poll.isReady(Ready.receiving)) this.#transmitTunBatches();
+      const received = this.#poll.isReady(Ready.receiving) ? this.#receiveBatch() : 0;
+      // Answers to many packets that were just delivered are there already. To one, hardly ever: a read would be in vain.
+      if (this.#poll.isReady(Ready.tun) || received > 1) this.#transmitTunBatches();
+      this.#transmitProbes();
       this.#forwarding.leave();
       this.#counters.setSocketOverflow(this.#receiver.overflow);
       this.#counters.publish();
@@ -146,7 +215,20 @@ export class WorkerTurns {
     }
   }
 
-  #receiveBatch(): void {
+  /** Looks again for a while, if so configured and there were packets just now, and then sleeps. */
+  #waitForPackets(): void {
+    const { busyPollUs, stop } = this.#setup;
+    if (busyPollUs > 0 && (this.#poll.isReady(Ready.tun) || this.#poll.isReady(Ready.receiving))) {
+      const endMs = performance.now() + busyPollUs / 1000;
+      do {
+        if (this.#poll.wait(0) > 0) return;
+      } while (performance.now() < endMs && Atomics.load(stop, 0) === 0);
+    }
+    this.#poll.wait(-1);
+  }
+
+  /** Returns how many datagrams, or coalesced ones, there were. */
+  #receiveBatch(): number {
     const receiver = this.#receiver;
     const count = receiver.receive();
     for (let slot = 0; slot < count; slot++) {
@@ -160,19 +242,26 @@ export class WorkerTurns {
         receiver.pieceSizeBytes[slot]!,
         receiver.senderFamily[slot] === 6 ? 6 : 4,
         receiver.senderAt(slot),
+        receiver.trafficClass[slot]!,
       );
     }
     this.#deliver();
+    return count;
   }
 
   #deliver(): void {
+    this.#ingress.flush();
     this.#tunWriter.write(this.#deliveryBatch);
     this.#ingress.clear();
   }
 
   #transmitTunBatches(): void {
+    // Without its fraction it is a small integer, and no object per turn.
+    this.#errors.beginTurn(Math.floor(performance.now()));
     let batches = 1;
-    while (this.#transmitTunBatch() === TUN_SLOTS && batches < TUN_BATCHES) batches++;
+    let count = this.#transmitTunBatch();
+    this.#isSingle = count === 1;
+    for (; count === TUN_SLOTS && batches < TUN_BATCHES; batches++) count = this.#transmitTunBatch();
   }
 
   /** Returns how many packets, or super-packets, there were. */
@@ -183,6 +272,8 @@ export class WorkerTurns {
       if (lengthBytes === 0) break;
       if (!this.#egress.hasRoom()) this.#transmit();
       this.#egress.push(this.#tunReader.at(slot), lengthBytes);
+      // Where packets come one at a time, somebody waits for an answer: send first, and then see whether there are more.
+      if (slot === 0 && this.#isSingle) this.#transmit();
     }
     this.#transmit();
     return slot;
@@ -190,6 +281,22 @@ export class WorkerTurns {
 
   #transmit(): void {
     this.#sender.send();
+    this.#errorWriter.write(this.#errorBatch);
     this.#egress.clear();
+    this.#errors.clear();
   }
+
+  /** Probes that were ordered, and answers to those of peers. */
+  #transmitProbes(): void {
+    while (this.#probes.fill()) {
+      this.#sender.send();
+      this.#probes.clear();
+    }
+  }
+}
+
+/** Microseconds by a clock that all threads share, unlike `performance.now()`. */
+function nowUs(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1_000_000 + Math.floor(nanoseconds / 1_000);
 }

@@ -5,6 +5,7 @@
  * it finds in shared memory.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { runOnCpus } from '../linux/cpu-affinity.ts';
 import { openWorkerDescriptors, type WorkerDescriptors } from './worker-descriptors.ts';
 import { describeFailure, type WorkerReport, type WorkerSetup } from './worker-report.ts';
 import { WorkerTurns } from './worker-turns.ts';
@@ -12,6 +13,7 @@ import { WorkerTurns } from './worker-turns.ts';
 function main(setup: WorkerSetup, report: (report: WorkerReport) => void): void {
   let descriptors: WorkerDescriptors | undefined;
   try {
+    runOnCpus(setup.cpus);
     descriptors = openWorkerDescriptors(setup);
     const turns = new WorkerTurns(setup, descriptors);
     report({ kind: 'ready', features: turns.features() });

@@ -12,7 +12,7 @@ export interface DirectionAccount {
   readonly originated: number;
   /** Handed to the underlay. */
   readonly sent: number;
-  /** Handed to the TUN device. */
+  /** Handed to the TUN device, or to the node itself: path probes. */
   readonly delivered: number;
   /** Dropped, by reason; every reason of the direction is a key, in the order of the closed list. */
   readonly dropped: Readonly<Record<string, number>>;
@@ -31,4 +31,8 @@ export interface WorkerAccount {
   readonly ingress: DirectionAccount;
   /** Datagrams that the kernel dropped before this worker could read them (`SO_RXQ_OVFL`). Outside the equation. */
   readonly socketOverflow: number;
+  /** Datagrams among the sent ones whose outer packet was fragmented, for IPv6 inside of a small path. */
+  readonly outerFragmented: number;
+  /** ICMP errors that were not sent to a pod because there were too many. Outside the equation. */
+  readonly icmpErrorsSuppressed: number;
 }

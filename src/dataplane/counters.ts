@@ -25,7 +25,9 @@ const FIELDS_PER_DIRECTION = 7;
 const EGRESS = 0;
 const INGRESS = FIELDS_PER_DIRECTION;
 const SOCKET_OVERFLOW = 2 * FIELDS_PER_DIRECTION;
-const DROPPED = SOCKET_OVERFLOW + 1;
+const OUTER_FRAGMENTED = SOCKET_OVERFLOW + 1;
+const ICMP_ERRORS_SUPPRESSED = OUTER_FRAGMENTED + 1;
+const DROPPED = ICMP_ERRORS_SUPPRESSED + 1;
 const FIELD_COUNT = DROPPED + dropReasons.length;
 
 /** A cache line: two workers never write into the same one. */
@@ -66,7 +68,12 @@ export class Counters {
     this.#add(EGRESS + Field.receivedBytes, lengthBytes);
   }
 
-  /** Put into the batch for the underlay, where they wait to be sent. */
+  /** Made by this worker: errors for pods, fragments beyond the first. */
+  egressOriginated(packets: number): void {
+    this.#add(EGRESS + Field.originated, packets);
+  }
+
+  /** Put into a batch, where they wait to be sent or delivered. */
   egressQueued(packets: number): void {
     this.#add(EGRESS + Field.queued, packets);
   }
@@ -76,6 +83,23 @@ export class Counters {
     this.#add(EGRESS + Field.queued, -packets);
     this.#add(EGRESS + Field.sent, packets);
     this.#add(EGRESS + Field.forwardedBytes, lengthBytes);
+  }
+
+  /** Written to the TUN device, out of the batch: errors for pods. */
+  egressDelivered(packets: number, lengthBytes: number): void {
+    this.#add(EGRESS + Field.queued, -packets);
+    this.#add(EGRESS + Field.delivered, packets);
+    this.#add(EGRESS + Field.forwardedBytes, lengthBytes);
+  }
+
+  /** Of a packet that is counted as sent: its outer packet was fragmented. */
+  outerFragmented(): void {
+    this.#add(OUTER_FRAGMENTED, 1);
+  }
+
+  /** An ICMP error for a pod was one too many, and was not made. */
+  icmpErrorSuppressed(): void {
+    this.#add(ICMP_ERRORS_SUPPRESSED, 1);
   }
 
   /** Could not be sent, out of the batch. */
@@ -88,6 +112,13 @@ export class Counters {
   ingressReceived(packets: number, lengthBytes: number): void {
     this.#add(INGRESS + Field.received, packets);
     this.#add(INGRESS + Field.receivedBytes, lengthBytes);
+  }
+
+  /** Came from the underlay for the node itself, which has them: path probes. `lengthBytes` is of all together. */
+  ingressConsumed(packets: number, lengthBytes: number): void {
+    this.ingressReceived(packets, lengthBytes);
+    this.#add(INGRESS + Field.delivered, packets);
+    this.#add(INGRESS + Field.forwardedBytes, lengthBytes);
   }
 
   /** Put into the batch for the TUN device, where they wait to be written. */
@@ -156,6 +187,8 @@ export function readWorkerAccount(memory: CountersMemory, worker: number): Worke
     egress: directionAccount(values, EGRESS, 'egress'),
     ingress: directionAccount(values, INGRESS, 'ingress'),
     socketOverflow: values[SOCKET_OVERFLOW]!,
+    outerFragmented: values[OUTER_FRAGMENTED]!,
+    icmpErrorsSuppressed: values[ICMP_ERRORS_SUPPRESSED]!,
   };
 }
 

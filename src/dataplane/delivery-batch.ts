@@ -17,6 +17,8 @@ export class DeliveryBatch {
   readonly innerPackets: Int32Array;
   /** Per packet: bytes of the inner IP packet or super-packet, without the virtio-net header. */
   readonly lengthBytes: Int32Array;
+  /** Per packet: bytes of the inner packets it stands for, after segmentation. */
+  readonly innerBytes: Int32Array;
   /** Per packet: index of its first piece; its last ends where the next packet's first begins. */
   readonly firstPiece: Int32Array;
   /** Per piece: where it starts. */
@@ -29,16 +31,21 @@ export class DeliveryBatch {
     this.maxPieces = maxPieces;
     this.innerPackets = new Int32Array(maxPackets);
     this.lengthBytes = new Int32Array(maxPackets);
+    this.innerBytes = new Int32Array(maxPackets);
     this.firstPiece = new Int32Array(maxPackets + 1);
     this.pieceAt = new Int32Array(maxPieces);
     this.pieceLengthBytes = new Int32Array(maxPieces);
   }
 
-  /** Begins a packet that stands for `innerPackets` packets. {@link piece} adds to it, the virtio-net header first. */
-  packet(innerPackets: number, lengthBytes: number): void {
+  /**
+   * Begins a packet that stands for `innerPackets` packets of `innerBytes` bytes together. {@link piece} adds to it, the
+   * virtio-net header first.
+   */
+  packet(innerPackets: number, lengthBytes: number, innerBytes: number): void {
     const index = this.packetCount++;
     this.innerPackets[index] = innerPackets;
     this.lengthBytes[index] = lengthBytes;
+    this.innerBytes[index] = innerBytes;
     this.firstPiece[index] = this.pieceCount;
     this.firstPiece[index + 1] = this.pieceCount;
   }

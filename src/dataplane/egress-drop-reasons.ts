@@ -68,9 +68,9 @@ export const egressDropReasons = [
   },
   {
     name: 'packet-too-big',
-    meaning: 'the packet does not fit into one datagram to that peer',
-    cause: 'MTU of a pod, or of the TUN device, is larger than the path to the peer allows',
-    remedy: 'compare the MTU in: weft peers with that of the pods',
+    meaning: 'the packet does not fit into one datagram to that peer and must not be fragmented; the pod was told',
+    cause: 'the path to the peer is smaller than the MTU of the pod: ordinary, once per connection',
+    remedy: 'nothing, unless it goes on: then the pod ignores ICMP errors; compare the MTU in: weft peers with its own',
   },
   {
     name: 'underlay-unreachable',
@@ -102,5 +102,17 @@ export const egressDropReasons = [
     meaning: 'sending failed with an error that has no reason of its own here',
     cause: 'the log of the daemon names the error',
     remedy: 'report it with the line of the log',
+  },
+  {
+    name: 'overlay-below-ipv6-minimum',
+    meaning: 'an IPv6 packet of up to 1280 bytes does not fit into one datagram to that peer, and IPv6 allows no less',
+    cause: 'the path to the peer is small, and fragmenting the outer packet is turned off or lacks the right (NET_RAW)',
+    remedy: 'turn pathMtu.outerFragmentation on, or raise the MTU of the underlay to 1350 or more',
+  },
+  {
+    name: 'icmp-error-undelivered',
+    meaning: 'an ICMP error of weft to a pod could not be written to the TUN device',
+    cause: 'the TUN device is down',
+    remedy: 'check: ip link show weft0; a restart of the daemon sets it up again',
   },
 ] as const;

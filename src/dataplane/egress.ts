@@ -2,13 +2,17 @@
  * From the TUN device to the underlay: what the kernel gives, one packet or super-packet at a time, becomes datagrams in
  * a batch, or is dropped for a reason.
  *
- *     push -> parse -> offload -> destination -> source -> route -> size -> checksum or segments -> batch -> sent | failed
+ *     push -> parse -> offload -> destination -> source -> route -> fit -> checksum, segments or fragments -> batch
+ *     batch -> sent | failed
  *
- * Peers get complete, correct inner checksums.
+ * Peers get complete, correct inner checksums, but for those with which Remote Checksum Offload was agreed: a checksum that
+ * came partial from the kernel stays partial then, and the VXLAN header says so.
  */
 import { onesComplementSum } from '../wire/checksum.ts';
+import { IpProtocol } from '../wire/ip.ts';
 import { writeU16 } from '../wire/octets.ts';
-import { finishUdpChecksum } from '../wire/udp.ts';
+import { TCP_CHECKSUM_OFFSET } from '../wire/tcp.ts';
+import { UDP_CHECKSUM_OFFSET, finishUdpChecksum } from '../wire/udp.ts';
 import {
   GsoType,
   VIRTIO_NET_HEADER_LENGTH,
@@ -21,13 +25,25 @@ import {
 } from '../wire/virtio-net.ts';
 import type { Counters } from './counters.ts';
 import { DropReason } from './drop-reason.ts';
-import { ENCAPSULATION_LENGTH, encodeEncapsulation } from './encapsulation.ts';
+import {
+  ENCAPSULATION_LENGTH,
+  OVERHEAD_BYTES,
+  announcePartialChecksum,
+  canAnnouncePartialChecksum,
+  encodeEncapsulation,
+} from './encapsulation.ts';
 import { flowHash } from './flow-hash.ts';
 import type { ForwardingReader } from './forwarding-table.ts';
+import { fragmentPacketInto, fragmentSegmentsInto } from './fragmentation.ts';
+import type { IcmpErrors } from './icmp-errors.ts';
 import { InnerFault, InnerPacket } from './inner-packet.ts';
+import type { PeerCounters } from './peer-counters.ts';
+import { PeerFit } from './peer-fit.ts';
+import { clampSegmentSize } from './segment-size.ts';
 import { HEADER_PIECE_BYTES, segmentInto } from './segmentation.ts';
 import { MAX_SEGMENTS, judgeOffload, segmentCount } from './super-packet.ts';
-import type { TransmitBatch } from './transmit-batch.ts';
+import { type OuterTrafficClass, outerTrafficClass } from './traffic-class.ts';
+import { TransmitBatch } from './transmit-batch.ts';
 import { isRoutableUnicast } from './unicast.ts';
 
 // What the memory of a worker must be like for `Egress`, said where it is needed.
@@ -45,11 +61,18 @@ export interface EgressOptions {
   readonly headerArea: { readonly at: number; readonly lengthBytes: number };
   readonly forwarding: ForwardingReader;
   readonly counters: Counters;
+  readonly peerCounters: PeerCounters;
   /** Room for at least `MAX_SEGMENTS` datagrams of two pieces; a multiple of it allows batches. */
   readonly batch: TransmitBatch;
   readonly vni: number;
   /** How many sending sockets flows are spread over. */
   readonly sendingSockets: number;
+  /** Where senders are told that a packet was too big. */
+  readonly errors: IcmpErrors;
+  /** Whether the edge can fragment outer packets, and shall, where IPv6 needs it. */
+  readonly outerFragmentation: boolean;
+  /** DSCP and ECN of the outer header. */
+  readonly trafficClass: OuterTrafficClass;
 }
 
 /** One worker's way out. Nothing here throws for any bytes, and nothing allocates. */
@@ -59,15 +82,23 @@ export class Egress {
   readonly #headerEnd: number;
   readonly #forwarding: ForwardingReader;
   readonly #counters: Counters;
+  readonly #peerCounters: PeerCounters;
   readonly #batch: TransmitBatch;
   readonly #vni: number;
   readonly #sendingSockets: number;
+  readonly #errors: IcmpErrors;
+  readonly #fit: PeerFit;
+  readonly #trafficClassRule: OuterTrafficClass;
+  /** Segments that are to be fragmented. */
+  readonly #segmentBatch = new TransmitBatch(MAX_SEGMENTS, 2 * MAX_SEGMENTS);
   readonly #packet = new InnerPacket();
   #headerNext: number;
   /** Of the packet in hand: how many segments it stands for. */
   #segments = 1;
-  /** Of the packet in hand: IP and transport header, if it is a super-packet. */
+  /** Of the packet in hand: IP and transport header, if it is a super-packet, */
   #headerLength = 0;
+  /** and the payload of each of its segments but the last; else 0. */
+  #gsoSize = 0;
   /** Of the packet in hand: the peer it goes to. */
   #peer = 0;
 
@@ -86,9 +117,13 @@ export class Egress {
     this.#headerNext = this.#headerStart;
     this.#forwarding = options.forwarding;
     this.#counters = options.counters;
+    this.#peerCounters = options.peerCounters;
     this.#batch = batch;
     this.#vni = options.vni;
     this.#sendingSockets = options.sendingSockets;
+    this.#errors = options.errors;
+    this.#fit = new PeerFit(options.outerFragmentation);
+    this.#trafficClassRule = options.trafficClass;
   }
 
   /** Whether another packet, however large, may be pushed. If not, send the batch and {@link clear} it. */
@@ -106,22 +141,39 @@ export class Egress {
    * the batch until {@link clear}, and so do the `EGRESS_HEADROOM` bytes before them, which are overwritten.
    */
   push(at: number, lengthBytes: number): void {
-    const reason = this.#judge(at, lengthBytes);
+    let reason = this.#judge(at, lengthBytes);
+    if (reason === -1) reason = this.#fitToPeer(at);
     const segments = this.#segments;
     const packetBytes = Math.max(0, lengthBytes - VIRTIO_NET_HEADER_LENGTH);
     this.#counters.egressReceived(segments, packetBytes + (segments - 1) * this.#headerLength);
     if (reason !== -1) {
       this.#counters.drop(reason, segments);
+      if (reason === DropReason.packetTooBig) this.#answerTooBig();
       return;
     }
-    this.#counters.egressQueued(segments);
-    if (segments === 1) this.#forwardOne(at);
-    else this.#forwardSegments(at);
+    const { packets, outerFragments } = this.#fit;
+    const first = this.#batch.datagramCount;
+    const trafficClass = outerTrafficClass(this.#memory, this.#packet, this.#trafficClassRule);
+    this.#counters.egressOriginated(packets - segments);
+    this.#counters.egressQueued(packets);
+    if (packets > segments) this.#forwardFragments(at);
+    else if (segments === 1) this.#forwardOne(at);
+    else this.#forwardSegments();
+    if (outerFragments) {
+      const mtuBytes = this.#forwarding.mtuOf(this.#peer);
+      const overheadBytes = OVERHEAD_BYTES[this.#forwarding.endpointFamily(this.#peer)];
+      this.#batch.fragmentOuter(first, ENCAPSULATION_LENGTH + mtuBytes, mtuBytes + overheadBytes);
+    }
+    if (trafficClass !== 0) this.#batch.trafficClass.fill(trafficClass, first, this.#batch.datagramCount);
   }
 
   /** Datagram `datagram` of the batch has left. To be called once per datagram, or {@link failed}. */
   sent(datagram: number): void {
-    this.#counters.egressSent(1, this.#batch.lengthBytes[datagram]! - ENCAPSULATION_LENGTH);
+    const batch = this.#batch;
+    const lengthBytes = batch.lengthBytes[datagram]! - ENCAPSULATION_LENGTH;
+    this.#counters.egressSent(1, lengthBytes);
+    this.#peerCounters.sent(batch.peer[datagram]!, 1, lengthBytes);
+    if (batch.outerFragmentBytes[datagram]! > 0) this.#counters.outerFragmented();
   }
 
   /** The datagram could not be sent. */
@@ -140,6 +192,8 @@ export class Egress {
     const memory = this.#memory;
     const packet = this.#packet;
     this.#segments = 1;
+    this.#headerLength = 0;
+    this.#gsoSize = 0;
     if (lengthBytes < VIRTIO_NET_HEADER_LENGTH) return DropReason.offloadMalformed;
     const fault = packet.parse(memory, at + VIRTIO_NET_HEADER_LENGTH, lengthBytes - VIRTIO_NET_HEADER_LENGTH);
     if (fault !== InnerFault.none) return faultReason[fault];
@@ -152,8 +206,28 @@ export class Egress {
     if (peer === -1) return DropReason.noRoute;
     if (peer === 0) return DropReason.destinationLocal;
     this.#peer = peer;
-    const longest = this.#segments === 1 ? packet.lengthBytes : this.#headerLength + readGsoSize(memory, at);
-    return longest > this.#forwarding.mtuOf(peer) ? DropReason.packetTooBig : -1;
+    return -1;
+  }
+
+  /** Makes what is in hand fit to what its peer takes. Returns why that is impossible, or -1. */
+  #fitToPeer(at: number): DropReason | -1 {
+    const memory = this.#memory;
+    const packet = this.#packet;
+    const fit = this.#fit;
+    const mtuBytes = this.#forwarding.mtuOf(this.#peer);
+    const reason = fit.judge(memory, packet, this.#headerLength, this.#gsoSize, mtuBytes);
+    if (reason !== -1) return reason;
+    this.#segments = fit.segments;
+    clampSegmentSize(memory, packet, mtuBytes, (readVirtioFlags(memory, at) & VirtioFlag.needsChecksum) !== 0);
+    return -1;
+  }
+
+  #answerTooBig(): void {
+    const { toldMtuBytes } = this.#fit;
+    if (toldMtuBytes === 0) return;
+    const packet = this.#packet;
+    const lengthBytes = this.#segments === 1 ? packet.lengthBytes : this.#headerLength + this.#gsoSize;
+    this.#errors.packetTooBig(packet, lengthBytes, toldMtuBytes);
   }
 
   #judgeOffload(at: number): DropReason | -1 {
@@ -165,7 +239,8 @@ export class Egress {
     const reason = judgeOffload(memory, at, packet, headerLength);
     if (reason === -1 || reason === DropReason.tooManySegments) {
       this.#headerLength = headerLength;
-      this.#segments = segmentCount(packet.lengthBytes - headerLength, readGsoSize(memory, at));
+      this.#gsoSize = readGsoSize(memory, at);
+      this.#segments = segmentCount(packet.lengthBytes - headerLength, this.#gsoSize);
     }
     return reason;
   }
@@ -173,24 +248,70 @@ export class Egress {
   #forwardOne(at: number): void {
     const memory = this.#memory;
     const packet = this.#packet;
-    if ((readVirtioFlags(memory, at) & VirtioFlag.needsChecksum) !== 0) {
-      completeChecksum(memory, packet, readChecksumStart(memory, at), readChecksumOffset(memory, at));
-    }
+    const needsChecksum = (readVirtioFlags(memory, at) & VirtioFlag.needsChecksum) !== 0;
+    const start = readChecksumStart(memory, at);
+    const offset = readChecksumOffset(memory, at);
+    const isPartial = needsChecksum && this.#mayStayPartial(start, offset);
+    if (needsChecksum && !isPartial) completeChecksum(memory, packet, start, offset);
     const headerAt = packet.at - ENCAPSULATION_LENGTH;
     encodeEncapsulation(this.#forwarding, this.#peer, this.#vni, packet.family, memory, headerAt);
+    if (isPartial) announcePartialChecksum(this.#vni, packet, memory, headerAt);
     this.#batch.datagram(this.#peer, flowHash(memory, packet) % this.#sendingSockets);
     this.#batch.piece(headerAt, ENCAPSULATION_LENGTH + packet.lengthBytes);
   }
 
-  #forwardSegments(at: number): void {
+  #forwardSegments(): void {
     const memory = this.#memory;
     const packet = this.#packet;
-    const gsoSize = readGsoSize(memory, at);
+    const { gsoSize } = this.#fit;
     const socket = flowHash(memory, packet) % this.#sendingSockets;
     const headerAt = this.#headerNext;
     encodeEncapsulation(this.#forwarding, this.#peer, this.#vni, packet.family, memory, headerAt);
-    const headerLength = this.#headerLength;
-    this.#headerNext = segmentInto(this.#batch, memory, packet, headerLength, gsoSize, this.#peer, socket, headerAt);
+    // The checksum of a super-packet is partial, and just where it belongs: `judgeOffload` saw to that.
+    const checksumOffset = packet.protocol === IpProtocol.tcp ? TCP_CHECKSUM_OFFSET : UDP_CHECKSUM_OFFSET;
+    const isPartial = this.#mayStayPartial(packet.transportAt - packet.at, checksumOffset);
+    if (isPartial) announcePartialChecksum(this.#vni, packet, memory, headerAt);
+    this.#headerNext = segmentInto(
+      this.#batch,
+      memory,
+      packet,
+      this.#headerLength,
+      gsoSize,
+      isPartial,
+      this.#peer,
+      socket,
+      headerAt,
+    );
+  }
+
+  /** Whether the peer takes the packet in hand with a partial checksum `offset` bytes after `start`. */
+  #mayStayPartial(start: number, offset: number): boolean {
+    const packet = this.#packet;
+    return this.#forwarding.hasRemoteChecksum(this.#peer) && canAnnouncePartialChecksum(packet, start, offset);
+  }
+
+  /** One packet, or each segment of a super-packet, as fragments. Their checksums are complete. */
+  #forwardFragments(at: number): void {
+    const memory = this.#memory;
+    const packet = this.#packet;
+    const isSuper = this.#segments > 1;
+    const mtuBytes = this.#forwarding.mtuOf(this.#peer);
+    const socket = flowHash(memory, packet) % this.#sendingSockets;
+    // The virtio-net header is overwritten by what comes next.
+    if (!isSuper && (readVirtioFlags(memory, at) & VirtioFlag.needsChecksum) !== 0) {
+      completeChecksum(memory, packet, readChecksumStart(memory, at), readChecksumOffset(memory, at));
+    }
+    const headerAt = isSuper ? this.#headerNext : packet.at - ENCAPSULATION_LENGTH;
+    encodeEncapsulation(this.#forwarding, this.#peer, this.#vni, packet.family, memory, headerAt);
+    if (isSuper) {
+      const { gsoSize } = this.#fit;
+      const headerLength = this.#headerLength;
+      segmentInto(this.#segmentBatch, memory, packet, headerLength, gsoSize, false, this.#peer, socket, headerAt);
+      this.#headerNext = fragmentSegmentsInto(this.#batch, memory, packet, this.#segmentBatch, mtuBytes);
+      this.#segmentBatch.clear();
+      return;
+    }
+    this.#headerNext = fragmentPacketInto(this.#batch, memory, packet, mtuBytes, this.#peer, socket, this.#headerNext);
   }
 }
 

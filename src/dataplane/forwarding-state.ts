@@ -16,6 +16,8 @@ export interface ForwardingPeer {
   readonly mac: MacAddress;
   /** Largest inner IP packet that may go to it, in bytes. */
   readonly mtuBytes: number;
+  /** Whether both agreed on VXLAN Remote Checksum Offload: transport checksums may be left partial, in both directions. */
+  readonly remoteChecksum: boolean;
 }
 
 /** A prefix and the peer that announced it; peer 0 is this node. */

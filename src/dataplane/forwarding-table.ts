@@ -144,6 +144,11 @@ export class ForwardingReader {
     return this.#inside.peers.mtuOf(peer);
   }
 
+  /** Whether VXLAN Remote Checksum Offload was agreed on with `peer`. */
+  hasRemoteChecksum(peer: number): boolean {
+    return this.#inside.peers.hasRemoteChecksum(peer);
+  }
+
   /** Writes the MAC address of `peer`, or of this node for 0. */
   writeMac(peer: number, bytes: Uint8Array, at: number): void {
     this.#inside.peers.writeMac(peer, bytes, at);

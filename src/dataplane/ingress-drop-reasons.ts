@@ -31,6 +31,13 @@ export const ingressDropReasons = [
     remedy: 'make that device without remcsumtx',
   },
   {
+    name: 'remote-checksum-mismatch',
+    meaning:
+      'the inner checksum is left to us, but not where the inner packet has one, or what stands there is no partial one',
+    cause: 'corruption on the way with outer checksums off, a broken or hostile sender',
+    remedy: 'set dataplane.remoteChecksum to off on either node, and report it',
+  },
+  {
     name: 'inner-ethernet-truncated',
     meaning: 'the datagram ends within the inner Ethernet header',
     cause: 'a broken or hostile sender',
@@ -77,6 +84,12 @@ export const ingressDropReasons = [
     meaning: 'the checksum of the inner IPv4 header is wrong',
     cause: 'corruption on the way with outer checksums off, or a broken sender',
     remedy: 'turn outer UDP checksums on at the peer (udpcsum), check its offloads',
+  },
+  {
+    name: 'congestion-not-expected',
+    meaning: 'the underlay marked congestion (ECN) on a packet whose sender does not understand the mark (RFC 6040)',
+    cause: 'a congested router on the underlay that marks where it has to drop, or a peer that sets ECN on its own',
+    remedy: 'look for congestion on the underlay; in place of the mark, the loss tells the sender to slow down',
   },
   {
     name: 'inner-bad-checksum',

@@ -1,7 +1,8 @@
 /**
  * From the underlay to the TUN device: datagrams become packets in a batch, or are dropped for a reason.
  *
- *     push -> split -> VXLAN -> sender -> Ethernet -> parse -> source -> destination -> checksum -> batch -> delivered | failed
+ *     push -> split -> VXLAN -> sender -> Ethernet -> parse -> source -> destination -> checksum -> ECN -> coalesce
+ *     batch -> delivered | failed
  *
  * A datagram is one inner packet, possibly a super-packet far above any MTU (a Linux `vxlan` device on the other side of a
  * veth sends such, without saying so), or several datagrams that the kernel joined (`UDP_GRO`). See `joinedDatagrams`.
@@ -15,15 +16,18 @@ import { TCP_CHECKSUM_OFFSET, TcpFlag, readTcpFlags } from '../wire/tcp.ts';
 import { UDP_CHECKSUM_OFFSET } from '../wire/udp.ts';
 import { GSO_ECN_BIT, GsoType, VIRTIO_NET_HEADER_LENGTH, VirtioFlag, encodeVirtioNet } from '../wire/virtio-net.ts';
 import { VXLAN_HEADER_LENGTH, hasRemoteChecksum, readVni } from '../wire/vxlan.ts';
+import { Coalescer } from './coalescing.ts';
 import type { Counters } from './counters.ts';
 import type { DeliveryBatch } from './delivery-batch.ts';
 import { DropReason } from './drop-reason.ts';
-import { ENCAPSULATION_LENGTH } from './encapsulation.ts';
+import { ENCAPSULATION_LENGTH, announcesChecksumOf } from './encapsulation.ts';
 import type { ForwardingReader } from './forwarding-table.ts';
 import { ChecksumState, judgeChecksum, makeChecksumPartial } from './inner-checksum.ts';
 import { InnerFault, InnerPacket } from './inner-packet.ts';
 import { MAX_PACKETS_PER_DATAGRAM, joinedDatagrams } from './joined-datagrams.ts';
+import { clampSegmentSize } from './segment-size.ts';
 import { segmentCount } from './super-packet.ts';
+import { takeOverCongestion } from './traffic-class.ts';
 
 // What a batch must be like for `Ingress`, said where it is needed.
 export { MAX_PACKETS_PER_DATAGRAM } from './joined-datagrams.ts';
@@ -36,8 +40,14 @@ export interface IngressOptions {
   /** Room for at least {@link MAX_PACKETS_PER_DATAGRAM} packets; a multiple of it allows batches. */
   readonly batch: DeliveryBatch;
   readonly vni: number;
+  /** Takes path probes, which are for the node and not for its pods. Without it they are dropped as any forged packet. */
+  readonly probes?: { take(at: number, lengthBytes: number, sender: number): boolean };
   /** MTU of the TUN device: longer TCP packets are handed over as super-packets with segments of this size. */
   readonly overlayMtuBytes: number;
+  /** What is put together to super-packets: TCP segments, and UDP datagrams, which needs Linux 6.2. */
+  readonly coalescing: { readonly tcp: boolean; readonly udp: boolean };
+  /** Whether congestion that the underlay marked (ECN) is told to the pod. */
+  readonly ecn: boolean;
 }
 
 /** One worker's way in. Nothing here throws for any bytes, and nothing allocates. */
@@ -47,20 +57,24 @@ export class Ingress {
   readonly #counters: Counters;
   readonly #batch: DeliveryBatch;
   readonly #vni: number;
+  readonly #probes: IngressOptions['probes'];
   readonly #overlayMtuBytes: number;
   readonly #packet = new InnerPacket();
-  /** Per packet of the batch: its bytes after segmentation, for the accounts. */
-  readonly #accountedBytes: Int32Array;
+  readonly #coalescer: Coalescer;
+  readonly #ecn: boolean;
   /** Of the datagram in hand: who sent it. */
   #sender = -1;
   #senderFamily: 4 | 6 = 4;
   #senderAt = 0;
+  #trafficClass = 0;
   /** Of the packet in hand: how many segments it stands for, */
   #segments = 1;
   /** the payload of each, 0 if it is no super-packet, */
   #gsoSize = 0;
   /** and the length of its IP and transport headers. */
   #headerLength = 0;
+  /** Of the packet in hand: where its flow is coalesced, -1 if it is not. */
+  #slot = -1;
   /** Of the packet in hand: whether its checksum is left to the kernel. */
   #isPartial = false;
 
@@ -75,16 +89,22 @@ export class Ingress {
     this.#counters = options.counters;
     this.#batch = batch;
     this.#vni = options.vni;
+    this.#probes = options.probes;
     this.#overlayMtuBytes = options.overlayMtuBytes;
-    this.#accountedBytes = new Int32Array(batch.maxPackets);
+    this.#coalescer = new Coalescer({ memory: options.memory, batch, ...options.coalescing });
+    this.#ecn = options.ecn;
   }
 
-  /** Whether another datagram, whatever is in it, may be pushed. If not, write the batch and {@link clear} it. */
+  /**
+   * Whether another datagram, whatever is in it, may be pushed. If not, {@link flush}, write the batch and {@link clear}
+   * it.
+   */
   hasRoom(): boolean {
     const batch = this.#batch;
+    const { openCount, heldPieces } = this.#coalescer;
     return (
-      batch.packetCount + MAX_PACKETS_PER_DATAGRAM <= batch.maxPackets &&
-      batch.pieceCount + MAX_PACKETS_PER_DATAGRAM <= batch.maxPieces
+      batch.packetCount + openCount + MAX_PACKETS_PER_DATAGRAM <= batch.maxPackets &&
+      batch.pieceCount + heldPieces + MAX_PACKETS_PER_DATAGRAM <= batch.maxPieces
     );
   }
 
@@ -94,8 +114,17 @@ export class Ingress {
    *
    * @param groSizeBytes what the kernel said beside it (`UDP_GRO`), or 0.
    * @param senderAt where the sender's address lies in the memory: 4 or 16 bytes, by `senderFamily`.
+   * @param trafficClass of the outer header: DSCP and ECN.
    */
-  push(at: number, lengthBytes: number, groSizeBytes: number, senderFamily: 4 | 6, senderAt: number): void {
+  push(
+    at: number,
+    lengthBytes: number,
+    groSizeBytes: number,
+    senderFamily: 4 | 6,
+    senderAt: number,
+    trafficClass: number,
+  ): void {
+    this.#trafficClass = trafficClass;
     this.#sender = this.#forwarding.peerBySender(this.#memory, senderAt, senderFamily);
     this.#senderFamily = senderFamily;
     this.#senderAt = senderAt;
@@ -113,9 +142,14 @@ export class Ingress {
     for (let next = at; next < end; next += groSizeBytes) this.#take(next, Math.min(groSizeBytes, end - next), 0);
   }
 
+  /** Puts what is held to be coalesced into the batch. To be called before the batch is written. */
+  flush(): void {
+    this.#coalescer.flush();
+  }
+
   /** Packet `packet` of the batch was written. To be called once per packet, or {@link failed}. */
   delivered(packet: number): void {
-    this.#counters.ingressDelivered(this.#batch.innerPackets[packet]!, this.#accountedBytes[packet]!);
+    this.#counters.ingressDelivered(this.#batch.innerPackets[packet]!, this.#batch.innerBytes[packet]!);
   }
 
   /** Packet `packet` of the batch could not be written. */
@@ -133,8 +167,8 @@ export class Ingress {
     this.#segments = 1;
     this.#gsoSize = 0;
     this.#headerLength = 0;
-    this.#isPartial = false;
     let reason = this.#judgeEncapsulation(at, lengthBytes);
+    if (reason === -1 && this.#probes?.take(at, lengthBytes, this.#sender) === true) return;
     if (reason === -1) reason = this.#judgePacket(at, lengthBytes, groSize);
     const segments = this.#segments;
     const packetBytes = Math.max(0, lengthBytes - ENCAPSULATION_LENGTH) + (segments - 1) * this.#headerLength;
@@ -144,8 +178,12 @@ export class Ingress {
       return;
     }
     this.#counters.ingressQueued(segments);
-    this.#accountedBytes[this.#batch.packetCount] = packetBytes;
-    this.#deliver();
+    const slot = this.#slot;
+    if (slot !== -1) {
+      if (segments > 1) this.#coalescer.flushFor(slot);
+      else if (this.#coalescer.take(slot, this.#packet, this.#sender, this.#isPartial)) return;
+    }
+    this.#deliver(packetBytes);
   }
 
   #judgeEncapsulation(at: number, lengthBytes: number): DropReason | -1 {
@@ -155,7 +193,9 @@ export class Ingress {
     if (vni === -1) return DropReason.vxlanNoVni;
     if (vni !== this.#vni) return DropReason.vxlanWrongVni;
     if (this.#sender === -1) return DropReason.unknownSender;
-    if (hasRemoteChecksum(memory, at)) return DropReason.remoteChecksumNotAgreed;
+    if (hasRemoteChecksum(memory, at) && !this.#forwarding.hasRemoteChecksum(this.#sender)) {
+      return DropReason.remoteChecksumNotAgreed;
+    }
     if (lengthBytes < ENCAPSULATION_LENGTH) return DropReason.innerEthernetTruncated;
     const ethernetAt = at + VXLAN_HEADER_LENGTH;
     const etherType = readEtherType(memory, ethernetAt);
@@ -174,11 +214,22 @@ export class Ingress {
     if (etherType !== (family === 4 ? EtherType.ipv4 : EtherType.ipv6)) return DropReason.innerNotIp;
     this.#recogniseSuperPacket(groSize);
     if (family === 4 && !verifyIpv4HeaderChecksum(memory, packet.at)) return DropReason.innerBadIpChecksum;
-    if (!this.#isFromSender()) return DropReason.forgedSource;
-    if (this.#forwarding.lookup(memory, packet.destinationAt, family) !== 0) return DropReason.destinationNotOurs;
+    // Whose flow is being coalesced was found good with the packet before, and routes are the same all through a batch.
+    this.#slot = this.#coalescer.slotOf(packet);
+    if (!this.#coalescer.isOpenFor(this.#slot, packet, this.#sender)) {
+      if (!this.#isFromSender()) return DropReason.forgedSource;
+      if (this.#forwarding.lookup(memory, packet.destinationAt, family) !== 0) return DropReason.destinationNotOurs;
+    }
     const state = judgeChecksum(memory, packet);
     this.#isPartial = state === ChecksumState.partial;
-    return checksumReason[state];
+    if (hasRemoteChecksum(memory, at) && (!this.#isPartial || !announcesChecksumOf(packet, memory, at))) {
+      return DropReason.remoteChecksumMismatch;
+    }
+    // What the peer announces is what pods of this node will send; not every peer lowers it itself.
+    clampSegmentSize(memory, packet, this.#forwarding.mtuOf(this.#sender), this.#isPartial);
+    if (checksumReason[state] !== -1) return checksumReason[state];
+    const isTold = !this.#ecn || takeOverCongestion(memory, packet, this.#trafficClass);
+    return isTold ? -1 : DropReason.congestionNotExpected;
   }
 
   /** Several peers may share an underlay address, and only one of them is what the index of senders finds. */
@@ -209,7 +260,8 @@ export class Ingress {
     this.#segments = segmentCount(payloadLength, gsoSize);
   }
 
-  #deliver(): void {
+  /** Puts the packet in hand into the batch, by itself. `innerBytes` is its length after segmentation. */
+  #deliver(innerBytes: number): void {
     const memory = this.#memory;
     const packet = this.#packet;
     const virtioAt = packet.at - VIRTIO_NET_HEADER_LENGTH;
@@ -226,7 +278,7 @@ export class Ingress {
     } else {
       encodeVirtioNet(0, GsoType.none, 0, 0, 0, 0, memory, virtioAt);
     }
-    this.#batch.packet(this.#segments, packet.lengthBytes);
+    this.#batch.packet(this.#segments, packet.lengthBytes, innerBytes);
     this.#batch.piece(virtioAt, VIRTIO_NET_HEADER_LENGTH + packet.lengthBytes);
   }
 }

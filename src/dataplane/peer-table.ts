@@ -3,7 +3,7 @@
  *
  *      0            6        7      8           10          12                     28       32
  *     +------------+--------+------+-----------+-----------+----------------------+--------+
- *     | MAC        | family | -    | port      | MTU       | endpoint address     | -      |
+ *     | MAC        | family | bits | port      | MTU       | endpoint address     | -      |
  *     +------------+--------+------+-----------+-----------+----------------------+--------+
  *
  * Records lie at number * 32, whether all numbers are in use or not: memory that nobody touched costs nothing. A record
@@ -13,7 +13,8 @@ import { copyOctets, equalOctets, readU16, readU32, writeU16 } from '../wire/oct
 import type { MacAddress } from '../wire/address.ts';
 import type { ForwardingPeer } from './forwarding-state.ts';
 
-const Offset = { mac: 0, family: 6, port: 8, mtu: 10, address: 12 } as const;
+const Offset = { mac: 0, family: 6, bits: 7, port: 8, mtu: 10, address: 12 } as const;
+const Bit = { remoteChecksum: 1 } as const;
 const RECORD_BYTES = 32;
 const MAC_BYTES = 6;
 const MIN_SLOTS = 16;
@@ -55,6 +56,7 @@ export class PeerTable {
     const { address, port } = peer.endpoint;
     copyOctets(peer.mac, 0, this.#records, at + Offset.mac, MAC_BYTES);
     this.#records[at + Offset.family] = address.family;
+    this.#records[at + Offset.bits] = peer.remoteChecksum ? Bit.remoteChecksum : 0;
     writeU16(this.#records, at + Offset.port, port);
     writeU16(this.#records, at + Offset.mtu, peer.mtuBytes);
     copyOctets(address.bytes, 0, this.#records, at + Offset.address, address.bytes.length);
@@ -86,6 +88,11 @@ export class PeerTable {
   /** Largest inner IP packet that may go to `peer`, in bytes. */
   mtuOf(peer: number): number {
     return readU16(this.#records, peer * RECORD_BYTES + Offset.mtu);
+  }
+
+  /** Whether VXLAN Remote Checksum Offload was agreed on with `peer`. */
+  hasRemoteChecksum(peer: number): boolean {
+    return (this.#records[peer * RECORD_BYTES + Offset.bits]! & Bit.remoteChecksum) !== 0;
   }
 
   /** Writes the MAC address of `peer`; 0 is this node. */

@@ -8,7 +8,13 @@
  * `__udp_gso_segment`): lengths, IPv4 identification, TCP sequence number, FIN and PSH only on the last, CWR only on
  * the first (RFC 3168, section 6.1.2), checksums.
  */
-import { finishChecksum, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../wire/checksum.ts';
+import {
+  finishChecksum,
+  foldChecksum,
+  onesComplementSum,
+  pseudoHeaderSum4,
+  pseudoHeaderSum6,
+} from '../wire/checksum.ts';
 import { IpProtocol } from '../wire/ip.ts';
 import {
   readIpv4Identification,
@@ -40,6 +46,7 @@ export const HEADER_PIECE_BYTES = ENCAPSULATION_LENGTH + MAX_SEGMENT_HEADER_LENG
  *
  * @param packet the super-packet, which passed `judgeOffload`.
  * @param headerLength of IP and transport, in bytes.
+ * @param isPartial whether the transport checksums are left partial: the folded sum of each segment's pseudo-header.
  * @param pieceAt where header pieces may be written; the first {@link ENCAPSULATION_LENGTH} bytes there are filled in.
  * @returns the end of the header pieces.
  */
@@ -49,6 +56,7 @@ export function segmentInto(
   packet: InnerPacket,
   headerLength: number,
   gsoSize: number,
+  isPartial: boolean,
   peer: number,
   socket: number,
   pieceAt: number,
@@ -77,6 +85,7 @@ export function segmentInto(
       ipAt + headerLength - transportAt,
       payloadAt,
       payloadLength,
+      isPartial,
     );
     batch.datagram(peer, socket);
     batch.piece(piece, pieceLength);
@@ -113,6 +122,7 @@ function writeTransportChecksum(
   headerLength: number,
   payloadAt: number,
   payloadLength: number,
+  isPartial: boolean,
 ): void {
   const { protocol } = packet;
   const lengthBytes = headerLength + payloadLength;
@@ -120,7 +130,10 @@ function writeTransportChecksum(
     packet.family === 4
       ? pseudoHeaderSum4(bytes, ipAt, protocol, lengthBytes)
       : pseudoHeaderSum6(bytes, ipAt, protocol, lengthBytes);
-  if (protocol === IpProtocol.tcp) {
+  if (isPartial) {
+    if (protocol === IpProtocol.tcp) writeTcpChecksum(bytes, at, foldChecksum(sum));
+    else writeUdpChecksum(bytes, at, foldChecksum(sum));
+  } else if (protocol === IpProtocol.tcp) {
     writeTcpChecksum(bytes, at, 0);
     sum = onesComplementSum(bytes, at, headerLength, sum);
     writeTcpChecksum(bytes, at, finishChecksum(onesComplementSum(bytes, payloadAt, payloadLength, sum)));

@@ -22,6 +22,13 @@ export class TransmitBatch {
   readonly lengthBytes: Int32Array;
   /** Per datagram: index of its first piece; its last ends where the next datagram's first begins. */
   readonly firstPiece: Int32Array;
+  /**
+   * Per datagram: 0, or the largest outer packet that its path carries, in bytes: it is longer, and is to be fragmented
+   * (`linux/fragment-sender.ts`).
+   */
+  readonly outerFragmentBytes: Int32Array;
+  /** Per datagram: traffic class of the outer header, DSCP and ECN. */
+  readonly trafficClass: Uint8Array;
   /** Per piece: where it starts. */
   readonly pieceAt: Int32Array;
   /** Per piece: how long it is, in bytes. */
@@ -34,6 +41,8 @@ export class TransmitBatch {
     this.socket = new Int32Array(maxDatagrams);
     this.lengthBytes = new Int32Array(maxDatagrams);
     this.firstPiece = new Int32Array(maxDatagrams + 1);
+    this.outerFragmentBytes = new Int32Array(maxDatagrams);
+    this.trafficClass = new Uint8Array(maxDatagrams);
     this.pieceAt = new Int32Array(maxPieces);
     this.pieceLengthBytes = new Int32Array(maxPieces);
   }
@@ -44,6 +53,8 @@ export class TransmitBatch {
     this.peer[index] = peer;
     this.socket[index] = socket;
     this.lengthBytes[index] = 0;
+    this.outerFragmentBytes[index] = 0;
+    this.trafficClass[index] = 0;
     this.firstPiece[index] = this.pieceCount;
     this.firstPiece[index + 1] = this.pieceCount;
   }
@@ -56,6 +67,16 @@ export class TransmitBatch {
     const datagram = this.datagramCount - 1;
     this.lengthBytes[datagram] = this.lengthBytes[datagram]! + lengthBytes;
     this.firstPiece[datagram + 1] = this.pieceCount;
+  }
+
+  /**
+   * Has those datagrams from number `first` on that are longer than `maxLengthBytes` leave in outer packets of at most
+   * `pathMtuBytes`.
+   */
+  fragmentOuter(first: number, maxLengthBytes: number, pathMtuBytes: number): void {
+    for (let datagram = first; datagram < this.datagramCount; datagram++) {
+      if (this.lengthBytes[datagram]! > maxLengthBytes) this.outerFragmentBytes[datagram] = pathMtuBytes;
+    }
   }
 
   /** Forgets everything. */

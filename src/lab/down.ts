@@ -1,4 +1,7 @@
 /** `weft lab down`. */
+import { basename } from 'node:path';
+import { isPlaceReachable, removeOwnNamespace } from '../daemon/pod-namespace.ts';
+import { readStoredPods } from '../daemon/stored-pods.ts';
 import { runCommand } from '../linux/command.ts';
 import { endProcesses, runningDaemon } from './daemon-process.ts';
 import { existingNamespaces, namespacePath, nodeFiles, nodesOnDisk, removeLabDirectory } from './lab-directory.ts';
@@ -16,15 +19,19 @@ export interface DownReport {
 
 /**
  * Removes everything of a lab: its processes, those that others started in its namespaces, the namespaces with all that
- * is in them, its files. Works from names alone, so also on what a crash has left; nothing there is no error.
+ * is in them, those that its daemons made for pods, its files. Works from names and files alone, so also on what a crash has
+ * left; nothing there is no error.
  */
 export async function takeDown(labName: string): Promise<DownReport> {
   checkLabName(labName);
   const namespaces = existingNamespaces(labName);
   const daemons = nodesOnDisk(labName).flatMap((node) => runningDaemon(nodeFiles(labName, node)) ?? []);
-  const strangers = processesInNamespaces(namespaces.map(namespacePath)).filter(
-    (found) => !daemons.some(({ pid }) => pid === found.pid),
-  );
+  // What `pod add --new` made has a name of its own; the daemon's record tells that it is ours.
+  const made = nodesOnDisk(labName)
+    .flatMap((node) => readStoredPods(nodeFiles(labName, node).stateDir))
+    .filter((pod) => pod.ownsNetns && isPlaceReachable(pod) && !namespaces.includes(basename(pod.netns)));
+  const paths = [...namespaces.map(namespacePath), ...made.map(({ netns }) => netns)];
+  const strangers = processesInNamespaces(paths).filter((found) => !daemons.some(({ pid }) => pid === found.pid));
   const processes = [...daemons, ...strangers];
   await endProcesses(processes, 'SIGTERM');
   if (namespaces.length > 0) {
@@ -33,6 +40,7 @@ export async function takeDown(labName: string): Promise<DownReport> {
       input: namespaces.map((netns) => `netns del ${netns}\n`).join(''),
     });
   }
+  for (const pod of made) await removeOwnNamespace(pod);
   const files = removeLabDirectory(labName);
-  return { name: labName, namespaces: namespaces.length, processes: processes.length, files };
+  return { name: labName, namespaces: paths.length, processes: processes.length, files };
 }

@@ -2,9 +2,10 @@
  * Receiving datagrams in batches, one recvmmsg(2) each, into slots of mapped memory.
  *
  * A slot takes the longest datagram that there is, not one MTU: the kernel coalesces, and a vxlan device behind a veth
- * sends super-packets whole. Two control messages are looked for: the size of the coalesced pieces, and how many datagrams
- * the socket had to drop so far.
+ * sends super-packets whole. Three control messages are looked for: the size of the coalesced pieces, the traffic class, and
+ * how many datagrams the socket had to drop so far.
  */
+import { AddressTable } from './address-table.ts';
 import { errnoName } from './errno.ts';
 import { lastErrno, libc } from './ffi.ts';
 import { Abi, alignControlMessage, Struct } from './kernel-abi.ts';
@@ -15,8 +16,8 @@ import { SystemCallError } from '../errors.ts';
 
 /** The length field of UDP has 16 bits; the next multiple of a cache line. */
 const SLOT_BYTES = 65_536;
-/** Two control messages with a 32-bit number each. */
-const CONTROL_BYTES = 2 * alignControlMessage(Struct.cmsghdr.size + 4);
+/** Three control messages with a 32-bit number each, at most. */
+const CONTROL_BYTES = 3 * alignControlMessage(Struct.cmsghdr.size + 4);
 const BYTES_PER_SLOT = SLOT_BYTES + SOCKET_ADDRESS_BYTES + Struct.iovec.size + Struct.mmsghdr.size + CONTROL_BYTES;
 
 /** Slots for one batch. The datagrams in them stay until the next {@link DatagramReceiver.receive}. */
@@ -27,6 +28,8 @@ export class DatagramReceiver {
   readonly pieceSizeBytes: Int32Array;
   /** Per slot: family of the sender's address, which stands at {@link senderAt}. */
   readonly senderFamily: Int32Array;
+  /** Per slot: traffic class of the IP header, DSCP and ECN. */
+  readonly trafficClass: Uint8Array;
   /** Datagrams that the kernel dropped at this socket so far. */
   overflow = 0;
   /** Datagrams that were longer than a slot, and were cut. There is no such UDP datagram: it stays 0. */
@@ -38,6 +41,7 @@ export class DatagramReceiver {
   readonly #addressesAt: number;
   readonly #iovecsAt: number;
   readonly #messagesAt: number;
+  readonly #messages: AddressTable;
   readonly #controlAt: number;
   #wasFull = false;
 
@@ -54,10 +58,12 @@ export class DatagramReceiver {
     this.lengthBytes = new Int32Array(slots);
     this.pieceSizeBytes = new Int32Array(slots);
     this.senderFamily = new Int32Array(slots);
+    this.trafficClass = new Uint8Array(slots);
     this.#slotsAt = memory.allocate(slots * SLOT_BYTES).at;
     this.#addressesAt = memory.allocate(slots * SOCKET_ADDRESS_BYTES).at;
     this.#iovecsAt = memory.allocate(slots * Struct.iovec.size).at;
     this.#messagesAt = memory.allocate(slots * Struct.mmsghdr.size).at;
+    this.#messages = new AddressTable(memory, this.#messagesAt, 0, 1);
     this.#controlAt = memory.allocate(slots * CONTROL_BYTES).at;
     for (let slot = 0; slot < slots; slot++) {
       this.#prepare(slot);
@@ -83,8 +89,7 @@ export class DatagramReceiver {
    * @throws SystemCallError when the socket is unusable.
    */
   receive(): number {
-    const messages = this.#memory.address + this.#messagesAt;
-    const count = libc.recvmmsg(this.#fd, messages, this.#slots, Abi.MSG_DONTWAIT, 0);
+    const count = libc.recvmmsg(this.#fd, this.#messages.get(0), this.#slots, Abi.MSG_DONTWAIT, 0);
     if (count === -1) {
       const name = errnoName(lastErrno());
       if (name !== 'EAGAIN' && name !== 'EINTR' && name !== 'ENOMEM') {
@@ -96,9 +101,11 @@ export class DatagramReceiver {
       this.#readMessage(slot);
       this.#reset(slot);
     }
-    // A datagram tells what was dropped before it. What was dropped after the last one, nobody tells: ask.
-    if (this.#wasFull && received < this.#slots) this.#setOverflow(readSocketDrops(this.#fd));
-    this.#wasFull = received === this.#slots;
+    // A datagram tells what was dropped before it. What was dropped after the last one, nobody tells: ask. Also after a full
+    // batch, which may have been the last one.
+    const isFull = received === this.#slots;
+    if (isFull || this.#wasFull) this.#setOverflow(readSocketDrops(this.#fd));
+    this.#wasFull = isFull;
     return received;
   }
 
@@ -129,6 +136,7 @@ export class DatagramReceiver {
     this.senderFamily[slot] = readSocketAddressFamily(bytes, this.#addressesAt + slot * SOCKET_ADDRESS_BYTES);
     if ((words[(message + Struct.msghdr.msg_flags) >> 2]! & Abi.MSG_TRUNC) !== 0) this.truncated++;
     this.pieceSizeBytes[slot] = 0;
+    this.trafficClass[slot] = 0;
     let control = this.#controlAt + slot * CONTROL_BYTES;
     const end = control + words[(message + Struct.msghdr.msg_controllen) >> 2]!;
     while (control + Struct.cmsghdr.size < end) {
@@ -137,6 +145,9 @@ export class DatagramReceiver {
       const type = words[(control + Struct.cmsghdr.cmsg_type) >> 2]!;
       if (level === Abi.IPPROTO_UDP && type === Abi.UDP_GRO) this.pieceSizeBytes[slot] = value;
       else if (level === Abi.SOL_SOCKET && type === Abi.SO_RXQ_OVFL) this.#setOverflow(value);
+      // IPv4 has a single byte there, IPv6 a number whose upper bytes are 0.
+      else if (level === Abi.IPPROTO_IP && type === Abi.IP_TOS) this.trafficClass[slot] = value;
+      else if (level === Abi.IPPROTO_IPV6 && type === Abi.IPV6_TCLASS) this.trafficClass[slot] = value;
       control += alignControlMessage(words[(control + Struct.cmsghdr.cmsg_len) >> 2]!);
     }
   }

@@ -8,6 +8,7 @@
 import type { TransmitBatch } from '../dataplane/transmit-batch.ts';
 import { errnoName } from './errno.ts';
 import { lastErrno, libc } from './ffi.ts';
+import type { FragmentSender } from './fragment-sender.ts';
 import { Abi } from './kernel-abi.ts';
 import type { MappedMemory } from './mapped-memory.ts';
 import { MessageTable, type PeerEndpoints } from './message-table.ts';
@@ -30,6 +31,8 @@ export interface DatagramSenderOptions {
   readonly maxPeers: number;
   readonly endpoints: PeerEndpoints;
   readonly outcome: TransmitOutcome;
+  /** For datagrams whose outer packet is to be fragmented; without it, there are none. */
+  readonly fragments?: FragmentSender | undefined;
 }
 
 /** Longest that one batch waits for room in socket buffers, in ms. Then the kernel's queue is full, and so are we. */
@@ -48,6 +51,7 @@ export class DatagramSender {
   readonly #fds: readonly number[];
   readonly #batch: TransmitBatch;
   readonly #outcome: TransmitOutcome;
+  readonly #fragments: FragmentSender | undefined;
   readonly #messages: MessageTable;
   readonly #poll: Poll;
   /** Per socket: first and last datagram of the batch, -1 for none. */
@@ -59,6 +63,8 @@ export class DatagramSender {
   readonly #messageDatagram: Int32Array;
   readonly #messageDatagrams: Int32Array;
   #waitBudgetMs = 0;
+  /** Where {@link DatagramSender.send} goes on with a socket, -1 at its end. */
+  #gatherNext = -1;
 
   /** Bytes of mapped memory that a sender takes. */
   static memoryBytes(batch: TransmitBatch, maxPeers: number): number {
@@ -72,6 +78,7 @@ export class DatagramSender {
     this.#fds = fds;
     this.#batch = batch;
     this.#outcome = options.outcome;
+    this.#fragments = options.fragments;
     this.segmentation = options.segmentation;
     this.#messages = new MessageTable(memory, maxMessages, batch, options.maxPeers, options.endpoints);
     this.#poll = new Poll(memory, [-1], Abi.POLLOUT);
@@ -89,8 +96,12 @@ export class DatagramSender {
     this.#messages.begin();
     this.#sortBySocket();
     for (let socket = 0; socket < this.#fds.length; socket++) {
-      const count = this.#gather(socket);
-      if (count > 0) this.#submit(this.#fds[socket]!, 0, count);
+      this.#gatherNext = this.#head[socket]!;
+      while (this.#gatherNext !== -1) {
+        const count = this.#gather();
+        if (count > 0) this.#submit(this.#fds[socket]!, 0, count);
+        else this.#sendFragments();
+      }
     }
   }
 
@@ -106,11 +117,21 @@ export class DatagramSender {
     }
   }
 
-  /** Makes the messages for one socket. Returns how many. */
-  #gather(socket: number): number {
+  /** Sends the next datagram, whose outer packet is to be fragmented. */
+  #sendFragments(): void {
+    const datagram = this.#gatherNext;
+    this.#gatherNext = this.#next[datagram]!;
+    const name = this.#fragments === undefined ? 'EMSGSIZE' : this.#fragments.send(datagram);
+    if (name === '') this.#outcome.sent(datagram);
+    else this.#outcome.failed(datagram, name);
+  }
+
+  /** Makes the messages for one socket, up to a datagram that is not to be sent as it is. Returns how many. */
+  #gather(): number {
+    const { outerFragmentBytes } = this.#batch;
     let message = 0;
-    let datagram = this.#head[socket]!;
-    while (datagram !== -1) {
+    let datagram = this.#gatherNext;
+    while (datagram !== -1 && outerFragmentBytes[datagram] === 0) {
       const first = datagram;
       this.#messages.start(message, this.#batch.peer[first]!);
       this.#messages.append(message, first);
@@ -125,20 +146,24 @@ export class DatagramSender {
           if (isLast) break;
         }
       }
-      this.#messages.finish(message, count > 1 ? this.#batch.lengthBytes[first]! : 0);
+      const segmentBytes = count > 1 ? this.#batch.lengthBytes[first]! : 0;
+      this.#messages.finish(message, segmentBytes, this.#batch.trafficClass[first]!);
       this.#messageDatagram[message] = first;
       this.#messageDatagrams[message] = count;
       message++;
     }
+    this.#gatherNext = datagram;
     return message;
   }
 
   /** Whether `datagram` may join the message that `first` began and that has `count` datagrams by now. */
   #fits(message: number, first: number, datagram: number, count: number): boolean {
-    const { peer, lengthBytes, firstPiece } = this.#batch;
+    const { peer, lengthBytes, firstPiece, outerFragmentBytes, trafficClass } = this.#batch;
     const segmentBytes = lengthBytes[first]!;
     return (
       peer[datagram] === peer[first] &&
+      outerFragmentBytes[datagram] === 0 &&
+      trafficClass[datagram] === trafficClass[first] &&
       lengthBytes[datagram]! <= segmentBytes &&
       count < MAX_SEGMENTS &&
       count * segmentBytes + lengthBytes[datagram]! <= MAX_SEGMENTED_BYTES &&

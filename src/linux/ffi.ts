@@ -110,6 +110,11 @@ export const libc = {
   recvmmsg: library.func(
     'int recvmmsg(int fd, uintptr_t messages, uint count, int flags, uintptr_t timespec)',
   ) as unknown as (fd: number, messages: number, count: number, flags: number, timespec: number) => number,
+  sched_setaffinity: library.func('int sched_setaffinity(int thread, size_t length, void *mask)') as unknown as (
+    thread: number,
+    lengthBytes: number,
+    mask: Uint8Array,
+  ) => number,
   setns: library.func('int setns(int fd, int namespaceType)') as unknown as (
     fd: number,
     namespaceType: number,

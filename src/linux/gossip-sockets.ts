@@ -8,6 +8,7 @@ import { createServer, connect, type Server, type Socket } from 'node:net';
 import type { GossipTransport } from '../env/transport.ts';
 import { SystemCallError, WeftError } from '../errors.ts';
 import { formatEndpoint, formatIpAddress, parseIpAddress, type Endpoint } from '../wire/address.ts';
+import { readUdpDrops } from './socket-table.ts';
 import { encodeFrame, FrameReader, type FrameBudget } from './gossip-frame.ts';
 
 /** Longest frame, in bytes. Above the longest exchange that membership accepts. */
@@ -66,6 +67,7 @@ export class GossipSockets implements GossipTransport {
     streamsRefusedIncomplete: 0,
   };
   readonly #handlers: GossipHandlers;
+  readonly #endpoint: Endpoint;
   readonly #localAddress: string;
   readonly #udp: UdpSocket;
   readonly #tcp: Server;
@@ -75,8 +77,9 @@ export class GossipSockets implements GossipTransport {
   readonly #budget: FrameBudget = { leftBytes: MAX_INBOUND_BYTES };
   #isClosed = false;
 
-  private constructor(localAddress: string, handlers: GossipHandlers, udp: UdpSocket, tcp: Server) {
-    this.#localAddress = localAddress;
+  private constructor(endpoint: Endpoint, handlers: GossipHandlers, udp: UdpSocket, tcp: Server) {
+    this.#endpoint = endpoint;
+    this.#localAddress = formatIpAddress(endpoint.address);
     this.#handlers = handlers;
     this.#udp = udp;
     this.#tcp = tcp;
@@ -107,7 +110,12 @@ export class GossipSockets implements GossipTransport {
       tcp.close();
       throw error;
     }
-    return new GossipSockets(address, handlers, udp, tcp);
+    return new GossipSockets(endpoint, handlers, udp, tcp);
+  }
+
+  /** Datagrams that the kernel dropped because they came faster than they were read. */
+  datagramOverflow(): number {
+    return readUdpDrops(this.#endpoint);
   }
 
   sendDatagram(to: Endpoint, bytes: Uint8Array): void {
@@ -158,9 +166,9 @@ export class GossipSockets implements GossipTransport {
   }
 
   #receive(bytes: Uint8Array, sender: RemoteInfo): void {
+    this.counters.datagramsReceived++;
     const from = endpointOf(sender.address, sender.port);
     if (from === undefined || this.#isClosed) return;
-    this.counters.datagramsReceived++;
     this.#handlers.datagram(from, bytes);
   }
 

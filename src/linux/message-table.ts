@@ -1,11 +1,16 @@
 /** Messages for sendmmsg(2), in mapped memory: destinations, vectors, and the size of segments where there are several. */
 import type { TransmitBatch } from '../dataplane/transmit-batch.ts';
+import { AddressTable } from './address-table.ts';
 import { Abi, alignControlMessage, Struct } from './kernel-abi.ts';
 import type { MappedMemory } from './mapped-memory.ts';
 import { encodeSocketAddress, ipAddressOffset, SOCKET_ADDRESS_BYTES, socketAddressLength } from './socket-address.ts';
 
 const SEGMENT_SIZE_BYTES = 2;
-const CONTROL_BYTES = alignControlMessage(Struct.cmsghdr.size + SEGMENT_SIZE_BYTES);
+const TRAFFIC_CLASS_BYTES = 4;
+/** Two control messages, of which the first, the second, or both are handed over. */
+const SEGMENT_SIZE_CONTROL_BYTES = alignControlMessage(Struct.cmsghdr.size + SEGMENT_SIZE_BYTES);
+const TRAFFIC_CLASS_CONTROL_BYTES = alignControlMessage(Struct.cmsghdr.size + TRAFFIC_CLASS_BYTES);
+const CONTROL_BYTES = SEGMENT_SIZE_CONTROL_BYTES + TRAFFIC_CLASS_CONTROL_BYTES;
 
 /** Where a peer's datagrams go to. `dataplane/forwarding-table.ts` has it. */
 export interface PeerEndpoints {
@@ -26,6 +31,7 @@ export class MessageTable {
   readonly #batch: TransmitBatch;
   readonly #endpoints: PeerEndpoints;
   readonly #messagesAt: number;
+  readonly #messages: AddressTable;
   readonly #controlAt: number;
   readonly #iovecsAt: number;
   readonly #addressesAt: number;
@@ -53,6 +59,7 @@ export class MessageTable {
     this.#batch = batch;
     this.#endpoints = endpoints;
     this.#messagesAt = memory.allocate(maxMessages * Struct.mmsghdr.size).at;
+    this.#messages = new AddressTable(memory, this.#messagesAt, Struct.mmsghdr.size, maxMessages);
     this.#controlAt = memory.allocate(maxMessages * CONTROL_BYTES).at;
     this.#iovecsAt = memory.allocate(batch.maxPieces * Struct.iovec.size).at;
     this.#addressesAt = memory.allocate((maxPeers + 1) * SOCKET_ADDRESS_BYTES).at;
@@ -70,7 +77,7 @@ export class MessageTable {
 
   /** Address of message `message`, for the kernel. */
   address(message: number): number {
-    return this.#memory.address + this.#messageAt(message);
+    return this.#messages.get(message);
   }
 
   /** Pieces that were appended to message `message` so far. */
@@ -103,15 +110,20 @@ export class MessageTable {
     this.#pieces[message] = iovec - this.#firstIovec[message]!;
   }
 
-  /** Ends message `message`. @param segmentBytes length of its segments; 0: it is a single datagram. */
-  finish(message: number, segmentBytes: number): void {
+  /**
+   * Ends message `message`.
+   *
+   * @param segmentBytes length of its segments; 0: it is a single datagram.
+   * @param trafficClass of the IP header: DSCP and ECN.
+   */
+  finish(message: number, segmentBytes: number, trafficClass: number): void {
     const { words, halfWords } = this.#memory;
     const at = this.#messageAt(message);
     const first = this.#firstIovec[message]!;
     this.#firstIovec[message + 1] = first + this.#pieces[message]!;
     this.#memory.changePointer(at + Struct.msghdr.msg_iov, this.#iovecAt(first));
     words[(at + Struct.msghdr.msg_iovlen) >> 2] = this.#pieces[message]!;
-    words[(at + Struct.msghdr.msg_controllen) >> 2] = segmentBytes > 0 ? CONTROL_BYTES : 0;
+    this.#setControl(message, segmentBytes > 0, trafficClass);
     halfWords[(this.#controlAt + message * CONTROL_BYTES + Struct.cmsghdr.size) >> 1] = segmentBytes;
   }
 
@@ -121,7 +133,7 @@ export class MessageTable {
    */
   split(whole: number, begin: number, count: number, datagram: number, next: Int32Array): void {
     const { words } = this.#memory;
-    const { firstPiece } = this.#batch;
+    const { firstPiece, trafficClass } = this.#batch;
     const wholeAt = this.#messageAt(whole);
     let iovec = this.#firstIovec[whole]!;
     for (let message = begin; message < begin + count; message++) {
@@ -131,7 +143,7 @@ export class MessageTable {
       words[(at + Struct.msghdr.msg_namelen) >> 2] = words[(wholeAt + Struct.msghdr.msg_namelen) >> 2]!;
       this.#memory.changePointer(at + Struct.msghdr.msg_iov, this.#iovecAt(iovec));
       words[(at + Struct.msghdr.msg_iovlen) >> 2] = pieces;
-      words[(at + Struct.msghdr.msg_controllen) >> 2] = 0;
+      this.#setControl(message, false, trafficClass[datagram]!);
       iovec += pieces;
       datagram = next[datagram]!;
     }
@@ -147,6 +159,28 @@ export class MessageTable {
     memory.words[(control + Struct.cmsghdr.cmsg_len) >> 2] = Struct.cmsghdr.size + SEGMENT_SIZE_BYTES;
     memory.words[(control + Struct.cmsghdr.cmsg_level) >> 2] = Abi.IPPROTO_UDP;
     memory.words[(control + Struct.cmsghdr.cmsg_type) >> 2] = Abi.UDP_SEGMENT;
+    const second = control + SEGMENT_SIZE_CONTROL_BYTES;
+    memory.words[(second + Struct.cmsghdr.cmsg_len) >> 2] = Struct.cmsghdr.size + TRAFFIC_CLASS_BYTES;
+  }
+
+  /** Hands over what is needed of the two control messages. Their destination is known by now. */
+  #setControl(message: number, isSegmented: boolean, trafficClass: number): void {
+    const { words } = this.#memory;
+    const at = this.#messageAt(message);
+    const control = this.#controlAt + message * CONTROL_BYTES;
+    const hasTrafficClass = trafficClass !== 0;
+    this.#memory.changePointer(
+      at + Struct.msghdr.msg_control,
+      isSegmented ? control : control + SEGMENT_SIZE_CONTROL_BYTES,
+    );
+    words[(at + Struct.msghdr.msg_controllen) >> 2] =
+      (isSegmented ? SEGMENT_SIZE_CONTROL_BYTES : 0) + (hasTrafficClass ? TRAFFIC_CLASS_CONTROL_BYTES : 0);
+    if (!hasTrafficClass) return;
+    const second = control + SEGMENT_SIZE_CONTROL_BYTES;
+    const isIpv4 = words[(at + Struct.msghdr.msg_namelen) >> 2] === socketAddressLength(4);
+    words[(second + Struct.cmsghdr.cmsg_level) >> 2] = isIpv4 ? Abi.IPPROTO_IP : Abi.IPPROTO_IPV6;
+    words[(second + Struct.cmsghdr.cmsg_type) >> 2] = isIpv4 ? Abi.IP_TOS : Abi.IPV6_TCLASS;
+    words[(second + Struct.cmsghdr.size) >> 2] = trafficClass;
   }
 
   /** Offset of the peer's socket address, brought up to date. */

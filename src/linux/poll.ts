@@ -1,4 +1,5 @@
 /** Waiting for descriptors: ppoll(2) with all signals masked. Signals are the main thread's business. */
+import { AddressTable } from './address-table.ts';
 import { Abi, Struct } from './kernel-abi.ts';
 import { errnoName } from './errno.ts';
 import { lastErrno, libc } from './ffi.ts';
@@ -15,7 +16,9 @@ export class Poll {
   readonly #count: number;
   readonly #pollfdsAt: number;
   readonly #timespecAt: number;
-  readonly #signalMaskAt: number;
+  readonly #pollfds: AddressTable;
+  readonly #timespec: AddressTable;
+  readonly #signalMask: AddressTable;
 
   /** Bytes of mapped memory that a `Poll` of `count` descriptors takes, with room for alignment. */
   static memoryBytes(count: number): number {
@@ -28,8 +31,11 @@ export class Poll {
     this.#count = fds.length;
     this.#pollfdsAt = memory.allocate(fds.length * Struct.pollfd.size).at;
     this.#timespecAt = memory.allocate(Struct.timespec.size).at;
-    this.#signalMaskAt = memory.allocate(SIGNAL_SET_BYTES).at;
-    memory.bytes.fill(0xff, this.#signalMaskAt, this.#signalMaskAt + SIGNAL_SET_BYTES);
+    const signalMaskAt = memory.allocate(SIGNAL_SET_BYTES).at;
+    memory.bytes.fill(0xff, signalMaskAt, signalMaskAt + SIGNAL_SET_BYTES);
+    this.#pollfds = new AddressTable(memory, this.#pollfdsAt, 0, 1);
+    this.#timespec = new AddressTable(memory, this.#timespecAt, 0, 1);
+    this.#signalMask = new AddressTable(memory, signalMaskAt, 0, 1);
     for (const [index, fd] of fds.entries()) this.watch(index, fd, events);
   }
 
@@ -47,15 +53,14 @@ export class Poll {
    * @throws SystemCallError
    */
   wait(timeoutMs: number): number {
-    const { address, words } = this.#memory;
-    let timespec = 0;
+    const { words } = this.#memory;
     if (timeoutMs >= 0) {
       const word = this.#timespecAt >> 2;
       words[word] = Math.floor(timeoutMs / 1000);
       words[word + 2] = Math.floor((timeoutMs % 1000) * 1_000_000);
-      timespec = address + this.#timespecAt;
     }
-    const ready = libc.ppoll(address + this.#pollfdsAt, this.#count, timespec, address + this.#signalMaskAt);
+    const timespec = timeoutMs >= 0 ? this.#timespec.get(0) : 0;
+    const ready = libc.ppoll(this.#pollfds.get(0), this.#count, timespec, this.#signalMask.get(0));
     if (ready !== -1) return ready;
     const name = errnoName(lastErrno());
     // Only a debugger can do this, as all signals are masked.

@@ -1,5 +1,6 @@
 /** Reading packets from a TUN queue, one read(2) each, into slots of mapped memory. */
 import { SystemCallError } from '../errors.ts';
+import { AddressTable } from './address-table.ts';
 import { errnoName } from './errno.ts';
 import { lastErrno, libc } from './ffi.ts';
 import { Struct } from './kernel-abi.ts';
@@ -11,9 +12,9 @@ const MAX_READ_BYTES = Struct.virtio_net_hdr.size + 40 + 65535;
 /** Slots for one batch. The packets in them stay until their slot is read into again. */
 export class TunReader {
   readonly #fd: number;
-  readonly #memory: MappedMemory;
   readonly #firstAt: number;
   readonly #slotBytes: number;
+  readonly #addresses: AddressTable;
 
   /** Bytes of mapped memory that `slots` slots with `headroomBytes` in front of each packet take. */
   static memoryBytes(slots: number, headroomBytes: number): number {
@@ -23,9 +24,9 @@ export class TunReader {
   /** @param headroomBytes room before each packet that the reader of the packet may write to. */
   constructor(fd: number, memory: MappedMemory, slots: number, headroomBytes: number) {
     this.#fd = fd;
-    this.#memory = memory;
     this.#slotBytes = slotBytes(headroomBytes);
     this.#firstAt = memory.allocate(slots * this.#slotBytes).at + headroomBytes;
+    this.#addresses = new AddressTable(memory, this.#firstAt, this.#slotBytes, slots);
   }
 
   /** Where the packet of slot `slot` begins, with its virtio-net header: an offset into the memory. */
@@ -40,7 +41,7 @@ export class TunReader {
    * @throws SystemCallError when the device is gone.
    */
   read(slot: number): number {
-    const lengthBytes = libc.read(this.#fd, this.#memory.address + this.at(slot), MAX_READ_BYTES);
+    const lengthBytes = libc.read(this.#fd, this.#addresses.get(slot), MAX_READ_BYTES);
     if (lengthBytes >= 0) return lengthBytes;
     const name = errnoName(lastErrno());
     if (name === 'EAGAIN' || name === 'EINTR') return 0;

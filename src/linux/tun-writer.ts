@@ -1,5 +1,6 @@
 /** Writing packets to a TUN queue, one writev(2) each, gathered from slices of mapped memory. */
 import type { DeliveryBatch } from '../dataplane/delivery-batch.ts';
+import { AddressTable } from './address-table.ts';
 import { errnoName } from './errno.ts';
 import { lastErrno, libc } from './ffi.ts';
 import { Struct } from './kernel-abi.ts';
@@ -16,6 +17,7 @@ export class TunWriter {
   readonly #fd: number;
   readonly #memory: MappedMemory;
   readonly #iovecsAt: number;
+  readonly #iovecs: AddressTable;
   readonly #outcome: DeliveryOutcome;
 
   /** Bytes of mapped memory that a writer for batches of `maxPieces` pieces takes. */
@@ -29,6 +31,7 @@ export class TunWriter {
     this.#memory = memory;
     this.#outcome = outcome;
     this.#iovecsAt = memory.allocate(maxPieces * Struct.iovec.size).at;
+    this.#iovecs = new AddressTable(memory, this.#iovecsAt, Struct.iovec.size, maxPieces);
     for (let piece = 0; piece < maxPieces; piece++) memory.writePointer(this.#iovecsAt + piece * Struct.iovec.size, 0);
   }
 
@@ -43,8 +46,7 @@ export class TunWriter {
     for (let packet = 0; packet < batch.packetCount; packet++) {
       const first = batch.firstPiece[packet]!;
       const count = batch.firstPiece[packet + 1]! - first;
-      const iovecs = memory.address + this.#iovecsAt + first * Struct.iovec.size;
-      if (libc.writev(this.#fd, iovecs, count) >= 0) this.#outcome.delivered(packet);
+      if (libc.writev(this.#fd, this.#iovecs.get(first), count) >= 0) this.#outcome.delivered(packet);
       else this.#outcome.failed(packet, errnoName(lastErrno()));
     }
   }

@@ -41,6 +41,10 @@ const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024;
 /** Several super-packets per socket: a full buffer stops the flow that fills it, not the others. */
 const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
 
+// Asked for on the packet path, whenever a socket was emptied: two arrays for all.
+const memoryInfo = new Uint32Array(Abi.SK_MEMINFO_VARS);
+const memoryInfoLength = new Uint32Array(1);
+
 /**
  * Whether nobody has bound UDP `port` at `address`. Must be asked before {@link openReceivingSocket}, which shares the port
  * with other workers and so, unnoticed, with another daemon of the same user.
@@ -70,6 +74,8 @@ export function openReceivingSocket(address: IpAddress, port: number, coalescing
     setOption(fd, Abi.SOL_SOCKET, Abi.SO_REUSEPORT, 1, purpose);
     setOption(fd, Abi.SOL_SOCKET, Abi.SO_RXQ_OVFL, 1, purpose);
     setBuffer(fd, Abi.SO_RCVBUFFORCE, Abi.SO_RCVBUF, RECEIVE_BUFFER_BYTES, purpose);
+    if (address.family === 4) setOption(fd, Abi.IPPROTO_IP, Abi.IP_RECVTOS, 1, purpose);
+    else setOption(fd, Abi.IPPROTO_IPV6, Abi.IPV6_RECVTCLASS, 1, purpose);
     const coalesces = coalescing && trySetOption(fd, Abi.IPPROTO_UDP, Abi.UDP_GRO, 1);
     if (!tryBind(fd, address, port)) throw bindFailed('EADDRINUSE', address, port);
     return { fd, coalescing: coalesces, bufferBytes: readOption(fd, Abi.SOL_SOCKET, Abi.SO_RCVBUF)[0] ?? 0 };
@@ -106,7 +112,9 @@ export function openSendingSocket(address: IpAddress, segmentation = true): Send
 
 /** Datagrams that the kernel dropped at socket `fd` since it was opened, modulo 2^32; -1 where it cannot tell. */
 export function readSocketDrops(fd: number): number {
-  return readOption(fd, Abi.SOL_SOCKET, Abi.SO_MEMINFO)[Abi.SK_MEMINFO_DROPS] ?? -1;
+  memoryInfoLength[0] = memoryInfo.byteLength;
+  if (libc.getsockopt(fd, Abi.SOL_SOCKET, Abi.SO_MEMINFO, memoryInfo, memoryInfoLength) === -1) return -1;
+  return (memoryInfoLength[0] ?? 0) >> 2 > Abi.SK_MEMINFO_DROPS ? (memoryInfo[Abi.SK_MEMINFO_DROPS] ?? -1) : -1;
 }
 
 function openSocket(family: 4 | 6): number {

@@ -3,7 +3,7 @@
 /** Code -> what it means. One closed list; codes are API. */
 export const routeRefusalMeanings = {
   'other-network': 'the node belongs to another network',
-  'no-data-endpoint': 'the node announces no endpoint for its data path',
+  'no-data-endpoint': 'the node announces no endpoint for its data path, or none that this node can use',
   'name-taken': 'another live node of a lower identity, or any announced node against a static peer, has the name',
   'mac-taken': 'the MAC address is taken likewise',
   'endpoint-taken': 'the underlay address of the data path is taken likewise',

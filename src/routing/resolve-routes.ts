@@ -13,6 +13,8 @@ export interface StaticPeer {
   readonly endpoint: Endpoint;
   readonly mac: MacAddress;
   readonly prefixes: readonly Prefix[];
+  /** Largest inner packet that may go to it, in bytes; absent: as large as this node's overlay MTU. */
+  readonly mtuBytes?: number | undefined;
 }
 
 /** A prefix and the one node that has it. */

@@ -17,7 +17,7 @@
  *  20 |                    Options, IHL * 4 - 20 bytes                |
  *     +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
  */
-import { finishChecksum, foldChecksum, onesComplementSum } from './checksum.ts';
+import { finishChecksum, foldChecksum, onesComplementSum, updateChecksum } from './checksum.ts';
 import { copyOctets, readU16, writeU16 } from './octets.ts';
 
 const Offset = {
@@ -126,6 +126,11 @@ export function verifyIpv4HeaderChecksum(bytes: Uint8Array, at: number): boolean
   return foldChecksum(onesComplementSum(bytes, at, readIpv4HeaderLength(bytes, at), 0)) === 0xffff;
 }
 
+/** Sets the version, and the size of the header, options included: a multiple of four bytes. The header checksum becomes stale. */
+export function writeIpv4HeaderLength(bytes: Uint8Array, at: number, headerLength: number): void {
+  bytes[at + Offset.versionAndLength] = (VERSION << 4) | (headerLength / 4);
+}
+
 /** Sets the length of the packet, header included. The header checksum becomes stale. */
 export function writeIpv4TotalLength(bytes: Uint8Array, at: number, lengthBytes: number): void {
   writeU16(bytes, at + Offset.totalLength, lengthBytes);
@@ -142,6 +147,15 @@ export function writeIpv4Identification(bytes: Uint8Array, at: number, identific
  */
 export function writeIpv4Fragment(bytes: Uint8Array, at: number, flags: number, offsetBytes: number): void {
   writeU16(bytes, at + Offset.fragment, flags | (offsetBytes / FRAGMENT_OFFSET_UNIT_BYTES));
+}
+
+/** Sets the type of service, DSCP and ECN, and brings the header checksum up to date. */
+export function writeIpv4TypeOfService(bytes: Uint8Array, at: number, typeOfService: number): void {
+  const before = readU16(bytes, at + Offset.versionAndLength);
+  bytes[at + Offset.typeOfService] = typeOfService;
+  const after = readU16(bytes, at + Offset.versionAndLength);
+  const checksum = readU16(bytes, at + Offset.headerChecksum);
+  writeU16(bytes, at + Offset.headerChecksum, updateChecksum(checksum, before, after));
 }
 
 /** Computes the header checksum over the header, options included, and writes it. */

@@ -18,11 +18,13 @@
  */
 import { IpProtocol } from './ip.ts';
 import { IPV6_HEADER_LENGTH, readIpv6NextHeader } from './ipv6.ts';
-import { readU16 } from './octets.ts';
+import { readU16, writeU16, writeU32 } from './octets.ts';
 
-const Offset = { nextHeader: 0, length: 1, segmentsLeft: 3, fragment: 2 } as const;
+const Offset = { nextHeader: 0, length: 1, segmentsLeft: 3, fragment: 2, identification: 4 } as const;
 const Flag = { isFragment: 0x100_0000 } as const;
-const FRAGMENT_OFFSET_AND_MORE_MASK = 0xfff9;
+const FRAGMENT_OFFSET_MASK = 0xfff8;
+const MORE_FRAGMENTS = 1;
+const FRAGMENT_OFFSET_AND_MORE_MASK = FRAGMENT_OFFSET_MASK | MORE_FRAGMENTS;
 const EXTENSION_MIN_LENGTH = 8;
 const MAX_OFFSET = 0xffff;
 
@@ -75,6 +77,38 @@ export function upperLayerOffset(found: number): number {
 /** Whether an outcome of {@link findIpv6UpperLayer} that is not -1 is about a fragment, the first included. */
 export function isUpperLayerFragment(found: number): boolean {
   return (found & Flag.isFragment) !== 0;
+}
+
+/**
+ * Where the part of a fragment lies in the payload of the original packet, in bytes. `partAt` is where that part begins: where an
+ * outcome of {@link findIpv6UpperLayer} that is about a fragment leads to.
+ */
+export function readIpv6FragmentOffset(bytes: Uint8Array, partAt: number): number {
+  // The field counts units of eight, in the upper 13 bits: with the lower three cleared it is the number of bytes.
+  return readU16(bytes, partAt - EXTENSION_MIN_LENGTH + Offset.fragment) & FRAGMENT_OFFSET_MASK;
+}
+
+/** Size of a fragment header, in bytes. */
+export const IPV6_FRAGMENT_HEADER_LENGTH = EXTENSION_MIN_LENGTH;
+
+/**
+ * Writes a fragment header at `at`.
+ *
+ * @param protocol of the original packet, behind the headers that every fragment has.
+ * @param offsetBytes where the part lies in the payload of the original packet: a multiple of eight.
+ */
+export function encodeIpv6Fragment(
+  protocol: number,
+  offsetBytes: number,
+  hasMore: boolean,
+  identification: number,
+  bytes: Uint8Array,
+  at: number,
+): void {
+  bytes[at + Offset.nextHeader] = protocol;
+  bytes[at + Offset.length] = 0;
+  writeU16(bytes, at + Offset.fragment, offsetBytes | (hasMore ? MORE_FRAGMENTS : 0));
+  writeU32(bytes, at + Offset.identification, identification);
 }
 
 function isExtension(protocol: number): boolean {

@@ -76,6 +76,13 @@ export function readIpv6HopLimit(bytes: Uint8Array, at: number): number {
   return bytes[at + Offset.hopLimit]!;
 }
 
+/** Sets the traffic class: DSCP and ECN. No checksum covers it. */
+export function writeIpv6TrafficClass(bytes: Uint8Array, at: number, trafficClass: number): void {
+  const first = at + Offset.versionClassAndLabel;
+  bytes[first] = (bytes[first]! & 0xf0) | (trafficClass >>> 4);
+  bytes[first + 1] = (bytes[first + 1]! & 0x0f) | ((trafficClass & 0x0f) << 4);
+}
+
 /** Sets the length of what follows the header. No checksum covers it; the transport's pseudo-header has a length of its own. */
 export function writeIpv6PayloadLength(bytes: Uint8Array, at: number, lengthBytes: number): void {
   writeU16(bytes, at + Offset.payloadLength, lengthBytes);

@@ -167,6 +167,6 @@ test('weft reset refuses while a daemon answers', async (t) => {
 
 test('weft reset asks, and where it cannot ask wants --yes', async (t) => {
   const { exitCode, stderr } = await weft(['reset', '--control-socket', join(directory, 'none.sock')]);
-  t.regex(stderr, /^weft: this removes all pods of network default, .*: add --yes$/m);
+  t.regex(stderr, /^weft: this removes all pods, .*: add --yes$/m);
   t.is(exitCode, 2);
 });

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { formatSince } from '../../src/cli/duration.ts';
+import { formatRoundTrip, formatSince } from '../../src/cli/duration.ts';
 import { formatPeers } from '../../src/cli/peers.ts';
 import { formatPods } from '../../src/cli/pod-list.ts';
 import { formatRoutes } from '../../src/cli/routes.ts';
@@ -13,7 +13,7 @@ const nowMs = Date.parse('2026-01-03T04:05:06.000Z');
 
 const views: Readonly<Record<string, (to: Terminal) => string>> = {
   status: (to) => formatStatus(fixedStatus, nowMs, to),
-  peers: (to) => formatPeers(fixedPeers, nowMs, to),
+  peers: (to) => formatPeers(fixedPeers, to),
   routes: (to) => formatRoutes(fixedRoutes, nowMs, to),
   pods: (to) => formatPods([fixedPod], to),
 };
@@ -58,10 +58,16 @@ overlay   2 peers, 5 routes, 1 pod
 features  vnetHeader, tunSegmentation, udpSegment; not in use: udpGro
 security  gossip: not authenticated; data: not encrypted
 
-packets  received  originated    sent  delivered  dropped  queued  residual
-egress    1000000           2  999990          2       10       0         0
-ingress    500000           0       0     500000        0       0         0
-lost before weft: 7 socket overflow, 9 TUN queue overflow
+packets      egress  ingress
+received    1000000   500000
+originated        2        0
+sent         999990        0
+delivered         2   500000
+dropped          10        0
+queued            0        0
+residual          0        0
+lost before weft: 9 TUN queue, 7 VXLAN socket, 5 gossip socket
+outer packets fragmented: 3, ICMP errors suppressed: 1
 
 dropped  reason     count
 egress   no-route      10
@@ -88,13 +94,19 @@ test('a node that is protected says so', (t) => {
 
 test('peers name what is refused, and why', (t) => {
   t.regex(
-    formatPeers(fixedPeers, nowMs, pipe),
+    formatPeers(fixedPeers, pipe),
     /^refused legacy-vtep-in-the-basement: prefix 10\.244\.2\.128\/25 is kept by n2/m,
   );
 });
 
+test('peers show what is known of the paths to them', (t) => {
+  const [, first, second] = formatPeers(fixedPeers, pipe).split('\n');
+  t.regex(first!, /1350 {2}0\.21 ms +2%$/);
+  t.regex(second!, /1450 +- +-$/);
+});
+
 test('empty lists are said in words', (t) => {
-  t.is(formatPeers([], nowMs, pipe), 'no peers\n');
+  t.is(formatPeers([], pipe), 'no peers\n');
   t.is(formatRoutes([], nowMs, pipe), 'no routes\n');
   t.is(formatPods([], pipe), 'no pods\n');
 });
@@ -111,3 +123,12 @@ test(since, '2026-01-03T03:05:06.000Z', '1 h 0 min');
 test(since, '2025-12-31T03:05:06.000Z', '3 d 1 h');
 test(since, '2027-01-01T00:00:00.000Z', '0 s');
 test(since, '', '-');
+
+const roundTrip = test.macro<[number, string]>({
+  exec: (t, ms, expected) => t.is(formatRoundTrip(ms), expected),
+  title: (_name, ms, expected) => `a round trip of ${ms} ms is shown as ${expected}`,
+});
+
+test(roundTrip, 0.0712, '0.07 ms');
+test(roundTrip, 7.54, '7.5 ms');
+test(roundTrip, 123.4, '123 ms');

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { loadConfig, type ConfigInput } from '../../src/daemon/config.ts';
 import { configKeys, flagOf, inlinePaths, variableOf, type ConfigPath } from '../../src/daemon/config-key.ts';
+import { optionalFeatures } from '../../src/daemon/optional-feature.ts';
 import { ConfigError } from '../../src/errors.ts';
 import { formatEndpoint, formatIpAddress, formatMacAddress } from '../../src/wire/address.ts';
 import { formatPrefix } from '../../src/wire/prefix.ts';
@@ -52,6 +53,26 @@ const refuses = test.macro({
   title: (name) => `refuses ${name}`,
 });
 
+test(
+  'a switch that is neither on nor off',
+  refuses,
+  `${BASE}dataplane:\n  coalescing: maybe\n`,
+  'weft.yaml:5: dataplane.coalescing: maybe is neither on nor off',
+);
+test(
+  'CPUs that are none',
+  refuses,
+  `${BASE}dataplane:\n  cpus: [all, 3-1, 1024]\n`,
+  'weft.yaml:5: dataplane.cpus[0]: all is not a CPU like 3, or a range like 0-1',
+  'weft.yaml:5: dataplane.cpus[1]: 3-1 ends before it begins',
+  'weft.yaml:5: dataplane.cpus[2]: 1024 is larger than 1023',
+);
+test(
+  'a DSCP of more than 6 bits',
+  refuses,
+  `${BASE}dataplane:\n  dscp: 64\n`,
+  'weft.yaml:5: dataplane.dscp: 64 is neither copy nor a number from 0 to 63',
+);
 test(
   'a VNI above 24 bits',
   refuses,
@@ -302,6 +323,7 @@ test('the least that a file must say leaves the rest to the defaults', (t) => {
     underlay: { interface: undefined, address: undefined, mtuBytes: undefined },
     vxlan: { port: 4789, vni: 42 },
     tun: { device: 'weft0' },
+    dataplane: { workers: 0, cpus: [], busyPollUs: 0, without: [], dscp: 'copy' },
     stateDir: '/var/lib/weft',
     control: { socket: '/run/weft/weft.sock', readOnlySocket: '/run/weft/weft-ro.sock' },
     logLevel: 'info',
@@ -370,6 +392,18 @@ test('without a file, flags and variables may say it all', (t) => {
   ]);
 });
 
+test('CPUs are given by numbers and ranges, each counted once', (t) => {
+  t.deepEqual(load(`${BASE}dataplane: {cpus: [4, 0-2, '1']}\n`).dataplane.cpus, [4, 0, 1, 2]);
+});
+
+for (const feature of optionalFeatures) {
+  test(`${feature} alone is switched off by its key`, (t) => {
+    t.deepEqual(load(`${BASE}dataplane: {${feature}: off}\n`).dataplane.without, [feature]);
+    t.deepEqual(load(`${BASE}dataplane: {${feature}: false}\n`).dataplane.without, [feature]);
+    t.deepEqual(load(`${BASE}dataplane: {${feature}: true}\n`).dataplane.without, []);
+  });
+}
+
 test('a node is named by its host if nothing else names it', (t) => {
   t.regex(load(BASE.replace('nodeName: n1\n', '')).nodeName, /^[a-z0-9-]+$/);
 });
@@ -390,6 +424,18 @@ const samples: Readonly<Record<Exclude<ConfigPath, 'staticPeers'>, string>> = {
   'vxlan.port': '1777',
   'vxlan.vni': '1777',
   'tun.device': 'sample0',
+  'dataplane.workers': '3',
+  'dataplane.cpus': '0-1,3',
+  'dataplane.busyPollUs': '17',
+  'dataplane.tunOffloads': 'off',
+  'dataplane.udpSegmentation': 'off',
+  'dataplane.udpCoalescing': 'off',
+  'dataplane.coalescing': 'off',
+  'dataplane.remoteChecksum': 'off',
+  'dataplane.ecn': 'off',
+  'dataplane.dscp': '17',
+  'pathMtu.probing': 'off',
+  'pathMtu.outerFragmentation': 'off',
   clusterPrefixes: '10.0.0.0/8,fd00::/16',
   nodePrefixes: '10.244.7.0/24',
   'gossip.port': '1777',

@@ -4,7 +4,7 @@ import { MetricsServer } from '../../src/daemon/metrics-server.ts';
 import { dropReasons } from '../../src/dataplane/drop-reason.ts';
 import { WeftError } from '../../src/errors.ts';
 import { parseIpAddress } from '../../src/wire/address.ts';
-import { fixedStatus } from '../support/fixed-handlers.ts';
+import { fixedPeers, fixedStatus } from '../support/fixed-handlers.ts';
 
 const loopback = parseIpAddress('127.0.0.1')!;
 
@@ -21,7 +21,12 @@ async function samples(metrics: Metrics): Promise<Map<string, number>> {
 }
 
 test('every account of every direction is a sample', async (t) => {
-  const found = await samples(new Metrics(() => fixedStatus));
+  const found = await samples(
+    new Metrics(
+      () => fixedStatus,
+      () => fixedPeers,
+    ),
+  );
   t.is(found.get('weft_packets_total{worker="0",direction="egress",account="received"}'), 1_000_000);
   t.is(found.get('weft_packets_total{worker="0",direction="egress",account="originated"}'), 2);
   t.is(found.get('weft_packets_total{worker="0",direction="egress",account="sent"}'), 999_990);
@@ -33,22 +38,41 @@ test('every account of every direction is a sample', async (t) => {
 
 for (const { name, direction } of dropReasons) {
   test(`drop reason ${name} is a sample even at zero`, async (t) => {
-    const found = await samples(new Metrics(() => fixedStatus));
+    const found = await samples(
+      new Metrics(
+        () => fixedStatus,
+        () => fixedPeers,
+      ),
+    );
     const sample = `weft_dropped_packets_total{worker="0",direction="${direction}",reason="${name}"}`;
     t.is(found.get(sample), name === 'no-route' ? 10 : 0);
   });
 }
 
 test('losses in front of weft are samples of their own', async (t) => {
-  const found = await samples(new Metrics(() => fixedStatus));
+  const found = await samples(
+    new Metrics(
+      () => fixedStatus,
+      () => fixedPeers,
+    ),
+  );
   t.is(found.get('weft_socket_overflow_datagrams_total{worker="0"}'), 7);
+  t.is(found.get('weft_outer_fragmented_datagrams_total{worker="0"}'), 3);
+  t.is(found.get('weft_icmp_errors_suppressed_total{worker="0"}'), 1);
   t.is(found.get('weft_tun_queue_overflow_packets_total'), 9);
+  t.is(found.get('weft_gossip_socket_overflow_datagrams_total'), 5);
 });
 
 test('members, refusals, counts and the build are samples', async (t) => {
-  const found = await samples(new Metrics(() => fixedStatus));
+  const found = await samples(
+    new Metrics(
+      () => fixedStatus,
+      () => fixedPeers,
+    ),
+  );
   t.is(found.get('weft_members{state="alive"}'), 2);
   t.is(found.get('weft_members{state="left"}'), 0);
+  t.is(found.get('weft_gossip_received_datagrams_total'), 6_000);
   t.is(found.get('weft_gossip_refused_messages_total{reason="truncated"}'), 3);
   t.is(found.get('weft_routes'), 5);
   t.is(found.get('weft_peers'), 2);
@@ -60,13 +84,44 @@ test('members, refusals, counts and the build are samples', async (t) => {
   t.is(found.get(build), 1);
 });
 
+test('paths are samples by the name of the peer, as far as something is known of them', async (t) => {
+  const found = await samples(
+    new Metrics(
+      () => fixedStatus,
+      () => fixedPeers,
+    ),
+  );
+  t.is(found.get('weft_path_mtu_bytes{peer="n2"}'), 1350);
+  t.is(found.get('weft_path_round_trip_seconds{peer="n2"}'), 0.000214);
+  t.is(found.get('weft_path_loss_ratio{peer="n2"}'), 0.02);
+  t.is(found.get('weft_path_mtu_bytes{peer="legacy-vtep-in-the-basement"}'), 1450);
+  t.false(found.has('weft_path_loss_ratio{peer="legacy-vtep-in-the-basement"}'));
+});
+
+test('however many peers there are, those with metrics of their own are limited', async (t) => {
+  const many = Array.from({ length: 2_000 }, (_, index) => ({ ...fixedPeers[0]!, name: `n${index}` }));
+  const found = await samples(
+    new Metrics(
+      () => fixedStatus,
+      () => many,
+    ),
+  );
+  t.is([...found.keys()].filter((name) => name.startsWith('weft_path_mtu_bytes')).length, 500);
+});
+
 test('a second scrape does not add up with the first', async (t) => {
-  const metrics = new Metrics(() => fixedStatus);
+  const metrics = new Metrics(
+    () => fixedStatus,
+    () => fixedPeers,
+  );
   t.is(await metrics.text(), await metrics.text());
 });
 
 test('the server gives the metrics and nothing else', async (t) => {
-  const metrics = new Metrics(() => fixedStatus);
+  const metrics = new Metrics(
+    () => fixedStatus,
+    () => fixedPeers,
+  );
   const server = await MetricsServer.open({ address: loopback, port: 0 }, metrics);
   t.teardown(async () => await server.close());
   const response = await fetch(`http://127.0.0.1:${server.port}/metrics`);
@@ -77,7 +132,10 @@ test('the server gives the metrics and nothing else', async (t) => {
 });
 
 test('a port that is taken comes with the name of its holder', async (t) => {
-  const metrics = new Metrics(() => fixedStatus);
+  const metrics = new Metrics(
+    () => fixedStatus,
+    () => fixedPeers,
+  );
   const server = await MetricsServer.open({ address: loopback, port: 0 }, metrics);
   t.teardown(async () => await server.close());
   const endpoint = { address: loopback, port: server.port };

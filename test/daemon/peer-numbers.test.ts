@@ -12,6 +12,13 @@ test('0 is this node and no peer', (t) => {
   t.is(new PeerNumbers().of('a'), 1);
 });
 
+test('looking for a number gives none out', (t) => {
+  const numbers = new PeerNumbers();
+  t.is(numbers.find('a'), 0);
+  t.is(numbers.of('b'), 1);
+  t.is(numbers.find('b'), 1);
+});
+
 test('the number of a peer that went is not given to the next newcomer', (t) => {
   const numbers = new PeerNumbers();
   const gone = numbers.of('a');

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
 import { loadConfig } from '../../src/daemon/config.ts';
 import { chooseUnderlay } from '../../src/daemon/underlay.ts';
@@ -183,6 +186,36 @@ test(
   refuses,
   { clusterPrefixes: '10.244.0.0/16,192.0.0.0/16' },
   'clusterPrefixes: 192.0.0.0/16 contains the underlay address 192.0.2.2: tunnels would lead into themselves',
+);
+
+const directory = mkdtempSync(join(tmpdir(), 'weft-underlay-'));
+test.after.always(() => rmSync(directory, { recursive: true }));
+
+const refusesPeer = test.macro({
+  exec: async (t, address: string, message: string) => {
+    const file = join(directory, `${message.length}.yaml`);
+    const peer = `{name: vtep, endpoint: '${address}', mac: '02:00:00:00:00:09', prefixes: [10.244.9.0/24]}`;
+    writeFileSync(
+      file,
+      `{nodeName: n1, clusterPrefixes: [10.244.0.0/16], nodePrefixes: [10.244.1.0/24], staticPeers: [${peer}]}`,
+    );
+    const config = loadConfig({ file, flags: {}, env: {} });
+    await t.throwsAsync(chooseUnderlay(config, [], machine), { code: 'config-invalid', message });
+  },
+  title: (name) => `refuses ${name}`,
+});
+
+test(
+  'a static peer of the other family than the underlay',
+  refusesPeer,
+  '2001:db8::9',
+  'staticPeers[0].endpoint: 2001:db8::9 cannot be reached from the underlay address 192.0.2.2',
+);
+test(
+  'a static peer at the address that was picked',
+  refusesPeer,
+  '192.0.2.2',
+  "staticPeers[0].endpoint: 192.0.2.2 is this node's own address",
 );
 
 test('a machine that leads nowhere is told what to set', async (t) => {

@@ -28,7 +28,11 @@ test('each way of a packet is booked on both sides of the equation', (t) => {
   const memory = createCountersMemory(1);
   const counters = new Counters(memory, 0);
   counters.egressReceived(10, 1000);
-  counters.egressQueued(9);
+  counters.egressOriginated(5);
+  counters.egressQueued(14);
+  counters.egressDelivered(4, 400);
+  counters.outerFragmented();
+  counters.icmpErrorSuppressed();
   counters.drop(DropReason.noRoute, 1);
   counters.egressSent(6, 600);
   counters.egressFailed(2, DropReason.sendBufferFull);
@@ -39,15 +43,21 @@ test('each way of a packet is booked on both sides of the equation', (t) => {
   counters.ingressFailed(3, DropReason.tunDown);
   counters.setSocketOverflow(5);
   counters.publish();
-  const { egress, ingress, socketOverflow, worker } = readWorkerAccount(memory, 0);
+  const { egress, ingress, socketOverflow, outerFragmented, icmpErrorsSuppressed, worker } = readWorkerAccount(
+    memory,
+    0,
+  );
   t.is(worker, 0);
-  t.like(egress, { received: 10, sent: 6, delivered: 0, queued: 1, receivedBytes: 1000, forwardedBytes: 600 });
+  t.like(egress, { received: 10, originated: 5, sent: 6, delivered: 4, queued: 2 });
+  t.like(egress, { receivedBytes: 1000, forwardedBytes: 1000 });
   t.like(egress.dropped, { 'no-route': 1, 'send-buffer-full': 2 });
   t.is(residual(egress), 0);
   t.like(ingress, { received: 20, sent: 0, delivered: 14, queued: 1, receivedBytes: 2000, forwardedBytes: 1400 });
   t.like(ingress.dropped, { 'forged-source': 2, 'tun-down': 3 });
   t.is(residual(ingress), 0);
   t.is(socketOverflow, 5);
+  t.is(outerFragmented, 1);
+  t.is(icmpErrorsSuppressed, 1);
 });
 
 test('each publication replaces the one before', (t) => {

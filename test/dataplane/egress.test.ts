@@ -2,6 +2,7 @@ import test from 'ava';
 import { Counters, createCountersMemory } from '../../src/dataplane/counters.ts';
 import { DropReason } from '../../src/dataplane/drop-reason.ts';
 import { Egress, MAX_SEGMENTS, MIN_HEADER_AREA_LENGTH } from '../../src/dataplane/egress.ts';
+import { PeerCounters, createPeerCountersMemory } from '../../src/dataplane/peer-counters.ts';
 import { TransmitBatch } from '../../src/dataplane/transmit-batch.ts';
 import { type PacketParts, echoRequest, ipPacket, makePartial, tcpSegment, udpDatagram } from '../support/ip-packet.ts';
 import {
@@ -154,9 +155,9 @@ test(
 );
 test('a packet of a byte more than the MTU', drops, plain(superDatagram(MTU - 27)), 'packet-too-big');
 test(
-  'a super-packet with segments above the MTU',
+  'a UDP super-packet with segments above the MTU',
   drops,
-  joined([virtioHeader(1, MTU - 39, 20, 16), superPacket(5000)]),
+  joined([virtioHeader(5, MTU - 27, 20, 6), superDatagram(5000)]),
   'packet-too-big',
   4,
 );
@@ -274,7 +275,8 @@ test('the MTU of the peer counts', (t) => {
   t.is(node.send(PLAIN_VIRTIO, superDatagram(972)).length, 1);
   t.is(node.send(PLAIN_VIRTIO, superDatagram(973)).length, 0);
   t.is(node.send(virtioHeader(1, 960, 20, 16), superPacket(5000)).length, 6);
-  t.is(node.send(virtioHeader(1, 961, 20, 16), superPacket(5000)).length, 0);
+  t.is(node.send(virtioHeader(5, 972, 20, 6), superDatagram(5000)).length, 6);
+  t.is(node.send(virtioHeader(5, 973, 20, 6), superDatagram(5000)).length, 0);
 });
 
 test('what cannot be sent is counted per packet', (t) => {
@@ -307,9 +309,13 @@ test('a batch or a header area too small for the largest packet is refused', (t)
     headerArea: { at: 0, lengthBytes: MIN_HEADER_AREA_LENGTH },
     forwarding: node.forwarding,
     counters: new Counters(createCountersMemory(1), 0),
+    peerCounters: new PeerCounters(createPeerCountersMemory(1, 16), 0),
     batch: new TransmitBatch(MAX_SEGMENTS, 2 * MAX_SEGMENTS),
     vni: 42,
     sendingSockets: 16,
+    errors: node.errors,
+    outerFragmentation: true,
+    trafficClass: { ecn: true, dscp: 'copy' as const },
   };
   t.notThrows(() => new Egress(options));
   const headerArea = { at: 0, lengthBytes: MIN_HEADER_AREA_LENGTH - 1 };

@@ -29,7 +29,13 @@ function bits(address: Uint8Array): string {
 function peer(index: number, address: readonly number[] = [198, 18, index >> 8, index & 0xff]): ForwardingPeer {
   const family = address.length === 4 ? 4 : 6;
   const mac = Uint8Array.of(2, 0, 0, 1, index >> 8, index & 0xff);
-  return { index, endpoint: { address: { family, bytes: Uint8Array.from(address) }, port: 4789 }, mac, mtuBytes: 1450 };
+  return {
+    index,
+    endpoint: { address: { family, bytes: Uint8Array.from(address) }, port: 4789 },
+    mac,
+    mtuBytes: 1450,
+    remoteChecksum: false,
+  };
 }
 
 function route(address: readonly number[], lengthBits: number, peer: number): ForwardingRoute {

@@ -22,6 +22,7 @@ import {
 import { goldenFrame } from '../support/golden-frames.ts';
 import {
   MTU,
+  NO_COALESCING,
   OverlayNode,
   PEER,
   PLAIN_VIRTIO,
@@ -193,7 +194,7 @@ test('joined datagrams are taken apart, the shorter last one included', (t) => {
   const packets = [40, 40, 40, 13].map((length, index) =>
     ipPacket({ ...v4, protocol: 17, identification: index, transport: udpDatagram(filled(length)) }),
   );
-  const node = new OverlayNode('b');
+  const node = new OverlayNode('b', MTU, NO_COALESCING);
   const delivered = node.receive(joined(packets.map(encapsulated)), 22 + 68);
   t.deepEqual(
     delivered.map(({ packet }) => packet),
@@ -204,7 +205,7 @@ test('joined datagrams are taken apart, the shorter last one included', (t) => {
 
 test('of joined datagrams each is judged on its own', (t) => {
   const good = encapsulated(ipPacket({ ...v4, ...udp }));
-  const node = new OverlayNode('b');
+  const node = new OverlayNode('b', MTU, NO_COALESCING);
   const delivered = node.receive(
     joined([
       changed(good, 0, 0),
@@ -397,6 +398,39 @@ test('a super-packet that is dropped counts as its segments', (t) => {
   t.deepEqual(node.drops('ingress'), { 'inner-bad-checksum': 10 });
 });
 
+test('nothing of a super-packet sticks to what comes after it', (t) => {
+  const node = new OverlayNode('b');
+  const superPacket = ipPacket({ ...v4, protocol: 6, transport: tcpSegment(1, 16, filled(5000)) });
+  const packet = ipPacket({ ...v4, ...udp });
+  node.receive(encapsulated(superPacket));
+  t.deepEqual(node.receive(encapsulated(packet)), [{ virtio: PLAIN_VIRTIO, packet, innerPackets: 1 }]);
+  node.receive(encapsulated(superPacket));
+  node.receive(new Uint8Array(3));
+  t.like(node.account().ingress, { received: 4 + 1 + 4 + 1, delivered: 9 });
+  t.deepEqual(node.drops('ingress'), { 'vxlan-truncated': 1 });
+});
+
+test('UDP with a size of its whole payload is one packet', (t) => {
+  const packet = ipPacket({ ...v4, protocol: 17, transport: udpDatagram(filled(300)) });
+  const delivered = new OverlayNode('b').receive(encapsulated(packet), 300);
+  t.deepEqual(delivered, [{ virtio: PLAIN_VIRTIO, packet, innerPackets: 1 }]);
+});
+
+test('a partial checksum with UDP options behind the datagram is wrong: the kernel would cover them', (t) => {
+  const packet = ipPacket({ ...v4, protocol: 17, transport: [...udpDatagram([1, 2]), 9, 9] });
+  put16(packet, 24, 10);
+  put16(packet, 26, pseudoSum(packet, 17, 10));
+  const node = new OverlayNode('b');
+  t.deepEqual(node.receive(encapsulated(packet)), []);
+  t.deepEqual(node.drops('ingress'), { 'inner-bad-checksum': 1 });
+});
+
+test('an empty datagram with a size is counted, too', (t) => {
+  const node = new OverlayNode('b');
+  node.receive(new Uint8Array(0), 100);
+  t.deepEqual(node.drops('ingress'), { 'vxlan-truncated': 1 });
+});
+
 test('reserved bits of the VXLAN header are ignored', (t) => {
   const reserved = joined([
     Uint8Array.of(0xff, 0xdf, 0xff, 0xff),
@@ -412,7 +446,7 @@ test('what cannot be written is counted as its segments', (t) => {
   const datagram = encapsulated(ipPacket({ ...v4, protocol: 6, transport: tcpSegment(1, 16, filled(5000)) }));
   node.memory.set(datagram, 1000);
   node.memory.set(underlay.a, 100);
-  node.ingress.push(1000, datagram.length, 0, 4, 100);
+  node.ingress.push(1000, datagram.length, 0, 4, 100, 0);
   t.is(node.account().ingress.queued, 4);
   node.ingress.failed(0, DropReason.tunDown);
   node.ingress.clear();
@@ -428,7 +462,7 @@ const route = (third: number, owner: number): ForwardingRoute => ({
 test('each of several peers with one underlay address may send what is its own', (t) => {
   const memory = createForwardingMemory(8, 8);
   const endpoint = { address: { family: 4, bytes: underlay.a }, port: 4789 } as const;
-  const peer = (index: number) => ({ index, endpoint, mac: mac.a, mtuBytes: MTU });
+  const peer = (index: number) => ({ index, endpoint, mac: mac.a, mtuBytes: MTU, remoteChecksum: false });
   const stranger = { ...peer(9), endpoint: { ...endpoint, address: { family: 4, bytes: underlay.b } as const } };
   new ForwardingPublisher(memory, 1).publish({
     mac: mac.b,
@@ -440,13 +474,14 @@ test('each of several peers with one underlay address may send what is its own',
   const bytes = new Uint8Array(4096);
   const batch = new DeliveryBatch(MAX_PACKETS_PER_DATAGRAM, MAX_PACKETS_PER_DATAGRAM);
   const counters = new Counters(createCountersMemory(1), 0);
-  const ingress = new Ingress({ memory: bytes, forwarding, counters, batch, vni: 42, overlayMtuBytes: MTU });
+  const modes = { coalescing: NO_COALESCING, ecn: true };
+  const ingress = new Ingress({ memory: bytes, forwarding, counters, batch, vni: 42, overlayMtuBytes: MTU, ...modes });
   bytes.set(underlay.a, 0);
   const passes = (third: number): boolean => {
     const datagram = encapsulated(ipPacket({ ...v4, ...udp, source: [10, 244, third, 9] }));
     bytes.set(datagram, 100);
     const before = batch.packetCount;
-    ingress.push(100, datagram.length, 0, 4, 0);
+    ingress.push(100, datagram.length, 0, 4, 0, 0);
     return batch.packetCount > before;
   };
   t.deepEqual([1, 3, 4, 2, 5].map(passes), [true, true, false, false, false]);
@@ -457,12 +492,13 @@ test('there is room for any datagram until there is not, and a batch too small f
   t.true(node.ingress.hasRoom());
   node.memory.set(good, 1000);
   node.memory.set(underlay.a, 100);
-  node.ingress.push(1000, good.length, 0, 4, 100);
+  node.ingress.push(1000, good.length, 0, 4, 100, 0);
   t.false(node.ingress.hasRoom(), 'the batch of the fixture holds just one datagram of any kind');
   const { memory, forwarding } = node;
   const counters = new Counters(createCountersMemory(1), 0);
   const batch = new DeliveryBatch(MAX_PACKETS_PER_DATAGRAM - 1, MAX_PACKETS_PER_DATAGRAM);
-  const options = { memory, forwarding, counters, batch, vni: 42, overlayMtuBytes: MTU };
+  const coalescing = { tcp: true, udp: true };
+  const options = { memory, forwarding, counters, batch, vni: 42, overlayMtuBytes: MTU, coalescing, ecn: true };
   t.throws(() => new Ingress(options), { instanceOf: RangeError });
 });
 

@@ -36,7 +36,10 @@ for (const path of controlPaths) {
 }
 
 test('every metric is documented', async (t) => {
-  const metrics = await new Metrics(() => fixedStatus).text();
+  const metrics = await new Metrics(
+    () => fixedStatus,
+    () => fixedPeers,
+  ).text();
   const names = [...metrics.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name!);
   t.true(names.length > 10);
   t.deepEqual(

@@ -23,3 +23,16 @@ test('a node is configured like a real machine, with everything of its own in th
     logLevel: 'info',
   });
 });
+
+test('on a plain underlay every packet has a complete checksum', (t) => {
+  const plan = planLab({
+    name: 'blue',
+    nodes: 1,
+    podsPerNode: 0,
+    underlayMtuBytes: 1500,
+    ipv6Underlay: false,
+    plainUnderlay: true,
+  });
+  const config = nodeConfig(plan, plan.nodes[0]!, nodeFiles('blue', 'n1')) as { dataplane: object };
+  t.deepEqual(config.dataplane, { remoteChecksum: 'off' });
+});

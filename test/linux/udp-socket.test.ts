@@ -85,11 +85,12 @@ class Loop implements Disposable {
   #usedBytes = 0;
 
   /** Adds a datagram whose bytes are all `fill`, in two pieces. */
-  add(fill: number, lengthBytes: number, peer = 1, socket = 0): void {
+  add(fill: number, lengthBytes: number, peer = 1, socket = 0, trafficClass = 0): void {
     const at = this.#payloadAt + this.#usedBytes;
     this.#usedBytes += lengthBytes;
     this.memory.bytes.fill(fill, at, at + lengthBytes);
     this.batch.datagram(peer, socket);
+    this.batch.trafficClass[this.batch.datagramCount - 1] = trafficClass;
     const headerBytes = Math.min(8, lengthBytes);
     this.batch.piece(at, headerBytes);
     this.batch.piece(at + headerBytes, lengthBytes - headerBytes);
@@ -102,7 +103,7 @@ class Loop implements Disposable {
     return this.outcomes.splice(0);
   }
 
-  /** What has arrived, coalesced datagrams taken apart: `fill x length`. */
+  /** What has arrived, coalesced datagrams taken apart: `fill x length`, and the traffic class if it is not 0. */
   receive(): string[] {
     const poll = new Poll(this.memory, [this.receiverFd], Abi.POLLIN);
     const { receiver, memory } = this;
@@ -115,7 +116,8 @@ class Loop implements Disposable {
         for (let at = receiver.at(slot); at < end; at += step) {
           const piece = memory.bytes.subarray(at, Math.min(at + step, end));
           const fills = new Set(piece);
-          texts.push(`${[...fills].join('+')} x ${piece.length}`);
+          const trafficClass = receiver.trafficClass[slot] || '';
+          texts.push(`${[...fills].join('+')} x ${piece.length} ${trafficClass}`.trim());
         }
       }
     }
@@ -153,6 +155,15 @@ for (const address of loopbacks) {
       );
     });
   }
+
+  test(`IPv${address.family}: each datagram keeps its traffic class, joined with others or not`, async (t) => {
+    using loop = await Loop.open(address);
+    const classes = [0, 2, 2, 2, 3, 0, 0, 184, 1, 252, 255];
+    for (const [index, trafficClass] of classes.entries()) loop.add(index + 1, 100, 1, 0, trafficClass);
+    t.true(loop.send().every((outcome) => outcome === 'sent'));
+    const expected = classes.map((trafficClass, index) => `${index + 1} x 100 ${trafficClass || ''}`.trim());
+    t.deepEqual(loop.receive(), expected);
+  });
 
   test(`IPv${address.family}: the sender's address is known`, async (t) => {
     using loop = await Loop.open(address);
@@ -198,16 +209,16 @@ test('a message of several datagrams that the kernel refuses is sent again one b
   // Without checksums, Linux does not cut messages up: EINVAL.
   const on = Uint8Array.of(1, 0, 0, 0);
   for (const fd of loop.sendingFds) libc.setsockopt(fd, Abi.SOL_SOCKET, SO_NO_CHECK, on, on.length);
-  loop.add(1, 100);
-  loop.add(2, 100);
-  loop.add(3, 50);
+  loop.add(1, 100, 1, 0, 2);
+  loop.add(2, 100, 1, 0, 2);
+  loop.add(3, 50, 1, 0, 2);
   t.true(loop.sender.segmentation);
   t.deepEqual(loop.send(), ['sent', 'sent', 'sent']);
   t.false(loop.sender.segmentation);
   loop.add(4, 100);
   loop.add(5, 100);
   t.deepEqual(loop.send(), ['sent', 'sent']);
-  t.deepEqual(loop.receive(), ['1 x 100', '2 x 100', '3 x 50', '4 x 100', '5 x 100']);
+  t.deepEqual(loop.receive(), ['1 x 100 2', '2 x 100 2', '3 x 50 2', '4 x 100', '5 x 100']);
 });
 
 test('a message of several datagrams whose destination does not do says nothing about others', async (t) => {

@@ -24,6 +24,8 @@ export const fixedStatus: Status = {
     seeds: ['198.18.0.2:7948'],
     authenticated: false,
     members: { alive: 2, suspect: 0, dead: 1, left: 0 },
+    datagramsReceived: 6_000,
+    socketOverflow: 5,
     refused: { truncated: 3, 'unknown-kind': 0 },
   },
   dataEncrypted: false,
@@ -55,6 +57,8 @@ export const fixedStatus: Status = {
         forwardedBytes: 26_000_000,
       },
       socketOverflow: 7,
+      outerFragmented: 3,
+      icmpErrorsSuppressed: 1,
     },
   ],
   tunQueueOverflow: 9,
@@ -81,6 +85,9 @@ export const fixedPeers: readonly Peer[] = [
     version: '0.1.0',
     capabilities: [],
     since: '2026-01-01T00:00:00.000Z',
+    sentPackets: 1200,
+    sentBytes: 1_680_000,
+    path: { mtuBytes: 1350, roundTripMs: { smoothed: 0.214, min: 0.101 }, lossRatio: 0.02, probing: 'confirmed' },
     refusals: [],
   },
   {
@@ -95,6 +102,9 @@ export const fixedPeers: readonly Peer[] = [
     version: '',
     capabilities: [],
     since: '2026-01-01T00:00:00.000Z',
+    sentPackets: 0,
+    sentBytes: 0,
+    path: { mtuBytes: 1450, roundTripMs: null, lossRatio: null, probing: 'off' },
     refusals: ['prefix 10.244.2.128/25 is kept by n2, whose claim is of the lower identity and overlaps it'],
   },
 ];
@@ -145,7 +155,10 @@ export interface SeenRequest {
 /** The handlers, and what they were asked to change. Pods `taken`, `full` and `bug` cannot be added. */
 export function fixedHandlers(): { handlers: ControlHandlers; seen: SeenRequest[] } {
   const seen: SeenRequest[] = [];
-  const metrics = new Metrics(() => fixedStatus);
+  const metrics = new Metrics(
+    () => fixedStatus,
+    () => fixedPeers,
+  );
   const handlers: ControlHandlers = {
     status: () => fixedStatus,
     peers: () => fixedPeers,

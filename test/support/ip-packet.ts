@@ -17,6 +17,7 @@ export interface PacketParts {
   /** Flags and fragment offset of IPv4, as 16 bits. */
   readonly fragment?: number;
   readonly trafficClass?: number;
+  readonly timeToLive?: number;
 }
 
 /** The packet, IPv4 or IPv6 by the length of the addresses, its checksums complete. */
@@ -31,7 +32,7 @@ export function ipPacket(parts: PacketParts): Uint8Array {
           ...u16(20 + lengthBytes),
           ...u16(parts.identification ?? 0x1234),
           ...u16(parts.fragment ?? 0x4000),
-          64,
+          parts.timeToLive ?? 64,
           protocol,
           0,
           0,
@@ -46,7 +47,7 @@ export function ipPacket(parts: PacketParts): Uint8Array {
           0,
           ...u16(lengthBytes),
           parts.firstExtension ?? protocol,
-          64,
+          parts.timeToLive ?? 64,
           ...source,
           ...destination,
           ...options,

@@ -92,7 +92,7 @@ async function run(scenario: Scenario): Promise<void> {
     if (verb === 'add') return pods().add(operation[1], operation[2]);
     if (verb === 'remove') return pods().remove(operation[1]);
     if (verb === 'list') return pods().list();
-    if (verb === 'reset') return resetHost({ stateDir, tunDevice: TUN_DEVICE, networkName: 'default' });
+    if (verb === 'reset') return resetHost({ stateDir, tunDevice: TUN_DEVICE });
     store.savesLeft = operation[1];
     return undefined;
   };

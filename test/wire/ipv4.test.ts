@@ -82,6 +82,12 @@ test(
   '45 00 abcd 1c9f 4000 40 06 83f5 c6120701 c6120702',
 );
 test(
+  'the type of service, which the checksum follows,',
+  setters,
+  (buffer, at) => ipv4.writeIpv4TypeOfService(buffer, at, 0xbb),
+  '45 bb 003c 1c9f 4000 40 06 833a c6120701 c6120702',
+);
+test(
   'the identification, which wraps,',
   setters,
   (buffer, at) => ipv4.writeIpv4Identification(buffer, at, 0x1_0002),
@@ -92,6 +98,12 @@ test(
   setters,
   (buffer, at) => ipv4.writeIpv4Fragment(buffer, at, ipv4.Ipv4Flag.moreFragments, 1480),
   '45 00 003c 1c9f 20b9 40 06 83f5 c6120701 c6120702',
+);
+test(
+  'the length of the header',
+  setters,
+  (buffer, at) => ipv4.writeIpv4HeaderLength(buffer, at, 60),
+  '4f 00 003c 1c9f 4000 40 06 83f5 c6120701 c6120702',
 );
 test('the checksum, which was right,', setters, (buffer, at) => ipv4.writeIpv4HeaderChecksum(buffer, at), golden);
 

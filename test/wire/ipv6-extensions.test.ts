@@ -2,9 +2,12 @@ import test from 'ava';
 import * as fc from 'fast-check';
 import { IpProtocol } from '../../src/wire/ip.ts';
 import {
+  encodeIpv6Fragment,
   findIpv6UpperLayer,
+  IPV6_FRAGMENT_HEADER_LENGTH,
   isUpperLayerFragment,
   MAX_IPV6_EXTENSIONS,
+  readIpv6FragmentOffset,
   upperLayerOffset,
   upperLayerProtocol,
 } from '../../src/wire/ipv6-extensions.ts';
@@ -30,6 +33,20 @@ const carries = test.macro<[next: string, rest: string, protocol: number, offset
   },
   title: (name, _next, _rest, protocol, offset) => `${name}: protocol ${protocol} at ${offset}`,
 });
+
+const fragmentHeaders = test.macro<[offset: number, hasMore: boolean, octets: string]>({
+  exec(t, offset, hasMore, octets) {
+    const written = new Uint8Array(1 + IPV6_FRAGMENT_HEADER_LENGTH).fill(0xff);
+    encodeIpv6Fragment(IpProtocol.udp, offset, hasMore, 0x89ab_cdef, written, 1);
+    t.deepEqual(written, bytes(`ff ${octets}`));
+    t.is(readIpv6FragmentOffset(written, 1 + IPV6_FRAGMENT_HEADER_LENGTH), offset);
+  },
+  title: (name) => `the header of ${name} is written, and its offset read`,
+});
+
+test('a first fragment', fragmentHeaders, 0, true, '11 00 0001 89abcdef');
+test('a fragment in the middle', fragmentHeaders, 1232, true, '11 00 04d1 89abcdef');
+test('a last fragment', fragmentHeaders, 65_528, false, '11 00 fff8 89abcdef');
 
 test('no extension', carries, '11', '', IpProtocol.udp, 40);
 test('a protocol that nobody knows', carries, 'fd', '', 0xfd, 40);

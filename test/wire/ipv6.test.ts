@@ -35,6 +35,15 @@ test('addresses lie where the offsets say', (t) => {
   t.is(header[ipv6.IPV6_DESTINATION_OFFSET + 15], 2);
 });
 
+test('setting the traffic class leaves the rest alone', (t) => {
+  const buffer = bytes(`ff ${golden} ff`);
+  const before = buffer.slice();
+  ipv6.writeIpv6TrafficClass(buffer, 1, 0x03);
+  t.is(ipv6.readIpv6TrafficClass(buffer, 1), 0x03);
+  before.set([0x60, (before[2]! & 0x0f) | 0x30], 1);
+  t.deepEqual(buffer, before);
+});
+
 test('setting the payload length leaves the rest alone', (t) => {
   const buffer = bytes(`ff ${golden} ff`);
   ipv6.writeIpv6PayloadLength(buffer, 1, 0xabcd);

@@ -1,0 +1,106 @@
+/**
+ * Errors that a worker sends to its own pods, into a batch for the TUN device. Their rate is limited (RFC 1812, section 4.3.2.8;
+ * RFC 4443, section 2.4 f): one that is not sent is counted, and so is, elsewhere, the packet that was the reason.
+ */
+import type { IpAddress } from '../wire/address.ts';
+import { GsoType, VIRTIO_NET_HEADER_LENGTH, encodeVirtioNet } from '../wire/virtio-net.ts';
+import type { Counters } from './counters.ts';
+import type { DeliveryBatch } from './delivery-batch.ts';
+import { DropReason } from './drop-reason.ts';
+import type { InnerPacket } from './inner-packet.ts';
+import { TokenBucket } from './token-bucket.ts';
+import { MAX_TOO_BIG_ERROR_LENGTH, encodeTooBigError, mayAnswerTooBig } from './too-big-error.ts';
+
+/** As Linux has it for all its errors (`net.ipv4.icmp_msgs_per_sec`, `icmp_msgs_burst`), here per worker. */
+const RATE_PER_SECOND = 1000;
+const BURST = 50;
+
+/** Memory for one error, in bytes. */
+export const ICMP_ERROR_BYTES = VIRTIO_NET_HEADER_LENGTH + MAX_TOO_BIG_ERROR_LENGTH;
+
+/** Errors that fit into one batch: as many as may be sent at once. */
+export const MAX_ICMP_ERRORS = BURST;
+
+export interface IcmpErrorsOptions {
+  /** The worker's whole memory; all offsets are into it. */
+  readonly memory: Uint8Array;
+  /** Where errors are written: {@link MAX_ICMP_ERRORS} times {@link ICMP_ERROR_BYTES}. */
+  readonly area: { readonly at: number; readonly lengthBytes: number };
+  readonly counters: Counters;
+  /** Room for {@link MAX_ICMP_ERRORS} packets of one piece. */
+  readonly batch: DeliveryBatch;
+  /** This node's addresses in the overlay: errors come from the one of the family. Without one, none are sent. */
+  readonly nodeAddresses: readonly IpAddress[];
+}
+
+/** One worker's errors. Nothing here throws for any packet, and nothing allocates. */
+export class IcmpErrors {
+  readonly #memory: Uint8Array;
+  readonly #areaAt: number;
+  readonly #counters: Counters;
+  readonly #batch: DeliveryBatch;
+  readonly #address4: Uint8Array | undefined;
+  readonly #address6: Uint8Array | undefined;
+  readonly #bucket = new TokenBucket(RATE_PER_SECOND, BURST);
+
+  /** @throws RangeError if batch or area are too small. */
+  constructor(options: IcmpErrorsOptions) {
+    const { area, batch } = options;
+    if (area.lengthBytes < MAX_ICMP_ERRORS * ICMP_ERROR_BYTES) {
+      throw new RangeError(`an area of ${area.lengthBytes} bytes is below ${MAX_ICMP_ERRORS * ICMP_ERROR_BYTES}`);
+    }
+    if (Math.min(batch.maxPackets, batch.maxPieces) < MAX_ICMP_ERRORS) {
+      throw new RangeError(`a batch of ${batch.maxPackets} packets is below ${MAX_ICMP_ERRORS}`);
+    }
+    this.#memory = options.memory;
+    this.#areaAt = area.at;
+    this.#counters = options.counters;
+    this.#batch = batch;
+    this.#address4 = options.nodeAddresses.find(({ family }) => family === 4)?.bytes;
+    this.#address6 = options.nodeAddresses.find(({ family }) => family === 6)?.bytes;
+  }
+
+  /** To be called before the packets of a turn, with a monotonic time: errors become due with it. */
+  beginTurn(nowMs: number): void {
+    this.#bucket.refill(nowMs);
+  }
+
+  /**
+   * Tells the sender of `packet` that it was too big, unless it must not be told.
+   *
+   * @param lengthBytes of the packet, or of a segment, if it is a super-packet.
+   * @param mtuBytes that would do.
+   */
+  packetTooBig(packet: InnerPacket, lengthBytes: number, mtuBytes: number): void {
+    const source = packet.family === 4 ? this.#address4 : this.#address6;
+    if (source === undefined || !mayAnswerTooBig(this.#memory, packet)) return;
+    const batch = this.#batch;
+    if (batch.packetCount === MAX_ICMP_ERRORS || !this.#bucket.take()) {
+      this.#counters.icmpErrorSuppressed();
+      return;
+    }
+    const virtioAt = this.#areaAt + batch.packetCount * ICMP_ERROR_BYTES;
+    const at = virtioAt + VIRTIO_NET_HEADER_LENGTH;
+    encodeVirtioNet(0, GsoType.none, 0, 0, 0, 0, this.#memory, virtioAt);
+    const errorLength = encodeTooBigError(this.#memory, packet, lengthBytes, mtuBytes, source, at);
+    batch.packet(1, errorLength, errorLength);
+    batch.piece(virtioAt, VIRTIO_NET_HEADER_LENGTH + errorLength);
+    this.#counters.egressOriginated(1);
+    this.#counters.egressQueued(1);
+  }
+
+  /** Error `error` of the batch was written. To be called once per error, or {@link failed}. */
+  delivered(error: number): void {
+    this.#counters.egressDelivered(1, this.#batch.lengthBytes[error]!);
+  }
+
+  /** Error `error` of the batch could not be written. */
+  failed(_error: number): void {
+    this.#counters.egressFailed(1, DropReason.icmpErrorUndelivered);
+  }
+
+  /** Forgets the batch. Each of its errors was reported before. */
+  clear(): void {
+    this.#batch.clear();
+  }
+}

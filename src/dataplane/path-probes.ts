@@ -1,0 +1,259 @@
+/**
+ * Path probes of one worker: sends what the main thread orders, answers what peers ask, and reports what comes back.
+ *
+ *     orders ──fill──> batch ──> underlay             underlay ──take──> request: a reply waits for the next fill
+ *                                                                   └──> reply: results
+ *
+ * A probe is an ordinary VXLAN datagram of our VNI. Inside is UDP over IPv6 from this node's link-local address to the
+ * peer's, each made from the synthetic MAC address: no pod can have such an address, and middleboxes see nothing but data.
+ *
+ * In the accounts a probe that leaves is `originated` and `sent` (egress); one that came in is `received`, and `delivered` to
+ * the node itself (ingress).
+ */
+import { finishChecksum, onesComplementSum, pseudoHeaderSum6 } from '../wire/checksum.ts';
+import { MAC_ADDRESS_LENGTH } from '../wire/ethernet.ts';
+import { IpProtocol, readIpVersion } from '../wire/ip.ts';
+import {
+  IPV6_ADDRESS_LENGTH,
+  IPV6_DESTINATION_OFFSET,
+  IPV6_HEADER_LENGTH,
+  IPV6_SOURCE_OFFSET,
+  encodeIpv6,
+  readIpv6HopLimit,
+  readIpv6NextHeader,
+  readIpv6PayloadLength,
+} from '../wire/ipv6.ts';
+import { encodeLinkLocalAddress, isLinkLocalAddress } from '../wire/link-local-address.ts';
+import { equalOctets } from '../wire/octets.ts';
+import {
+  PATH_PROBE_LENGTH,
+  PATH_PROBE_PORT,
+  PathProbeKind,
+  encodePathProbe,
+  readPathProbeKind,
+  readPathProbeSequence,
+  readPathProbeSize,
+  readPathProbeTime,
+} from '../wire/path-probe.ts';
+import {
+  UDP_HEADER_LENGTH,
+  encodeUdp,
+  finishUdpChecksum,
+  readUdpDestinationPort,
+  readUdpLength,
+  writeUdpChecksum,
+} from '../wire/udp.ts';
+import type { Counters } from './counters.ts';
+import { DropReason } from './drop-reason.ts';
+import { ENCAPSULATION_LENGTH, encodeEncapsulation } from './encapsulation.ts';
+import type { ForwardingReader } from './forwarding-table.ts';
+import { PROBE_RECORD_WORDS, ProbeOrder, type ProbeRing, TOO_BIG } from './probe-ring.ts';
+import type { TransmitBatch } from './transmit-batch.ts';
+
+/** Smallest inner IP packet that a probe can be, in bytes: its headers, and a probe without padding. */
+export const MIN_PROBE_BYTES = IPV6_HEADER_LENGTH + UDP_HEADER_LENGTH + PATH_PROBE_LENGTH;
+
+/** The highest: whoever is not this node's neighbour on the tunnel could not send it (RFC 5082). */
+const HOP_LIMIT = 255;
+
+/** Probes per fill, and replies that wait for one. A turn brings some thousand datagrams at most; who asks more is flooding. */
+const SLOTS = 64;
+/** Encapsulation and all headers, rounded up. */
+const SLOT_BYTES = 96;
+const CACHE_LINE_BYTES = 64;
+
+export interface PathProbesOptions {
+  /** The worker's whole memory; all offsets are into it. */
+  readonly memory: Uint8Array;
+  /** {@link PathProbes.areaBytes} bytes, all zero: headers of probes and their padding. */
+  readonly area: { readonly at: number; readonly lengthBytes: number };
+  readonly forwarding: ForwardingReader;
+  readonly counters: Counters;
+  /** Empty whenever {@link PathProbes.fill} is called. */
+  readonly batch: TransmitBatch;
+  readonly vni: number;
+  /** How many sending sockets probes are spread over: the ways that flows take through the underlay may differ. */
+  readonly sendingSockets: number;
+  /** Longest inner IP packet that may be ordered. */
+  readonly maxProbeBytes: number;
+  /** See `ProbeOrder`. */
+  readonly orders: ProbeRing;
+  /** See `ProbeResult`. What does not fit is lost, as if the network had lost it. */
+  readonly results: ProbeRing;
+  /** Time in microseconds, the same for all workers of the process. */
+  readonly nowUs: () => number;
+}
+
+/** Nothing here throws for any bytes, and nothing allocates. */
+export class PathProbes {
+  readonly #options: PathProbesOptions;
+  readonly #memory: Uint8Array;
+  readonly #batch: TransmitBatch;
+  readonly #paddingAt: number;
+  readonly #scratch = new Uint8Array(MAC_ADDRESS_LENGTH + 2 * IPV6_ADDRESS_LENGTH);
+  readonly #order = new Int32Array(PROBE_RECORD_WORDS);
+  /** Replies to be sent: a record of peer, probed size, sequence and time each. */
+  readonly #replies = new Int32Array(SLOTS * PROBE_RECORD_WORDS);
+  #replyCount = 0;
+  /** Per datagram of the batch: its order, all 0 for a reply. */
+  readonly #orders = new Int32Array(SLOTS * PROBE_RECORD_WORDS);
+  #isFilled = false;
+
+  /** Bytes of {@link PathProbesOptions.area}. */
+  static areaBytes(maxProbeBytes: number): number {
+    return SLOTS * SLOT_BYTES + Math.ceil(maxProbeBytes / CACHE_LINE_BYTES) * CACHE_LINE_BYTES;
+  }
+
+  constructor(options: PathProbesOptions) {
+    this.#options = options;
+    this.#memory = options.memory;
+    this.#batch = options.batch;
+    this.#paddingAt = options.area.at + SLOTS * SLOT_BYTES;
+  }
+
+  /** Whether the batch holds probes: what becomes of it is to be reported here then. */
+  get isFilled(): boolean {
+    return this.#isFilled;
+  }
+
+  /** Puts probes that are due into the batch. False if there are none. To be called until then. */
+  fill(): boolean {
+    this.#fillReplies();
+    const { batch, forwarding, orders } = this.#options;
+    const order = this.#order;
+    while (batch.datagramCount < SLOTS && orders.take(order)) {
+      const peer = order[ProbeOrder.peer]!;
+      const sizeBytes = order[ProbeOrder.sizeBytes]!;
+      if (sizeBytes < MIN_PROBE_BYTES || sizeBytes > this.#options.maxProbeBytes) continue;
+      // The peer may have gone since the order, and nothing have taken its place in the table.
+      if (forwarding.endpointPort(peer) === 0) continue;
+      this.#orders.set(order, batch.datagramCount * PROBE_RECORD_WORDS);
+      this.#add(PathProbeKind.request, peer, sizeBytes, order[ProbeOrder.sequence]!, this.#options.nowUs(), sizeBytes);
+    }
+    this.#isFilled = batch.datagramCount > 0;
+    return this.#isFilled;
+  }
+
+  /** Datagram `datagram` of the batch has left. To be called once per datagram, or {@link failed}. */
+  sent(datagram: number): void {
+    this.#options.counters.egressSent(1, this.#batch.lengthBytes[datagram]! - ENCAPSULATION_LENGTH);
+  }
+
+  /** The datagram could not be sent. */
+  failed(datagram: number, reason: DropReason): void {
+    this.#options.counters.egressFailed(1, reason);
+    const at = datagram * PROBE_RECORD_WORDS;
+    const orders = this.#orders;
+    if (reason !== DropReason.datagramTooBig || orders[at + ProbeOrder.sizeBytes] === 0) return;
+    const sequence = orders[at + ProbeOrder.sequence]!;
+    this.#options.results.put(orders[at + ProbeOrder.peer]!, orders[at + ProbeOrder.sizeBytes]!, sequence, TOO_BIG);
+  }
+
+  /** Forgets the batch. Each of its datagrams was reported before. */
+  clear(): void {
+    this.#batch.clear();
+    this.#isFilled = false;
+  }
+
+  /**
+   * Takes a datagram from `sender`, a peer, if it is a probe: it is dealt with and counted then, and the answer is true. Its
+   * encapsulation was found good: a VNI of ours, addressed to our MAC, and as long as that.
+   */
+  take(at: number, lengthBytes: number, sender: number): boolean {
+    const memory = this.#memory;
+    const ipAt = at + ENCAPSULATION_LENGTH;
+    const ipBytes = lengthBytes - ENCAPSULATION_LENGTH;
+    // Almost all datagrams go no further than this.
+    if (ipBytes < MIN_PROBE_BYTES || !isLinkLocalAddress(memory, ipAt + IPV6_DESTINATION_OFFSET)) return false;
+    const kind = this.#judge(ipAt, ipBytes, sender);
+    if (kind === -1) return false;
+    this.#options.counters.ingressConsumed(1, ipBytes);
+    const probeAt = ipAt + IPV6_HEADER_LENGTH + UDP_HEADER_LENGTH;
+    const sizeBytes = readPathProbeSize(memory, probeAt);
+    const sequence = readPathProbeSequence(memory, probeAt);
+    const sentAtUs = readPathProbeTime(memory, probeAt);
+    if (kind === PathProbeKind.reply) {
+      this.#options.results.put(sender, sizeBytes, sequence, (this.#options.nowUs() - sentAtUs) >>> 0);
+    } else if (sizeBytes === ipBytes && this.#replyCount < SLOTS) {
+      const reply = this.#replyCount++ * PROBE_RECORD_WORDS;
+      this.#replies[reply] = sender;
+      this.#replies[reply + 1] = sizeBytes;
+      this.#replies[reply + 2] = sequence;
+      this.#replies[reply + 3] = sentAtUs;
+    }
+    return true;
+  }
+
+  /** Kind of the probe from `sender`, or -1 if the packet is none, or not from that peer to this node. */
+  #judge(ipAt: number, ipBytes: number, sender: number): PathProbeKind | -1 {
+    const memory = this.#memory;
+    const udpAt = ipAt + IPV6_HEADER_LENGTH;
+    const udpBytes = ipBytes - IPV6_HEADER_LENGTH;
+    if (readIpVersion(memory, ipAt) !== 6 || readIpv6NextHeader(memory, ipAt) !== IpProtocol.udp) return -1;
+    if (readIpv6PayloadLength(memory, ipAt) !== udpBytes || readIpv6HopLimit(memory, ipAt) !== HOP_LIMIT) return -1;
+    if (readUdpDestinationPort(memory, udpAt) !== PATH_PROBE_PORT) return -1;
+    if (readUdpLength(memory, udpAt) !== udpBytes) return -1;
+    this.#writeAddresses(sender, 0);
+    const addresses = this.#scratch;
+    if (!equalOctets(addresses, MAC_ADDRESS_LENGTH, memory, ipAt + IPV6_SOURCE_OFFSET, 2 * IPV6_ADDRESS_LENGTH))
+      return -1;
+    const sum = pseudoHeaderSum6(memory, ipAt, IpProtocol.udp, udpBytes);
+    if (finishChecksum(onesComplementSum(memory, udpAt, udpBytes, sum)) !== 0) return -1;
+    return readPathProbeKind(memory, udpAt + UDP_HEADER_LENGTH);
+  }
+
+  #fillReplies(): void {
+    const replies = this.#replies;
+    for (let reply = 0; reply < this.#replyCount; reply++) {
+      const at = reply * PROBE_RECORD_WORDS;
+      const datagramAt = this.#batch.datagramCount * PROBE_RECORD_WORDS;
+      this.#orders.fill(0, datagramAt, datagramAt + PROBE_RECORD_WORDS);
+      const sequence = replies[at + 2]!;
+      this.#add(PathProbeKind.reply, replies[at]!, replies[at + 1]!, sequence, replies[at + 3]!, MIN_PROBE_BYTES);
+    }
+    this.#replyCount = 0;
+  }
+
+  /** Adds a probe of `lengthBytes` bytes, counted from the inner IP header. */
+  #add(
+    kind: PathProbeKind,
+    peer: number,
+    sizeBytes: number,
+    sequence: number,
+    sentAtUs: number,
+    lengthBytes: number,
+  ): void {
+    const memory = this.#memory;
+    const { area, counters, forwarding, vni, sendingSockets } = this.#options;
+    const at = area.at + this.#batch.datagramCount * SLOT_BYTES;
+    const ipAt = at + ENCAPSULATION_LENGTH;
+    const udpAt = ipAt + IPV6_HEADER_LENGTH;
+    const udpBytes = lengthBytes - IPV6_HEADER_LENGTH;
+    encodeEncapsulation(forwarding, peer, vni, 6, memory, at);
+    this.#writeAddresses(0, peer);
+    const addresses = this.#scratch;
+    const [source, destination] = [MAC_ADDRESS_LENGTH, MAC_ADDRESS_LENGTH + IPV6_ADDRESS_LENGTH];
+    encodeIpv6(0, 0, udpBytes, IpProtocol.udp, HOP_LIMIT, addresses, source, addresses, destination, memory, ipAt);
+    encodeUdp(PATH_PROBE_PORT, PATH_PROBE_PORT, udpBytes, 0, memory, udpAt);
+    encodePathProbe(kind, sizeBytes, sequence, sentAtUs, memory, udpAt + UDP_HEADER_LENGTH);
+    // The padding is zeros, which add nothing to the sum.
+    const sum = pseudoHeaderSum6(memory, ipAt, IpProtocol.udp, udpBytes);
+    const summed = onesComplementSum(memory, udpAt, UDP_HEADER_LENGTH + PATH_PROBE_LENGTH, sum);
+    writeUdpChecksum(memory, udpAt, finishUdpChecksum(summed));
+    counters.egressOriginated(1);
+    counters.egressQueued(1);
+    this.#batch.datagram(peer, (sequence >>> 0) % sendingSockets);
+    this.#batch.piece(at, ENCAPSULATION_LENGTH + MIN_PROBE_BYTES);
+    if (lengthBytes > MIN_PROBE_BYTES) this.#batch.piece(this.#paddingAt, lengthBytes - MIN_PROBE_BYTES);
+  }
+
+  /** Link-local addresses of two peers, one after the other, behind room for a MAC address in the scratch bytes. */
+  #writeAddresses(source: number, destination: number): void {
+    const { forwarding } = this.#options;
+    const scratch = this.#scratch;
+    forwarding.writeMac(source, scratch, 0);
+    encodeLinkLocalAddress(scratch, 0, scratch, MAC_ADDRESS_LENGTH);
+    forwarding.writeMac(destination, scratch, 0);
+    encodeLinkLocalAddress(scratch, 0, scratch, MAC_ADDRESS_LENGTH + IPV6_ADDRESS_LENGTH);
+  }
+}

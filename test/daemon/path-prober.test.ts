@@ -1,0 +1,98 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import { PathProber } from '../../src/daemon/path-prober.ts';
+import { ProbeChannel } from '../../src/daemon/probe-channel.ts';
+import { PROBE_RECORD_WORDS, ProbeRing, TOO_BIG } from '../../src/dataplane/probe-ring.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
+
+const PEER = 3;
+const peer = { peer: PEER, place: '198.18.0.3:4789', ceilingBytes: 1450, overheadBytes: 50 } as const;
+
+/** A prober, its channel with two workers, and the workers' ends of it. */
+function setUp() {
+  const clock = new ManualClock();
+  const seen = { wakes: 0, changes: 0 };
+  const channel = new ProbeChannel(2, () => seen.wakes++);
+  const orders = new ProbeRing(channel.rings[0]!.orders);
+  const results = channel.rings.map((rings) => new ProbeRing(rings.results));
+  const prober = new PathProber({
+    clock,
+    random: new SeededRandom(1),
+    channel,
+    sentPacketsTo: () => 0,
+    onChange: () => seen.changes++,
+  });
+  const record = new Int32Array(PROBE_RECORD_WORDS);
+  /** What the first worker finds: `[peer, size, sequence]` each. */
+  const taken = async (): Promise<number[][]> => {
+    await sleep(0);
+    const found: number[][] = [];
+    while (orders.take(record)) found.push([...record.subarray(0, 3)]);
+    return found;
+  };
+  return { clock, seen, channel, results, prober, taken };
+}
+
+test('a peer that appears is probed, with one wake-up for all probes of a moment', async (t) => {
+  const { prober, seen, taken } = setUp();
+  prober.update([peer]);
+  t.is(seen.wakes, 0, 'the workers do not know the peer yet');
+  t.deepEqual(
+    (await taken()).map(([to, sizeBytes]) => [to, sizeBytes]),
+    [
+      [PEER, 1450],
+      [PEER, 256],
+    ],
+  );
+  t.is(seen.wakes, 1);
+});
+
+test('orders wait until the workers know the peers', async (t) => {
+  const { prober, channel, taken } = setUp();
+  channel.hold();
+  prober.update([peer]);
+  t.deepEqual(await taken(), []);
+  channel.release();
+  t.is((await taken()).length, 2);
+});
+
+test('answers come in from every worker', async (t) => {
+  const { prober, results, taken } = setUp();
+  prober.update([peer]);
+  const [full, small] = await taken();
+  results[1]!.put(PEER, 256, small![2]!, 400);
+  results[0]!.put(PEER, 1450, full![2]!, 1_200);
+  await sleep(20);
+  t.like(prober.stateOf(PEER), { phase: 'confirmed', mtuBytes: 1450 });
+  t.is(prober.stateOf(PEER)?.roundTripMs?.min, 0.4);
+});
+
+test('whoever forwards is told of changes, once for those of a moment', async (t) => {
+  const { prober, results, taken, clock, seen } = setUp();
+  prober.update([peer, { ...peer, peer: PEER + 1 }]);
+  let rounds = 0;
+  for (let orders = await taken(); orders.length > 0; orders = await taken()) {
+    for (const [to, sizeBytes, sequence] of orders) {
+      results[0]!.put(to!, sizeBytes!, sequence!, sizeBytes! > 1350 ? TOO_BIG : 1_000);
+    }
+    rounds++;
+    await sleep(20);
+  }
+  clock.advance(100);
+  t.is(prober.stateOf(PEER)?.mtuBytes, 1350);
+  t.is(prober.stateOf(PEER + 1)?.mtuBytes, 1350);
+  t.true(rounds > 2);
+  t.is(seen.changes, 1);
+});
+
+test('after the end nothing is ordered, and nobody is told anything', async (t) => {
+  const { prober, channel, clock, taken, seen } = setUp();
+  prober.update([peer]);
+  prober.close();
+  channel.close();
+  clock.advance(60_000);
+  t.is((await taken()).length, 0);
+  t.is(seen.changes, 0);
+  t.is(prober.stateOf(PEER), undefined);
+});

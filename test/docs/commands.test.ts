@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import type { Version } from '../../src/daemon/api.ts';
+import type { ResetReport } from '../../src/daemon/reset.ts';
+import type { DownReport } from '../../src/lab/down.ts';
+import type { LabMatrix } from '../../src/lab/matrix.ts';
+import type { LabStatus } from '../../src/lab/status.ts';
+
+const text = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'commands.md'), 'utf8');
+
+// The compiler knows that these have every key.
+const version: Version = { version: '', node: '' };
+const reset: ResetReport = { pods: [''], namespaces: [''], devices: [''], routes: [''], nftTables: [''], files: [''] };
+const pods = [{ name: '', netns: '', addresses: [''] }];
+const status: LabStatus = {
+  name: '',
+  nodes: [{ name: '', netns: '', pid: 1, endpoint: '', prefixes: [''], socket: '', pods }],
+};
+const matrix: LabMatrix = {
+  name: '',
+  pods: [''],
+  cells: [{ from: '', to: '', family: 4, address: '', rttMs: 1 }],
+  lost: 0,
+};
+const down: DownReport = { name: '', namespaces: 1, processes: 1, files: true };
+
+/** The first JSON example below a heading. */
+function example(heading: string): unknown {
+  const section = text.slice(text.indexOf(`\n## ${heading}\n`));
+  return JSON.parse(/```json\n(.*?)```/s.exec(section)![1]!);
+}
+
+function keyPaths(value: unknown, path = ''): string[] {
+  if (Array.isArray(value)) return keyPaths(value[0], `${path}[]`);
+  if (typeof value !== 'object' || value === null) return [path];
+  return Object.entries(value).flatMap(([key, inner]) => [`${path}.${key}`, ...keyPaths(inner, `${path}.${key}`)]);
+}
+
+for (const [heading, value] of Object.entries({
+  version,
+  reset,
+  'lab status': status,
+  'lab matrix': matrix,
+  'lab down': down,
+})) {
+  test(`the example has every key of weft ${heading} --json`, (t) =>
+    t.deepEqual(keyPaths(example(heading)), keyPaths(value)));
+}
