@@ -175,7 +175,7 @@ test('where /proc/sys is read-only, what is wrong is named, and IPv6 is turned o
   const notices = ensure?.value as Notice[];
   t.deepEqual(
     notices.map(({ code }) => code),
-    ['ip-forward-off', 'ipv6-forwarding-off'],
+    ['ip-forward-off', 'accept-local-off', 'ipv6-forwarding-off'],
   );
   const remedy = 'start the container with --sysctl net.ipv4.ip_forward=1';
   t.is(

@@ -1,0 +1,126 @@
+/** A million datagrams that make little sense, to the VXLAN port and to the gossip port of a node. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import test, { type ExecutionContext } from 'ava';
+import type { Status } from '../../src/daemon/api.ts';
+import { TestLab, until } from '../support/test-lab.ts';
+
+const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
+const sender = fileURLToPath(new URL('../support/hostile-sender.ts', import.meta.url));
+
+/** Growth of resident memory that is noise: heaps that have not been collected. */
+const MAX_GROWTH_BYTES = 40 * 1024 * 1024;
+
+/** Half a minute on a machine that has nothing else to do. */
+const ATTACK_DEADLINE_MS = 400_000;
+
+const STRANGER = '198.18.255.254';
+const PEER = '198.18.0.2';
+const VXLAN = '198.18.0.1:4789';
+const GOSSIP = '198.18.0.1:7948';
+
+let lab: TestLab;
+let started: Status;
+
+test.before(async (t) => {
+  t.log(`SEED=${seed}`);
+  lab = await TestLab.up('--nodes', '2', '--pods', '1');
+  started = await lab.control('n1').status();
+});
+
+test.after.always(async () => lab?.down());
+
+/** Sends `count` datagrams of a kind to n1. How many were sent. */
+async function attack(
+  place: string,
+  kind: string,
+  from: string,
+  to: string,
+  count: number,
+  victim = '',
+): Promise<number> {
+  const args = [kind, from, to, `${seed + count}`, `${count}`, victim];
+  return Number(await lab.exec(place, process.execPath, sender, ...args));
+}
+
+test.serial(`every one of a million hostile datagrams to the VXLAN port is counted (SEED=${seed})`, async (t) => {
+  t.timeout(ATTACK_DEADLINE_MS);
+  const { mac } = started.tun;
+  const flood = async (count: number): Promise<void> => {
+    const before = await accounts();
+    const ping = lab.background('n1-p1', 'ping', '-n', '-i', '0.2', '10.244.2.2');
+    const [asStranger, asPeer] = await Promise.all([
+      attack('world', 'vxlan', STRANGER, VXLAN, count * 0.3, mac),
+      attack('n2', 'vxlan', PEER, VXLAN, count * 0.7, mac),
+    ]);
+    t.regex((await ping.end('SIGINT')).stdout, /bytes from 10\.244\.2\.2/);
+    const sent = asStranger + asPeer;
+    t.true(sent > 0.99 * count, `${sent} of ${count} were sent`);
+    // What else n1 receives, n2 has sent: the answers to the pings.
+    const isCounted = async (): Promise<boolean> => {
+      const after = await accounts();
+      return after.arrived - before.arrived === sent + after.sentByPeer - before.sentByPeer;
+    };
+    await until(`each of ${sent} datagrams is counted`, isCounted);
+  };
+  await flood(100_000);
+  const warm = residentBytes();
+  await flood(900_000);
+  t.true(residentBytes() - warm < MAX_GROWTH_BYTES, `${(residentBytes() - warm) / 1024 / 1024} MiB more`);
+  await isWell(t);
+});
+
+test.serial(`every one of 300 000 hostile datagrams to the gossip port is counted (SEED=${seed})`, async (t) => {
+  t.timeout(ATTACK_DEADLINE_MS);
+  const flood = async (count: number): Promise<void> => {
+    const before = (await lab.control('n1').status()).gossip;
+    const sent = await attack('world', 'gossip', STRANGER, GOSSIP, count, started.identity);
+    let counted = 0;
+    await until(`each of ${sent} datagrams is counted`, async () => {
+      const after = (await lab.control('n1').status()).gossip;
+      counted = after.datagramsReceived + after.socketOverflow - before.datagramsReceived - before.socketOverflow;
+      return counted >= sent;
+    });
+    // n2 gossips, too.
+    t.true(counted - sent < 2_000, `${counted} counted, ${sent} sent`);
+  };
+  await flood(50_000);
+  const warm = residentBytes();
+  await flood(250_000);
+  t.true(residentBytes() - warm < MAX_GROWTH_BYTES, `${(residentBytes() - warm) / 1024 / 1024} MiB more`);
+  await isWell(t);
+});
+
+test.serial(`every one of 1000 hostile streams to the gossip port is refused (SEED=${seed})`, async (t) => {
+  const before = sum((await lab.control('n1').status()).gossip.refused);
+  const warm = residentBytes();
+  await attack('world', 'streams', STRANGER, GOSSIP, 1_000);
+  t.true(sum((await lab.control('n1').status()).gossip.refused) - before >= 1_000);
+  t.true(residentBytes() - warm < MAX_GROWTH_BYTES, `${(residentBytes() - warm) / 1024 / 1024} MiB more`);
+  await isWell(t);
+});
+
+/** Still the same daemon, and pods talk. */
+async function isWell(t: ExecutionContext): Promise<void> {
+  await until('all pods reach one another', async () => lab.isConnected());
+  const { pid, residual } = await lab.control('n1').status();
+  t.deepEqual({ pid, residual }, { pid: started.pid, residual: 0 });
+}
+
+/** What came to the VXLAN socket of n1, whether weft saw it or not, and what of it n2 has sent. */
+async function accounts(): Promise<{ arrived: number; sentByPeer: number }> {
+  const [n1, n2] = await Promise.all([lab.control('n1').status(), lab.control('n2').status()]);
+  return {
+    arrived: sum(n1.workers.map(({ ingress, socketOverflow }) => ingress.received + socketOverflow)),
+    sentByPeer: sum(n2.workers.map(({ egress }) => egress.sent)),
+  };
+}
+
+function residentBytes(): number {
+  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${started.pid}/status`, 'utf8'))!;
+  return Number(kilobytes) * 1024;
+}
+
+function sum(counts: Readonly<Record<string, number>> | readonly number[]): number {
+  return Object.values(counts).reduce((total, one) => total + one, 0);
+}

@@ -1,0 +1,167 @@
+/**
+ * Paths that silently lose large packets, on labs of two nodes. The underlay is plain: a filter between nodes sees packets
+ * as they are on a wire, and not what the kernel has yet to cut up.
+ */
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+import type { Peer } from '../../src/daemon/api.ts';
+import type { Program } from '../support/program.ts';
+import { TestLab, until } from '../support/test-lab.ts';
+
+const streamProbe = fileURLToPath(new URL('../support/stream-probe.ts', import.meta.url));
+
+/** Until the daemons know better, on a busy machine. Without load it takes a second and a half. */
+const NOTICE_DEADLINE_MS = 6_000;
+/** As long as a connection may stand still. */
+const MAX_STALL_MS = 6_000;
+/** Attempts at more come every ten seconds, and as late again without traffic. */
+const GROWTH_DEADLINE_MS = 30_000;
+
+type Node = 'n1' | 'n2';
+type Direction = 'one direction' | 'both directions';
+const labs: TestLab[] = [];
+let nextPort = 7100;
+
+test.after.always(async () => {
+  for (const lab of labs) await lab.down();
+});
+
+async function up(...options: string[]): Promise<TestLab> {
+  const lab = await TestLab.up('--nodes', '2', '--pods', '1', '--plain-underlay', ...options);
+  labs.push(lab);
+  return lab;
+}
+
+async function pathOf(lab: TestLab, from: Node): Promise<Peer['path']> {
+  const [peer] = await lab.control(from).peers();
+  return peer!.path;
+}
+
+async function untilPath(lab: TestLab, from: Node, mtuBytes: number, deadlineMs = NOTICE_DEADLINE_MS): Promise<void> {
+  const holds = async (): Promise<boolean> => {
+    const path = await pathOf(lab, from);
+    return path.mtuBytes === mtuBytes && path.probing === 'confirmed';
+  };
+  await until(`the path from ${from} takes ${mtuBytes} bytes`, holds, deadlineMs);
+}
+
+/** From now on the switch loses what is longer than `bytes`, from n1, or from both nodes, and tells nobody. */
+async function clip(lab: TestLab, bytes: number, direction: Direction): Promise<void> {
+  const from = direction === 'one direction' ? '"n1"' : '{ "n1", "n2" }';
+  const rule = `iifname ${from} meta length > ${bytes} drop`;
+  const chain = `chain clip { type filter hook forward priority 1; ${rule}; }`;
+  await lab.exec('switch', 'nft', `add table bridge clip; delete table bridge clip; table bridge clip { ${chain}; }`);
+}
+
+async function unclip(lab: TestLab): Promise<void> {
+  await lab.exec('switch', 'nft', 'add table bridge clip; delete table bridge clip');
+}
+
+interface Stream {
+  readonly receiver: Program;
+  readonly sender: Program;
+}
+
+async function stream(lab: TestLab, address: string, seconds: number): Promise<Stream> {
+  const port = nextPort++;
+  const receiver = await lab.serve('n2-p1', port, process.execPath, streamProbe, 'receive', `${port}`);
+  const sender = lab.background('n1-p1', process.execPath, streamProbe, 'send', address, `${port}`, `${seconds}`);
+  return { receiver, sender };
+}
+
+/** What the receiver saw. */
+async function outcome({ receiver }: Stream): Promise<{ bytes: number; longestGapMs: number }> {
+  const { stdout } = await receiver.ends(60_000);
+  return JSON.parse(stdout) as { bytes: number; longestGapMs: number };
+}
+
+async function assertEquation(t: { is(actual: number, expected: number): void }, lab: TestLab): Promise<void> {
+  for (const node of ['n1', 'n2']) t.is((await lab.control(node).status()).residual, 0);
+}
+
+const followsClip = test.macro<[() => Promise<TestLab>, number, number, Direction]>({
+  exec: async (t, labOf, full, found, direction) => {
+    const lab = await labOf();
+    const clipBytes = found + (full === 1450 ? 50 : 70);
+    await Promise.all([untilPath(lab, 'n1', full, GROWTH_DEADLINE_MS), untilPath(lab, 'n2', full, GROWTH_DEADLINE_MS)]);
+    const streams = [await stream(lab, '10.244.2.2', 12), await stream(lab, 'fd00:10:244:2::2', 12)];
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    await clip(lab, clipBytes, direction);
+    await untilPath(lab, 'n1', found);
+    await untilPath(lab, 'n2', direction === 'both directions' ? found : full);
+    for (const one of streams) {
+      const { bytes, longestGapMs } = await outcome(one);
+      t.log(`${Math.round(bytes / 1e6)} MB, longest gap ${Math.round(longestGapMs)} ms`);
+      t.true(longestGapMs < MAX_STALL_MS, `the stream stood still for ${longestGapMs} ms`);
+    }
+    await unclip(lab);
+    await untilPath(lab, 'n1', full, GROWTH_DEADLINE_MS);
+    await assertEquation(t, lab);
+  },
+  title: (_name, _lab, full, found, direction) =>
+    `over ${full === 1450 ? 'IPv4' : 'IPv6'}, a path that loses in ${direction} what is above ${found} bytes is followed under load, and back`,
+});
+
+const startsClipped = test.macro<[() => Promise<TestLab>, number, number]>({
+  exec: async (t, labOf, full, found) => {
+    const lab = await labOf();
+    await clip(lab, found + (full === 1450 ? 50 : 70), 'both directions');
+    await lab.lab('stop', 'n1');
+    await lab.lab('start', 'n1');
+    await untilPath(lab, 'n1', found, 15_000);
+    await untilPath(lab, 'n2', found, 15_000);
+    for (const address of ['10.244.2.2', 'fd00:10:244:2::2']) {
+      const { bytes, longestGapMs } = await outcome(await stream(lab, address, 3));
+      t.true(bytes > 1e6, `${bytes} bytes in three seconds`);
+      t.true(longestGapMs < MAX_STALL_MS);
+    }
+    await unclip(lab);
+    await Promise.all([untilPath(lab, 'n1', full, GROWTH_DEADLINE_MS), untilPath(lab, 'n2', full, GROWTH_DEADLINE_MS)]);
+    await assertEquation(t, lab);
+  },
+  title: (_name, _lab, full, found) =>
+    `over ${full === 1450 ? 'IPv4' : 'IPv6'}, a path that never took more than ${found} bytes is known as that from the start`,
+});
+
+/** Made when it is needed first. */
+function once(make: () => Promise<TestLab>): () => Promise<TestLab> {
+  let made: Promise<TestLab> | undefined;
+  return async () => await (made ??= make());
+}
+
+const overIpv4 = once(async () => await up());
+const overIpv6 = once(async () => await up('--ipv6-underlay'));
+
+test.serial('on a good path the full size is confirmed, with a round trip and next to no loss', async (t) => {
+  const lab = await overIpv4();
+  await untilPath(lab, 'n1', 1450);
+  const { roundTripMs, lossRatio } = await pathOf(lab, 'n1');
+  t.true(roundTripMs!.min > 0 && roundTripMs!.min <= roundTripMs!.smoothed && roundTripMs!.smoothed < 500);
+  t.true(lossRatio! < 0.2);
+  t.regex((await lab.tryAsk('n1', 'peers')).succeeded(), /n2 .* 1450 +[\d.]+ ms +\d+%/);
+  const metrics = await lab.control('n1').metrics();
+  t.regex(metrics, /^weft_path_mtu_bytes\{peer="n2"\} 1450$/m);
+});
+
+test.serial(followsClip, overIpv4, 1450, 1350, 'one direction');
+test.serial(followsClip, overIpv4, 1450, 1350, 'both directions');
+test.serial(followsClip, overIpv4, 1450, 1230, 'one direction');
+test.serial(followsClip, overIpv4, 1450, 1230, 'both directions');
+test.serial(followsClip, overIpv4, 1450, 650, 'one direction');
+test.serial(followsClip, overIpv4, 1450, 650, 'both directions');
+test.serial(followsClip, overIpv6, 1430, 1210, 'one direction');
+test.serial(followsClip, overIpv6, 1430, 1210, 'both directions');
+test.serial(startsClipped, overIpv4, 1450, 1350);
+test.serial(startsClipped, overIpv4, 1450, 1230);
+test.serial(startsClipped, overIpv4, 1450, 650);
+test.serial(startsClipped, overIpv6, 1430, 1210);
+
+test.serial('a path that is lost altogether keeps its size', async (t) => {
+  const lab = await overIpv4();
+  await untilPath(lab, 'n1', 1450, GROWTH_DEADLINE_MS);
+  await clip(lab, 20, 'both directions');
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  t.is((await pathOf(lab, 'n1')).mtuBytes, 1450);
+  await unclip(lab);
+  await until('the pods reach each other again', async () => lab.isConnected());
+});

@@ -1,0 +1,192 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import { optionalFeatures } from '../../src/daemon/optional-feature.ts';
+import { DataplanePair, type NodeProcess, type PairOptions, type WorkerStatus } from '../support/dataplane-pair.ts';
+import { accountOf, iperf, isBalanced, ping, remote4, remote6, sum } from '../support/pair-traffic.ts';
+
+/** Nobody is to wait longer for a process that was told to end, in ms. */
+const END_TIMEOUT_MS = 10_000;
+
+async function endsWithin<Value>(promise: Promise<Value>): Promise<Value | 'still running'> {
+  return Promise.race([promise, sleep(END_TIMEOUT_MS, 'still running' as const, { ref: false })]);
+}
+
+/** The accounts of both sides, once no packet was on its way for as long as it takes to ask: TCP says good-bye late. */
+async function restingAccounts(
+  first: NodeProcess,
+  second: NodeProcess,
+): Promise<readonly [WorkerStatus, WorkerStatus]> {
+  for (;;) {
+    const one = await accountOf(first);
+    const two = await accountOf(second);
+    const again = await accountOf(first);
+    if (again.egress.received === one.egress.received && again.ingress.received === one.ingress.received) {
+      return [again, two];
+    }
+  }
+}
+
+const nothing = { without: optionalFeatures, outerFragmentation: false };
+
+const passesTraffic = test.macro<[PairOptions]>({
+  async exec(t, options) {
+    await using pair = new DataplanePair(options);
+    const [first, second] = await pair.up();
+    const { features } = await first.status();
+    const isPlain = options.without !== undefined;
+    t.deepEqual(new Set(Object.values(features ?? {})), new Set([!isPlain]));
+
+    for (const address of [remote4, remote6]) {
+      await t.notThrowsAsync(ping(pair, address));
+      await t.notThrowsAsync(ping(pair, address, 8000));
+      t.true((await iperf(pair, address, '--time', 1)) > 1_000_000);
+    }
+    t.true((await iperf(pair, remote4, '--time', 1, '--udp', '--bitrate', '20M', '--length', '1000')) > 1_000_000);
+
+    const [one, two] = await restingAccounts(first, second);
+    for (const account of [one.egress, one.ingress, two.egress, two.ingress]) {
+      t.true(isBalanced(account), JSON.stringify(account));
+      t.is(sum(account.dropped), 0, JSON.stringify(account.dropped));
+    }
+    t.is(one.egress.sent, two.ingress.received);
+    t.is(two.egress.sent, one.ingress.received);
+  },
+  title: (name = '') => `${name}: pings, large packets, TCP and UDP pass, and every packet is accounted for`,
+});
+
+test.serial('IPv4 underlay', passesTraffic, {});
+test.serial('IPv6 underlay', passesTraffic, { family: 6 });
+test.serial('IPv4 underlay, nothing of the kernel in use', passesTraffic, nothing);
+test.serial('IPv6 underlay, nothing of the kernel in use', passesTraffic, { family: 6, ...nothing });
+
+test.serial('a device outlives its daemon, also one that was killed, and TCP survives the restart', async (t) => {
+  await using pair = new DataplanePair();
+  const [first] = await pair.up();
+  const transfer = iperf(pair, remote4, '--time', 6);
+  await sleep(1000);
+  t.is(await first.kill(), 'SIGKILL');
+  t.regex(pair.ip(1, 'link show weft0'), /NO-CARRIER/);
+  t.regex(pair.ip(1, 'addr show weft0'), /10\.244\.1\.1\/32/);
+  t.regex(pair.ip(1, 'route show'), /10\.244\.0\.0\/16 dev weft0/);
+  const again = pair.start(1);
+  t.is((await again.report()).message, undefined);
+  t.true((await transfer) > 1_000_000);
+  t.true((await accountOf(again)).egress.sent > 100);
+  await t.notThrowsAsync(ping(pair, remote6));
+  t.is(await endsWithin(again.stop()), 0);
+  t.regex(pair.ip(1, 'link show weft0'), /NO-CARRIER/);
+});
+
+test.serial('no way to end hangs on the worker', async (t) => {
+  await using pair = new DataplanePair();
+  const [first, second] = await pair.up();
+  first.tell('exit');
+  t.is(await endsWithin(first.ended()), 7);
+  second.tell('throw');
+  t.is(await endsWithin(second.ended()), 1);
+  const again = pair.start(1);
+  await again.report();
+  t.is(await endsWithin(again.kill('SIGTERM')), 'SIGTERM');
+});
+
+test.serial('a worker that dies is reported with its error', async (t) => {
+  await using pair = new DataplanePair();
+  const [first] = await pair.up();
+  pair.ip(1, 'link delete weft0');
+  t.regex((await first.report()).death ?? '', /cannot read from the TUN device: read failed with EBADFD/);
+  t.is(await endsWithin(first.ended()), 3);
+});
+
+test.serial('packets that nobody reads in time are counted, but none from before the start', async (t) => {
+  await using pair = new DataplanePair();
+  const [first] = await pair.up();
+  const flood = async (): Promise<string> => pair.run(1, `ping -q -l 2000 -c 2000 -W 1 ${remote4}`);
+  await first.kill();
+  // Without a daemon, the device drops everything.
+  await t.throwsAsync(flood);
+  const again = pair.start(1);
+  t.is((await again.report()).tunQueueOverflow, 0);
+  again.pause();
+  await t.throwsAsync(flood);
+  again.resume();
+  t.true(((await again.status()).tunQueueOverflow ?? 0) > 500);
+  t.true(isBalanced((await accountOf(again)).egress));
+});
+
+test.serial('datagrams that do not fit the underlay are dropped for that reason, each for itself', async (t) => {
+  await using pair = new DataplanePair();
+  const [first] = await pair.up();
+  pair.ip(1, 'link set u0 mtu 1300');
+  await t.notThrowsAsync(ping(pair, remote4, 1000));
+  await t.throwsAsync(pair.run(1, `ping -q -l 300 -c 300 -W 1 -s 1400 ${remote4}`));
+  const { egress } = await accountOf(first);
+  t.true(isBalanced(egress));
+  t.is(egress.dropped['datagram-too-big'], 300);
+  t.true((await first.status()).features?.['udpSegmentation']);
+});
+
+const refuses = test.macro<[(pair: DataplanePair) => unknown, string, RegExp]>({
+  async exec(t, prepare, code, message) {
+    await using pair = new DataplanePair();
+    await prepare(pair);
+    const node = pair.start(1);
+    const report = await node.report();
+    t.is(report.code, code);
+    t.regex(report.message ?? '', message);
+    t.is(await endsWithin(node.ended()), 1);
+  },
+  title: (name = '') => `does not start with ${name}`,
+});
+
+test.serial(
+  'the device in use',
+  refuses,
+  async (pair) => pair.up(),
+  'tun-device-in-use',
+  /another process is attached/,
+);
+test.serial(
+  'a port that a vxlan device has',
+  refuses,
+  (pair) => {
+    pair.ip(1, 'link add vx type vxlan id 1 dstport 4789 local 198.18.0.1 remote 198.18.0.2');
+    pair.ip(1, 'link set vx up');
+  },
+  'port-in-use',
+  /198\.18\.0\.1:4789 is held by/,
+);
+test.serial(
+  'an address that the node does not have',
+  refuses,
+  (pair) => pair.ip(1, 'addr flush dev u0'),
+  'address-not-here',
+  /198\.18\.0\.1/,
+);
+test.serial(
+  'a device that is no TUN device',
+  refuses,
+  (pair) => pair.ip(1, 'link add weft0 type veth peer name other'),
+  'tun-device-unusable',
+  /it is no TUN device/,
+);
+test.serial(
+  'a TAP device',
+  refuses,
+  (pair) => pair.ip(1, 'tuntap add weft0 mode tap multi_queue vnet_hdr'),
+  'tun-device-unusable',
+  /it is a TAP device/,
+);
+test.serial(
+  'a device without virtio-net headers',
+  refuses,
+  (pair) => pair.ip(1, 'tuntap add weft0 mode tun multi_queue'),
+  'tun-device-unusable',
+  /without vnet_hdr/,
+);
+test.serial(
+  'a device with one queue',
+  refuses,
+  (pair) => pair.ip(1, 'tuntap add weft0 mode tun vnet_hdr'),
+  'tun-device-unusable',
+  /without multi_queue/,
+);
