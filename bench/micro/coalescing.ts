@@ -32,7 +32,7 @@ function prepare(): (repetitions: number) => void {
         const at = SLOT_AT + segment * lengthBytes;
         const datagram = datagrams[segment]!;
         for (let index = 0; index < HEAD_BYTES; index++) memory[at + index] = datagram[index]!;
-        ingress.push(at, lengthBytes, 0, 4, senderAt);
+        ingress.push(at, lengthBytes, 0, 4, senderAt, 0);
       }
       ingress.flush();
       const count = deliveryBatch.packetCount;

@@ -23,7 +23,7 @@ function prepare(payloadBytes: number): (repetitions: number) => void {
   return (repetitions) => {
     for (let repetition = 0; repetition < repetitions; repetition++) {
       for (let index = 0; index < HEAD_BYTES; index++) memory[SLOT_AT + index] = datagram[index]!;
-      ingress.push(SLOT_AT, datagram.length, 0, 4, senderAt);
+      ingress.push(SLOT_AT, datagram.length, 0, 4, senderAt, 0);
       ingress.flush();
       const count = deliveryBatch.packetCount;
       for (let packet = 0; packet < count; packet++) ingress.delivered(packet);

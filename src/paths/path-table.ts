@@ -41,6 +41,11 @@ export interface PathTableOptions {
   readonly onChange: () => void;
 }
 
+/**
+ * How long a peer is left alone at first, in ms. It may not know this node yet: gossip told us of it earlier than it of us,
+ * and it would drop the probe as one of a stranger.
+ */
+export const FIRST_PROBE_DELAY_MS = 500;
 /** How often is looked whether there is traffic, in ms. */
 const TRAFFIC_INTERVAL_MS = 500;
 /** How long a peer counts as one with traffic after the last packet, in ms: longer than most pauses of a conversation. */
@@ -77,7 +82,7 @@ export class PathTable {
     this.update([]);
   }
 
-  /** These are the peers now. The search for a new one begins at once. */
+  /** These are the peers now. The search for a new one begins soon. */
   update(peers: readonly ProbedPeer[]): void {
     const places = new Map(peers.map(({ peer, place }) => [peer, place]));
     for (const [peer, { place, search }] of this.#entries) {
@@ -126,7 +131,9 @@ export class PathTable {
       onChange,
     });
     this.#entries.set(peer, { place, search, traffic: traffic(peer), lastTrafficMs: -Infinity });
-    search.start();
+    this.#options.clock.after(FIRST_PROBE_DELAY_MS, () => {
+      if (this.#entries.get(peer)?.search === search) search.start();
+    });
   }
 
   #lookLater(run: number): void {

@@ -3,6 +3,7 @@ import test from 'ava';
 import { PathProber } from '../../src/daemon/path-prober.ts';
 import { ProbeChannel } from '../../src/daemon/probe-channel.ts';
 import { PROBE_RECORD_WORDS, ProbeRing, TOO_BIG } from '../../src/dataplane/probe-ring.ts';
+import { FIRST_PROBE_DELAY_MS } from '../../src/paths/path-table.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 
@@ -35,8 +36,9 @@ function setUp() {
 }
 
 test('a peer that appears is probed, with one wake-up for all probes of a moment', async (t) => {
-  const { prober, seen, taken } = setUp();
+  const { prober, clock, seen, taken } = setUp();
   prober.update([peer]);
+  clock.advance(FIRST_PROBE_DELAY_MS);
   t.is(seen.wakes, 0, 'the workers do not know the peer yet');
   t.deepEqual(
     (await taken()).map(([to, sizeBytes]) => [to, sizeBytes]),
@@ -49,17 +51,19 @@ test('a peer that appears is probed, with one wake-up for all probes of a moment
 });
 
 test('orders wait until the workers know the peers', async (t) => {
-  const { prober, channel, taken } = setUp();
+  const { prober, clock, channel, taken } = setUp();
   channel.hold();
   prober.update([peer]);
+  clock.advance(FIRST_PROBE_DELAY_MS);
   t.deepEqual(await taken(), []);
   channel.release();
   t.is((await taken()).length, 2);
 });
 
 test('answers come in from every worker', async (t) => {
-  const { prober, results, taken } = setUp();
+  const { prober, clock, results, taken } = setUp();
   prober.update([peer]);
+  clock.advance(FIRST_PROBE_DELAY_MS);
   const [full, small] = await taken();
   results[1]!.put(PEER, 256, small![2]!, 400);
   results[0]!.put(PEER, 1450, full![2]!, 1_200);
@@ -71,6 +75,7 @@ test('answers come in from every worker', async (t) => {
 test('whoever forwards is told of changes, once for those of a moment', async (t) => {
   const { prober, results, taken, clock, seen } = setUp();
   prober.update([peer, { ...peer, peer: PEER + 1 }]);
+  clock.advance(FIRST_PROBE_DELAY_MS);
   let rounds = 0;
   for (let orders = await taken(); orders.length > 0; orders = await taken()) {
     for (const [to, sizeBytes, sequence] of orders) {

@@ -9,7 +9,7 @@ const GROW_DEADLINE_MS = 15_000;
 
 const phaseOf = (path: SimulatedPath) => path.table.stateOf(PEER)!.phase;
 
-test('the first probe goes at once, of the full size, and one answer confirms it', (t) => {
+test('the first probe is of the full size, and one answer confirms it', (t) => {
   const path = new SimulatedPath();
   path.appear();
   t.deepEqual(path.probed, [1450, 256]);

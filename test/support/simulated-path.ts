@@ -1,5 +1,5 @@
 /** A path to one peer in virtual time: it clips, loses, takes its time, and may change while somebody searches. */
-import { PathTable } from '../../src/paths/path-table.ts';
+import { FIRST_PROBE_DELAY_MS, PathTable } from '../../src/paths/path-table.ts';
 import { ManualClock } from './manual-clock.ts';
 import { SeededRandom } from './seeded-random.ts';
 
@@ -61,10 +61,12 @@ export class SimulatedPath {
     this.table.start();
   }
 
-  /** The peer appears, or is another place or size now. */
+  /** The peer appears, or is another place or size now. The first time, its first probe is due. */
   appear(place = 'here', ceilingBytes = this.#options.ceilingBytes ?? 1450): void {
     const { overheadBytes = 50 } = this.#options;
+    const isKnown = this.table.stateOf(PEER) !== undefined;
     this.table.update([{ peer: PEER, place, ceilingBytes, overheadBytes }]);
+    if (!isKnown) this.clock.advance(FIRST_PROBE_DELAY_MS);
   }
 
   get mtuBytes(): number {
