@@ -1,4 +1,5 @@
 /** weft from this checkout: real daemons, with nothing in their configuration but what they must be told. */
+import { DAEMON_NODE_OPTIONS } from '../../src/daemon/heap.ts';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
@@ -60,7 +61,7 @@ export function startWeftDaemon(node: BenchNode, directory: string, config: obje
   const file = join(home, 'config.yaml');
   writeFileSync(file, stringify(whole));
   const program = new Program(
-    [process.execPath, join(root, 'src/cli/main.ts'), 'daemon', '--config', file],
+    [process.execPath, ...DAEMON_NODE_OPTIONS, join(root, 'src/cli/main.ts'), 'daemon', '--config', file],
     node.netns,
   );
   return { node, program, control: new ControlClient(socket) };

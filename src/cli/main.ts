@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=2
 /** `weft`: the command line. Errors become exit codes here and nowhere else. */
 import { CommanderError } from 'commander';
 import { WeftError } from '../errors.ts';

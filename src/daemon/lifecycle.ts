@@ -2,6 +2,7 @@
 import { ConfigError } from '../errors.ts';
 import { composeDaemon } from './compose.ts';
 import { withOrigin } from './config-origin.ts';
+import { returnGarbage } from './heap.ts';
 import { loadConfig } from './config.ts';
 import { openLog } from './log.ts';
 
@@ -34,6 +35,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const daemon = await composeDaemon(config, logger).catch((error: unknown) => {
     throw error instanceof ConfigError ? withOrigin(error, input) : error;
   });
+  returnGarbage();
   const end = await Promise.race([signal, daemon.failure]);
   setTimeout(() => {
     logger.error({ deadlineMs: CLOSE_DEADLINE_MS }, 'the end took too long');

@@ -29,7 +29,10 @@ export interface WorkerAccount {
   readonly worker: number;
   readonly egress: DirectionAccount;
   readonly ingress: DirectionAccount;
-  /** Datagrams that the kernel dropped before this worker could read them (`SO_RXQ_OVFL`). Outside the equation. */
+  /**
+   * Datagrams that the kernel dropped before this worker could read them (`SO_RXQ_OVFL`). Outside the equation. The kernel
+   * counts several that it had joined as one.
+   */
   readonly socketOverflow: number;
   /** Datagrams among the sent ones whose outer packet was fragmented, for IPv6 inside of a small path. */
   readonly outerFragmented: number;

@@ -2,6 +2,7 @@
  * The daemon of a lab node: a real one, started in the node's network namespace and left running when the command that
  * started it ends. What is known about its process is on disk, so that any later command can find it.
  */
+import { DAEMON_NODE_OPTIONS } from '../daemon/heap.ts';
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
@@ -95,7 +96,16 @@ function spawnDaemon(node: NodePlan, files: NodeFiles): ProcessIdentity {
   // /sys and leave namespaces that the daemon makes invisible to everybody else.
   const child = spawn(
     'nsenter',
-    [`--net=${namespacePath(node.netns)}`, '--', process.execPath, main, 'daemon', '--config', files.config],
+    [
+      `--net=${namespacePath(node.netns)}`,
+      '--',
+      process.execPath,
+      ...DAEMON_NODE_OPTIONS,
+      main,
+      'daemon',
+      '--config',
+      files.config,
+    ],
     { cwd: '/', detached: true, stdio: ['ignore', log, log], env: environmentWithoutSettings() },
   );
   closeSync(log);
