@@ -9,7 +9,13 @@
  *
  * The virtio-net header is written over the inner Ethernet header, so that it and the packet are one piece.
  */
-import { ETHERNET_DESTINATION_OFFSET, ETHERNET_HEADER_LENGTH, EtherType, readEtherType } from '../wire/ethernet.ts';
+import {
+  ETHERNET_DESTINATION_OFFSET,
+  ETHERNET_HEADER_LENGTH,
+  ETHERNET_MIN_PAYLOAD_LENGTH,
+  EtherType,
+  readEtherType,
+} from '../wire/ethernet.ts';
 import { IpProtocol } from '../wire/ip.ts';
 import { verifyIpv4HeaderChecksum } from '../wire/ipv4.ts';
 import { TCP_CHECKSUM_OFFSET, TcpFlag, readTcpFlags } from '../wire/tcp.ts';
@@ -24,7 +30,7 @@ import { ENCAPSULATION_LENGTH, announcesChecksumOf } from './encapsulation.ts';
 import type { ForwardingReader } from './forwarding-table.ts';
 import { ChecksumState, judgeChecksum, makeChecksumPartial } from './inner-checksum.ts';
 import { InnerFault, InnerPacket } from './inner-packet.ts';
-import { MAX_PACKETS_PER_DATAGRAM, joinedDatagrams } from './joined-datagrams.ts';
+import { MAX_PACKETS_PER_DATAGRAM, innerPacketLength, joinedDatagrams } from './joined-datagrams.ts';
 import { clampSegmentSize } from './segment-size.ts';
 import { segmentCount } from './super-packet.ts';
 import { takeOverCongestion } from './traffic-class.ts';
@@ -163,7 +169,8 @@ export class Ingress {
   }
 
   /** Takes one VXLAN datagram. `groSize`, if not 0, is what a UDP super-packet in it is made of. */
-  #take(at: number, lengthBytes: number, groSize: number): void {
+  #take(at: number, paddedBytes: number, groSize: number): void {
+    const lengthBytes = this.#withoutPadding(at, paddedBytes);
     this.#segments = 1;
     this.#gsoSize = 0;
     this.#headerLength = 0;
@@ -184,6 +191,13 @@ export class Ingress {
       else if (this.#coalescer.take(slot, this.#packet, this.#sender, this.#isPartial)) return;
     }
     this.#deliver(packetBytes);
+  }
+
+  /** Length of a datagram without what filled the inner frame up to the least that Ethernet carries. */
+  #withoutPadding(at: number, lengthBytes: number): number {
+    if (lengthBytes !== ENCAPSULATION_LENGTH + ETHERNET_MIN_PAYLOAD_LENGTH) return lengthBytes;
+    const innerBytes = innerPacketLength(this.#memory, at, lengthBytes);
+    return innerBytes > 0 && innerBytes < ETHERNET_MIN_PAYLOAD_LENGTH ? ENCAPSULATION_LENGTH + innerBytes : lengthBytes;
   }
 
   #judgeEncapsulation(at: number, lengthBytes: number): DropReason | -1 {

@@ -23,7 +23,7 @@ export function joinedDatagrams(bytes: Uint8Array, at: number, lengthBytes: numb
 }
 
 /** Length of the first inner packet as it claims, or -1 if none can be seen. */
-function innerPacketLength(bytes: Uint8Array, at: number, lengthBytes: number): number {
+export function innerPacketLength(bytes: Uint8Array, at: number, lengthBytes: number): number {
   const ipAt = at + ENCAPSULATION_LENGTH;
   if (lengthBytes < ENCAPSULATION_LENGTH + IPV4_MIN_HEADER_LENGTH) return -1;
   const etherType = readEtherType(bytes, ipAt - ETHERNET_HEADER_LENGTH);

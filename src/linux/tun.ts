@@ -60,12 +60,12 @@ export function openTunQueue(name: string, offloads = true): TunQueue {
 
 /** Makes device `name` if there is none, and lets it stay when nobody is attached. @throws as {@link openTunQueue} */
 export function createPersistentTun(name: string): void {
-  setPersistence(name, 1, `keep the TUN device ${name}`);
-}
-
-/** Removes device `name`, with its addresses and routes, once nobody is attached. @throws as {@link openTunQueue} */
-export function removePersistentTun(name: string): void {
-  setPersistence(name, 0, `remove the TUN device ${name}`);
+  const fd = attach(name);
+  try {
+    checked(libc.ioctlNumber(fd, Abi.TUNSETPERSIST, 1), 'TUNSETPERSIST', `keep the TUN device ${name}`);
+  } finally {
+    libc.close(fd);
+  }
 }
 
 interface LinkDescription {
@@ -149,15 +149,6 @@ function setOffloads(fd: number, steps: readonly number[], purpose: string): Tun
     }
   }
   throw new SystemCallError('TUNSETOFFLOAD', lastErrnoName(), purpose);
-}
-
-function setPersistence(name: string, persistent: 0 | 1, purpose: string): void {
-  const fd = attach(name);
-  try {
-    checked(libc.ioctlNumber(fd, Abi.TUNSETPERSIST, persistent), 'TUNSETPERSIST', purpose);
-  } finally {
-    libc.close(fd);
-  }
 }
 
 function unusable(name: string, why: string): ConflictError {

@@ -261,6 +261,20 @@ const broken = (parts: PacketParts) => {
 };
 const cutTransport = (parts: PacketParts) => encapsulated(ipPacket(parts));
 
+const takesPaddingOff = test.macro<[parts: PacketParts]>({
+  exec: (t, parts) => {
+    const packet = ipPacket(parts);
+    const padded = joined([packet, new Uint8Array(46 - packet.length).fill(0xff)]);
+    const node = new OverlayNode('b');
+    t.deepEqual(node.receive(encapsulated(padded)), [{ virtio: PLAIN_VIRTIO, packet, innerPackets: 1 }]);
+    t.is(node.account().ingress.receivedBytes, packet.length);
+  },
+  title: (name) => `what fills a short frame up to what Ethernet carries is taken off: ${name}`,
+});
+
+test('IPv4', takesPaddingOff, { ...v4, ...udp });
+test('IPv6', takesPaddingOff, { ...v6, protocol: 59, transport: Uint8Array.of(1) });
+
 test('an empty datagram', drops, new Uint8Array(0), 'vxlan-truncated');
 test('7 bytes', drops, good.slice(0, 7), 'vxlan-truncated');
 test('a header without the I flag', drops, changed(good, 0, 0), 'vxlan-no-vni');
