@@ -273,7 +273,7 @@ const takesPaddingOff = test.macro<[parts: PacketParts]>({
 });
 
 test('IPv4', takesPaddingOff, { ...v4, ...udp });
-test('IPv6', takesPaddingOff, { ...v6, protocol: 59, transport: Uint8Array.of(1) });
+test('IPv6', takesPaddingOff, { ...v6, protocol: 59, transport: [1] });
 
 test('an empty datagram', drops, new Uint8Array(0), 'vxlan-truncated');
 test('7 bytes', drops, good.slice(0, 7), 'vxlan-truncated');
