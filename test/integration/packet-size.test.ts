@@ -77,8 +77,8 @@ for (const family of [4, 6] as const) {
     const told = await said(pair.run(1, `${ping} -M do -s 1300 ${remote6}`));
     t.regex(told, /Packet too big: mtu=1280/);
     t.regex(await pair.run(1, `${onePing} -M do -s 1232 ${remote6}`), /1 received/);
-    t.true((await accountOf(first)).outerFragmented >= 3);
-    t.true((await accountOf(second)).outerFragmented >= 3);
+    t.true((await accountOf(first)).outerFragmented >= 1);
+    t.true((await accountOf(second)).outerFragmented >= 1);
     t.true((await iperf(pair, remote6, '--time', 1)) > 1_000_000);
     t.true((await iperf(pair, remote4, '--time', 1)) > 1_000_000);
     for (const node of [first, second]) t.true(isBalanced((await accountOf(node)).egress));
