@@ -17,6 +17,8 @@ const MAX_STALL_MS = 6_000;
 /** Attempts at more come every ten seconds, and as late again without traffic. */
 const GROWTH_DEADLINE_MS = 30_000;
 
+/** So much was sent when a transfer counts as one that runs, in bytes: far more than its beginning. */
+const UNDER_WAY_BYTES = 10_000_000;
 type Node = 'n1' | 'n2';
 type Direction = 'one direction' | 'both directions';
 const labs: TestLab[] = [];
@@ -32,9 +34,14 @@ async function up(...options: string[]): Promise<TestLab> {
   return lab;
 }
 
-async function pathOf(lab: TestLab, from: Node): Promise<Peer['path']> {
+/** The one peer that a node of these labs has. */
+async function peerOf(lab: TestLab, from: Node): Promise<Peer> {
   const [peer] = await lab.control(from).peers();
-  return peer!.path;
+  return peer!;
+}
+
+async function pathOf(lab: TestLab, from: Node): Promise<Peer['path']> {
+  return (await peerOf(lab, from)).path;
 }
 
 async function untilPath(lab: TestLab, from: Node, mtuBytes: number, deadlineMs = NOTICE_DEADLINE_MS): Promise<void> {
@@ -85,7 +92,11 @@ const followsClip = test.macro<[() => Promise<TestLab>, number, number, Directio
     const clipBytes = found + (full === 1450 ? 50 : 70);
     await Promise.all([untilPath(lab, 'n1', full, GROWTH_DEADLINE_MS), untilPath(lab, 'n2', full, GROWTH_DEADLINE_MS)]);
     const streams = [await stream(lab, '10.244.2.2', 12), await stream(lab, 'fd00:10:244:2::2', 12)];
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    const before = (await peerOf(lab, 'n1')).sentBytes;
+    await until(
+      'the transfer is under way',
+      async () => (await peerOf(lab, 'n1')).sentBytes > before + UNDER_WAY_BYTES,
+    );
     await clip(lab, clipBytes, direction);
     await untilPath(lab, 'n1', found);
     await untilPath(lab, 'n2', direction === 'both directions' ? found : full);
@@ -160,7 +171,7 @@ test.serial('a path that is lost altogether keeps its size', async (t) => {
   const lab = await overIpv4();
   await untilPath(lab, 'n1', 1450, GROWTH_DEADLINE_MS);
   await clip(lab, 20, 'both directions');
-  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  await until('n1 notices', async () => (await peerOf(lab, 'n1')).state === 'suspect');
   t.is((await pathOf(lab, 'n1')).mtuBytes, 1450);
   await unclip(lab);
   await until('the pods reach each other again', async () => lab.isConnected());
