@@ -21,10 +21,10 @@ function prepare(family: 4 | 6, count: number): (repetitions: number) => void {
   const memory = createForwardingMemory(count, PEERS);
   const endpoint = { address: { family: 4, bytes: Uint8Array.of(198, 18, 0, 2) }, port: 4789 } as const;
   const mac = Uint8Array.of(2, 0, 0, 0, 0, 1);
-  const peer = { endpoint, mac, mtuBytes: 1450, remoteChecksum: true };
+  const peer = { endpoint, mac, mtuBytes: 1450, remoteChecksum: true, mayRelay: false, mayAskRelay: true };
   const peers = Array.from({ length: PEERS }, (_, index) => ({ ...peer, index: index + 1 }));
   const routes = Array.from({ length: count }, (_, index) => route(family, index));
-  new ForwardingPublisher(memory, 1).publish({ mac, peers, routes });
+  new ForwardingPublisher(memory, 1).publish({ mac, peers, relays: false, routes });
   const reader = new ForwardingReader(memory, 0);
   reader.enter();
   const length = family === 4 ? 4 : 16;

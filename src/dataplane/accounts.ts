@@ -1,7 +1,7 @@
 /**
  * Shape of the accounts. Unit: inner IP packets, counted after segmentation.
  *
- * Always, per worker and direction: received + originated = sent + delivered + dropped + queued.
+ * Always, per worker and direction: received + originated = sent + delivered + relayed + dropped + queued.
  */
 
 /** One direction of one worker. */
@@ -14,13 +14,15 @@ export interface DirectionAccount {
   readonly sent: number;
   /** Handed to the TUN device, or to the node itself: path probes. */
   readonly delivered: number;
+  /** Passed on to another peer, for which the underlay has no way from its sender; ingress only. */
+  readonly relayed: number;
   /** Dropped, by reason; every reason of the direction is a key, in the order of the closed list. */
   readonly dropped: Readonly<Record<string, number>>;
   /** Still held. */
   readonly queued: number;
   /** Bytes of the inner IP packets behind `received`. */
   readonly receivedBytes: number;
-  /** Bytes of the inner IP packets behind `sent` and `delivered`. */
+  /** Bytes of the inner IP packets behind `sent`, `delivered` and `relayed`. */
   readonly forwardedBytes: number;
 }
 

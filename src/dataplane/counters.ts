@@ -17,11 +17,12 @@ const Field = {
   originated: 1,
   sent: 2,
   delivered: 3,
-  queued: 4,
-  receivedBytes: 5,
-  forwardedBytes: 6,
+  relayed: 4,
+  queued: 5,
+  receivedBytes: 6,
+  forwardedBytes: 7,
 } as const;
-const FIELDS_PER_DIRECTION = 7;
+const FIELDS_PER_DIRECTION = 8;
 const EGRESS = 0;
 const INGRESS = FIELDS_PER_DIRECTION;
 const SOCKET_OVERFLOW = 2 * FIELDS_PER_DIRECTION;
@@ -121,7 +122,7 @@ export class Counters {
     this.#add(INGRESS + Field.forwardedBytes, lengthBytes);
   }
 
-  /** Put into the batch for the TUN device, where they wait to be written. */
+  /** Put into the batch for the TUN device or for another peer, where they wait to be written or sent. */
   ingressQueued(packets: number): void {
     this.#add(INGRESS + Field.queued, packets);
   }
@@ -133,7 +134,14 @@ export class Counters {
     this.#add(INGRESS + Field.forwardedBytes, lengthBytes);
   }
 
-  /** Could not be written, out of the batch. */
+  /** Passed on to another peer, out of the batch. */
+  ingressRelayed(packets: number, lengthBytes: number): void {
+    this.#add(INGRESS + Field.queued, -packets);
+    this.#add(INGRESS + Field.relayed, packets);
+    this.#add(INGRESS + Field.forwardedBytes, lengthBytes);
+  }
+
+  /** Could not be written, or passed on, out of the batch. */
   ingressFailed(packets: number, reason: DropReason): void {
     this.#add(INGRESS + Field.queued, -packets);
     this.drop(reason, packets);
@@ -202,6 +210,7 @@ function directionAccount(values: Float64Array, at: number, direction: 'egress' 
     originated: values[at + Field.originated]!,
     sent: values[at + Field.sent]!,
     delivered: values[at + Field.delivered]!,
+    relayed: values[at + Field.relayed]!,
     dropped,
     queued: values[at + Field.queued]!,
     receivedBytes: values[at + Field.receivedBytes]!,

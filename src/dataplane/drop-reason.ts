@@ -64,6 +64,16 @@ export const DropReason = {
   tunRejected: 40,
   tunBufferFull: 41,
   tunWriteFailed: 42,
+  relayNotAnnounced: 43,
+  relayOff: 44,
+  relayedTwice: 45,
+  relayTargetUnknown: 46,
+  relayTargetUnreachable: 47,
+  relayTooBig: 48,
+  relayUnderlayUnreachable: 49,
+  relaySendBufferFull: 50,
+  relaySendForbidden: 51,
+  relaySendFailed: 52,
 } as const;
 
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];

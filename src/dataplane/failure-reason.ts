@@ -24,6 +24,18 @@ export function sendFailureReason(errnoName: string): DropReason {
   }
 }
 
+/** Reason for a relayed datagram that `sendmmsg` refused with `errnoName`: a packet that came in is dropped, not one that left. */
+export function relayFailureReason(errnoName: string): DropReason {
+  return relayReason.get(sendFailureReason(errnoName)) ?? DropReason.relaySendFailed;
+}
+
+const relayReason: ReadonlyMap<DropReason, DropReason> = new Map([
+  [DropReason.sendBufferFull, DropReason.relaySendBufferFull],
+  [DropReason.underlayUnreachable, DropReason.relayUnderlayUnreachable],
+  [DropReason.sendForbidden, DropReason.relaySendForbidden],
+  [DropReason.datagramTooBig, DropReason.relayTooBig],
+]);
+
 /** Reason for a packet that a write to the TUN device refused with `errnoName`. */
 export function tunWriteFailureReason(errnoName: string): DropReason {
   switch (errnoName) {

@@ -13,9 +13,10 @@
  *     +---------+--------------------------+--------------------------+
  *     | control | generation 0             | generation 1             |
  *     +---------+--------------------------+--------------------------+
- *                number | IPv4 | IPv6 | index of peers | records of peers
+ *                number | IPv4 | IPv6 | indexes of peers | records of peers
  */
 import { ExhaustedError } from '../errors.ts';
+import type { Prefix } from '../wire/prefix.ts';
 import type { ForwardingRoute, ForwardingState } from './forwarding-state.ts';
 import { MAX_PEER_NUMBER, PEER_RECORDS_BYTES, PeerTable, peerIndexWords } from './peer-table.ts';
 import { PrefixTable4, prefixTable4Words } from './prefix-table4.ts';
@@ -29,6 +30,8 @@ const LINE_WORDS = 16;
 const Word = { current: 0, presence: LINE_WORDS } as const;
 const CONTROL_WORDS = LINE_WORDS * (1 + MAX_WORKERS);
 const OUTSIDE = 0;
+/** Longest prefix: an IPv6 address. */
+const MAX_LENGTH_BITS = 128;
 const INSIDE = [1, 2] as const;
 
 /** Memory that the main thread and all workers share; it may be posted. */
@@ -67,7 +70,8 @@ export class ForwardingPublisher {
    * @returns false, and nothing was done, if a worker still uses the state before the current one: call again, a batch
    *   takes well under a millisecond.
    * @throws ExhaustedError `forwarding-table-full` if it does not fit; the current state stays in use.
-   * @throws RangeError if it contradicts itself: a route to an unknown peer, two routes for one prefix.
+   * @throws RangeError if it contradicts itself: a route to an unknown peer, two routes for one prefix, a relayed way whose
+   *   ends are not both peers.
    */
   publish(state: ForwardingState): boolean {
     checkSize(state, this.#memory);
@@ -77,9 +81,13 @@ export class ForwardingPublisher {
       if (Atomics.load(this.#control, Word.presence + worker * LINE_WORDS) === INSIDE[spare]) return false;
     }
     const generation = this.#generations[spare]!;
-    generation.peers.reset(state.peers.length, state.mac);
+    generation.peers.reset(state.peers.length, state.mac, state.relays);
     for (const peer of state.peers) generation.peers.insert(peer);
     fillRoutes(generation, state.routes);
+    for (const { peer } of state.routes) {
+      const target = generation.peers.targetOf(peer);
+      if (target !== peer) generation.peers.markRelayed(target);
+    }
     this.#published++;
     generation.header[0] = this.#published;
     Atomics.store(this.#control, Word.current, spare);
@@ -129,6 +137,28 @@ export class ForwardingReader {
     return family === 4 ? this.#inside.routes4.lookup(bytes, at) : this.#inside.routes6.lookup(bytes, at);
   }
 
+  /** Peer of exactly this prefix, whatever longer or shorter ones there are, or -1. */
+  find({ address, lengthBits }: Prefix): number {
+    const { routes4, routes6 } = this.#inside;
+    return (address.family === 4 ? routes4 : routes6).find(address.bytes, 0, lengthBits);
+  }
+
+  /** Number of routes, counted one by one. */
+  count(): number {
+    return this.#inside.routes4.count() + this.#inside.routes6.count();
+  }
+
+  /** All routes, in no particular order. Allocates: for an audit, not for packets. */
+  *routes(): Generator<ForwardingRoute> {
+    yield* this.#inside.routes4.routes();
+    yield* this.#inside.routes6.routes();
+  }
+
+  /** Numbers of all peers that {@link peerBySender} may find, in no particular order. For an audit, not for packets. */
+  senders(): Generator<number> {
+    return this.#inside.peers.senders();
+  }
+
   /** A peer with the underlay address at `at`, or -1. Several may share one address: {@link peerHasAddress}. */
   peerBySender(bytes: Uint8Array, at: number, family: 4 | 6): number {
     return this.#inside.peers.bySender(bytes, at, family);
@@ -147,6 +177,36 @@ export class ForwardingReader {
   /** Whether VXLAN Remote Checksum Offload was agreed on with `peer`. */
   hasRemoteChecksum(peer: number): boolean {
     return this.#inside.peers.hasRemoteChecksum(peer);
+  }
+
+  /** A peer whose MAC address is at `at`, or -1; not this node. */
+  peerByMac(bytes: Uint8Array, at: number): number {
+    return this.#inside.peers.byMac(bytes, at);
+  }
+
+  /** The peer at the end of a relayed way, which {@link lookup} may find, too; of a peer, and of 0, it is itself. */
+  targetOf(peer: number): number {
+    return this.#inside.peers.targetOf(peer);
+  }
+
+  /** Whether this node relays for its peers. */
+  get relays(): boolean {
+    return this.#inside.peers.relays;
+  }
+
+  /** Whether `peer` relays for others. */
+  mayRelay(peer: number): boolean {
+    return this.#inside.peers.mayRelay(peer);
+  }
+
+  /** Whether this node relays what `peer` has for others, if it relays. */
+  mayAskRelay(peer: number): boolean {
+    return this.#inside.peers.mayAskRelay(peer);
+  }
+
+  /** Whether this node itself needs a relay to reach `peer`. */
+  isRelayed(peer: number): boolean {
+    return this.#inside.peers.isRelayed(peer);
   }
 
   /** Writes the MAC address of `peer`, or of this node for 0. */
@@ -235,19 +295,34 @@ function checkPeers(state: ForwardingState): void {
     if (known.has(index)) throw new RangeError(`there are two peers ${index}`);
     known.add(index);
   }
+  const ways = new Set(state.peers.filter(({ via }) => via !== undefined).map(({ index }) => index));
+  for (const { index, via } of state.peers) {
+    if (via === undefined) continue;
+    for (const end of [via.target, via.relay]) {
+      if (end === 0 || !known.has(end) || ways.has(end))
+        throw new RangeError(`way ${index} leads over ${end}, no peer`);
+    }
+    if (via.target === via.relay) throw new RangeError(`way ${index} leads over its own target ${via.target}`);
+  }
   for (const { peer } of state.routes)
     if (!known.has(peer)) throw new RangeError(`a route leads to peer ${peer}, which is unknown`);
 }
 
 function fillRoutes(generation: Generation, routes: readonly ForwardingRoute[]): void {
-  const longestFirst = [...routes].sort((left, right) => right.prefix.lengthBits - left.prefix.lengthBits);
-  const count4 = routes.filter((route) => route.prefix.address.family === 4).length;
+  const byLength = Array.from({ length: MAX_LENGTH_BITS + 1 }, (): ForwardingRoute[] => []);
+  let count4 = 0;
+  for (const route of routes) {
+    if (route.prefix.address.family === 4) count4++;
+    byLength[route.prefix.lengthBits]!.push(route);
+  }
   generation.routes4.reset(count4);
   generation.routes6.reset(routes.length - count4);
-  for (const { prefix, peer } of longestFirst) {
-    const { address, lengthBits } = prefix;
-    const table = address.family === 4 ? generation.routes4 : generation.routes6;
-    if (table.insert(address.bytes, 0, lengthBits, peer)) continue;
-    throw new RangeError(`there are two routes for one prefix of ${lengthBits} bits`);
+  for (const ofOneLength of byLength.toReversed()) {
+    for (const { prefix, peer } of ofOneLength) {
+      const { address, lengthBits } = prefix;
+      const table = address.family === 4 ? generation.routes4 : generation.routes6;
+      if (table.insert(address.bytes, 0, lengthBits, peer)) continue;
+      throw new RangeError(`there are two routes for one prefix of ${lengthBits} bits`);
+    }
   }
 }

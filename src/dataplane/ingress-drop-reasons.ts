@@ -51,8 +51,9 @@ export const ingressDropReasons = [
   },
   {
     name: 'inner-wrong-mac',
-    meaning: 'the inner frame is for another MAC address than that of this node',
-    cause: 'the MAC or forwarding entry of a static peer is outdated, or it floods',
+    meaning:
+      'the inner frame is for another MAC address than that of this node, and its sender may not ask to relay it',
+    cause: 'the MAC or forwarding entry of a static peer is outdated, or it floods: nothing of static peers is relayed',
     remedy: 'compare the MAC in: weft status with the neighbour and forwarding entries of the peer',
   },
   {
@@ -142,6 +143,67 @@ export const ingressDropReasons = [
   {
     name: 'tun-write-failed',
     meaning: 'writing to the TUN device failed with an error that has no reason of its own here',
+    cause: 'the log of the daemon names the error',
+    remedy: 'report it with the line of the log',
+  },
+  {
+    name: 'relay-not-announced',
+    meaning:
+      "the packet is one of a peer, under that peer's MAC address, but came from another that does not announce to relay",
+    cause: 'relaying was turned off at that node a moment ago, or it forges packets',
+    remedy: 'look for relay among the capabilities in: weft peers --json; it should end within seconds',
+  },
+  {
+    name: 'relay-off',
+    meaning: 'the packet is for another peer, and this node does not relay',
+    cause: 'relaying was turned off here a moment ago',
+    remedy: 'it should end within seconds; else look for relay among the capabilities in: weft peers --json',
+  },
+  {
+    name: 'relayed-twice',
+    meaning: 'the packet is for another peer, and does not come from its own sender: nothing is relayed twice',
+    cause: 'two relays that take each other for the target, or a hostile sender',
+    remedy: 'compare the MAC addresses in: weft peers --json on both nodes',
+  },
+  {
+    name: 'relay-target-unknown',
+    meaning: 'the packet is to be passed on to a MAC address that belongs to no peer of this node',
+    cause: 'the target left, or has not joined here yet',
+    remedy: 'compare: weft peers of the sender and of this node; it should end within seconds',
+  },
+  {
+    name: 'relay-target-unreachable',
+    meaning: 'the packet is to be passed on to a peer to which this node has no direct way itself',
+    cause: 'the underlay between this node and the target broke a moment ago',
+    remedy: 'the sender chooses another relay within seconds; look at the ways in: weft routes',
+  },
+  {
+    name: 'relay-too-big',
+    meaning: 'the packet is to be passed on, and does not fit into one datagram to its target',
+    cause: 'the path to the target is smaller than the one to this node: ordinary until the sender has measured both',
+    remedy: 'nothing, unless it goes on: then compare the path MTU in: weft peers of the sender and of this node',
+  },
+  {
+    name: 'relay-underlay-unreachable',
+    meaning: 'the packet is to be passed on, and the kernel has no way to the endpoint of its target',
+    cause: 'an underlay link or route of this node is down',
+    remedy: 'check: ip route get ENDPOINT',
+  },
+  {
+    name: 'relay-send-buffer-full',
+    meaning: 'the packet is to be passed on, and the sending socket or the queue of the underlay device is full',
+    cause: 'the underlay is slower than what peers have relayed here',
+    remedy: 'expected under overload; set relay to off on nodes that are not to carry the traffic of others',
+  },
+  {
+    name: 'relay-send-forbidden',
+    meaning: 'the packet is to be passed on, and the kernel refuses to send to the endpoint of its target',
+    cause: 'a firewall rule in OUTPUT, or a prohibit route',
+    remedy: 'allow UDP to the VXLAN port of the peers',
+  },
+  {
+    name: 'relay-send-failed',
+    meaning: 'passing the packet on failed with an error that has no reason of its own here',
     cause: 'the log of the daemon names the error',
     remedy: 'report it with the line of the log',
   },

@@ -2,7 +2,7 @@
  * From the underlay to the TUN device: datagrams become packets in a batch, or are dropped for a reason.
  *
  *     push -> split -> VXLAN -> sender -> Ethernet -> parse -> source -> destination -> checksum -> ECN -> coalesce
- *     batch -> delivered | failed
+ *     batch -> delivered | failed           └──> Relay: for another peer
  *
  * A datagram is one inner packet, possibly a super-packet far above any MTU (a Linux `vxlan` device on the other side of a
  * veth sends such, without saying so), or several datagrams that the kernel joined (`UDP_GRO`). See `joinedDatagrams`.
@@ -18,19 +18,20 @@ import {
 } from '../wire/ethernet.ts';
 import { IpProtocol } from '../wire/ip.ts';
 import { verifyIpv4HeaderChecksum } from '../wire/ipv4.ts';
-import { TCP_CHECKSUM_OFFSET, TcpFlag, readTcpFlags } from '../wire/tcp.ts';
-import { UDP_CHECKSUM_OFFSET } from '../wire/udp.ts';
-import { GSO_ECN_BIT, GsoType, VIRTIO_NET_HEADER_LENGTH, VirtioFlag, encodeVirtioNet } from '../wire/virtio-net.ts';
+import { VIRTIO_NET_HEADER_LENGTH } from '../wire/virtio-net.ts';
 import { VXLAN_HEADER_LENGTH, hasRemoteChecksum, readVni } from '../wire/vxlan.ts';
 import { Coalescer } from './coalescing.ts';
 import type { Counters } from './counters.ts';
 import type { DeliveryBatch } from './delivery-batch.ts';
+import { encodeDeliveryHeader } from './delivery-header.ts';
 import { DropReason } from './drop-reason.ts';
 import { ENCAPSULATION_LENGTH, announcesChecksumOf } from './encapsulation.ts';
 import type { ForwardingReader } from './forwarding-table.ts';
 import { ChecksumState, judgeChecksum, makeChecksumPartial } from './inner-checksum.ts';
 import { InnerFault, InnerPacket } from './inner-packet.ts';
 import { MAX_PACKETS_PER_DATAGRAM, innerPacketLength, joinedDatagrams } from './joined-datagrams.ts';
+import { judgeOrigin, mayHaveRemoteChecksum } from './origin.ts';
+import type { Relay } from './relay.ts';
 import { clampSegmentSize } from './segment-size.ts';
 import { segmentCount } from './super-packet.ts';
 import { takeOverCongestion } from './traffic-class.ts';
@@ -48,6 +49,8 @@ export interface IngressOptions {
   readonly vni: number;
   /** Takes path probes, which are for the node and not for its pods. Without it they are dropped as any forged packet. */
   readonly probes?: { take(at: number, lengthBytes: number, sender: number): boolean };
+  /** Takes what is for another peer. Without it that is dropped. */
+  readonly relay?: Relay;
   /** MTU of the TUN device: longer TCP packets are handed over as super-packets with segments of this size. */
   readonly overlayMtuBytes: number;
   /** What is put together to super-packets: TCP segments, and UDP datagrams, which needs Linux 6.2. */
@@ -64,6 +67,7 @@ export class Ingress {
   readonly #batch: DeliveryBatch;
   readonly #vni: number;
   readonly #probes: IngressOptions['probes'];
+  readonly #relay: Relay | undefined;
   readonly #overlayMtuBytes: number;
   readonly #packet = new InnerPacket();
   readonly #coalescer: Coalescer;
@@ -96,6 +100,7 @@ export class Ingress {
     this.#batch = batch;
     this.#vni = options.vni;
     this.#probes = options.probes;
+    this.#relay = options.relay;
     this.#overlayMtuBytes = options.overlayMtuBytes;
     this.#coalescer = new Coalescer({ memory: options.memory, batch, ...options.coalescing });
     this.#ecn = options.ecn;
@@ -103,12 +108,13 @@ export class Ingress {
 
   /**
    * Whether another datagram, whatever is in it, may be pushed. If not, {@link flush}, write the batch and {@link clear}
-   * it.
+   * it, and send what is to be relayed.
    */
   hasRoom(): boolean {
     const batch = this.#batch;
     const { openCount, heldPieces } = this.#coalescer;
     return (
+      this.#relay?.hasRoom !== false &&
       batch.packetCount + openCount + MAX_PACKETS_PER_DATAGRAM <= batch.maxPackets &&
       batch.pieceCount + heldPieces + MAX_PACKETS_PER_DATAGRAM <= batch.maxPieces
     );
@@ -175,6 +181,10 @@ export class Ingress {
     this.#gsoSize = 0;
     this.#headerLength = 0;
     let reason = this.#judgeEncapsulation(at, lengthBytes);
+    if (reason === DropReason.innerWrongMac && this.#relay !== undefined) {
+      this.#passOn(this.#relay, at, paddedBytes);
+      return;
+    }
     if (reason === -1 && this.#probes?.take(at, lengthBytes, this.#sender) === true) return;
     if (reason === -1) reason = this.#judgePacket(at, lengthBytes, groSize);
     const segments = this.#segments;
@@ -193,6 +203,14 @@ export class Ingress {
     this.#deliver(packetBytes);
   }
 
+  /** Takes a datagram whose inner frame is for another station. */
+  #passOn(relay: Relay, at: number, lengthBytes: number): void {
+    this.#counters.ingressReceived(1, lengthBytes - ENCAPSULATION_LENGTH);
+    const reason = relay.take(at, lengthBytes, this.#sender, this.#senderFamily, this.#senderAt, this.#trafficClass);
+    if (reason === -1) this.#counters.ingressQueued(1);
+    else this.#counters.drop(reason, 1);
+  }
+
   /** Length of a datagram without what filled the inner frame up to the least that Ethernet carries. */
   #withoutPadding(at: number, lengthBytes: number): number {
     if (lengthBytes !== ENCAPSULATION_LENGTH + ETHERNET_MIN_PAYLOAD_LENGTH) return lengthBytes;
@@ -207,11 +225,12 @@ export class Ingress {
     if (vni === -1) return DropReason.vxlanNoVni;
     if (vni !== this.#vni) return DropReason.vxlanWrongVni;
     if (this.#sender === -1) return DropReason.unknownSender;
-    if (hasRemoteChecksum(memory, at) && !this.#forwarding.hasRemoteChecksum(this.#sender)) {
-      return DropReason.remoteChecksumNotAgreed;
-    }
     if (lengthBytes < ENCAPSULATION_LENGTH) return DropReason.innerEthernetTruncated;
     const ethernetAt = at + VXLAN_HEADER_LENGTH;
+    if (hasRemoteChecksum(memory, at) && !this.#forwarding.hasRemoteChecksum(this.#sender)) {
+      const isAgreed = mayHaveRemoteChecksum(this.#forwarding, memory, ethernetAt, this.#sender);
+      if (!isAgreed) return DropReason.remoteChecksumNotAgreed;
+    }
     const etherType = readEtherType(memory, ethernetAt);
     if (etherType !== EtherType.ipv4 && etherType !== EtherType.ipv6) return DropReason.innerEthertype;
     const isOurs = this.#forwarding.hasMac(0, memory, ethernetAt + ETHERNET_DESTINATION_OFFSET);
@@ -230,8 +249,11 @@ export class Ingress {
     if (family === 4 && !verifyIpv4HeaderChecksum(memory, packet.at)) return DropReason.innerBadIpChecksum;
     // Whose flow is being coalesced was found good with the packet before, and routes are the same all through a batch.
     this.#slot = this.#coalescer.slotOf(packet);
+    let way = this.#sender;
     if (!this.#coalescer.isOpenFor(this.#slot, packet, this.#sender)) {
-      if (!this.#isFromSender()) return DropReason.forgedSource;
+      way = this.#forwarding.lookup(memory, packet.sourceAt, family);
+      const reason = way === this.#sender ? -1 : this.#judgeOrigin(at, way);
+      if (reason !== -1) return reason;
       if (this.#forwarding.lookup(memory, packet.destinationAt, family) !== 0) return DropReason.destinationNotOurs;
     }
     const state = judgeChecksum(memory, packet);
@@ -240,18 +262,16 @@ export class Ingress {
       return DropReason.remoteChecksumMismatch;
     }
     // What the peer announces is what pods of this node will send; not every peer lowers it itself.
-    clampSegmentSize(memory, packet, this.#forwarding.mtuOf(this.#sender), this.#isPartial);
+    clampSegmentSize(memory, packet, this.#forwarding.mtuOf(way), this.#isPartial);
     if (checksumReason[state] !== -1) return checksumReason[state];
     const isTold = !this.#ecn || takeOverCongestion(memory, packet, this.#trafficClass);
     return isTold ? -1 : DropReason.congestionNotExpected;
   }
 
-  /** Several peers may share an underlay address, and only one of them is what the index of senders finds. */
-  #isFromSender(): boolean {
-    const owner = this.#forwarding.lookup(this.#memory, this.#packet.sourceAt, this.#packet.family);
-    if (owner === this.#sender) return true;
-    if (owner <= 0) return false;
-    return this.#forwarding.peerHasAddress(owner, this.#memory, this.#senderAt, this.#senderFamily);
+  #judgeOrigin(at: number, way: number): DropReason | -1 {
+    const ethernetAt = at + VXLAN_HEADER_LENGTH;
+    const family = this.#senderFamily;
+    return judgeOrigin(this.#forwarding, this.#memory, ethernetAt, way, this.#sender, family, this.#senderAt);
   }
 
   /**
@@ -282,25 +302,11 @@ export class Ingress {
     // The kernel takes a super-packet only with a partial checksum. A complete one was verified a moment ago; UDP over
     // IPv4 that had none gets one.
     if (this.#gsoSize > 0 && !this.#isPartial) makeChecksumPartial(memory, packet);
-    if (this.#gsoSize > 0 || this.#isPartial) {
-      const isTcp = packet.protocol === IpProtocol.tcp;
-      const gsoType = this.#gsoSize > 0 ? gsoTypeOf(memory, packet) : GsoType.none;
-      const start = packet.transportAt - packet.at;
-      const offset = isTcp ? TCP_CHECKSUM_OFFSET : UDP_CHECKSUM_OFFSET;
-      const { needsChecksum } = VirtioFlag;
-      encodeVirtioNet(needsChecksum, gsoType, this.#headerLength, this.#gsoSize, start, offset, memory, virtioAt);
-    } else {
-      encodeVirtioNet(0, GsoType.none, 0, 0, 0, 0, memory, virtioAt);
-    }
+    const isPartial = this.#gsoSize > 0 || this.#isPartial;
+    encodeDeliveryHeader(packet, this.#gsoSize, this.#headerLength, isPartial, memory, virtioAt);
     this.#batch.packet(this.#segments, packet.lengthBytes, innerBytes);
     this.#batch.piece(virtioAt, VIRTIO_NET_HEADER_LENGTH + packet.lengthBytes);
   }
-}
-
-function gsoTypeOf(bytes: Uint8Array, packet: InnerPacket): number {
-  if (packet.protocol !== IpProtocol.tcp) return GsoType.udp;
-  const gsoType = packet.family === 4 ? GsoType.tcp4 : GsoType.tcp6;
-  return (readTcpFlags(bytes, packet.transportAt) & TcpFlag.cwr) === 0 ? gsoType : gsoType | GSO_ECN_BIT;
 }
 
 /** What each fault of a packet is called in this direction. */

@@ -7,6 +7,9 @@
  * A probe is an ordinary VXLAN datagram of our VNI. Inside is UDP over IPv6 from this node's link-local address to the
  * peer's, each made from the synthetic MAC address: no pod can have such an address, and middleboxes see nothing but data.
  *
+ * Through a relay it goes as data does: the order names the way, and the relay sees an inner frame for another. A reply goes back
+ * the way its request came, so that the round trip, the losses and the path MTU found are those of the way that was asked about.
+ *
  * In the accounts a probe that leaves is `originated` and `sent` (egress); one that came in is `received`, and `delivered` to
  * the node itself (ingress).
  */
@@ -26,14 +29,17 @@ import {
 import { encodeLinkLocalAddress, isLinkLocalAddress } from '../wire/link-local-address.ts';
 import { equalOctets } from '../wire/octets.ts';
 import {
+  MIN_PATH_PROBE_LENGTH,
   PATH_PROBE_LENGTH,
   PATH_PROBE_PORT,
   PathProbeKind,
   encodePathProbe,
   readPathProbeKind,
+  readPathProbeSeen,
   readPathProbeSequence,
   readPathProbeSize,
   readPathProbeTime,
+  writePathProbeSeen,
 } from '../wire/path-probe.ts';
 import {
   UDP_HEADER_LENGTH,
@@ -43,15 +49,25 @@ import {
   readUdpLength,
   writeUdpChecksum,
 } from '../wire/udp.ts';
+import { VXLAN_HEADER_LENGTH } from '../wire/vxlan.ts';
 import type { Counters } from './counters.ts';
 import { DropReason } from './drop-reason.ts';
 import { ENCAPSULATION_LENGTH, encodeEncapsulation } from './encapsulation.ts';
 import type { ForwardingReader } from './forwarding-table.ts';
+import { relayedOrigin } from './origin.ts';
+import { type ProbeCountsMemory, countProbe, probesSeen } from './probe-counts.ts';
 import { PROBE_RECORD_WORDS, ProbeOrder, type ProbeRing, TOO_BIG } from './probe-ring.ts';
 import type { TransmitBatch } from './transmit-batch.ts';
 
-/** Smallest inner IP packet that a probe can be, in bytes: its headers, and a probe without padding. */
-export const MIN_PROBE_BYTES = IPV6_HEADER_LENGTH + UDP_HEADER_LENGTH + PATH_PROBE_LENGTH;
+/** Smallest inner IP packet that a probe can be, in bytes: its headers, and the shortest probe. */
+export const MIN_PROBE_BYTES = IPV6_HEADER_LENGTH + UDP_HEADER_LENGTH + MIN_PATH_PROBE_LENGTH;
+
+/** Inner IP packet of a reply, in bytes. */
+export const PROBE_REPLY_BYTES = IPV6_HEADER_LENGTH + UDP_HEADER_LENGTH + PATH_PROBE_LENGTH;
+
+/** A reply that waits: the peer that asked, and the one that it is sent to, which is a relay if they are not one. */
+const Reply = { origin: 0, way: 1, sizeBytes: 2, sequence: 3, sentAtUs: 4, requestsSeen: 5 } as const;
+const REPLY_WORDS = 6;
 
 /** The highest: whoever is not this node's neighbour on the tunnel could not send it (RFC 5082). */
 const HOP_LIMIT = 255;
@@ -80,6 +96,8 @@ export interface PathProbesOptions {
   readonly orders: ProbeRing;
   /** See `ProbeResult`. What does not fit is lost, as if the network had lost it. */
   readonly results: ProbeRing;
+  /** Requests seen, by all workers of the process. */
+  readonly counts: ProbeCountsMemory;
   /** Time in microseconds, the same for all workers of the process. */
   readonly nowUs: () => number;
 }
@@ -92,8 +110,8 @@ export class PathProbes {
   readonly #paddingAt: number;
   readonly #scratch = new Uint8Array(MAC_ADDRESS_LENGTH + 2 * IPV6_ADDRESS_LENGTH);
   readonly #order = new Int32Array(PROBE_RECORD_WORDS);
-  /** Replies to be sent: a record of peer, probed size, sequence and time each. */
-  readonly #replies = new Int32Array(SLOTS * PROBE_RECORD_WORDS);
+  /** Replies to be sent: see {@link Reply}. */
+  readonly #replies = new Int32Array(SLOTS * REPLY_WORDS);
   #replyCount = 0;
   /** Per datagram of the batch: its order, all 0 for a reply. */
   readonly #orders = new Int32Array(SLOTS * PROBE_RECORD_WORDS);
@@ -128,7 +146,8 @@ export class PathProbes {
       // The peer may have gone since the order, and nothing have taken its place in the table.
       if (forwarding.endpointPort(peer) === 0) continue;
       this.#orders.set(order, batch.datagramCount * PROBE_RECORD_WORDS);
-      this.#add(PathProbeKind.request, peer, sizeBytes, order[ProbeOrder.sequence]!, this.#options.nowUs(), sizeBytes);
+      const sequence = order[ProbeOrder.sequence]!;
+      this.#add(PathProbeKind.request, peer, peer, sizeBytes, sequence, this.#options.nowUs(), 0);
     }
     this.#isFilled = batch.datagramCount > 0;
     return this.#isFilled;
@@ -156,8 +175,9 @@ export class PathProbes {
   }
 
   /**
-   * Takes a datagram from `sender`, a peer, if it is a probe: it is dealt with and counted then, and the answer is true. Its
-   * encapsulation was found good: a VNI of ours, addressed to our MAC, and as long as that.
+   * Takes a datagram from `sender`, a peer, if it is a probe of that peer, or of one for which it relays: it is dealt with and
+   * counted then, and the answer is true. Its encapsulation was found good: a VNI of ours, addressed to our MAC, and as long as
+   * that. What is reported names the peer that answered, whichever way.
    */
   take(at: number, lengthBytes: number, sender: number): boolean {
     const memory = this.#memory;
@@ -165,23 +185,42 @@ export class PathProbes {
     const ipBytes = lengthBytes - ENCAPSULATION_LENGTH;
     // Almost all datagrams go no further than this.
     if (ipBytes < MIN_PROBE_BYTES || !isLinkLocalAddress(memory, ipAt + IPV6_DESTINATION_OFFSET)) return false;
-    const kind = this.#judge(ipAt, ipBytes, sender);
+    let origin = sender;
+    let kind = this.#judge(ipAt, ipBytes, origin);
+    if (kind === -1) {
+      origin = relayedOrigin(this.#options.forwarding, memory, at + VXLAN_HEADER_LENGTH, sender);
+      if (origin !== -1) kind = this.#judge(ipAt, ipBytes, origin);
+    }
     if (kind === -1) return false;
     this.#options.counters.ingressConsumed(1, ipBytes);
     const probeAt = ipAt + IPV6_HEADER_LENGTH + UDP_HEADER_LENGTH;
-    const sizeBytes = readPathProbeSize(memory, probeAt);
-    const sequence = readPathProbeSequence(memory, probeAt);
-    const sentAtUs = readPathProbeTime(memory, probeAt);
-    if (kind === PathProbeKind.reply) {
-      this.#options.results.put(sender, sizeBytes, sequence, (this.#options.nowUs() - sentAtUs) >>> 0);
-    } else if (sizeBytes === ipBytes && this.#replyCount < SLOTS) {
-      const reply = this.#replyCount++ * PROBE_RECORD_WORDS;
-      this.#replies[reply] = sender;
-      this.#replies[reply + 1] = sizeBytes;
-      this.#replies[reply + 2] = sequence;
-      this.#replies[reply + 3] = sentAtUs;
-    }
+    if (kind === PathProbeKind.reply) this.#report(probeAt, ipBytes, origin);
+    else if (readPathProbeSize(memory, probeAt) === ipBytes) this.#keepReply(probeAt, origin, sender);
     return true;
+  }
+
+  #report(probeAt: number, ipBytes: number, origin: number): void {
+    const memory = this.#memory;
+    const { results, nowUs } = this.#options;
+    const roundTripUs = (nowUs() - readPathProbeTime(memory, probeAt)) >>> 0;
+    const requestsSeen = ipBytes < PROBE_REPLY_BYTES ? 0 : readPathProbeSeen(memory, probeAt);
+    const sizeBytes = readPathProbeSize(memory, probeAt);
+    results.put(origin, sizeBytes, readPathProbeSequence(memory, probeAt), roundTripUs, requestsSeen);
+  }
+
+  #keepReply(probeAt: number, origin: number, way: number): void {
+    const memory = this.#memory;
+    const { counts } = this.#options;
+    if (way === origin) countProbe(counts, origin);
+    if (this.#replyCount === SLOTS) return;
+    const replies = this.#replies;
+    const reply = this.#replyCount++ * REPLY_WORDS;
+    replies[reply + Reply.origin] = origin;
+    replies[reply + Reply.way] = way;
+    replies[reply + Reply.sizeBytes] = readPathProbeSize(memory, probeAt);
+    replies[reply + Reply.sequence] = readPathProbeSequence(memory, probeAt);
+    replies[reply + Reply.sentAtUs] = readPathProbeTime(memory, probeAt);
+    replies[reply + Reply.requestsSeen] = probesSeen(counts, origin);
   }
 
   /** Kind of the probe from `sender`, or -1 if the packet is none, or not from that peer to this node. */
@@ -205,24 +244,35 @@ export class PathProbes {
   #fillReplies(): void {
     const replies = this.#replies;
     for (let reply = 0; reply < this.#replyCount; reply++) {
-      const at = reply * PROBE_RECORD_WORDS;
+      const at = reply * REPLY_WORDS;
       const datagramAt = this.#batch.datagramCount * PROBE_RECORD_WORDS;
       this.#orders.fill(0, datagramAt, datagramAt + PROBE_RECORD_WORDS);
-      const sequence = replies[at + 2]!;
-      this.#add(PathProbeKind.reply, replies[at]!, replies[at + 1]!, sequence, replies[at + 3]!, MIN_PROBE_BYTES);
+      this.#add(
+        PathProbeKind.reply,
+        replies[at + Reply.origin]!,
+        replies[at + Reply.way]!,
+        replies[at + Reply.sizeBytes]!,
+        replies[at + Reply.sequence]!,
+        replies[at + Reply.sentAtUs]!,
+        replies[at + Reply.requestsSeen]!,
+      );
     }
     this.#replyCount = 0;
   }
 
-  /** Adds a probe of `lengthBytes` bytes, counted from the inner IP header. */
+  /** Adds a probe to `peer` by `way`, which is a peer or, as is `peer` then, a relayed way. */
   #add(
     kind: PathProbeKind,
     peer: number,
+    way: number,
     sizeBytes: number,
     sequence: number,
     sentAtUs: number,
-    lengthBytes: number,
+    requestsSeen: number,
   ): void {
+    // What is behind the shortest probe is zeros in a request, as is its padding.
+    const [headBytes, lengthBytes] =
+      kind === PathProbeKind.reply ? [PROBE_REPLY_BYTES, PROBE_REPLY_BYTES] : [MIN_PROBE_BYTES, sizeBytes];
     const memory = this.#memory;
     const { area, counters, forwarding, vni, sendingSockets } = this.#options;
     const at = area.at + this.#batch.datagramCount * SLOT_BYTES;
@@ -236,15 +286,16 @@ export class PathProbes {
     encodeIpv6(0, 0, udpBytes, IpProtocol.udp, HOP_LIMIT, addresses, source, addresses, destination, memory, ipAt);
     encodeUdp(PATH_PROBE_PORT, PATH_PROBE_PORT, udpBytes, 0, memory, udpAt);
     encodePathProbe(kind, sizeBytes, sequence, sentAtUs, memory, udpAt + UDP_HEADER_LENGTH);
+    if (kind === PathProbeKind.reply) writePathProbeSeen(requestsSeen, memory, udpAt + UDP_HEADER_LENGTH);
     // The padding is zeros, which add nothing to the sum.
     const sum = pseudoHeaderSum6(memory, ipAt, IpProtocol.udp, udpBytes);
-    const summed = onesComplementSum(memory, udpAt, UDP_HEADER_LENGTH + PATH_PROBE_LENGTH, sum);
+    const summed = onesComplementSum(memory, udpAt, headBytes - IPV6_HEADER_LENGTH, sum);
     writeUdpChecksum(memory, udpAt, finishUdpChecksum(summed));
     counters.egressOriginated(1);
     counters.egressQueued(1);
-    this.#batch.datagram(peer, (sequence >>> 0) % sendingSockets);
-    this.#batch.piece(at, ENCAPSULATION_LENGTH + MIN_PROBE_BYTES);
-    if (lengthBytes > MIN_PROBE_BYTES) this.#batch.piece(this.#paddingAt, lengthBytes - MIN_PROBE_BYTES);
+    this.#batch.datagram(way, (sequence >>> 0) % sendingSockets);
+    this.#batch.piece(at, ENCAPSULATION_LENGTH + headBytes);
+    if (lengthBytes > headBytes) this.#batch.piece(this.#paddingAt, lengthBytes - headBytes);
   }
 
   /** Link-local addresses of two peers, one after the other, behind room for a MAC address in the scratch bytes. */

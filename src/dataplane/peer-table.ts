@@ -1,10 +1,13 @@
 /**
- * Peers in shared memory: a record per peer, found by its number, and an index of the numbers by underlay address.
+ * Peers in shared memory: a record per peer, found by its number, and two indexes of the numbers: by underlay address and by
+ * MAC address.
  *
- *      0            6        7      8           10          12                     28       32
- *     +------------+--------+------+-----------+-----------+----------------------+--------+
- *     | MAC        | family | bits | port      | MTU       | endpoint address     | -      |
- *     +------------+--------+------+-----------+-----------+----------------------+--------+
+ *      0            6        7      8           10          12                     28       30      32
+ *     +------------+--------+------+-----------+-----------+----------------------+--------+-------+
+ *     | MAC        | family | bits | port      | MTU       | endpoint address     | target | -     |
+ *     +------------+--------+------+-----------+-----------+----------------------+--------+-------+
+ *
+ * The target of a relayed way is the peer at its end; a peer is its own. Ways are in neither index.
  *
  * Records lie at number * 32, whether all numbers are in use or not: memory that nobody touched costs nothing. A record
  * of a peer that is gone stays as it was; nothing refers to it.
@@ -13,8 +16,10 @@ import { copyOctets, equalOctets, readU16, readU32, writeU16 } from '../wire/oct
 import type { MacAddress } from '../wire/address.ts';
 import type { ForwardingPeer } from './forwarding-state.ts';
 
-const Offset = { mac: 0, family: 6, bits: 7, port: 8, mtu: 10, address: 12 } as const;
-const Bit = { remoteChecksum: 1 } as const;
+const Offset = { mac: 0, family: 6, bits: 7, port: 8, mtu: 10, address: 12, target: 28 } as const;
+const Bit = { remoteChecksum: 1, mayRelay: 2, isRelayed: 4, mayAskRelay: 8 } as const;
+/** The indexes: number of slots of each - 1, this node's bits, and the slots of the one, then those of the other. */
+const Word = { slotMask: 0, node: 1, slots: 2 } as const;
 const RECORD_BYTES = 32;
 const MAC_BYTES = 6;
 const MIN_SLOTS = 16;
@@ -25,15 +30,15 @@ export const MAX_PEER_NUMBER = 65_535;
 /** Bytes of the records. */
 export const PEER_RECORDS_BYTES = (MAX_PEER_NUMBER + 1) * RECORD_BYTES;
 
-/** 32-bit words of the index for `maxPeers` peers. */
+/** 32-bit words of the indexes for `maxPeers` peers. */
 export function peerIndexWords(maxPeers: number): number {
-  return 1 + slotCount(maxPeers);
+  return Word.slots + 2 * slotCount(maxPeers);
 }
 
 /** A view of one table; many may look at the same memory, one may write. */
 export class PeerTable {
   readonly #records: Uint8Array;
-  /** Number of slots - 1, then the slots: 0 if free, else a peer's number. */
+  /** See {@link Word}. A slot is 0 if it is free, else a peer's number. */
   readonly #index: Int32Array;
 
   /** @param records {@link PEER_RECORDS_BYTES} bytes. @param index {@link peerIndexWords} words. */
@@ -42,39 +47,74 @@ export class PeerTable {
     this.#index = index;
   }
 
-  /** Forgets all peers, and makes the index the right size for `peers` peers. `mac` is this node's. */
-  reset(peers: number, mac: MacAddress): void {
+  /**
+   * Forgets all peers, and makes the indexes the right size for `peers` peers. `mac` is this node's, and `relays` says
+   * whether it relays.
+   */
+  reset(peers: number, mac: MacAddress, relays: boolean): void {
     const slots = slotCount(peers);
-    this.#index.fill(0, 0, 1 + slots);
-    this.#index[0] = slots - 1;
+    this.#index.fill(0, 0, Word.slots + 2 * slots);
+    this.#index[Word.slotMask] = slots - 1;
+    this.#index[Word.node] = relays ? 1 : 0;
     copyOctets(mac, 0, this.#records, Offset.mac, MAC_BYTES);
   }
 
-  /** Adds a peer. Of several with the same underlay address, the first is the one that {@link bySender} finds. */
+  /**
+   * Adds a peer, or a relayed way to one. Of several with the same underlay address, the first is the one that
+   * {@link bySender} finds, and so it is with {@link byMac}.
+   */
   insert(peer: ForwardingPeer): void {
     const at = peer.index * RECORD_BYTES;
     const { address, port } = peer.endpoint;
     copyOctets(peer.mac, 0, this.#records, at + Offset.mac, MAC_BYTES);
     this.#records[at + Offset.family] = address.family;
-    this.#records[at + Offset.bits] = peer.remoteChecksum ? Bit.remoteChecksum : 0;
+    this.#records[at + Offset.bits] =
+      (peer.remoteChecksum ? Bit.remoteChecksum : 0) |
+      (peer.mayRelay ? Bit.mayRelay : 0) |
+      (peer.mayAskRelay ? Bit.mayAskRelay : 0);
     writeU16(this.#records, at + Offset.port, port);
     writeU16(this.#records, at + Offset.mtu, peer.mtuBytes);
     copyOctets(address.bytes, 0, this.#records, at + Offset.address, address.bytes.length);
-    const index = this.#index;
-    const slotMask = index[0]!;
-    let slot = hash(address.bytes, 0, address.family) & slotMask;
-    while (index[1 + slot] !== 0) slot = (slot + 1) & slotMask;
-    index[1 + slot] = peer.index;
+    writeU16(this.#records, at + Offset.target, peer.via?.target ?? peer.index);
+    if (peer.via !== undefined) return;
+    this.#insertInto(Word.slots, hash(address.bytes, 0, address.family), peer.index);
+    this.#insertInto(this.#macSlots, hashMac(peer.mac, 0), peer.index);
+  }
+
+  /** Says that what is bound for `peer` takes a relayed way, as a route says that is in use. */
+  markRelayed(peer: number): void {
+    this.#records[peer * RECORD_BYTES + Offset.bits]! |= Bit.isRelayed;
   }
 
   /** Number of the peer whose underlay address is at `at`, or -1. */
   bySender(bytes: Uint8Array, at: number, family: 4 | 6): number {
     const index = this.#index;
-    const slotMask = index[0]!;
+    const slotMask = index[Word.slotMask]!;
     for (let slot = hash(bytes, at, family) & slotMask; ; slot = (slot + 1) & slotMask) {
-      const peer = index[1 + slot]!;
+      const peer = index[Word.slots + slot]!;
       if (peer === 0) return -1;
       if (this.hasAddress(peer, bytes, at, family)) return peer;
+    }
+  }
+
+  /** Number of the peer whose MAC address is at `at`, or -1. This node is not among them. */
+  byMac(bytes: Uint8Array, at: number): number {
+    const index = this.#index;
+    const slotMask = index[Word.slotMask]!;
+    const slots = this.#macSlots;
+    for (let slot = hashMac(bytes, at) & slotMask; ; slot = (slot + 1) & slotMask) {
+      const peer = index[slots + slot]!;
+      if (peer === 0) return -1;
+      if (this.hasMac(peer, bytes, at)) return peer;
+    }
+  }
+
+  /** Numbers of all peers that {@link bySender} may find, in no particular order. For an audit, not for packets. */
+  *senders(): Generator<number> {
+    const end = Math.min(this.#index.length, Word.slots + this.#index[Word.slotMask]! + 1);
+    for (let word = Word.slots as number; word < end; word++) {
+      const peer = this.#index[word]!;
+      if (peer !== 0) yield peer;
     }
   }
 
@@ -93,6 +133,31 @@ export class PeerTable {
   /** Whether VXLAN Remote Checksum Offload was agreed on with `peer`. */
   hasRemoteChecksum(peer: number): boolean {
     return (this.#records[peer * RECORD_BYTES + Offset.bits]! & Bit.remoteChecksum) !== 0;
+  }
+
+  /** Whether this node relays. */
+  get relays(): boolean {
+    return this.#index[Word.node] !== 0;
+  }
+
+  /** Whether `peer` relays for others. */
+  mayRelay(peer: number): boolean {
+    return (this.#records[peer * RECORD_BYTES + Offset.bits]! & Bit.mayRelay) !== 0;
+  }
+
+  /** Whether this node relays what `peer` has for others, if it relays. */
+  mayAskRelay(peer: number): boolean {
+    return (this.#records[peer * RECORD_BYTES + Offset.bits]! & Bit.mayAskRelay) !== 0;
+  }
+
+  /** Whether what is bound for `peer` takes a relayed way. */
+  isRelayed(peer: number): boolean {
+    return (this.#records[peer * RECORD_BYTES + Offset.bits]! & Bit.isRelayed) !== 0;
+  }
+
+  /** The peer at the end of a relayed way; of a peer it is that peer. */
+  targetOf(peer: number): number {
+    return readU16(this.#records, peer * RECORD_BYTES + Offset.target);
   }
 
   /** Writes the MAC address of `peer`; 0 is this node. */
@@ -120,6 +185,18 @@ export class PeerTable {
     const length = this.endpointFamily(peer) === 4 ? 4 : 16;
     copyOctets(this.#records, peer * RECORD_BYTES + Offset.address, bytes, at, length);
   }
+
+  get #macSlots(): number {
+    return Word.slots + this.#index[Word.slotMask]! + 1;
+  }
+
+  #insertInto(slots: number, hashed: number, peer: number): void {
+    const index = this.#index;
+    const slotMask = index[Word.slotMask]!;
+    let slot = hashed & slotMask;
+    while (index[slots + slot] !== 0) slot = (slot + 1) & slotMask;
+    index[slots + slot] = peer;
+  }
 }
 
 /** At most half full, so that probing ends soon. */
@@ -134,5 +211,10 @@ function hash(bytes: Uint8Array, at: number, family: 4 | 6): number {
   for (let index = 0; index < (family === 4 ? 4 : 16); index += 4) {
     mixed = Math.imul(mixed ^ (mixed >>> 15) ^ (readU32(bytes, at + index) | 0), 0x85eb_ca6b);
   }
+  return mixed ^ (mixed >>> 16);
+}
+
+function hashMac(bytes: Uint8Array, at: number): number {
+  const mixed = Math.imul(readU16(bytes, at) ^ (readU32(bytes, at + 2) | 0), 0x85eb_ca6b);
   return mixed ^ (mixed >>> 16);
 }

@@ -12,7 +12,8 @@
  *
  * Value: 0 if the slot is free, else the peer + 1 in the low 24 bits, and the prefix length above.
  */
-import { readU32 } from '../wire/octets.ts';
+import { readU32, writeU32 } from '../wire/octets.ts';
+import type { ForwardingRoute } from './forwarding-state.ts';
 
 const Word = { slotMask: 0, lengthCount: 1, lengths: 2 } as const;
 const MAX_LENGTHS = 33;
@@ -87,6 +88,44 @@ export class PrefixTable4 {
       }
     }
     return -1;
+  }
+
+  /** Peer of exactly this prefix, 4 bytes at `at`, or -1. */
+  find(bytes: Uint8Array, at: number, lengthBits: number): number {
+    const words = this.#words;
+    const key = readU32(bytes, at) | 0;
+    const slotMask = words[Word.slotMask]!;
+    const first = hash(key, lengthBits) & slotMask;
+    for (let step = 0; step <= slotMask; step++) {
+      const word = SLOTS_AT + ((first + step) & slotMask) * SLOT_WORDS;
+      const value = words[word + 1] ?? 0;
+      if (value === 0) return -1;
+      if (words[word] === key && value >>> LENGTH_SHIFT === lengthBits) return (value & PEER_MASK) - 1;
+    }
+    return -1;
+  }
+
+  /** Number of routes, counted one by one. */
+  count(): number {
+    const words = this.#words;
+    const end = Math.min(words.length, SLOTS_AT + (words[Word.slotMask]! + 1) * SLOT_WORDS);
+    let routes = 0;
+    for (let word = SLOTS_AT + 1; word < end; word += SLOT_WORDS) if (words[word] !== 0) routes++;
+    return routes;
+  }
+
+  /** All routes, in no particular order. Allocates: for an audit, not for packets. */
+  *routes(): Generator<ForwardingRoute> {
+    const words = this.#words;
+    const end = Math.min(words.length, SLOTS_AT + (words[Word.slotMask]! + 1) * SLOT_WORDS);
+    for (let word = SLOTS_AT; word < end; word += SLOT_WORDS) {
+      const value = words[word + 1]!;
+      if (value === 0) continue;
+      const bytes = new Uint8Array(4);
+      writeU32(bytes, 0, words[word]! >>> 0);
+      const prefix = { address: { family: 4, bytes }, lengthBits: value >>> LENGTH_SHIFT } as const;
+      yield { prefix, peer: (value & PEER_MASK) - 1 };
+    }
   }
 
   #useLength(lengthBits: number): void {

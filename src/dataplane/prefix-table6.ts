@@ -7,7 +7,8 @@
  *     | slots - 1   | lengths  | (length, mask x 4) ... | slots: (key x 4, value) ...  |
  *     +-------------+----------+------------------------+------------------------------+
  */
-import { readU32 } from '../wire/octets.ts';
+import { readU32, writeU32 } from '../wire/octets.ts';
+import type { ForwardingRoute } from './forwarding-state.ts';
 
 const Word = { slotMask: 0, lengthCount: 1, lengths: 2 } as const;
 const MAX_LENGTHS = 129;
@@ -94,6 +95,47 @@ export class PrefixTable6 {
       }
     }
     return -1;
+  }
+
+  /** Peer of exactly this prefix, 16 bytes at `at`, or -1. */
+  find(bytes: Uint8Array, at: number, lengthBits: number): number {
+    const words = this.#words;
+    const key0 = readU32(bytes, at) | 0;
+    const key1 = readU32(bytes, at + 4) | 0;
+    const key2 = readU32(bytes, at + 8) | 0;
+    const key3 = readU32(bytes, at + 12) | 0;
+    const slotMask = words[Word.slotMask]!;
+    const first = hash(key0, key1, key2, key3, lengthBits) & slotMask;
+    for (let step = 0; step <= slotMask; step++) {
+      const word = SLOTS_AT + ((first + step) & slotMask) * SLOT_WORDS;
+      const value = words[word + KEY_WORDS] ?? 0;
+      if (value === 0) return -1;
+      if (this.#holds(word, key0, key1, key2, key3, lengthBits)) return (value & PEER_MASK) - 1;
+    }
+    return -1;
+  }
+
+  /** Number of routes, counted one by one. */
+  count(): number {
+    const words = this.#words;
+    const end = Math.min(words.length, SLOTS_AT + (words[Word.slotMask]! + 1) * SLOT_WORDS);
+    let routes = 0;
+    for (let word = SLOTS_AT + KEY_WORDS; word < end; word += SLOT_WORDS) if (words[word] !== 0) routes++;
+    return routes;
+  }
+
+  /** All routes, in no particular order. Allocates: for an audit, not for packets. */
+  *routes(): Generator<ForwardingRoute> {
+    const words = this.#words;
+    const end = Math.min(words.length, SLOTS_AT + (words[Word.slotMask]! + 1) * SLOT_WORDS);
+    for (let word = SLOTS_AT; word < end; word += SLOT_WORDS) {
+      const value = words[word + KEY_WORDS]!;
+      if (value === 0) continue;
+      const bytes = new Uint8Array(16);
+      for (let index = 0; index < KEY_WORDS; index++) writeU32(bytes, index * 4, words[word + index]! >>> 0);
+      const prefix = { address: { family: 6, bytes }, lengthBits: value >>> LENGTH_SHIFT } as const;
+      yield { prefix, peer: (value & PEER_MASK) - 1 };
+    }
   }
 
   #holds(word: number, key0: number, key1: number, key2: number, key3: number, lengthBits: number): boolean {

@@ -3,7 +3,7 @@
  * waits: what does not fit is refused.
  *
  *     +---------+---------+------------------------------------+
- *     | taken   | put     | records of 4 words                 |
+ *     | taken   | put     | records of 5 words                 |
  *     +---------+---------+------------------------------------+
  *
  * `taken` and `put` count records modulo 2^32, and have a cache line each. A record is written before `put` is raised, and read
@@ -15,14 +15,17 @@
 /** What a field of a record means, for orders: which peer to send how many bytes of inner IP packet, by which number. */
 export const ProbeOrder = { peer: 0, sizeBytes: 1, sequence: 2 } as const;
 
-/** And for results: time from sending to the answer in microseconds, or {@link TOO_BIG}. */
-export const ProbeResult = { peer: 0, sizeBytes: 1, sequence: 2, roundTripUs: 3 } as const;
+/**
+ * And for results: time from sending to the answer in microseconds, or {@link TOO_BIG}; requests that the peer has seen, 0 if
+ * it does not say.
+ */
+export const ProbeResult = { peer: 0, sizeBytes: 1, sequence: 2, roundTripUs: 3, requestsSeen: 4 } as const;
 
 /** In place of a round trip: this node's own kernel refused the datagram for its size. */
 export const TOO_BIG = -1;
 
 /** Words of a record. */
-export const PROBE_RECORD_WORDS = 4;
+export const PROBE_RECORD_WORDS = 5;
 
 const LINE_WORDS = 16;
 const Word = { taken: 0, put: LINE_WORDS, records: 2 * LINE_WORDS } as const;
@@ -52,7 +55,7 @@ export class ProbeRing {
   }
 
   /** Puts a record in, and wakes whoever waits for it. False, and nothing was done, if there is no room. */
-  put(first: number, second: number, third: number, fourth: number): boolean {
+  put(first: number, second: number, third: number, fourth = 0, fifth = 0): boolean {
     const memory = this.memory;
     const put = memory[Word.put]!;
     if (((put - Atomics.load(memory, Word.taken)) | 0) >= this.#capacity) return false;
@@ -61,6 +64,7 @@ export class ProbeRing {
     memory[at + 1] = second;
     memory[at + 2] = third;
     memory[at + 3] = fourth;
+    memory[at + 4] = fifth;
     Atomics.store(memory, Word.put, (put + 1) | 0);
     Atomics.notify(memory, Word.put);
     return true;

@@ -35,6 +35,8 @@ function peer(index: number, address: readonly number[] = [198, 18, index >> 8, 
     mac,
     mtuBytes: 1450,
     remoteChecksum: false,
+    mayRelay: false,
+    mayAskRelay: false,
   };
 }
 
@@ -45,7 +47,7 @@ function route(address: readonly number[], lengthBits: number, peer: number): Fo
 
 /** A state in which everything leads to one peer. */
 function state(index: number): ForwardingState {
-  return { mac: MAC, peers: [peer(index)], routes: [route([10, 0, 0, 0], 8, index)] };
+  return { mac: MAC, peers: [peer(index)], relays: false, routes: [route([10, 0, 0, 0], 8, index)] };
 }
 
 function randomRoutes(random: SeededRandom, count: number, peers: number): ForwardingRoute[] {
@@ -63,7 +65,7 @@ function randomRoutes(random: SeededRandom, count: number, peers: number): Forwa
 
 function readerOf(routes: readonly ForwardingRoute[], peers: readonly ForwardingPeer[] = []): ForwardingReader {
   const memory = createForwardingMemory(Math.max(1, routes.length), Math.max(1, peers.length));
-  new ForwardingPublisher(memory, 1).publish({ mac: MAC, peers, routes });
+  new ForwardingPublisher(memory, 1).publish({ mac: MAC, peers, relays: false, routes });
   const reader = new ForwardingReader(memory, 0);
   reader.enter();
   return reader;
@@ -154,6 +156,85 @@ test('of two peers with one address the first is found, and both have it', (t) =
   t.true(reader.peerHasAddress(4, address, 0, 4));
 });
 
+test('a peer is found by its MAC address, and so is nobody else', (t) => {
+  const peers = Array.from({ length: 500 }, (_, index) => peer(index + 1));
+  const reader = readerOf([], peers);
+  const bytes = new Uint8Array(20);
+  for (const { index, mac } of peers) {
+    bytes.set(mac, 3);
+    t.is(reader.peerByMac(bytes, 3), index);
+  }
+  t.is(reader.peerByMac(MAC, 0), -1, 'not this node');
+  t.is(reader.peerByMac(Uint8Array.of(2, 9, 9, 9, 9, 9), 0), -1);
+  t.is(readerOf([]).peerByMac(MAC, 0), -1);
+});
+
+/** A relayed way to peer 1 through peer 2, and the route that takes it. */
+const way: ForwardingPeer = { ...peer(3), mac: peer(1).mac, endpoint: peer(2).endpoint, via: { target: 1, relay: 2 } };
+
+test('a relayed way is where its relay is, under the MAC address of its target, and nobody sends from it', (t) => {
+  const reader = readerOf([route([10, 0, 0, 0], 8, 3)], [way, peer(1), peer(2)]);
+  const found = reader.lookup(Uint8Array.of(10, 0, 0, 1), 0, 4);
+  const bytes = new Uint8Array(6);
+  t.is(found, 3);
+  t.deepEqual(
+    [found, 1, 2, 0].map((one) => reader.targetOf(one)),
+    [1, 1, 2, 0],
+  );
+  reader.writeMac(found, bytes, 0);
+  t.deepEqual(bytes, Uint8Array.from(peer(1).mac));
+  reader.copyEndpointAddress(found, bytes, 0);
+  t.deepEqual(bytes.slice(0, 4), peer(2).endpoint.address.bytes);
+  t.is(reader.peerByMac(peer(1).mac, 0), 1);
+  t.is(reader.peerBySender(peer(2).endpoint.address.bytes, 0, 4), 2);
+});
+
+test('only a way that a route takes makes its target one without a direct way, and only as long as it does', (t) => {
+  const memory = createForwardingMemory(4, 4);
+  const publisher = new ForwardingPublisher(memory, 1);
+  const reader = new ForwardingReader(memory, 0);
+  const relayed = (to: number) => {
+    publisher.publish({
+      mac: MAC,
+      peers: [peer(1), peer(2), way],
+      relays: true,
+      routes: [route([10, 0, 0, 0], 8, to)],
+    });
+    reader.enter();
+    const found = [1, 2].map((one) => reader.isRelayed(one));
+    reader.leave();
+    return found;
+  };
+  t.deepEqual([1, 3, 3, 1, 1].map(relayed), [
+    [false, false],
+    [true, false],
+    [true, false],
+    [false, false],
+    [false, false],
+  ]);
+});
+
+test('who may ask to relay can be read back', (t) => {
+  const memory = createForwardingMemory(4, 4);
+  const peers = [peer(1), { ...peer(2), mayAskRelay: true }];
+  new ForwardingPublisher(memory, 1).publish({ mac: MAC, peers, relays: true, routes: [] });
+  const reader = new ForwardingReader(memory, 0);
+  reader.enter();
+  t.deepEqual([reader.mayAskRelay(1), reader.mayAskRelay(2)], [false, true]);
+});
+
+test('who relays can be read back', (t) => {
+  const memory = createForwardingMemory(4, 4);
+  const publisher = new ForwardingPublisher(memory, 1);
+  const reader = new ForwardingReader(memory, 0);
+  for (const relays of [true, false]) {
+    publisher.publish({ mac: MAC, peers: [peer(1), { ...peer(2), mayRelay: true }], relays, routes: [] });
+    reader.enter();
+    t.deepEqual([reader.relays, reader.mayRelay(1), reader.mayRelay(2)], [relays, false, true]);
+    reader.leave();
+  }
+});
+
 test('a reader keeps its state until it leaves', (t) => {
   const memory = createForwardingMemory(4, 4);
   const publisher = new ForwardingPublisher(memory, 2);
@@ -182,8 +263,8 @@ test('a smaller state leaves nothing of a larger one', (t) => {
   const publisher = new ForwardingPublisher(memory, 1);
   const peers = Array.from({ length: 100 }, (_, index) => peer(index + 1));
   const routes = peers.map(({ index }) => route([10, index, 0, 0], 16, index));
-  for (let round = 0; round < 2; round++) publisher.publish({ mac: MAC, peers, routes });
-  publisher.publish({ mac: MAC, peers: [], routes: [] });
+  for (let round = 0; round < 2; round++) publisher.publish({ mac: MAC, peers, relays: false, routes });
+  publisher.publish({ mac: MAC, peers: [], relays: false, routes: [] });
   const reader = new ForwardingReader(memory, 0);
   reader.enter();
   t.is(reader.lookup(Uint8Array.of(10, 5, 0, 1), 0, 4), -1);
@@ -193,7 +274,7 @@ test('a smaller state leaves nothing of a larger one', (t) => {
 test('a state that does not fit is refused by the name of the limit, and the current one stays', (t) => {
   const memory = createForwardingMemory(1, 1);
   const publisher = new ForwardingPublisher(memory, 1);
-  const good = { mac: MAC, peers: [peer(1)], routes: [route([10, 0, 0, 0], 8, 1)] };
+  const good = { mac: MAC, peers: [peer(1)], relays: false, routes: [route([10, 0, 0, 0], 8, 1)] };
   publisher.publish(good);
   const routes = [...good.routes, route([10, 0, 0, 0], 9, 1)];
   const tooManyRoutes = t.throws(() => publisher.publish({ ...good, routes }), { instanceOf: ExhaustedError });
@@ -209,7 +290,7 @@ test('a state that does not fit is refused by the name of the limit, and the cur
 const refuses = test.macro({
   exec: (t, peers: readonly ForwardingPeer[], routes: readonly ForwardingRoute[]) => {
     const publisher = new ForwardingPublisher(createForwardingMemory(4, 4), 1);
-    t.throws(() => publisher.publish({ mac: MAC, peers, routes }), { instanceOf: RangeError });
+    t.throws(() => publisher.publish({ mac: MAC, peers, relays: false, routes }), { instanceOf: RangeError });
   },
   title: (name) => `a state is refused with ${name}`,
 });
@@ -218,6 +299,16 @@ test('a route to an unknown peer', refuses, [peer(1)], [route([10, 0, 0, 0], 8, 
 test('two routes for one prefix', refuses, [peer(1)], [route([10, 0, 0, 0], 8, 1), route([10, 0, 0, 0], 8, 0)]);
 test('two peers of one number', refuses, [peer(1), peer(1)], []);
 test('a peer 0, which is this node', refuses, [peer(0)], []);
+test('a way to nobody', refuses, [peer(2), way], []);
+test('a way through nobody', refuses, [peer(1), way], []);
+test('a way to this node', refuses, [peer(2), { ...way, via: { target: 0, relay: 2 } }], []);
+test(
+  'a way through another way',
+  refuses,
+  [peer(1), peer(2), way, { ...way, index: 4, via: { target: 1, relay: 3 } }],
+  [],
+);
+test('a way through its own target', refuses, [peer(1), { ...way, via: { target: 1, relay: 1 } }], []);
 test('a peer 65536', refuses, [peer(65_536)], []);
 
 test('there are 1 to 64 workers', (t) => {
@@ -243,7 +334,7 @@ test('threads that read while states change never see half of one', async (t) =>
     const index = 1 + (published % 200);
     const peers = [{ ...peer(index), mtuBytes: 1000 + index }];
     const routes = Array.from({ length: 256 }, (_, third) => route([10, 0, third, 0], 24, index));
-    if (publisher.publish({ mac: MAC, peers, routes })) published++;
+    if (publisher.publish({ mac: MAC, peers, relays: false, routes })) published++;
     // The workers' start needs this thread.
     else await new Promise((resolve) => setImmediate(resolve));
     if (published % 50 === 0) await new Promise((resolve) => setImmediate(resolve));

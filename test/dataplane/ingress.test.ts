@@ -476,11 +476,20 @@ const route = (third: number, owner: number): ForwardingRoute => ({
 test('each of several peers with one underlay address may send what is its own', (t) => {
   const memory = createForwardingMemory(8, 8);
   const endpoint = { address: { family: 4, bytes: underlay.a }, port: 4789 } as const;
-  const peer = (index: number) => ({ index, endpoint, mac: mac.a, mtuBytes: MTU, remoteChecksum: false });
+  const peer = (index: number) => ({
+    index,
+    endpoint,
+    mac: mac.a,
+    mtuBytes: MTU,
+    remoteChecksum: false,
+    mayRelay: false,
+    mayAskRelay: false,
+  });
   const stranger = { ...peer(9), endpoint: { ...endpoint, address: { family: 4, bytes: underlay.b } as const } };
   new ForwardingPublisher(memory, 1).publish({
     mac: mac.b,
     peers: [peer(PEER), peer(8), stranger],
+    relays: false,
     routes: [route(1, PEER), route(3, 8), route(4, 9), route(2, 0)],
   });
   const forwarding = new ForwardingReader(memory, 0);

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { MIN_PROBE_BYTES } from '../../src/dataplane/path-probes.ts';
+import { MIN_PROBE_BYTES, PROBE_REPLY_BYTES } from '../../src/dataplane/path-probes.ts';
 import { TOO_BIG } from '../../src/dataplane/probe-ring.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { PEER, residual } from '../support/overlay-node.ts';
@@ -46,13 +46,13 @@ for (const sizeBytes of [MIN_PROBE_BYTES, 65, 256, 1351, 1450, 9000]) {
     const { a, b, request } = asked(sizeBytes, 0xffff_fffe);
     t.is(b.receive(request), 0);
     const [reply, ...more] = b.transmit();
-    t.is(reply!.length, ENCAPSULATION + MIN_PROBE_BYTES);
+    t.is(reply!.length, ENCAPSULATION + PROBE_REPLY_BYTES);
     t.is(checksumOf(reply!.subarray(ENCAPSULATION)), 0xffff);
     t.deepEqual(more, []);
     // Beyond the wrap of the 32 bits that the time has.
     a.nowUs += 0x1234;
     t.is(a.receive(reply!), 0);
-    t.deepEqual(a.takeResults(), [[PEER, sizeBytes, -2, 0x1234]]);
+    t.deepEqual(a.takeResults(), [[PEER, sizeBytes, -2, 0x1234, 1]]);
     t.deepEqual([a.transmit(), b.transmit(), b.takeResults()], [[], [], []]);
   });
 }
@@ -62,7 +62,12 @@ test('probes are in the accounts: originated and sent, received and delivered', 
   b.receive(request);
   a.receive(b.transmit()[0]!);
   t.like(a.account().egress, { received: 0, originated: 1, sent: 1, queued: 0, forwardedBytes: 1450 });
-  t.like(a.account().ingress, { received: 1, delivered: 1, receivedBytes: 64, forwardedBytes: 64 });
+  t.like(a.account().ingress, {
+    received: 1,
+    delivered: 1,
+    receivedBytes: PROBE_REPLY_BYTES,
+    forwardedBytes: PROBE_REPLY_BYTES,
+  });
   t.like(b.account().ingress, { received: 1, delivered: 1, receivedBytes: 1450 });
   for (const node of [a, b]) {
     t.is(residual(node.account().egress), 0);
@@ -70,11 +75,35 @@ test('probes are in the accounts: originated and sent, received and delivered', 
   }
 });
 
+test('a reply says how many requests its peer has seen, those included that it had no time to answer', (t) => {
+  const [a, b] = [new ProbingNode('a'), new ProbingNode('b')];
+  for (let sequence = 1; sequence <= 100; sequence++) a.orders.put(PEER, 300, sequence);
+  for (const request of a.transmit()) b.receive(request);
+  b.transmit();
+  a.orders.put(PEER, 300, 101);
+  b.receive(a.transmit()[0]!);
+  a.receive(b.transmit()[0]!);
+  t.deepEqual(a.takeResults(), [[PEER, 300, 101, 0, 101]]);
+});
+
+test('a reply of version 0.1.0, which does not count, is reported without a number', (t) => {
+  const { a, b, request } = asked(300);
+  b.receive(request);
+  const [reply] = b.transmit();
+  const old = reply!.slice(0, ENCAPSULATION + MIN_PROBE_BYTES);
+  for (const at of [ENCAPSULATION + 4, UDP_AT + 4]) old[at + 1]! -= 4;
+  old.set([0, 0], UDP_AT + 6);
+  const checksum = ~checksumOf(old.subarray(ENCAPSULATION)) & 0xffff;
+  old.set([checksum >> 8, checksum & 0xff], UDP_AT + 6);
+  a.receive(old);
+  t.deepEqual(a.takeResults(), [[PEER, 300, 1, 0, 0]]);
+});
+
 test('a probe that is too large for the device is reported as that, and dropped for its reason', (t) => {
   const a = new ProbingNode('a');
   a.orders.put(PEER, 1450, 7, 0);
   a.transmit('EMSGSIZE');
-  t.deepEqual(a.takeResults(), [[PEER, 1450, 7, TOO_BIG]]);
+  t.deepEqual(a.takeResults(), [[PEER, 1450, 7, TOO_BIG, 0]]);
   t.is(a.account().egress.dropped['datagram-too-big'], 1);
   t.is(residual(a.account().egress), 0);
 });

@@ -10,13 +10,13 @@ test('records come out as they went in, in order, and never more than there is r
   for (let round = 0; round < 100; round++) {
     for (let count = round % 6; count > 0; count--) {
       const hasRoom = put - taken < 4;
-      t.is(ring.put(put, put * 3, put + 1, 7), hasRoom);
+      t.is(ring.put(put, put * 3, put + 1, 7, -put), hasRoom);
       if (hasRoom) put++;
     }
     for (let count = (round * 7) % 5; count > 0; count--) {
       t.is(ring.take(record), taken < put);
       if (taken === put) continue;
-      t.deepEqual([...record], [taken, taken * 3, taken + 1, 7]);
+      t.deepEqual([...record], [taken, taken * 3, taken + 1, 7, 0 - taken]);
       taken++;
     }
   }
