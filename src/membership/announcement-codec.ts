@@ -1,18 +1,23 @@
 /** Announcements <-> bytes, and the one door that checks them. */
 import { WeftError } from '../errors.ts';
-import type { Endpoint, IpAddress } from '../wire/address.ts';
+import { formatEndpoint, type Endpoint, type IpAddress } from '../wire/address.ts';
 import { prefixContains, type Prefix } from '../wire/prefix.ts';
-import type { Announcement } from './announcement.ts';
+import type { Announcement, PathReport } from './announcement.ts';
 import { checkFieldLimits, type FieldLimits } from './field-limits.ts';
 import { weft } from './generated/weft.js';
-import { isIdentity } from './identity.ts';
+import { hashBytes } from './hash.ts';
+import { bytesToHex, hexToBytes, isIdentity } from './identity.ts';
 import {
+  IDENTITY_BYTES,
+  KEY_ID_BYTES,
   MAX_ANNOUNCEMENT_BYTES,
   MAX_CAPABILITIES,
   MAX_DATA_ENDPOINTS,
+  MAX_KEY_IDS,
   MAX_MTU_BYTES,
   MAX_NAME_BYTES,
   MAX_NODE_ADDRESSES,
+  MAX_PATH_REPORTS,
   MAX_PREFIXES,
   MAX_WORD_BYTES,
   MIN_MTU_BYTES,
@@ -25,6 +30,11 @@ const dataEndpointLimits: FieldLimits = {
   1: { maxCount: 1, maxBytes: MAX_WORD_BYTES },
   2: { maxCount: 1, maxBytes: 64, fields: endpointLimits },
 };
+const pathReportLimits: FieldLimits = {
+  1: { maxCount: 1, maxBytes: IDENTITY_BYTES },
+  2: { maxCount: 1, maxBytes: 0 },
+  3: { maxCount: 1, maxBytes: 0 },
+};
 const announcementLimits: FieldLimits = {
   1: { maxCount: 1, maxBytes: MAX_NAME_BYTES },
   2: { maxCount: 1, maxBytes: 64, fields: endpointLimits },
@@ -36,6 +46,8 @@ const announcementLimits: FieldLimits = {
   8: { maxCount: 1, maxBytes: MAX_WORD_BYTES },
   9: { maxCount: MAX_CAPABILITIES, maxBytes: MAX_WORD_BYTES },
   10: { maxCount: 1, maxBytes: MAX_WORD_BYTES },
+  11: { maxCount: MAX_KEY_IDS, maxBytes: KEY_ID_BYTES },
+  12: { maxCount: MAX_PATH_REPORTS, maxBytes: 64, fields: pathReportLimits },
 };
 
 /**
@@ -54,7 +66,33 @@ export function sealAnnouncement(announcement: Announcement): SealedAnnouncement
       },
     );
   }
-  const bytes = weft.v1.Announcement.encode({
+  const bytes = encodeAnnouncement(announcement);
+  if (bytes.length > MAX_ANNOUNCEMENT_BYTES) throw tooLong(bytes.length, 'takes');
+  return seal(announcement, Uint8Array.from(bytes));
+}
+
+/**
+ * Makes sure that a node which uses keys can still announce itself when it holds as many as there may be. Path reports are left
+ * out of it: they give way.
+ *
+ * @throws WeftError `announcement-invalid`
+ */
+export function checkRoomForKeys(announcement: Announcement): void {
+  if (announcement.keyIds.length === 0) return;
+  const { length } = encodeAnnouncement({ ...announcement, keyIds: MOST_KEY_IDS, pathReports: [] });
+  if (length > MAX_ANNOUNCEMENT_BYTES)
+    throw tooLong(length, `with the ${MAX_KEY_IDS} keys that it may come to hold takes`);
+}
+
+const MOST_KEY_IDS = Array.from({ length: MAX_KEY_IDS }, () => '0'.repeat(2 * KEY_ID_BYTES));
+
+function tooLong(lengthBytes: number, takes: string): WeftError {
+  const message = `announcement of this node ${takes} ${lengthBytes} bytes, more than ${MAX_ANNOUNCEMENT_BYTES}: announce fewer prefixes (nodePrefixes)`;
+  return new WeftError('announcement-invalid', message, { lengthBytes, limitBytes: MAX_ANNOUNCEMENT_BYTES });
+}
+
+function encodeAnnouncement(announcement: Announcement): Uint8Array {
+  return weft.v1.Announcement.encode({
     name: announcement.name,
     gossipEndpoint: encodeEndpoint(announcement.gossipEndpoint),
     dataEndpoints: announcement.dataEndpoints.map(({ gear, endpoint }) => ({
@@ -68,15 +106,13 @@ export function sealAnnouncement(announcement: Announcement): SealedAnnouncement
     version: announcement.version,
     capabilities: [...announcement.capabilities],
     network: announcement.network,
+    keyIds: announcement.keyIds.map(hexToBytes),
+    pathReports: announcement.pathReports.map(({ identity, lossPermille, roundTripUs }) => ({
+      identity: hexToBytes(identity),
+      lossPermille,
+      roundTripUs,
+    })),
   }).finish();
-  if (bytes.length > MAX_ANNOUNCEMENT_BYTES) {
-    const message = `announcement of this node takes ${bytes.length} bytes, more than ${MAX_ANNOUNCEMENT_BYTES}: announce fewer prefixes`;
-    throw new WeftError('announcement-invalid', message, {
-      lengthBytes: bytes.length,
-      limitBytes: MAX_ANNOUNCEMENT_BYTES,
-    });
-  }
-  return { announcement, bytes: Uint8Array.from(bytes) };
 }
 
 /** The announcement in `bytes`, with a copy of them, or why it is refused. */
@@ -115,8 +151,19 @@ export function parseAnnouncement(
     mtuBytes: raw.mtuBytes,
     version: raw.version,
     capabilities: raw.capabilities,
+    keyIds: raw.keyIds.map(bytesToHex),
+    pathReports: raw.pathReports.map(({ identity, lossPermille, roundTripUs }) => ({
+      identity: bytesToHex(identity ?? nothing),
+      lossPermille: lossPermille ?? 0,
+      roundTripUs: roundTripUs ?? 0,
+    })),
   };
-  return invalidField(announcement) === undefined ? { announcement, bytes: own } : 'announcement-invalid';
+  return invalidField(announcement) === undefined ? seal(announcement, own) : 'announcement-invalid';
+}
+
+function seal(announcement: Announcement, bytes: Uint8Array): SealedAnnouncement {
+  const endpointKey = formatEndpoint(announcement.gossipEndpoint);
+  return { announcement, bytes, fingerprint: hashBytes(bytes), endpointKey };
 }
 
 const nothing = new Uint8Array(0);
@@ -138,7 +185,7 @@ function decodeAddress(bytes: Uint8Array): IpAddress {
 
 /** Name of the first field that is missing or out of range. */
 function invalidField(announcement: Announcement): keyof Announcement | undefined {
-  const { dataEndpoints, nodeAddresses, prefixes, capabilities, mtuBytes } = announcement;
+  const { dataEndpoints, nodeAddresses, prefixes, capabilities, mtuBytes, keyIds, pathReports } = announcement;
   if (!isIdentity(announcement.identity)) return 'identity';
   if (!isWord(announcement.name, MAX_NAME_BYTES)) return 'name';
   if (!isWord(announcement.network, MAX_WORD_BYTES)) return 'network';
@@ -157,7 +204,16 @@ function invalidField(announcement: Announcement): keyof Announcement | undefine
   if (!isWord(announcement.version, MAX_WORD_BYTES)) return 'version';
   if (capabilities.length > MAX_CAPABILITIES || !capabilities.every((name) => isWord(name, MAX_WORD_BYTES)))
     return 'capabilities';
+  if (keyIds.length > MAX_KEY_IDS || !keyIds.every((id) => keyIdPattern.test(id))) return 'keyIds';
+  if (pathReports.length > MAX_PATH_REPORTS || !pathReports.every(isPathReport)) return 'pathReports';
   return undefined;
+}
+
+const keyIdPattern = /^[0-9a-f]{16}$/;
+
+function isPathReport({ identity, lossPermille, roundTripUs }: PathReport): boolean {
+  const lossIsInRange = Number.isInteger(lossPermille) && lossPermille >= 0 && lossPermille <= 1_000;
+  return isIdentity(identity) && lossIsInRange && Number.isInteger(roundTripUs) && roundTripUs >= 0;
 }
 
 const printableAscii = /^[\u0021-\u007e]+$/;

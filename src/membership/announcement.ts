@@ -32,6 +32,20 @@ export interface Announcement {
   readonly version: string;
   /** Abilities by name: `remote-checksum`, `relay`. Unknown ones are kept and ignored. */
   readonly capabilities: readonly string[];
+  /** Cluster keys that the node holds, the one it seals with first: 16 hexadecimal digits each. None: it uses no keys. */
+  readonly keyIds: readonly string[];
+  /** Its worst ways to others, if any is bad. */
+  readonly pathReports: readonly PathReport[];
+}
+
+/** How a node measures its way to another. */
+export interface PathReport {
+  /** The node at the other end. */
+  readonly identity: string;
+  /** Probes that were not answered, 0 to 1000; 1000: no way at all. */
+  readonly lossPermille: number;
+  /** Round trip, in microseconds; 0 if nothing was answered. */
+  readonly roundTripUs: number;
 }
 
 /** State of a member as this node sees it. `left` went gracefully; neither `dead` nor `left` has routes. */
@@ -45,4 +59,12 @@ export interface Member {
   readonly state: MemberState;
   /** When `state` was entered, on this node's clock, in ms. */
   readonly sinceMs: number;
+  /** When the announcement was made, on this node's clock, in ms: late by what its ways here took on the wire. */
+  readonly announcedMs: number;
+}
+
+/** One change of the member list: a member is new if there is no `before`, forgotten if there is no `after`. */
+export interface MemberChange {
+  readonly before: Member | undefined;
+  readonly after: Member | undefined;
 }

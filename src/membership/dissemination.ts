@@ -1,5 +1,5 @@
 /** News that is passed on with every message until it has been sent often enough. */
-import { claimCostBytes } from './codec.ts';
+import { ANNOUNCEMENT_AGE_BYTES, fieldCostBytes, withAnnouncementAge, type EncodedField } from './claim-codec.ts';
 import type { Parameters } from './parameters.ts';
 
 /**
@@ -14,69 +14,128 @@ export function transmitLimit(
   return Math.ceil(parameters.retransmitMultiplier * Math.log10(clusterSize + 1)) + parameters.extraTransmits;
 }
 
-interface News {
-  readonly identity: string;
-  readonly bytes: Uint8Array;
-  readonly hasAnnouncement: boolean;
+/** One piece of news: an encoded claim or directive. */
+export interface News extends EncodedField {
+  /** What it is about: an identity, or the subject of a directive. What comes later about the same takes its place. */
+  readonly about: string;
+  /** When the announcement in it was made, on this node's clock, in ms; `undefined` if there is none. */
+  readonly announcedMs: number | undefined;
 }
 
-/** Claims that do not fit are passed over; after this many a datagram counts as full. */
+/** News that does not fit is passed over; after so much of it a datagram counts as full. */
 const MAX_PASSED_OVER = 16;
 
+/** If little is queued it has been sent often enough after half as many rounds of gossip. */
+const STALE_ROUNDS = 15;
+
+type DisseminationParameters = Pick<Parameters, 'retransmitMultiplier' | 'extraTransmits' | 'gossipIntervalMs'>;
+
 /**
- * The queue. One claim per member, the latest: so it is never longer than the member table. What was sent least often
- * goes first; among those, what came first.
+ * The queue. One piece of news per member and per directive, the latest: so it is never longer than the two tables. What
+ * was sent least often goes first; among those, what came first.
  */
 export class Dissemination {
-  readonly #parameters: Pick<Parameters, 'retransmitMultiplier' | 'extraTransmits'>;
-  /** By how often it was sent, then by identity. */
+  readonly #parameters: DisseminationParameters;
+  /** By how often it was sent, then by what it is about. */
   readonly #bySends: Map<string, News>[] = [];
+  /** How often each was sent. */
+  readonly #sends = new Map<string, number>();
+  /** When each was queued, the first first. */
+  readonly #queuedMs = new Map<string, number>();
 
-  constructor(parameters: Pick<Parameters, 'retransmitMultiplier' | 'extraTransmits'>) {
+  constructor(parameters: DisseminationParameters) {
     this.#parameters = parameters;
   }
 
-  /** Members whose news waits. */
+  /** Pieces of news that wait. */
   get length(): number {
-    return this.#bySends.reduce((sum, news) => sum + news.size, 0);
+    return this.#sends.size;
+  }
+
+  /** Whether something has waited for so long that it is on its way by other means, or should be. */
+  isCongested(nowMs: number): boolean {
+    const [longestMs] = this.#queuedMs.values();
+    return longestMs !== undefined && this.#isStale(longestMs, nowMs);
   }
 
   /** Whether an announcement of the member waits: then what replaces it must carry one too, or it would get lost. */
   holdsAnnouncement(identity: string): boolean {
-    return this.#bySends.some((news) => news.get(identity)?.hasAnnouncement === true);
+    const sends = this.#sends.get(identity);
+    return sends !== undefined && this.#bySends[sends]!.get(identity)!.announcedMs !== undefined;
   }
 
-  /** Puts an encoded claim in the place of what is queued for the member. */
-  enqueue(identity: string, bytes: Uint8Array, hasAnnouncement: boolean): void {
-    for (const news of this.#bySends) news.delete(identity);
-    this.#bucket(0).set(identity, { identity, bytes, hasAnnouncement });
+  /** Puts news in the place of what is queued about the same. */
+  enqueue(news: News, nowMs: number): void {
+    this.drop(news.about);
+    this.#bucket(0).set(news.about, news);
+    this.#sends.set(news.about, 0);
+    this.#queuedMs.set(news.about, nowMs);
   }
 
-  /** Takes encoded claims for one datagram with `budgetBytes` left; each counts as sent once more. */
-  take(budgetBytes: number, clusterSize: number): Uint8Array[] {
+  /**
+   * A random other turned out to hold the same as this node: what has waited for long need not be told any more. Only where
+   * a great many changed at once does anything wait for long; and who is missed all the same learns it by an exchange.
+   */
+  dropStale(nowMs: number): void {
+    for (const [about, queuedMs] of this.#queuedMs) {
+      if (!this.#isStale(queuedMs, nowMs)) return;
+      this.drop(about);
+    }
+  }
+
+  /** Forgets what is queued about a member or a directive. */
+  drop(about: string): void {
+    const sends = this.#sends.get(about);
+    if (sends === undefined) return;
+    this.#bySends[sends]!.delete(about);
+    this.#sends.delete(about);
+    this.#queuedMs.delete(about);
+  }
+
+  /** Takes news for one datagram with `budgetBytes` left; each counts as sent once more. */
+  take(budgetBytes: number, clusterSize: number, nowMs: number): EncodedField[] {
+    if (this.#sends.size === 0) return [];
+    const taken = this.#choose(budgetBytes);
     const limit = transmitLimit(this.#parameters, clusterSize);
-    const taken: { readonly news: News; readonly sends: number }[] = [];
+    return taken.map((news) => {
+      const sends = this.#sends.get(news.about)! + 1;
+      if (sends < limit) {
+        this.#bucket(sends - 1).delete(news.about);
+        this.#bucket(sends).set(news.about, news);
+        this.#sends.set(news.about, sends);
+      } else this.drop(news.about);
+      return encodedNow(news, nowMs);
+    });
+  }
+
+  #isStale(queuedMs: number, nowMs: number): boolean {
+    return nowMs - queuedMs >= STALE_ROUNDS * this.#parameters.gossipIntervalMs;
+  }
+
+  #choose(budgetBytes: number): News[] {
+    const chosen: News[] = [];
     let leftBytes = budgetBytes;
     let passedOver = 0;
-    for (const [sends, bucket] of this.#bySends.entries()) {
+    for (const bucket of this.#bySends) {
       for (const news of bucket.values()) {
-        const costBytes = claimCostBytes(news.bytes.length);
+        const ageBytes = news.announcedMs === undefined ? 0 : ANNOUNCEMENT_AGE_BYTES;
+        const costBytes = fieldCostBytes(news.bytes.length + ageBytes);
         if (costBytes <= leftBytes) {
           leftBytes -= costBytes;
-          taken.push({ news, sends });
-        } else if (++passedOver > MAX_PASSED_OVER) break;
+          chosen.push(news);
+        } else if (++passedOver > MAX_PASSED_OVER) return chosen;
       }
-      if (passedOver > MAX_PASSED_OVER) break;
     }
-    for (const { news, sends } of taken) {
-      this.#bySends[sends]!.delete(news.identity);
-      if (sends + 1 < limit) this.#bucket(sends + 1).set(news.identity, news);
-    }
-    return taken.map(({ news }) => news.bytes);
+    return chosen;
   }
 
   #bucket(sends: number): Map<string, News> {
     while (this.#bySends.length <= sends) this.#bySends.push(new Map());
     return this.#bySends[sends]!;
   }
+}
+
+/** News as it is sent now: with the age that its announcement has got meanwhile. */
+export function encodedNow({ tag, bytes, announcedMs }: News, nowMs: number): EncodedField {
+  return { tag, bytes: announcedMs === undefined ? bytes : withAnnouncementAge(bytes, nowMs - announcedMs) };
 }

@@ -1,27 +1,34 @@
-/** SWIM's failure detector: who is there? */
+/** SWIM's failure detector with Lifeguard's local health: who is there? */
 import type { Clock } from '../env/clock.ts';
 import type { Random } from '../env/random.ts';
 import type { Endpoint } from '../wire/address.ts';
 import { drawSome } from './draw.ts';
-import type { MemberTable } from './member-table.ts';
-import type { DatagramBody } from './message.ts';
+import type { LocalHealth } from './local-health.ts';
+import { isLive, type MemberRecord, type MemberTable } from './member-table.ts';
+import type { DatagramBody, ProbeMessage } from './message.ts';
 import type { Parameters } from './parameters.ts';
 import { ProbeOrder } from './probe-order.ts';
+import { ProbeRelay } from './probe-relay.ts';
 import type { RefusalReason } from './refusals.ts';
 
-/** Indirect probes that may be under way for others at one time. */
-const MAX_RELAYED_PROBES = 1_024;
+/** Capability of nodes that say so when they were asked to probe and got no answer (from version 0.2.0). */
+export const NACK_CAPABILITY = 'nack';
+
+/** Probes of ours that may be under way at one time: those out of turn stop here, and those of the round go on. */
+const MAX_PROBES = 64;
+
+/** Probes over streams that may be under way at one time. */
+const MAX_STREAM_PROBES = 16;
 
 interface Probe {
   readonly sequence: number;
   readonly target: string;
   readonly incarnation: number;
-}
-
-interface RelayedProbe {
-  readonly target: string;
-  readonly asker: Endpoint;
-  readonly askerSequence: number;
+  readonly sentMs: number;
+  /** Those who were asked for help and can say that they tried, but have not yet. */
+  readonly silentHelpers: Set<string>;
+  /** How many that were at first. */
+  helpersAsked: number;
 }
 
 /** What the detector needs. */
@@ -31,23 +38,47 @@ export interface FailureDetectorOptions {
   readonly random: Random;
   readonly parameters: Parameters;
   readonly table: MemberTable;
+  readonly health: LocalHealth;
+  /** Sends a datagram. One that asks a suspect must carry the suspicion, so that it can refute (Lifeguard, section 4.3). */
   readonly send: (to: Endpoint, body: DatagramBody) => void;
+  /** Asks over a stream; calls back once, and says whether that very node answered. */
+  readonly sendOnStream: (to: Endpoint, ping: ProbeMessage, onOutcome: (isAnswered: boolean) => void) => void;
   /** A member did not answer, directly or through others, in the incarnation it had when it was probed. */
-  readonly onFailed: (identity: string, incarnation: number) => void;
+  readonly onSilent: (identity: string, incarnation: number) => void;
+}
+
+/** What became of probes, since the start. */
+export interface ProbeCounts {
+  sent: number;
+  failed: number;
+  /** Answered on the stream when no datagram came through: perhaps something on the way drops UDP. */
+  answeredOnStream: number;
 }
 
 /**
  * Probes one member per interval, and answers probes of others.
  *
  *     0 ms           ping --> target
- *     500 ms         no ack: indirect-ping --> k others --> ping --> target; its ack comes back the same way
- *     1000 ms        still no ack: failed; next target
+ *     150 ms         no ack: ping --> target
+ *     300 ms         no ack: ping --> target; indirect-ping --> k others --> ping --> target, whose ack comes back the same
+ *                    way, and a nack if there is none; a ping over a stream, which mends what is lost
+ *     600 ms         still no ack: silent
+ *
+ * SWIM pings once, then asks others. Where a tenth of the datagrams is lost, every fifth probe would bother three helpers
+ * and open a stream, and one of 400 would remain unanswered, for a stream waits a second for a lost SYN. Two pings more
+ * cost less than that, and leave one of 10 000.
+ *
+ * All these times, and the interval, are longer while this node is unwell; the last one also for a target that says it
+ * is slow. Probes of slow targets overlap the next rounds.
  */
 export class FailureDetector {
   readonly #options: FailureDetectorOptions;
   readonly #order: ProbeOrder;
-  #probe: Probe | undefined;
-  readonly #relayed = new Map<number, RelayedProbe>();
+  readonly #relay: ProbeRelay;
+  readonly #bySequence = new Map<number, Probe>();
+  readonly #byTarget = new Map<string, Probe>();
+  readonly #counts: ProbeCounts = { sent: 0, failed: 0, answeredOnStream: 0 };
+  #streamProbes = 0;
   #lastSequence: number;
 
   constructor(options: FailureDetectorOptions) {
@@ -55,28 +86,37 @@ export class FailureDetector {
     this.#order = new ProbeOrder(options.random);
     // Acks to an earlier life of this node, still under way, should not match.
     this.#lastSequence = options.random.uint32();
+    this.#relay = new ProbeRelay({ ...options, nextSequence: () => this.#nextSequence() });
   }
 
-  /** Ends the round that is under way, and probes the next member. To be called once per probe interval. */
+  get counts(): Readonly<ProbeCounts> {
+    return this.#counts;
+  }
+
+  /** A member is live: it gets its turns from now on, until it is found not to be. */
+  watch(identity: string): void {
+    this.#order.insert(identity);
+  }
+
+  /** Probes the member whose turn it is. To be called once per {@link intervalMs}. */
   round(): void {
-    const { table, parameters, clock, onFailed, send } = this.#options;
-    const unanswered = this.#probe;
-    this.#probe = undefined;
-    if (unanswered !== undefined) onFailed(unanswered.target, unanswered.incarnation);
-
-    const target = this.#order.next(table.liveOthers().map(({ announcement }) => announcement.identity));
-    const record = target === undefined ? undefined : table.get(target);
-    if (target === undefined || record === undefined) return;
-    const probe: Probe = { sequence: this.#nextSequence(), target, incarnation: record.incarnation };
-    this.#probe = probe;
-    send(record.announcement.gossipEndpoint, { kind: 'ping', sequence: probe.sequence, target });
-    clock.after(parameters.probeTimeoutMs, () => {
-      if (this.#probe === probe) this.#askOthers(probe);
-    });
+    const target = this.#nextTarget();
+    if (target !== undefined) this.#probe(target);
   }
 
-  /** Takes a ping, an indirect ping or an ack; says why if it is refused. */
-  handle(from: Endpoint, body: DatagramBody): RefusalReason | undefined {
+  /** Time between rounds, in ms. */
+  intervalMs(): number {
+    return this.#options.health.scaled(this.#options.parameters.probeIntervalMs);
+  }
+
+  /** Probes a member out of turn, if there is room. */
+  look(identity: string): void {
+    const record = this.#options.table.get(identity);
+    if (record !== undefined && this.#bySequence.size < MAX_PROBES) this.#probe(record);
+  }
+
+  /** Takes a ping, an indirect ping, an ack or a nack of `sender`; says why if it is refused. */
+  handle(from: Endpoint, sender: string, body: DatagramBody): RefusalReason | undefined {
     switch (body.kind) {
       case 'none':
         break;
@@ -86,45 +126,111 @@ export class FailureDetector {
         this.#options.send(from, { kind: 'ack', sequence: body.sequence, target: body.target });
         break;
       case 'indirect-ping':
-        return this.#relay(from, body.sequence, body.target);
+        return this.#relay.ask(from, body);
       case 'ack':
-        return this.#acknowledge(body.sequence, body.target);
+        return this.#answered(body) || this.#relay.answered(body) ? undefined : 'ack-unexpected';
+      case 'nack':
+        this.#bySequence.get(body.sequence)?.silentHelpers.delete(sender);
+        break;
     }
     return undefined;
   }
 
-  #askOthers({ sequence, target }: Probe): void {
+  #nextTarget(): MemberRecord | undefined {
+    // Those who died since their last turn are met here, each once.
+    for (;;) {
+      const identity = this.#order.next();
+      if (identity === undefined) return undefined;
+      const record = this.#options.table.get(identity);
+      if (record !== undefined && isLive(record.state)) return record;
+      this.#order.delete(identity);
+    }
+  }
+
+  #probe({ announcement, incarnation, slowness }: MemberRecord): void {
+    const { identity: target, gossipEndpoint } = announcement;
+    const { clock, parameters, health, send } = this.#options;
+    if (this.#byTarget.has(target)) return;
+    const sequence = this.#nextSequence();
+    const probe: Probe = {
+      sequence,
+      target,
+      incarnation,
+      sentMs: clock.nowMs(),
+      silentHelpers: new Set(),
+      helpersAsked: 0,
+    };
+    this.#bySequence.set(sequence, probe);
+    this.#byTarget.set(target, probe);
+    this.#counts.sent++;
+    const ping = (): void => send(gossipEndpoint, { kind: 'ping', sequence, target });
+    const timeoutMs = health.scaled(parameters.probeTimeoutMs);
+    const verdictMs = health.scaled(parameters.probeVerdictMs) + slowness * parameters.probeIntervalMs;
+    ping();
+    this.#afterwards(probe, timeoutMs, () => {
+      ping();
+      this.#afterwards(probe, timeoutMs, () => {
+        ping();
+        this.#askOthers(probe);
+        this.#askOnStream(probe);
+        this.#afterwards(probe, verdictMs - 2 * timeoutMs, () => this.#fail(probe));
+      });
+    });
+  }
+
+  /** Runs `action` after a time, if the probe is still under way then. */
+  #afterwards(probe: Probe, delayMs: number, action: () => void): void {
+    this.#options.clock.after(delayMs, () => {
+      if (this.#bySequence.get(probe.sequence) === probe) action();
+    });
+  }
+
+  #askOthers(probe: Probe): void {
     const { random, table, parameters, send } = this.#options;
-    const helpers = table
-      .liveOthers()
-      .filter(({ state, announcement }) => state === 'alive' && announcement.identity !== target);
-    for (const { announcement } of drawSome(random, helpers, parameters.indirectProbes)) {
+    const { sequence, target } = probe;
+    // A few more than are needed, for some may be suspect themselves.
+    const drawn = drawSome(random, table.liveOthers(), 2 * parameters.indirectProbes + 2);
+    const able = drawn.filter(({ state, announcement }) => state === 'alive' && announcement.identity !== target);
+    for (const { announcement } of able.slice(0, parameters.indirectProbes)) {
+      if (announcement.capabilities.includes(NACK_CAPABILITY)) probe.silentHelpers.add(announcement.identity);
       send(announcement.gossipEndpoint, { kind: 'indirect-ping', sequence, target });
     }
+    probe.helpersAsked = probe.silentHelpers.size;
   }
 
-  /** The target's endpoint is ours to know, not the asker's to say: nobody can aim us at a stranger. */
-  #relay(asker: Endpoint, askerSequence: number, target: string): RefusalReason | undefined {
-    const { self, table, clock, parameters, send } = this.#options;
-    const record = target === self ? undefined : table.get(target);
-    if (record === undefined || this.#relayed.size >= MAX_RELAYED_PROBES) return 'probe-unknown-target';
-    const sequence = this.#nextSequence();
-    this.#relayed.set(sequence, { target, asker, askerSequence });
-    send(record.announcement.gossipEndpoint, { kind: 'ping', sequence, target });
-    clock.after(parameters.probeIntervalMs, () => this.#relayed.delete(sequence));
-    return undefined;
+  #askOnStream(probe: Probe): void {
+    const record = this.#options.table.get(probe.target);
+    if (record === undefined || this.#streamProbes >= MAX_STREAM_PROBES) return;
+    this.#streamProbes++;
+    const { sequence, target } = probe;
+    this.#options.sendOnStream(record.announcement.gossipEndpoint, { sequence, target }, (isAnswered) => {
+      this.#streamProbes--;
+      if (isAnswered && this.#answered({ sequence, target })) this.#counts.answeredOnStream++;
+    });
   }
 
-  #acknowledge(sequence: number, target: string): RefusalReason | undefined {
-    if (this.#probe?.sequence === sequence && this.#probe.target === target) {
-      this.#probe = undefined;
-      return undefined;
-    }
-    const relayed = this.#relayed.get(sequence);
-    if (relayed?.target !== target) return 'ack-unexpected';
-    this.#relayed.delete(sequence);
-    this.#options.send(relayed.asker, { kind: 'ack', sequence: relayed.askerSequence, target });
-    return undefined;
+  #answered({ sequence, target }: ProbeMessage): boolean {
+    const probe = this.#bySequence.get(sequence);
+    if (probe?.target !== target) return false;
+    const { clock, health, parameters } = this.#options;
+    this.#forget(probe);
+    health.probeAnswered(clock.nowMs() - probe.sentMs, parameters.probeVerdictMs);
+    return true;
+  }
+
+  #fail(probe: Probe): void {
+    const { table, health, onSilent } = this.#options;
+    this.#forget(probe);
+    this.#counts.failed++;
+    // A helper that is suspected itself by now owes no sign of life.
+    const silent = [...probe.silentHelpers].filter((helper) => table.get(helper)?.state === 'alive');
+    health.probeFailed(probe.helpersAsked, silent.length);
+    onSilent(probe.target, probe.incarnation);
+  }
+
+  #forget({ sequence, target }: Probe): void {
+    this.#bySequence.delete(sequence);
+    this.#byTarget.delete(target);
   }
 
   #nextSequence(): number {

@@ -3,8 +3,11 @@
  * are checked on what this node says of itself too, so that nobody can announce what others would refuse.
  */
 
-/** Longest datagram that is sent, in bytes: with IPv6 and UDP headers it fits the smallest IPv6 MTU, 1280. */
-export const MAX_SENT_DATAGRAM_BYTES = 1_200;
+/**
+ * Longest datagram that is sent, in bytes: with IPv6 (40) and UDP (8) headers it fits the smallest IPv6 MTU, 1280, also when
+ * it was sealed (63).
+ */
+export const MAX_SENT_DATAGRAM_BYTES = 1_169;
 
 /** Longest datagram that is read, in bytes. Room for a later version that probes for a larger path MTU. */
 export const MAX_DATAGRAM_BYTES = 9_000;
@@ -18,8 +21,28 @@ export const MAX_ANNOUNCEMENT_BYTES = 1_000;
 /** Most claims in one datagram. A compact claim takes about 24 bytes. */
 export const MAX_DATAGRAM_CLAIMS = 512;
 
+/** Most accusers in one claim: more than any preset wants to hear of. */
+export const MAX_ACCUSERS = 8;
+
 /** Most claims in one exchange. */
 export const MAX_EXCHANGE_CLAIMS = 20_000;
+
+/** Most directives that a node keeps and sends in an exchange, and most in one datagram. */
+export const MAX_DIRECTIVES = 256;
+export const MAX_DATAGRAM_DIRECTIVES = 16;
+
+/** Longest subject and longest content of a directive, in bytes. */
+export const MAX_SUBJECT_BYTES = 96;
+export const MAX_DIRECTIVE_CONTENT_BYTES = 256;
+
+/** Largest version of a directive that is accepted: one below what fits, so that it can still be replaced. */
+export const MAX_DIRECTIVE_VERSION = 0xff_ff_ff_fe;
+
+/** Most buckets of a digest, a power of two: their indexes fit a byte. */
+export const MAX_DIGEST_BUCKETS = 256;
+
+/** Length of a bucket of a digest, in bytes. */
+export const DIGEST_BUCKET_BYTES = 8;
 
 /** Length of an identity, in bytes. */
 export const IDENTITY_BYTES = 16;
@@ -35,6 +58,13 @@ export const MAX_DATA_ENDPOINTS = 8;
 export const MAX_NODE_ADDRESSES = 8;
 export const MAX_PREFIXES = 128;
 export const MAX_CAPABILITIES = 32;
+
+/** Most key ids and path reports in one announcement. Version 0.1.0 takes 32 fields that it does not know. */
+export const MAX_KEY_IDS = 8;
+export const MAX_PATH_REPORTS = 8;
+
+/** Length of the id of a key, in bytes. */
+export const KEY_ID_BYTES = 8;
 
 /** Smallest and largest MTU that a node may announce: the smallest that every IPv4 host takes (RFC 791), and 64 KiB. */
 export const MIN_MTU_BYTES = 576;

@@ -1,7 +1,8 @@
 /** What this node says of itself, and how it answers what others say of it. */
 import { compareIpAddresses, equalEndpoints, type Endpoint } from '../wire/address.ts';
 import type { Announcement } from './announcement.ts';
-import { sealAnnouncement } from './announcement-codec.ts';
+import { equalBytes } from './announcement-cache.ts';
+import { checkRoomForKeys, sealAnnouncement } from './announcement-codec.ts';
 import { MAX_INCARNATION } from './limits.ts';
 import type { Claim, SealedAnnouncement } from './message.ts';
 import type { Parameters } from './parameters.ts';
@@ -25,20 +26,27 @@ export type ContestOutcome = 'agrees' | 'outbid' | 'yielded';
 export class LocalMember {
   readonly #parameters: Pick<Parameters, 'maxContests' | 'contestWindowMs'>;
   #sealed: SealedAnnouncement;
+  readonly #firstIncarnation: number;
   #incarnation: number;
+  /** Incarnation in which the announcement was made: a refutation repeats it under a higher one. */
+  #announcedAt: number;
+  #slowness = 0;
   #hasLeft = false;
   #contestedBy: Endpoint | undefined;
   /** When another process last outbid us. */
   #contestsMs: readonly number[] = [];
 
-  /** @throws WeftError `announcement-invalid` */
+  /** @throws WeftError `announcement-invalid`, also if it would not fit with more keys: those come while it runs. */
   constructor(
     announcement: Announcement,
     incarnation: number,
     parameters: Pick<Parameters, 'maxContests' | 'contestWindowMs'>,
   ) {
+    checkRoomForKeys(announcement);
     this.#sealed = sealAnnouncement(announcement);
+    this.#firstIncarnation = incarnation;
     this.#incarnation = incarnation;
+    this.#announcedAt = incarnation;
     this.#parameters = parameters;
   }
 
@@ -62,8 +70,9 @@ export class LocalMember {
       incarnation: this.#incarnation,
       state: this.#hasLeft ? 'left' : 'alive',
       sealed: this.#sealed,
-      announcedAt: this.#incarnation,
+      announcedAt: this.#announcedAt,
       ageSeconds: 0,
+      slowness: this.#slowness,
     };
   }
 
@@ -71,11 +80,31 @@ export class LocalMember {
   announce(announcement: Announcement): void {
     this.#sealed = sealAnnouncement(announcement);
     this.#incarnation = Math.min(this.#incarnation + 1, MAX_INCARNATION);
+    this.#announcedAt = this.#incarnation;
+  }
+
+  /** Says with its claims that others should give it so many probe intervals more than usual. */
+  slow(slowness: number): void {
+    this.#slowness = slowness;
+  }
+
+  /** Says the same under a higher incarnation. */
+  renew(): void {
+    this.#incarnation = Math.min(this.#incarnation + 1, MAX_INCARNATION);
   }
 
   /** Says from now on that this node has left, and refutes nothing any more. */
   leave(): void {
     this.#hasLeft = true;
+  }
+
+  /** Was ordered to be forgotten up to `incarnation`, and is there; whether that changes anything. */
+  outlive(incarnation: number): boolean {
+    if (this.#hasLeft || incarnation < this.#incarnation || incarnation >= MAX_INCARNATION) return false;
+    this.#incarnation = incarnation + 1;
+    // Whoever forgot it needs the announcement again.
+    this.#announcedAt = this.#incarnation;
+    return true;
   }
 
   /** Takes what another claims of this node. */
@@ -96,7 +125,9 @@ export class LocalMember {
         return 'yielded';
       }
     }
+    const isOfOurWords = this.#isOfOurWords(claim);
     this.#incarnation = claim.incarnation + 1;
+    if (!isOfOurWords) this.#announcedAt = this.#incarnation;
     return 'outbid';
   }
 
@@ -105,6 +136,15 @@ export class LocalMember {
     return (
       claim.state === 'alive' && (claim.sealed === undefined || equalBytes(claim.sealed.bytes, this.#sealed.bytes))
     );
+  }
+
+  /**
+   * Whether the claimant certainly holds our announcement, so that it need not be made anew. Under an incarnation that
+   * this life did not give out, or that it began with, there may be one of an earlier life.
+   */
+  #isOfOurWords({ incarnation, sealed }: Claim): boolean {
+    if (incarnation !== this.#incarnation || incarnation === this.#firstIncarnation) return false;
+    return sealed === undefined || equalBytes(sealed.bytes, this.#sealed.bytes);
   }
 
   #rivalIn(claim: Claim): Endpoint | undefined {
@@ -116,8 +156,4 @@ export class LocalMember {
 function isBelow(a: Endpoint, b: Endpoint): boolean {
   const order = compareIpAddresses(a.address, b.address);
   return order === 0 ? a.port < b.port : order < 0;
-}
-
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((octet, index) => octet === b[index]);
 }

@@ -1,41 +1,28 @@
-/** Membership by gossip (SWIM, 2002): the one class that owns the parts and connects them. */
-import type { Clock } from '../env/clock.ts';
-import type { Logger } from '../env/logger.ts';
-import type { Random } from '../env/random.ts';
-import type { GossipTransport } from '../env/transport.ts';
-import type { Endpoint } from '../wire/address.ts';
+/** Membership by gossip (SWIM, 2002; Lifeguard, 2017): the one class that owns the parts and connects them. */
+import { equalEndpoints, type Endpoint } from '../wire/address.ts';
+import { AnnouncementCache } from './announcement-cache.ts';
 import type { Announcement, Member } from './announcement.ts';
-import { appendClaims, encodeClaim, encodeDatagram, encodeExchange, parseDatagram, parseExchange } from './codec.ts';
+import { Claims } from './claims.ts';
+import { Datagrams } from './datagrams.ts';
+import { Directives } from './directives.ts';
 import { Dissemination } from './dissemination.ts';
-import { drawSome, jitter } from './draw.ts';
+import { jitter } from './draw.ts';
+import { Exchanges } from './exchanges.ts';
 import { FailureDetector } from './failure-detector.ts';
-import { MAX_INCARNATION_JUMP, MAX_SENT_DATAGRAM_BYTES } from './limits.ts';
+import { GossipRounds } from './gossip-rounds.ts';
+import { graceMs, Hearing } from './hearing.ts';
+import { LocalHealth } from './local-health.ts';
 import { LocalMember } from './local-member.ts';
-import { claimOf, isLive, MemberTable, supersedes } from './member-table.ts';
-import type { Claim, DatagramBody } from './message.ts';
+import { isLive, MemberTable } from './member-table.ts';
+import type { MembershipOptions } from './membership-options.ts';
+import type { DatagramBody, Directive, ProbeMessage } from './message.ts';
+import { Orders } from './orders.ts';
+import { Outbox } from './outbox.ts';
 import { defaultParameters, type Parameters } from './parameters.ts';
-import { PushPull, pushPullIntervalMs } from './push-pull.ts';
-import { Refusals, type RefusalReason } from './refusals.ts';
+import { PushPull } from './push-pull.ts';
+import { Refusals } from './refusals.ts';
+import { statisticsOf, type MembershipStatistics } from './statistics.ts';
 import { Suspicions } from './suspicion.ts';
-
-/** What a membership is given. */
-export interface MembershipOptions {
-  /** What this node announces at first. Its `network` is the one whose messages are accepted. */
-  readonly self: Announcement;
-  /** Incarnation to begin with; 1 unless said otherwise. A node that returns learns from others what it must exceed. */
-  readonly incarnation?: number;
-  readonly seeds: readonly Endpoint[];
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly transport: GossipTransport;
-  readonly logger: Logger;
-  readonly parameters?: Partial<Parameters>;
-  /**
-   * Called with all members, this node included, ordered by identity: at most once per input, after it was taken, and
-   * only if something changed.
-   */
-  readonly onChange: (members: readonly Member[]) => void;
-}
 
 /**
  * One node's view of the cluster. Driven by its input methods and by the clock only; synchronous throughout.
@@ -49,16 +36,25 @@ export class Membership {
   readonly #options: MembershipOptions;
   readonly #parameters: Parameters;
   readonly #network: string;
+  readonly #announcements: AnnouncementCache;
   readonly #local: LocalMember;
+  readonly #health: LocalHealth;
   readonly #table: MemberTable;
+  readonly #directives: Directives;
+  readonly #claims: Claims;
+  readonly #orders: Orders;
+  readonly #exchanges: Exchanges;
   readonly #detector: FailureDetector;
   readonly #suspicions: Suspicions;
+  readonly #hearing: Hearing;
   readonly #dissemination: Dissemination;
+  readonly #outbox: Outbox;
+  readonly #rounds: GossipRounds;
   readonly #pushPull: PushPull;
+  readonly #datagrams: Datagrams;
   readonly #refusals: Refusals;
   #isRunning = false;
   #inputDepth = 0;
-  #reportedVersion: number;
 
   /** @throws WeftError `announcement-invalid` */
   constructor(options: MembershipOptions) {
@@ -66,61 +62,116 @@ export class Membership {
     this.#options = options;
     this.#parameters = { ...defaultParameters, ...options.parameters };
     this.#network = self.network;
+    this.#announcements = options.announcementCache ?? new AnnouncementCache();
     this.#local = new LocalMember(self, options.incarnation ?? 1, this.#parameters);
+    this.#health = new LocalHealth(clock);
     this.#table = new MemberTable(self.identity, this.#parameters);
     this.#table.setSelf(this.#local.claim(), clock.nowMs());
-    this.#reportedVersion = this.#table.version;
+    this.#directives = new Directives(clock, options.directives);
     this.#refusals = new Refusals(clock, logger);
     this.#dissemination = new Dissemination(this.#parameters);
-    this.#suspicions = new Suspicions(clock, this.#parameters, (identity, incarnation) =>
-      this.#declare(identity, incarnation, 'dead'),
-    );
-    this.#detector = new FailureDetector({
+    const parts = {
       self: self.identity,
+      network: self.network,
       clock,
       random,
+      logger,
+      transport,
       parameters: this.#parameters,
+      announcements: this.#announcements,
+      local: this.#local,
+      health: this.#health,
       table: this.#table,
+      directives: this.#directives,
+      refusals: this.#refusals,
+      dissemination: this.#dissemination,
+    };
+    this.#outbox = new Outbox(parts);
+    this.#rounds = new GossipRounds({ ...parts, send: (to) => this.#send(to, { kind: 'none' }) });
+    this.#suspicions = new Suspicions({
+      ...parts,
+      clusterSize: () => this.#table.clusterSize(),
+      graceMs: (identity) => graceMs(this.#parameters, this.#table.get(identity), this.#health),
+      onExpired: (identity, incarnation) => this.#declare(identity, incarnation, 'dead'),
+    });
+    this.#claims = new Claims({
+      ...parts,
+      suspicions: this.#suspicions,
+      onState: (record) => {
+        this.#rounds.follow(record);
+        if (isLive(record.state)) this.#detector.watch(record.announcement.identity);
+        if (record.state === 'suspect') this.#hearing.open(record);
+      },
+      onNews: () => this.#rounds.soon(),
+    });
+    this.#orders = new Orders({
+      ...parts,
+      claims: this.#claims,
+      onNews: () => this.#rounds.soon(),
+      onDirective: (directive) => options.onDirective?.(directive),
+    });
+    this.#exchanges = new Exchanges({
+      ...parts,
+      claims: this.#claims,
+      orders: this.#orders,
+    });
+    this.#detector = new FailureDetector({
+      ...parts,
       send: (to, body) => this.#send(to, body),
-      onFailed: (identity, incarnation) => this.#declare(identity, incarnation, 'suspect'),
+      sendOnStream: (to, ping, onOutcome) => this.#sendOnStream(to, ping, onOutcome),
+      onSilent: (identity, incarnation) => this.#declare(identity, incarnation, 'suspect'),
+    });
+    this.#hearing = new Hearing({
+      ...parts,
+      suspicions: this.#suspicions,
+      detector: this.#detector,
+      outbox: this.#outbox,
     });
     this.#pushPull = new PushPull({
-      clock,
-      random,
-      parameters: this.#parameters,
-      table: this.#table,
-      transport,
+      ...parts,
       seeds,
       ownEndpoint: () => this.#local.announcement.gossipEndpoint,
-      request: () => this.#encodeState(),
-      onReply: (from, reply) => this.#input(() => this.#takeExchange(from, reply)),
+      request: () => this.#exchanges.request(),
+      onReply: (from, reply) => this.#ifRunning(() => this.#exchanges.takeReply(from, reply)),
+      onLastReply: (from, reply) => this.#ifRunning(() => this.#exchanges.takeLastReply(from, reply)),
     });
+    this.#datagrams = new Datagrams({
+      ...parts,
+      outbox: this.#outbox,
+      claims: this.#claims,
+      orders: this.#orders,
+      detector: this.#detector,
+      pushPull: this.#pushPull,
+    });
+    for (const claim of options.known ?? []) this.#claims.recall(claim);
+    this.#table.takeChanges();
   }
 
   /** Joins through the seeds, for as long as it takes, and takes part from now on. */
   start(): void {
     this.#isRunning = true;
-    const { probeIntervalMs, gossipIntervalMs, redialIntervalMs, firstPushPullMs } = this.#parameters;
+    const { probeIntervalMs, redialIntervalMs, firstPushPullMs } = this.#parameters;
     this.#every(
       probeIntervalMs,
-      () => probeIntervalMs,
+      () => this.#detector.intervalMs(),
       () => this.#detector.round(),
-    );
-    this.#every(
-      gossipIntervalMs,
-      () => gossipIntervalMs,
-      () => this.#gossip(),
     );
     this.#every(
       redialIntervalMs,
       () => redialIntervalMs,
-      () => this.#pushPull.redial(),
+      () => {
+        this.#pushPull.redial();
+        // So much changed at once that datagrams do not keep up: a stream carries all of it.
+        if (this.#dissemination.isCongested(this.#options.clock.nowMs())) this.#pushPull.exchangeWithAnyone();
+      },
     );
     this.#every(
       firstPushPullMs,
-      () => pushPullIntervalMs(this.#parameters, this.#table.clusterSize()),
+      () => this.#pushPull.intervalMs(),
       () => {
         this.#table.forgetExpired(this.#options.clock.nowMs());
+        this.#directives.expire();
+        this.#claims.recover();
         this.#pushPull.exchangeWithAnyone();
       },
     );
@@ -130,6 +181,7 @@ export class Membership {
   /** Does nothing any more, at once and without a word. Inputs are ignored. */
   stop(): void {
     this.#isRunning = false;
+    this.#rounds.stop();
     this.#pushPull.stop();
   }
 
@@ -138,15 +190,12 @@ export class Membership {
     this.#input(() => {
       this.#local.leave();
       this.#publishSelf();
-      for (const { announcement } of this.#drawOthers(this.#parameters.leaveFanout)) {
-        this.#send(announcement.gossipEndpoint, { kind: 'none' });
-      }
     });
   }
 
   /** Other seeds from now on. They are dialled at once if any differs. */
   setSeeds(seeds: readonly Endpoint[]): void {
-    if (this.#pushPull.setSeeds(seeds) && this.#isRunning) this.#pushPull.join();
+    if (this.#pushPull.setSeeds(seeds) && this.#isRunning) this.#pushPull.rejoin();
   }
 
   /**
@@ -156,43 +205,66 @@ export class Membership {
    * @throws WeftError `announcement-invalid`, and then nothing has changed
    */
   announce(change: Partial<Announcement>): void {
-    const announcement = { ...this.#local.announcement, ...change };
-    if (announcement.identity !== this.#local.announcement.identity) throw new RangeError('identity cannot change');
+    const before = this.#local.announcement;
+    const announcement = { ...before, ...change };
+    if (announcement.identity !== before.identity) throw new RangeError('identity cannot change');
     if (announcement.network !== this.#network) throw new RangeError('network cannot change');
     this.#input(() => {
       this.#local.announce(announcement);
       this.#publishSelf();
+      const hasMoved = !equalEndpoints(announcement.gossipEndpoint, before.gossipEndpoint);
+      if (hasMoved && this.#isRunning) this.#pushPull.moved(before.gossipEndpoint);
     });
+  }
+
+  /** Orders of operators that hold, in no order. */
+  directives(): readonly Directive[] {
+    return this.#directives.all();
+  }
+
+  /**
+   * Gives an order to the whole cluster, in the place of what is known about `subject`.
+   *
+   * @throws WeftError `directive-invalid`, `directives-full`
+   */
+  issue(subject: string, content: Uint8Array): void {
+    this.#input(() => this.#orders.issue(subject, content));
+  }
+
+  /** Drops orders here, without a word to others: those that came from where one should not have listened. */
+  retainDirectives(isKept: (directive: Directive) => boolean): void {
+    this.#directives.retain(isKept);
+  }
+
+  /**
+   * Orders the cluster to forget a member that is dead or left, by identity or name: nobody looks for it any more. If it
+   * comes back all the same it is a member again.
+   *
+   * @returns who is forgotten; several if several bore the name
+   * @throws WeftError `peer-unknown`, `peer-alive`
+   */
+  forget(identityOrName: string): readonly Member[] {
+    return this.#input(() => this.#orders.forget(identityOrName));
   }
 
   /** Takes a datagram that came from `from`. Nothing of `bytes` is kept. */
   handleDatagram(from: Endpoint, bytes: Uint8Array): void {
-    if (!this.#isRunning) return;
-    this.#input(() => {
-      const datagram = parseDatagram(bytes, this.#network);
-      if (typeof datagram === 'string') return this.#refusals.count(datagram, from);
-      if (datagram.sender === this.#local.announcement.identity) return this.#refusals.count('sender-self', from);
-      for (const claim of datagram.claims) this.#takeClaim(from, claim);
-      const refusal = this.#detector.handle(from, datagram.body);
-      if (refusal !== undefined) this.#refusals.count(refusal, from);
-      const sender = this.#table.get(datagram.sender);
-      if (sender === undefined || sender.state === 'dead') this.#pushPull.introduce(from);
-    });
+    this.#ifRunning(() => this.#datagrams.take(from, bytes));
   }
 
   /** Takes the request of an exchange and gives the reply; `undefined` if it was refused. Nothing of `bytes` is kept. */
   handleExchange(from: Endpoint, bytes: Uint8Array): Uint8Array | undefined {
-    if (!this.#isRunning) return undefined;
-    let accepted = false;
-    this.#input(() => {
-      accepted = this.#takeExchange(from, bytes);
-    });
-    return accepted ? this.#encodeState() : undefined;
+    return this.#ifRunning(() => this.#exchanges.answer(from, bytes));
   }
 
-  /** All members, this node included, ordered by identity. The same array until something changes. */
+  /** All members, this node included, ordered by identity. The same array until something changes; made when asked for. */
   members(): readonly Member[] {
     return this.#table.members();
+  }
+
+  /** The member of an identity. */
+  member(identity: string): Member | undefined {
+    return this.#table.get(identity);
   }
 
   /** Messages that were refused since the start, by reason; every reason is a key. */
@@ -200,22 +272,43 @@ export class Membership {
     return this.#refusals.counts();
   }
 
+  /** What it did since its start, and how it is. */
+  statistics(): MembershipStatistics {
+    return statisticsOf({
+      dissemination: this.#dissemination,
+      health: this.#health,
+      suspicions: this.#suspicions,
+      claims: this.#claims,
+      detector: this.#detector,
+      pushPull: this.#pushPull,
+      outbox: this.#outbox,
+      directives: this.#directives,
+    });
+  }
+
   /** Gossip endpoint of another process that bears this node's identity and has prevailed; see {@link LocalMember}. */
   contestedBy(): Endpoint | undefined {
     return this.#local.contestedBy;
   }
 
+  #ifRunning<T>(action: () => T): T | undefined {
+    return this.#isRunning ? this.#input(action) : undefined;
+  }
+
   /** Runs `action` and reports what it changed. */
-  #input(action: () => void): void {
+  #input<T>(action: () => T): T {
     this.#inputDepth++;
     try {
-      action();
+      return action();
     } finally {
       this.#inputDepth--;
+      if (this.#inputDepth === 0) this.#report();
     }
-    if (this.#inputDepth > 0 || this.#table.version === this.#reportedVersion) return;
-    this.#reportedVersion = this.#table.version;
-    this.#options.onChange(this.#table.members());
+  }
+
+  #report(): void {
+    const changes = this.#table.takeChanges();
+    if (changes.length > 0) this.#options.onChange(changes);
   }
 
   /** Runs `action` periodically until the stop, for the first time after a random part of `withinMs`. */
@@ -229,121 +322,25 @@ export class Membership {
     clock.after((withinMs * random.uint32()) / 0x1_0000_0000, repeat);
   }
 
-  /** Sends news that waits, without being asked. */
-  #gossip(): void {
-    if (this.#dissemination.length === 0) return;
-    for (const { announcement } of this.#drawOthers(this.#parameters.gossipFanout)) {
-      if (this.#dissemination.length === 0) return;
-      this.#send(announcement.gossipEndpoint, { kind: 'none' });
-    }
-  }
-
-  #drawOthers(count: number): readonly Member[] {
-    return drawSome(this.#options.random, this.#table.liveOthers(), count);
-  }
-
-  /** Sends a datagram, filled up with news. */
   #send(to: Endpoint, body: DatagramBody): void {
     if (!this.#isRunning) return;
-    const head = encodeDatagram(this.#network, this.#local.announcement.identity, body);
-    const news = this.#dissemination.take(MAX_SENT_DATAGRAM_BYTES - head.length, this.#table.clusterSize());
-    this.#options.transport.sendDatagram(to, appendClaims(head, news));
+    const isAsked = body.kind === 'ping' && this.#table.get(body.target)?.state === 'suspect';
+    this.#outbox.send(to, body, isAsked ? [body.target] : []);
   }
 
-  #encodeState(): Uint8Array {
-    const claims = this.#table.claims(this.#options.clock.nowMs());
-    return encodeExchange(this.#network, this.#local.announcement.identity, claims);
-  }
-
-  #takeExchange(from: Endpoint, bytes: Uint8Array): boolean {
-    if (!this.#isRunning) return false;
-    const exchange = parseExchange(bytes, this.#network);
-    const refusal =
-      typeof exchange === 'string'
-        ? exchange
-        : exchange.sender === this.#local.announcement.identity
-          ? 'sender-self'
-          : undefined;
-    if (refusal !== undefined) {
-      this.#refusals.count(refusal, from);
-      return false;
-    }
-    for (const claim of (exchange as Exclude<typeof exchange, RefusalReason>).claims) {
-      this.#takeClaim(from, this.#softened(claim));
-    }
-    return true;
-  }
-
-  /**
-   * Somebody else's dead member that is live here is only suspected, as in memberlist: when a partition heals, those on
-   * the other side get their chance to refute before their routes go.
-   */
-  #softened(claim: Claim): Claim {
-    const known = this.#table.get(claim.identity);
-    const isNewsOfDeath = claim.state === 'dead' && known !== undefined && isLive(known.state);
-    const isOfSelf = claim.identity === this.#local.announcement.identity;
-    return isNewsOfDeath && !isOfSelf ? { ...claim, state: 'suspect', ageSeconds: 0 } : claim;
-  }
-
-  #takeClaim(from: Endpoint, claim: Claim): void {
-    const known = this.#table.get(claim.identity);
-    if (known !== undefined && claim.incarnation > known.incarnation + MAX_INCARNATION_JUMP) {
-      return this.#refusals.count('incarnation-jump', from);
-    }
-    if (claim.identity === this.#local.announcement.identity) return this.#contest(claim);
-    const { clock } = this.#options;
-    const outcome = this.#table.apply(claim, clock.nowMs());
-    if (outcome === 'full') return this.#refusals.count('members-full', from);
-    if (outcome === 'changed') this.#spread(claim.identity, known);
-  }
-
-  /** Another claims something of this node. */
-  #contest(claim: Claim): void {
-    const { clock, logger } = this.#options;
-    const wasContested = this.#local.contestedBy !== undefined;
-    const outcome = this.#local.contest(claim, clock.nowMs());
-    if (outcome === 'agrees') return;
-    if (outcome === 'outbid') {
-      logger.debug({ state: claim.state, incarnation: claim.incarnation }, 'claim about this node refuted');
-      this.#publishSelf();
-    } else if (!wasContested) {
-      logger.error({ identity: claim.identity }, 'another process bears the identity of this node and has prevailed');
-    }
-  }
-
-  #publishSelf(): void {
-    const claim = this.#local.claim();
-    this.#table.setSelf(claim, this.#options.clock.nowMs());
-    this.#dissemination.enqueue(claim.identity, encodeClaim(claim), true);
-  }
-
-  /** This node itself found a member suspect or dead; `incarnation` says whether that is still news. */
-  #declare(identity: string, incarnation: number, state: 'suspect' | 'dead'): void {
-    this.#input(() => {
-      const known = this.#table.get(identity);
-      if (known === undefined || known.incarnation !== incarnation) return;
-      if (!this.#isRunning || !supersedes({ incarnation, state }, known)) return;
-      const claim: Claim = { identity, incarnation, state, sealed: undefined, announcedAt: incarnation, ageSeconds: 0 };
-      this.#table.apply(claim, this.#options.clock.nowMs());
-      this.#spread(identity, known);
+  #sendOnStream(to: Endpoint, ping: ProbeMessage, onOutcome: (isAnswered: boolean) => void): void {
+    this.#options.transport.exchange(to, this.#exchanges.ping(ping), (reply) => {
+      this.#ifRunning(() => onOutcome(reply !== undefined && this.#exchanges.takePong(to, reply, ping.target)));
     });
   }
 
-  /** A member changed: passes that on, logs it, and begins a suspicion if it is one. */
-  #spread(identity: string, before: Member | undefined): void {
-    const { clock, logger } = this.#options;
-    const record = this.#table.get(identity)!;
-    const { announcement, state, incarnation } = record;
-    const isNewAnnouncement = before?.announcement !== announcement;
-    const carriesAnnouncement =
-      state === 'alive' || isNewAnnouncement || this.#dissemination.holdsAnnouncement(identity);
-    const claim = claimOf(record, clock.nowMs());
-    const bytes = encodeClaim(carriesAnnouncement ? claim : { ...claim, sealed: undefined, announcedAt: incarnation });
-    this.#dissemination.enqueue(identity, bytes, carriesAnnouncement);
-    if (state === 'suspect') this.#suspicions.begin(identity, incarnation, this.#table.clusterSize());
-    if (before?.state !== state) {
-      const fields = { member: announcement.name, identity, state, before: before?.state, incarnation };
-      logger.info(fields, 'member changed state');
-    }
+  /** Passes on at once, to some more than in other rounds, what this node says of itself. */
+  #publishSelf(): void {
+    this.#claims.publishSelf();
+    this.#rounds.now(this.#parameters.leaveFanout);
+  }
+
+  #declare(identity: string, incarnation: number, state: 'suspect' | 'dead'): void {
+    this.#ifRunning(() => this.#claims.declare(identity, incarnation, state));
   }
 }

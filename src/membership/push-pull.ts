@@ -1,15 +1,30 @@
-/** Exchanges of full state: at join, periodically, and with whoever seems lost. */
+/** With whom to exchange: at join, periodically, and with whoever seems lost. */
 import type { Clock } from '../env/clock.ts';
 import type { Random } from '../env/random.ts';
 import type { GossipTransport } from '../env/transport.ts';
 import { equalEndpoints, formatEndpoint, type Endpoint } from '../wire/address.ts';
-import { drawIndex, jitter } from './draw.ts';
+import { drawIndex, drawSome, jitter } from './draw.ts';
+import { LostNodes } from './lost-nodes.ts';
 import type { MemberTable } from './member-table.ts';
 import type { Parameters } from './parameters.ts';
-import { ProbeOrder } from './probe-order.ts';
 
 /** Exchanges of ours that may be under way at one time. */
 const MAX_DIALS = 16;
+
+/**
+ * So many seeds are dialled at once, the others after them. With one, a thousand nodes that start together take five times
+ * as long to find each other.
+ */
+const SEEDS_AT_ONCE = 3;
+
+/** A seed that has not answered after this time is not waited for any longer, in ms: the next is dialled, too. */
+const SEED_PATIENCE_MS = 250;
+
+/** One in so many members is much. */
+const MUCH = 64;
+
+/** After little that differed the next exchange comes so many times sooner than usual. */
+const SOONER = 8;
 
 /** Strangers who probe us are dialled at most this often: their address may be forged. */
 const INTRODUCTION_INTERVAL_MS = 1_000;
@@ -32,10 +47,12 @@ export interface PushPullOptions {
   readonly seeds: readonly Endpoint[];
   /** Where this node itself is reached: never dialled. */
   readonly ownEndpoint: () => Endpoint;
-  /** Encodes everything this node knows. */
+  /** The first request of an exchange. */
   readonly request: () => Uint8Array;
-  /** Takes the other's state. */
-  readonly onReply: (from: Endpoint, reply: Uint8Array) => void;
+  /** Takes the reply, and gives the second request, if there is one. */
+  readonly onReply: (from: Endpoint, reply: Uint8Array) => Uint8Array | undefined;
+  /** Takes the reply to that. */
+  readonly onLastReply: (from: Endpoint, reply: Uint8Array) => void;
 }
 
 /**
@@ -47,20 +64,31 @@ export class PushPull {
   #seeds: readonly Endpoint[];
   /** Endpoints that are being dialled. */
   readonly #dialling = new Set<string>();
-  readonly #redialOrder: ProbeOrder;
+  readonly #lost: LostNodes;
+  /** Exchanges that were begun, and those whose request or second request got no reply. */
+  exchangesStarted = 0;
+  exchangesFailed = 0;
   #lastIntroductionMs = -Infinity;
+  /** How much the exchanges since the last {@link intervalMs} brought; at least 1 if they gave something. */
+  #differed = 0;
   /** Outdates the attempts of an earlier {@link join}. */
   #joinNumber = 0;
 
   constructor(options: PushPullOptions) {
     this.#options = options;
     this.#seeds = options.seeds;
-    this.#redialOrder = new ProbeOrder(options.random);
+    this.#lost = new LostNodes(options.table);
   }
 
-  /** Dials all seeds, and again after ever longer times while nobody else is alive. */
+  /** Dials three seeds, then the others, and all again after ever longer times, while nobody else is alive. */
   join(): void {
     this.#attemptJoin(++this.#joinNumber, this.#options.parameters.joinBackoffMs);
+  }
+
+  /** Dials all seeds at once: they may know others than this node does. */
+  rejoin(): void {
+    for (const seed of this.#seeds) this.#dial(seed);
+    this.join();
   }
 
   /** No attempt to join from now on. */
@@ -75,6 +103,21 @@ export class PushPull {
     return seeds.length !== before.length || seeds.some((seed, index) => !equalEndpoints(seed, before[index]!));
   }
 
+  /**
+   * Time until the next exchange with a random member, in ms. As long as exchanges find much that differs they follow one
+   * another quickly: after a start, or a partition. If they find little, which in a large and restless cluster they
+   * always do, somewhat sooner than usual. Where all hold the same they are rare, and a digest long.
+   */
+  intervalMs(): number {
+    const { parameters, table } = this.#options;
+    const usualMs = pushPullIntervalMs(parameters, table.clusterSize());
+    const differed = this.#differed;
+    this.#differed = 0;
+    if (differed === 0) return usualMs;
+    const isMuch = differed * MUCH >= table.size;
+    return isMuch ? parameters.firstPushPullMs : Math.max(parameters.firstPushPullMs, usualMs / SOONER);
+  }
+
   /** Exchanges with a random live member. */
   exchangeWithAnyone(): void {
     const others = this.#options.table.liveOthers();
@@ -83,25 +126,21 @@ export class PushPull {
   }
 
   /**
-   * Dials one of the seeds that are not alive and the dead, in turn: so the sides of a partition find each other again.
-   * Those who left are not sought.
+   * Dials one of the seeds that are not alive, or one of the dead, by turns: so the sides of a partition find each other
+   * again, however long it took.
    */
   redial(): void {
-    const members = this.#options.table.members();
-    const lost = new Map<string, Endpoint>();
-    const seek = (endpoint: Endpoint): void => {
-      const isAlive = members.some(
-        ({ state, announcement }) => state === 'alive' && equalEndpoints(announcement.gossipEndpoint, endpoint),
-      );
-      if (!isAlive && !equalEndpoints(endpoint, this.#options.ownEndpoint()))
-        lost.set(formatEndpoint(endpoint), endpoint);
-    };
-    for (const { state, announcement } of members) {
-      if (state === 'dead') seek(announcement.gossipEndpoint);
-    }
-    for (const seed of this.#seeds) seek(seed);
-    const next = this.#redialOrder.next([...lost.keys()].sort());
-    if (next !== undefined) this.#dial(lost.get(next)!);
+    const endpoint = this.#lost.next(this.#seeds, this.#options.ownEndpoint());
+    if (endpoint !== undefined) this.#dial(endpoint);
+  }
+
+  /**
+   * This node has another address now, and tells somebody at once, over a stream. Who has its former address may be a
+   * node that it has lost: two nodes which swapped their addresses look for each other there.
+   */
+  moved(former: Endpoint): void {
+    this.#lost.noteFormer(former);
+    this.exchangeWithAnyone();
   }
 
   /** Somebody whom this node does not know, or believes dead, sent a message from there. */
@@ -113,23 +152,65 @@ export class PushPull {
   }
 
   #attemptJoin(joinNumber: number, backoffMs: number): void {
-    const { clock, random, parameters, table } = this.#options;
-    for (const seed of this.#seeds) this.#dial(seed);
+    const { clock, random, parameters } = this.#options;
+    const seeds = drawSome(random, this.#seeds, this.#seeds.length);
+    for (let first = 0; first < SEEDS_AT_ONCE; first++) {
+      this.#dialInTurn(
+        joinNumber,
+        seeds.filter((_, index) => index % SEEDS_AT_ONCE === first),
+      );
+    }
     clock.after(jitter(random, backoffMs), () => {
-      if (joinNumber !== this.#joinNumber || table.liveOthers().length > 0) return;
+      if (joinNumber !== this.#joinNumber || this.#knowsAnyone()) return;
       this.#attemptJoin(joinNumber, Math.min(backoffMs * 1.5, parameters.maxJoinBackoffMs));
     });
   }
 
-  #dial(endpoint: Endpoint): void {
-    const { transport, request, onReply, ownEndpoint } = this.#options;
+  /** Dials one after the other until somebody alive is known. What all of them hold, one of them mostly tells. */
+  #dialInTurn(joinNumber: number, [first, ...others]: readonly Endpoint[]): void {
+    if (first === undefined) return;
+    let isOver = false;
+    const next = (): void => {
+      if (isOver || joinNumber !== this.#joinNumber || this.#knowsAnyone()) return;
+      isOver = true;
+      this.#dialInTurn(joinNumber, others);
+    };
+    this.#dial(first, next);
+    this.#options.clock.after(SEED_PATIENCE_MS, next);
+  }
+
+  #knowsAnyone(): boolean {
+    return this.#options.table.liveOthers().length > 0;
+  }
+
+  /** @param onEnd called when the exchange is over, or was not begun */
+  #dial(endpoint: Endpoint, onEnd = (): void => {}): void {
+    const { table, request, onReply, onLastReply, ownEndpoint } = this.#options;
     const key = formatEndpoint(endpoint);
-    if (equalEndpoints(endpoint, ownEndpoint())) return;
-    if (this.#dialling.has(key) || this.#dialling.size >= MAX_DIALS) return;
+    if (equalEndpoints(endpoint, ownEndpoint())) return onEnd();
+    if (this.#dialling.has(key) || this.#dialling.size >= MAX_DIALS) return onEnd();
     this.#dialling.add(key);
-    transport.exchange(endpoint, request(), (reply) => {
+    this.exchangesStarted++;
+    const end = (): void => {
       this.#dialling.delete(key);
-      if (reply !== undefined) onReply(endpoint, reply);
+      onEnd();
+    };
+    this.#exchange(endpoint, request(), (reply) => {
+      const before = table.version;
+      const second = reply === undefined ? undefined : onReply(endpoint, reply);
+      this.#differed += table.version - before + (second === undefined ? 0 : 1);
+      if (second === undefined) return end();
+      this.#exchange(endpoint, second, (last) => {
+        if (last !== undefined) onLastReply(endpoint, last);
+        end();
+      });
+    });
+  }
+
+  #exchange(endpoint: Endpoint, request: Uint8Array, onReply: (reply: Uint8Array | undefined) => void): void {
+    this.#options.transport.exchange(endpoint, request, (reply) => {
+      if (reply === undefined) this.exchangesFailed++;
+      onReply(reply);
     });
   }
 }

@@ -1,13 +1,8 @@
 import test from 'ava';
 import { sealAnnouncement } from '../../src/membership/announcement-codec.ts';
-import {
-  appendClaims,
-  encodeClaim,
-  encodeDatagram,
-  encodeExchange,
-  parseDatagram,
-  parseExchange,
-} from '../../src/membership/codec.ts';
+import { encodeClaim } from '../../src/membership/claim-codec.ts';
+import { appendClaims, encodeDatagram, parseDatagram } from '../../src/membership/codec.ts';
+import { encodeExchange, parseExchange } from '../../src/membership/exchange-codec.ts';
 import { defaultParameters } from '../../src/membership/parameters.ts';
 import type { Claim, DatagramBody } from '../../src/membership/message.ts';
 import { announcementOf, endpoint, identityOf } from '../support/announcements.ts';
@@ -49,7 +44,7 @@ function datagram(random: SeededRandom): Uint8Array {
 }
 
 function exchange(random: SeededRandom): Uint8Array {
-  return encodeExchange('default', identityOf(1 + random.below(8)), claims(random));
+  return encodeExchange('default', { sender: identityOf(1 + random.below(8)), claims: claims(random), directives: [] });
 }
 
 /** Noise, a good message cut off, or one with some bytes changed, doubled or dropped. */
@@ -139,7 +134,10 @@ test('a flood of made-up members fills the table and no more, and makes room onc
       announcedAt: 1,
       ageSeconds: 0,
     };
-    membership.handleExchange(stranger, encodeExchange('default', identityOf(number), [claim]));
+    membership.handleExchange(
+      stranger,
+      encodeExchange('default', { sender: identityOf(number), claims: [claim], directives: [] }),
+    );
   }
   t.is(membership.members().length, 50);
   t.is(membership.refused()['members-full'], 253);

@@ -1,9 +1,10 @@
 import test from 'ava';
 import type { Announcement } from '../../src/membership/announcement.ts';
-import { parseAnnouncement, sealAnnouncement } from '../../src/membership/announcement-codec.ts';
+import { checkRoomForKeys, parseAnnouncement, sealAnnouncement } from '../../src/membership/announcement-codec.ts';
 import { weft } from '../../src/membership/generated/weft.js';
 import { announcementOf, endpoint, identityOf, prefix } from '../support/announcements.ts';
 import { parseIpAddress, parseMacAddress } from '../../src/wire/address.ts';
+import type { Prefix } from '../../src/wire/prefix.ts';
 
 const whole = announcementOf(2);
 
@@ -27,7 +28,7 @@ test('an announcement over IPv6 comes back as it was', (t) => {
 test('a field of a later version is passed on as it came', (t) => {
   const later = Uint8Array.from([...sealAnnouncement(whole).bytes, 0xa2, 0x06, 0x01, 0x61]);
   const parsed = parseAnnouncement(identityOf(2), later);
-  t.deepEqual(parsed, { announcement: whole, bytes: later });
+  t.like(parsed, { announcement: whole, bytes: later });
 });
 
 const invalid = test.macro({
@@ -85,6 +86,35 @@ test('an announcement that does not fit a datagram is refused with what to do', 
     code: 'announcement-invalid',
   });
   t.regex(error.message, /announce fewer prefixes/);
+});
+
+function somePrefixes(count: number): Prefix[] {
+  return Array.from({ length: count }, (_, index) => prefix(`10.${index}.0.0/16`));
+}
+
+function someKeyIds(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => index.toString(16).padStart(16, '0'));
+}
+
+function fits(announcement: Announcement): boolean {
+  try {
+    return sealAnnouncement(announcement).bytes.length > 0;
+  } catch {
+    return false;
+  }
+}
+
+test('a node that uses keys needs room for as many as there may be, whatever it reports; without keys it does not', (t) => {
+  const bare = { ...whole, nodeAddresses: [], pathReports: [] };
+  let count = 0;
+  while (fits({ ...bare, prefixes: somePrefixes(count + 1), keyIds: someKeyIds(8) })) count++;
+  const announced = { ...whole, nodeAddresses: [], prefixes: somePrefixes(count), keyIds: someKeyIds(1) };
+  t.notThrows(() => checkRoomForKeys(announced));
+  const large = { ...bare, prefixes: somePrefixes(count + 1), keyIds: someKeyIds(1) };
+  t.true(fits(large));
+  const error = t.throws(() => checkRoomForKeys(large), { code: 'announcement-invalid' });
+  t.regex(error.message, /with the 8 keys .* more than 1000: announce fewer prefixes \(nodePrefixes\)/);
+  t.notThrows(() => checkRoomForKeys({ ...large, keyIds: [] }));
 });
 
 test('bytes that name a bad MTU are refused', (t) => {

@@ -1,16 +1,11 @@
 import test from 'ava';
-import {
-  appendClaims,
-  claimCostBytes,
-  encodeClaim,
-  encodeDatagram,
-  encodeExchange,
-  parseDatagram,
-  parseExchange,
-} from '../../src/membership/codec.ts';
 import { sealAnnouncement } from '../../src/membership/announcement-codec.ts';
+import { encodeClaim, fieldCostBytes, withAnnouncementAge } from '../../src/membership/claim-codec.ts';
+import { appendClaims, appendNews, DatagramTag, encodeDatagram, parseDatagram } from '../../src/membership/codec.ts';
+import { encodeDirective } from '../../src/membership/directive-codec.ts';
+import { encodeExchange, parseExchange } from '../../src/membership/exchange-codec.ts';
 import { MAX_DATAGRAM_BYTES, MAX_EXCHANGE_BYTES } from '../../src/membership/limits.ts';
-import type { Claim, DatagramBody } from '../../src/membership/message.ts';
+import type { Claim, DatagramBody, Exchange } from '../../src/membership/message.ts';
 import { announcementOf, identityOf } from '../support/announcements.ts';
 import { bytes } from '../support/bytes.ts';
 
@@ -22,6 +17,7 @@ const fullClaim: Claim = {
   sealed,
   announcedAt: 7,
   ageSeconds: 12,
+  announcementAgeMs: 0,
 };
 const compactClaim: Claim = {
   identity: identityOf(3),
@@ -38,6 +34,7 @@ const bodies: DatagramBody[] = [
   { kind: 'ping', sequence: 0, target: identityOf(4) },
   { kind: 'indirect-ping', sequence: 1, target: identityOf(4) },
   { kind: 'ack', sequence: 0xff_ff_ff_ff, target: identityOf(4) },
+  { kind: 'nack', sequence: 2, target: identityOf(4) },
 ];
 
 for (const body of bodies) {
@@ -45,19 +42,46 @@ for (const body of bodies) {
     const head = encodeDatagram('default', identityOf(1), body);
     const claims = [fullClaim, compactClaim, staleClaim];
     const whole = appendClaims(head, claims.map(encodeClaim));
-    t.deepEqual(parseDatagram(whole, 'default'), { sender: identityOf(1), body, claims });
+    t.deepEqual(parseDatagram(whole, 'default'), { sender: identityOf(1), body, claims, directives: [] });
     t.is(
       whole.length,
-      claims.reduce((sum, claim) => sum + claimCostBytes(encodeClaim(claim).length), head.length),
+      claims.reduce((sum, claim) => sum + fieldCostBytes(encodeClaim(claim).length), head.length),
     );
   });
 }
 
-test('an exchange comes back as it was', (t) => {
-  const claims = Array.from({ length: 500 }, () => fullClaim);
-  t.deepEqual(parseExchange(encodeExchange('default', identityOf(1), claims), 'default'), {
+const directive = { directive: { subject: 'key-primary', version: 3, content: bytes('00ff') }, ageSeconds: 5 };
+const probe = { sequence: 9, target: identityOf(4) };
+
+const exchanges: readonly (readonly [string, Partial<Exchange>])[] = [
+  ['many claims', { claims: Array.from({ length: 500 }, () => fullClaim) }],
+  ['claims with all that may be said', { claims: [{ ...staleClaim, announcementAgeMs: 0xff_ff_ff_ff, slowness: 3 }] }],
+  ['accusers', { claims: [{ ...compactClaim, accusers: [identityOf(5), identityOf(6)] }] }],
+  ['directives', { directives: Array.from({ length: 256 }, () => directive) }],
+  ['a digest', { digest: { buckets: new Uint8Array(2_048).fill(7), directives: new Uint8Array(8) } }],
+  ['a difference', { difference: { buckets: [0, 255], bucketCount: 256, directives: true } }],
+  ['no difference', { difference: { buckets: [], bucketCount: 1, directives: false } }],
+  ['a ping', { ping: probe }],
+  ['an ack', { ack: probe }],
+];
+
+for (const [name, parts] of exchanges) {
+  test(`an exchange with ${name} comes back as it was`, (t) => {
+    const exchange: Exchange = { sender: identityOf(1), claims: [], directives: [], ...parts };
+    t.deepEqual(parseExchange(encodeExchange('default', exchange), 'default'), exchange);
+  });
+}
+
+test('a datagram with claims, their ages and directives comes back as it was', (t) => {
+  const news = [
+    { tag: DatagramTag.claim, bytes: withAnnouncementAge(encodeClaim(fullClaim), 123_456) },
+    { tag: DatagramTag.directive, bytes: encodeDirective(directive) },
+  ];
+  t.deepEqual(parseDatagram(appendNews(encodeDatagram('default', identityOf(1), { kind: 'none' }), news), 'default'), {
     sender: identityOf(1),
-    claims,
+    body: { kind: 'none' },
+    claims: [{ ...fullClaim, announcementAgeMs: 123_456 }],
+    directives: [directive],
   });
 });
 
@@ -73,7 +97,12 @@ test('a ping with one claim is these bytes', (t) => {
   const body = { kind: 'ping', sequence: 5, target: identityOf(2) } as const;
   const head = encodeDatagram('default', identityOf(1), body);
   t.deepEqual(appendClaims(head, [encodeClaim(claim)]), bytes(golden));
-  t.deepEqual(parseDatagram(bytes(golden), 'default'), { sender: identityOf(1), body, claims: [claim] });
+  t.deepEqual(parseDatagram(bytes(golden), 'default'), {
+    sender: identityOf(1),
+    body,
+    claims: [claim],
+    directives: [],
+  });
 });
 
 const network = '0a07 64656661756c74';
@@ -118,6 +147,28 @@ test(
   'announcement-invalid',
 );
 
+test('a directive without version', refuses, `${network} ${sender} 4203 0a0161`, 'directive-invalid');
+test('a directive of version 2^32 - 1', refuses, `${network} ${sender} 4209 0a0161 10ffffffff0f`, 'directive-invalid');
+test('a directive without subject', refuses, `${network} ${sender} 4202 1001`, 'directive-invalid');
+test('a subject with a space', refuses, `${network} ${sender} 4206 0a022061 1001`, 'directive-invalid');
+
+const digests = [
+  ['without buckets', '220a 1208 0000000000000000'],
+  ['of three buckets', `2224 0a18 ${'00'.repeat(24)} 1208 0000000000000000`],
+  ['of half a bucket', '2210 0a04 00000000 1208 0000000000000000'],
+  ['without directives', '220a 0a08 0000000000000000'],
+] as const;
+
+for (const [name, hex] of digests) {
+  test(`a digest ${name} is refused`, (t) => {
+    t.is(parseExchange(bytes(`${network} ${sender} ${hex}`), 'default'), 'digest-invalid');
+  });
+}
+
+test('a difference of three buckets is refused', (t) => {
+  t.is(parseExchange(bytes(`${network} ${sender} 2a02 1803`), 'default'), 'digest-invalid');
+});
+
 test('a flood of empty claims is refused before any is decoded', (t) => {
   const head = bytes(`${network} ${sender}`);
   const flood = new Uint8Array(head.length + 2 * 20_001);
@@ -138,5 +189,5 @@ test('what is kept of a datagram does not change with the buffer it came in', (t
   );
   const parsed = parseDatagram(buffer, 'default');
   buffer.fill(0xff);
-  t.deepEqual(parsed, { sender: identityOf(1), body: { kind: 'none' }, claims: [fullClaim] });
+  t.deepEqual(parsed, { sender: identityOf(1), body: { kind: 'none' }, claims: [fullClaim], directives: [] });
 });

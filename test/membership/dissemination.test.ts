@@ -1,5 +1,7 @@
 import test from 'ava';
-import { Dissemination, transmitLimit } from '../../src/membership/dissemination.ts';
+import { withAnnouncementAge, type EncodedField } from '../../src/membership/claim-codec.ts';
+import { DatagramTag } from '../../src/membership/codec.ts';
+import { Dissemination, transmitLimit, type News } from '../../src/membership/dissemination.ts';
 import { defaultParameters } from '../../src/membership/parameters.ts';
 
 const isSent = test.macro({
@@ -14,48 +16,95 @@ test(isSent, 10, 9);
 test(isSent, 100, 13);
 test(isSent, 1_000, 17);
 
-function news(fill: number, lengthBytes = 30): Uint8Array {
-  return new Uint8Array(lengthBytes).fill(fill);
+function claim(fill: number, lengthBytes = 30): EncodedField {
+  return { tag: DatagramTag.claim, bytes: new Uint8Array(lengthBytes).fill(fill) };
+}
+
+/** News without an announcement. */
+function news(about: string, fill: number, lengthBytes = 30): News {
+  return { about, ...claim(fill, lengthBytes), announcedMs: undefined };
 }
 
 test('what was sent as often as it should be is dropped', (t) => {
   const queue = new Dissemination(defaultParameters);
-  queue.enqueue('a', news(1), false);
-  for (let sent = 0; sent < 7; sent++) t.deepEqual(queue.take(1_000, 3), [news(1)]);
-  t.deepEqual(queue.take(1_000, 3), []);
+  queue.enqueue(news('a', 1), 0);
+  for (let sent = 0; sent < 7; sent++) t.deepEqual(queue.take(1_000, 3, 0), [claim(1)]);
+  t.deepEqual(queue.take(1_000, 3, 0), []);
   t.is(queue.length, 0);
 });
 
 test('what was sent least often goes first', (t) => {
   const queue = new Dissemination(defaultParameters);
-  queue.enqueue('a', news(1), false);
-  queue.enqueue('b', news(2), false);
-  t.deepEqual(queue.take(40, 3), [news(1)]);
-  t.deepEqual(queue.take(40, 3), [news(2)]);
-  queue.enqueue('c', news(3), false);
-  t.deepEqual(queue.take(40, 3), [news(3)]);
+  queue.enqueue(news('a', 1), 0);
+  queue.enqueue(news('b', 2), 0);
+  t.deepEqual(queue.take(40, 3, 0), [claim(1)]);
+  t.deepEqual(queue.take(40, 3, 0), [claim(2)]);
+  queue.enqueue(news('c', 3), 0);
+  t.deepEqual(queue.take(40, 3, 0), [claim(3)]);
 });
 
 test('newer news of a member takes the place of the older, and counts anew', (t) => {
   const queue = new Dissemination(defaultParameters);
-  queue.enqueue('a', news(1), true);
-  queue.take(1_000, 3);
-  queue.enqueue('a', news(2), false);
+  queue.enqueue({ ...news('a', 1), announcedMs: 0 }, 0);
+  queue.take(1_000, 3, 0);
+  queue.enqueue(news('a', 2), 0);
   t.is(queue.length, 1);
   t.false(queue.holdsAnnouncement('a'));
-  for (let sent = 0; sent < 7; sent++) t.deepEqual(queue.take(1_000, 3), [news(2)]);
+  for (let sent = 0; sent < 7; sent++) t.deepEqual(queue.take(1_000, 3, 0), [claim(2)]);
 });
 
 test('tag and length of each claim count towards the budget', (t) => {
   const queue = new Dissemination(defaultParameters);
-  queue.enqueue('a', news(1, 200), false);
-  t.deepEqual(queue.take(202, 3), []);
-  t.deepEqual(queue.take(203, 3), [news(1, 200)]);
+  queue.enqueue(news('a', 1, 200), 0);
+  t.deepEqual(queue.take(202, 3, 0), []);
+  t.deepEqual(queue.take(203, 3, 0), [claim(1, 200)]);
 });
 
 test('news that does not fit lets smaller news pass', (t) => {
   const queue = new Dissemination(defaultParameters);
-  queue.enqueue('a', news(1, 500), true);
-  queue.enqueue('b', news(2), false);
-  t.deepEqual(queue.take(100, 3), [news(2)]);
+  queue.enqueue({ ...news('a', 1, 500), announcedMs: 0 }, 0);
+  queue.enqueue(news('b', 2), 0);
+  t.deepEqual(queue.take(100, 3, 0), [claim(2)]);
+});
+
+test('an announcement leaves with the age that it has by then, and the age counts towards the budget', (t) => {
+  const queue = new Dissemination(defaultParameters);
+  queue.enqueue({ ...news('a', 1, 200), announcedMs: 1_000 }, 0);
+  t.deepEqual(queue.take(207, 3, 1_500), []);
+  const aged = { tag: DatagramTag.claim, bytes: withAnnouncementAge(claim(1, 200).bytes, 500) };
+  t.deepEqual(queue.take(208, 3, 1_500), [aged]);
+});
+
+test('what is dropped is not sent any more', (t) => {
+  const queue = new Dissemination(defaultParameters);
+  queue.enqueue(news('a', 1), 0);
+  queue.enqueue(news('b', 2), 0);
+  queue.take(1_000, 3, 0);
+  queue.drop('a');
+  queue.drop('c');
+  t.is(queue.length, 1);
+  t.deepEqual(queue.take(1_000, 3, 0), [claim(2)]);
+});
+
+test('what has waited for long is dropped on demand, what was queued of late is not', (t) => {
+  const queue = new Dissemination(defaultParameters);
+  queue.enqueue(news('a', 1), 0);
+  queue.enqueue(news('b', 2), 0);
+  queue.enqueue(news('c', 3), 1_000);
+  queue.enqueue(news('a', 4), 2_000);
+  queue.take(1_000, 3, 2_000);
+  queue.dropStale(3_500);
+  t.deepEqual(queue.take(1_000, 3, 3_500), [claim(3), claim(4)]);
+});
+
+test('a queue is congested once something has waited for fifteen rounds, until nothing has any more', (t) => {
+  const queue = new Dissemination(defaultParameters);
+  t.false(queue.isCongested(10_000));
+  queue.enqueue(news('a', 1), 0);
+  queue.enqueue(news('b', 2), 2_000);
+  t.false(queue.isCongested(2_999));
+  t.true(queue.isCongested(3_000));
+  queue.dropStale(3_000);
+  t.false(queue.isCongested(3_000));
+  t.true(queue.isCongested(5_000));
 });

@@ -5,7 +5,7 @@ import { MAX_INCARNATION } from '../../src/membership/limits.ts';
 import { LocalMember, type ContestOutcome } from '../../src/membership/local-member.ts';
 import type { Claim } from '../../src/membership/message.ts';
 import { defaultParameters } from '../../src/membership/parameters.ts';
-import { announcementOf, endpoint, identityOf } from '../support/announcements.ts';
+import { announcementOf, endpoint, identityOf, prefix } from '../support/announcements.ts';
 
 function about(state: MemberState, incarnation: number, change?: Partial<Announcement>): Claim {
   const sealed = change && sealAnnouncement(announcementOf(5, change));
@@ -70,9 +70,41 @@ test('whoever has yielded takes over when the other is dead', (t) => {
   t.is(local.contestedBy, undefined);
 });
 
+test('a node whose keys may outgrow its announcement does not start', (t) => {
+  const prefixes = Array.from({ length: 85 }, (_, index) => prefix(`10.${index}.0.0/16`));
+  const change = { prefixes, nodeAddresses: [], keyIds: ['0123456789abcdef'] };
+  const start = (): LocalMember => new LocalMember(announcementOf(5, change), 1, defaultParameters);
+  t.throws(start, { code: 'announcement-invalid', message: /with the 8 keys/ });
+});
+
 test('an announcement that others would refuse is refused here, and nothing changes', (t) => {
   const local = new LocalMember(announcementOf(5), 4, defaultParameters);
   t.throws(() => local.announce(announcementOf(5, { name: 'two words' })), { code: 'announcement-invalid' });
   t.is(local.claim().incarnation, 4);
   t.is(local.announcement.name, 'n5');
+});
+
+test('a refutation of what this life said repeats its announcement, of anything else makes it anew', (t) => {
+  const local = new LocalMember(announcementOf(5), 4, defaultParameters);
+  const announcedAt = (claim: Claim): number => {
+    local.contest(claim, 0);
+    return local.claim().announcedAt;
+  };
+  // Under the first incarnation others may hold what an earlier life announced.
+  t.is(announcedAt(about('suspect', 4)), 5);
+  t.is(announcedAt(about('suspect', 5)), 5);
+  t.is(announcedAt(about('dead', 6, {})), 5);
+  t.is(announcedAt(about('suspect', 7, { mtuBytes: 1400 })), 8);
+  t.is(announcedAt(about('suspect', 20)), 21);
+  local.announce(announcementOf(5, { mtuBytes: 1300 }));
+  t.is(local.claim().announcedAt, 22);
+});
+
+test('how slow a member is stands in its next claim, and can be said under a new incarnation', (t) => {
+  const local = new LocalMember(announcementOf(5), 4, defaultParameters);
+  local.slow(3);
+  t.like(local.claim(), { incarnation: 4, slowness: 3 });
+  local.slow(0);
+  local.renew();
+  t.like(local.claim(), { incarnation: 5, announcedAt: 4, slowness: 0 });
 });

@@ -75,22 +75,22 @@ test('the time of a state starts when it was entered, not when it was confirmed'
   t.is(made.get(identityOf(2))!.sinceMs, 6_000);
 });
 
-test('the dead are forgotten after a day, the living never', (t) => {
+test('who left is forgotten after a day, the dead and the living never', (t) => {
   const made = table();
   made.apply(claim(2, 'alive'), 0);
   made.apply(claim(3, 'dead'), 0);
   made.apply(claim(4, 'left'), 0);
   made.forgetExpired(dayMs - 1);
   t.is(made.members().length, 3);
-  made.forgetExpired(dayMs);
+  made.forgetExpired(1_000 * dayMs);
   t.deepEqual(
     made.members().map(({ announcement }) => announcement.name),
-    ['n2'],
+    ['n2', 'n3'],
   );
 });
 
-test('a member that is forgotten here is not learned again from one that is slower', (t) => {
-  t.is(table().apply({ ...claim(3, 'dead'), ageSeconds: 24 * 3_600 }, 0), 'unchanged');
+test('a member that left and is forgotten here is not learned again from one that is slower', (t) => {
+  t.is(table().apply({ ...claim(3, 'left'), ageSeconds: 24 * 3_600 }, 0), 'unchanged');
 });
 
 test('a full table makes room by dropping the longest dead, and else takes nobody', (t) => {
@@ -102,6 +102,15 @@ test('a full table makes room by dropping the longest dead, and else takes nobod
   t.is(made.get(identityOf(3)), undefined);
   t.is(made.apply(claim(6, 'alive'), 20), 'changed');
   t.is(made.apply(claim(7, 'alive'), 20), 'full');
+});
+
+test('a full table takes no dead member that died before those it has', (t) => {
+  const made = table(2);
+  made.apply(claim(2, 'dead'), 10_000);
+  made.apply(claim(3, 'alive'), 10_000);
+  t.is(made.apply({ ...claim(4, 'dead'), ageSeconds: 5 }, 10_000), 'full');
+  t.is(made.apply(claim(5, 'dead'), 11_000), 'changed');
+  t.is(made.get(identityOf(2)), undefined);
 });
 
 test('this node is a member, but not among the others', (t) => {

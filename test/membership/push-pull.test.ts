@@ -49,7 +49,8 @@ function bench(seeds: readonly string[]): Bench {
     seeds: seeds.map(endpoint),
     ownEndpoint: () => announcementOf(1).gossipEndpoint,
     request: () => new Uint8Array(0),
-    onReply: () => {},
+    onReply: () => undefined,
+    onLastReply: () => {},
   });
   const learn = (number: number, state: MemberState): void => {
     const sealed = sealAnnouncement(announcementOf(number));
@@ -86,18 +87,46 @@ test('this node does not dial itself, and nobody twice at a time', (t) => {
   t.deepEqual(made.dialled, ['198.18.0.9:7948']);
 });
 
-test('lost seeds and the dead are tried in turn; the living and those who left are not', (t) => {
+test('three seeds are dialled, another when one hangs up, and three more when those do not answer for a while', (t) => {
+  const made = bench(Array.from({ length: 7 }, (_, index) => `198.18.0.${10 + index}:7948`));
+  made.pushPull.join();
+  t.is(made.dialled.length, 3);
+  made.hangUp.shift()!();
+  t.is(made.dialled.length, 4);
+  made.clock.advance(260);
+  t.is(new Set(made.dialled).size, 7);
+});
+
+test('no more seeds are dialled once somebody is there', (t) => {
+  const made = bench(Array.from({ length: 7 }, (_, index) => `198.18.0.${10 + index}:7948`));
+  made.pushPull.join();
+  made.learn(10, 'alive');
+  made.hangUp.shift()!();
+  made.clock.advance(60_000);
+  t.is(made.dialled.length, 3);
+});
+
+test('other seeds are all dialled at once', (t) => {
+  const made = bench([]);
+  made.learn(2, 'alive');
+  made.pushPull.setSeeds(['198.18.0.7:7948', '198.18.0.8:7948', '198.18.0.9:7948'].map(endpoint));
+  made.pushPull.rejoin();
+  t.is(made.dialled.length, 3);
+});
+
+test('lost seeds and the dead are tried in turn, those who left now and then; the living are not', (t) => {
   const made = bench(['198.18.0.9:7948', '198.18.0.2:7948', '198.18.0.1:7948']);
   made.learn(2, 'alive');
   made.learn(3, 'dead');
   made.learn(4, 'left');
   made.learn(5, 'suspect');
-  for (let round = 0; round < 10; round++) {
+  for (let round = 0; round < 12; round++) {
     made.pushPull.redial();
     for (const end of made.hangUp.splice(0)) end();
   }
   t.deepEqual(made.dialled.toSorted(), [
-    ...Array.from({ length: 5 }, () => '198.18.0.3:7948'),
+    ...Array.from({ length: 4 }, () => '198.18.0.3:7948'),
+    ...Array.from({ length: 3 }, () => '198.18.0.4:7948'),
     ...Array.from({ length: 5 }, () => '198.18.0.9:7948'),
   ]);
 });
@@ -108,4 +137,90 @@ test('strangers are dialled at most once a second', (t) => {
   made.clock.advance(1_000);
   made.pushPull.introduce(announcementOf(20).gossipEndpoint);
   t.is(made.dialled.length, 2);
+});
+
+/** Node 1, whose exchange with node 2 brings `news` members, and takes `requests` requests. */
+function exchanging(news: number, requests: number): { pushPull: PushPull; table: MemberTable; taken: () => number } {
+  const table = new MemberTable(identityOf(1), defaultParameters);
+  const know = (number: number): void => {
+    const sealed = sealAnnouncement(announcementOf(number));
+    const identity = identityOf(number);
+    table.apply({ identity, incarnation: 1, state: 'alive', sealed, announcedAt: 1, ageSeconds: 0 }, 0);
+  };
+  know(2);
+  let taken = 0;
+  const pushPull = new PushPull({
+    clock: new ManualClock(),
+    random: new SeededRandom(1),
+    parameters: defaultParameters,
+    table,
+    transport: {
+      exchange: (_to, _request, onReply) => {
+        taken++;
+        onReply(new Uint8Array(0));
+      },
+    },
+    seeds: [],
+    ownEndpoint: () => announcementOf(1).gossipEndpoint,
+    request: () => new Uint8Array(0),
+    onReply: () => {
+      for (let number = 3; number < 3 + news; number++) know(number);
+      return taken < requests ? new Uint8Array(0) : undefined;
+    },
+    onLastReply: () => {},
+  });
+  return { pushPull, table, taken: () => taken };
+}
+
+test('after an exchange that brought something the next comes soon, after one that did not it does not', (t) => {
+  const { pushPull, table } = exchanging(2, 1);
+  t.is(pushPull.intervalMs(), 30_000);
+  pushPull.exchangeWithAnyone();
+  t.is(table.size, 3);
+  t.is(pushPull.intervalMs(), 2_000);
+  pushPull.exchangeWithAnyone();
+  t.is(pushPull.intervalMs(), 30_000);
+});
+
+test('after an exchange that gave something the next comes soon', (t) => {
+  const { pushPull } = exchanging(0, 2);
+  pushPull.exchangeWithAnyone();
+  t.is(pushPull.intervalMs(), 2_000);
+});
+
+test('an exchange takes two requests at most', (t) => {
+  const { pushPull, taken } = exchanging(0, 10);
+  pushPull.exchangeWithAnyone();
+  t.is(taken(), 2);
+  t.is(pushPull.exchangesStarted, 1);
+});
+
+test('a request that gets no reply counts as failed, and does not stand in the way of the next', (t) => {
+  const made = bench(['198.18.0.9:7948']);
+  made.pushPull.redial();
+  made.pushPull.redial();
+  t.is(made.dialled.length, 1);
+  for (const end of made.hangUp.splice(0)) end();
+  made.pushPull.redial();
+  t.is(made.dialled.length, 2);
+  t.is(made.pushPull.exchangesFailed, 1);
+});
+
+test('a node that moved tells somebody at once', (t) => {
+  const made = bench([]);
+  made.learn(2, 'alive');
+  made.pushPull.moved(endpoint('198.18.0.50:7948'));
+  t.deepEqual(made.dialled, ['198.18.0.2:7948']);
+});
+
+test('after little that differed in a large cluster the next exchange comes somewhat sooner', (t) => {
+  const { pushPull, table } = exchanging(2, 1);
+  for (let number = 1_000; number < 1_500; number++) {
+    const sealed = sealAnnouncement(announcementOf(number));
+    const identity = identityOf(number);
+    table.apply({ identity, incarnation: 1, state: 'alive', sealed, announcedAt: 1, ageSeconds: 0 }, 0);
+  }
+  pushPull.exchangeWithAnyone();
+  t.is(pushPull.intervalMs(), 18_750);
+  t.is(pushPull.intervalMs(), 150_000);
 });

@@ -32,15 +32,15 @@ function resolve(claims: Partial<RouteClaims>): { routes: string[]; refused: str
   };
 }
 
-const own = ['10.244.1.0/24 local n1@0', 'fd00:10:244:1::/64 local n1@0'];
+const own = ['10.244.1.0/24 local n1@1', 'fd00:10:244:1::/64 local n1@1'];
 
 test('own prefixes, those of live members and of static peers are routes', (t) => {
   const { routes, refused } = resolve({ members: [memberOf(2), memberOf(1)], staticPeers: [vtep] });
   t.deepEqual(routes, [
-    '10.244.1.0/24 local n1@0',
+    '10.244.1.0/24 local n1@1',
     '10.244.2.0/24 gossip n2@1',
     '10.244.99.0/24 static vtep@0',
-    'fd00:10:244:1::/64 local n1@0',
+    'fd00:10:244:1::/64 local n1@1',
     'fd00:10:244:2::/64 gossip n2@1',
   ]);
   t.deepEqual(refused, []);
