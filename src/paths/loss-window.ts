@@ -1,26 +1,77 @@
-/** Which of the last probes were answered. */
+/** What became of the last probes, and in which direction they were lost. */
 
 /** Probes that a share is computed of. */
 export const LOSS_WINDOW_PROBES = 100;
 
+/** What became of a probe. Nobody knows the direction of a loss at once. */
+const Fate = { none: 0, answered: 1, lost: 2, lostOut: 3, lostBack: 4 } as const;
+const FATES = 5;
+
 /** The last {@link LOSS_WINDOW_PROBES} probes. */
 export class LossWindow {
-  readonly #lost = new Uint8Array(LOSS_WINDOW_PROBES);
-  #count = 0;
+  readonly #fates = new Uint8Array(LOSS_WINDOW_PROBES);
+  readonly #counts = new Uint32Array(FATES);
   #next = 0;
-  #lostCount = 0;
+  #isAttributed = false;
+
+  constructor() {
+    this.#counts[Fate.none] = LOSS_WINDOW_PROBES;
+  }
 
   /** Notes what became of one more. */
   note(isAnswered: boolean): void {
-    const lost = isAnswered ? 0 : 1;
-    this.#lostCount += lost - this.#lost[this.#next]!;
-    this.#lost[this.#next] = lost;
+    this.#set(this.#next, isAnswered ? Fate.answered : Fate.lost);
     this.#next = (this.#next + 1) % LOSS_WINDOW_PROBES;
-    this.#count = Math.min(this.#count + 1, LOSS_WINDOW_PROBES);
   }
 
-  /** Share that was lost, 0 to 1; `null` before the first. */
-  get ratio(): number | null {
-    return this.#count === 0 ? null : this.#lostCount / this.#count;
+  /**
+   * Of the losses whose direction was not known so far, this share did not arrive there; of the others the reply was lost.
+   * `undefined`: there is none that is known to be either.
+   */
+  attribute(outShare: number | undefined): void {
+    this.#isAttributed = true;
+    if (outShare === undefined) return;
+    let out = Math.round(outShare * this.#countOf(Fate.lost));
+    for (let at = 0; at < LOSS_WINDOW_PROBES && this.#countOf(Fate.lost) > 0; at++) {
+      if (this.#fates[at] === Fate.lost) this.#set(at, out-- > 0 ? Fate.lostOut : Fate.lostBack);
+    }
   }
+
+  /** Number of probes in the window. */
+  get probes(): number {
+    return LOSS_WINDOW_PROBES - this.#countOf(Fate.none);
+  }
+
+  /** Share that was lost, in whichever direction, 0 to 1; `null` before the first. */
+  get ratio(): number | null {
+    return share(this.probes - this.#countOf(Fate.answered), this.probes);
+  }
+
+  /** Share of requests that did not arrive, 0 to 1; `null` if that is not known. */
+  get outRatio(): number | null {
+    return share(this.#countOf(Fate.lostOut), this.#attributed);
+  }
+
+  /** Share of replies that did not arrive, 0 to 1; `null` if that is not known, or no request arrived. */
+  get backRatio(): number | null {
+    return share(this.#countOf(Fate.lostBack), this.#attributed - this.#countOf(Fate.lostOut));
+  }
+
+  get #attributed(): number {
+    return this.#isAttributed ? this.probes - this.#countOf(Fate.lost) : 0;
+  }
+
+  #countOf(fate: number): number {
+    return this.#counts[fate]!;
+  }
+
+  #set(at: number, fate: number): void {
+    this.#counts[this.#fates[at]!]!--;
+    this.#fates[at] = fate;
+    this.#counts[fate]!++;
+  }
+}
+
+function share(part: number, whole: number): number | null {
+  return whole === 0 ? null : part / whole;
 }

@@ -3,7 +3,7 @@
  * what is answered has passed. No ICMP message is believed, or needed.
  *
  *                    full size answered
- *     searching ───────────────────────────> confirmed <──┐ checked every second while there is traffic;
+ *     searching ───────────────────────────> confirmed <──┐ checked every second while the peer is busy;
  *         │                                   │  │    └───┘ below the full size: now and then larger ones are tried
  *         │ full size lost, small answered    │  └─────────────────────────> searching: a larger one was answered
  *         └──────────────> black hole <───────┘ the size lost, thrice more lost, and small answered
@@ -16,8 +16,11 @@
  * guess is corrected within a second. Nothing at all answered is no statement about sizes: all stays as it is.
  */
 import type { Clock } from '../env/clock.ts';
+import { Liveness } from './liveness.ts';
 import { LossWindow } from './loss-window.ts';
+import { isOver, largestAnswered, type Probe, type ProbeRound, smallestUnansweredAbove } from './probe-round.ts';
 import { MIN_PATH_MTU_BYTES, sizesBetween } from './probe-sizes.ts';
+import { RequestCount } from './request-count.ts';
 import { RoundTrip } from './round-trip.ts';
 
 export interface PathSearchOptions {
@@ -35,9 +38,11 @@ export interface PathSearchOptions {
 /** Where the search stands: see above. */
 export type PathPhase = 'searching' | 'confirmed' | 'black-hole';
 
-/** How long after a check the next one comes, in ms: with traffic to the peer, and without. */
-const ACTIVE_INTERVAL_MS = 1_000;
-const IDLE_INTERVAL_MS = 10_000;
+/** How closely a path is looked at: `busy` if there is traffic to the peer, `none` if it waits for its turn. */
+export type Attention = 'busy' | 'idle' | 'none';
+
+/** How long after a check the next one comes, in ms. */
+const INTERVAL_MS: Readonly<Record<Attention, number>> = { busy: 1_000, idle: 10_000, none: Infinity };
 /** How soon after the size went down a larger one is tried: probes may have been lost for another reason. Then how often. */
 const FIRST_GROWTH_MS = 2_000;
 const GROWTH_INTERVAL_MS = 10_000;
@@ -48,37 +53,26 @@ const LATE_MS = 5_000;
 /** Probes per size when the size is looked for: at a loss of 10 %, one size of a hundred is taken wrongly for too large. */
 const SEARCH_PROBES = 2;
 
-interface Probe {
-  readonly sizeBytes: number;
-  readonly sentMs: number;
-  isAnswered: boolean;
-  isRefused: boolean;
-  /** Not answered in the time of its round. */
-  isOverdue: boolean;
-}
-
-/** Probes that are awaited together, and what is done when all were answered or the time is up. */
-interface Round {
-  readonly probes: Map<number, Probe>;
-  readonly judge: (round: Round) => void;
-}
-
 /** The search for one peer's path MTU. */
 export class PathSearch {
   readonly roundTrip = new RoundTrip();
   readonly losses = new LossWindow();
+  readonly liveness = new Liveness();
   readonly #options: PathSearchOptions;
   #ceilingBytes: number;
   #mtuBytes: number;
   #phase: PathPhase = 'searching';
-  #isActive = false;
-  #round: Round | undefined;
+  #attention: Attention = 'none';
+  readonly #requests = new RequestCount();
+  #round: ProbeRound | undefined;
+  /** The probe of the size in use that the last check sent. */
+  #checked: Probe | undefined;
   /** Probes of earlier rounds that were not answered. */
   #late = new Map<number, Probe>();
   /** Raised with each step; what was planned before it does nothing. */
   #step = 0;
   #silentRounds = 0;
-  #lastRoundMs = 0;
+  #lastRoundMs = -Infinity;
   #growAtMs = Infinity;
   /** Since when larger probes are lost: a late answer to one sent after that disproves it. */
   #doubtedSinceMs = Infinity;
@@ -98,11 +92,6 @@ export class PathSearch {
     return this.#phase;
   }
 
-  /** Sends the first probe at once. */
-  start(): void {
-    this.#check();
-  }
-
   /** Sends nothing any more. */
   stop(): void {
     this.#step++;
@@ -110,13 +99,15 @@ export class PathSearch {
     this.#late.clear();
   }
 
-  /** Says whether there is traffic to the peer. When it begins, the size is checked at once if that was not done lately. */
-  setActive(isActive: boolean): void {
-    if (isActive === this.#isActive) return;
-    this.#isActive = isActive;
-    if (!isActive || this.#round !== undefined) return;
+  /** Looks more, or less, closely from now on. When more, the size is checked at once if that was not done lately. */
+  setAttention(attention: Attention): void {
+    const before = this.#attention;
+    if (attention === before) return;
+    this.#attention = attention;
+    if (before === 'none') this.liveness.resumed();
+    if (INTERVAL_MS[attention] > INTERVAL_MS[before] || this.#round !== undefined) return;
     const sinceMs = this.#options.clock.nowMs() - this.#lastRoundMs;
-    this.#plan(Math.max(0, ACTIVE_INTERVAL_MS - sinceMs), () => this.#next());
+    this.#planNext(Math.max(0, INTERVAL_MS[attention] - sinceMs));
   }
 
   /** The largest packet that both nodes could take is another now. */
@@ -129,20 +120,31 @@ export class PathSearch {
       return;
     }
     this.#growAtMs = this.#options.clock.nowMs();
-    if (this.#round === undefined) this.#plan(0, () => this.#next());
+    if (this.#round === undefined) this.#planNext(0);
   }
 
-  /** The probe with this number was answered. Numbers that are not known, or not any more, are ignored. */
-  answered(sequence: number, roundTripMs: number): void {
-    const probe = this.#round?.probes.get(sequence);
-    if (probe === undefined) {
-      this.#answeredLate(sequence, roundTripMs);
-      return;
-    }
-    if (probe.isAnswered) return;
+  /**
+   * The probe with this number was answered. Numbers that are not known, or not any more, are ignored.
+   *
+   * @param requestsSeen how many probes over this path the peer says to have seen, if it does.
+   */
+  answered(sequence: number, roundTripMs: number, requestsSeen?: number): void {
+    const awaited = this.#round?.probes.get(sequence);
+    const probe = awaited ?? this.#late.get(sequence);
+    if (probe === undefined || probe.isAnswered || roundTripMs > LATE_MS) return;
     probe.isAnswered = true;
+    this.#late.delete(sequence);
     this.roundTrip.note(roundTripMs);
-    this.#judgeIfOver();
+    this.liveness.answered(this.#options.clock.nowMs());
+    if (requestsSeen !== undefined) this.#requests.replied(probe.ordinal, requestsSeen);
+    if (awaited === undefined) this.#takeLate(probe);
+    else if (isOver(this.#round!)) this.#judge();
+  }
+
+  /** The peer lets us know by another path that it has seen so many probes over this one. */
+  heard(requestsSeen: number): void {
+    this.#requests.heard(requestsSeen);
+    this.#attributeLosses();
   }
 
   /** This node's own kernel refused to send the probe: it is too large for the device. */
@@ -150,14 +152,10 @@ export class PathSearch {
     const probe = this.#round?.probes.get(sequence);
     if (probe === undefined) return;
     probe.isRefused = true;
-    this.#judgeIfOver();
+    if (isOver(this.#round!)) this.#judge();
   }
 
-  #answeredLate(sequence: number, roundTripMs: number): void {
-    const probe = this.#late.get(sequence);
-    if (probe === undefined || probe.isAnswered || roundTripMs > LATE_MS) return;
-    this.#late.delete(sequence);
-    this.roundTrip.note(roundTripMs);
+  #takeLate(probe: Probe): void {
     if (probe.sizeBytes <= this.#mtuBytes || probe.sizeBytes > this.#ceilingBytes) return;
     if (probe.sentMs < this.#doubtedSinceMs) return;
     // It was slow, not lost.
@@ -181,10 +179,11 @@ export class PathSearch {
       if (sizes.length > 1 && this.#settleIfSilent(round)) return;
       this.#doubt(round);
     });
+    this.#checked = this.#round?.probes.values().next().value;
   }
 
   /** The size in use was not answered. Is it lost each time? And what does pass? */
-  #doubt(doubtful: Round): void {
+  #doubt(doubtful: ProbeRound): void {
     this.#doubtedSinceMs = Math.min(...[...doubtful.probes.values()].map(({ sentMs }) => sentMs));
     const mtuBytes = this.#mtuBytes;
     const { overheadBytes } = this.#options;
@@ -192,7 +191,7 @@ export class PathSearch {
     // Three more, apart from each other: what is lost together may have been lost for one reason.
     const middle = smaller.length >> 1;
     const sizes = [mtuBytes, ...smaller.slice(0, middle), mtuBytes, ...smaller.slice(middle), mtuBytes];
-    const decide = (round: Round): void => {
+    const decide = (round: ProbeRound): void => {
       if (this.#settleIfAnswered(round) || this.#settleIfSilent(round)) return;
       this.#phase = 'black-hole';
       this.#narrow(round, this.#floorBytes, mtuBytes);
@@ -218,7 +217,7 @@ export class PathSearch {
   }
 
   /** Takes what passed, and looks between that and the smallest size that did not. */
-  #narrow(round: Round, low: number, high: number): void {
+  #narrow(round: ProbeRound, low: number, high: number): void {
     const passing = Math.max(low, largestAnswered(round) ?? low);
     const failing = smallestUnansweredAbove(round, passing) ?? high;
     this.#setMtu(Math.min(passing, this.#ceilingBytes));
@@ -232,7 +231,7 @@ export class PathSearch {
   }
 
   /** Whether a probe of the size in use was answered: all is well then, and that is all for now. */
-  #settleIfAnswered(round: Round): boolean {
+  #settleIfAnswered(round: ProbeRound): boolean {
     if ((largestAnswered(round) ?? 0) < this.#mtuBytes) return false;
     this.#noteLosses(round);
     this.#doubtedSinceMs = Infinity;
@@ -241,15 +240,12 @@ export class PathSearch {
   }
 
   /** Whether nothing was answered, which says nothing about sizes. */
-  #settleIfSilent(round: Round): boolean {
+  #settleIfSilent(round: ProbeRound): boolean {
     if (largestAnswered(round) !== undefined) return false;
     this.#noteLosses(round);
     this.roundTrip.backOff();
     this.#silentRounds++;
-    const intervalMs = this.#isActive ? ACTIVE_INTERVAL_MS : IDLE_INTERVAL_MS;
-    this.#plan(Math.min(intervalMs, this.roundTrip.timeoutMs * 2 ** Math.min(this.#silentRounds, 8)), () =>
-      this.#next(),
-    );
+    this.#planNext(this.roundTrip.timeoutMs * 2 ** Math.min(this.#silentRounds, 8));
     return true;
   }
 
@@ -260,17 +256,25 @@ export class PathSearch {
     this.#planNext();
   }
 
-  #planNext(): void {
-    this.#plan(this.#isActive ? ACTIVE_INTERVAL_MS : IDLE_INTERVAL_MS, () => this.#next());
+  /** Plans what comes next: after `delayMs` at the latest, if anybody looks at all. */
+  #planNext(delayMs = Infinity): void {
+    if (this.#attention === 'none') this.#step++;
+    else this.#plan(Math.min(delayMs, INTERVAL_MS[this.#attention]), () => this.#next());
   }
 
-  /** Counts what was answered and what was lost. What is too large for the path was not lost, and some are still awaited. */
-  #noteLosses(round: Round): void {
+  /** Counts the probe of the last check: others are sent only when that one was lost, and would say less than the truth. */
+  #noteLosses(round: ProbeRound): void {
+    const checked = this.#checked;
+    this.#checked = undefined;
     // Before the first answer the peer may just not know of this node yet.
-    if (this.roundTrip.smoothedMs === undefined) return;
-    for (const { sizeBytes, isAnswered, isOverdue } of round.probes.values()) {
-      if (sizeBytes <= this.#mtuBytes && (isAnswered || isOverdue)) this.losses.note(isAnswered);
-    }
+    if (this.roundTrip.smoothedMs === undefined || checked === undefined) return;
+    this.losses.note(checked.isAnswered);
+    // A silence has no direction before it ends, or before the peer is heard over another path.
+    if (largestAnswered(round) !== undefined) this.#attributeLosses();
+  }
+
+  #attributeLosses(): void {
+    if (this.#requests.isCounted) this.losses.attribute(this.#requests.outShare);
   }
 
   #setMtu(mtuBytes: number): void {
@@ -284,29 +288,21 @@ export class PathSearch {
   }
 
   /** @param inherited probes of an earlier round, an answer to which counts in this one. */
-  #send(sizes: readonly number[], judge: (round: Round) => void, inherited?: ReadonlyMap<number, Probe>): void {
+  #send(sizes: readonly number[], judge: (round: ProbeRound) => void, inherited?: ReadonlyMap<number, Probe>): void {
     const { clock, send } = this.#options;
     const sentMs = clock.nowMs();
     const probes = new Map(inherited);
     this.#lastRoundMs = sentMs;
+    this.liveness.sent(sentMs);
     this.#round = { probes, judge };
     const step = ++this.#step;
     for (const sizeBytes of sizes) {
-      probes.set(send(sizeBytes), { sizeBytes, sentMs, isAnswered: false, isRefused: false, isOverdue: false });
+      const ordinal = this.#requests.sent();
+      probes.set(send(sizeBytes), { sizeBytes, sentMs, ordinal, isAnswered: false, isRefused: false });
     }
     clock.after(this.roundTrip.timeoutMs, () => {
-      if (step !== this.#step) return;
-      for (const probe of probes.values()) probe.isOverdue = !probe.isAnswered;
-      this.#judge();
+      if (step === this.#step) this.#judge();
     });
-  }
-
-  #judgeIfOver(): void {
-    const round = this.#round!;
-    // A check is over with its largest probe.
-    const isAwaited = ({ sizeBytes, isAnswered, isRefused }: Probe): boolean =>
-      !isAnswered && !isRefused && sizeBytes > (largestAnswered(round) ?? 0);
-    if (![...round.probes.values()].some(isAwaited)) this.#judge();
   }
 
   #judge(): void {
@@ -315,6 +311,7 @@ export class PathSearch {
     const nowMs = this.#options.clock.nowMs();
     for (const [sequence, probe] of this.#late) if (nowMs - probe.sentMs > LATE_MS) this.#late.delete(sequence);
     for (const [sequence, probe] of round.probes) if (!probe.isAnswered) this.#late.set(sequence, probe);
+    this.liveness.judged(largestAnswered(round) !== undefined);
     round.judge(round);
   }
 
@@ -324,14 +321,4 @@ export class PathSearch {
       if (step === this.#step) action();
     });
   }
-}
-
-function largestAnswered({ probes }: Round): number | undefined {
-  const sizes = [...probes.values()].filter(({ isAnswered }) => isAnswered).map(({ sizeBytes }) => sizeBytes);
-  return sizes.length === 0 ? undefined : Math.max(...sizes);
-}
-
-function smallestUnansweredAbove({ probes }: Round, passing: number): number | undefined {
-  const sizes = [...probes.values()].map(({ sizeBytes }) => sizeBytes).filter((sizeBytes) => sizeBytes > passing);
-  return sizes.length === 0 ? undefined : Math.min(...sizes);
 }
