@@ -1,6 +1,19 @@
 /** Client of the control API: HTTP over the daemon's Unix socket. For the CLI, the lab, and whoever else stands outside. */
 import { request, type IncomingMessage } from 'node:http';
-import type { Peer, Pod, PodRequest, Route, Status, Version } from '../daemon/api.ts';
+import type {
+  AuditReport,
+  Digest,
+  ForgottenPeer,
+  HistoryEvent,
+  Key,
+  KeyRequest,
+  Peer,
+  Pod,
+  PodRequest,
+  Route,
+  Status,
+  Version,
+} from '../daemon/api.ts';
 import { WeftError } from '../errors.ts';
 
 /** What to do differently. */
@@ -44,6 +57,32 @@ export class ControlClient {
     return await this.#json<Route[]>('GET', '/v1/routes');
   }
 
+  /** Whom nobody looks for any more, on any node: dead ones of a name or identity. */
+  async forgetPeer(node: string): Promise<ForgottenPeer[]> {
+    return await this.#json<ForgottenPeer[]>('DELETE', `/v1/peers/${encodeURIComponent(node)}`);
+  }
+
+  async digest(): Promise<Digest> {
+    return await this.#json<Digest>('GET', '/v1/digest');
+  }
+
+  /** @param query `since` is a time, `kind` a list with commas, `after` the number of an event. */
+  async events(query: { since?: string; kind?: string; after?: number } = {}): Promise<HistoryEvent[]> {
+    const given = Object.entries(query).map(([key, value]): [string, string] => [key, String(value)]);
+    const text = given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`;
+    return await this.#json<HistoryEvent[]>('GET', `/v1/events${text}`);
+  }
+
+  /** The last audit. */
+  async lastAudit(): Promise<AuditReport> {
+    return await this.#json<AuditReport>('GET', '/v1/audit');
+  }
+
+  /** Has the daemon look now, and repair what is its own. */
+  async audit(): Promise<AuditReport> {
+    return await this.#json<AuditReport>('POST', '/v1/audit');
+  }
+
   async pods(): Promise<Pod[]> {
     return await this.#json<Pod[]>('GET', '/v1/pods');
   }
@@ -56,6 +95,25 @@ export class ControlClient {
   /** Idempotent: `false` if there was none. */
   async removePod(name: string): Promise<boolean> {
     const { removed } = await this.#json<{ removed: boolean }>('DELETE', podPath(name));
+    return removed;
+  }
+
+  async keys(): Promise<Key[]> {
+    return await this.#json<Key[]>('GET', '/v1/keys');
+  }
+
+  /** Idempotent. */
+  async addKey(keyRequest: KeyRequest): Promise<Key> {
+    return await this.#json<Key>('POST', '/v1/keys', keyRequest);
+  }
+
+  async useKey(id: string, force: boolean): Promise<Key> {
+    return await this.#json<Key>('PUT', keyPath(id, force));
+  }
+
+  /** Idempotent: `false` if there was none. */
+  async removeKey(id: string, force: boolean): Promise<boolean> {
+    const { removed } = await this.#json<{ removed: boolean }>('DELETE', keyPath(id, force));
     return removed;
   }
 
@@ -127,6 +185,10 @@ export class ControlClient {
     }
     return new WeftError('daemon-unreachable', `cannot talk to the daemon at ${place}: ${error.message}`, details);
   }
+}
+
+function keyPath(id: string, force: boolean): string {
+  return `/v1/keys/${encodeURIComponent(id)}${force ? '?force=true' : ''}`;
 }
 
 function podPath(name: string): string {

@@ -1,6 +1,7 @@
 /** `weft lab …`: networks of nodes and pods on one machine, in network namespaces. */
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
+import { changeAddress, NO_ADDRESS } from '../lab/address.ts';
 import { cutLink, healLink } from '../lab/cut.ts';
 import { takeDown } from '../lab/down.ts';
 import type { DownReport } from '../lab/down.ts';
@@ -50,6 +51,7 @@ export function registerLab(program: Command): void {
   );
   registerExec(lab);
   registerLinks(lab);
+  registerAddress(lab);
   registerNodePower(lab);
 }
 
@@ -107,6 +109,16 @@ function registerLinks(lab: Command): void {
         );
       });
   }
+}
+
+function registerAddress(lab: Command): void {
+  verb(lab, 'address', `give a node another underlay address, or "${NO_ADDRESS}", while its daemon runs`)
+    .argument('<node>')
+    .argument('<address>')
+    .action(async (node: string, address: string, options: LabOptions) => {
+      await changeAddress(options.name, node, address);
+      print(options, { name: options.name, node, address }, () => `${node} has the address ${address}\n`);
+    });
 }
 
 function registerNodePower(lab: Command): void {

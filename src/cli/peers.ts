@@ -1,6 +1,6 @@
 /** `weft peers`. */
 import type { Command } from 'commander';
-import type { Peer } from '../daemon/api.ts';
+import type { Peer, PeerPath } from '../daemon/api.ts';
 import { formatRoundTrip } from './duration.ts';
 import type { OutputOptions } from './output.ts';
 import { formatTable, wrap } from './table.ts';
@@ -13,7 +13,7 @@ const columns = [
   { title: 'PREFIXES', wraps: true },
   { title: 'PATH MTU', align: 'right' },
   { title: 'RTT', align: 'right' },
-  { title: 'LOSS', align: 'right' },
+  { title: 'LOSS OUT/IN', align: 'right' },
 ] as const;
 
 /** Adds the command. */
@@ -33,7 +33,7 @@ export function registerPeers(program: Command): void {
     });
 }
 
-/** A row for each peer, and below them what of their claims is not in use, and why. */
+/** A row for each peer, and below them who is not reached straight, and what of their claims is not in use, and why. */
 export function formatPeers(peers: readonly Peer[], terminal: Terminal): string {
   if (peers.length === 0) return 'no peers\n';
   const rows = peers.map(({ name, state, endpoint, prefixes, path }) => [
@@ -43,9 +43,30 @@ export function formatPeers(peers: readonly Peer[], terminal: Terminal): string 
     prefixes,
     path.mtuBytes,
     path.roundTripMs === null ? '' : formatRoundTrip(path.roundTripMs.smoothed),
-    path.lossRatio === null ? '' : `${Math.round(path.lossRatio * 100)}%`,
+    formatLoss(path),
   ]);
+  const relayed = peers.flatMap(({ name, relay, directPath }) =>
+    directPath === null
+      ? []
+      : [`${name} is reached through ${relay}; the direct path: ${formatDirectPath(directPath)}`],
+  );
   const refusals = peers.flatMap(({ name, refusals }) => refusals.map((refusal) => `${name}: ${refusal}`));
-  const lines = refusals.flatMap((text) => wrap(`refused ${text}`, terminal.widthColumns ?? Infinity));
+  const notes = [...relayed, ...refusals.map((text) => `refused ${text}`)];
+  const lines = notes.flatMap((text) => wrap(text, terminal.widthColumns ?? Infinity));
   return formatTable(columns, rows, terminal) + lines.map((line) => `${line}\n`).join('');
+}
+
+/** In both directions where that is known, otherwise together. */
+function formatLoss({ lossRatio, lossOutRatio, lossInRatio }: PeerPath): string {
+  if (lossRatio === null) return '';
+  if (lossOutRatio === null) return formatShare(lossRatio);
+  return `${formatShare(lossOutRatio)}/${lossInRatio === null ? '?' : formatShare(lossInRatio)}`;
+}
+
+function formatDirectPath(path: PeerPath): string {
+  return path.lossRatio === null ? 'never answered' : `loss ${formatLoss(path)}`;
+}
+
+function formatShare(ratio: number): string {
+  return `${Math.round(ratio * 100)}%`;
 }

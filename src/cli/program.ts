@@ -1,7 +1,11 @@
 /** The commands of `weft`, put together. What a command needs to run is imported when it runs: `weft version` starts fast. */
 import { Command } from 'commander';
 import { readVersion } from '../daemon/version.ts';
+import { registerAudit } from './audit.ts';
 import { registerDaemon } from './daemon.ts';
+import { registerEvents } from './events.ts';
+import { registerKey } from './key.ts';
+import { registerPeer } from './peer.ts';
 import { registerPeers } from './peers.ts';
 import { registerPod } from './pod.ts';
 import { registerReset } from './reset.ts';
@@ -26,7 +30,11 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
     .helpCommand('help [command]', 'show help')
     .showHelpAfterError('(--help shows what is possible)')
     .exitOverride();
-  for (const register of [registerStatus, registerPeers, registerRoutes, registerPod]) register(program);
+  for (const register of [registerStatus, registerPeers, registerPeer, registerRoutes, registerEvents, registerAudit]) {
+    register(program);
+  }
+  registerPod(program);
+  registerKey(program);
   await registerLab(program, argv);
   for (const register of [registerDaemon, registerReset, registerVersion]) register(program);
   if (argv.some((argument) => configured.includes(argument))) await addConfigFlags(program);

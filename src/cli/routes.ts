@@ -6,10 +6,15 @@ import type { OutputOptions } from './output.ts';
 import { formatTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
+interface RoutesOptions extends OutputOptions {
+  readonly digest?: true;
+}
+
 const columns = [
   { title: 'PREFIX', wraps: true },
   { title: 'NODE', wraps: true },
   { title: 'KIND' },
+  { title: 'WAY' },
   { title: 'VIA', wraps: true },
   { title: 'NETWORK' },
   { title: 'SINCE' },
@@ -20,14 +25,22 @@ export function registerRoutes(program: Command): void {
   program
     .command('routes')
     .description('show which prefix lies at which node')
+    .option('--digest', 'show what is equal on all nodes that agree: digests of routes and members')
     .option('--json', 'print JSON')
-    .action(async (options: OutputOptions, command: Command) => {
+    .action(async (options: RoutesOptions, command: Command) => {
       const [{ readingClient }, { print }, { standardOutput }] = await Promise.all([
         import('./daemon-socket.ts'),
         import('./output.ts'),
         import('./terminal.ts'),
       ]);
-      const routes = await readingClient(command).routes();
+      const client = readingClient(command);
+      if (options.digest === true) {
+        const { formatDigest } = await import('./digest-view.ts');
+        const digest = await client.digest();
+        print(options, digest, () => formatDigest(digest, standardOutput()));
+        return;
+      }
+      const routes = await client.routes();
       print(options, routes, () => formatRoutes(routes, Date.now(), standardOutput()));
     });
 }
@@ -35,11 +48,12 @@ export function registerRoutes(program: Command): void {
 /** A row for each route, in the daemon's order. */
 export function formatRoutes(routes: readonly Route[], nowMs: number, terminal: Terminal): string {
   if (routes.length === 0) return 'no routes\n';
-  const rows = routes.map(({ prefix, node, kind, via, network, since }) => [
+  const rows = routes.map(({ prefix, node, kind, way, relay, via, network, since }) => [
     prefix,
     node,
     kind,
-    via,
+    way,
+    [relay, via],
     network,
     formatSince(since, nowMs),
   ]);

@@ -37,6 +37,7 @@ function formatFacts(status: Status, nowMs: number, terminal: Terminal): string 
     ['seeds', gossip.seeds.join(', ') || 'none'],
     ['overlay', `${count(status.peers, 'peer')}, ${count(status.routes, 'route')}, ${count(status.pods, 'pod')}`],
     ['features', formatFeatures(status)],
+    ['audit', formatAudit(status, nowMs)],
   ];
   const lines = facts.flatMap(([label, text]) => formatFact(label, text, terminal));
   return [...lines, formatSecurity(status, terminal)].map((line) => `${line}\n`).join('');
@@ -65,6 +66,12 @@ function formatFeatures({ features }: Status): string {
   const used = Object.keys(features).filter((name) => features[name] === true);
   const unused = Object.keys(features).filter((name) => features[name] !== true);
   return [used.join(', ') || 'none', ...(unused.length > 0 ? [`not in use: ${unused.join(', ')}`] : [])].join('; ');
+}
+
+function formatAudit({ audit: { time, repaired, remaining } }: Status, nowMs: number): string {
+  const result = remaining === 0 ? 'nothing differs' : `${count(remaining, 'difference')} remaining, see weft audit`;
+  const before = repaired === 0 ? '' : `; ${count(repaired, 'difference')} repaired since the start`;
+  return `${result}, ${formatSince(time, nowMs)} ago${before}`;
 }
 
 function formatAccounts({ workers, residual, tunQueueOverflow, gossip }: Status, terminal: Terminal): string {
@@ -97,10 +104,11 @@ function accountOf(direction: 'egress' | 'ingress', workers: readonly WorkerAcco
   const originated = sum((account) => account.originated);
   const sent = sum((account) => account.sent);
   const delivered = sum((account) => account.delivered);
+  const relayed = sum((account) => account.relayed);
   const dropped = sum((account) => Object.values(account.dropped).reduce((total, one) => total + one, 0));
   const queued = sum((account) => account.queued);
-  const residual = received + originated - sent - delivered - dropped - queued;
-  return new Map(Object.entries({ received, originated, sent, delivered, dropped, queued, residual }));
+  const residual = received + originated - sent - delivered - relayed - dropped - queued;
+  return new Map(Object.entries({ received, originated, sent, delivered, relayed, dropped, queued, residual }));
 }
 
 function formatDrops({ workers, gossip }: Status, terminal: Terminal): string {

@@ -6,17 +6,28 @@
  *
  *   GET    /v1/status        Status
  *   GET    /v1/peers         Peer[]
+ *   DELETE /v1/peers/NODE    -> ForgottenPeer[]         weft.sock only; NODE is a name or an identity
  *   GET    /v1/routes        Route[]
+ *   GET    /v1/digest        Digest
+ *   GET    /v1/events        HistoryEvent[]             ?since=TIME &after=NUMBER &kind=KIND,KIND
+ *   GET    /v1/audit         AuditReport                the last one
+ *   POST   /v1/audit         -> AuditReport             weft.sock only; looks now
  *   GET    /v1/pods          Pod[]
  *   PUT    /v1/pods/NAME     PodRequest -> Pod          weft.sock only; idempotent
  *   DELETE /v1/pods/NAME     -> { removed: boolean }    weft.sock only; idempotent
+ *   GET    /v1/keys          Key[]
+ *   POST   /v1/keys          KeyRequest -> Key          weft.sock only; idempotent
+ *   PUT    /v1/keys/ID       -> Key                     weft.sock only; makes it the primary one; ?force=true
+ *   DELETE /v1/keys/ID       -> { removed: boolean }    weft.sock only; idempotent; ?force=true
  *   GET    /v1/version       Version
  *   GET    /metrics          Prometheus text (also on the metrics address)
  *
  * An error is a 4xx or 5xx with `{ error: { code, message, details } }`.
  */
 import type { WorkerAccount } from '../dataplane/accounts.ts';
-import type { MemberState } from '../membership/announcement.ts';
+import type { MemberState, PathReport } from '../membership/announcement.ts';
+import type { MembershipStatistics } from '../membership/statistics.ts';
+import type { EventKind } from './event-kind.ts';
 
 export interface Version {
   readonly version: string;
@@ -59,8 +70,11 @@ export interface Status {
     readonly socketOverflow: number;
     /** Gossip messages that were refused, by named reason. */
     readonly refused: Readonly<Record<string, number>>;
+    readonly statistics: MembershipStatistics;
   };
   readonly dataEncrypted: boolean;
+  /** The last audit, and how many differences all of them repaired. */
+  readonly audit: { readonly time: string; readonly repaired: number; readonly remaining: number };
   readonly peers: number;
   readonly routes: number;
   readonly pods: number;
@@ -69,7 +83,7 @@ export interface Status {
   readonly workers: readonly WorkerAccount[];
   /** What the kernel dropped at the TUN device before any worker could read it. */
   readonly tunQueueOverflow: number;
-  /** received + originated - sent - delivered - dropped - queued over all workers: 0. */
+  /** received + originated - sent - delivered - relayed - dropped - queued over all workers: 0. */
   readonly residual: number;
   readonly notices: readonly Notice[];
 }
@@ -90,19 +104,31 @@ export interface Peer {
   /** Inner IP packets that were sent to it since it became a peer, counted after segmentation, and their bytes. */
   readonly sentPackets: number;
   readonly sentBytes: number;
-  /** What is known of the path to it. */
-  readonly path: {
-    /** Largest inner packet that passes to it, as far as is known: what its packets are cut to. */
-    readonly mtuBytes: number;
-    /** There and back on the data port, in ms, or `null`: smoothed, and the least of the last 100. */
-    readonly roundTripMs: { readonly smoothed: number; readonly min: number } | null;
-    /** Share of the last 100 probes, or of their answers, that was lost: 0 to 1, or `null`. */
-    readonly lossRatio: number | null;
-    /** `off` for a peer that answers no probes: a static one, one that is not in use, or all. */
-    readonly probing: 'searching' | 'confirmed' | 'black-hole' | 'off';
-  };
+  /** What is known of the path that its packets take. */
+  readonly path: PeerPath;
+  /** Name of the node through which its packets go; empty: they go straight. */
+  readonly relay: string;
+  /** The direct path, if packets do not take it. */
+  readonly directPath: PeerPath | null;
+  /** The worst of its own paths, as it says: loss in permille (1000: nothing comes back) and round trip, both rounded. */
+  readonly pathReports: readonly PathReport[];
   /** Why none, or not all, of what it claims is in use: "name n2 is kept by 4f…". */
   readonly refusals: readonly string[];
+}
+
+/** What probes on the data port found out. */
+export interface PeerPath {
+  /** Largest inner packet that passes to the peer, as far as is known: what its packets are cut to. */
+  readonly mtuBytes: number;
+  /** There and back, in ms, or `null`: smoothed, and the least of the last 100. */
+  readonly roundTripMs: { readonly smoothed: number; readonly min: number } | null;
+  /** Share of the last 100 probes, or of their answers, that was lost: 0 to 1, or `null`. */
+  readonly lossRatio: number | null;
+  /** Share of probes that did not arrive there, and of answers that did not arrive here: 0 to 1, or `null`. */
+  readonly lossOutRatio: number | null;
+  readonly lossInRatio: number | null;
+  /** `off` for a peer that answers no probes: a static one, one that is not in use, or all. */
+  readonly probing: 'searching' | 'confirmed' | 'black-hole' | 'off';
 }
 
 export interface Route {
@@ -113,9 +139,13 @@ export interface Route {
   readonly kind: 'local' | 'gossip' | 'static';
   /** Identity of the node that announced it; empty for a static peer. */
   readonly origin: string;
-  /** Incarnation of the announcement; 0 for local and static ones. */
+  /** Incarnation of the announcement, the same on every node; 0 for static ones. */
   readonly version: number;
-  /** Underlay endpoint; empty for local ones. */
+  /** How packets go there; `local` on this node. */
+  readonly way: 'direct' | 'relayed' | 'local';
+  /** Name of the node that they go through, if they are relayed; otherwise empty. */
+  readonly relay: string;
+  /** Underlay endpoint that they are sent to, the relay's if there is one; empty for local ones. */
   readonly via: string;
   readonly since: string;
 }
@@ -146,4 +176,96 @@ export interface PodRequest {
   /** Addresses wanted; otherwise the next free ones, one of each family the node has. */
   readonly addresses?: readonly string[];
   readonly mac?: string;
+}
+
+/** A dead node that nobody looks for any more. */
+export interface ForgottenPeer {
+  readonly name: string;
+  readonly identity: string;
+}
+
+/**
+ * What a node holds true of the cluster, in a few letters: equal on all nodes that agree. Static peers and the ways that
+ * packets take are each node's own, and not in it.
+ */
+export interface Digest {
+  /** Of prefix, origin and version of all routes in use. */
+  readonly routes: { readonly count: number; readonly digest: string };
+  /** Of identity, state, incarnation and name of all members. */
+  readonly members: { readonly count: number; readonly digest: string };
+  /** By name. */
+  readonly nodes: readonly NodeDigest[];
+}
+
+/** One member's part of a {@link Digest}. */
+export interface NodeDigest {
+  readonly name: string;
+  readonly identity: string;
+  readonly state: MemberState;
+  /** Incarnation. */
+  readonly version: number;
+  /** Number of its routes that are in use, and their digest; empty if there are none. */
+  readonly routes: number;
+  readonly digest: string;
+}
+
+/** Something that happened. */
+export interface HistoryEvent {
+  /** Grows with every event since the daemon was started, from 1. */
+  readonly number: number;
+  readonly time: string;
+  readonly kind: EventKind;
+  /** What it is about: the name of a node, a prefix, a device. */
+  readonly subject: string;
+  readonly message: string;
+  /** The same for programs; the keys depend on the kind. */
+  readonly details: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+/** Tables that an audit compares: each is made from the one after it. */
+export type AuditedTable = 'kernel' | 'workers' | 'routes';
+
+/** Something that is not as it should be. */
+export interface AuditDifference {
+  readonly table: AuditedTable;
+  /** What is wrong about it. */
+  readonly problem: 'missing' | 'wrong' | 'stale' | 'foreign';
+  /** A prefix, a device, a peer. */
+  readonly subject: string;
+  readonly message: string;
+  /** Whether it is as it should be now. What is not ours is never touched. */
+  readonly repaired: boolean;
+}
+
+/** What an audit found. */
+export interface AuditReport {
+  readonly time: string;
+  readonly durationMs: number;
+  readonly trigger: 'start' | 'periodic' | 'request';
+  /** How many entries each table has. */
+  readonly compared: Readonly<Record<AuditedTable, number>>;
+  readonly differences: readonly AuditDifference[];
+  /** Number of differences that were not repaired. */
+  readonly remaining: number;
+}
+
+/** A key of the cluster. The key itself is never shown. */
+export interface Key {
+  /** 16 hexadecimal digits. */
+  readonly id: string;
+  /** Whether this node seals with it. */
+  readonly primary: boolean;
+  /** Whether this node holds it. */
+  readonly held: boolean;
+  /** Names of the nodes that hold it, this one included, whatever their state. */
+  readonly holders: readonly string[];
+  /** Those of them that seal with it. */
+  readonly users: readonly string[];
+  /** Names of the nodes that do not hold it. */
+  readonly missing: readonly string[];
+}
+
+export interface KeyRequest {
+  /** 32 bytes in base64. */
+  readonly key: string;
 }

@@ -13,35 +13,52 @@ import { nodeAddressIn } from '../ipam/pool.ts';
 import { FileStore } from '../linux/file-store.ts';
 import { listLinks } from '../linux/link.ts';
 import type { Announcement } from '../membership/announcement.ts';
+import { NACK_CAPABILITY } from '../membership/failure-detector.ts';
 import { formatEndpoint, formatIpAddress } from '../wire/address.ts';
 import { IPV6_MIN_MTU } from '../wire/ipv6.ts';
 import { formatPrefix, type Prefix } from '../wire/prefix.ts';
+import { RELAY, REMOTE_CHECKSUM } from './active-peers.ts';
 import type { Notice } from './api.ts';
+import { Audit } from './audit.ts';
+import { auditedParts } from './audited-parts.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
 import { refuseIfTaken } from './control-socket.ts';
 import { Dataplane, MAX_ROUTES } from './dataplane.ts';
+import { digestOf } from './digest.ts';
+import { EventLog, type EventFacts } from './event-log.ts';
+import { AnnouncementDelays } from './gossip-metrics.ts';
 import { Gossip } from './gossip.ts';
+import { GossipKeys } from './gossip-keys.ts';
 import { HostWatch } from './host-watch.ts';
+import { keyHandlers } from './key-handlers.ts';
+import { noteMember } from './member-history.ts';
 import { MetricsServer } from './metrics-server.ts';
 import { Metrics } from './metrics.ts';
-import { macOfIdentity, openNodeIdentity } from './node-identity.ts';
+import { IncarnationKeeper, macOfIdentity, openNodeIdentity } from './node-identity.ts';
 import { NodeNetwork } from './node-network.ts';
-import { OverlayRoutes, REMOTE_CHECKSUM } from './overlay-routes.ts';
+import { OverlayRoutes } from './overlay-routes.ts';
 import { refuseSecondDaemon } from './own-links.ts';
+import { Pace } from './pace.ts';
 import { PathProber } from './path-prober.ts';
+import { PathReporter } from './path-reporter.ts';
 import { Pods } from './pods.ts';
 import { checkRequirements } from './requirements.ts';
+import { RouteHistory } from './route-history.ts';
 import { resolveSeeds } from './seeds.ts';
 import { StatusView } from './status-view.ts';
 import { systemClock, systemRandom } from './system-environment.ts';
+import { followUnderlay } from './underlay-follower.ts';
 import { chooseUnderlay } from './underlay.ts';
 import { readVersion } from './version.ts';
+import { WayHistory } from './way-history.ts';
 
 /** A daemon that runs. */
 export interface Daemon {
   /** Resolves, with its error, when a worker died. Never rejects. */
   readonly failure: Promise<Error>;
+  /** Reads again what may change while it runs: the key file. */
+  reload(): void;
   /** Closes everything. What the next start takes over stays: pods, leases, routes, the TUN device. */
   close(): Promise<void>;
 }
@@ -50,15 +67,20 @@ export interface Daemon {
 export async function composeDaemon(config: Config, logger: Logger): Promise<Daemon> {
   await using opened = new AsyncDisposableStack();
   const notices: Notice[] = [...checkRequirements()];
+  const events = new EventLog(Date.now);
   await refuseIfTaken(config.control.socket);
   await refuseIfTaken(config.control.readOnlySocket);
   refuseSecondDaemon(await listLinks(), config.tun.device);
+  const keys = openKeys(config, events, logger);
   const seeds = await resolveSeeds(config.gossip.seeds);
   const underlay = await chooseUnderlay(config, seeds.endpoints);
   const { interface: device, reason } = underlay;
   logger.info({ interface: device, address: formatIpAddress(underlay.address), reason }, 'underlay picked');
 
-  const { identity, incarnation } = openNodeIdentity(new FileStore(join(config.stateDir, 'identity.json')));
+  const identityStore = new FileStore(join(config.stateDir, 'identity.json'));
+  const nodeIdentity = openNodeIdentity(identityStore);
+  const { identity, incarnation } = nodeIdentity;
+  const incarnations = new IncarnationKeeper(identityStore, nodeIdentity, logger);
   const mac = macOfIdentity(identity);
   const mtuBytes = underlay.mtuBytes - OVERHEAD_BYTES[underlay.address.family];
   const deviceMtuBytes = mtuOfDevices(mtuBytes, config.nodePrefixes);
@@ -85,7 +107,6 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   };
   const host = new NodeNetwork({ ...network, clusterPrefixes: config.clusterPrefixes, logger });
   const watch = await HostWatch.start({ ensure: () => host.ensure(), logger });
-  opened.defer(() => watch.stop());
   const pods = new Pods({
     ...network,
     networkName: config.networkName,
@@ -96,17 +117,21 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   const reconciled = await pods.reconcile();
   logger.info({ ...reconciled }, 'pods reconciled');
 
+  const pace = new Pace(systemClock);
   const paths = config.pathMtu.probing
     ? new PathProber({
         clock: systemClock,
         random: systemRandom,
         channel: dataplane.probes,
-        sentPacketsTo: (peer) => dataplane.sentTo(peer).packets,
+        sentPacketsTo: (peer) => routes.sentTo(peer).packets,
         onChange: () => routes.pathsChanged(),
+        pace,
       })
     : undefined;
   opened.defer(() => paths?.close());
   const remoteChecksum = !config.dataplane.without.includes('remoteChecksum');
+  const ways = new WayHistory(events);
+  const history = new RouteHistory(events);
   const routes: OverlayRoutes = new OverlayRoutes({
     clusterPrefixes: config.clusterPrefixes,
     staticPeers: config.staticPeers,
@@ -116,7 +141,10 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     sentTo: (peer) => dataplane.sentTo(peer),
     paths,
     remoteChecksum,
+    relays: config.relay,
     publish: (state) => dataplane.publish(state),
+    onWays: (inUse, isPeer) => ways.update(inUse, isPeer),
+    onRoutes: (inUse) => history.update(inUse),
   });
   const announcement: Announcement = {
     identity,
@@ -129,22 +157,59 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     prefixes: config.nodePrefixes,
     mtuBytes,
     version: readVersion().version,
-    capabilities: remoteChecksum ? [REMOTE_CHECKSUM] : [],
+    capabilities: [...(remoteChecksum ? [REMOTE_CHECKSUM] : []), ...(config.relay ? [RELAY] : []), NACK_CAPABILITY],
+    keyIds: keys?.ring.ids ?? [],
+    pathReports: [],
   };
+  events.add('configuration', startOf(config, announcement));
+  const delays = new AnnouncementDelays(systemClock.nowMs());
   const gossip = await Gossip.open({
     announcement,
     incarnation,
     seeds: config.gossip.seeds,
+    preset: config.gossip.preset,
     store: new FileStore(join(config.stateDir, 'members.json')),
+    keys,
     logger,
-    onChange: (self, others) => routes.update(self, others),
+    pace,
+    onChange: (self, others, changes) => {
+      incarnations.used(self.incarnation);
+      for (const change of changes) noteMember(events, change);
+      routes.update(self, others);
+      for (const change of changes) delays.used(change, systemClock.nowMs());
+    },
   });
   opened.defer(() => gossip.close());
+  const reporter = new PathReporter({
+    clock: systemClock,
+    paths: () => routes.measuredPaths(),
+    announced: () => gossip.current().self.announcement.pathReports,
+    announce: (reports) => gossip.announcePaths(reports),
+  });
+  opened.defer(() => reporter.close());
+  const follower = followUnderlay({
+    config,
+    underlay,
+    seeds: seeds.endpoints,
+    dataplane,
+    gossip,
+    events,
+    logger,
+  });
+  opened.defer(() => follower.stop());
+  const audit = await Audit.start({
+    parts: auditedParts({ gossip, routes, dataplane, host, watch, pods }),
+    events,
+    logger,
+    wallClockMs: Date.now,
+    onRound: () => watch.look(),
+  });
+  opened.defer(() => audit.stop());
 
   const view = new StatusView({
     config,
     identity,
-    underlay,
+    underlay: () => follower.underlay,
     mtuBytes: deviceMtuBytes,
     mac,
     nodeAddresses,
@@ -152,19 +217,28 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     gossip,
     routes,
     pods,
-    notices: () => [...notices, ...watch.notices()],
+    audit: () => audit.summary(),
+    notices: () => [...notices, ...watch.notices(), ...follower.notices()],
   });
   const metrics = new Metrics(
     () => view.status(),
     () => routes.peers(gossip.clockOffsetMs()),
+    delays,
   );
   const handlers = {
     status: () => view.status(),
     peers: () => routes.peers(gossip.clockOffsetMs()),
+    forgetPeer: (node: string) =>
+      gossip.forget(node).map(({ announcement: { name, identity } }) => ({ name, identity })),
     routes: () => routes.routes(),
+    digest: () => digestOf(gossip.members(), routes.inUse),
+    events: events.list.bind(events),
+    lastAudit: () => audit.last(),
+    audit: () => audit.run('request'),
     pods: () => pods.list(),
     addPod: pods.add.bind(pods),
     removePod: pods.remove.bind(pods),
+    ...keyHandlers(keys),
     metrics: () => metrics.text(),
     version: readVersion,
   };
@@ -189,11 +263,30 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     },
     'ready',
   );
-  for (const notice of [...notices, ...watch.notices()]) logger.warn({ code: notice.code }, notice.message);
+  for (const notice of [...notices, ...watch.notices(), ...gossip.notices()])
+    logger.warn({ code: notice.code }, notice.message);
 
   const failure = new Promise<Error>((resolve) => dataplane.onDeath(resolve));
   const running = opened.move();
-  return { failure, close: () => running.disposeAsync() };
+  return { failure, reload: () => keys?.reload(), close: () => running.disposeAsync() };
+}
+
+/** Before anything is made: a key file that is wrong is better said at once. */
+function openKeys(config: Config, events: EventLog, logger: Logger): GossipKeys | undefined {
+  const { keyFile } = config.gossip;
+  if (keyFile === undefined) return undefined;
+  return new GossipKeys({ file: keyFile, store: new FileStore(join(config.stateDir, 'keys.json')), events, logger });
+}
+
+/** What a daemon was started with, as an event. */
+function startOf(config: Config, { identity, name, gossipEndpoint, version }: Announcement): EventFacts {
+  const prefixes = config.nodePrefixes.map(formatPrefix).join(', ');
+  const endpoint = formatEndpoint(gossipEndpoint);
+  return {
+    subject: name,
+    message: `${name} started, weft ${version}, network ${config.networkName}, at ${endpoint}, with ${prefixes}`,
+    details: { identity, version, network: config.networkName, endpoint, prefixes },
+  };
 }
 
 /** MTU of the TUN device and of pods. Below its minimum a device has no IPv6: packets are then fitted to their path instead. */

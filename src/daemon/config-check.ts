@@ -28,6 +28,7 @@ export function contradictions(values: ConfigValues): Contradiction[] {
     ...checkPorts(values),
     ...checkStaticPeers(values),
     ...checkSockets(values),
+    ...checkKeyFile(values),
   ];
 }
 
@@ -74,6 +75,15 @@ function checkPorts(values: ConfigValues): Contradiction[] {
 function checkSockets(values: ConfigValues): Contradiction[] {
   if (values['control.socket'] !== values['control.readOnlySocket']) return [];
   return [{ path: 'control.readOnlySocket', below: [], problem: 'is the same path as control.socket' }];
+}
+
+/** Who leaves out both keys wants what is safe, and is told what to do for it. */
+function checkKeyFile(values: ConfigValues): Contradiction[] {
+  if (!values['gossip.authentication'] || values['gossip.keyFile'] !== undefined) return [];
+  const problem =
+    'is missing: make a key with "weft key generate /etc/weft/gossip.key", and give every node that file; ' +
+    'or, where nobody else reaches the gossip port, set gossip.authentication to off';
+  return [{ path: 'gossip.keyFile', below: [], problem }];
 }
 
 function checkStaticPeers(values: ConfigValues): Contradiction[] {

@@ -5,6 +5,7 @@
  * To add a key: a row here, a line in `config.ts` that puts it into the config, a row in the reference.
  */
 import * as v from 'valibot';
+import { presetNames } from '../membership/parameters.ts';
 import { MAX_VNI } from '../wire/vxlan.ts';
 import {
   MAX_PORT,
@@ -15,6 +16,7 @@ import {
   dnsLabel,
   dscpOrCopy,
   endpointOrOff,
+  file,
   integer,
   ipAddress,
   onOrOff,
@@ -155,6 +157,12 @@ export const configKeys = {
     default: 'on',
     meaning: 'outer fragments where a path is too small for IPv6 packets of 1280 bytes: on or off',
   }),
+  relay: key({
+    kind: 'scalar',
+    schema: onOrOff(),
+    default: 'on',
+    meaning: 'passing on packets between nodes that do not reach each other: on or off',
+  }),
   clusterPrefixes: key({
     kind: 'list',
     schema: v.array(prefix(), 'is not a list'),
@@ -178,6 +186,23 @@ export const configKeys = {
     schema: v.array(seed(), 'is not a list'),
     default: [],
     meaning: 'nodes to begin with, HOST or HOST:PORT',
+  }),
+  'gossip.preset': key({
+    kind: 'scalar',
+    schema: choice(presetNames),
+    default: 'lan',
+    meaning: `how patient gossip is, the same on all nodes: ${presetNames.join(', ')}`,
+  }),
+  'gossip.authentication': key({
+    kind: 'scalar',
+    schema: onOrOff(),
+    default: 'on',
+    meaning: 'only nodes with a key of the cluster are heard, and nobody else reads along: on or off',
+  }),
+  'gossip.keyFile': key({
+    kind: 'scalar',
+    schema: v.optional(file()),
+    meaning: 'file with the keys of the cluster, one per line, the first to seal with',
   }),
   staticPeers: key({
     kind: 'table',

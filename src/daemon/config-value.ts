@@ -126,6 +126,13 @@ export function directory() {
   );
 }
 
+/** Absolute path of a file. */
+export function file() {
+  return text((input): string | Problem =>
+    input.startsWith('/') && !input.endsWith('/') ? input : problem(`${show(input)} is not an absolute path of a file`),
+  );
+}
+
 /** Absolute path of a Unix socket. */
 export function socketPath() {
   return text((input): string | Problem => {

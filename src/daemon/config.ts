@@ -5,6 +5,7 @@
  */
 import * as v from 'valibot';
 import { ConfigError } from '../errors.ts';
+import type { PresetName } from '../membership/parameters.ts';
 import type { Endpoint, IpAddress, MacAddress } from '../wire/address.ts';
 import type { Prefix } from '../wire/prefix.ts';
 import { contradictions } from './config-check.ts';
@@ -57,9 +58,18 @@ export interface Config {
   readonly tun: { readonly device: string };
   readonly dataplane: DataplaneConfig;
   readonly pathMtu: { readonly probing: boolean; readonly outerFragmentation: boolean };
+  /** Whether this node passes on packets between others. */
+  readonly relay: boolean;
   readonly clusterPrefixes: readonly Prefix[];
   readonly nodePrefixes: readonly Prefix[];
-  readonly gossip: { readonly port: number; readonly seeds: readonly SeedHost[] };
+  readonly gossip: {
+    readonly port: number;
+    readonly seeds: readonly SeedHost[];
+    /** How patient it is. */
+    readonly preset: PresetName;
+    /** File with the keys of the cluster; `undefined`: gossip is not authenticated. */
+    readonly keyFile: string | undefined;
+  };
   readonly staticPeers: readonly StaticPeer[];
   readonly stateDir: string;
   readonly control: { readonly socket: string; readonly readOnlySocket: string };
@@ -173,11 +183,14 @@ function configOf(values: ConfigValues): Config {
       dscp: values['dataplane.dscp'],
     },
     pathMtu: { probing: values['pathMtu.probing'], outerFragmentation: values['pathMtu.outerFragmentation'] },
+    relay: values.relay,
     clusterPrefixes: values.clusterPrefixes,
     nodePrefixes: values.nodePrefixes,
     gossip: {
       port: gossipPort,
       seeds: values['gossip.seeds'].map(({ host, port }) => ({ host, port: port ?? gossipPort })),
+      preset: values['gossip.preset'],
+      keyFile: values['gossip.authentication'] ? values['gossip.keyFile'] : undefined,
     },
     staticPeers: values.staticPeers.map(({ name, endpoint, mac, prefixes, mtu }) => ({
       name,

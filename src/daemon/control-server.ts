@@ -26,6 +26,8 @@ const statusByCode: Readonly<Record<string, number>> = {
   'not-a-network-namespace': 400,
   'read-only-socket': 403,
   'method-not-allowed': 405,
+  'peer-unknown': 404,
+  'peer-alive': 409,
   'request-too-large': 413,
 };
 
@@ -66,11 +68,12 @@ async function respond(
 ): Promise<void> {
   try {
     const method = request.method ?? 'GET';
-    const path = (request.url ?? '/').split('?')[0]!;
+    const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
     const header = request.headers[CLIENT_PID_HEADER];
     const clientPid = typeof header === 'string' ? header : undefined;
     const body = await readBody(request);
-    send(response, 200, await answer({ method, path, body, clientPid }, options.handlers, options.readOnly));
+    const parsed = { method, path, query: new URLSearchParams(query), body, clientPid };
+    send(response, 200, await answer(parsed, options.handlers, options.readOnly));
   } catch (error) {
     sendError(response, error, options.logger);
   }

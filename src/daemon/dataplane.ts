@@ -10,22 +10,31 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkerAccount } from '../dataplane/accounts.ts';
 import { type CountersMemory, createCountersMemory, readWorkerAccount } from '../dataplane/counters.ts';
 import type { ForwardingState } from '../dataplane/forwarding-state.ts';
-import { createForwardingMemory, ForwardingPublisher } from '../dataplane/forwarding-table.ts';
+import {
+  createForwardingMemory,
+  ForwardingPublisher,
+  ForwardingReader,
+  MAX_WORKERS,
+} from '../dataplane/forwarding-table.ts';
 import {
   createPeerCountersMemory,
   type PeerCount,
   type PeerCountersMemory,
   readPeerCounters,
 } from '../dataplane/peer-counters.ts';
+import { createProbeCountsMemory } from '../dataplane/probe-counts.ts';
 import { ConflictError } from '../errors.ts';
 import { shareOfCpus } from '../linux/cpu-affinity.ts';
 import { createPersistentTun, inspectTun } from '../linux/tun.ts';
 import { isPortFree } from '../linux/udp-socket.ts';
-import type { IpAddress, MacAddress } from '../wire/address.ts';
+import { equalIpAddresses, type IpAddress, type MacAddress } from '../wire/address.ts';
+import type { Inspection } from './audit-finding.ts';
 import { portInUse } from './port-holder.ts';
 import type { OptionalFeature } from './optional-feature.ts';
 import type { Features } from './worker-report.ts';
 import { ProbeChannel } from './probe-channel.ts';
+import { createUnderlayOrderMemory, UnderlayOrderWriter } from './underlay-order.ts';
+import { workerFindings } from './worker-findings.ts';
 import { WorkerThread } from './worker-thread.ts';
 
 export interface DataplaneOptions {
@@ -73,13 +82,21 @@ export class Dataplane {
   /** By which path probes are sent, and answers come back. */
   readonly probes: ProbeChannel;
   readonly #tunDevice: string;
+  readonly #vxlanPort: number;
+  readonly #underlayOrder: UnderlayOrderWriter;
+  /** The underlay address that the workers have, or were last told to take. */
+  #underlayAddress: IpAddress;
   readonly #threads: WorkerThread[] = [];
   readonly #counters: CountersMemory;
   readonly #peerCounters: PeerCountersMemory;
   readonly #publisher: ForwardingPublisher;
+  /** Reads what workers read, in a place of its own. */
+  readonly #reader: ForwardingReader;
   #tunDropsAtStart = 0;
   readonly #wakeAll = (): void => this.#threads.forEach((thread) => thread.requestStop());
   #pending: ForwardingState | undefined;
+  /** What the workers have, unless their memory was damaged. */
+  #published: ForwardingState | undefined;
   #publishTimer: NodeJS.Timeout | undefined;
   #death: Error | undefined;
   #onDeath: ((error: Error) => void) | undefined;
@@ -114,16 +131,22 @@ export class Dataplane {
     const { without = [], dscp = 'copy', cpus = [], busyPollUs = 0, mac, tunDevice } = options;
     const workers = options.workers || suitableWorkers(availableParallelism());
     const forwarding = createForwardingMemory(MAX_ROUTES, MAX_PEERS);
+    const underlayOrder = createUnderlayOrderMemory();
     this.#tunDevice = tunDevice;
+    this.#vxlanPort = options.vxlanPort;
+    this.#underlayAddress = options.underlayAddress;
+    this.#underlayOrder = new UnderlayOrderWriter(underlayOrder);
     this.#counters = createCountersMemory(workers);
     this.#peerCounters = createPeerCountersMemory(workers, MAX_PEERS);
     this.#publisher = new ForwardingPublisher(forwarding, workers);
+    this.#reader = new ForwardingReader(forwarding, MAX_WORKERS - 1);
     this.probes = new ProbeChannel(workers, () => this.#threads[0]?.wake());
-    this.publish({ mac, peers: [], routes: [] });
+    this.publish({ mac, peers: [], relays: false, routes: [] });
     const { underlayAddress, vxlanPort, vni, overlayMtuBytes, nodeAddresses, outerFragmentation = true } = options;
     const shared = {
       tunDevice,
       underlayAddress,
+      underlayOrder,
       vxlanPort,
       vni,
       overlayMtuBytes,
@@ -136,6 +159,7 @@ export class Dataplane {
       forwarding,
       counters: this.#counters,
       peerCounters: this.#peerCounters,
+      probeCounts: createProbeCountsMemory(MAX_PEERS),
     };
     for (let worker = 0; worker < workers; worker++) {
       const setup = { ...shared, worker, cpus: shareOfCpus(cpus, worker, workers), probes: this.probes.rings[worker]! };
@@ -159,6 +183,41 @@ export class Dataplane {
     this.#pending = state;
     this.probes.hold();
     this.#publishPending();
+  }
+
+  /**
+   * Has all workers open sockets at another underlay address, of the same family, in place of those that they have. The
+   * TUN device, what waits in it, and the accounts stay as they are.
+   *
+   * When it fails, some workers may have moved and others not; it may be repeated.
+   *
+   * @throws RequirementError `address-not-here`
+   * @throws WeftError `port-in-use`, `worker-move-timeout`
+   */
+  async moveTo(address: IpAddress): Promise<void> {
+    const endpoint = { address, port: this.#vxlanPort };
+    const isTried = equalIpAddresses(address, this.#underlayAddress);
+    if (!isTried && !isPortFree(address, endpoint.port)) throw await portInUse('udp', endpoint, 'receive VXLAN');
+    this.#underlayAddress = address;
+    const order = this.#underlayOrder.give(address);
+    await Promise.all(this.#threads.map(async (thread) => thread.moved(order)));
+  }
+
+  /** Compares what workers read with what was published, if nothing else is about to be. Changes nothing. */
+  inspect(): Inspection {
+    const wanted = this.#published;
+    if (wanted === undefined) return { entries: 0, findings: [] };
+    const entries = wanted.routes.length + wanted.peers.length;
+    if (this.#pending !== undefined) return { entries, findings: [] };
+    this.#reader.enter();
+    const findings = workerFindings(wanted, this.#reader);
+    this.#reader.leave();
+    return { entries, findings };
+  }
+
+  /** Publishes once more what is published. */
+  repair(): void {
+    if (this.#published !== undefined) this.publish(this.#pending ?? this.#published);
   }
 
   /** The accounts of all workers, each of one instant. */
@@ -200,6 +259,7 @@ export class Dataplane {
       this.#publishTimer = setTimeout(() => this.#publishPending(), PUBLISH_RETRY_MS);
       return;
     }
+    this.#published = this.#pending;
     this.#pending = undefined;
     this.probes.release();
   }

@@ -4,31 +4,47 @@
  * The members that were last seen are kept in the state directory and count as seeds at the next start, so that a node
  * which is a seed itself, or whose seeds are gone, finds its cluster again.
  */
+import { SealedTransport } from '../authentication/sealed-transport.ts';
 import type { Logger } from '../env/logger.ts';
 import type { Store } from '../env/store.ts';
 import { WeftError } from '../errors.ts';
 import { GossipSockets } from '../linux/gossip-sockets.ts';
-import type { Announcement, Member } from '../membership/announcement.ts';
+import { nodeCipher } from '../linux/node-cipher.ts';
+import type { Announcement, DataEndpoint, Member, MemberChange } from '../membership/announcement.ts';
+import { forgetOrder } from '../membership/directives.ts';
 import { Membership } from '../membership/membership.ts';
-import { type Endpoint, equalEndpoints, formatEndpoint, parseEndpoint } from '../wire/address.ts';
+import { presets, type PresetName } from '../membership/parameters.ts';
+import type { MembershipStatistics } from '../membership/statistics.ts';
+import { type Endpoint, equalEndpoints } from '../wire/address.ts';
+import { Acquaintances } from './acquaintances.ts';
 import type { Notice } from './api.ts';
 import type { SeedHost } from './config.ts';
+import type { GossipKeys } from './gossip-keys.ts';
+import { gossipNotices } from './gossip-notices.ts';
+import type { Pace } from './pace.ts';
 import { portInUse } from './port-holder.ts';
-import { resolveSeeds } from './seeds.ts';
+import { SeedList } from './seed-list.ts';
+import { membersDocument, parseMembersDocument } from './stored-members.ts';
 import { systemClock, systemRandom } from './system-environment.ts';
 
 export interface GossipOptions {
   readonly announcement: Announcement;
   readonly incarnation: number;
   readonly seeds: readonly SeedHost[];
+  /** How patient it is; all nodes of a cluster the same. */
+  readonly preset: PresetName;
   /** Keeps the endpoints of the members that were last seen. */
   readonly store: Store;
+  /** Keys to seal gossip with; `undefined`: everybody is heard, and can read along. */
+  readonly keys: GossipKeys | undefined;
   readonly logger: Logger;
-  /** Called at once, and whenever a member changes: this node, and the others. */
-  readonly onChange: (self: Member, others: readonly Member[]) => void;
+  /** How often changes are handed on. */
+  readonly pace: Pace;
+  /** Called at once, and whenever a member changes: this node, the others, and what changed of those, in order. */
+  readonly onChange: (self: Member, others: readonly Member[], changes: readonly MemberChange[]) => void;
 }
 
-/** How often names of seeds are resolved anew: an address behind a name may change. */
+/** How often names of seeds are resolved anew. */
 const SEED_REFRESH_MS = 30_000;
 
 /** How long changes of the member list are gathered before they are saved. */
@@ -41,14 +57,26 @@ export class Gossip {
   readonly #options: GossipOptions;
   #membership!: Membership;
   #sockets!: GossipSockets;
+  #sealed: SealedTransport | undefined;
   #seedTimer: NodeJS.Timeout | undefined;
   #saveTimer: NodeJS.Timeout | undefined;
-  #members: readonly Member[] = [];
-  #knownSeeds: readonly Endpoint[];
+  #isGathering = false;
+  #gathering: NodeJS.Immediate | undefined;
+  #paceTimer: NodeJS.Timeout | undefined;
+  #following: NodeJS.Immediate | undefined;
+  readonly #seeds: SeedList;
+  readonly #acquaintances: Acquaintances;
+  /** Of others, not yet handed on. */
+  #changes: MemberChange[] = [];
+  #endpoint: Endpoint;
 
   private constructor(options: GossipOptions) {
     this.#options = options;
-    this.#knownSeeds = parseStored(options.store.load());
+    const { seeds, store, logger } = options;
+    const { endpoints, members } = parseMembersDocument(store.load());
+    this.#seeds = new SeedList({ seeds, stored: endpoints, logger });
+    this.#acquaintances = new Acquaintances(members, () => this.#seeds.configured());
+    this.#endpoint = options.announcement.gossipEndpoint;
   }
 
   /**
@@ -64,13 +92,39 @@ export class Gossip {
 
   /** Members as this node sees them, itself included. */
   members(): readonly Member[] {
-    return this.#members;
+    return this.#membership.members();
+  }
+
+  /** Has the cluster forget whoever bears this name or identity. @throws WeftError `peer-unknown`, `peer-alive` */
+  forget(node: string): readonly Member[] {
+    return this.#membership.forget(node);
+  }
+
+  /** What gossip did since the start, and how it is. */
+  statistics(): MembershipStatistics {
+    return this.#membership.statistics();
+  }
+
+  /** This node, and the others, at this moment. */
+  current(): { readonly self: Member; readonly others: readonly Member[] } {
+    const { identity } = this.#options.announcement;
+    const members = this.#membership.members();
+    const others = members.filter(({ announcement }) => announcement.identity !== identity);
+    const self = members.find(({ announcement }) => announcement.identity === identity);
+    if (self === undefined) throw new RangeError('the member list lacks this node');
+    return { self, others };
+  }
+
+  /** Whether everything that changed was handed on. */
+  get isSettled(): boolean {
+    return !this.#isGathering;
   }
 
   /** Messages and streams that were refused, by reason. */
   refused(): Readonly<Record<string, number>> {
     const { streamsRefusedBusy, streamsRefusedTooLong, streamsRefusedIncomplete } = this.#sockets.counters;
     return {
+      ...this.#sealed?.refused(),
       ...this.#membership.refused(),
       'stream-busy': streamsRefusedBusy,
       'stream-too-long': streamsRefusedTooLong,
@@ -88,12 +142,15 @@ export class Gossip {
     return this.#sockets.datagramOverflow();
   }
 
-  /** What a person has to solve: another process that runs under this node's identity. */
+  /** What a person has to solve. */
   notices(): Notice[] {
-    const rival = this.#membership.contestedBy();
-    if (rival === undefined) return [];
-    const message = `another node at ${formatEndpoint(rival)} runs with this node's identity: give each its own state directory, never a copy`;
-    return [{ code: 'identity-contested', message }];
+    const { keys, seeds } = this.#options;
+    return gossipNotices({
+      endpoint: this.#endpoint,
+      keys,
+      hasSeeds: seeds.length > 0,
+      membership: this.#membership,
+    });
   }
 
   /** What to add to a member's `sinceMs` to get wall-clock time, in ms. */
@@ -101,23 +158,54 @@ export class Gossip {
     return Date.now() - systemClock.nowMs();
   }
 
+  /**
+   * Gossips from another endpoint from now on, and announces it with the endpoints of the data path that go with it.
+   *
+   * The endpoint before it becomes a seed: of two nodes that exchange their addresses, each knows the other at an address
+   * that is now its own, and finds it where it was itself.
+   *
+   * @throws as {@link open}; then nothing has changed, and it may be tried again.
+   */
+  async moveTo(endpoint: Endpoint, dataEndpoints: readonly DataEndpoint[]): Promise<void> {
+    await this.#bind(endpoint, async () => this.#sockets.moveTo(endpoint));
+    if (!equalEndpoints(endpoint, this.#endpoint)) this.#seeds.noteFormer(this.#endpoint);
+    this.#endpoint = endpoint;
+    this.#membership.announce({ gossipEndpoint: endpoint, dataEndpoints });
+    this.#membership.setSeeds(this.#seeds.endpoints(endpoint));
+  }
+
+  /** Announces these as this node's worst paths. False, and nothing has changed, if there is no room for so many. */
+  announcePaths(pathReports: Announcement['pathReports']): boolean {
+    try {
+      this.#membership.announce({ pathReports });
+      return true;
+    } catch (error) {
+      if (error instanceof WeftError && error.code === 'announcement-invalid') return false;
+      throw error;
+    }
+  }
+
   /** Says goodbye, so that nobody waits for a time-out, and closes the port. */
   async close(): Promise<void> {
     clearInterval(this.#seedTimer);
-    clearTimeout(this.#saveTimer);
     this.#save();
     this.#membership.leave();
     await new Promise((resolve) => setTimeout(resolve, LEAVE_GRACE_MS));
     this.#membership.stop();
+    // Only now: leaving is a change, too.
+    clearTimeout(this.#saveTimer);
+    clearImmediate(this.#gathering);
+    clearTimeout(this.#paceTimer);
+    clearImmediate(this.#following);
     await this.#sockets.close();
   }
 
   async #start(): Promise<void> {
     // Before the sockets, which hand over what comes from the moment they are open: resolving names takes its time.
-    const seeds = await this.#seeds();
+    await this.#seeds.refresh();
     this.#sockets = await this.#openSockets(this.#options.announcement.gossipEndpoint);
     try {
-      this.#begin(seeds);
+      this.#begin();
     } catch (error) {
       clearTimeout(this.#saveTimer);
       await this.#sockets.close();
@@ -125,31 +213,75 @@ export class Gossip {
     }
   }
 
-  #begin(seeds: readonly Endpoint[]): void {
-    const { announcement, incarnation, logger } = this.#options;
+  #begin(): void {
+    const { announcement, incarnation, keys, logger } = this.#options;
+    const sealed = keys && this.#seal(keys);
+    this.#sealed = sealed;
     this.#membership = new Membership({
       self: announcement,
       incarnation,
-      seeds,
+      seeds: this.#seeds.endpoints(this.#endpoint),
+      directives: keys?.orders ?? [],
       clock: systemClock,
       random: systemRandom,
-      transport: this.#sockets,
+      transport: sealed ?? this.#sockets,
       logger,
-      onChange: (members) => this.#changed(members),
+      parameters: presets[this.#options.preset],
+      onChange: (changes) => this.#gather(changes),
+      // Not at once: this is in the midst of a message that may bring more of them.
+      onDirective: () => (this.#following ??= setImmediate(() => this.#follow())),
     });
-    this.#changed(this.#membership.members());
+    keys?.attach(this.#membership, () => this.#unheard());
+    this.#options.pace.run(() => this.#changed());
     this.#membership.start();
     this.#seedTimer = setInterval(() => {
-      void this.#seeds().then((seeds) => this.#membership.setSeeds(seeds));
+      void this.#seeds.refresh().then(() => this.#membership.setSeeds(this.#seeds.endpoints(this.#endpoint)));
     }, SEED_REFRESH_MS);
   }
 
-  async #openSockets(endpoint: Endpoint): Promise<GossipSockets> {
-    try {
-      return await GossipSockets.open(endpoint, {
+  #seal(keys: GossipKeys): SealedTransport {
+    const { announcement, logger } = this.#options;
+    return new SealedTransport({
+      network: announcement.network,
+      identity: announcement.identity,
+      keys: keys.ring,
+      cipher: nodeCipher,
+      random: systemRandom,
+      ownEndpoint: () => this.#sockets.endpoint,
+      transport: this.#sockets,
+      handlers: {
         datagram: (from, bytes) => this.#membership.handleDatagram(from, bytes),
         exchange: (from, bytes) => this.#membership.handleExchange(from, bytes),
-      });
+      },
+      clock: systemClock,
+      logger,
+    });
+  }
+
+  #unheard(): readonly string[] {
+    this.#acquaintances.meet(this.#membership.members());
+    const subjects = new Set(this.#membership.directives().map(({ subject }) => subject));
+    return this.#acquaintances.unheard((identity) => subjects.has(forgetOrder(identity, 0).subject));
+  }
+
+  #follow(): void {
+    this.#following = undefined;
+    this.#options.keys?.follow();
+  }
+
+  async #openSockets(endpoint: Endpoint): Promise<GossipSockets> {
+    return await this.#bind(endpoint, async () =>
+      GossipSockets.open(endpoint, {
+        datagram: (from, bytes) => (this.#sealed ?? this.#membership).handleDatagram(from, bytes),
+        exchange: (from, bytes) => (this.#sealed ?? this.#membership).handleExchange(from, bytes),
+      }),
+    );
+  }
+
+  /** Names whoever holds the port if it is taken. */
+  async #bind<Result>(endpoint: Endpoint, bind: () => Promise<Result>): Promise<Result> {
+    try {
+      return await bind();
     } catch (error) {
       if (!(error instanceof WeftError) || error.code !== 'port-in-use') throw error;
       const protocol = error.details['protocol'] === 'tcp' ? 'tcp' : 'udp';
@@ -157,56 +289,55 @@ export class Gossip {
     }
   }
 
-  #changed(members: readonly Member[]): void {
-    const { announcement, onChange } = this.#options;
-    this.#members = members;
-    const others = members.filter((member) => member.announcement.identity !== announcement.identity);
-    const self = members.find((member) => member.announcement.identity === announcement.identity);
-    if (self === undefined) throw new RangeError('the member list lacks this node');
-    onChange(self, others);
+  /** Many changes often come in a burst of datagrams: their sum is looked at once, after what has arrived was taken. */
+  #gather(changes: readonly MemberChange[]): void {
+    const { identity } = this.#options.announcement;
+    for (const change of changes) {
+      if ((change.after ?? change.before)!.announcement.identity !== identity) this.#changes.push(change);
+    }
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    this.#gathering = setImmediate(() => this.#handOn());
+  }
+
+  #handOn(): void {
+    const { pace } = this.#options;
+    const { waitMs } = pace;
+    if (waitMs > 0) {
+      this.#paceTimer = setTimeout(() => this.#handOn(), waitMs);
+      return;
+    }
+    this.#isGathering = false;
+    pace.run(() => this.#changed());
+  }
+
+  #changed(): void {
+    const { self, others } = this.current();
+    this.#acquaintances.meet([self, ...others]);
+    const changes = this.#changes;
+    this.#changes = [];
+    this.#options.onChange(self, others, changes);
     this.#saveTimer ??= setTimeout(() => {
       this.#saveTimer = undefined;
       this.#save();
     }, SAVE_DELAY_MS);
   }
 
-  /** Configured seeds, then those of the last run; never this node. */
-  async #seeds(): Promise<Endpoint[]> {
-    const { announcement, logger, seeds } = this.#options;
-    const resolved = await resolveSeeds(seeds);
-    for (const { host, problem } of resolved.unresolved) logger.warn({ host, problem }, 'a seed does not resolve');
-    return [...resolved.endpoints, ...this.#knownSeeds].filter(
-      (seed, index, all) =>
-        !equalEndpoints(seed, announcement.gossipEndpoint) &&
-        all.findIndex((other) => equalEndpoints(seed, other)) === index,
-    );
-  }
-
   #save(): void {
     const { announcement, store, logger } = this.#options;
-    const alive = this.#members.filter(
-      (member) => member.state === 'alive' && member.announcement.identity !== announcement.identity,
-    );
+    const alive = this.#membership
+      .members()
+      .filter((member) => member.state === 'alive' && member.announcement.identity !== announcement.identity);
     // An empty list would forget the cluster just when this node is cut off from it.
     if (alive.length === 0) return;
-    const endpoints = alive.slice(0, MAX_STORED).map((member) => formatEndpoint(member.announcement.gossipEndpoint));
     try {
-      store.save({ endpoints });
+      // Its own, too: if it has another at the next start, the node that had that one may be found here. See `moveTo`.
+      const members = alive.map((member) => member.announcement);
+      const endpoints = [this.#endpoint, ...members.map(({ gossipEndpoint }) => gossipEndpoint)];
+      store.save(membersDocument({ endpoints, members }));
     } catch (error) {
       // A full disk is no reason to stop forwarding: the list only helps the next start.
       logger.warn({ err: error }, 'the members last seen cannot be saved');
     }
   }
-}
-
-/** Enough to find a cluster again. */
-const MAX_STORED = 32;
-
-function parseStored(document: unknown): Endpoint[] {
-  const { endpoints } = (document ?? {}) as { endpoints?: unknown };
-  if (!Array.isArray(endpoints)) return [];
-  return endpoints
-    .filter((text) => typeof text === 'string')
-    .map((text) => parseEndpoint(text))
-    .filter((endpoint) => endpoint !== undefined);
 }

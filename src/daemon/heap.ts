@@ -13,8 +13,15 @@ import { runInNewContext } from 'node:vm';
  */
 export const DAEMON_NODE_OPTIONS: readonly string[] = ['--max-semi-space-size=2'];
 
-/** Collects what the start left behind, once, and gives the memory back to the system. Takes some 10 ms. */
+/** By how much the heap may grow, in per cent of what is in use, before it is collected. V8 would let it grow fourfold. */
+const GROWTH_PERCENT = 10;
+
+/**
+ * Collects what the start left behind, once, and gives the memory back to the system. Takes some 10 ms. From then on the
+ * heap stays close to what is in use.
+ */
 export function returnGarbage(): void {
+  setFlagsFromString(`--heap-growing-percent=${GROWTH_PERCENT}`);
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
 }

@@ -5,31 +5,23 @@
 import type { Logger } from '../env/logger.ts';
 import type { Notice } from './api.ts';
 
-/** How often. A round costs a few spawns, about 30 ms of CPU. */
-const INTERVAL_MS = 60_000;
-
 export interface HostWatchOptions {
   /** Makes everything as it should be; returns what could not be had. */
   readonly ensure: () => Promise<readonly Notice[]>;
   readonly logger: Logger;
-  readonly intervalMs?: number;
 }
 
 export class HostWatch {
   readonly #options: HostWatchOptions;
-  readonly #timer: NodeJS.Timeout;
   #notices: readonly Notice[];
   #round: Promise<void> = Promise.resolve();
-  #isBusy = false;
 
   private constructor(options: HostWatchOptions, notices: readonly Notice[]) {
     this.#options = options;
     this.#notices = notices;
-    this.#timer = setInterval(() => this.#begin(), options.intervalMs ?? INTERVAL_MS);
-    this.#timer.unref();
   }
 
-  /** Does the first round, and goes on. @throws WeftError what the first round throws: a start must not half-succeed. */
+  /** Does the first round. @throws WeftError what it throws: a start must not half-succeed. */
   static async start(options: HostWatchOptions): Promise<HostWatch> {
     return new HostWatch(options, await options.ensure());
   }
@@ -39,18 +31,10 @@ export class HostWatch {
     return this.#notices;
   }
 
-  /** Ends after the round that is under way. */
-  async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#round;
-  }
-
-  #begin(): void {
-    if (this.#isBusy) return;
-    this.#isBusy = true;
-    this.#round = this.#look().finally(() => {
-      this.#isBusy = false;
-    });
+  /** One more round, after the one that is under way. Never rejects: what it could not do is a notice. */
+  look(): Promise<void> {
+    this.#round = this.#round.then(() => this.#look());
+    return this.#round;
   }
 
   async #look(): Promise<void> {

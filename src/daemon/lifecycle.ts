@@ -1,6 +1,6 @@
 /** The daemon from its command line to its end. */
 import { ConfigError } from '../errors.ts';
-import { composeDaemon } from './compose.ts';
+import { composeDaemon, type Daemon } from './compose.ts';
 import { withOrigin } from './config-origin.ts';
 import { returnGarbage } from './heap.ts';
 import { loadConfig } from './config.ts';
@@ -17,7 +17,7 @@ export interface DaemonOptions {
 }
 
 /**
- * Runs the daemon until SIGTERM or SIGINT, then returns.
+ * Runs the daemon until SIGTERM or SIGINT, then returns. SIGHUP has it read the key file again.
  *
  * Ending is not removing: pods, leases, routes and the TUN device stay for the next start. `weft reset` removes them.
  *
@@ -32,9 +32,13 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
   });
+  // Unheard, it would end the process. One that comes during the start is not lost: the file may have been read already.
+  const started = Promise.withResolvers<Daemon>();
+  process.on('SIGHUP', () => void started.promise.then((made) => made.reload()));
   const daemon = await composeDaemon(config, logger).catch((error: unknown) => {
     throw error instanceof ConfigError ? withOrigin(error, input) : error;
   });
+  started.resolve(daemon);
   returnGarbage();
   const end = await Promise.race([signal, daemon.failure]);
   setTimeout(() => {

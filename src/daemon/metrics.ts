@@ -1,7 +1,8 @@
-/** Every Prometheus metric of the daemon, declared here and nowhere else. Names: `weft_<noun>_<unit>_total`. */
+/** Every Prometheus metric of the daemon, those of gossip in `gossip-metrics.ts`. Names: `weft_<noun>_<unit>_total`. */
 import { Counter, Gauge, Registry } from '@prometheus-io/client';
 import type { DirectionAccount, WorkerAccount } from '../dataplane/accounts.ts';
 import type { Peer, Status } from './api.ts';
+import { declareGossip, type AnnouncementDelays } from './gossip-metrics.ts';
 
 /**
  * The metrics of one daemon.
@@ -12,11 +13,13 @@ import type { Peer, Status } from './api.ts';
 export class Metrics {
   readonly #source: () => Status;
   readonly #peers: () => readonly Peer[];
+  readonly #delays: AnnouncementDelays;
 
   /** @param peers those that have a path; only a limited number of them has metrics of its own. */
-  constructor(source: () => Status, peers: () => readonly Peer[]) {
+  constructor(source: () => Status, peers: () => readonly Peer[], delays: AnnouncementDelays) {
     this.#source = source;
     this.#peers = peers;
+    this.#delays = delays;
   }
 
   /** Prometheus text format, version 0.0.4. */
@@ -25,7 +28,8 @@ export class Metrics {
     const status = this.#source();
     declareAccounts(registry, status);
     declareLosses(registry, status);
-    declareMembership(registry, status);
+    declareGossip(registry, status, this.#delays);
+    declareAudit(registry, status);
     declareNode(registry, status);
     declarePaths(registry, this.#peers());
     return await registry.metrics();
@@ -36,7 +40,7 @@ function declareAccounts(registry: Registry, { workers, residual }: Status): voi
   const registers = [registry];
   const packets = new Counter({
     name: 'weft_packets_total',
-    help: 'Inner IP packets, by account. received + originated = sent + delivered + dropped + queued, per worker and direction.',
+    help: 'Inner IP packets, by account. received + originated = sent + delivered + relayed + dropped + queued, per worker and direction.',
     labelNames: ['worker', 'direction', 'account'],
     registers,
   });
@@ -54,13 +58,13 @@ function declareAccounts(registry: Registry, { workers, residual }: Status): voi
   });
   const bytes = new Counter({
     name: 'weft_bytes_total',
-    help: 'Bytes of inner IP packets: received, and forwarded (sent or delivered).',
+    help: 'Bytes of inner IP packets: received, and forwarded (sent, delivered or relayed).',
     labelNames: ['worker', 'direction', 'account'],
     registers,
   });
   for (const { worker, direction, account } of workers.flatMap(directionsOf)) {
     const labels = { worker, direction };
-    for (const name of ['received', 'originated', 'sent', 'delivered'] as const) {
+    for (const name of ['received', 'originated', 'sent', 'delivered', 'relayed'] as const) {
       packets.inc({ ...labels, account: name }, account[name]);
     }
     for (const [reason, count] of Object.entries(account.dropped)) dropped.inc({ ...labels, reason }, count);
@@ -107,32 +111,18 @@ function declareLosses(registry: Registry, { workers, tunQueueOverflow }: Status
   }).inc(tunQueueOverflow);
 }
 
-function declareMembership(registry: Registry, { gossip }: Status): void {
+function declareAudit(registry: Registry, { audit }: Status): void {
   const registers = [registry];
-  const members = new Gauge({
-    name: 'weft_members',
-    help: 'Members that gossip knows, this node included, by state.',
-    labelNames: ['state'],
-    registers,
-  });
-  for (const [state, count] of Object.entries(gossip.members)) members.set({ state }, count);
   new Counter({
-    name: 'weft_gossip_received_datagrams_total',
-    help: 'Gossip datagrams that came in, refused ones included.',
+    name: 'weft_audit_repaired_differences_total',
+    help: 'Differences between tables that audits found and repaired.',
     registers,
-  }).inc(gossip.datagramsReceived);
-  new Counter({
-    name: 'weft_gossip_socket_overflow_datagrams_total',
-    help: 'Gossip datagrams that the kernel dropped because the daemon read its socket too slowly.',
+  }).inc(audit.repaired);
+  new Gauge({
+    name: 'weft_audit_remaining_differences',
+    help: 'Differences between tables that the last audit could not repair: see weft audit.',
     registers,
-  }).inc(gossip.socketOverflow);
-  const refused = new Counter({
-    name: 'weft_gossip_refused_messages_total',
-    help: 'Gossip messages that were refused, by reason.',
-    labelNames: ['reason'],
-    registers,
-  });
-  for (const [reason, count] of Object.entries(gossip.refused)) refused.inc({ reason }, count);
+  }).set(audit.remaining);
 }
 
 function declareNode(registry: Registry, status: Status): void {
@@ -171,7 +161,7 @@ function declarePaths(registry: Registry, peers: readonly Peer[]): void {
   const registers = [registry];
   const mtu = new Gauge({
     name: 'weft_path_mtu_bytes',
-    help: `Largest inner packet that passes to a peer. At most ${MAX_PEER_LABELS} peers, as for all metrics of paths.`,
+    help: `Largest inner packet that passes to a peer. At most ${MAX_PEER_LABELS} peers, as for all metrics of paths: those that their packets take.`,
     labelNames,
     registers,
   });
@@ -187,10 +177,23 @@ function declarePaths(registry: Registry, peers: readonly Peer[]): void {
     labelNames,
     registers,
   });
+  const lossByDirection = new Gauge({
+    name: 'weft_path_direction_loss_ratio',
+    help: 'Share of path probes that did not arrive at a peer (out), and of answers that did not arrive here (in).',
+    labelNames: ['peer', 'direction'],
+    registers,
+  });
+  new Gauge({
+    name: 'weft_relayed_peers',
+    help: 'Peers that packets of this node reach through a relay only.',
+    registers,
+  }).set(peers.filter(({ relay }) => relay !== '').length);
   for (const { name: peer, path } of peers.filter(isInUse).slice(0, MAX_PEER_LABELS)) {
     mtu.set({ peer }, path.mtuBytes);
     if (path.roundTripMs !== null) roundTrip.set({ peer }, path.roundTripMs.smoothed / 1_000);
     if (path.lossRatio !== null) loss.set({ peer }, path.lossRatio);
+    if (path.lossOutRatio !== null) lossByDirection.set({ peer, direction: 'out' }, path.lossOutRatio);
+    if (path.lossInRatio !== null) lossByDirection.set({ peer, direction: 'in' }, path.lossInRatio);
   }
 }
 

@@ -13,15 +13,16 @@ import type { Logger } from '../env/logger.ts';
 import { CommandError } from '../errors.ts';
 import { ipBatch, ROUTE_PROTOCOL } from '../linux/iproute.ts';
 import { addressesOf, listLinks, type Link } from '../linux/link.ts';
-import { replaceTable } from '../linux/nftables.ts';
+import { readTable, replaceTable } from '../linux/nftables.ts';
 import { deleteRouteLine, listRoutes, type KernelRoute } from '../linux/route.ts';
 import { formatIpAddress, type IpAddress } from '../wire/address.ts';
 import { formatPrefix, hostPrefix, type Prefix } from '../wire/prefix.ts';
 import type { Notice } from './api.ts';
+import type { Inspection } from './audit-finding.ts';
 import { forwardingNotices } from './forwarding-notices.ts';
-import { ensureNodeSysctls } from './node-sysctls.ts';
+import { hostFindings, staleRoutes, type WantedRoute } from './host-findings.ts';
+import { ensureNodeSysctls, wrongNodeSysctls } from './node-sysctls.ts';
 import { isOwnTun, TUN_ALIAS } from './own-links.ts';
-import { isHostDeviceName } from './pod-record.ts';
 import { MIN_IPV6_MTU_BYTES } from './pod-wiring.ts';
 import { overlapNotices } from './route-overlap.ts';
 
@@ -42,17 +43,11 @@ export interface NodeNetworkOptions {
   readonly logger: Logger;
 }
 
-/** A route that we want. */
-interface WantedRoute {
-  readonly type: 'unicast' | 'blackhole' | 'unreachable';
-  readonly prefix: Prefix;
-  readonly metric: number;
-  /** After the prefix, in the words of `ip`. */
-  readonly rest: string;
-}
-
 export class NodeNetwork {
   readonly #options: NodeNetworkOptions;
+  #hasIpv6 = false;
+  /** Our table of nftables as we left it; `undefined` if it could not be had. */
+  #rules: string | undefined;
 
   constructor(options: NodeNetworkOptions) {
     this.#options = options;
@@ -72,15 +67,35 @@ export class NodeNetwork {
     const families = [...new Set(this.#options.nodePrefixes.map(({ address }) => address.family))];
     const notices = ensureNodeSysctls({ tunDevice, families, routes });
     const withIpv6 = this.#withIpv6(notices);
-    await this.#ensureDevice(
-      links.find(({ ifname }) => ifname === tunDevice),
-      withIpv6,
-    );
-    await this.#ensureRoutes(routes, withIpv6);
+    this.#hasIpv6 = withIpv6;
+    await this.#ensureDevice(links.find(({ ifname }) => ifname === tunDevice));
+    await this.#ensureRoutes(routes);
     notices.push(...(await this.#ensureMasquerade()));
-    notices.push(...overlapNotices(clusterPrefixes, routes, tunDevice));
+    const overlaps = overlapNotices(clusterPrefixes, routes, tunDevice);
+    notices.push(...overlaps.map(({ code, message }) => ({ code, message })));
     notices.push(...(await forwardingNotices()));
     return notices;
+  }
+
+  /** Looks for what {@link ensure} made, and for routes of others in its way. Changes nothing. */
+  async inspect(): Promise<Inspection> {
+    const { tunDevice, mtuBytes, clusterPrefixes, nodePrefixes } = this.#options;
+    const families = [...new Set(nodePrefixes.map(({ address }) => address.family))];
+    const [links, routes, rules] = await Promise.all([listLinks(), listRoutes('all'), readTable()]);
+    const wanted = {
+      tunDevice,
+      mtuBytes,
+      clusterPrefixes,
+      addresses: this.#wantedAddresses(),
+      routes: this.#wantedRoutes(),
+    };
+    return hostFindings(wanted, {
+      links,
+      routes,
+      // Where there is no masquerading, that is a notice already.
+      rules: this.#rules === undefined || rules === this.#rules ? 'ours' : rules === undefined ? 'missing' : 'changed',
+      sysctls: wrongNodeSysctls({ tunDevice, families: families.filter((family) => this.#hasIpv6 || family === 4) }),
+    });
   }
 
   async #removeStaleDevices(links: readonly Link[]): Promise<void> {
@@ -99,11 +114,9 @@ export class NodeNetwork {
     return false;
   }
 
-  async #ensureDevice(link: Link | undefined, withIpv6: boolean): Promise<void> {
-    const { tunDevice, mtuBytes, nodeAddresses } = this.#options;
-    const wanted = nodeAddresses
-      .filter(({ family }) => withIpv6 || family === 4)
-      .map((address) => formatPrefix(hostPrefix(address)));
+  async #ensureDevice(link: Link | undefined): Promise<void> {
+    const { tunDevice, mtuBytes } = this.#options;
+    const wanted = this.#wantedAddresses();
     const stale = link === undefined ? [] : addressesOf(link).filter((address) => !wanted.includes(address));
     await ipBatch(
       [
@@ -119,43 +132,37 @@ export class NodeNetwork {
     );
   }
 
-  async #ensureRoutes(present: readonly KernelRoute[], withIpv6: boolean): Promise<void> {
-    const wanted = this.#wantedRoutes().filter(({ prefix }) => withIpv6 || prefix.address.family === 4);
-    const keys = new Set(wanted.map(({ type, prefix, metric }) => `${type} ${formatPrefix(prefix)} ${metric}`));
-    const stale = present.filter(
-      (route) =>
-        route.protocol === ROUTE_PROTOCOL &&
-        !isHostDeviceName(route.dev ?? '') &&
-        !keys.has(
-          `${route.type} ${route.dst}${route.dst.includes('/') ? '' : `/${route.family === 4 ? 32 : 128}`} ${route.metric}`,
-        ),
-    );
-    const lines = wanted.map(
-      ({ type, prefix, metric, rest }) =>
-        `route replace ${type} ${formatPrefix(prefix)}${rest} metric ${metric} proto ${ROUTE_PROTOCOL}`,
-    );
+  #wantedAddresses(): string[] {
+    return this.#options.nodeAddresses
+      .filter(({ family }) => this.#hasIpv6 || family === 4)
+      .map((address) => formatPrefix(hostPrefix(address)));
+  }
+
+  async #ensureRoutes(present: readonly KernelRoute[]): Promise<void> {
+    const wanted = this.#wantedRoutes();
+    const stale = staleRoutes(wanted, present);
+    const lines = wanted.map(({ type, prefix, metric, device }) => {
+      const source = device?.source === undefined ? '' : ` src ${formatIpAddress(device.source)}`;
+      const rest = device === undefined ? '' : ` dev ${device.name}${source}`;
+      return `route replace ${type} ${formatPrefix(prefix)}${rest} metric ${metric} proto ${ROUTE_PROTOCOL}`;
+    });
     // New ones first: at no moment is there none.
     await ipBatch([...lines, ...stale.map(deleteRouteLine)], { purpose: 'set the routes of the overlay' });
   }
 
   #wantedRoutes(): WantedRoute[] {
     const { clusterPrefixes, nodePrefixes, nodeAddresses, tunDevice } = this.#options;
-    return [
+    const wanted = [
       ...clusterPrefixes.flatMap((prefix): WantedRoute[] => {
         const source = nodeAddresses.find(({ family }) => family === prefix.address.family);
-        const rest = ` dev ${tunDevice}${source === undefined ? '' : ` src ${formatIpAddress(source)}`}`;
         return [
-          { type: 'unicast', prefix, metric: DEVICE_METRIC, rest },
-          { type: 'blackhole', prefix, metric: FALLBACK_METRIC, rest: '' },
+          { type: 'unicast', prefix, metric: DEVICE_METRIC, device: { name: tunDevice, source } },
+          { type: 'blackhole', prefix, metric: FALLBACK_METRIC },
         ];
       }),
-      ...nodePrefixes.map((prefix): WantedRoute => ({
-        type: 'unreachable',
-        prefix,
-        metric: FALLBACK_METRIC,
-        rest: '',
-      })),
+      ...nodePrefixes.map((prefix): WantedRoute => ({ type: 'unreachable', prefix, metric: FALLBACK_METRIC })),
     ];
+    return wanted.filter(({ prefix }) => this.#hasIpv6 || prefix.address.family === 4);
   }
 
   /** Pods leave the cluster with the node's own address; within it, everybody sees whom they talk to. */
@@ -176,9 +183,11 @@ export class NodeNetwork {
     ];
     try {
       await replaceTable(`chain postrouting {\n${rule.join('\n')}\n}`);
+      this.#rules = await readTable();
       return [];
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
+      this.#rules = undefined;
       return [
         {
           code: 'masquerade-unavailable',

@@ -41,6 +41,34 @@ export function ensureNodeSysctls({ tunDevice, families, routes }: NodeSysctlOpt
   return notices;
 }
 
+/** Those of the parameters that {@link ensureNodeSysctls} sets which have a wrong value now. */
+export function wrongNodeSysctls({ tunDevice, families }: Omit<NodeSysctlOptions, 'routes'>): WrongSysctl[] {
+  const wanted: readonly (readonly [
+    family: 4 | 6,
+    name: string,
+    isRight: (value: string) => boolean,
+    value: string,
+  ])[] = [
+    [4, 'net/ipv4/ip_forward', (value) => value === '1', '1'],
+    [4, `net/ipv4/conf/${tunDevice}/rp_filter`, (value) => value !== '1', '2'],
+    [4, `net/ipv4/conf/${tunDevice}/accept_local`, (value) => value === '1', '1'],
+    [6, `net/ipv6/conf/${tunDevice}/disable_ipv6`, (value) => value === '0', '0'],
+    [6, 'net/ipv6/conf/all/forwarding', (value) => value === '1', '1'],
+  ];
+  return wanted.flatMap(([family, name, isRight, value]): WrongSysctl[] => {
+    const found = readSysctl(name);
+    if (!families.includes(family) || found === undefined || isRight(found)) return [];
+    return [{ title: sysctlTitle(name), wanted: value, found }];
+  });
+}
+
+/** A parameter that has another value than it should have. */
+export interface WrongSysctl {
+  readonly title: string;
+  readonly wanted: string;
+  readonly found: string;
+}
+
 /**
  * Strict reverse path filtering on the TUN device would drop what comes from an address whose route leads elsewhere: a pod
  * prefix that a person routes by hand, for one.

@@ -5,16 +5,34 @@
  * dataplane as one whole state.
  */
 import { OVERHEAD_BYTES } from '../dataplane/encapsulation.ts';
-import type { ForwardingPeer, ForwardingState } from '../dataplane/forwarding-state.ts';
+import {
+  equalForwardingStates,
+  type ForwardingPeer,
+  type ForwardingRoute,
+  type ForwardingState,
+} from '../dataplane/forwarding-state.ts';
 import type { PeerCount } from '../dataplane/peer-counters.ts';
-import type { Announcement, Member } from '../membership/announcement.ts';
-import type { ProbedPeer } from '../paths/path-table.ts';
-import { type Refusal, type ResolvedRoute, resolveRoutes, type StaticPeer } from '../routing/resolve-routes.ts';
-import { type Endpoint, formatEndpoint, formatMacAddress, type MacAddress } from '../wire/address.ts';
+import type { Member } from '../membership/announcement.ts';
+import type { MeasuredPath } from '../paths/path-report.ts';
+import { ClaimWatch } from '../routing/claim-watch.ts';
+import {
+  type Refusal,
+  type Resolution,
+  type ResolvedRoute,
+  resolveRoutes,
+  type StaticPeer,
+} from '../routing/resolve-routes.ts';
+import { RouteResolver } from '../routing/route-resolver.ts';
+import { formatEndpoint, type MacAddress } from '../wire/address.ts';
 import { formatPrefix, type Prefix } from '../wire/prefix.ts';
+import { type ActivePeer, activePeers, isUnreachable, keyOf, unreachableRefusal } from './active-peers.ts';
 import type { Notice, Peer, Route } from './api.ts';
-import type { PathView } from './path-prober.ts';
+import type { PathPeer, PathView } from './path-prober.ts';
 import { PeerNumbers } from './peer-numbers.ts';
+import { viewPeers } from './peer-view.ts';
+import { RelayedWays } from './relayed-ways.ts';
+import { RouteTimes } from './route-times.ts';
+import type { NamedWay } from './way-history.ts';
 
 export interface OverlayRoutesOptions {
   readonly clusterPrefixes: readonly Prefix[];
@@ -25,63 +43,106 @@ export interface OverlayRoutesOptions {
   readonly maxRoutes: number;
   /** Wall clock, in ms since 1970. */
   readonly wallClockMs: () => number;
-  /** What was sent to the peer with this number so far. */
+  /** What was sent over the entry of the forwarding state with this number so far. */
   readonly sentTo: (peer: number) => PeerCount;
   /** Finds out what the paths to other nodes carry; `undefined`: nobody does, and all is taken to be as announced. */
   readonly paths: PathView | undefined;
   /** Whether this node announces Remote Checksum Offload; it is used with those that do, too. */
   readonly remoteChecksum: boolean;
-  /** Called with every new state, at once. */
+  /** Whether this node passes on packets of others. */
+  readonly relays: boolean;
+  /** Called with every new state, at once; not with one by which workers would do the same as before. */
   readonly publish: (state: ForwardingState) => void;
-}
-
-/** A peer whose traffic is forwarded and accepted. */
-interface ActivePeer {
-  readonly key: string;
-  /** Whether it is weft, and answers probes. */
-  readonly isProbed: boolean;
-  readonly remoteChecksum: boolean;
-  readonly endpoint: Endpoint;
-  readonly mac: MacAddress;
-  readonly mtuBytes: number;
+  /** Called with the routes in use, in order of their prefixes, whenever they may have changed: after `publish`. */
+  readonly onRoutes?: (routes: readonly ResolvedRoute[]) => void;
+  /** Called with the ways through relays that are in use, by identity of the peer, after `publish`. */
+  readonly onWays?: (ways: ReadonlyMap<string, NamedWay>, isPeer: (identity: string) => boolean) => void;
 }
 
 export class OverlayRoutes {
   readonly #options: OverlayRoutesOptions;
   readonly #numbers = new PeerNumbers();
-  readonly #sinceMs = new Map<string, number>();
+  readonly #ways: RelayedWays;
+  readonly #times = new RouteTimes();
   readonly #startedMs: number;
+  readonly #claims = new ClaimWatch();
+  #resolver: RouteResolver;
   #members: readonly Member[] = [];
   #routes: readonly ResolvedRoute[] = [];
   #refusals: readonly Refusal[] = [];
   #missingRoutes = 0;
-  #endpoints: ReadonlyMap<string, Endpoint> = new Map();
+  #peers: ReadonlyMap<string, ActivePeer> = new Map();
   #mac: MacAddress | undefined;
+  /** Those who own a route. */
+  #owners: readonly ResolvedRoute['owner'][] = [];
+  /** The routes as workers need them, and the entry of the forwarding state that packets to each owner take. */
+  #table: { readonly routes: readonly ForwardingRoute[]; readonly entries: readonly number[] } | undefined;
+  #published: ForwardingState | undefined;
 
   constructor(options: OverlayRoutesOptions) {
     this.#options = options;
     this.#startedMs = options.wallClockMs();
+    this.#resolver = new RouteResolver(options);
+    this.#ways = new RelayedWays({ numbers: this.#numbers, mtuBytes: options.mtuBytes, sentTo: options.sentTo });
   }
 
-  /** Takes the members as gossip sees them now: this node, and the others. */
+  /**
+   * Takes the members as gossip sees them now: this node, and the others. Cheap if they claim what they claimed before, however
+   * many routes there are.
+   */
   update(self: Member, others: readonly Member[]): void {
-    const { clusterPrefixes, staticPeers } = this.#options;
+    const { isDecisive, versions } = this.#claims.update(self, others);
     this.#members = others;
-    const resolved = resolveRoutes({ self, members: others, staticPeers, clusterPrefixes });
-    const unreachable = others.filter(isUnreachable).map(({ announcement }) => announcement);
-    const identities = new Set(unreachable.map(({ identity }) => identity));
-    const usable = resolved.routes.filter(({ owner }) => owner.kind !== 'gossip' || !identities.has(owner.identity));
-    this.#routes = withinLimit(usable, this.#options.maxRoutes);
-    this.#missingRoutes = usable.length - this.#routes.length;
-    this.#refusals = [...resolved.refusals, ...unreachable.map(unreachableRefusal)];
-    this.#noteTimes();
     this.#mac = self.announcement.mac;
-    this.#options.publish(this.#forwardingState(this.#mac));
+    if (isDecisive) this.#take(this.#usable(others, this.#resolver.resolve(self, others)));
+    else if (versions.size > 0) this.#routes = this.#routes.map((route) => renewed(route, versions));
+    this.#publish(this.#mac);
+    if (isDecisive || versions.size > 0) this.#options.onRoutes?.(this.#routes);
   }
 
-  /** Has the workers forward by the path MTUs as they are now. */
+  /** As {@link update}, but nothing that was found out before counts. */
+  repair(self: Member, others: readonly Member[]): void {
+    this.#claims.forget();
+    this.#resolver = new RouteResolver(this.#options);
+    this.#published = undefined;
+    this.update(self, others);
+  }
+
+  /** Routes in use, in order of their prefixes. */
+  get inUse(): readonly ResolvedRoute[] {
+    return this.#routes;
+  }
+
+  /** Whether the routes in use were made from just these members, besides this node. */
+  isMadeFrom(others: readonly Member[]): boolean {
+    return others.length === this.#members.length && others.every((member, index) => member === this.#members[index]);
+  }
+
+  /** Routes that would be in use if these were the members; nothing changes. */
+  wouldUse(self: Member, others: readonly Member[]): readonly ResolvedRoute[] {
+    const { clusterPrefixes, staticPeers } = this.#options;
+    return this.#usable(others, resolveRoutes({ self, members: others, staticPeers, clusterPrefixes })).routes;
+  }
+
+  /** Has the workers forward by the path MTUs and over the ways as they are now. */
   pathsChanged(): void {
-    if (this.#mac !== undefined) this.#options.publish(this.#forwardingState(this.#mac));
+    if (this.#mac !== undefined) this.#publish(this.#mac);
+  }
+
+  /** What was sent to the peer with this number so far, whatever way it took. */
+  sentTo(peer: number): PeerCount {
+    const [direct, relayed] = [this.#options.sentTo(peer), this.#ways.sentTo(peer)];
+    return { packets: direct.packets + relayed.packets, bytes: direct.bytes + relayed.bytes };
+  }
+
+  /** The paths to all peers that are probed, as far as they are known. */
+  measuredPaths(): MeasuredPath[] {
+    const { paths } = this.#options;
+    return [...this.#peers.keys()].flatMap((identity) => {
+      const number = this.#numbers.find(identity);
+      const state = paths?.stateOf(number);
+      return state === undefined ? [] : [{ identity, isDown: paths!.isDown(number), ...state }];
+    });
   }
 
   /** Number of routes in use, this node's own included. */
@@ -91,7 +152,7 @@ export class OverlayRoutes {
 
   /** Number of peers that traffic is exchanged with. */
   get peerCount(): number {
-    return this.#endpoints.size;
+    return this.#peers.size;
   }
 
   /** Claims that are refused, of this node and of others: conflicts that a person has to solve. */
@@ -104,8 +165,10 @@ export class OverlayRoutes {
 
   /** Routes as the control API shows them, in order of their prefixes. */
   routes(): Route[] {
-    return this.#routes.map((route) => {
-      const endpoint = this.#endpoints.get(keyOf(route));
+    return this.#routes.map((route, index) => {
+      const key = keyOf(route);
+      const peer = this.#peers.get(key);
+      const used = peer && this.#ways.usedFor(this.#numbers.find(key));
       return {
         network: route.network,
         prefix: formatPrefix(route.prefix),
@@ -113,8 +176,10 @@ export class OverlayRoutes {
         kind: route.owner.kind,
         origin: route.owner.identity,
         version: route.version,
-        via: formatOptional(endpoint),
-        since: isoTime(this.#sinceMs.get(sinceKey(route)) ?? this.#startedMs),
+        way: peer === undefined ? 'local' : used === undefined ? 'direct' : 'relayed',
+        relay: used?.relay.name ?? '',
+        via: peer === undefined ? '' : formatEndpoint((used?.relay ?? peer).endpoint),
+        since: new Date(this.#times.sinceMs(index)).toISOString(),
       };
     });
   }
@@ -125,39 +190,44 @@ export class OverlayRoutes {
    * @param memberClockOffsetMs what to add to a member's time to get wall-clock time.
    */
   peers(memberClockOffsetMs: number): Peer[] {
-    const gossip = this.#members.map(({ announcement, state, sinceMs }): Peer => ({
-      name: announcement.name,
-      identity: announcement.identity,
-      kind: 'gossip',
-      state,
-      endpoint: formatOptional(dataEndpointOf(announcement)),
-      mac: formatMacAddress(announcement.mac),
-      prefixes: announcement.prefixes.map(formatPrefix),
-      mtuBytes: announcement.mtuBytes,
-      version: announcement.version,
-      capabilities: announcement.capabilities,
-      since: isoTime(sinceMs + memberClockOffsetMs),
-      ...this.#sentTo(announcement.identity),
-      path: this.#pathTo(announcement.identity, announcement.mtuBytes),
-      refusals: this.#refusalsOf(announcement.identity, announcement.name),
-    }));
-    const fixed = this.#options.staticPeers.map((peer): Peer => ({
-      name: peer.name,
-      identity: '',
-      kind: 'static',
-      state: 'static',
-      endpoint: formatEndpoint(peer.endpoint),
-      mac: formatMacAddress(peer.mac),
-      prefixes: peer.prefixes.map(formatPrefix),
-      mtuBytes: peer.mtuBytes ?? this.#options.mtuBytes,
-      version: '',
-      capabilities: [],
-      since: isoTime(this.#startedMs),
-      ...this.#sentTo(staticKey(peer)),
-      path: this.#pathTo(staticKey(peer), peer.mtuBytes ?? this.#options.mtuBytes),
-      refusals: this.#refusalsOf('', peer.name),
-    }));
-    return [...gossip, ...fixed].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+    const { staticPeers, mtuBytes, paths } = this.#options;
+    return viewPeers(this.#members, staticPeers, {
+      mtuBytes,
+      memberClockOffsetMs,
+      startedMs: this.#startedMs,
+      factsOf: (key, identity, name) => {
+        const number = this.#numbers.find(key);
+        const used = this.#ways.usedFor(number);
+        return {
+          sent: this.sentTo(number),
+          direct: paths?.stateOf(number),
+          relayed: used && { relay: used.relay.name, path: paths?.stateOf(used.peer) },
+          refusals: this.#refusalsOf(identity, name),
+        };
+      },
+    });
+  }
+
+  #take({ routes, refusals, missing }: UsableRoutes): void {
+    this.#routes = routes;
+    this.#refusals = refusals;
+    this.#missingRoutes = missing;
+    this.#owners = [...new Set(routes.map(({ owner }) => owner))];
+    this.#table = undefined;
+    this.#times.update(routes, this.#options.wallClockMs());
+  }
+
+  /** Leaves out what this node cannot use. */
+  #usable(others: readonly Member[], resolved: Resolution): UsableRoutes {
+    const unreachable = others.filter(isUnreachable).map(({ announcement }) => announcement);
+    const identities = new Set(unreachable.map(({ identity }) => identity));
+    const usable =
+      identities.size === 0
+        ? resolved.routes
+        : resolved.routes.filter(({ owner }) => owner.kind !== 'gossip' || !identities.has(owner.identity));
+    const routes = withinLimit(usable, this.#options.maxRoutes);
+    const refusals = [...resolved.refusals, ...unreachable.map(unreachableRefusal)];
+    return { routes, refusals, missing: usable.length - routes.length };
   }
 
   #refusalsOf(identity: string, name: string): string[] {
@@ -166,92 +236,92 @@ export class OverlayRoutes {
       .map((refusal) => refusal.message);
   }
 
-  #sentTo(key: string): { sentPackets: number; sentBytes: number } {
-    const { packets, bytes } = this.#options.sentTo(this.#numbers.find(key));
-    return { sentPackets: packets, sentBytes: bytes };
-  }
-
-  #pathTo(key: string, announcedMtuBytes: number): Peer['path'] {
-    const state = this.#options.paths?.stateOf(this.#numbers.find(key));
-    if (state === undefined) {
-      const mtuBytes = Math.min(announcedMtuBytes, this.#options.mtuBytes);
-      return { mtuBytes, roundTripMs: null, lossRatio: null, probing: 'off' };
+  #publish(mac: MacAddress): void {
+    const state = this.#forwardingState(mac);
+    if (this.#published === undefined || !equalForwardingStates(this.#published, state)) {
+      this.#options.publish(state);
+      this.#published = state;
     }
-    const { mtuBytes, roundTripMs, lossRatio, phase } = state;
-    const shown = roundTripMs && { smoothed: microseconds(roundTripMs.smoothed), min: microseconds(roundTripMs.min) };
-    return { mtuBytes, roundTripMs: shown ?? null, lossRatio, probing: phase };
-  }
-
-  #noteTimes(): void {
-    const keys = new Set(this.#routes.map(sinceKey));
-    for (const key of this.#sinceMs.keys()) if (!keys.has(key)) this.#sinceMs.delete(key);
-    const nowMs = this.#options.wallClockMs();
-    for (const key of keys) if (!this.#sinceMs.has(key)) this.#sinceMs.set(key, nowMs);
+    this.#options.onWays?.(this.#ways.inUse(), (identity) => this.#peers.has(identity));
   }
 
   #forwardingState(mac: MacAddress): ForwardingState {
-    const active = this.#activePeers();
-    this.#endpoints = new Map(active.map((peer) => [peer.key, peer.endpoint]));
-    this.#numbers.keepOnly(new Set(this.#endpoints.keys()));
-    const { paths } = this.#options;
-    paths?.update(active.filter(({ isProbed }) => isProbed).map((peer) => this.#probed(peer)));
-    const peers = active.map((peer): ForwardingPeer => {
-      const index = this.#numbers.of(peer.key);
-      const mtuBytes = paths?.stateOf(index)?.mtuBytes ?? Math.min(peer.mtuBytes, this.#options.mtuBytes);
-      const { endpoint, mac: peerMac, remoteChecksum } = peer;
-      return { index, endpoint, mac: peerMac, mtuBytes, remoteChecksum };
+    const { staticPeers, paths, relays } = this.#options;
+    const active = activePeers(this.#members, staticPeers, new Set(this.#owners.map(ownerKey)), this.#options);
+    this.#peers = new Map(active.map((peer) => [peer.key, peer]));
+    this.#numbers.keepOnly(new Set([...this.#peers.keys(), ...this.#ways.keys]));
+    const numbered = new Map(active.map((peer) => [this.#numbers.of(peer.key), peer]));
+    this.#updatePaths(numbered);
+    const mtuOf = (peer: number, mtuBytes: number): number =>
+      paths?.stateOf(peer)?.mtuBytes ?? Math.min(mtuBytes, this.#options.mtuBytes);
+    const peers = [...numbered].map(([index, peer]): ForwardingPeer => {
+      const { endpoint, mac: peerMac, remoteChecksum, relays: mayRelay, isNode: mayAskRelay } = peer;
+      const mtuBytes = mtuOf(index, peer.mtuBytes);
+      return { index, endpoint, mac: peerMac, mtuBytes, remoteChecksum, mayRelay, mayAskRelay };
     });
-    const routes = this.#routes.map((route) => ({
-      prefix: route.prefix,
-      peer: route.owner.kind === 'local' ? 0 : this.#numbers.of(keyOf(route)),
-    }));
-    return { mac, peers, routes };
+    return { mac, peers: [...peers, ...this.#ways.entries(mtuOf)], relays, routes: this.#routesOfWorkers() };
   }
 
-  #probed({ key, endpoint, mtuBytes }: ActivePeer): ProbedPeer {
+  /** The same array as before, unless a route or a way to its owner has changed. */
+  #routesOfWorkers(): readonly ForwardingRoute[] {
+    const entries = this.#owners.map((owner) => this.#entryFor(owner));
+    const before = this.#table;
+    if (before !== undefined && entries.every((entry, index) => entry === before.entries[index])) return before.routes;
+    const entryOf = new Map(this.#owners.map((owner, index) => [owner, entries[index]!]));
+    const routes = this.#routes.map(({ prefix, owner }) => ({ prefix, peer: entryOf.get(owner)! }));
+    this.#table = { routes, entries };
+    return routes;
+  }
+
+  /** Tells whoever probes about the peers, and numbers the ways that are to be probed for that. */
+  #updatePaths(peers: ReadonlyMap<number, ActivePeer>): void {
+    const { paths } = this.#options;
+    if (paths === undefined) return;
+    const probed = [...peers].filter(([, { isNode }]) => isNode);
+    paths.update(
+      probed.map(([number, peer]) => this.#probed(number, peer)),
+      (ways) => {
+        this.#ways.update(ways, peers);
+        return this.#ways.probed();
+      },
+    );
+  }
+
+  #probed(number: number, { endpoint, mtuBytes, isAlive, relays, badTo }: ActivePeer): PathPeer {
     return {
-      peer: this.#numbers.of(key),
+      peer: number,
       place: formatEndpoint(endpoint),
       ceilingBytes: Math.min(mtuBytes, this.#options.mtuBytes),
       overheadBytes: OVERHEAD_BYTES[endpoint.address.family],
+      isAlive,
+      relays,
+      badTo: badTo.map((key) => this.#numbers.find(key)),
     };
   }
 
-  /** Whoever owns at least one route. A node whose every claim is refused is no peer: nothing may come from it. */
-  #activePeers(): ActivePeer[] {
-    const owners = new Set(this.#routes.map(keyOf));
-    const gossip = this.#members.flatMap(({ announcement }): ActivePeer[] => {
-      const endpoint = dataEndpointOf(announcement);
-      const { identity: key, mac, mtuBytes, capabilities } = announcement;
-      const remoteChecksum = this.#options.remoteChecksum && capabilities.includes(REMOTE_CHECKSUM);
-      return endpoint === undefined ? [] : [{ key, isProbed: true, remoteChecksum, endpoint, mac, mtuBytes }];
-    });
-    const fixed = this.#options.staticPeers.map((peer): ActivePeer => ({
-      key: staticKey(peer),
-      isProbed: false,
-      remoteChecksum: false,
-      endpoint: peer.endpoint,
-      mac: peer.mac,
-      mtuBytes: peer.mtuBytes ?? this.#options.mtuBytes,
-    }));
-    return [...gossip, ...fixed].filter((peer) => owners.has(peer.key));
+  /** The entry of the forwarding state that packets to whoever owns a route take. */
+  #entryFor(owner: ResolvedRoute['owner']): number {
+    if (owner.kind === 'local') return 0;
+    const peer = this.#numbers.of(ownerKey(owner));
+    return this.#ways.usedFor(peer)?.peer ?? peer;
   }
 }
 
-/** Capability of a node that takes, from whoever has it, too, packets with VXLAN Remote Checksum Offload. */
-export const REMOTE_CHECKSUM = 'remote-checksum';
-
-/** The gear that this version speaks. */
-const GEAR = 'userspace';
-
-function dataEndpointOf(announcement: Announcement): Endpoint | undefined {
-  return announcement.dataEndpoints.find(({ gear }) => gear === GEAR)?.endpoint;
+interface UsableRoutes {
+  readonly routes: readonly ResolvedRoute[];
+  readonly refusals: readonly Refusal[];
+  /** How many more there would be if the forwarding table were larger. */
+  readonly missing: number;
 }
 
-/** All nodes resolve routes alike, whatever gear each of them speaks: its own part comes here. */
-function isUnreachable({ announcement, state }: Member): boolean {
-  const isLive = state === 'alive' || state === 'suspect';
-  return isLive && announcement.dataEndpoints.length > 0 && dataEndpointOf(announcement) === undefined;
+function ownerKey(owner: ResolvedRoute['owner']): string {
+  return keyOf({ owner });
+}
+
+/** The same route, with the version that it has now. */
+function renewed(route: ResolvedRoute, versions: ReadonlyMap<string, number>): ResolvedRoute {
+  const version = versions.get(route.owner.identity);
+  return version === undefined || version === route.version ? route : { ...route, version };
 }
 
 /** At most `limit` routes, in their order; of those of gossip the last ones are left out. */
@@ -259,35 +329,4 @@ function withinLimit(routes: readonly ResolvedRoute[], limit: number): readonly 
   if (routes.length <= limit) return routes;
   let room = limit - routes.filter(({ owner }) => owner.kind !== 'gossip').length;
   return routes.filter(({ owner }) => owner.kind !== 'gossip' || room-- > 0);
-}
-
-function unreachableRefusal({ identity, name, dataEndpoints }: Announcement): Refusal {
-  const gears = dataEndpoints.map(({ gear }) => gear).join(', ');
-  const message = `node ${name} (${identity}): its data path is ${gears}, and this node has only ${GEAR}`;
-  return { identity, name, code: 'no-data-endpoint', message };
-}
-
-function keyOf({ owner }: ResolvedRoute): string {
-  return owner.kind === 'static' ? staticKey(owner) : owner.identity;
-}
-
-function staticKey({ name }: { readonly name: string }): string {
-  return `static:${name}`;
-}
-
-function sinceKey(route: ResolvedRoute): string {
-  return `${formatPrefix(route.prefix)} ${keyOf(route)}`;
-}
-
-function formatOptional(endpoint: Endpoint | undefined): string {
-  return endpoint === undefined ? '' : formatEndpoint(endpoint);
-}
-
-/** Digits beyond a microsecond mean nothing. */
-function microseconds(ms: number): number {
-  return Math.round(ms * 1_000) / 1_000;
-}
-
-function isoTime(atMs: number): string {
-  return new Date(atMs).toISOString();
 }

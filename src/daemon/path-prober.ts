@@ -5,12 +5,24 @@
 import type { Clock } from '../env/clock.ts';
 import type { Random } from '../env/random.ts';
 import { type PathState, PathTable, type ProbedPeer } from '../paths/path-table.ts';
+import { type RelayedWay, type WayPeer, WayTable } from '../paths/way-table.ts';
+import type { Pace } from './pace.ts';
 import type { ProbeChannel } from './probe-channel.ts';
+import type { ProbedWay } from './relayed-ways.ts';
+
+/** A peer that answers probes, as an end of a path and as a relay. */
+export type PathPeer = ProbedPeer & WayPeer;
 
 /** Paths, for whoever knows the peers. */
 export interface PathView {
-  /** These are the peers that answer probes now. */
-  update(peers: readonly ProbedPeer[]): void;
+  /**
+   * These are the peers that answer probes now.
+   *
+   * @param number gives numbers to the ways through relays that packets take or that are tried, so that they can be probed.
+   */
+  update(peers: readonly PathPeer[], number: (ways: readonly RelayedWay[]) => readonly ProbedWay[]): void;
+  /** Whether the direct way to a peer is out of order. */
+  isDown(peer: number): boolean;
   /** What is known of the path to a peer; `undefined` for one that is not probed. */
   stateOf(peer: number): PathState | undefined;
 }
@@ -19,18 +31,21 @@ export interface PathProberOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly channel: ProbeChannel;
-  /** Packets of pods that were sent to the peer with this number so far. */
+  /** Packets of pods that were sent to the peer with this number so far, whatever way they took. */
   readonly sentPacketsTo: (peer: number) => number;
-  /** Called soon after path MTUs changed, once for all that changed together. */
+  /** Called soon after path MTUs or ways changed, once for all that changed together. */
   readonly onChange: () => void;
+  /** How often: a change may make the workers' whole forwarding table anew. */
+  readonly pace: Pace;
 }
 
-/** How long changes are gathered, in ms: a change makes the workers' whole forwarding table anew. */
+/** How long changes are gathered at least, in ms. */
 const GATHER_MS = 5;
 
 export class PathProber implements PathView {
   readonly #options: PathProberOptions;
   readonly #table: PathTable;
+  readonly #ways: WayTable;
   #isGathering = false;
   #isClosed = false;
 
@@ -43,13 +58,26 @@ export class PathProber implements PathView {
       send: (peer, sizeBytes, sequence) => channel.order(peer, sizeBytes, sequence),
       traffic: sentPacketsTo,
       onChange: () => this.#gather(),
+      onLook: () => this.#ways.look(),
     });
-    channel.listen(this.#table);
+    this.#ways = new WayTable({ clock, paths: this.#table, onChange: () => this.#gather() });
+    channel.listen({
+      answered: (_, sequence, roundTripMs, requestsSeen) => this.#table.answered(sequence, roundTripMs, requestsSeen),
+      refused: (_, sequence) => this.#table.refused(sequence),
+    });
     this.#table.start();
   }
 
-  update(peers: readonly ProbedPeer[]): void {
-    if (!this.#isClosed) this.#table.update(peers);
+  update(peers: readonly PathPeer[], number: (ways: readonly RelayedWay[]) => readonly ProbedWay[]): void {
+    if (this.#isClosed) return;
+    this.#ways.update(peers);
+    const ways = number(this.#ways.relayed());
+    this.#table.update([...peers, ...ways]);
+    this.#ways.number(ways);
+  }
+
+  isDown(peer: number): boolean {
+    return this.#ways.isDown(peer);
   }
 
   stateOf(peer: number): PathState | undefined {
@@ -65,9 +93,17 @@ export class PathProber implements PathView {
   #gather(): void {
     if (this.#isGathering) return;
     this.#isGathering = true;
-    this.#options.clock.after(GATHER_MS, () => {
+    this.#tellAfter(Math.max(GATHER_MS, this.#options.pace.waitMs));
+  }
+
+  #tellAfter(delayMs: number): void {
+    const { clock, onChange, pace } = this.#options;
+    clock.after(delayMs, () => {
+      if (this.#isClosed) return;
+      const { waitMs } = pace;
+      if (waitMs > 0) return this.#tellAfter(waitMs);
       this.#isGathering = false;
-      if (!this.#isClosed) this.#options.onChange();
+      pace.run(onChange);
     });
   }
 }

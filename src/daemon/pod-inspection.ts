@@ -3,6 +3,7 @@ import { runCommand } from '../linux/command.ts';
 import { addressesOf, type Link } from '../linux/link.ts';
 import type { KernelRoute } from '../linux/route.ts';
 import { formatIpAddress } from '../wire/address.ts';
+import type { Finding } from './audit-finding.ts';
 import { POD_DEVICE, POD_GATEWAY, type PodCable } from './pod-wiring.ts';
 
 /** What the node's namespace has, read once for all pods. */
@@ -19,15 +20,28 @@ export function hasHostEnd(cable: PodCable, host: HostState): boolean {
 
 /** Whether the node's end has its MTU, addresses and routes. */
 export function isHostEndFurnished(cable: PodCable, host: HostState): boolean {
+  return hostEndFindings(cable, host).length === 0;
+}
+
+/** What the node's end lacks. */
+export function hostEndFindings(cable: PodCable, host: HostState): Finding[] {
+  const { pod, hostDevice, mtuBytes, addresses } = cable;
   const link = hostEnd(cable, host);
-  if (link === undefined || link.mtu !== cable.mtuBytes || !link.flags.includes('UP')) return false;
+  const of = `${hostDevice}, of pod ${pod}`;
+  if (link === undefined) return [missing(hostDevice, `the device ${of}, is gone`)];
+  const wrong = (message: string): Finding => ({ problem: 'wrong', subject: hostDevice, message });
   const has = new Set(addressesOf(link));
-  const routes = new Set(host.routes.filter(({ dev }) => dev === cable.hostDevice).map(({ dst }) => dst));
-  return cable.addresses.every(
-    (address) =>
-      has.has(`${POD_GATEWAY[address.family]}/${address.family === 4 ? 32 : 64}`) &&
-      routes.has(formatIpAddress(address)),
-  );
+  const routes = new Set(host.routes.filter(({ dev }) => dev === hostDevice).map(({ dst }) => dst));
+  const gateways = [...new Set(addresses.map(({ family }) => `${POD_GATEWAY[family]}/${family === 4 ? 32 : 64}`))];
+  return [
+    ...(link.mtu === mtuBytes ? [] : [wrong(`the MTU of ${of}, is ${link.mtu}, and not ${mtuBytes}`)]),
+    ...(link.flags.includes('UP') ? [] : [wrong(`the device ${of}, is down`)]),
+    ...gateways.filter((gateway) => !has.has(gateway)).map((gateway) => missing(gateway, `${of}, lacks ${gateway}`)),
+    ...addresses
+      .map(formatIpAddress)
+      .filter((address) => !routes.has(address))
+      .map((address) => missing(address, `the route to ${address} by ${of}, is gone`)),
+  ];
 }
 
 /** Whether the pod's end has its MTU, addresses and default routes. One run of a program. */
@@ -52,6 +66,10 @@ export async function isPodEndFurnished(cable: PodCable): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+function missing(subject: string, message: string): Finding {
+  return { problem: 'missing', subject, message };
 }
 
 function hostEnd(cable: PodCable, host: HostState): Link | undefined {

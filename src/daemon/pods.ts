@@ -9,10 +9,17 @@ import { listRoutes } from '../linux/route.ts';
 import { formatIpAddress, type IpAddress } from '../wire/address.ts';
 import type { Prefix } from '../wire/prefix.ts';
 import type { Notice, Pod, PodRequest } from './api.ts';
+import type { Finding, Inspection } from './audit-finding.ts';
 import { PodBook } from './pod-book.ts';
-import type { HostState } from './pod-inspection.ts';
+import { hasHostEnd, hostEndFindings, type HostState } from './pod-inspection.ts';
 import { placeOf, removeOwnNamespace, type PodPlace } from './pod-namespace.ts';
-import { examinePod, strayLinks, type ReconcileReport, type ReportDraft } from './pod-reconciliation.ts';
+import {
+  examinePod,
+  strayLinks,
+  withoutRefusedIpv6,
+  type ReconcileReport,
+  type ReportDraft,
+} from './pod-reconciliation.ts';
 import { hostDeviceAlias, hostDeviceName, macOfPod, type PodRecord } from './pod-record.ts';
 import { parsePodRequest, type PodWish } from './pod-request.ts';
 import { connectPod, disconnectPod, furnishPod, type PodCable } from './pod-wiring.ts';
@@ -67,6 +74,21 @@ export class Pods {
       this.#book.keep({ ...record, phase: 'removing' });
       await this.#erase(record);
       return true;
+    });
+  }
+
+  /** Looks at the node's ends of the pods that are running. Changes nothing. */
+  inspect(): Promise<Inspection> {
+    return this.#inTurn(async () => {
+      const found = await this.#lacking();
+      return { entries: this.#book.all().length, findings: found.flatMap(({ findings }) => findings) };
+    });
+  }
+
+  /** Puts back what {@link inspect} finds missing. */
+  repair(): Promise<void> {
+    return this.#inTurn(async () => {
+      for (const { record } of await this.#lacking()) await this.#repair(record);
     });
   }
 
@@ -145,6 +167,18 @@ export class Pods {
     }
     const isNetnsMissing = record.ownsNetns && namespaceIdentity(record.netns) === undefined;
     return connectPod(cable, isNetnsMissing ? record.name : undefined);
+  }
+
+  /** Of the pods whose pair is there, those that lack something at the node's end. */
+  async #lacking(): Promise<{ record: PodRecord; findings: readonly Finding[] }[]> {
+    if (this.#book.all().length === 0) return [];
+    const [links, routes] = await Promise.all([listLinks(), listRoutes('ours')]);
+    return this.#book.all().flatMap((record) => {
+      const cable = withoutRefusedIpv6(this.#cable(record), record.notices);
+      if (record.phase !== 'ready' || !hasHostEnd(cable, { links, routes })) return [];
+      const findings = hostEndFindings(cable, { links, routes });
+      return findings.length === 0 ? [] : [{ record, findings }];
+    });
   }
 
   async #reconcile(): Promise<ReconcileReport> {

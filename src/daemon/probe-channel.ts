@@ -27,7 +27,8 @@ interface ProbeOrderRecord {
 
 /** What became of a probe. One of which nobody hears was lost. */
 export interface ProbeListener {
-  answered(peer: number, sequence: number, roundTripMs: number): void;
+  /** @param requestsSeen see `requestsSeen` of `wire/path-probe.ts`; `undefined` if the peer does not say. */
+  answered(peer: number, sequence: number, roundTripMs: number, requestsSeen: number | undefined): void;
   /** This node's own kernel refused it for its size. */
   refused(peer: number, sequence: number): void;
 }
@@ -111,5 +112,11 @@ function report(record: Int32Array, listener: ProbeListener): void {
   const sequence = record[ProbeResult.sequence]! >>> 0;
   const roundTripUs = record[ProbeResult.roundTripUs]!;
   if (roundTripUs === TOO_BIG) listener.refused(peer, sequence);
-  else listener.answered(peer, sequence, (roundTripUs >>> 0) / US_PER_MS);
+  else
+    listener.answered(
+      peer,
+      sequence,
+      (roundTripUs >>> 0) / US_PER_MS,
+      record[ProbeResult.requestsSeen]! >>> 0 || undefined,
+    );
 }

@@ -15,7 +15,7 @@ import { removeOwnNamespace } from './pod-namespace.ts';
 import { readStoredPods } from './stored-pods.ts';
 
 /** Names of the files in the state directory. */
-const stateFiles = ['pods.json', 'identity.json', 'members.json'];
+const stateFiles = ['pods.json', 'identity.json', 'members.json', 'keys.json'];
 
 export interface ResetOptions {
   readonly stateDir: string;

@@ -7,12 +7,17 @@ import type { Notice } from './api.ts';
 /** A default route, or one of the two halves that some VPNs set instead, gives way to any other: its length, in bits. */
 const MAX_DEFAULT_LENGTH_BITS = 1;
 
+/** With the prefix of the route that is somebody else's. */
+export interface OverlapNotice extends Notice {
+  readonly subject: string;
+}
+
 /** A notice for each route of somebody else that shares addresses with a cluster prefix. */
 export function overlapNotices(
   clusterPrefixes: readonly Prefix[],
   routes: readonly KernelRoute[],
   tunDevice: string,
-): Notice[] {
+): OverlapNotice[] {
   return routes
     .filter(({ protocol, dev, type }) => protocol !== ROUTE_PROTOCOL && dev !== tunDevice && type === 'unicast')
     .flatMap((route) => {
@@ -24,14 +29,14 @@ export function overlapNotices(
     });
 }
 
-function overlap(cluster: Prefix, prefix: Prefix, { dev }: KernelRoute): Notice {
+function overlap(cluster: Prefix, prefix: Prefix, { dev }: KernelRoute): OverlapNotice {
   const via = dev === undefined ? '' : ` dev ${dev}`;
   const loser =
     prefix.lengthBits >= cluster.lengthBits
       ? `pods in ${formatPrefix(prefix)} cannot be reached from this node`
       : `hosts in ${formatPrefix(cluster)} cannot be reached from this node`;
   const message = `the cluster prefix ${formatPrefix(cluster)} overlaps the route to ${formatPrefix(prefix)}${via}: ${loser}; choose other cluster prefixes`;
-  return { code: 'prefix-overlaps-host-route', message };
+  return { code: 'prefix-overlaps-host-route', message, subject: formatPrefix(prefix) };
 }
 
 function parseDestination({ dst, family }: KernelRoute): Prefix | undefined {

@@ -15,7 +15,8 @@ import { readVersion } from './version.ts';
 export interface StatusViewOptions {
   readonly config: Config;
   readonly identity: string;
-  readonly underlay: Underlay;
+  /** In use now. */
+  readonly underlay: () => Underlay;
   readonly mtuBytes: number;
   readonly mac: MacAddress;
   readonly nodeAddresses: readonly IpAddress[];
@@ -23,6 +24,7 @@ export interface StatusViewOptions {
   readonly gossip: Gossip;
   readonly routes: OverlayRoutes;
   readonly pods: Pods;
+  readonly audit: () => Status['audit'];
   /** What is to be known of this host now. */
   readonly notices: () => readonly Notice[];
 }
@@ -36,7 +38,8 @@ export class StatusView {
   }
 
   status(): Status {
-    const { config, underlay, dataplane, gossip, routes, pods } = this.#options;
+    const { config, dataplane, gossip, routes, pods } = this.#options;
+    const underlay = this.#options.underlay();
     const workers = dataplane.accounts();
     const members = gossip.members();
     return {
@@ -60,13 +63,15 @@ export class StatusView {
       gossip: {
         endpoint: formatEndpoint({ address: underlay.address, port: config.gossip.port }),
         seeds: config.gossip.seeds.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`),
-        authenticated: false,
+        authenticated: config.gossip.keyFile !== undefined,
         members: countByState(members.map((member) => member.state)),
         datagramsReceived: gossip.datagramsReceived,
         socketOverflow: gossip.datagramOverflow(),
         refused: gossip.refused(),
+        statistics: gossip.statistics(),
       },
       dataEncrypted: false,
+      audit: this.#options.audit(),
       peers: routes.peerCount,
       routes: routes.routeCount,
       pods: pods.list().length,
@@ -85,11 +90,12 @@ function countByState(states: readonly MemberState[]): Record<MemberState, numbe
   return counts;
 }
 
-/** received + originated - sent - delivered - dropped - queued. Anything but 0 is a bug of weft. */
+/** received + originated - sent - delivered - relayed - dropped - queued. Anything but 0 is a bug of weft. */
 function residualOf(workers: readonly WorkerAccount[]): number {
   const directions = workers.flatMap(({ egress, ingress }) => [egress, ingress]);
   return directions.reduce((sum, account) => {
     const dropped = Object.values(account.dropped).reduce((total, packets) => total + packets, 0);
-    return sum + account.received + account.originated - account.sent - account.delivered - dropped - account.queued;
+    const { received, originated, sent, delivered, relayed, queued } = account;
+    return sum + received + originated - sent - delivered - relayed - dropped - queued;
   }, 0);
 }

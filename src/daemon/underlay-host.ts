@@ -40,10 +40,16 @@ export class UnderlayHost {
     this.#devices = devices;
   }
 
-  /** Reads the devices now, the routes when they are asked for. */
-  static async read(run: RunCommand): Promise<UnderlayHost> {
+  /** Reads the devices now, with their addresses of one family or of both, and the routes when they are asked for. */
+  static async read(run: RunCommand, family?: 4 | 6): Promise<UnderlayHost> {
     const output = await run(['ip', '-j', 'addr', 'show'], { purpose: 'list network devices' });
-    return new UnderlayHost(run, parseJson<Device>(output));
+    const devices = parseJson<Device>(output);
+    if (family === undefined) return new UnderlayHost(run, devices);
+    const isWanted = ({ local }: DeviceAddress): boolean => parseIpAddress(local ?? '')?.family === family;
+    return new UnderlayHost(
+      run,
+      devices.map((device) => ({ ...device, addr_info: device.addr_info.filter(isWanted) })),
+    );
   }
 
   names(): string {

@@ -31,6 +31,7 @@ interface Choice {
  * Chooses the underlay.
  *
  * @param seeds resolved; see `seeds.ts`.
+ * @param family only addresses of this one; without it, of any.
  * @throws ConfigError if the configuration names a device or address that is not there, or the choice lies in the overlay.
  * @throws RequirementError `underlay-not-found` if nothing leads anywhere.
  */
@@ -38,13 +39,15 @@ export async function chooseUnderlay(
   config: Config,
   seeds: readonly Endpoint[],
   run: RunCommand = runCommand,
+  family?: 4 | 6,
 ): Promise<Underlay> {
-  const host = await UnderlayHost.read(run);
+  const host = await UnderlayHost.read(run, family);
+  const reachable = seeds.filter(({ address }) => family === undefined || address.family === family);
   const choice =
     configuredAddress(config, host) ??
-    configuredInterface(config, host, seeds) ??
-    (await routeToSeed(config, host, seeds)) ??
-    (await defaultRoute(config, host));
+    configuredInterface(config, host, reachable) ??
+    (await routeToSeed(config, host, reachable)) ??
+    (await defaultRoute(config, host, family));
   if (choice === undefined) {
     throw new RequirementError(
       'underlay-not-found',
@@ -104,8 +107,9 @@ async function routeToSeed(
   return undefined;
 }
 
-async function defaultRoute(config: Config, host: UnderlayHost): Promise<Choice | undefined> {
-  for (const family of [4, 6] as const) {
+async function defaultRoute(config: Config, host: UnderlayHost, only?: 4 | 6): Promise<Choice | undefined> {
+  const families = only === undefined ? ([4, 6] as const) : [only];
+  for (const family of families) {
     for (const route of await host.defaultRoutes(family)) {
       const device = route.dev === undefined ? undefined : host.device(route.dev);
       if (device === undefined || !isUsable(device, config)) continue;

@@ -2,17 +2,21 @@
 import type { CountersMemory } from '../dataplane/counters.ts';
 import type { ForwardingMemory } from '../dataplane/forwarding-table.ts';
 import type { PeerCountersMemory } from '../dataplane/peer-counters.ts';
+import type { ProbeCountsMemory } from '../dataplane/probe-counts.ts';
 import { WeftError } from '../errors.ts';
 import type { IpAddress } from '../wire/address.ts';
 import type { OptionalFeature } from './optional-feature.ts';
 import type { ProbeRings } from './probe-channel.ts';
+import type { UnderlayOrderMemory } from './underlay-order.ts';
 
 /** Given to a worker when it starts. All that is shared is shared memory. */
 export interface WorkerSetup {
   /** Its number, from 0. */
   readonly worker: number;
   readonly tunDevice: string;
+  /** The first one; others come by order. */
   readonly underlayAddress: IpAddress;
+  readonly underlayOrder: UnderlayOrderMemory;
   readonly vxlanPort: number;
   readonly vni: number;
   readonly overlayMtuBytes: number;
@@ -33,19 +37,24 @@ export interface WorkerSetup {
   readonly counters: CountersMemory;
   readonly peerCounters: PeerCountersMemory;
   readonly probes: ProbeRings;
+  readonly probeCounts: ProbeCountsMemory;
   /** Its first element is not zero when the worker is to end. */
   readonly stop: Int32Array<SharedArrayBuffer>;
-  /** Descriptor of the `Wakeup` to write after `stop` was set, or a probe was ordered. */
+  /** Descriptor of the `Wakeup` to write after `stop` was set, or something was ordered. */
   readonly wakeupFd: number;
 }
 
 /** What of the kernel's help is in use, by name. */
 export type Features = Readonly<Record<string, boolean>>;
 
-/** Posted by a worker: `ready` once, `features` whenever they changed after that, `failed` last of all. */
+/**
+ * Posted by a worker: `ready` once, `features` whenever they changed after that, `moved` for each order to take another
+ * underlay address (with `failure`, the sockets are those from before), `failed` last of all.
+ */
 export type WorkerReport =
   | { readonly kind: 'ready'; readonly features: Features }
   | { readonly kind: 'features'; readonly features: Features }
+  | { readonly kind: 'moved'; readonly order: number; readonly failure: WorkerFailure | undefined }
   | { readonly kind: 'failed'; readonly failure: WorkerFailure };
 
 /** An error in a form that survives the way between threads: a structured clone would lose `code` and `details`. */

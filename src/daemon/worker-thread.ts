@@ -11,6 +11,8 @@ import { type Features, restoreFailure, type WorkerReport, type WorkerSetup } fr
 
 /** Loading and opening takes some 100 ms; a machine in trouble takes longer. */
 const START_TIMEOUT_MS = 15_000;
+/** Opening sockets takes a millisecond; a worker that is busy comes to it within a turn. */
+const MOVE_TIMEOUT_MS = 5_000;
 
 // In a checkout the sources run as they are; what is published was compiled.
 const entry = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
@@ -27,6 +29,8 @@ export class WorkerThread {
   readonly #onDeath: (error: Error) => void;
   readonly #startTimer: NodeJS.Timeout;
   #failure: Error | undefined;
+  /** Who waits for which order to move. */
+  readonly #moves = new Map<number, PromiseWithResolvers<void>>();
   #isEnded = false;
 
   /** Starts it. `onDeath` is called once if it ends without having been told to, also before it was ready. */
@@ -64,7 +68,34 @@ export class WorkerThread {
     if (!this.#isEnded) this.#wakeup.signal();
   }
 
+  /**
+   * Resolves when it has taken the underlay address that the order of this number names.
+   *
+   * @throws WeftError what kept it from doing so, and then it has the sockets that it had; `worker-move-timeout`
+   */
+  async moved(order: number): Promise<void> {
+    const move = Promise.withResolvers<void>();
+    this.#moves.set(order, move);
+    const timer = setTimeout(() => {
+      const what = `dataplane worker ${this.#worker} did not take its new underlay address within ${MOVE_TIMEOUT_MS} ms`;
+      move.reject(new WeftError('worker-move-timeout', what, { worker: this.#worker }));
+    }, MOVE_TIMEOUT_MS);
+    this.wake();
+    try {
+      await move.promise;
+    } finally {
+      clearTimeout(timer);
+      this.#moves.delete(order);
+    }
+  }
+
   #handle(report: WorkerReport): void {
+    if (report.kind === 'moved') {
+      const move = this.#moves.get(report.order);
+      if (report.failure === undefined) move?.resolve();
+      else move?.reject(restoreFailure(report.failure, this.#worker));
+      return;
+    }
     if (report.kind === 'failed') {
       this.#failure ??= restoreFailure(report.failure, this.#worker);
       return;
@@ -91,6 +122,7 @@ export class WorkerThread {
     const what = `dataplane worker ${this.#worker} ended unexpectedly with exit code ${exitCode}`;
     const error = this.#failure ?? new WeftError('worker-failed', what, { worker: this.#worker, exitCode });
     this.#ready.reject(error);
+    for (const move of this.#moves.values()) move.reject(error);
     this.#ended.resolve();
     if (!wasAsked) this.#onDeath(error);
   }

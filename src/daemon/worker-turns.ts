@@ -1,9 +1,10 @@
 /**
  * What a dataplane worker does, turn by turn:
  *
- *     TUN queue ──> TunReader ──> Egress ──> TransmitBatch ──> DatagramSender ──> sending sockets
+ *     TUN queue ──> TunReader ──> Egress ──> TransmitBatch ──> UnderlaySender ──> sending sockets
  *     TUN queue <── TunWriter <── DeliveryBatch <── Ingress <── DatagramReceiver <── receiving socket
  *     TUN queue <── TunWriter <── DeliveryBatch <── IcmpErrors <── Egress
+ *                                 WorkerRelay <── Ingress: what is for another peer
  *
  * A turn takes what is there, up to a limit in each direction, so that neither starves. Nothing is allocated per packet.
  */
@@ -19,16 +20,20 @@ import { PeerCounters } from '../dataplane/peer-counters.ts';
 import { ProbeRing } from '../dataplane/probe-ring.ts';
 import { TransmitBatch } from '../dataplane/transmit-batch.ts';
 import { DatagramReceiver } from '../linux/datagram-receiver.ts';
-import { DatagramSender } from '../linux/datagram-sender.ts';
-import { FragmentSender } from '../linux/fragment-sender.ts';
 import { Abi } from '../linux/kernel-abi.ts';
 import { MappedMemory } from '../linux/mapped-memory.ts';
+import { PeerAddresses } from '../linux/peer-addresses.ts';
 import { Poll } from '../linux/poll.ts';
 import { TunReader } from '../linux/tun-reader.ts';
 import { TunWriter } from '../linux/tun-writer.ts';
 import { Wakeup } from '../linux/wakeup.ts';
-import type { WorkerDescriptors } from './worker-descriptors.ts';
-import type { Features, WorkerReport, WorkerSetup } from './worker-report.ts';
+import { equalIpAddresses } from '../wire/address.ts';
+import { type UnderlayOrder, UnderlayOrderReader } from './underlay-order.ts';
+import { UnderlaySender } from './underlay-sender.ts';
+import { featuresOf } from './worker-features.ts';
+import { openUnderlaySockets, type UnderlaySockets, type WorkerDescriptors } from './worker-descriptors.ts';
+import { WorkerRelay } from './worker-relay.ts';
+import { describeFailure, type Features, type WorkerReport, type WorkerSetup } from './worker-report.ts';
 
 /** Reads of the TUN device per batch. */
 const TUN_SLOTS = 32;
@@ -42,6 +47,9 @@ const DATAGRAM_SLOTS = 32;
 /** Pieces of packets for the TUN device: the kernel joins up to 64 datagrams, and each may be a segment of a packet. */
 const DELIVERY_PIECES = DATAGRAM_SLOTS * 64 + MAX_PACKETS_PER_DATAGRAM;
 
+/** Most batches that are still taken from a socket before it is closed. */
+const LAST_BATCHES = 256;
+
 /** What it waits for: indexes into its {@link Poll}. */
 const Ready = { tun: 0, receiving: 1, wakeup: 2 } as const;
 
@@ -49,6 +57,8 @@ const Ready = { tun: 0, receiving: 1, wakeup: 2 } as const;
 export class WorkerTurns {
   readonly #setup: WorkerSetup;
   readonly #descriptors: WorkerDescriptors;
+  #sockets: UnderlaySockets;
+  readonly #orders: UnderlayOrderReader;
   readonly #forwarding: ForwardingReader;
   readonly #counters: Counters;
   readonly #poll: Poll;
@@ -65,13 +75,15 @@ export class WorkerTurns {
   readonly #tunWriter: TunWriter;
   readonly #errorWriter: TunWriter;
   readonly #receiver: DatagramReceiver;
-  readonly #sender: DatagramSender;
+  readonly #sender: UnderlaySender;
+  readonly #relay: WorkerRelay;
   /** Whether there was one packet, and no more, when the TUN device was last read. */
   #isSingle = false;
 
-  /** Maps the memory. The descriptors stay the caller's. */
+  /** Maps the memory. The descriptors stay the caller's, except for the sockets on the underlay. */
   constructor(setup: WorkerSetup, descriptors: WorkerDescriptors) {
-    const { tun, receiving, sending, fragmentFd } = descriptors;
+    const { tun, underlay, fragmentFd } = descriptors;
+    const { receiving, sending } = underlay;
     const { vni, overlayMtuBytes, maxPeers } = setup;
     const headerBytes = this.#transmitBatch.maxDatagrams * HEADER_PIECE_BYTES;
     const errorBytes = MAX_ICMP_ERRORS * ICMP_ERROR_BYTES;
@@ -79,22 +91,27 @@ export class WorkerTurns {
       TunReader.memoryBytes(TUN_SLOTS, EGRESS_HEADROOM) +
         TunWriter.memoryBytes(this.#deliveryBatch.maxPieces) +
         DatagramReceiver.memoryBytes(DATAGRAM_SLOTS) +
-        DatagramSender.memoryBytes(this.#transmitBatch, maxPeers) +
+        PeerAddresses.memoryBytes(maxPeers) +
+        UnderlaySender.memoryBytes(this.#transmitBatch) +
+        WorkerRelay.memoryBytes() +
         Poll.memoryBytes(3) +
         PathProbes.areaBytes(overlayMtuBytes) +
-        FragmentSender.memoryBytes +
         TunWriter.memoryBytes(MAX_ICMP_ERRORS) +
         errorBytes +
         headerBytes,
     );
     this.#setup = setup;
     this.#descriptors = descriptors;
+    this.#sockets = underlay;
+    this.#orders = new UnderlayOrderReader(setup.underlayOrder);
     this.#forwarding = new ForwardingReader(setup.forwarding, setup.worker);
     this.#counters = new Counters(setup.counters, setup.worker);
     this.#wakeup = new Wakeup(setup.wakeupFd);
     this.#poll = new Poll(memory, [tun.fd, receiving.fd, setup.wakeupFd], Abi.POLLIN);
     this.#tunReader = new TunReader(tun.fd, memory, TUN_SLOTS, EGRESS_HEADROOM);
     this.#receiver = new DatagramReceiver(receiving.fd, memory, DATAGRAM_SLOTS);
+    const addresses = new PeerAddresses(memory, maxPeers, this.#forwarding);
+    const peerCounters = new PeerCounters(setup.peerCounters, setup.worker);
     const ecn = !setup.without.includes('ecn');
     const errors = new IcmpErrors({
       memory: memory.bytes,
@@ -108,7 +125,7 @@ export class WorkerTurns {
       headerArea: memory.allocate(headerBytes),
       forwarding: this.#forwarding,
       counters: this.#counters,
-      peerCounters: new PeerCounters(setup.peerCounters, setup.worker),
+      peerCounters,
       batch: this.#transmitBatch,
       vni,
       sendingSockets: sending.length,
@@ -127,7 +144,17 @@ export class WorkerTurns {
       maxProbeBytes: overlayMtuBytes,
       orders: new ProbeRing(setup.probes.orders),
       results: new ProbeRing(setup.probes.results),
+      counts: setup.probeCounts,
       nowUs,
+    });
+    this.#relay = new WorkerRelay({
+      memory,
+      forwarding: this.#forwarding,
+      counters: this.#counters,
+      peerCounters,
+      addresses,
+      underlay,
+      fragmentFd,
     });
     const coalesces = !setup.without.includes('coalescing');
     const ingress = new Ingress({
@@ -137,26 +164,18 @@ export class WorkerTurns {
       batch: this.#deliveryBatch,
       vni,
       probes,
+      relay: this.#relay.relay,
       overlayMtuBytes,
       coalescing: { tcp: coalesces, udp: coalesces && tun.offloads.udpSegmentation },
       ecn,
     });
-    const fragments = new FragmentSender({
-      fd: fragmentFd,
-      underlayAddress: setup.underlayAddress,
-      sourcePorts: sending.map(({ port }) => port),
+    this.#sender = new UnderlaySender({
       memory,
       batch: this.#transmitBatch,
+      addresses,
       endpoints: this.#forwarding,
-    });
-    this.#sender = new DatagramSender({
-      fragments,
-      fds: sending.map(({ fd }) => fd),
-      segmentation: sending.every(({ segmentation }) => segmentation),
-      memory,
-      batch: this.#transmitBatch,
-      maxPeers,
-      endpoints: this.#forwarding,
+      underlay,
+      fragmentFd,
       outcome: {
         sent: (datagram) => (probes.isFilled ? probes : egress).sent(datagram),
         failed: (datagram, errnoName) =>
@@ -179,18 +198,13 @@ export class WorkerTurns {
 
   /** What is in use at the moment. */
   features(): Features {
-    const { offloads } = this.#descriptors.tun;
-    return {
-      tunChecksum: offloads.checksum,
-      tunTcpSegmentation: offloads.tcpSegmentation,
-      tunUdpSegmentation: offloads.udpSegmentation,
-      udpSegmentation: this.#sender.segmentation,
-      udpCoalescing: this.#descriptors.receiving.coalescing,
-      coalescing: !this.#setup.without.includes('coalescing'),
-      remoteChecksum: !this.#setup.without.includes('remoteChecksum'),
-      ecn: !this.#setup.without.includes('ecn'),
-      outerFragmentation: this.#descriptors.fragmentFd !== -1,
-    };
+    const { segmentation } = this.#sender;
+    return featuresOf(this.#setup, this.#descriptors, this.#sockets, segmentation);
+  }
+
+  /** Closes the sockets on the underlay. */
+  close(): void {
+    this.#sockets.close();
   }
 
   /** Takes turns until the worker is told to stop. */
@@ -205,6 +219,8 @@ export class WorkerTurns {
       // Answers to many packets that were just delivered are there already. To one, hardly ever: a read would be in vain.
       if (this.#poll.isReady(Ready.tun) || received > 1) this.#transmitTunBatches();
       this.#transmitProbes();
+      const order = this.#poll.isReady(Ready.wakeup) ? this.#orders.take() : undefined;
+      if (order !== undefined) report(this.#move(order));
       this.#forwarding.leave();
       this.#counters.setSocketOverflow(this.#receiver.overflow);
       this.#counters.publish();
@@ -213,6 +229,27 @@ export class WorkerTurns {
         report({ kind: 'features', features: this.features() });
       }
     }
+  }
+
+  /** Takes another underlay address. What arrived at the one before is still received. */
+  #move({ sequence, address }: UnderlayOrder): WorkerReport {
+    const before = this.#sockets;
+    if (equalIpAddresses(address, before.address)) return { kind: 'moved', order: sequence, failure: undefined };
+    let sockets: UnderlaySockets;
+    try {
+      sockets = openUnderlaySockets(this.#setup, address);
+    } catch (error) {
+      return { kind: 'moved', order: sequence, failure: describeFailure(error) };
+    }
+    for (let batches = 0; batches < LAST_BATCHES && this.#receiveBatch() > 0; batches++);
+    const { receiving } = sockets;
+    this.#sockets = sockets;
+    this.#poll.watch(Ready.receiving, receiving.fd, Abi.POLLIN);
+    this.#receiver.changeSocket(receiving.fd);
+    this.#sender.changeSockets(sockets);
+    this.#relay.changeSockets(sockets);
+    before.close();
+    return { kind: 'moved', order: sequence, failure: undefined };
   }
 
   /** Looks again for a while, if so configured and there were packets just now, and then sleeps. */
@@ -234,6 +271,7 @@ export class WorkerTurns {
     for (let slot = 0; slot < count; slot++) {
       if (!this.#ingress.hasRoom()) {
         this.#deliver();
+        this.#relay.send();
         this.#transmitTunBatches();
       }
       this.#ingress.push(
@@ -246,6 +284,7 @@ export class WorkerTurns {
       );
     }
     this.#deliver();
+    this.#relay.send();
     return count;
   }
 

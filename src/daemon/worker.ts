@@ -12,10 +12,11 @@ import { WorkerTurns } from './worker-turns.ts';
 
 function main(setup: WorkerSetup, report: (report: WorkerReport) => void): void {
   let descriptors: WorkerDescriptors | undefined;
+  let turns: WorkerTurns | undefined;
   try {
     runOnCpus(setup.cpus);
     descriptors = openWorkerDescriptors(setup);
-    const turns = new WorkerTurns(setup, descriptors);
+    turns = new WorkerTurns(setup, descriptors);
     report({ kind: 'ready', features: turns.features() });
     turns.run(report);
   } catch (error) {
@@ -23,6 +24,7 @@ function main(setup: WorkerSetup, report: (report: WorkerReport) => void): void 
     process.exitCode = 1;
   } finally {
     descriptors?.close();
+    (turns ?? descriptors?.underlay)?.close();
   }
 }
 

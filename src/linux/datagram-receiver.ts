@@ -30,11 +30,13 @@ export class DatagramReceiver {
   readonly senderFamily: Int32Array;
   /** Per slot: traffic class of the IP header, DSCP and ECN. */
   readonly trafficClass: Uint8Array;
-  /** Datagrams that the kernel dropped at this socket so far. */
+  /** Datagrams that the kernel dropped so far, at this socket and at those before it. */
   overflow = 0;
   /** Datagrams that were longer than a slot, and were cut. There is no such UDP datagram: it stays 0. */
   truncated = 0;
-  readonly #fd: number;
+  #fd: number;
+  /** Of {@link overflow}, what earlier sockets dropped. */
+  #earlierOverflow = 0;
   readonly #memory: MappedMemory;
   readonly #slots: number;
   readonly #slotsAt: number;
@@ -80,6 +82,13 @@ export class DatagramReceiver {
   senderAt(slot: number): number {
     const family = this.senderFamily[slot] === 6 ? 6 : 4;
     return this.#addressesAt + slot * SOCKET_ADDRESS_BYTES + ipAddressOffset(family);
+  }
+
+  /** Receives from another socket from now on. */
+  changeSocket(fd: number): void {
+    this.#fd = fd;
+    this.#earlierOverflow = this.overflow;
+    this.#wasFull = false;
   }
 
   /**
@@ -154,7 +163,7 @@ export class DatagramReceiver {
 
   /** @param count the kernel's counter, 32 bits wide, which wraps around; a value from before the present one is ignored. */
   #setOverflow(count: number): void {
-    const increase = (count - this.overflow) | 0;
+    const increase = (count - (this.overflow - this.#earlierOverflow)) | 0;
     if (count !== -1 && increase > 0) this.overflow += increase;
   }
 }

@@ -11,7 +11,8 @@ import { lastErrno, libc } from './ffi.ts';
 import type { FragmentSender } from './fragment-sender.ts';
 import { Abi } from './kernel-abi.ts';
 import type { MappedMemory } from './mapped-memory.ts';
-import { MessageTable, type PeerEndpoints } from './message-table.ts';
+import { MessageTable } from './message-table.ts';
+import type { PeerAddresses } from './peer-addresses.ts';
 import { Poll } from './poll.ts';
 
 /** What became of the datagrams of a batch: exactly one of these for each. */
@@ -27,9 +28,10 @@ export interface DatagramSenderOptions {
   readonly segmentation: boolean;
   readonly memory: MappedMemory;
   readonly batch: TransmitBatch;
-  /** Largest peer index. */
-  readonly maxPeers: number;
-  readonly endpoints: PeerEndpoints;
+  /** Where peers are; other senders of the same worker may use them, too. */
+  readonly addresses: PeerAddresses;
+  /** Hop limit (TTL) of the IP header, 1 to 255; the kernel's, if there is none. */
+  readonly hopLimit?: number;
   readonly outcome: TransmitOutcome;
   /** For datagrams whose outer packet is to be fragmented; without it, there are none. */
   readonly fragments?: FragmentSender | undefined;
@@ -48,7 +50,7 @@ const MAX_PIECES = 1024;
 export class DatagramSender {
   /** Whether `UDP_SEGMENT` is in use: it is given up for good once the kernel or the device refused it. */
   segmentation: boolean;
-  readonly #fds: readonly number[];
+  #fds: readonly number[];
   readonly #batch: TransmitBatch;
   readonly #outcome: TransmitOutcome;
   readonly #fragments: FragmentSender | undefined;
@@ -67,8 +69,8 @@ export class DatagramSender {
   #gatherNext = -1;
 
   /** Bytes of mapped memory that a sender takes. */
-  static memoryBytes(batch: TransmitBatch, maxPeers: number): number {
-    return MessageTable.memoryBytes(batch.maxDatagrams + MAX_SEGMENTS, batch.maxPieces, maxPeers) + Poll.memoryBytes(1);
+  static memoryBytes(batch: TransmitBatch): number {
+    return MessageTable.memoryBytes(batch.maxDatagrams + MAX_SEGMENTS, batch.maxPieces) + Poll.memoryBytes(1);
   }
 
   constructor(options: DatagramSenderOptions) {
@@ -80,13 +82,19 @@ export class DatagramSender {
     this.#outcome = options.outcome;
     this.#fragments = options.fragments;
     this.segmentation = options.segmentation;
-    this.#messages = new MessageTable(memory, maxMessages, batch, options.maxPeers, options.endpoints);
+    this.#messages = new MessageTable(memory, maxMessages, batch, options.addresses, options.hopLimit ?? 0);
     this.#poll = new Poll(memory, [-1], Abi.POLLOUT);
     this.#head = new Int32Array(fds.length);
     this.#tail = new Int32Array(fds.length);
     this.#next = new Int32Array(batch.maxDatagrams);
     this.#messageDatagram = new Int32Array(maxMessages);
     this.#messageDatagrams = new Int32Array(maxMessages);
+  }
+
+  /** Sends through other sockets from now on: as many as before, with the same features. */
+  changeSockets(fds: readonly number[]): void {
+    if (fds.length !== this.#fds.length) throw new RangeError(`${this.#fds.length} sockets, and not ${fds.length}`);
+    this.#fds = fds;
   }
 
   /** Sends the whole batch and reports each datagram. Does not clear the batch. May wait a few milliseconds. */

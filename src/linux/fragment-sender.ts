@@ -28,7 +28,7 @@ import { errnoName } from './errno.ts';
 import { lastErrno, libc } from './ffi.ts';
 import { Abi, Struct } from './kernel-abi.ts';
 import type { MappedMemory } from './mapped-memory.ts';
-import type { PeerEndpoints } from './message-table.ts';
+import type { PeerEndpoints } from './peer-addresses.ts';
 import { AddressTable } from './address-table.ts';
 import { encodeSocketAddress, ipAddressOffset, SOCKET_ADDRESS_BYTES, socketAddressLength } from './socket-address.ts';
 
@@ -41,6 +41,8 @@ export interface FragmentSenderOptions {
   readonly memory: MappedMemory;
   readonly batch: TransmitBatch;
   readonly endpoints: PeerEndpoints;
+  /** Hop limit (TTL) of the IP header; 64, the default of hosts, if there is none. */
+  readonly hopLimit?: number;
 }
 
 /** Longest datagram, UDP header included, in bytes: an inner packet of 1280 bytes in all its headers, and some. */
@@ -50,7 +52,8 @@ const MAX_FRAGMENTS = 43;
 const MAX_HEADER_BYTES = IPV6_HEADER_LENGTH + IPV6_FRAGMENT_HEADER_LENGTH;
 /** Lengths of all fragments but the last are multiples of this, in bytes. */
 const OFFSET_UNIT_BYTES = 8;
-const HOP_LIMIT = 64;
+/** RFC 1700. */
+const DEFAULT_HOP_LIMIT = 64;
 /** Its header and its slice. */
 const IOVECS_PER_FRAGMENT = 2;
 
@@ -58,6 +61,8 @@ const IOVECS_PER_FRAGMENT = 2;
 export class FragmentSender {
   readonly #options: FragmentSenderOptions;
   readonly #family: 4 | 6;
+  #underlayAddress: IpAddress;
+  #sourcePorts: readonly number[];
   readonly #datagramAt: number;
   readonly #headersAt: number;
   readonly #iovecsAt: number;
@@ -77,6 +82,8 @@ export class FragmentSender {
     const { memory } = options;
     this.#options = options;
     this.#family = options.underlayAddress.family;
+    this.#underlayAddress = options.underlayAddress;
+    this.#sourcePorts = options.sourcePorts;
     this.#datagramAt = memory.allocate(MAX_DATAGRAM_BYTES).at;
     this.#headersAt = memory.allocate(MAX_FRAGMENTS * MAX_HEADER_BYTES).at;
     this.#iovecsAt = memory.allocate(MAX_FRAGMENTS * IOVECS_PER_FRAGMENT * Struct.iovec.size).at;
@@ -84,6 +91,12 @@ export class FragmentSender {
     this.#addressAt = memory.allocate(SOCKET_ADDRESS_BYTES).at;
     this.#messages = new AddressTable(memory, this.#messagesAt, Struct.mmsghdr.size, MAX_FRAGMENTS);
     for (let fragment = 0; fragment < MAX_FRAGMENTS; fragment++) this.#prepare(fragment);
+  }
+
+  /** Sends from another address of the same family, and other ports, from now on. */
+  changeSource(underlayAddress: IpAddress, sourcePorts: readonly number[]): void {
+    this.#underlayAddress = underlayAddress;
+    this.#sourcePorts = sourcePorts;
   }
 
   /**
@@ -132,11 +145,11 @@ export class FragmentSender {
 
   /** Puts the datagram together behind its UDP header, and computes the checksum. The headers of fragments are written. */
   #gather(datagram: number, lengthBytes: number): void {
-    const { batch, endpoints, memory, sourcePorts } = this.#options;
+    const { batch, endpoints, memory } = this.#options;
     const { bytes } = memory;
     const udpAt = this.#datagramAt;
     const port = endpoints.endpointPort(batch.peer[datagram]!);
-    encodeUdp(sourcePorts[batch.socket[datagram]!]!, port, lengthBytes, 0, bytes, udpAt);
+    encodeUdp(this.#sourcePorts[batch.socket[datagram]!]!, port, lengthBytes, 0, bytes, udpAt);
     let at = udpAt + UDP_HEADER_LENGTH;
     for (let piece = batch.firstPiece[datagram]!; piece < batch.firstPiece[datagram + 1]!; piece++) {
       const from = batch.pieceAt[piece]!;
@@ -152,23 +165,23 @@ export class FragmentSender {
   }
 
   #writeHeader(fragment: number, trafficClass: number, offset: number, sliceLength: number, hasMore: boolean): void {
-    const { memory, underlayAddress } = this.#options;
+    const { memory, hopLimit = DEFAULT_HOP_LIMIT } = this.#options;
     const { bytes } = memory;
     const at = this.#headersAt + fragment * MAX_HEADER_BYTES;
-    const source = underlayAddress.bytes;
+    const source = this.#underlayAddress.bytes;
     const destinationAt = this.#addressAt + ipAddressOffset(this.#family);
     const id = this.#identification;
     const { udp } = IpProtocol;
     if (this.#family === 4) {
       const totalLength = IPV4_MIN_HEADER_LENGTH + sliceLength;
-      encodeIpv4(trafficClass, totalLength, id & 0xffff, 0, HOP_LIMIT, udp, source, 0, bytes, destinationAt, bytes, at);
+      encodeIpv4(trafficClass, totalLength, id & 0xffff, 0, hopLimit, udp, source, 0, bytes, destinationAt, bytes, at);
       writeIpv4Fragment(bytes, at, hasMore ? Ipv4Flag.moreFragments : 0, offset);
       writeIpv4HeaderChecksum(bytes, at);
       return;
     }
     const payloadLength = IPV6_FRAGMENT_HEADER_LENGTH + sliceLength;
     const next = IpProtocol.fragment;
-    encodeIpv6(trafficClass, 0, payloadLength, next, HOP_LIMIT, source, 0, bytes, destinationAt, bytes, at);
+    encodeIpv6(trafficClass, 0, payloadLength, next, hopLimit, source, 0, bytes, destinationAt, bytes, at);
     encodeIpv6Fragment(udp, offset, hasMore, id, bytes, at + IPV6_HEADER_LENGTH);
   }
 

@@ -63,10 +63,14 @@ export class FrameReader {
     this.#lengthBytes = 0;
   }
 
-  /** Grows by doubling, so that a long frame in small pieces is copied only a few times. */
+  /**
+   * Grows by doubling, so that a long frame in small pieces is copied only a few times; but not beyond the whole frame, or one
+   * that is within its limit could be beyond the budget.
+   */
   #reserve(wantedBytes: number): boolean {
     if (wantedBytes <= this.#held.length) return true;
-    const sizeBytes = Math.max(wantedBytes, 2 * this.#held.length);
+    const frameBytes = this.#lengthBytes < HEADER_BYTES ? Infinity : HEADER_BYTES + readU32(this.#held, 0);
+    const sizeBytes = Math.max(wantedBytes, Math.min(2 * this.#held.length, frameBytes));
     const moreBytes = sizeBytes - this.#held.length;
     if (moreBytes > this.#budget.leftBytes) return false;
     this.#budget.leftBytes -= moreBytes;

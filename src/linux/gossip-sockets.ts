@@ -1,13 +1,14 @@
 /**
  * The gossip endpoint on real sockets: UDP for datagrams, TCP for exchanges, on one address and port.
  *
- * On a stream, request and reply are each one frame; then it is closed.
+ * On a stream, request and reply are each one frame; then it is closed. Both sockets can be exchanged for others at another
+ * address while everything goes on.
  */
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, connect, type Server, type Socket } from 'node:net';
 import type { GossipTransport } from '../env/transport.ts';
 import { SystemCallError, WeftError } from '../errors.ts';
-import { formatEndpoint, formatIpAddress, parseIpAddress, type Endpoint } from '../wire/address.ts';
+import { equalEndpoints, formatEndpoint, formatIpAddress, parseIpAddress, type Endpoint } from '../wire/address.ts';
 import { readUdpDrops } from './socket-table.ts';
 import { encodeFrame, FrameReader, type FrameBudget } from './gossip-frame.ts';
 
@@ -67,13 +68,17 @@ export class GossipSockets implements GossipTransport {
     streamsRefusedIncomplete: 0,
   };
   readonly #handlers: GossipHandlers;
-  readonly #endpoint: Endpoint;
-  readonly #localAddress: string;
-  readonly #udp: UdpSocket;
-  readonly #tcp: Server;
+  #endpoint: Endpoint;
+  #localAddress: string;
+  #udp: UdpSocket;
+  #tcp: Server;
+  /** Dropped at sockets before the present one. */
+  #earlierOverflow = 0;
   readonly #streams = new Set<Socket>();
   readonly #inboundByAddress = new Map<string, number>();
   #inboundStreams = 0;
+  /** Inbound streams whose request is not whole yet, the oldest first. */
+  readonly #waiting = new Set<Socket>();
   readonly #budget: FrameBudget = { leftBytes: MAX_INBOUND_BYTES };
   #isClosed = false;
 
@@ -83,11 +88,7 @@ export class GossipSockets implements GossipTransport {
     this.#handlers = handlers;
     this.#udp = udp;
     this.#tcp = tcp;
-    udp.on('message', (bytes, sender) => this.#receive(bytes, sender));
-    // An ICMP error about some peer is not the end of the socket.
-    udp.on('error', () => this.counters.datagramsFailed++);
-    tcp.on('connection', (stream) => this.#accept(stream));
-    tcp.on('error', () => this.counters.streamsRefusedBusy++);
+    this.#listen();
   }
 
   /**
@@ -97,29 +98,51 @@ export class GossipSockets implements GossipTransport {
    * @throws SystemCallError if binding fails otherwise
    */
   static async open(endpoint: Endpoint, handlers: GossipHandlers): Promise<GossipSockets> {
-    const address = formatIpAddress(endpoint.address);
-    const { port } = endpoint;
-    const ipv6Only = endpoint.address.family === 6;
-    const udp = createSocket({ type: ipv6Only ? 'udp6' : 'udp4', ipv6Only });
-    const tcp = createServer();
-    try {
-      await bound(udp, endpoint, 'udp', (done) => udp.bind({ address, port, exclusive: true }, done));
-      await bound(tcp, endpoint, 'tcp', (done) => tcp.listen({ host: address, port, ipv6Only, exclusive: true }, done));
-    } catch (error) {
+    const { udp, tcp } = await openPair(endpoint);
+    return new GossipSockets(endpoint, handlers, udp, tcp);
+  }
+
+  /**
+   * Binds sockets at another endpoint, and closes those before it. Exchanges under way end without a reply.
+   *
+   * @throws as {@link open}, and then nothing has changed
+   */
+  async moveTo(endpoint: Endpoint): Promise<void> {
+    if (this.#isClosed || equalEndpoints(endpoint, this.#endpoint)) return;
+    const { udp, tcp } = await openPair(endpoint);
+    if (this.#isClosed) {
       udp.close();
       tcp.close();
-      throw error;
+      return;
     }
-    return new GossipSockets(endpoint, handlers, udp, tcp);
+    this.#earlierOverflow = this.datagramOverflow();
+    this.#udp.close();
+    this.#tcp.close();
+    for (const stream of this.#streams) stream.destroy();
+    this.#udp = udp;
+    this.#tcp = tcp;
+    this.#endpoint = endpoint;
+    this.#localAddress = formatIpAddress(endpoint.address);
+    this.#listen();
+  }
+
+  /** Where both sockets are bound. */
+  get endpoint(): Endpoint {
+    return this.#endpoint;
   }
 
   /** Datagrams that the kernel dropped because they came faster than they were read. */
   datagramOverflow(): number {
-    return readUdpDrops(this.#endpoint);
+    return this.#earlierOverflow + readUdpDrops(this.#endpoint);
   }
 
   sendDatagram(to: Endpoint, bytes: Uint8Array): void {
     if (this.#isClosed) return;
+    // Datagrams do come from port 0 (RFC 768: no answer is wanted), and Node throws when asked to send to it.
+    if (to.port === 0) {
+      this.counters.datagramsFailed++;
+      return;
+    }
     // Sending may happen after this returns, and the caller's bytes are not ours to keep.
     this.#udp.send(Uint8Array.from(bytes), to.port, formatIpAddress(to.address), (error) => {
       if (error === null) this.counters.datagramsSent++;
@@ -165,6 +188,14 @@ export class GossipSockets implements GossipTransport {
     await closed;
   }
 
+  #listen(): void {
+    this.#udp.on('message', (bytes, sender) => this.#receive(bytes, sender));
+    // An ICMP error about some peer is not the end of the socket.
+    this.#udp.on('error', () => this.counters.datagramsFailed++);
+    this.#tcp.on('connection', (stream) => this.#accept(stream));
+    this.#tcp.on('error', () => this.counters.streamsRefusedBusy++);
+  }
+
   #receive(bytes: Uint8Array, sender: RemoteInfo): void {
     this.counters.datagramsReceived++;
     const from = endpointOf(sender.address, sender.port);
@@ -176,7 +207,7 @@ export class GossipSockets implements GossipTransport {
     const address = stream.remoteAddress ?? '';
     const from = endpointOf(address, stream.remotePort ?? 0);
     const fromAddress = this.#inboundByAddress.get(address) ?? 0;
-    const isBusy = this.#inboundStreams >= MAX_INBOUND_STREAMS || fromAddress >= MAX_INBOUND_STREAMS_PER_ADDRESS;
+    const isBusy = fromAddress >= MAX_INBOUND_STREAMS_PER_ADDRESS || !this.#makeRoom();
     if (from === undefined || isBusy || this.#isClosed) {
       this.counters.streamsRefusedBusy++;
       stream.on('error', ignore);
@@ -185,17 +216,17 @@ export class GossipSockets implements GossipTransport {
     }
     this.#inboundStreams++;
     this.#inboundByAddress.set(address, fromAddress + 1);
+    this.#waiting.add(stream);
     const reader = new FrameReader(MAX_FRAME_BYTES, this.#budget);
-    let isSettled = false;
     stream.on('data', (chunk) => {
       // One request per stream: what follows it is not for us.
-      if (isSettled) {
+      if (!this.#waiting.has(stream)) {
         stream.destroy();
         return;
       }
       const outcome = reader.push(chunk);
       if (outcome === 'incomplete') return;
-      isSettled = true;
+      this.#waiting.delete(stream);
       if (outcome === 'too-long') {
         this.counters.streamsRefusedTooLong++;
         stream.destroy();
@@ -209,16 +240,30 @@ export class GossipSockets implements GossipTransport {
     });
     // A client may close its half once it has asked; it must not keep ours open.
     stream.on('end', () => {
-      if (!isSettled) stream.destroy();
+      if (this.#waiting.has(stream)) stream.destroy();
     });
     const deadline = this.#own(stream, () => {
       reader.release();
-      if (!isSettled) this.counters.streamsRefusedIncomplete++;
+      if (this.#waiting.delete(stream)) this.counters.streamsRefusedIncomplete++;
       this.#inboundStreams--;
       const left = this.#inboundByAddress.get(address)! - 1;
       if (left === 0) this.#inboundByAddress.delete(address);
       else this.#inboundByAddress.set(address, left);
     });
+  }
+
+  /**
+   * Whether one more inbound stream may come. The one that keeps its request to itself for the longest makes room: who means
+   * it says all within moments, and strangers with many addresses cannot keep others out.
+   */
+  #makeRoom(): boolean {
+    if (this.#inboundStreams < MAX_INBOUND_STREAMS) return true;
+    const [oldest] = this.#waiting;
+    if (oldest === undefined) return false;
+    this.counters.streamsRefusedBusy++;
+    this.#waiting.delete(oldest);
+    oldest.destroy();
+    return true;
   }
 
   /**
@@ -246,6 +291,24 @@ function ignore(): void {}
 function endpointOf(address: string, port: number): Endpoint | undefined {
   const parsed = parseIpAddress(address);
   return parsed === undefined ? undefined : { address: parsed, port };
+}
+
+/** A bound socket of either kind. */
+async function openPair(endpoint: Endpoint): Promise<{ udp: UdpSocket; tcp: Server }> {
+  const address = formatIpAddress(endpoint.address);
+  const { port } = endpoint;
+  const ipv6Only = endpoint.address.family === 6;
+  const udp = createSocket({ type: ipv6Only ? 'udp6' : 'udp4', ipv6Only });
+  const tcp = createServer();
+  try {
+    await bound(udp, endpoint, 'udp', (done) => udp.bind({ address, port, exclusive: true }, done));
+    await bound(tcp, endpoint, 'tcp', (done) => tcp.listen({ host: address, port, ipv6Only, exclusive: true }, done));
+  } catch (error) {
+    udp.close();
+    tcp.close();
+    throw error;
+  }
+  return { udp, tcp };
 }
 
 async function bound(

@@ -1,69 +1,60 @@
-/** Messages for sendmmsg(2), in mapped memory: destinations, vectors, and the size of segments where there are several. */
+/**
+ * Messages for sendmmsg(2), in mapped memory: destinations, vectors, and up to three control messages, of which a row without
+ * gaps is handed over:
+ *
+ *     | size of segments | hop limit, if the table has one | traffic class |
+ */
 import type { TransmitBatch } from '../dataplane/transmit-batch.ts';
 import { AddressTable } from './address-table.ts';
 import { Abi, alignControlMessage, Struct } from './kernel-abi.ts';
 import type { MappedMemory } from './mapped-memory.ts';
-import { encodeSocketAddress, ipAddressOffset, SOCKET_ADDRESS_BYTES, socketAddressLength } from './socket-address.ts';
+import type { PeerAddresses } from './peer-addresses.ts';
+import { socketAddressLength } from './socket-address.ts';
 
 const SEGMENT_SIZE_BYTES = 2;
-const TRAFFIC_CLASS_BYTES = 4;
-/** Two control messages, of which the first, the second, or both are handed over. */
+const NUMBER_BYTES = 4;
 const SEGMENT_SIZE_CONTROL_BYTES = alignControlMessage(Struct.cmsghdr.size + SEGMENT_SIZE_BYTES);
-const TRAFFIC_CLASS_CONTROL_BYTES = alignControlMessage(Struct.cmsghdr.size + TRAFFIC_CLASS_BYTES);
-const CONTROL_BYTES = SEGMENT_SIZE_CONTROL_BYTES + TRAFFIC_CLASS_CONTROL_BYTES;
+const NUMBER_CONTROL_BYTES = alignControlMessage(Struct.cmsghdr.size + NUMBER_BYTES);
+const CONTROL_BYTES = SEGMENT_SIZE_CONTROL_BYTES + 2 * NUMBER_CONTROL_BYTES;
 
-/** Where a peer's datagrams go to. `dataplane/forwarding-table.ts` has it. */
-export interface PeerEndpoints {
-  /** Changes whenever a peer's endpoint may have changed. */
-  readonly generation: number;
-  endpointFamily(peer: number): 4 | 6;
-  endpointPort(peer: number): number;
-  copyEndpointAddress(peer: number, bytes: Uint8Array, at: number): void;
-}
-
-/**
- * An array of `mmsghdr`. For each socket: {@link start}, {@link append} and {@link finish} each message, from number 0 on.
- *
- * Socket addresses of peers are kept until the forwarding state changes.
- */
+/** An array of `mmsghdr`. For each socket: {@link start}, {@link append} and {@link finish} each message, from number 0 on. */
 export class MessageTable {
   readonly #memory: MappedMemory;
   readonly #batch: TransmitBatch;
-  readonly #endpoints: PeerEndpoints;
+  readonly #addresses: PeerAddresses;
+  readonly #hopLimit: number;
+  /** Of the control message between the other two. */
+  readonly #hopLimitControlBytes: number;
   readonly #messagesAt: number;
   readonly #messages: AddressTable;
   readonly #controlAt: number;
   readonly #iovecsAt: number;
-  readonly #addressesAt: number;
-  /** Per peer: generation of the endpoint in its socket address. */
-  readonly #addressGeneration: Float64Array;
   /** Per message: its first vector, and the number of them. */
   readonly #firstIovec: Int32Array;
   readonly #pieces: Int32Array;
-  #generation = 0;
 
   /** Bytes of mapped memory that a table takes. */
-  static memoryBytes(maxMessages: number, maxPieces: number, maxPeers: number): number {
-    const perMessage = Struct.mmsghdr.size + CONTROL_BYTES;
-    return maxMessages * perMessage + maxPieces * Struct.iovec.size + (maxPeers + 1) * SOCKET_ADDRESS_BYTES + 4 * 64;
+  static memoryBytes(maxMessages: number, maxPieces: number): number {
+    return maxMessages * (Struct.mmsghdr.size + CONTROL_BYTES) + maxPieces * Struct.iovec.size + 3 * 64;
   }
 
+  /** @param hopLimit of the IP header (TTL), 1 to 255; 0: the kernel's. */
   constructor(
     memory: MappedMemory,
     maxMessages: number,
     batch: TransmitBatch,
-    maxPeers: number,
-    endpoints: PeerEndpoints,
+    addresses: PeerAddresses,
+    hopLimit: number,
   ) {
     this.#memory = memory;
     this.#batch = batch;
-    this.#endpoints = endpoints;
+    this.#addresses = addresses;
+    this.#hopLimit = hopLimit;
+    this.#hopLimitControlBytes = hopLimit > 0 ? NUMBER_CONTROL_BYTES : 0;
     this.#messagesAt = memory.allocate(maxMessages * Struct.mmsghdr.size).at;
     this.#messages = new AddressTable(memory, this.#messagesAt, Struct.mmsghdr.size, maxMessages);
     this.#controlAt = memory.allocate(maxMessages * CONTROL_BYTES).at;
     this.#iovecsAt = memory.allocate(batch.maxPieces * Struct.iovec.size).at;
-    this.#addressesAt = memory.allocate((maxPeers + 1) * SOCKET_ADDRESS_BYTES).at;
-    this.#addressGeneration = new Float64Array(maxPeers + 1).fill(-1);
     this.#firstIovec = new Int32Array(maxMessages + 1);
     this.#pieces = new Int32Array(maxMessages);
     for (let message = 0; message < maxMessages; message++) this.#prepare(message);
@@ -72,7 +63,7 @@ export class MessageTable {
 
   /** Before each batch: endpoints of peers may have changed. */
   begin(): void {
-    this.#generation = this.#endpoints.generation;
+    this.#addresses.begin();
   }
 
   /** Address of message `message`, for the kernel. */
@@ -90,10 +81,8 @@ export class MessageTable {
     if (message === 0) this.#firstIovec[0] = 0;
     this.#pieces[message] = 0;
     const at = this.#messageAt(message);
-    this.#memory.changePointer(at + Struct.msghdr.msg_name, this.#addressAt(peer));
-    this.#memory.words[(at + Struct.msghdr.msg_namelen) >> 2] = socketAddressLength(
-      this.#endpoints.endpointFamily(peer),
-    );
+    this.#memory.changePointer(at + Struct.msghdr.msg_name, this.#addresses.at(peer));
+    this.#memory.words[(at + Struct.msghdr.msg_namelen) >> 2] = this.#addresses.lengthOf(peer);
   }
 
   /** Adds the pieces of `datagram` to message `message`. */
@@ -153,17 +142,19 @@ export class MessageTable {
     const memory = this.#memory;
     const at = this.#messageAt(message);
     const control = this.#controlAt + message * CONTROL_BYTES;
-    memory.writePointer(at + Struct.msghdr.msg_name, this.#addressesAt);
+    memory.writePointer(at + Struct.msghdr.msg_name, 0);
     memory.writePointer(at + Struct.msghdr.msg_iov, this.#iovecsAt);
     memory.writePointer(at + Struct.msghdr.msg_control, control);
     memory.words[(control + Struct.cmsghdr.cmsg_len) >> 2] = Struct.cmsghdr.size + SEGMENT_SIZE_BYTES;
     memory.words[(control + Struct.cmsghdr.cmsg_level) >> 2] = Abi.IPPROTO_UDP;
     memory.words[(control + Struct.cmsghdr.cmsg_type) >> 2] = Abi.UDP_SEGMENT;
-    const second = control + SEGMENT_SIZE_CONTROL_BYTES;
-    memory.words[(second + Struct.cmsghdr.cmsg_len) >> 2] = Struct.cmsghdr.size + TRAFFIC_CLASS_BYTES;
+    const hopLimitAt = control + SEGMENT_SIZE_CONTROL_BYTES;
+    for (const at of [hopLimitAt, hopLimitAt + this.#hopLimitControlBytes]) {
+      memory.words[(at + Struct.cmsghdr.cmsg_len) >> 2] = Struct.cmsghdr.size + NUMBER_BYTES;
+    }
   }
 
-  /** Hands over what is needed of the two control messages. Their destination is known by now. */
+  /** Hands over what is needed of the control messages. Their destination is known by now. */
   #setControl(message: number, isSegmented: boolean, trafficClass: number): void {
     const { words } = this.#memory;
     const at = this.#messageAt(message);
@@ -174,25 +165,22 @@ export class MessageTable {
       isSegmented ? control : control + SEGMENT_SIZE_CONTROL_BYTES,
     );
     words[(at + Struct.msghdr.msg_controllen) >> 2] =
-      (isSegmented ? SEGMENT_SIZE_CONTROL_BYTES : 0) + (hasTrafficClass ? TRAFFIC_CLASS_CONTROL_BYTES : 0);
-    if (!hasTrafficClass) return;
-    const second = control + SEGMENT_SIZE_CONTROL_BYTES;
+      (isSegmented ? SEGMENT_SIZE_CONTROL_BYTES : 0) +
+      this.#hopLimitControlBytes +
+      (hasTrafficClass ? NUMBER_CONTROL_BYTES : 0);
+    if (!hasTrafficClass && this.#hopLimit === 0) return;
     const isIpv4 = words[(at + Struct.msghdr.msg_namelen) >> 2] === socketAddressLength(4);
-    words[(second + Struct.cmsghdr.cmsg_level) >> 2] = isIpv4 ? Abi.IPPROTO_IP : Abi.IPPROTO_IPV6;
-    words[(second + Struct.cmsghdr.cmsg_type) >> 2] = isIpv4 ? Abi.IP_TOS : Abi.IPV6_TCLASS;
-    words[(second + Struct.cmsghdr.size) >> 2] = trafficClass;
+    const hopLimitAt = control + SEGMENT_SIZE_CONTROL_BYTES;
+    if (this.#hopLimit > 0) this.#setNumber(hopLimitAt, isIpv4, Abi.IP_TTL, Abi.IPV6_HOPLIMIT, this.#hopLimit);
+    if (!hasTrafficClass) return;
+    this.#setNumber(hopLimitAt + this.#hopLimitControlBytes, isIpv4, Abi.IP_TOS, Abi.IPV6_TCLASS, trafficClass);
   }
 
-  /** Offset of the peer's socket address, brought up to date. */
-  #addressAt(peer: number): number {
-    const at = this.#addressesAt + peer * SOCKET_ADDRESS_BYTES;
-    if (this.#addressGeneration[peer] === this.#generation) return at;
-    const { bytes } = this.#memory;
-    const family = this.#endpoints.endpointFamily(peer);
-    encodeSocketAddress(family, this.#endpoints.endpointPort(peer), bytes, at);
-    this.#endpoints.copyEndpointAddress(peer, bytes, at + ipAddressOffset(family));
-    this.#addressGeneration[peer] = this.#generation;
-    return at;
+  #setNumber(at: number, isIpv4: boolean, type4: number, type6: number, value: number): void {
+    const { words } = this.#memory;
+    words[(at + Struct.cmsghdr.cmsg_level) >> 2] = isIpv4 ? Abi.IPPROTO_IP : Abi.IPPROTO_IPV6;
+    words[(at + Struct.cmsghdr.cmsg_type) >> 2] = isIpv4 ? type4 : type6;
+    words[(at + Struct.cmsghdr.size) >> 2] = value;
   }
 
   #messageAt(message: number): number {

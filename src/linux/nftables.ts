@@ -1,4 +1,5 @@
 /** weft's one nftables table, `inet weft`, and a look at what others hook into forwarding. */
+import { CommandError } from '../errors.ts';
 import { runCommand, runJsonCommand } from './command.ts';
 
 /** Name of the table, of family `inet`. It is ours as a whole. */
@@ -22,6 +23,17 @@ export async function replaceTable(chains: string): Promise<void> {
   // Adding first makes the deletion succeed when there was none. A chain that is merely flushed would keep an old hook.
   const input = `add table inet ${NFT_TABLE}\ndelete table inet ${NFT_TABLE}\ntable inet ${NFT_TABLE} {\n${chains}\n}\n`;
   await runCommand(['nft', '-f', '-'], { purpose: `replace the nftables table ${NFT_TABLE}`, input });
+}
+
+/** Our table as `nft` shows it, without counts; `undefined` if there is none. */
+export async function readTable(): Promise<string | undefined> {
+  const purpose = `look at the nftables table ${NFT_TABLE}`;
+  try {
+    return await runCommand(['nft', '--stateless', 'list', 'table', 'inet', NFT_TABLE], { purpose });
+  } catch (error) {
+    if (error instanceof CommandError) return undefined;
+    throw error;
+  }
 }
 
 /** Removes our table. @returns whether there was one. */

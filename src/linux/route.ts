@@ -10,6 +10,8 @@ export interface KernelRoute {
   /** Prefix, address without a length, or `default`. */
   readonly dst: string;
   readonly dev?: string;
+  /** What this host sends from. */
+  readonly source?: string;
   readonly metric: number;
   /** Number of who made the route: 87 is weft, 2 the kernel, 3 `ip` without more. */
   readonly protocol: number;
@@ -19,6 +21,7 @@ interface RouteDocument {
   readonly type?: string;
   readonly dst: string;
   readonly dev?: string;
+  readonly prefsrc?: string;
   readonly metric?: number;
   /** Left out of the list of a filter by protocol, for IPv6. */
   readonly protocol?: string;
@@ -51,6 +54,7 @@ function kernelRoute(family: 4 | 6, document: RouteDocument, whose: 'all' | 'our
     type: typeName(document.type ?? 'unicast'),
     dst: document.dst,
     ...(document.dev !== undefined && { dev: document.dev }),
+    ...(document.prefsrc !== undefined && { source: document.prefsrc }),
     metric: document.metric ?? 0,
     protocol: whose === 'ours' ? ROUTE_PROTOCOL : Number(document.protocol),
   };

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ControlServer } from '../../src/daemon/control-server.ts';
-import { fixedHandlers, fixedPeers, fixedPod, fixedRoutes, fixedStatus } from '../support/fixed-handlers.ts';
+import { fixedHandlers, fixedKeys, fixedPeers, fixedPod, fixedRoutes, fixedStatus } from '../support/fixed-handlers.ts';
 
 const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 const directory = mkdtempSync(join(tmpdir(), 'weft-cli-'));
@@ -43,6 +43,7 @@ const reads: readonly (readonly [string, unknown, RegExp])[] = [
   ['peers', fixedPeers, /^NAME /],
   ['routes', fixedRoutes, /^PREFIX /],
   ['pod list', [fixedPod], /^NAME /],
+  ['key list', fixedKeys, /^ID /],
 ];
 
 for (const [command, value, text] of reads) {
@@ -103,6 +104,42 @@ test('weft pod rm says whether there was one, and is fine either way', async (t)
   t.is(there.stdout, 'pod web is removed\n');
   t.deepEqual(JSON.parse(gone.stdout), { removed: false });
   t.deepEqual([there.exitCode, gone.exitCode], [0, 0]);
+});
+
+test('weft key generate prints a key, or writes it to a new file of its owner', async (t) => {
+  const printed = await weft(['key', 'generate']);
+  t.regex(printed.stdout, /^[A-Za-z0-9+/]{43}=\n$/);
+  const file = join(directory, 'gossip.key');
+  t.deepEqual(await weft(['key', 'generate', file]), { exitCode: 0, stdout: '', stderr: '' });
+  t.is(statSync(file).mode & 0o777, 0o600);
+  const written = readFileSync(file, 'utf8');
+  t.not(written, printed.stdout);
+  const again = await weft(['key', 'generate', file]);
+  t.is(again.exitCode, 1);
+  t.regex(again.stderr, /is there already/);
+  t.is(readFileSync(file, 'utf8'), written);
+});
+
+test('weft key add reads the key from a file, never from an argument', async (t) => {
+  const { socketPath, seen } = await daemon(t);
+  const file = join(directory, 'added.key');
+  await weft(['key', 'generate', file]);
+  t.regex((await weft(['--socket', socketPath, 'key', 'add', file])).stdout, /^key [0-9a-f]{16} is added/);
+  t.is(seen.length, 1);
+  const misused = await weft(['--socket', socketPath, 'key', 'add', readFileSync(file, 'utf8').trim()]);
+  t.is(misused.exitCode, 2);
+  t.is(seen.length, 1);
+});
+
+test('weft key use and remove send what was asked for', async (t) => {
+  const { socketPath, seen } = await daemon(t);
+  const [{ id }] = fixedKeys as [(typeof fixedKeys)[0]];
+  t.is((await weft(['--socket', socketPath, 'key', 'use', id])).stdout, `key ${id} is the primary one\n`);
+  t.is((await weft(['--socket', socketPath, 'key', 'remove', id, '--force'])).stdout, `key ${id} is removed\n`);
+  t.deepEqual(seen, [
+    { name: id, request: { force: false } },
+    { name: id, request: { force: true } },
+  ]);
 });
 
 test('an error of the daemon is one line and exit code 1', async (t) => {

@@ -1,11 +1,24 @@
 import test from 'ava';
+import { formatAudit } from '../../src/cli/audit.ts';
+import { formatDigest } from '../../src/cli/digest-view.ts';
 import { formatRoundTrip, formatSince } from '../../src/cli/duration.ts';
+import { formatEvents } from '../../src/cli/event-lines.ts';
 import { formatPeers } from '../../src/cli/peers.ts';
+import { formatKeys } from '../../src/cli/key.ts';
 import { formatPods } from '../../src/cli/pod-list.ts';
 import { formatRoutes } from '../../src/cli/routes.ts';
 import { formatStatus } from '../../src/cli/status-view.ts';
 import type { Terminal } from '../../src/cli/terminal.ts';
-import { fixedPeers, fixedPod, fixedRoutes, fixedStatus } from '../support/fixed-handlers.ts';
+import {
+  fixedAudit,
+  fixedDigest,
+  fixedEvents,
+  fixedKeys,
+  fixedPeers,
+  fixedPod,
+  fixedRoutes,
+  fixedStatus,
+} from '../support/fixed-handlers.ts';
 
 const terminal: Terminal = { widthColumns: 80, colour: false };
 const pipe: Terminal = { widthColumns: undefined, colour: false };
@@ -15,7 +28,12 @@ const views: Readonly<Record<string, (to: Terminal) => string>> = {
   status: (to) => formatStatus(fixedStatus, nowMs, to),
   peers: (to) => formatPeers(fixedPeers, to),
   routes: (to) => formatRoutes(fixedRoutes, nowMs, to),
+  digest: (to) => formatDigest(fixedDigest, to),
+  // A pipe is given the day, too.
+  events: (to) => formatEvents(fixedEvents, nowMs, to).replaceAll(/2026-01-03T(\S+)Z/g, '$1'),
+  audit: (to) => formatAudit(fixedAudit, to),
   pods: (to) => formatPods([fixedPod], to),
+  keys: (to) => formatKeys(fixedKeys, to),
 };
 
 for (const [name, view] of Object.entries(views)) {
@@ -56,13 +74,16 @@ gossip    198.18.0.1:7948, members: 2 alive, 1 dead
 seeds     198.18.0.2:7948
 overlay   2 peers, 5 routes, 1 pod
 features  vnetHeader, tunSegmentation, udpSegment; not in use: udpGro
+audit     1 difference remaining, see weft audit, 6 s ago; 3 differences
+          repaired since the start
 security  gossip: not authenticated; data: not encrypted
 
 packets      egress  ingress
-received    1000000   500000
+received    1000000   500020
 originated        2        0
 sent         999990        0
 delivered         2   500000
+relayed           0       20
 dropped          10        0
 queued            0        0
 residual          0        0
@@ -101,14 +122,46 @@ test('peers name what is refused, and why', (t) => {
 
 test('peers show what is known of the paths to them', (t) => {
   const [, first, second] = formatPeers(fixedPeers, pipe).split('\n');
-  t.regex(first!, /1350 {2}0\.21 ms +2%$/);
+  t.regex(first!, /1350 {2}0\.21 ms +1%\/1%$/);
   t.regex(second!, /1450 +- +-$/);
+});
+
+test('an audit that finds nothing says what it compared', (t) => {
+  t.is(
+    formatAudit({ ...fixedAudit, differences: [], remaining: 0 }, pipe),
+    'nothing differs: 5 routes, 7 entries of the workers, 9 of the kernel\n',
+  );
+});
+
+test('an audit says of each difference whether it is repaired', (t) => {
+  const [, first, second, summary] = formatAudit(fixedAudit, pipe).split('\n');
+  t.regex(first!, /^kernel {2}missing {2}the route unicast 10\.244\.0\.0\/16 metric 87 is gone +repaired$/);
+  t.regex(second!, /^kernel {2}foreign .* remains$/);
+  t.regex(summary!, /^1 repaired, 1 remaining; /);
+});
+
+test('a peer behind a relay is shown with the way, and with the direct path that fails', (t) => {
+  const [peer] = fixedPeers;
+  const directPath = { ...peer!.path, lossRatio: 1, lossOutRatio: 0, lossInRatio: 1 };
+  const relayed = { ...peer!, relay: 'n3', path: { ...peer!.path, lossOutRatio: null, lossInRatio: null }, directPath };
+  const view = formatPeers([relayed], pipe);
+  t.regex(view, /0\.21 ms +2%\nn2 is reached through n3; the direct path: loss 0%\/100%\n$/);
+  const never = { ...directPath, lossRatio: null, lossOutRatio: null, lossInRatio: null };
+  t.regex(formatPeers([{ ...relayed, directPath: never }], pipe), /the direct path: never answered\n$/);
+  const lost = { ...directPath, lossOutRatio: 1, lossInRatio: null };
+  t.regex(formatPeers([{ ...relayed, directPath: lost }], pipe), /the direct path: loss 100%\/\?\n$/);
+});
+
+test('a relayed route is shown as that', (t) => {
+  const relayed = { ...fixedRoutes[1]!, way: 'relayed', relay: 'n3' } as const;
+  t.regex(formatRoutes([relayed], nowMs, pipe), / relayed +n3,198\.18\.0\.2:4789 /);
 });
 
 test('empty lists are said in words', (t) => {
   t.is(formatPeers([], pipe), 'no peers\n');
   t.is(formatRoutes([], nowMs, pipe), 'no routes\n');
   t.is(formatPods([], pipe), 'no pods\n');
+  t.is(formatKeys([], pipe), 'no keys: gossip is not authenticated\n');
 });
 
 const since = test.macro<[string, string]>({

@@ -30,7 +30,7 @@ let files = 0;
 function load(text: string, rest: Partial<ConfigInput> = {}) {
   const file = join(directory, `weft-${files++}.yaml`);
   writeFileSync(file, text);
-  return loadConfig({ file, flags: {}, env: {}, ...rest });
+  return loadConfig({ file, flags: {}, ...rest, env: { WEFT_GOSSIP_KEY_FILE: '/etc/weft/gossip.key', ...rest.env } });
 }
 
 /** Lines of the error, with the file called `weft.yaml`. */
@@ -196,6 +196,12 @@ test(
   'weft.yaml:4: logLevel: loud is none of debug, info, warn, error',
 );
 test(
+  'a preset of gossip that there is not',
+  refuses,
+  `${BASE}gossip: {preset: moon}\n`,
+  'weft.yaml:4: gossip.preset: moon is none of lan, wan, local',
+);
+test(
   'a relative state directory',
   refuses,
   `${BASE}stateDir: state\n`,
@@ -341,7 +347,7 @@ test('everything at once is read as it stands', (t) => {
 underlay: {interface: eth1, address: 198.18.0.1, mtu: 9000}
 vxlan: {port: 8472, vni: 1}
 tun: {device: blue0}
-gossip: {port: 7000, seeds: [n2, 'n3:7001', 198.18.0.4, '[fd00::5]:7002']}
+gossip: {port: 7000, seeds: [n2, 'n3:7001', 198.18.0.4, '[fd00::5]:7002'], preset: wan}
 metrics: {address: off}
 logLevel: debug
 `,
@@ -354,6 +360,7 @@ logLevel: debug
     { host: '198.18.0.4', port: 7000 },
     { host: 'fd00::5', port: 7002 },
   ]);
+  t.is(config.gossip.preset, 'wan');
   const [peer] = config.staticPeers;
   t.is(formatEndpoint(peer!.endpoint), '198.18.0.9:8472');
   t.is(formatMacAddress(peer!.mac), '02:00:00:00:00:09');
@@ -384,13 +391,42 @@ test('a problem in a flag or variable names it', (t) => {
 });
 
 test('without a file, flags and variables may say it all', (t) => {
-  const env = { WEFT_CLUSTER_PREFIXES: '10.244.0.0/16', WEFT_NODE_PREFIXES: '10.244.1.0/24' };
+  const env = {
+    WEFT_CLUSTER_PREFIXES: '10.244.0.0/16',
+    WEFT_NODE_PREFIXES: '10.244.1.0/24',
+    WEFT_GOSSIP_AUTHENTICATION: 'off',
+  };
   const config = loadConfig({ flags: { 'gossip.seeds': 'n2, n3:7', nodeName: 'n1' }, env });
   t.deepEqual(config.gossip.seeds, [
     { host: 'n2', port: 7948 },
     { host: 'n3', port: 7 },
   ]);
 });
+
+const NO_KEY_FILE =
+  'is missing: make a key with "weft key generate /etc/weft/gossip.key", and give every node that file; ' +
+  'or, where nobody else reaches the gossip port, set gossip.authentication to off';
+
+test('gossip is authenticated unless that is switched off, and a key file that is missing is asked for', (t) => {
+  const env = { WEFT_GOSSIP_KEY_FILE: '' };
+  t.deepEqual(
+    problemsOf(() => load(BASE, { env })),
+    [`weft.yaml: gossip.keyFile: ${NO_KEY_FILE}`],
+  );
+  t.is(load(`${BASE}gossip: {authentication: off}\n`, { env }).gossip.keyFile, undefined);
+  t.is(load(`${BASE}gossip: {authentication: off}\n`).gossip.keyFile, undefined);
+  t.is(load(BASE).gossip.keyFile, '/etc/weft/gossip.key');
+});
+
+for (const file of ['gossip.key', '/etc/weft/']) {
+  test(`refuses ${file} as a key file`, (t) => {
+    const problem = `--gossip-key-file: gossip.keyFile: ${file} is not an absolute path of a file`;
+    t.deepEqual(
+      problemsOf(() => load(BASE, { flags: { 'gossip.keyFile': file } })),
+      [problem],
+    );
+  });
+}
 
 test('CPUs are given by numbers and ranges, each counted once', (t) => {
   t.deepEqual(load(`${BASE}dataplane: {cpus: [4, 0-2, '1']}\n`).dataplane.cpus, [4, 0, 1, 2]);
@@ -436,10 +472,14 @@ const samples: Readonly<Record<Exclude<ConfigPath, 'staticPeers'>, string>> = {
   'dataplane.dscp': '17',
   'pathMtu.probing': 'off',
   'pathMtu.outerFragmentation': 'off',
+  relay: 'off',
   clusterPrefixes: '10.0.0.0/8,fd00::/16',
   nodePrefixes: '10.244.7.0/24',
   'gossip.port': '1777',
   'gossip.seeds': 'sample:1777',
+  'gossip.preset': 'wan',
+  'gossip.authentication': 'off',
+  'gossip.keyFile': '/sample',
   stateDir: '/sample',
   'control.socket': '/sample',
   'control.readOnlySocket': '/sample',

@@ -6,8 +6,19 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ControlClient } from '../../src/cli/control-client.ts';
 import { ControlServer, MAX_BODY_BYTES } from '../../src/daemon/control-server.ts';
+import type { Key } from '../../src/daemon/api.ts';
 import { WeftError } from '../../src/errors.ts';
-import { fixedHandlers, fixedPeers, fixedPod, fixedRoutes, fixedStatus } from '../support/fixed-handlers.ts';
+import { keyOf } from '../support/cluster-keys.ts';
+import {
+  fixedDigest,
+  fixedEvents,
+  fixedHandlers,
+  fixedPeers,
+  fixedKeys,
+  fixedPod,
+  fixedRoutes,
+  fixedStatus,
+} from '../support/fixed-handlers.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'weft-control-'));
 test.after.always(() => rmSync(directory, { recursive: true }));
@@ -70,11 +81,39 @@ test('removing says whether there was one', async (t) => {
   t.false(await client.removePod('other'));
 });
 
+test('keys are added, used and removed by their ids', async (t) => {
+  const { client, seen } = await open(t);
+  const [{ id }] = fixedKeys as [Key];
+  t.deepEqual(await client.keys(), [...fixedKeys]);
+  await client.addKey({ key: Buffer.alloc(32, 1).toString('base64') });
+  await client.useKey(id, false);
+  t.true(await client.removeKey(id, true));
+  t.false(await client.removeKey('0123456789abcdef', false));
+  t.deepEqual(seen, [
+    { name: keyOf(1).id },
+    { name: id, request: { force: false } },
+    { name: id, request: { force: true } },
+    { name: '0123456789abcdef', request: { force: false } },
+  ]);
+});
+
+test('what is no key is refused without a word of what it was', async (t) => {
+  const { client } = await open(t);
+  for (const key of ['c2VjcmV0', '', 'secret '.repeat(9)]) {
+    const error = await t.throwsAsync(client.addKey({ key }), { code: 'config-invalid' });
+    t.is(error.message, 'key: is not 32 bytes in base64: make one with "weft key generate"');
+  }
+  await t.throwsAsync(client.useKey('n2', false), { message: 'id: n2 is not the id of a key: 16 hexadecimal digits' });
+});
+
 test('the read-only socket reads and does not change anything', async (t) => {
   const { client, seen } = await open(t, true);
   t.deepEqual(await client.status(), fixedStatus);
   await t.throwsAsync(client.addPod('db', { newNetns: true }), { code: 'read-only-socket' });
   await t.throwsAsync(client.removePod('web'), { code: 'read-only-socket' });
+  await t.throwsAsync(client.audit(), { code: 'read-only-socket' });
+  await t.throwsAsync(client.forgetPeer('n9'), { code: 'read-only-socket' });
+  await t.throwsAsync(client.useKey(fixedKeys[0]!.id, false), { code: 'read-only-socket' });
   t.deepEqual(seen, []);
 });
 
@@ -166,6 +205,29 @@ test('a key of the wrong type', refuses, 'PUT', '/v1/pods/a', '{"pid":"1"}', 400
 test('an address that is taken', refuses, 'PUT', '/v1/pods/taken', POD, 409, 'address-taken');
 test('a pool that is empty', refuses, 'PUT', '/v1/pods/full', POD, 507, 'pool-exhausted');
 test('a bug', refuses, 'PUT', '/v1/pods/bug', POD, 500, 'internal');
+
+test('events of an unknown kind', refuses, 'GET', '/v1/events?kind=member,flood', '', 400, 'config-invalid');
+test('events since no time', refuses, 'GET', '/v1/events?since=noon', '', 400, 'config-invalid');
+test('events after no number', refuses, 'GET', '/v1/events?after=-1', '', 400, 'config-invalid');
+test('events by an unknown key', refuses, 'GET', '/v1/events?until=2026-01-01', '', 400, 'config-invalid');
+test('forgetting a node that is alive', refuses, 'DELETE', '/v1/peers/n2', '', 409, 'peer-alive');
+
+test('events are filtered by what the client asks', async (t) => {
+  const { client } = await open(t);
+  t.deepEqual(await client.events(), fixedEvents);
+  t.deepEqual(await client.events({ after: 1 }), fixedEvents.slice(1));
+  t.deepEqual(await client.events({ since: fixedEvents[1]!.time }), fixedEvents.slice(1));
+  t.deepEqual(await client.events({ kind: 'member,audit' }), fixedEvents.slice(0, 1));
+});
+
+test('digest, audit and the order to forget reach the client', async (t) => {
+  const { client, seen } = await open(t);
+  t.deepEqual(await client.digest(), fixedDigest);
+  t.is((await client.lastAudit()).trigger, 'periodic');
+  t.is((await client.audit()).trigger, 'request');
+  t.deepEqual(await client.forgetPeer('n 9'), [{ name: 'n 9', identity: fixedPeers[0]!.identity }]);
+  t.deepEqual(seen, [{ name: 'n 9' }]);
+});
 
 test('the answer to an unknown path lists those that exist', async (t) => {
   const { socketPath } = await open(t);

@@ -1,10 +1,13 @@
 import test from 'ava';
-import { Metrics } from '../../src/daemon/metrics.ts';
+import { AnnouncementDelays } from '../../src/daemon/gossip-metrics.ts';
+import type { Metrics } from '../../src/daemon/metrics.ts';
 import { MetricsServer } from '../../src/daemon/metrics-server.ts';
 import { dropReasons } from '../../src/dataplane/drop-reason.ts';
 import { WeftError } from '../../src/errors.ts';
+import type { Member, MemberChange } from '../../src/membership/announcement.ts';
 import { parseIpAddress } from '../../src/wire/address.ts';
-import { fixedPeers, fixedStatus } from '../support/fixed-handlers.ts';
+import { memberOf } from '../support/announcements.ts';
+import { fixedMetrics, fixedPeers, fixedStatus } from '../support/fixed-handlers.ts';
 
 const loopback = parseIpAddress('127.0.0.1')!;
 
@@ -21,12 +24,7 @@ async function samples(metrics: Metrics): Promise<Map<string, number>> {
 }
 
 test('every account of every direction is a sample', async (t) => {
-  const found = await samples(
-    new Metrics(
-      () => fixedStatus,
-      () => fixedPeers,
-    ),
-  );
+  const found = await samples(fixedMetrics());
   t.is(found.get('weft_packets_total{worker="0",direction="egress",account="received"}'), 1_000_000);
   t.is(found.get('weft_packets_total{worker="0",direction="egress",account="originated"}'), 2);
   t.is(found.get('weft_packets_total{worker="0",direction="egress",account="sent"}'), 999_990);
@@ -38,24 +36,14 @@ test('every account of every direction is a sample', async (t) => {
 
 for (const { name, direction } of dropReasons) {
   test(`drop reason ${name} is a sample even at zero`, async (t) => {
-    const found = await samples(
-      new Metrics(
-        () => fixedStatus,
-        () => fixedPeers,
-      ),
-    );
+    const found = await samples(fixedMetrics());
     const sample = `weft_dropped_packets_total{worker="0",direction="${direction}",reason="${name}"}`;
     t.is(found.get(sample), name === 'no-route' ? 10 : 0);
   });
 }
 
 test('losses in front of weft are samples of their own', async (t) => {
-  const found = await samples(
-    new Metrics(
-      () => fixedStatus,
-      () => fixedPeers,
-    ),
-  );
+  const found = await samples(fixedMetrics());
   t.is(found.get('weft_socket_overflow_datagrams_total{worker="0"}'), 7);
   t.is(found.get('weft_outer_fragmented_datagrams_total{worker="0"}'), 3);
   t.is(found.get('weft_icmp_errors_suppressed_total{worker="0"}'), 1);
@@ -64,12 +52,7 @@ test('losses in front of weft are samples of their own', async (t) => {
 });
 
 test('members, refusals, counts and the build are samples', async (t) => {
-  const found = await samples(
-    new Metrics(
-      () => fixedStatus,
-      () => fixedPeers,
-    ),
-  );
+  const found = await samples(fixedMetrics());
   t.is(found.get('weft_members{state="alive"}'), 2);
   t.is(found.get('weft_members{state="left"}'), 0);
   t.is(found.get('weft_gossip_received_datagrams_total'), 6_000);
@@ -84,13 +67,45 @@ test('members, refusals, counts and the build are samples', async (t) => {
   t.is(found.get(build), 1);
 });
 
+test('how gossip fares is samples', async (t) => {
+  const found = await samples(fixedMetrics());
+  t.is(found.get('weft_gossip_queue_length'), 4);
+  t.is(found.get('weft_gossip_local_health'), 1);
+  t.is(found.get('weft_gossip_suspicions'), 1);
+  t.is(found.get('weft_gossip_refutations_total'), 2);
+  t.is(found.get('weft_gossip_exchanges_failed_total'), 5);
+  t.is(found.get('weft_gossip_sent_bytes_total'), 700_000);
+  t.is(found.get('weft_audit_repaired_differences_total'), 3);
+  t.is(found.get('weft_audit_remaining_differences'), 1);
+});
+
+test('the time from announcement to use is a histogram', async (t) => {
+  const found = await samples(fixedMetrics());
+  t.is(found.get('weft_announcement_to_use_seconds_bucket{le="0.1"}'), 0);
+  t.is(found.get('weft_announcement_to_use_seconds_bucket{le="0.25"}'), 1);
+  t.is(found.get('weft_announcement_to_use_seconds_count'), 1);
+  t.is(found.get('weft_announcement_to_use_seconds_sum'), 0.2);
+});
+
+const delayed = test.macro<[MemberChange, number]>({
+  exec: async (t, change, observations) => {
+    const delays = new AnnouncementDelays(1_000);
+    delays.used(change, 2_000);
+    const { values } = await delays.histogram.get();
+    t.is(values.find(({ metricName }) => metricName?.endsWith('_count'))?.value ?? 0, observations);
+  },
+  title: (name, _change, observations) => `${name} ${observations === 0 ? 'does not count' : 'counts'} as used`,
+});
+
+const member: Member = { ...memberOf(2), announcedMs: 1_500 };
+test('a new announcement', delayed, { before: memberOf(2), after: member }, 1);
+test('one of before this node was there', delayed, { before: undefined, after: { ...member, announcedMs: 900 } }, 0);
+test('a suspicion', delayed, { before: member, after: { ...member, state: 'suspect' } }, 0);
+test('a death', delayed, { before: undefined, after: { ...member, state: 'dead' } }, 0);
+test('that a node is forgotten', delayed, { before: member, after: undefined }, 0);
+
 test('paths are samples by the name of the peer, as far as something is known of them', async (t) => {
-  const found = await samples(
-    new Metrics(
-      () => fixedStatus,
-      () => fixedPeers,
-    ),
-  );
+  const found = await samples(fixedMetrics());
   t.is(found.get('weft_path_mtu_bytes{peer="n2"}'), 1350);
   t.is(found.get('weft_path_round_trip_seconds{peer="n2"}'), 0.000214);
   t.is(found.get('weft_path_loss_ratio{peer="n2"}'), 0.02);
@@ -100,28 +115,17 @@ test('paths are samples by the name of the peer, as far as something is known of
 
 test('however many peers there are, those with metrics of their own are limited', async (t) => {
   const many = Array.from({ length: 2_000 }, (_, index) => ({ ...fixedPeers[0]!, name: `n${index}` }));
-  const found = await samples(
-    new Metrics(
-      () => fixedStatus,
-      () => many,
-    ),
-  );
+  const found = await samples(fixedMetrics(fixedStatus, many));
   t.is([...found.keys()].filter((name) => name.startsWith('weft_path_mtu_bytes')).length, 500);
 });
 
 test('a second scrape does not add up with the first', async (t) => {
-  const metrics = new Metrics(
-    () => fixedStatus,
-    () => fixedPeers,
-  );
+  const metrics = fixedMetrics();
   t.is(await metrics.text(), await metrics.text());
 });
 
 test('the server gives the metrics and nothing else', async (t) => {
-  const metrics = new Metrics(
-    () => fixedStatus,
-    () => fixedPeers,
-  );
+  const metrics = fixedMetrics();
   const server = await MetricsServer.open({ address: loopback, port: 0 }, metrics);
   t.teardown(async () => await server.close());
   const response = await fetch(`http://127.0.0.1:${server.port}/metrics`);
@@ -132,10 +136,7 @@ test('the server gives the metrics and nothing else', async (t) => {
 });
 
 test('a port that is taken comes with the name of its holder', async (t) => {
-  const metrics = new Metrics(
-    () => fixedStatus,
-    () => fixedPeers,
-  );
+  const metrics = fixedMetrics();
   const server = await MetricsServer.open({ address: loopback, port: 0 }, metrics);
   t.teardown(async () => await server.close());
   const endpoint = { address: loopback, port: server.port };

@@ -1,6 +1,7 @@
 import test from 'ava';
-import { macOfIdentity, openNodeIdentity } from '../../src/daemon/node-identity.ts';
+import { IncarnationKeeper, macOfIdentity, openNodeIdentity } from '../../src/daemon/node-identity.ts';
 import type { Store } from '../../src/env/store.ts';
+import { silentLogger } from '../support/silent-logger.ts';
 
 function storeWith(document: unknown): Store & { document: unknown } {
   return {
@@ -19,6 +20,38 @@ test('the first start makes an identity, the next keeps it and counts up', (t) =
   const first = openNodeIdentity(store);
   t.regex(first.identity, /^[0-9a-f]{32}$/);
   t.deepEqual(openNodeIdentity(store), { identity: first.identity, incarnation: first.incarnation + 1 });
+});
+
+test('a start begins above all incarnations of the run before, which are seldom written', (t) => {
+  const store = storeWith(undefined);
+  for (let start = 0, last = 0; start < 5; start++) {
+    const opened = openNodeIdentity(store);
+    t.true(opened.incarnation > last);
+    let saves = 0;
+    const counting: Store = { load: () => undefined, save: (document) => (saves++, store.save(document)) };
+    const keeper = new IncarnationKeeper(counting, opened, silentLogger);
+    for (last = opened.incarnation; last < opened.incarnation + 150; last++) keeper.used(last);
+    t.is(saves, 2);
+  }
+});
+
+test('an incarnation to which somebody drove the node is not kept', (t) => {
+  const store = storeWith(undefined);
+  const opened = openNodeIdentity(store);
+  new IncarnationKeeper(store, opened, silentLogger).used(0xff_ff_ff_fe);
+  t.is(openNodeIdentity(store).incarnation, opened.incarnation + 1);
+});
+
+test('an incarnation that cannot be saved does no harm', (t) => {
+  const opened = openNodeIdentity(storeWith(undefined));
+  const broken: Store = {
+    load: () => undefined,
+    save() {
+      throw new Error('disk full');
+    },
+  };
+  const keeper = new IncarnationKeeper(broken, opened, silentLogger);
+  t.notThrows(() => keeper.used(opened.incarnation + 1));
 });
 
 test('two first starts are two nodes', (t) => {

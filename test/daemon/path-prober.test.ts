@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import { PathProber } from '../../src/daemon/path-prober.ts';
+import { Pace } from '../../src/daemon/pace.ts';
+import { type PathPeer, PathProber } from '../../src/daemon/path-prober.ts';
 import { ProbeChannel } from '../../src/daemon/probe-channel.ts';
 import { PROBE_RECORD_WORDS, ProbeRing, TOO_BIG } from '../../src/dataplane/probe-ring.ts';
 import { FIRST_PROBE_DELAY_MS } from '../../src/paths/path-table.ts';
@@ -8,12 +9,25 @@ import { ManualClock } from '../support/manual-clock.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 
 const PEER = 3;
-const peer = { peer: PEER, place: '198.18.0.3:4789', ceilingBytes: 1450, overheadBytes: 50 } as const;
+const place = '198.18.0.3:4789';
+const peer: PathPeer = {
+  peer: PEER,
+  place,
+  ceilingBytes: 1450,
+  overheadBytes: 50,
+  isAlive: true,
+  relays: true,
+  badTo: [],
+};
+const noWays = () => [];
 
 /** A prober, its channel with two workers, and the workers' ends of it. */
 function setUp() {
   const clock = new ManualClock();
   const seen = { wakes: 0, changes: 0 };
+  /** Of a clock of its own, so that a test says when there is time for more work. */
+  const paceClock = new ManualClock();
+  const pace = new Pace(paceClock);
   const channel = new ProbeChannel(2, () => seen.wakes++);
   const orders = new ProbeRing(channel.rings[0]!.orders);
   const results = channel.rings.map((rings) => new ProbeRing(rings.results));
@@ -23,6 +37,7 @@ function setUp() {
     channel,
     sentPacketsTo: () => 0,
     onChange: () => seen.changes++,
+    pace,
   });
   const record = new Int32Array(PROBE_RECORD_WORDS);
   /** What the first worker finds: `[peer, size, sequence]` each. */
@@ -32,12 +47,12 @@ function setUp() {
     while (orders.take(record)) found.push([...record.subarray(0, 3)]);
     return found;
   };
-  return { clock, seen, channel, results, prober, taken };
+  return { clock, seen, channel, results, prober, taken, pace, paceClock };
 }
 
 test('a peer that appears is probed, with one wake-up for all probes of a moment', async (t) => {
   const { prober, clock, seen, taken } = setUp();
-  prober.update([peer]);
+  prober.update([peer], noWays);
   clock.advance(FIRST_PROBE_DELAY_MS);
   t.is(seen.wakes, 0, 'the workers do not know the peer yet');
   t.deepEqual(
@@ -53,7 +68,7 @@ test('a peer that appears is probed, with one wake-up for all probes of a moment
 test('orders wait until the workers know the peers', async (t) => {
   const { prober, clock, channel, taken } = setUp();
   channel.hold();
-  prober.update([peer]);
+  prober.update([peer], noWays);
   clock.advance(FIRST_PROBE_DELAY_MS);
   t.deepEqual(await taken(), []);
   channel.release();
@@ -62,7 +77,7 @@ test('orders wait until the workers know the peers', async (t) => {
 
 test('answers come in from every worker', async (t) => {
   const { prober, clock, results, taken } = setUp();
-  prober.update([peer]);
+  prober.update([peer], noWays);
   clock.advance(FIRST_PROBE_DELAY_MS);
   const [full, small] = await taken();
   results[1]!.put(PEER, 256, small![2]!, 400);
@@ -74,7 +89,7 @@ test('answers come in from every worker', async (t) => {
 
 test('whoever forwards is told of changes, once for those of a moment', async (t) => {
   const { prober, results, taken, clock, seen } = setUp();
-  prober.update([peer, { ...peer, peer: PEER + 1 }]);
+  prober.update([peer, { ...peer, peer: PEER + 1 }], noWays);
   clock.advance(FIRST_PROBE_DELAY_MS);
   let rounds = 0;
   for (let orders = await taken(); orders.length > 0; orders = await taken()) {
@@ -91,9 +106,30 @@ test('whoever forwards is told of changes, once for those of a moment', async (t
   t.is(seen.changes, 1);
 });
 
+test('a change waits until there is time for it, also if somebody else takes that first', async (t) => {
+  const { prober, results, taken, clock, seen, pace, paceClock } = setUp();
+  const work = (): void => pace.run(() => paceClock.advance(100));
+  work();
+  prober.update([peer], noWays);
+  clock.advance(FIRST_PROBE_DELAY_MS);
+  for (let orders = await taken(); orders.length > 0; orders = await taken()) {
+    for (const [to, sizeBytes, sequence] of orders) {
+      results[0]!.put(to!, sizeBytes!, sequence!, sizeBytes! > 1350 ? TOO_BIG : 1_000);
+    }
+    await sleep(20);
+  }
+  paceClock.advance(300);
+  work();
+  clock.advance(300);
+  t.is(seen.changes, 0);
+  paceClock.advance(300);
+  clock.advance(300);
+  t.is(seen.changes, 1);
+});
+
 test('after the end nothing is ordered, and nobody is told anything', async (t) => {
   const { prober, channel, clock, taken, seen } = setUp();
-  prober.update([peer]);
+  prober.update([peer], noWays);
   prober.close();
   channel.close();
   clock.advance(60_000);

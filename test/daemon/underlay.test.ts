@@ -54,13 +54,24 @@ const machine: RunCommand = async (argv) => {
 const isolated: RunCommand = async (argv) =>
   await Promise.resolve(argv.includes('addr') ? JSON.stringify(devices) : '');
 
-async function choose(flags: Record<string, string>, seeds: readonly string[], run: RunCommand = machine) {
-  const env = { WEFT_NODE_NAME: 'n1', WEFT_CLUSTER_PREFIXES: '10.244.0.0/16', WEFT_NODE_PREFIXES: '10.244.1.0/24' };
+async function choose(
+  flags: Record<string, string>,
+  seeds: readonly string[],
+  run: RunCommand = machine,
+  family?: 4 | 6,
+) {
+  const env = {
+    WEFT_NODE_NAME: 'n1',
+    WEFT_CLUSTER_PREFIXES: '10.244.0.0/16',
+    WEFT_NODE_PREFIXES: '10.244.1.0/24',
+    WEFT_GOSSIP_AUTHENTICATION: 'off',
+  };
   const config = loadConfig({ flags, env });
   const chosen = await chooseUnderlay(
     config,
     seeds.map((seed) => parseEndpoint(seed, 7948)!),
     run,
+    family,
   );
   return `${formatIpAddress(chosen.address)} on ${chosen.interface}, MTU ${chosen.mtuBytes}: ${chosen.reason}`;
 }
@@ -199,7 +210,7 @@ const refusesPeer = test.macro({
       file,
       `{nodeName: n1, clusterPrefixes: [10.244.0.0/16], nodePrefixes: [10.244.1.0/24], staticPeers: [${peer}]}`,
     );
-    const config = loadConfig({ file, flags: {}, env: {} });
+    const config = loadConfig({ file, flags: { 'gossip.authentication': 'off' }, env: {} });
     await t.throwsAsync(chooseUnderlay(config, [], machine), { code: 'config-invalid', message });
   },
   title: (name) => `refuses ${name}`,
@@ -217,6 +228,15 @@ test(
   '192.0.2.2',
   "staticPeers[0].endpoint: 192.0.2.2 is this node's own address",
 );
+
+test('only an address of the family that is asked for is chosen', async (t) => {
+  const eth0 = { 'underlay.interface': 'eth0' };
+  t.regex(await choose(eth0, ['198.18.0.2'], machine, 6), /^2001:db8::2 on eth0/);
+  t.regex(await choose(eth0, ['2001:db8::7'], machine, 4), /^192\.0\.2\.2 on eth0/);
+  t.regex(await choose({}, ['2001:db8::7', '198.18.0.2'], machine, 4), /^198\.18\.0\.1 on eth1/);
+  await t.throwsAsync(choose({ 'underlay.interface': 'eth1' }, [], machine, 6), { code: 'config-invalid' });
+  await t.throwsAsync(choose({}, ['198.18.0.2'], machine, 6), { code: 'underlay-not-found' });
+});
 
 test('a machine that leads nowhere is told what to set', async (t) => {
   await t.throwsAsync(choose({}, [], isolated), { code: 'underlay-not-found' });

@@ -28,6 +28,16 @@ test('a frame longer than it may be is refused by its length alone', (t) => {
   t.is(new FrameReader(100, { leftBytes: 1_000 }).push(bytes('00000065')), 'too-long');
 });
 
+for (const firstBytes of [1, 60, 70, 90]) {
+  test(`a frame within the limit fits a budget as large, also if its first piece has ${firstBytes} bytes`, (t) => {
+    const frame = encodeFrame(new Uint8Array(1_000));
+    const reader = new FrameReader(1_000, { leftBytes: frame.length });
+    let outcome = reader.push(frame.subarray(0, firstBytes));
+    for (let at = firstBytes; at < frame.length; at += 10) outcome = reader.push(frame.subarray(at, at + 10));
+    t.deepEqual(outcome, new Uint8Array(1_000));
+  });
+}
+
 test('a promise takes no memory, and what comes stays within the budget', (t) => {
   const budget = { leftBytes: 1_000 };
   const reader = new FrameReader(1_000_000, budget);

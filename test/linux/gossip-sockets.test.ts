@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { GossipSockets, type GossipHandlers } from '../../src/linux/gossip-sockets.ts';
@@ -81,6 +82,13 @@ test('a datagram that cannot be sent is counted', async (t) => {
   t.pass();
 });
 
+test('an answer to port 0, where a forged datagram may come from, is counted as failed and harms nobody', async (t) => {
+  const { sockets } = await open(t, '127.0.0.1', quiet);
+  const nowhere = { address: parseIpAddress('127.0.0.1')!, port: 0 };
+  t.notThrows(() => sockets.sendDatagram(nowhere, bytes('00')));
+  t.is(sockets.counters.datagramsFailed, 1);
+});
+
 test('a TCP port that is taken is named', async (t) => {
   const holder = createServer();
   await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
@@ -114,6 +122,42 @@ async function dial(t: ExecutionContext, to: Endpoint): Promise<{ stream: Socket
   return { stream, isClosed: () => closed };
 }
 
+test('sockets move to another address while everything goes on', async (t) => {
+  const senders: string[] = [];
+  const a = await open(t, '127.0.0.1', { ...quiet, exchange: (_from, message) => message });
+  const b = await open(t, '127.0.0.1', {
+    datagram: (from) => senders.push(formatEndpoint(from)),
+    exchange: (from, message) => {
+      senders.push(formatEndpoint({ ...from, port: 0 }));
+      return message;
+    },
+  });
+  const moved = { address: parseIpAddress('127.0.0.2')!, port: a.at.port };
+  a.sockets.sendDatagram(b.at, bytes('01'));
+  await until(() => senders.length === 1);
+  await a.sockets.moveTo(moved);
+  a.sockets.sendDatagram(b.at, bytes('01'));
+  await until(() => senders.length === 2);
+  t.deepEqual(await request(a.sockets, b.at, bytes('02')), bytes('02'));
+  t.deepEqual(await request(b.sockets, moved, bytes('03')), bytes('03'));
+  t.is(await request(b.sockets, a.at, bytes('04')), undefined);
+  t.deepEqual(senders, [formatEndpoint(a.at), formatEndpoint(moved), '127.0.0.2:0']);
+  t.is(a.sockets.counters.datagramsSent, 2);
+  // And back: connections that wait in TIME_WAIT do not hold the port.
+  await a.sockets.moveTo(a.at);
+  t.deepEqual(await request(b.sockets, a.at, bytes('05')), bytes('05'));
+});
+
+test('sockets that cannot move stay where they are', async (t) => {
+  const a = await open(t, '127.0.0.1', { ...quiet, exchange: (_from, message) => message });
+  const b = await open(t, '127.0.0.1', quiet);
+  await t.throwsAsync(a.sockets.moveTo(b.at), { code: 'port-in-use' });
+  await t.throwsAsync(a.sockets.moveTo({ address: parseIpAddress('203.0.113.1')!, port: a.at.port }), {
+    code: 'system-call-failed',
+  });
+  t.deepEqual(await request(b.sockets, a.at, bytes('01')), bytes('01'));
+});
+
 test('a frame that is too long closes the stream', async (t) => {
   const { sockets, at } = await open(t, '127.0.0.1', quiet);
   const { stream, isClosed } = await dial(t, at);
@@ -137,6 +181,25 @@ test('one client has at most eight streams, none for longer than 5 s', async (t)
   await until(() => sockets.counters.streamsRefusedBusy === 1);
   await until(() => clients.every(({ isClosed }) => isClosed()));
   t.is(sockets.counters.streamsRefusedIncomplete, 8);
+});
+
+test('who holds streams with many addresses does not keep others out: the oldest make room', async (t) => {
+  const { sockets, at } = await open(t, '127.0.0.1', { ...quiet, exchange: (_from, message) => message });
+  const idle: Socket[] = [];
+  t.teardown(() => {
+    for (const stream of idle) stream.destroy();
+  });
+  for (let index = 0; index < 64; index++) {
+    const stream = connect({ host: '127.0.0.1', port: at.port, localAddress: `127.0.0.${2 + (index >> 3)}` });
+    idle.push(stream);
+    stream.on('error', () => {});
+    await once(stream, 'connect');
+  }
+  const other = await open(t, '127.0.0.20', quiet);
+  t.deepEqual([...(await request(other.sockets, at, bytes('01')))!], [1]);
+  t.is(sockets.counters.streamsRefusedBusy, 1);
+  await until(() => idle[0]!.destroyed);
+  t.is(idle.filter(({ destroyed }) => destroyed).length, 1);
 });
 
 test('closing ends an exchange that is under way', async (t) => {

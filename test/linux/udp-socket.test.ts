@@ -7,6 +7,7 @@ import { DatagramSender } from '../../src/linux/datagram-sender.ts';
 import { libc } from '../../src/linux/ffi.ts';
 import { Abi } from '../../src/linux/kernel-abi.ts';
 import { MappedMemory } from '../../src/linux/mapped-memory.ts';
+import { PeerAddresses } from '../../src/linux/peer-addresses.ts';
 import { Poll } from '../../src/linux/poll.ts';
 import { isPortFree, openReceivingSocket, openSendingSocket, readSocketDrops } from '../../src/linux/udp-socket.ts';
 import type { IpAddress } from '../../src/wire/address.ts';
@@ -41,8 +42,8 @@ class Loop implements Disposable {
   readonly outcomes: string[] = [];
   destinationPort: number;
   generation = 1;
-  readonly receiverFd: number;
-  readonly sendingFds: readonly number[];
+  receiverFd: number;
+  sendingFds: readonly number[];
   readonly #payloadAt: number;
 
   static async open(address: IpAddress, segmentation = true, coalescing = true): Promise<Loop> {
@@ -65,15 +66,14 @@ class Loop implements Disposable {
       segmentation: sending.every(({ segmentation }) => segmentation),
       memory,
       batch,
-      maxPeers: 3,
-      endpoints: {
+      addresses: new PeerAddresses(memory, 3, {
         get generation() {
           return generation();
         },
         endpointFamily: () => address.family,
         endpointPort,
         copyEndpointAddress: (_peer, bytes, at) => bytes.set(address.bytes, at),
-      },
+      }),
       outcome: {
         sent: (datagram) => (outcomes[datagram] = (outcomes[datagram] ?? '') + 'sent'),
         failed: (datagram, errnoName) => (outcomes[datagram] = (outcomes[datagram] ?? '') + errnoName),
@@ -246,17 +246,42 @@ test('a peer that moved gets its datagrams at its new endpoint', async (t) => {
   libc.close(other.fd);
 });
 
-test('what a socket had to drop is counted, also when nothing came after it', async (t) => {
-  using loop = await Loop.open(loopback4, true, false);
+/** Sends more than a socket holds. Returns how many it had to drop. */
+function overrun(loop: Loop): number {
   let sent = 0;
   for (let round = 0; round < 40; round++) {
     for (let index = 0; index < 1000; index++) loop.add(1, 100);
     sent += loop.send().filter((outcome) => outcome === 'sent').length;
   }
-  const received = loop.receive().length;
-  t.true(received < sent);
-  t.is(loop.receiver.overflow, sent - received);
-  t.is(readSocketDrops(loop.receiverFd), sent - received);
+  return sent - loop.receive().length;
+}
+
+test('what a socket had to drop is counted, also when nothing came after it', async (t) => {
+  using loop = await Loop.open(loopback4, true, false);
+  const dropped = overrun(loop);
+  t.true(dropped > 0);
+  t.is(loop.receiver.overflow, dropped);
+  t.is(readSocketDrops(loop.receiverFd), dropped);
+});
+
+test('other sockets take the place of those before them, and what those had to drop still counts', async (t) => {
+  using loop = await Loop.open(loopback4, true, false);
+  const droppedBefore = overrun(loop);
+  for (const fd of [loop.receiverFd, ...loop.sendingFds]) libc.close(fd);
+  loop.destinationPort = await freePort(loopback4);
+  loop.generation++;
+  loop.receiverFd = openReceivingSocket(loopback4, loop.destinationPort, false).fd;
+  loop.sendingFds = [openSendingSocket(loopback4).fd, openSendingSocket(loopback4).fd];
+  loop.receiver.changeSocket(loop.receiverFd);
+  loop.sender.changeSockets(loop.sendingFds);
+  loop.add(1, 100);
+  loop.add(2, 200, 1, 1);
+  t.deepEqual(loop.send(), ['sent', 'sent']);
+  t.deepEqual(loop.receive(), ['1 x 100', '2 x 200']);
+  t.is(loop.receiver.overflow, droppedBefore);
+  const dropped = overrun(loop);
+  t.true(dropped > 0);
+  t.is(loop.receiver.overflow, droppedBefore + dropped);
 });
 
 test('nothing to receive is nothing', async (t) => {

@@ -1,0 +1,32 @@
+/** What can happen: one closed list. Kinds are API, and stable; `docs/api.md` has them. */
+
+/** Kind -> what it means. The order is that of display. */
+export const eventMeanings = {
+  'member-joined': 'a node is known that was not known before',
+  'member-suspect': 'a node does not answer; it keeps its routes until it is dead',
+  'member-alive': 'a node is alive again: it refuted a suspicion, or came back',
+  'member-dead': 'a node did not refute the suspicion in time; its routes go',
+  'member-left': 'a node ended in order; its routes go',
+  'member-forgotten': 'a node is no longer known: by order of an operator, or because it was gone for long',
+  'member-announced': 'a node announces something else than before; its routes have a new version',
+  'member-address-changed': 'a node is reached at another address',
+  'route-added': 'a prefix is routed that was not routed before',
+  'route-changed': 'a prefix belongs to another node',
+  'route-removed': 'a prefix is no longer routed',
+  'way-changed': 'packets for a node go through a relay, or straight again',
+  configuration: 'what the daemon was started with, or told to do',
+  'key-changed': 'a key of the cluster was added, removed, or made the primary one',
+  'underlay-changed': 'this node has another address in the underlay',
+  'audit-repaired': 'an audit found something of ours that was not as it should be, and put it right',
+  'audit-found': 'an audit found something that it cannot put right',
+} as const;
+
+export type EventKind = keyof typeof eventMeanings;
+
+/** All kinds, in order of display. */
+export const eventKinds = Object.keys(eventMeanings) as readonly EventKind[];
+
+/** Kinds that `text` stands for: itself, or those of a group (`member`, `route`, `audit`). Empty if there is none. */
+export function kindsOf(text: string): readonly EventKind[] {
+  return eventKinds.filter((kind) => kind === text || kind.startsWith(`${text}-`));
+}
