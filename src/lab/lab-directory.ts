@@ -3,6 +3,7 @@
  * with the lab itself:
  *
  *     lab.json              what was asked for
+ *     gossip.key            key of its gossip, like no other lab's
  *     n1/config.yaml        configuration of the daemon; edits count from its next start on
  *     n1/state/             its state directory
  *     n1/weft.sock          its control socket; weft-ro.sock beside it
@@ -12,6 +13,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { generateKey } from '../daemon/key-file.ts';
 import { ConflictError, NotFoundError } from '../errors.ts';
 import { checkLabName, isNamespaceOf, planLab } from './topology.ts';
 import type { LabPlan, LabSpec, NodePlan } from './topology.ts';
@@ -23,6 +25,8 @@ const NAMESPACES = '/run/netns';
 export interface NodeFiles {
   readonly directory: string;
   readonly config: string;
+  /** The same for all nodes of the lab. */
+  readonly keyFile: string;
   readonly stateDir: string;
   readonly socket: string;
   readonly readOnlySocket: string;
@@ -37,6 +41,7 @@ export function nodeFiles(labName: string, nodeName: string): NodeFiles {
   return {
     directory,
     config: join(directory, 'config.yaml'),
+    keyFile: join(LABS, labName, 'gossip.key'),
     stateDir: join(directory, 'state'),
     socket: join(directory, 'weft.sock'),
     readOnlySocket: join(directory, 'weft-ro.sock'),
@@ -58,6 +63,7 @@ export function createLabDirectory(spec: LabSpec): void {
   }
   mkdirSync(directory, { mode: 0o700 });
   writeFileSync(join(directory, 'lab.json'), `${JSON.stringify(spec, undefined, 2)}\n`);
+  writeFileSync(join(directory, 'gossip.key'), `${generateKey()}\n`, { mode: 0o600 });
 }
 
 /** The plan of a lab that is up. @throws NotFoundError `lab-not-found` if there is none of that name. */

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { WeftError } from '../errors.ts';
+import { formatEndpoint, parseIpAddress } from '../wire/address.ts';
 import { controlOf, runningDaemon } from './daemon-process.ts';
 import { loadLab, namespacePath, nodeFiles } from './lab-directory.ts';
 import type { NodeFiles } from './lab-directory.ts';
@@ -19,7 +20,7 @@ export interface LabNodeStatus {
   readonly netns: string;
   /** Process of its daemon, `null` while none runs. */
   readonly pid: number | null;
-  /** Endpoint of its VXLAN socket on the underlay. */
+  /** Endpoint of its VXLAN socket on the underlay. While no daemon answers: that of its first start. */
   readonly endpoint: string;
   readonly prefixes: readonly string[];
   /** Path of its control socket. */
@@ -48,11 +49,21 @@ async function nodeStatus(labName: string, node: NodePlan): Promise<LabNodeStatu
     name: node.name,
     netns: node.netns,
     pid: runningDaemon(files)?.pid ?? null,
-    endpoint: node.endpoint,
+    endpoint: await endpointOf(files, node),
     prefixes: node.prefixes,
     socket: files.socket,
     pods: await podsOf(files, node),
   };
+}
+
+async function endpointOf(files: NodeFiles, node: NodePlan): Promise<string> {
+  try {
+    const { underlay, vxlan } = await controlOf(files).status();
+    return formatEndpoint({ address: parseIpAddress(underlay.address)!, port: vxlan.port });
+  } catch (error) {
+    if (!(error instanceof WeftError)) throw error;
+    return node.endpoint;
+  }
 }
 
 /** What the daemon says, which also has the pods that were added to the lab later; without a daemon, what it said last. */

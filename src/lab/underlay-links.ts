@@ -72,19 +72,20 @@ function worldLines(plan: LabPlan): string[] {
 
 function nodeLines(plan: LabPlan, node: NodePlan): string[] {
   const gateways = plan.world.gatewayAddresses.map(bareAddress);
-  return [
-    'link set lo up',
-    ...deviceLines(node.underlayAddresses),
-    ...gateways.map((gateway) => `route add default via ${gateway} dev ${UNDERLAY_DEVICE}`),
-  ];
+  return ['link set lo up', ...deviceLines(node.underlayAddresses), ...gateways.map(gatewayLine)];
 }
 
 function deviceLines(addresses: readonly string[]): string[] {
-  return [
-    `link set ${UNDERLAY_DEVICE} up`,
-    // Nobody else has these addresses: without nodad the first second of IPv6 traffic would be lost.
-    ...addresses.map(
-      (address) => `address add ${address} dev ${UNDERLAY_DEVICE}${address.includes(':') ? ' nodad' : ''}`,
-    ),
-  ];
+  return [`link set ${UNDERLAY_DEVICE} up`, ...addresses.map(addressLine)];
+}
+
+/** Gives the node an address, with its prefix length. */
+export function addressLine(address: string): string {
+  // Nobody else has it: without nodad the first second of IPv6 traffic would be lost.
+  return `address add ${address} dev ${UNDERLAY_DEVICE}${address.includes(':') ? ' nodad' : ''}`;
+}
+
+/** Makes `gateway` the way to everything else. */
+export function gatewayLine(gateway: string): string {
+  return `route replace default via ${gateway} dev ${UNDERLAY_DEVICE}`;
 }

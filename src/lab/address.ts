@@ -1,0 +1,51 @@
+/** `weft lab address`: a node gets another underlay address while its daemon runs, or none, as from DHCP. */
+import { ConfigError } from '../errors.ts';
+import { runCommand, runJsonCommand } from '../linux/command.ts';
+import type { Link } from '../linux/link.ts';
+import { formatIpAddress, parseIpAddress } from '../wire/address.ts';
+import { findNode, loadLab, namespacePath } from './lab-directory.ts';
+import { bareAddress } from './topology.ts';
+import type { LabPlan, NodePlan } from './topology.ts';
+import { addressLine, gatewayLine, UNDERLAY_DEVICE } from './underlay-links.ts';
+
+/** In place of an address: none. */
+export const NO_ADDRESS = 'none';
+
+/**
+ * Takes the addresses that could carry tunnels from a node, and gives it `address` instead. Nobody is told, and two nodes
+ * may have the same.
+ *
+ * @param address of the family that the tunnels have, or {@link NO_ADDRESS}.
+ * @throws ConfigError if it is none of that family.
+ */
+export async function changeAddress(labName: string, nodeName: string, address: string): Promise<void> {
+  const plan = loadLab(labName);
+  const node = findNode(plan, nodeName);
+  const wanted = address === NO_ADDRESS ? [] : linesFor(plan, node, address);
+  const netns = namespacePath(node.netns);
+  const purpose = `change the underlay address of ${node.name}`;
+  const argv = ['ip', '-json', familyOption(node), 'address', 'show', 'dev', UNDERLAY_DEVICE, 'scope', 'global'];
+  const [link] = await runJsonCommand<Link[]>(argv, { purpose, netns });
+  const present = (link?.addr_info ?? []).filter(({ local }) => local !== undefined);
+  const lines = present.map(({ local, prefixlen }) => `address delete ${local}/${prefixlen} dev ${UNDERLAY_DEVICE}`);
+  const input = [...lines, ...wanted].map((line) => `${line}\n`).join('');
+  await runCommand(['ip', '-batch', '-'], { purpose, netns, input });
+}
+
+function linesFor(plan: LabPlan, node: NodePlan, text: string): string[] {
+  const planned = node.underlayAddresses[0]!;
+  const address = parseIpAddress(text);
+  if (address?.family !== parseIpAddress(bareAddress(planned))!.family) {
+    throw new ConfigError('', `${text} is not an address like ${bareAddress(planned)}, nor "${NO_ADDRESS}"`);
+  }
+  const length = planned.slice(planned.indexOf('/'));
+  // With the last address of the link went the route through the gateway.
+  return [
+    addressLine(`${formatIpAddress(address)}${length}`),
+    gatewayLine(bareAddress(plan.world.gatewayAddresses[0]!)),
+  ];
+}
+
+function familyOption(node: NodePlan): string {
+  return node.underlayAddresses[0]!.includes(':') ? '-6' : '-4';
+}
