@@ -1,0 +1,24 @@
+/** All scenarios, in order of display. */
+import type { Scenario } from './scenario.ts';
+import { addressSwap, routeChange } from './scenarios/changes.ts';
+import { crash, massCrash } from './scenarios/failures.ts';
+import { slowNode, steady } from './scenarios/health.ts';
+import { keyRotation } from './scenarios/keys.ts';
+import { flappingLink, oneWayPartition, partition } from './scenarios/links.ts';
+import { joinStorm, rollingRestart, totalRestart } from './scenarios/starts.ts';
+
+export const scenarios: readonly Scenario[] = [
+  joinStorm,
+  routeChange,
+  crash,
+  rollingRestart,
+  massCrash,
+  partition,
+  oneWayPartition,
+  flappingLink,
+  slowNode,
+  totalRestart,
+  addressSwap,
+  keyRotation,
+  steady,
+];

@@ -1,0 +1,43 @@
+/** Runs tasks on all processors. */
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+
+const script = new URL('thread-task.ts', import.meta.url);
+
+/**
+ * Runs `tasks` in threads (`thread-task.ts`), each of which gets one task at a time as a message and answers with one
+ * message. Results are in the order of the tasks; the first error ends everything.
+ */
+export async function runInThreads<Result>(
+  tasks: readonly unknown[],
+  workers: number = availableParallelism(),
+): Promise<Result[]> {
+  const results = new Map<number, Result>();
+  let next = 0;
+  const threads: Worker[] = [];
+  const runThread = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const thread = new Worker(script);
+      threads.push(thread);
+      let index = -1;
+      const takeNext = (): void => {
+        index = next++;
+        // A thread's port: there is no origin to name.
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin
+        if (index < tasks.length) thread.postMessage(tasks[index]);
+        else resolve();
+      };
+      thread.on('message', (result: Result) => {
+        results.set(index, result);
+        takeNext();
+      });
+      thread.on('error', reject);
+      takeNext();
+    });
+  try {
+    await Promise.all(Array.from({ length: Math.min(workers, tasks.length) }, runThread));
+  } finally {
+    await Promise.all(threads.map((thread) => thread.terminate()));
+  }
+  return tasks.map((_, index) => results.get(index)!);
+}
