@@ -1,6 +1,7 @@
 /** weft from this checkout: real daemons, with nothing in their configuration but what they must be told. */
 import { DAEMON_NODE_OPTIONS } from '../../src/daemon/heap.ts';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { generateKey } from '../../src/daemon/key-file.ts';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { ControlClient } from '../../src/cli/control-client.ts';
@@ -45,7 +46,11 @@ export interface WeftDaemon {
 }
 
 /** Starts the daemon of `node`. @param config on top of what every node needs, by key. */
-export function startWeftDaemon(node: BenchNode, directory: string, config: object): WeftDaemon {
+export function startWeftDaemon(
+  node: BenchNode,
+  directory: string,
+  config: { readonly gossip?: object; readonly [key: string]: unknown },
+): WeftDaemon {
   const home = join(directory, node.name);
   const socket = join(home, 'weft.sock');
   mkdirSync(home, { mode: 0o700 });
@@ -57,6 +62,7 @@ export function startWeftDaemon(node: BenchNode, directory: string, config: obje
     stateDir: join(home, 'state'),
     control: { socket, readOnlySocket: join(home, 'weft-ro.sock') },
     ...config,
+    gossip: { keyFile: keyFileIn(directory), ...config.gossip },
   };
   const file = join(home, 'config.yaml');
   writeFileSync(file, stringify(whole));
@@ -65,6 +71,13 @@ export function startWeftDaemon(node: BenchNode, directory: string, config: obje
     node.netns,
   );
   return { node, program, control: new ControlClient(socket) };
+}
+
+/** One key for all nodes of a site. */
+function keyFileIn(directory: string): string {
+  const file = join(directory, 'gossip.key');
+  if (!existsSync(file)) writeFileSync(file, `${generateKey()}\n`, { mode: 0o600 });
+  return file;
 }
 
 /** Waits until the daemon answers, and adds the node's pod. */

@@ -1,0 +1,63 @@
+/** What each member of the population announces. Pure: the same index gives the same member. */
+import { createHash } from 'node:crypto';
+import { macOfIdentity } from '../../src/daemon/node-identity.ts';
+import type { Announcement } from '../../src/membership/announcement.ts';
+import { type Endpoint, parseIpAddress } from '../../src/wire/address.ts';
+import { parsePrefix } from '../../src/wire/prefix.ts';
+
+/** Network of the lab's nodes. */
+export const NETWORK = 'default';
+
+/** Prefixes of each, half of them IPv4. */
+export const PREFIXES_PER_MEMBER = 10;
+
+/** Prefixes that contain those of all members, and the lab's. */
+export const POPULATION_CLUSTER_PREFIXES = ['10.0.0.0/8', 'fd00:10::/32'] as const;
+
+/** Underlay addresses of their data paths, where nobody is. */
+export const POPULATION_UNDERLAY = '198.18.64.0/18';
+
+const VXLAN_PORT = 4789;
+
+/** Above the third group of the lab's own IPv6 prefixes. */
+const FIRST_IPV6_GROUP = 0x8000;
+
+/** Largest number of them: five /24 of 10.0.0.0/8 each, below those of the lab. */
+export const MAX_POPULATION = 6_500;
+
+export function populationMember(index: number, gossipEndpoint: Endpoint): Announcement {
+  const identity = createHash('sha256').update(`population ${index}`).digest('hex').slice(0, 32);
+  const numbers = Array.from({ length: PREFIXES_PER_MEMBER / 2 }, (_, at) => index * (PREFIXES_PER_MEMBER / 2) + at);
+  const first = numbers[0]!;
+  return {
+    identity,
+    name: `population-${index}`,
+    network: NETWORK,
+    gossipEndpoint,
+    dataEndpoints: [
+      {
+        gear: 'userspace',
+        endpoint: { address: parseIpAddress(`198.18.${64 + (index >> 8)}.${index & 0xff}`)!, port: VXLAN_PORT },
+      },
+    ],
+    mac: macOfIdentity(identity),
+    nodeAddresses: [`${ipv4Group(first)}.1`, `${ipv6Group(first)}::1`].map((text) => parseIpAddress(text)!),
+    prefixes: [
+      ...numbers.map((number) => parsePrefix(`${ipv4Group(number)}.0/24`)!),
+      ...numbers.map((number) => parsePrefix(`${ipv6Group(number)}::/48`)!),
+    ],
+    mtuBytes: 1450,
+    version: '0.1.0',
+    capabilities: ['remote-checksum', 'relay'],
+    keyIds: [],
+    pathReports: [],
+  };
+}
+
+function ipv4Group(number: number): string {
+  return `10.${number >> 8}.${number & 0xff}`;
+}
+
+function ipv6Group(number: number): string {
+  return `fd00:10:${(FIRST_IPV6_GROUP + number).toString(16)}`;
+}
