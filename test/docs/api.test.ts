@@ -2,8 +2,17 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { controlPaths } from '../../src/daemon/control-routes.ts';
-import { Metrics } from '../../src/daemon/metrics.ts';
-import { fixedPeers, fixedPod, fixedRoutes, fixedStatus } from '../support/fixed-handlers.ts';
+import { eventKinds } from '../../src/daemon/event-kind.ts';
+import {
+  fixedAudit,
+  fixedDigest,
+  fixedEvents,
+  fixedMetrics,
+  fixedPeers,
+  fixedPod,
+  fixedRoutes,
+  fixedStatus,
+} from '../support/fixed-handlers.ts';
 
 // Tables are padded to equal widths.
 const text = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'api.md'), 'utf8').replaceAll(/ {2,}/g, ' ');
@@ -29,17 +38,21 @@ const shows = test.macro<[unknown]>({
 test('Status', shows, fixedStatus);
 test('Peers', shows, [fixedPeers[0]]);
 test('Routes', shows, fixedRoutes);
+test('Digest', shows, fixedDigest);
+test('Events', shows, fixedEvents);
+test('Audit', shows, fixedAudit);
 test('Pods', shows, [fixedPod]);
+
+for (const kind of eventKinds) {
+  test(`events of kind ${kind} are documented`, (t) => t.true(text.includes(`| \`${kind}\` |`)));
+}
 
 for (const path of controlPaths) {
   test(`${path} is documented`, (t) => t.true(text.includes(`| \`${path}\` |`)));
 }
 
 test('every metric is documented', async (t) => {
-  const metrics = await new Metrics(
-    () => fixedStatus,
-    () => fixedPeers,
-  ).text();
+  const metrics = await fixedMetrics().text();
   const names = [...metrics.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name!);
   t.true(names.length > 10);
   t.deepEqual(

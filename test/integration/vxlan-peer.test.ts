@@ -10,7 +10,7 @@ import test from 'ava';
 import type { Status } from '../../src/daemon/api.ts';
 import type { ReceivedDatagrams } from '../support/numbered-datagrams.ts';
 import { runProgram } from '../support/program.ts';
-import { TestLab } from '../support/test-lab.ts';
+import { TestLab, until } from '../support/test-lab.ts';
 import { attachVxlanPeer, detachVxlanPeer, peerAddresses } from '../support/vxlan-peer.ts';
 
 const BULK_BYTES = 100 * 1024 * 1024;
@@ -145,6 +145,23 @@ test.serial('weft dropped nothing of all this, and every packet is in its accoun
   const status = await lab.control('n1').status();
   t.is(status.residual, 0);
   t.deepEqual(losses(status), lostAtStart);
+});
+
+test.serial('what the peer floods for another node is dropped, and not relayed', async (t) => {
+  const other = (await lab.control('n2').status()).tun.mac;
+  const commands = [
+    'bridge fdb append 00:00:00:00:00:00 dev vx dst 198.18.0.1',
+    `ip neigh add 10.244.2.1 lladdr ${other} dev vx nud permanent`,
+    'ip route add 10.244.2.0/24 via 10.244.2.1 dev vx onlink',
+  ];
+  for (const command of commands) await lab.exec('peer', ...command.split(' '));
+  const before = losses(await lab.control('n1').status())['inner-wrong-mac'] ?? 0;
+  await lab.exec('peer', 'sh', '-c', 'ping -nqc1 -W1 10.244.2.2 || true');
+  await until('n1 has dropped it', async () => {
+    return losses(await lab.control('n1').status())['inner-wrong-mac'] === before + 1;
+  });
+  const { workers } = await lab.control('n1').status();
+  t.true(workers.every(({ ingress }) => ingress.relayed === 0));
 });
 
 function hostOf(address: string): string {

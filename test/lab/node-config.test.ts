@@ -14,10 +14,10 @@ test('a node is configured like a real machine, with everything of its own in th
   });
   t.deepEqual(nodeConfig(plan, plan.nodes[0]!, nodeFiles('blue', 'n1')), {
     nodeName: 'n1',
-    underlay: { address: '198.18.0.1' },
+    underlay: { interface: 'eth0' },
     clusterPrefixes: ['10.244.0.0/16', 'fd00:10:244::/48'],
     nodePrefixes: ['10.244.1.0/24', 'fd00:10:244:1::/64'],
-    gossip: { seeds: ['198.18.0.2'] },
+    gossip: { seeds: ['198.18.0.2'], keyFile: '/run/weft-lab/blue/gossip.key' },
     stateDir: '/run/weft-lab/blue/n1/state',
     control: { socket: '/run/weft-lab/blue/n1/weft.sock', readOnlySocket: '/run/weft-lab/blue/n1/weft-ro.sock' },
     logLevel: 'info',

@@ -38,11 +38,13 @@ export function announcementOf(number: number, change: Partial<Announcement> = {
     mtuBytes: 1450,
     version: '0.1.0',
     capabilities: ['remote-checksum'],
+    keyIds: [],
+    pathReports: [],
     ...change,
   };
 }
 
 /** Node `number` as a member. */
 export function memberOf(number: number, change: Partial<Announcement> = {}, state: MemberState = 'alive'): Member {
-  return { announcement: announcementOf(number, change), incarnation: 1, state, sinceMs: 0 };
+  return { announcement: announcementOf(number, change), incarnation: 1, state, sinceMs: 0, announcedMs: 0 };
 }

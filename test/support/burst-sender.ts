@@ -2,6 +2,7 @@
 import { TransmitBatch } from '../../src/dataplane/transmit-batch.ts';
 import { DatagramSender } from '../../src/linux/datagram-sender.ts';
 import { MappedMemory } from '../../src/linux/mapped-memory.ts';
+import { PeerAddresses } from '../../src/linux/peer-addresses.ts';
 import { openSendingSocket } from '../../src/linux/udp-socket.ts';
 import { parseEndpoint, parseIpAddress } from '../../src/wire/address.ts';
 
@@ -11,6 +12,8 @@ const SLOT_BYTES = 2048;
 export class BurstSender {
   sent = 0;
   failed = 0;
+  /** Where its datagrams come from. */
+  readonly port: number;
   readonly #memory: MappedMemory;
   readonly #batch = new TransmitBatch(BATCH_DATAGRAMS, BATCH_DATAGRAMS);
   readonly #slotsAt: number;
@@ -22,21 +25,22 @@ export class BurstSender {
     const destination = parseEndpoint(to);
     if (source === undefined || destination === undefined) throw new TypeError(`cannot send from ${from} to ${to}`);
     const batch = this.#batch;
-    const memory = new MappedMemory(BATCH_DATAGRAMS * SLOT_BYTES + DatagramSender.memoryBytes(batch, 0) + 4096);
+    const memory = new MappedMemory(BATCH_DATAGRAMS * SLOT_BYTES + DatagramSender.memoryBytes(batch) + 8192);
     this.#memory = memory;
     this.#slotsAt = memory.allocate(BATCH_DATAGRAMS * SLOT_BYTES).at;
+    const { fd, port } = openSendingSocket(source, segmentation);
+    this.port = port;
     this.#sender = new DatagramSender({
-      fds: [openSendingSocket(source, segmentation).fd],
+      fds: [fd],
       segmentation,
       memory,
       batch,
-      maxPeers: 0,
-      endpoints: {
+      addresses: new PeerAddresses(memory, 0, {
         generation: 1,
         endpointFamily: () => destination.address.family,
         endpointPort: () => destination.port,
         copyEndpointAddress: (_peer, bytes, at) => bytes.set(destination.address.bytes, at),
-      },
+      }),
       outcome: { sent: () => this.sent++, failed: () => this.failed++ },
     });
   }

@@ -2,10 +2,12 @@
  * A node with a dataplane and nothing else, as a process of its own, so that it can live in a network namespace.
  *
  * Argument: a {@link DataplaneNodeSetup} as JSON. Writes a line of JSON when it runs, and one per line that it reads:
- * `status`. Ends when its standard input does; `throw` and `exit` end it in other ways.
+ * `status`. `relayed` and `direct` choose the way to peers that have a relay; the first is what it begins with. Ends when its
+ * standard input does; `throw` and `exit` end it in other ways.
  */
 import { createInterface } from 'node:readline';
 import { Dataplane } from '../../src/daemon/dataplane.ts';
+import type { ForwardingPeer, ForwardingState } from '../../src/dataplane/forwarding-state.ts';
 import type { OptionalFeature } from '../../src/daemon/optional-feature.ts';
 import { WeftError } from '../../src/errors.ts';
 import { nodeAddressIn } from '../../src/ipam/pool.ts';
@@ -22,13 +24,23 @@ export interface DataplaneNodeSetup {
   readonly workers?: number;
   readonly cpus?: readonly number[];
   readonly busyPollUs?: number;
-  readonly peers: readonly {
-    readonly endpoint: string;
-    readonly mac: string;
-    readonly mtuBytes: number;
-    readonly prefixes: readonly string[];
-  }[];
+  /** Whether it relays. */
+  readonly relays?: boolean;
+  readonly peers: readonly PeerSetup[];
 }
+
+export interface PeerSetup {
+  readonly endpoint: string;
+  readonly mac: string;
+  readonly mtuBytes: number;
+  readonly prefixes: readonly string[];
+  readonly mayRelay?: boolean;
+  /** Which of the peers relays to it, by its place in the list. */
+  readonly relay?: number;
+}
+
+/** Added to the number of a peer, it is that of the way to it through its relay. */
+const WAY_OFFSET = 100;
 
 function parsed<Value>(value: Value | undefined): Value {
   if (value === undefined) throw new TypeError('setup has something that cannot be parsed');
@@ -37,6 +49,26 @@ function parsed<Value>(value: Value | undefined): Value {
 
 function say(message: object): void {
   process.stdout.write(`${JSON.stringify(message)}\n`);
+}
+
+function stateOf(setup: DataplaneNodeSetup, relayed: boolean): ForwardingState {
+  const remoteChecksum = !(setup.without ?? []).includes('remoteChecksum');
+  const peers = setup.peers.map(({ endpoint, mac, mtuBytes, mayRelay = false }, index): ForwardingPeer => {
+    const at = { endpoint: parsed(parseEndpoint(endpoint)), mac: parsed(parseMacAddress(mac)), mtuBytes };
+    return { ...at, index: index + 1, remoteChecksum, mayRelay, mayAskRelay: true };
+  });
+  const ways = setup.peers.flatMap(({ relay }, index): ForwardingPeer[] => {
+    if (relay === undefined) return [];
+    const via = { target: index + 1, relay: relay + 1 };
+    return [{ ...peers[index]!, index: WAY_OFFSET + index + 1, endpoint: peers[relay]!.endpoint, via }];
+  });
+  const toPeers = setup.peers.map(({ prefixes, relay }, index) => {
+    return { prefixes, peer: index + 1 + (relayed && relay !== undefined ? WAY_OFFSET : 0) };
+  });
+  const routes = [{ prefixes: setup.prefixes, peer: 0 }, ...toPeers].flatMap(({ prefixes, peer }) =>
+    prefixes.map((text) => ({ prefix: parsed(parsePrefix(text)), peer })),
+  );
+  return { mac: parsed(parseMacAddress(setup.mac)), peers: [...peers, ...ways], relays: setup.relays ?? false, routes };
 }
 
 async function main(setup: DataplaneNodeSetup): Promise<void> {
@@ -59,20 +91,7 @@ async function main(setup: DataplaneNodeSetup): Promise<void> {
     say({ death: error.message });
     process.exit(3);
   });
-  const owners = [{ prefixes: setup.prefixes }, ...setup.peers];
-  dataplane.publish({
-    mac,
-    peers: setup.peers.map(({ endpoint, mac, mtuBytes }, index) => ({
-      index: index + 1,
-      endpoint: parsed(parseEndpoint(endpoint)),
-      mac: parsed(parseMacAddress(mac)),
-      mtuBytes,
-      remoteChecksum: !(setup.without ?? []).includes('remoteChecksum'),
-    })),
-    routes: owners.flatMap(({ prefixes }, peer) =>
-      prefixes.map((text) => ({ prefix: parsed(parsePrefix(text)), peer })),
-    ),
-  });
+  dataplane.publish(stateOf(setup, true));
   const status = (): object => ({
     features: dataplane.features,
     accounts: dataplane.accounts(),
@@ -81,6 +100,7 @@ async function main(setup: DataplaneNodeSetup): Promise<void> {
   say(status());
   for await (const line of createInterface({ input: process.stdin })) {
     if (line === 'status') say(status());
+    if (line === 'relayed' || line === 'direct') dataplane.publish(stateOf(setup, line === 'relayed'));
     if (line === 'exit') process.exit(7);
     if (line === 'throw') setImmediate(() => JSON.parse('{'));
   }

@@ -11,6 +11,7 @@ export interface DirectionStatus {
   readonly originated: number;
   readonly sent: number;
   readonly delivered: number;
+  readonly relayed: number;
   readonly queued: number;
   readonly dropped: Readonly<Record<string, number>>;
 }
@@ -65,7 +66,7 @@ export class NodeProcess implements AsyncDisposable {
     }
   }
 
-  tell(command: 'status' | 'exit' | 'throw'): void {
+  tell(command: 'status' | 'relayed' | 'direct' | 'exit' | 'throw'): void {
     this.#child.stdin.write(`${command}\n`);
   }
 

@@ -1,9 +1,11 @@
 /** Answers of a daemon that does not exist: the same each time, for tests of the control API and of the CLI. */
-import type { Peer, Pod, Route, Status } from '../../src/daemon/api.ts';
+import type { AuditReport, Digest, HistoryEvent, Key, Peer, Pod, Route, Status } from '../../src/daemon/api.ts';
 import type { ControlHandlers } from '../../src/daemon/control-handlers.ts';
+import { AnnouncementDelays } from '../../src/daemon/gossip-metrics.ts';
 import { Metrics } from '../../src/daemon/metrics.ts';
 import { dropReasons } from '../../src/dataplane/drop-reason.ts';
 import { ConflictError, ExhaustedError } from '../../src/errors.ts';
+import { memberOf } from './announcements.ts';
 
 /** A node with one gossip peer, one static peer, a few drops and two notices. */
 export const fixedStatus: Status = {
@@ -27,8 +29,26 @@ export const fixedStatus: Status = {
     datagramsReceived: 6_000,
     socketOverflow: 5,
     refused: { truncated: 3, 'unknown-kind': 0 },
+    statistics: {
+      queueLength: 4,
+      localHealth: 1,
+      suspicions: 1,
+      suspicionsStarted: 6,
+      suspicionsRefuted: 4,
+      deaths: 1,
+      refutations: 2,
+      probesSent: 900,
+      probesFailed: 8,
+      probesAnsweredOnStream: 3,
+      exchangesStarted: 70,
+      exchangesFailed: 5,
+      datagramsSent: 5_900,
+      bytesSent: 700_000,
+      directives: 1,
+    },
   },
   dataEncrypted: false,
+  audit: { time: '2026-01-03T04:05:00.000Z', repaired: 3, remaining: 1 },
   peers: 2,
   routes: 5,
   pods: 1,
@@ -41,16 +61,18 @@ export const fixedStatus: Status = {
         originated: 2,
         sent: 999_990,
         delivered: 2,
+        relayed: 0,
         dropped: { ...reasonsAtZero('egress'), 'no-route': 10 },
         queued: 0,
         receivedBytes: 1_400_000_000,
         forwardedBytes: 1_399_986_000,
       },
       ingress: {
-        received: 500_000,
+        received: 500_020,
         originated: 0,
         sent: 0,
         delivered: 500_000,
+        relayed: 20,
         dropped: reasonsAtZero('ingress'),
         queued: 0,
         receivedBytes: 26_000_000,
@@ -87,7 +109,17 @@ export const fixedPeers: readonly Peer[] = [
     since: '2026-01-01T00:00:00.000Z',
     sentPackets: 1200,
     sentBytes: 1_680_000,
-    path: { mtuBytes: 1350, roundTripMs: { smoothed: 0.214, min: 0.101 }, lossRatio: 0.02, probing: 'confirmed' },
+    path: {
+      mtuBytes: 1350,
+      roundTripMs: { smoothed: 0.214, min: 0.101 },
+      lossRatio: 0.02,
+      lossOutRatio: 0.01,
+      lossInRatio: 0.0101,
+      probing: 'confirmed',
+    },
+    relay: '',
+    directPath: null,
+    pathReports: [{ identity: '0b1c2a9be07d4d5fb1a0c3d2e4f50619', lossPermille: 1000, roundTripUs: 512 }],
     refusals: [],
   },
   {
@@ -104,7 +136,17 @@ export const fixedPeers: readonly Peer[] = [
     since: '2026-01-01T00:00:00.000Z',
     sentPackets: 0,
     sentBytes: 0,
-    path: { mtuBytes: 1450, roundTripMs: null, lossRatio: null, probing: 'off' },
+    path: {
+      mtuBytes: 1450,
+      roundTripMs: null,
+      lossRatio: null,
+      lossOutRatio: null,
+      lossInRatio: null,
+      probing: 'off',
+    },
+    relay: '',
+    directPath: null,
+    pathReports: [],
     refusals: ['prefix 10.244.2.128/25 is kept by n2, whose claim is of the lower identity and overlaps it'],
   },
 ];
@@ -117,6 +159,8 @@ export const fixedRoutes: readonly Route[] = [
     kind: 'local',
     origin: fixedStatus.identity,
     version: 0,
+    way: 'local',
+    relay: '',
     via: '',
     since: '2026-01-01T00:00:00.000Z',
   },
@@ -127,10 +171,84 @@ export const fixedRoutes: readonly Route[] = [
     kind: 'gossip',
     origin: '9d0c2a9be07d4d5fb1a0c3d2e4f50618',
     version: 3,
+    way: 'direct',
+    relay: '',
     via: '198.18.0.2:4789',
     since: '2026-01-01T00:00:00.000Z',
   },
 ];
+
+export const fixedDigest: Digest = {
+  routes: { count: 2, digest: '3d2e4f506174f1c2' },
+  members: { count: 2, digest: 'a9be07d4d5fb1a0c' },
+  nodes: [
+    {
+      name: 'n1',
+      identity: '4f1c2a9be07d4d5fb1a0c3d2e4f50617',
+      state: 'alive',
+      version: 2,
+      routes: 2,
+      digest: '3d2e4f506174f1c2',
+    },
+    { name: 'n2', identity: '9d0c2a9be07d4d5fb1a0c3d2e4f50618', state: 'dead', version: 3, routes: 0, digest: '' },
+  ],
+};
+
+export const fixedEvents: readonly HistoryEvent[] = [
+  {
+    number: 1,
+    time: '2026-01-03T04:04:00.000Z',
+    kind: 'member-joined',
+    subject: 'n2',
+    message: 'n2 joined, at 198.18.0.2:7948',
+    details: {
+      identity: '9d0c2a9be07d4d5fb1a0c3d2e4f50618',
+      state: 'alive',
+      before: null,
+      version: 3,
+      endpoint: '198.18.0.2:7948',
+    },
+  },
+  {
+    number: 2,
+    time: '2026-01-03T04:04:00.001Z',
+    kind: 'route-added',
+    subject: 'fd00:10:244:2::/64',
+    message: 'fd00:10:244:2::/64 is at n2, version 3',
+    details: {
+      network: 'default',
+      node: 'n2',
+      kind: 'gossip',
+      origin: '9d0c2a9be07d4d5fb1a0c3d2e4f50618',
+      version: 3,
+    },
+  },
+];
+
+export const fixedAudit: AuditReport = {
+  time: '2026-01-03T04:05:00.000Z',
+  durationMs: 41,
+  trigger: 'periodic',
+  compared: { routes: 5, workers: 7, kernel: 9 },
+  differences: [
+    {
+      table: 'kernel',
+      problem: 'missing',
+      subject: '10.244.0.0/16',
+      message: 'the route unicast 10.244.0.0/16 metric 87 is gone',
+      repaired: true,
+    },
+    {
+      table: 'kernel',
+      problem: 'foreign',
+      subject: '10.244.3.0/24',
+      message:
+        'the cluster prefix 10.244.0.0/16 overlaps the route to 10.244.3.0/24 dev vpn0: pods in 10.244.3.0/24 cannot be reached from this node; choose other cluster prefixes',
+      repaired: false,
+    },
+  ],
+  remaining: 1,
+};
 
 export const fixedPod: Pod = {
   name: 'web',
@@ -145,6 +263,17 @@ export const fixedPod: Pod = {
   notices: [],
 };
 
+/** Metrics of this daemon, with one announcement that took 200 ms. */
+export function fixedMetrics(status: Status = fixedStatus, peers: readonly Peer[] = fixedPeers): Metrics {
+  const delays = new AnnouncementDelays(1_000);
+  delays.used({ before: undefined, after: { ...memberOf(2), announcedMs: 1_100 } }, 1_300);
+  return new Metrics(
+    () => status,
+    () => peers,
+    delays,
+  );
+}
+
 /** A request that a handler got. */
 export interface SeenRequest {
   readonly name: string;
@@ -152,17 +281,33 @@ export interface SeenRequest {
   readonly clientPid?: number | undefined;
 }
 
+/** A primary key that two nodes hold, and one that is on its way. */
+export const fixedKeys: readonly Key[] = [
+  { id: '00112233445566ff', primary: true, held: true, holders: ['n1', 'n2'], users: ['n1', 'n2'], missing: [] },
+  { id: 'ffeeddccbbaa9988', primary: false, held: true, holders: ['n1'], users: [], missing: ['n2'] },
+];
+
 /** The handlers, and what they were asked to change. Pods `taken`, `full` and `bug` cannot be added. */
 export function fixedHandlers(): { handlers: ControlHandlers; seen: SeenRequest[] } {
   const seen: SeenRequest[] = [];
-  const metrics = new Metrics(
-    () => fixedStatus,
-    () => fixedPeers,
-  );
+  const metrics = fixedMetrics();
   const handlers: ControlHandlers = {
     status: () => fixedStatus,
     peers: () => fixedPeers,
+    forgetPeer: (node) => {
+      if (node === 'n2') throw new ConflictError('peer-alive', 'n2 is alive');
+      seen.push({ name: node });
+      return [{ name: node, identity: fixedPeers[0]!.identity }];
+    },
     routes: () => fixedRoutes,
+    digest: () => fixedDigest,
+    events: ({ after = 0, sinceMs = 0, kinds }) =>
+      fixedEvents.filter(
+        ({ number, time, kind }) =>
+          number > after && Date.parse(time) >= sinceMs && (kinds === undefined || kinds.includes(kind)),
+      ),
+    lastAudit: () => fixedAudit,
+    audit: async () => await Promise.resolve({ ...fixedAudit, trigger: 'request' }),
     pods: () => [fixedPod],
     addPod: async (name, request, clientPid) => {
       seen.push({ name, request, clientPid });
@@ -174,6 +319,19 @@ export function fixedHandlers(): { handlers: ControlHandlers; seen: SeenRequest[
     removePod: async (name) => {
       seen.push({ name });
       return await Promise.resolve(name === fixedPod.name);
+    },
+    keys: () => fixedKeys,
+    addKey({ id }) {
+      seen.push({ name: id });
+      return fixedKeys[0]!;
+    },
+    useKey(id, force) {
+      seen.push({ name: id, request: { force } });
+      return fixedKeys[0]!;
+    },
+    removeKey(id, force) {
+      seen.push({ name: id, request: { force } });
+      return id === fixedKeys[0]!.id;
     },
     metrics: async () => await metrics.text(),
     version: () => ({ version: '0.1.0', node: '24.0.0' }),

@@ -3,7 +3,9 @@
  * them per kind; the same seed gives the same stream.
  */
 import { sealAnnouncement } from '../../src/membership/announcement-codec.ts';
-import { appendClaims, encodeClaim, encodeDatagram, encodeExchange } from '../../src/membership/codec.ts';
+import { encodeClaim } from '../../src/membership/claim-codec.ts';
+import { appendClaims, encodeDatagram } from '../../src/membership/codec.ts';
+import { encodeExchange } from '../../src/membership/exchange-codec.ts';
 import type { Claim } from '../../src/membership/message.ts';
 import { announcementOf, identityOf } from './announcements.ts';
 import { bytes } from './bytes.ts';
@@ -74,11 +76,15 @@ export function gossipDatagrams(target: string): Uint8Array[] {
   ];
 }
 
-/** Frames of exchanges that no daemon can take: damaged in their lengths, or of another network. */
+/** Exchanges that no daemon can take: damaged, and of another network. */
+export function* hostileExchanges(random: SeededRandom): Generator<Uint8Array> {
+  const original = encodeExchange('elsewhere', { sender: identityOf(200), claims: strangerClaims(), directives: [] });
+  for (;;) yield mutated(random, original);
+}
+
+/** Frames of such exchanges, damaged in their lengths as well. */
 export function* hostileStreams(random: SeededRandom): Generator<Uint8Array> {
-  const original = encodeExchange('elsewhere', identityOf(200), strangerClaims());
-  for (;;) {
-    const message = mutated(random, original);
+  for (const message of hostileExchanges(random)) {
     const claimed = pick(random, [message.length, message.length + 1, 0, 0xff_ff_ff_ff, random.uint32()]);
     const length = [claimed >>> 24, (claimed >>> 16) & 0xff, (claimed >>> 8) & 0xff, claimed & 0xff];
     const frame = Uint8Array.from([...length, ...message]);

@@ -208,10 +208,11 @@ export class OverlayNode {
   }
 }
 
-/** received + originated - sent - delivered - dropped - queued: always 0. */
+/** received + originated - sent - delivered - relayed - dropped - queued: always 0. */
 export function residual(account: DirectionAccount): number {
   const dropped = Object.values(account.dropped).reduce((sum, count) => sum + count, 0);
-  return account.received + account.originated - account.sent - account.delivered - dropped - account.queued;
+  const { received, originated, sent, delivered, relayed, queued } = account;
+  return received + originated - sent - delivered - relayed - dropped - queued;
 }
 
 /** A virtio-net header that asks for nothing. */
@@ -267,7 +268,8 @@ function stateOf(name: 'a' | 'b', mtuBytes: number, remoteChecksum: boolean): Fo
   const endpoint = { address: { family: 4, bytes: underlay[other] }, port: 4789 } as const;
   return {
     mac: mac[name],
-    peers: [{ index: PEER, endpoint, mac: mac[other], mtuBytes, remoteChecksum }],
+    peers: [{ index: PEER, endpoint, mac: mac[other], mtuBytes, remoteChecksum, mayRelay: false, mayAskRelay: false }],
+    relays: false,
     routes: [...routesTo(name, 0), ...routesTo(other, PEER)],
   };
 }

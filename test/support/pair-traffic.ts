@@ -17,8 +17,8 @@ export function sum(values: Readonly<Record<string, number>>): number {
 
 /** Whether every packet is accounted for. */
 export function isBalanced(account: DirectionStatus): boolean {
-  const { received, originated, sent, delivered, dropped, queued } = account;
-  return received + originated === sent + delivered + sum(dropped) + queued;
+  const { received, originated, sent, delivered, relayed, dropped, queued } = account;
+  return received + originated === sent + delivered + relayed + sum(dropped) + queued;
 }
 
 /** Account of the first worker of `node`. */

@@ -5,6 +5,7 @@ import { sendFailureReason } from '../../src/dataplane/failure-reason.ts';
 import { ForwardingPublisher, ForwardingReader, createForwardingMemory } from '../../src/dataplane/forwarding-table.ts';
 import { Ingress, MAX_PACKETS_PER_DATAGRAM } from '../../src/dataplane/ingress.ts';
 import { PathProbes } from '../../src/dataplane/path-probes.ts';
+import { createProbeCountsMemory } from '../../src/dataplane/probe-counts.ts';
 import { PROBE_RECORD_WORDS, ProbeRing, createProbeRingMemory } from '../../src/dataplane/probe-ring.ts';
 import { TransmitBatch } from '../../src/dataplane/transmit-batch.ts';
 import { MTU, NO_COALESCING, PEER, VNI, joined, mac, underlay } from './overlay-node.ts';
@@ -32,8 +33,18 @@ export class ProbingNode {
     this.#other = other;
     const forwardingMemory = createForwardingMemory(16, 4);
     const endpoint = { address: { family: 4, bytes: underlay[other] }, port: 4789 } as const;
-    const peers = [{ index: PEER, endpoint, mac: mac[other], mtuBytes: MTU, remoteChecksum: false }];
-    new ForwardingPublisher(forwardingMemory, 1).publish({ mac: mac[name], peers, routes: [] });
+    const peers = [
+      {
+        index: PEER,
+        endpoint,
+        mac: mac[other],
+        mtuBytes: MTU,
+        remoteChecksum: false,
+        mayRelay: false,
+        mayAskRelay: false,
+      },
+    ];
+    new ForwardingPublisher(forwardingMemory, 1).publish({ mac: mac[name], peers, relays: false, routes: [] });
     const forwarding = new ForwardingReader(forwardingMemory, 0);
     forwarding.enter();
     const common = { memory: this.memory, forwarding, counters: this.#counters, vni: VNI };
@@ -45,6 +56,7 @@ export class ProbingNode {
       maxProbeBytes: MAX_PROBE_BYTES,
       orders: this.orders,
       results: this.results,
+      counts: createProbeCountsMemory(PEER),
       nowUs: () => this.nowUs,
     });
     this.#ingress = new Ingress({

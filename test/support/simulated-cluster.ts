@@ -17,6 +17,8 @@ const clusterPrefixes = [prefix('10.0.0.0/8'), prefix('fd00:10::/32')];
 export interface Process {
   readonly membership: Membership;
   readonly announcement: Announcement;
+  /** Where it sends from. */
+  readonly transport: { from: Endpoint };
 }
 
 export interface ClusterOptions {
@@ -55,19 +57,24 @@ export class SimulatedCluster {
 
   /** Starts a process that is not among those which are asked for their view. */
   launch(announcement: Announcement, seeds: readonly Endpoint[]): Process {
+    const transport = { from: announcement.gossipEndpoint };
+    const { network } = this;
     const membership = new Membership({
       self: announcement,
       seeds,
       clock: this.clock,
       random: new SeededRandom(this.#random.uint32()),
-      transport: this.network.transport(announcement.gossipEndpoint),
+      transport: {
+        sendDatagram: (to, bytes) => network.transport(transport.from).sendDatagram(to, bytes),
+        exchange: (to, request, onReply) => network.transport(transport.from).exchange(to, request, onReply),
+      },
       logger: silentLogger,
       parameters: this.#parameters,
-      onChange: (members) => this.#record(announcement.name, members),
+      onChange: () => this.#record(announcement.name, membership.members()),
     });
     this.network.attach(announcement.gossipEndpoint, membership);
     membership.start();
-    return { membership, announcement };
+    return { membership, announcement, transport };
   }
 
   /** Ends node `number` without a word. */
@@ -83,6 +90,15 @@ export class SimulatedCluster {
     this.process(number).membership.leave();
     this.clock.advance(300);
     this.crash(number);
+  }
+
+  /** Node `number` is at another address from now on, keeps running, and announces it. What was there hears no more. */
+  moveTo(number: number, endpoint: Endpoint): void {
+    const { membership, announcement, transport } = this.process(number);
+    transport.from = endpoint;
+    this.network.attach(endpoint, membership);
+    this.#running.set(number, { membership, announcement: { ...announcement, gossipEndpoint: endpoint }, transport });
+    membership.announce({ gossipEndpoint: endpoint });
   }
 
   process(number: number): Process {

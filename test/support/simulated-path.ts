@@ -95,12 +95,12 @@ export class SimulatedPath {
     this.probed.push(sizeBytes);
     const { clipBytes, loss, roundTripMs, jitterMs, isAnswering, deviceBytes } = this.conditions;
     if (sizeBytes > deviceBytes) {
-      this.clock.after(0, () => this.table.refused(PEER, sequence));
+      this.clock.after(0, () => this.table.refused(sequence));
       return;
     }
     if (sizeBytes > clipBytes || !isAnswering) return;
     if (this.#random.fraction() < loss || this.#random.fraction() < loss) return;
     const takesMs = roundTripMs + jitterMs * this.#random.fraction();
-    this.clock.after(takesMs, () => this.table.answered(PEER, sequence, takesMs));
+    this.clock.after(takesMs, () => this.table.answered(sequence, takesMs));
   }
 }

@@ -1,8 +1,8 @@
 /**
  * A program for pods: one TCP stream, and how long it ever stood still.
  *
- *     stream-probe.ts receive PORT               takes one connection; at its end prints {"bytes": N, "longestGapMs": N}
- *     stream-probe.ts send ADDRESS PORT SECONDS  sends for so long
+ *     stream-probe.ts receive PORT                        takes one connection; at its end prints {"bytes": N, "longestGapMs": N}
+ *     stream-probe.ts send ADDRESS PORT SECONDS [PAUSE]   sends for so long; with a pause, in ms, a chunk after each
  */
 import { connect, createServer, type Socket } from 'node:net';
 
@@ -36,7 +36,7 @@ function watch(socket: Socket): void {
   });
 }
 
-function send(address: string, port: number, seconds: number): void {
+function send(address: string, port: number, seconds: number, pauseMs: number): void {
   const chunk = Buffer.alloc(CHUNK_BYTES);
   const endMs = performance.now() + seconds * 1_000;
   const socket = connect(port, address);
@@ -44,10 +44,16 @@ function send(address: string, port: number, seconds: number): void {
     while (performance.now() < endMs) if (!socket.write(chunk)) return;
     socket.end();
   };
+  if (pauseMs > 0) {
+    setInterval(() => {
+      if (socket.writableLength === 0) socket.write(chunk);
+    }, pauseMs);
+    return;
+  }
   socket.on('connect', push);
   socket.on('drain', push);
 }
 
 const [verb, ...args] = process.argv.slice(2);
 if (verb === 'receive') receive(Number(args[0]));
-else send(args[0]!, Number(args[1]), Number(args[2]));
+else send(args[0]!, Number(args[1]), Number(args[2]), Number(args[3] ?? 0));

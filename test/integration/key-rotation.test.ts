@@ -1,0 +1,180 @@
+/** Keys of gossip that are exchanged while everything goes on, on a lab of three nodes with one pod each. */
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test, { type ExecutionContext } from 'ava';
+import type { Key } from '../../src/daemon/api.ts';
+import { generateKey } from '../../src/daemon/key-file.ts';
+import { runningDaemon } from '../../src/lab/daemon-process.ts';
+import { TestLab, until } from '../support/test-lab.ts';
+
+const streamProbe = fileURLToPath(new URL('../support/stream-probe.ts', import.meta.url));
+
+const STREAM_SECONDS = 10;
+
+/** A stream that stands still for so long would have lost its path; a busy machine alone brings some 100 ms. */
+const MAX_GAP_MS = 3_000;
+
+const DEADLINE_MS = 120_000;
+
+const nodes = ['n1', 'n2', 'n3'] as const;
+
+let lab: TestLab;
+
+test.before(async () => {
+  lab = await TestLab.up('--nodes', '3', '--pods', '1');
+});
+
+test.after.always(async () => lab?.down());
+
+/** Ids of the keys that a node holds, the primary first. */
+async function held(node: string): Promise<string[]> {
+  return (await lab.control(node).keys()).filter((key) => key.held).map(({ id }) => id);
+}
+
+async function untilAllHold(...ids: readonly string[]): Promise<void> {
+  const holdThem = async (): Promise<boolean> => {
+    const all = await Promise.all(nodes.map(async (node) => lab.control(node).keys()));
+    return all.every((keys) => keys.map(({ id }) => id).join() === ids.join() && keys.every(isEverywhere));
+  };
+  await until(`all nodes hold ${ids.join(', ')}`, holdThem);
+}
+
+function isEverywhere({ missing, primary, users }: Key): boolean {
+  return missing.length === 0 && (!primary || users.length === nodes.length);
+}
+
+/** What happened to members since the start, but for that they joined. */
+async function incidents(): Promise<string[]> {
+  const events = await Promise.all(nodes.map(async (node) => lab.control(node).events({ kind: 'member' })));
+  return events.flat().flatMap(({ kind, message }) => (/joined|announced/.test(kind) ? [] : [message]));
+}
+
+/** `weft key ...` at n1, which has to succeed. */
+async function key(...args: readonly string[]): Promise<string> {
+  return (await lab.tryAsk('n1', 'key', ...args)).succeeded();
+}
+
+/** Adds a key at n1 by a file, and gives its id. */
+async function addKey(): Promise<string> {
+  const file = join(lab.files('n1').directory, 'new.key');
+  writeFileSync(file, `${generateKey()}\n`, { mode: 0o600 });
+  const { id } = JSON.parse(await key('add', '--json', file)) as Key;
+  return id;
+}
+
+test.serial('the key is exchanged under traffic: no member is suspected, no stream stands still', async (t) => {
+  t.timeout(DEADLINE_MS);
+  const [old = ''] = await held('n1');
+  const receiver = await lab.serve('n3-p1', 5201, process.execPath, streamProbe, 'receive', '5201');
+  const sender = lab.background(
+    'n1-p1',
+    process.execPath,
+    streamProbe,
+    'send',
+    '10.244.3.2',
+    '5201',
+    `${STREAM_SECONDS}`,
+  );
+  const fresh = await addKey();
+  await untilAllHold(old, fresh);
+  await key('use', fresh);
+  await untilAllHold(fresh, old);
+  await key('remove', old);
+  await untilAllHold(fresh);
+  t.true(sender.child.exitCode === null, 'the stream ended before the key was exchanged');
+  await sender.ends();
+  const { bytes, longestGapMs } = JSON.parse((await receiver.ends()).stdout) as { bytes: number; longestGapMs: number };
+  t.log(`${bytes} bytes, longest gap ${longestGapMs} ms`);
+  t.true(bytes > 0);
+  t.true(longestGapMs < MAX_GAP_MS, `the stream stood still for ${longestGapMs} ms`);
+  t.deepEqual(await incidents(), []);
+  t.true(await lab.isConnected());
+});
+
+test.serial('no output of any command has a key in it', async (t) => {
+  const file = lab.files('n1').keyFile;
+  const listed = (await key('list')) + (await key('list', '--json'));
+  t.false(listed.includes(readFileSync(file, 'utf8').trim()));
+  t.regex(listed, /"id": "[0-9a-f]{16}"/);
+});
+
+test.serial(
+  'a node that was away while the key was exchanged finds its way back, for the old key stays until then',
+  async (t) => {
+    t.timeout(DEADLINE_MS);
+    const [old = ''] = await held('n1');
+    await lab.lab('kill', 'n3');
+    await until('n1 knows that n3 is dead', async () =>
+      (await lab.control('n1').peers()).some(({ name, state }) => name === 'n3' && state === 'dead'),
+    );
+    const fresh = await addKey();
+    await until('n2 holds the new key', async () => (await held('n2')).includes(fresh));
+    await until('n2 has said so', async () => (await lab.tryAsk('n1', 'key', 'use', fresh)).exitCode === 0);
+    await until('n2 uses it', async () => (await held('n2'))[0] === fresh);
+    const refused = await lab.tryAsk('n1', 'key', 'remove', old);
+    t.not(refused.exitCode, 0);
+    t.regex(refused.stderr, /n3 did not confirm the primary key/);
+    await lab.lab('start', 'n3');
+    await untilAllHold(fresh, old);
+    await key('remove', old);
+    await untilAllHold(fresh);
+    await until('all pods reach each other', async () => lab.isConnected());
+  },
+);
+
+test.serial('a node that started alone neither uses nor removes a key before it has heard of the others', async (t) => {
+  t.timeout(DEADLINE_MS);
+  const [primary = ''] = await held('n1');
+  const fresh = await addKey();
+  await untilAllHold(primary, fresh);
+  for (const node of nodes) await lab.lab('kill', node);
+  await lab.lab('start', 'n1');
+  for (const verb of ['use', 'remove']) {
+    const refused = await lab.tryAsk('n1', 'key', verb, fresh);
+    t.not(refused.exitCode, 0);
+    t.regex(refused.stderr, /n2, n3\b.* not heard of since this node started/);
+  }
+  await lab.lab('start', 'n2');
+  await lab.lab('start', 'n3');
+  await until('n1 has heard of them', async () => (await lab.tryAsk('n1', 'key', 'remove', fresh)).exitCode === 0);
+  await untilAllHold(primary);
+  await until('all pods reach each other', async () => lab.isConnected());
+});
+
+test.serial('after a leak, a new key file and SIGHUP on every node shut the old key out', async (t) => {
+  t.timeout(DEADLINE_MS);
+  const [leaked] = await held('n1');
+  const file = lab.files('n1').keyFile;
+  writeFileSync(file, `# after the leak\n${generateKey()}\n`, { mode: 0o600 });
+  for (const node of nodes) process.kill(runningDaemon(lab.files(node))!.pid, 'SIGHUP');
+  await until('all nodes hold one key, and it is another', async () => {
+    const all = await Promise.all(nodes.map(held));
+    return all.every((ids) => ids.length === 1 && ids[0] === all[0]![0] && ids[0] !== leaked);
+  });
+  const [fresh = ''] = await held('n1');
+  await untilAllHold(fresh);
+  await until('all pods reach each other', async () => lab.isConnected());
+  await untilAlive(t);
+});
+
+test.serial('a key file that is open to others is refused, and the keys stay', async (t) => {
+  const file = lab.files('n1').keyFile;
+  const before = await held('n1');
+  writeFileSync(file, `${generateKey()}\n`);
+  chmodSync(file, 0o644);
+  process.kill(runningDaemon(lab.files('n1'))!.pid, 'SIGHUP');
+  await until('there is a notice', async () =>
+    (await lab.control('n1').status()).notices.some(({ code }) => code === 'key-file-invalid'),
+  );
+  t.deepEqual(await held('n1'), before);
+  await untilAlive(t);
+});
+
+async function untilAlive(t: ExecutionContext): Promise<void> {
+  await until('all nodes are alive', async () => {
+    const all = await Promise.all(nodes.map(async (node) => lab.control(node).status()));
+    return all.every(({ gossip }) => gossip.members.alive === 3);
+  });
+  t.pass();
+}
