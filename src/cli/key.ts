@@ -18,6 +18,22 @@ const columns = [
   { title: 'MISSING AT', wraps: true },
 ] as const;
 
+const UNHEARD = `  members-unheard    nodes of the last run, or seeds, were not heard of since
+                     this node started: wait for them`;
+
+const USE_REFUSALS = `
+Refused, unless --force is given:
+  key-not-held       a node that is alive did not announce the key yet
+${UNHEARD}`;
+
+const REMOVE_REFUSALS = `
+Refused, unless --force is given:
+  key-not-confirmed  a node, dead or alive, did not confirm the primary key:
+                     wait for it, or weft peer forget
+${UNHEARD}
+Refused in any case:
+  key-in-use         it is the primary key: weft key use another first`;
+
 /** Adds `key` with all its verbs. */
 export function registerKey(program: Command): void {
   const key = program.command('key').description('keys that gossip is sealed with, the same on all nodes');
@@ -37,8 +53,9 @@ export function registerKey(program: Command): void {
     .command('use')
     .description('have all nodes write with a key; refused while a node that is alive does not hold it')
     .argument('<id>', 'see weft key list')
-    .option('--force', 'cut off the nodes that do not hold it')
+    .option('--force', 'do it all the same: cuts off the nodes that do not hold it')
     .option('--json', 'print JSON')
+    .addHelpText('after', USE_REFUSALS)
     .action(async (id: string, options: ForceOptions, command: Command) => {
       const { client, print } = await tools(command);
       const used = await client.useKey(id, options.force === true);
@@ -48,8 +65,9 @@ export function registerKey(program: Command): void {
     .command('remove')
     .description('take a key from all nodes; refused while a node, dead or alive, may write with no other')
     .argument('<id>', 'see weft key list')
-    .option('--force', 'lock out the nodes that did not confirm the primary key')
+    .option('--force', 'do it all the same: may lock out nodes that did not confirm the primary key')
     .option('--json', 'print JSON')
+    .addHelpText('after', REMOVE_REFUSALS)
     .action(async (id: string, options: ForceOptions, command: Command) => {
       const { client, print } = await tools(command);
       const removed = await client.removeKey(id, options.force === true);
@@ -124,7 +142,9 @@ function writeKey(file: string, line: string): void {
   try {
     writeFileSync(file, line, { mode: 0o600, flag: 'wx' });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+      throw new WeftError('usage', `${file} cannot be written: ${(error as Error).message}`);
+    }
     throw new ConflictError('key-file-exists', `${file} is there already: a key is never written over another`, {
       file,
     });

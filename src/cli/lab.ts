@@ -117,7 +117,8 @@ function registerAddress(lab: Command): void {
     .argument('<address>')
     .action(async (node: string, address: string, options: LabOptions) => {
       await changeAddress(options.name, node, address);
-      print(options, { name: options.name, node, address }, () => `${node} has the address ${address}\n`);
+      const text = address === NO_ADDRESS ? 'no address' : `the address ${address}`;
+      print(options, { name: options.name, node, address }, () => `${node} has ${text} now\n`);
     });
 }
 

@@ -28,6 +28,8 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
     .version(readVersion().version, '--version', 'show the version')
     .option('--socket <path>', "the daemon's socket (WEFT_SOCKET)")
     .helpCommand('help [command]', 'show help')
+    // Beside the flags of the configuration not much is left of 80 columns.
+    .configureHelp({ minWidthToWrap: 24 })
     .showHelpAfterError('(--help shows what is possible)')
     .exitOverride();
   for (const register of [registerStatus, registerPeers, registerPeer, registerRoutes, registerEvents, registerAudit]) {

@@ -186,7 +186,8 @@ export class GossipKeys {
     const nodes = this.#unheard();
     if (nodes.length === 0) return;
     const remedy = 'wait until weft peers shows them; use --force if they are gone for good, which may lock them out';
-    const message = `${nodes.join(', ')} (of an earlier run, or a seed) was not heard of since this node started: ${remedy}`;
+    const verb = nodes.length === 1 ? 'was' : 'were';
+    const message = `${nodes.join(', ')} ${verb} not heard of since this node started: ${remedy}`;
     throw new ConflictError('members-unheard', message, { nodes });
   }
 

@@ -3,6 +3,7 @@ import { ConfigError } from '../errors.ts';
 import { runCommand, runJsonCommand } from '../linux/command.ts';
 import type { Link } from '../linux/link.ts';
 import { formatIpAddress, parseIpAddress } from '../wire/address.ts';
+import { prefixContains } from '../wire/prefix.ts';
 import { findNode, loadLab, namespacePath } from './lab-directory.ts';
 import { bareAddress } from './topology.ts';
 import type { LabPlan, NodePlan } from './topology.ts';
@@ -16,7 +17,7 @@ export const NO_ADDRESS = 'none';
  * may have the same.
  *
  * @param address of the family that the tunnels have, or {@link NO_ADDRESS}.
- * @throws ConfigError if it is none of that family.
+ * @throws ConfigError if it does not lie on the underlay.
  */
 export async function changeAddress(labName: string, nodeName: string, address: string): Promise<void> {
   const plan = loadLab(labName);
@@ -34,14 +35,15 @@ export async function changeAddress(labName: string, nodeName: string, address: 
 
 function linesFor(plan: LabPlan, node: NodePlan, text: string): string[] {
   const planned = node.underlayAddresses[0]!;
+  const [plannedText, lengthText] = planned.split('/') as [string, string];
   const address = parseIpAddress(text);
-  if (address?.family !== parseIpAddress(bareAddress(planned))!.family) {
-    throw new ConfigError('', `${text} is not an address like ${bareAddress(planned)}, nor "${NO_ADDRESS}"`);
+  const underlay = { address: parseIpAddress(plannedText)!, lengthBits: Number(lengthText) };
+  if (address === undefined || !prefixContains(underlay, address)) {
+    throw new ConfigError('', `${text} is not an address on the underlay, like ${planned}, nor "${NO_ADDRESS}"`);
   }
-  const length = planned.slice(planned.indexOf('/'));
   // With the last address of the link went the route through the gateway.
   return [
-    addressLine(`${formatIpAddress(address)}${length}`),
+    addressLine(`${formatIpAddress(address)}/${lengthText}`),
     gatewayLine(bareAddress(plan.world.gatewayAddresses[0]!)),
   ];
 }

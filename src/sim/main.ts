@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /** `npm run sim`: the simulator's command line. Errors become exit codes here and nowhere else. */
-import { createWriteStream, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
+import { createWriteStream, openSync, writeFileSync } from 'node:fs';
 import { ExitCode } from '../cli/exit-code.ts';
 import { standardOutput } from '../cli/terminal.ts';
-import { WeftError } from '../errors.ts';
+import { ConfigError, WeftError } from '../errors.ts';
 import { scenarios } from './catalogue.ts';
 import { convergenceChart } from './convergence-chart.ts';
 import { runFigures } from './figures-command.ts';
@@ -76,14 +76,24 @@ function taskOf(scenario: string, seed: number, options: Options): Task {
 
 /** Runs in this thread, with chart and history if they are wanted. */
 async function runAlone(task: Task, { svg, history }: Options): Promise<Outcome> {
-  const file = history === undefined ? undefined : createWriteStream(history);
+  const chart = svg === undefined ? undefined : openToWrite('--svg', svg);
+  const file = history === undefined ? undefined : createWriteStream('', { fd: openToWrite('--history', history) });
   const outcome = runTask(task, file === undefined ? undefined : (line) => file.write(`${line}\n`));
   if (file !== undefined) {
     file.end();
     await once(file, 'finish');
   }
-  if (svg !== undefined) writeFileSync(svg, convergenceChart(outcome));
+  if (chart !== undefined) writeFileSync(chart, convergenceChart(outcome));
   return outcome;
+}
+
+/** Before the run, which may be long. @throws ConfigError */
+function openToWrite(flag: string, path: string): number {
+  try {
+    return openSync(path, 'w');
+  } catch (error) {
+    throw new ConfigError(flag, `${path} cannot be written: ${(error as NodeJS.ErrnoException).code}`);
+  }
 }
 
 function runAll(tasks: readonly Task[], { workers }: Options): Promise<Outcome[]> {

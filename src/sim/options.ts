@@ -12,6 +12,8 @@ export interface Options {
   /** First seed, and how many. */
   readonly seed: number;
   readonly seeds: number;
+  /** Real time for which more seeds are run, of random faults. */
+  readonly withinMs?: number;
   readonly lossProbability?: number;
   readonly durationMs?: number;
   readonly json: boolean;
@@ -52,6 +54,7 @@ export function usage(): string {
   --nodes N       nodes (${DEFAULT_NODES})
   --seed S        the same seed gives the same history, byte for byte (1)
   --seeds N       N seeds from S on, on all processors (1; random-faults: ${DEFAULT_RANDOM_SEEDS})
+  --within T      random-faults: more seeds than N, as many as fit in this real time, 10 000 at most: 3m
   --loss P        datagrams and segments that are lost: 10%, 0.1 (the scenario's own, mostly none)
   --duration T    virtual time from the beginning of the scenario: 90s, 10m, 1h (the scenario's own)
   --real-cipher   AES-256-GCM itself where nodes use keys, instead of a quick double of the same sizes
@@ -82,6 +85,8 @@ export function parseOptions(argv: readonly string[]): Options | 'help' {
     const isOne = seeds === 1 && scenarios.some((scenario) => scenario.name === command);
     if (values[name] !== undefined && !isOne) throw new ConfigError(`--${name}`, 'takes one scenario and one seed');
   }
+  if (values.within !== undefined && command !== 'random-faults')
+    throw new ConfigError('--within', 'is for random-faults only');
   const chosen = scenarios.filter(({ name }) => command === 'all' || name === command);
   const fewest = Math.max(2, ...chosen.map(({ minNodes }) => minNodes ?? 2));
   return {
@@ -89,6 +94,7 @@ export function parseOptions(argv: readonly string[]): Options | 'help' {
     nodes: integer('--nodes', values.nodes ?? String(defaults.nodes), fewest, MAX_PLACES),
     seed: integer('--seed', values.seed ?? '1', 0, 0xff_ff_ff_ff),
     seeds,
+    ...(values.within !== undefined && { withinMs: duration('--within', values.within) }),
     ...(values.loss !== undefined && { lossProbability: probability('--loss', values.loss) }),
     ...(values.duration !== undefined && { durationMs: duration('--duration', values.duration) }),
     json: values.json === true,
@@ -116,6 +122,7 @@ function parse(argv: readonly string[]) {
         nodes: text,
         seed: text,
         seeds: text,
+        within: text,
         loss: text,
         duration: text,
         svg: text,

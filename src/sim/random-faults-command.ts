@@ -14,16 +14,22 @@ const BATCH_SEEDS = 20;
 export const SHRINK_MS = 60_000;
 const MOST_SHRUNK = 3;
 
+/** Most seeds of a run whose length is given as a time. */
+const MAX_SEEDS_WITHIN = 10_000;
+
 /** Runs the seeds, or shows one. Gives the exit code. */
 export async function runRandomFaults(options: Options): Promise<number> {
   if (options.keep !== undefined || options.seeds === 1) return showOne(options);
-  const { seed, seeds, workers, json } = options;
-  const batches = Array.from({ length: Math.ceil(seeds / BATCH_SEEDS) }, (_, index): SeedBatch => {
+  const { seed, seeds, withinMs, workers, json } = options;
+  const most = withinMs === undefined ? seeds : Math.max(seeds, MAX_SEEDS_WITHIN);
+  const batches = Array.from({ length: Math.ceil(most / BATCH_SEEDS) }, (_, index): SeedBatch => {
     const first = index * BATCH_SEEDS;
-    return { first: seed + first, count: Math.min(BATCH_SEEDS, seeds - first) };
+    return { first: seed + first, count: Math.min(BATCH_SEEDS, most - first) };
   });
   const startedMs = performance.now();
-  const outcome = joinOutcomes(await runInThreads<BatchOutcome>(batches, workers));
+  const isWanted = (batch: number): boolean =>
+    batch * BATCH_SEEDS < seeds || (withinMs !== undefined && performance.now() - startedMs < withinMs);
+  const outcome = joinOutcomes(await runInThreads<BatchOutcome>(batches, workers, isWanted));
   const wallSeconds = Math.round(performance.now() - startedMs) / 1_000;
   const failures = outcome.failures.slice(0, MOST_SHRUNK).map((failure) => {
     const untilMs = performance.now() + SHRINK_MS;
@@ -32,7 +38,7 @@ export async function runRandomFaults(options: Options): Promise<number> {
   if (json) {
     const document = {
       scenario: 'random-faults',
-      seeds: [seed, seed + seeds - 1],
+      seeds: [seed, seed + outcome.seeds - 1],
       failures: failures.map(({ failure, left }) => ({
         seed: failure.seed,
         violations: failure.violations,
@@ -48,8 +54,9 @@ export async function runRandomFaults(options: Options): Promise<number> {
     const failed = outcome.failures.map((failure) => failure.seed);
     const took = `${wallSeconds.toFixed(1)} s, ${((1_000 * wallSeconds) / outcome.seeds).toFixed(0)} ms each`;
     for (const { failure, left } of failures) process.stdout.write(`${describeFailure(failure, left)}\n`);
+    const which = failed.length > 0 ? ` (${failed.join(', ')})` : '';
     process.stdout.write(
-      `${outcome.seeds} seeds from ${seed} on, ${failed.length} failed${failed.length > 0 ? ` (${failed.join(', ')})` : ''}; ${outcome.falseDeaths} nodes called dead that were not (${took})\n`,
+      `${outcome.seeds} seeds from ${seed} on, ${failed.length} failed${which}; called dead that were not: ${outcome.falseDeaths} (${took})\n`,
     );
   }
   return failures.length > 0 ? ExitCode.failure : ExitCode.ok;

@@ -10,7 +10,7 @@ export interface SeedBatch {
 
 /** What came of them. */
 export interface BatchOutcome {
-  /** Seeds that were run; fewer than there were if there was no time. */
+  /** Seeds that were run; fewer than there were if many failed. */
   readonly seeds: number;
   readonly falseDeaths: number;
   readonly failures: readonly HistoryOutcome[];
@@ -19,15 +19,12 @@ export interface BatchOutcome {
 /** Failures after which no more seeds are run: there is enough to look at. */
 const ENOUGH_FAILURES = 5;
 
-/** Runs the seeds of a batch. @param isTimeLeft asked before each seed with how many were run */
-export function runBatch(
-  { first, count }: SeedBatch,
-  isTimeLeft: (done: number) => boolean = () => true,
-): BatchOutcome {
+/** Runs the seeds of a batch. */
+export function runBatch({ first, count }: SeedBatch): BatchOutcome {
   const failures: HistoryOutcome[] = [];
   let falseDeaths = 0;
   let done = 0;
-  while (done < count && failures.length < ENOUGH_FAILURES && isTimeLeft(done)) {
+  while (done < count && failures.length < ENOUGH_FAILURES) {
     const outcome = runHistory(drawHistory(first + done));
     falseDeaths += outcome.falseDeaths;
     if (outcome.violations.length > 0) failures.push(outcome);

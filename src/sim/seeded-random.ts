@@ -63,4 +63,9 @@ export class SeededRandom implements Random {
     }
     return pool.slice(0, drawn);
   }
+
+  /** `count` uniform bytes. */
+  bytes(count: number): Uint8Array {
+    return Uint8Array.from({ length: count }, () => this.below(256));
+  }
 }

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { ReplayWindow, WINDOW_COUNTERS } from '../../src/authentication/replay-window.ts';
 import { MAX_COUNTER } from '../../src/authentication/envelope.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 const seed = Number(process.env['SEED'] ?? 1);
 

@@ -2,7 +2,7 @@ import test from 'ava';
 import { openRecords, RECORD_BYTES, sealedLength, sealRecords } from '../../src/authentication/sealed-records.ts';
 import { TAG_BYTES } from '../../src/env/cipher.ts';
 import { nodeCipher } from '../../src/linux/node-cipher.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 const key = new Uint8Array(32).fill(7);
 const associated = Uint8Array.of(1, 2, 3);

@@ -7,7 +7,7 @@ import type { Endpoint } from '../../src/wire/address.ts';
 import { identityOf } from '../support/announcements.ts';
 import { endpointOf, fixedKeys, keyOf } from '../support/cluster-keys.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 
 interface Node {

@@ -118,6 +118,9 @@ test('weft key generate prints a key, or writes it to a new file of its owner', 
   t.is(again.exitCode, 1);
   t.regex(again.stderr, /is there already/);
   t.is(readFileSync(file, 'utf8'), written);
+  const nowhere = await weft(['key', 'generate', join(directory, 'missing', 'gossip.key')]);
+  t.is(nowhere.exitCode, 2);
+  t.regex(nowhere.stderr, /^weft: .* cannot be written: ENOENT.*\n$/);
 });
 
 test('weft key add reads the key from a file, never from an argument', async (t) => {
@@ -186,6 +189,16 @@ test('help goes to standard output and is no error', async (t) => {
     const { exitCode, stdout } = await weft(argv);
     t.is(exitCode, 0);
     t.regex(stdout, /^Usage: weft/);
+  }
+});
+
+test('help fits 80 columns', async (t) => {
+  for (const argv of [['--help'], ['help', 'daemon'], ['key', 'use', '--help'], ['key', 'remove', '--help']]) {
+    const { stdout } = await weft(argv);
+    t.deepEqual(
+      stdout.split('\n').filter((line) => line.length > 80),
+      [],
+    );
   }
 });
 

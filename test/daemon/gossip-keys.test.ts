@@ -188,7 +188,7 @@ test('a node that did not hear of others since its start neither uses nor remove
   const node = new Node(k1, k2, k3);
   node.unheard = ['n2', 'seed 198.18.0.3:7948'];
   const error = t.throws(() => node.keys.remove(k3.id, false), { code: 'members-unheard' });
-  t.regex(error.message, /^n2, seed 198\.18\.0\.3:7948 .* was not heard of/);
+  t.regex(error.message, /^n2, seed 198\.18\.0\.3:7948 were not heard of/);
   t.throws(() => node.keys.use(k2.id, false), { code: 'members-unheard' });
   t.deepEqual(node.keys.ring.ids, [k1.id, k2.id, k3.id]);
   t.true(node.keys.use(k2.id, true).primary);

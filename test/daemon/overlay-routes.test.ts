@@ -11,7 +11,7 @@ import type { StaticPeer } from '../../src/routing/resolve-routes.ts';
 import { formatEndpoint, parseMacAddress } from '../../src/wire/address.ts';
 import { formatPrefix } from '../../src/wire/prefix.ts';
 import { endpoint, identityOf, memberOf, prefix } from '../support/announcements.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 const vtep: StaticPeer = {
   name: 'vtep',

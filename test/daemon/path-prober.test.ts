@@ -6,7 +6,7 @@ import { ProbeChannel } from '../../src/daemon/probe-channel.ts';
 import { PROBE_RECORD_WORDS, ProbeRing, TOO_BIG } from '../../src/dataplane/probe-ring.ts';
 import { FIRST_PROBE_DELAY_MS } from '../../src/paths/path-table.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 const PEER = 3;
 const place = '198.18.0.3:4789';

@@ -3,7 +3,7 @@ import { RouteTimes } from '../../src/daemon/route-times.ts';
 import type { ResolvedRoute } from '../../src/routing/resolve-routes.ts';
 import { comparePrefixes, formatPrefix } from '../../src/wire/prefix.ts';
 import { prefix } from '../support/announcements.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 function route(text: string, identity: string, version = 1): ResolvedRoute {
   return { network: 'default', prefix: prefix(text), owner: { kind: 'gossip', identity, name: identity }, version };

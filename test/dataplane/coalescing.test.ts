@@ -14,7 +14,7 @@ import {
 import { type DeliveredPacket, MTU, NO_COALESCING, encapsulated, joined, pod } from '../support/overlay-node.ts';
 import { RandomFlow, interleaved } from '../support/random-flow.ts';
 import { type ReceivedDatagram, ReceivingNode } from '../support/receiving-node.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 const v4 = { source: pod.a4, destination: pod.b4 } as const;
 const v6 = { source: pod.a6, destination: pod.b6 } as const;

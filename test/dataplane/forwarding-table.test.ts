@@ -4,7 +4,7 @@ import type { ForwardingPeer, ForwardingRoute, ForwardingState } from '../../src
 import { ForwardingPublisher, ForwardingReader, createForwardingMemory } from '../../src/dataplane/forwarding-table.ts';
 import { ExhaustedError } from '../../src/errors.ts';
 import { pick } from '../support/mutation.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 const SEED = Number(process.env['SEED'] ?? 1);
 const MAC = Uint8Array.of(2, 0, 0, 0, 0, 1);

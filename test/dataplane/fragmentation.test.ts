@@ -2,7 +2,7 @@ import test from 'ava';
 import { ipPacket, makePartial, packetFault, udpDatagram } from '../support/ip-packet.ts';
 import { OverlayNode, PLAIN_VIRTIO, pod, residual, virtioHeader } from '../support/overlay-node.ts';
 import { reassembled } from '../support/reassembly.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 const SEED = Number(process.env['SEED'] ?? 1);
 const v4 = { source: pod.a4, destination: pod.b4 } as const;

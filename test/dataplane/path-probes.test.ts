@@ -1,7 +1,7 @@
 import test from 'ava';
 import { MIN_PROBE_BYTES, PROBE_REPLY_BYTES } from '../../src/dataplane/path-probes.ts';
 import { TOO_BIG } from '../../src/dataplane/probe-ring.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { PEER, residual } from '../support/overlay-node.ts';
 import { ProbingNode } from '../support/probing-node.ts';
 

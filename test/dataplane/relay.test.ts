@@ -16,7 +16,7 @@ import {
   wayNumber,
 } from '../support/relaying-node.ts';
 import { pick } from '../support/mutation.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 const filled = (length: number) => Array.from({ length }, (_, index) => index & 0xff);
 /** A and C reach each other through B only, and B relays. */

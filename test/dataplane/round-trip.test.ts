@@ -10,7 +10,7 @@ import {
 } from '../support/ip-packet.ts';
 import { pick } from '../support/mutation.ts';
 import { OverlayNode, PLAIN_VIRTIO, joined, pod, residual, virtioHeader } from '../support/overlay-node.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 const SEED = Number(process.env['SEED'] ?? 1);
 const v4 = { source: pod.a4, destination: pod.b4 } as const;

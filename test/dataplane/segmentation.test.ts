@@ -13,7 +13,7 @@ import {
   udpDatagram,
 } from '../support/ip-packet.ts';
 import { OverlayNode, encapsulated, pod, residual, virtioHeader } from '../support/overlay-node.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 const TcpFlag = { fin: 1, psh: 8, ack: 16, ece: 64, cwr: 128 };
 const SEED = Number(process.env['SEED'] ?? 1);

@@ -9,7 +9,7 @@ import { endpointOf, fixedKeys, keyOf, sealingNode } from '../support/cluster-ke
 import { gossipDatagrams, hostileDatagrams } from '../support/hostile-datagrams.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { mutated } from '../support/mutation.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 
 const seed = Number(process.env['SEED'] ?? 1);

@@ -6,7 +6,7 @@ import { encodeExchange, parseExchange } from '../../src/membership/exchange-cod
 import { defaultParameters } from '../../src/membership/parameters.ts';
 import type { Claim, DatagramBody } from '../../src/membership/message.ts';
 import { announcementOf, endpoint, identityOf } from '../support/announcements.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { SimulatedCluster } from '../support/simulated-cluster.ts';
 
 const seed = Number(process.env['SEED'] ?? 1);

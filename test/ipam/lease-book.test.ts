@@ -4,7 +4,7 @@ import { LeaseBook } from '../../src/ipam/lease-book.ts';
 import type { Lease } from '../../src/ipam/lease.ts';
 import { formatIpAddress, parseIpAddress, type IpAddress } from '../../src/wire/address.ts';
 import { parsePrefix } from '../../src/wire/prefix.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 function bookOf(...prefixes: string[]): LeaseBook {
   return new LeaseBook(prefixes.map((prefix) => parsePrefix(prefix)!));

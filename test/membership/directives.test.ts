@@ -5,7 +5,7 @@ import type { Directive } from '../../src/membership/message.ts';
 import { identityOf } from '../support/announcements.ts';
 import { bytes } from '../support/bytes.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 function directive(version: number, content: string, subject = 'key-primary'): Directive {
   return { subject, version, content: bytes(content) };

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { drawIndex, drawSome, jitter } from '../../src/membership/draw.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 test('an index is drawn from the whole range and no further', (t) => {
   t.is(drawIndex({ uint32: () => 0 }, 7), 0);

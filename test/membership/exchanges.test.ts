@@ -7,7 +7,7 @@ import type { Claim, Exchange } from '../../src/membership/message.ts';
 import { formatEndpoint } from '../../src/wire/address.ts';
 import { announcementOf, identityOf } from '../support/announcements.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 
 function claim(number: number, fields: Partial<Claim> = {}, change: Partial<Announcement> = {}): Claim {

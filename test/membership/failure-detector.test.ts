@@ -8,7 +8,7 @@ import { presets } from '../../src/membership/parameters.ts';
 import type { Endpoint } from '../../src/wire/address.ts';
 import { announcementOf, endpoint, identityOf } from '../support/announcements.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 interface Bench {
   readonly clock: ManualClock;

@@ -7,7 +7,7 @@ import { MemberTable } from '../../src/membership/member-table.ts';
 import { presets } from '../../src/membership/parameters.ts';
 import { announcementOf, identityOf } from '../support/announcements.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 interface Bench {
   readonly clock: ManualClock;

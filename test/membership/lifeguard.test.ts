@@ -10,7 +10,7 @@ import { presets } from '../../src/membership/parameters.ts';
 import type { Endpoint } from '../../src/wire/address.ts';
 import { announcementOf, identityOf } from '../support/announcements.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 
 interface Bench {
@@ -70,6 +70,10 @@ function hear({ membership }: Bench, claims: readonly Claim[], body: DatagramBod
   membership.handleDatagram(announcementOf(2).gossipEndpoint, appendClaims(head, claims.map(encodeClaim)));
 }
 
+function isSuspicion({ state }: Claim): boolean {
+  return state === 'suspect';
+}
+
 function stateOf({ membership }: Bench, number: number): MemberState | undefined {
   return membership.member(identityOf(number))?.state;
 }
@@ -86,7 +90,7 @@ test('whoever finds a member silent says so to its face, before anything else', 
   made.sent.length = 0;
   made.clock.advance(probeVerdictMs);
   t.is(stateOf(made, 2), 'suspect');
-  const told = made.sent.find(({ datagram }) => datagram.body.kind === 'none')!;
+  const told = made.sent.find(({ datagram: { body, claims } }) => body.kind === 'none' && claims.some(isSuspicion))!;
   t.is(told.to, 2);
   t.like(told.datagram.claims[0], { identity: identityOf(2), state: 'suspect', incarnation: 3 });
 });

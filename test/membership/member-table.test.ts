@@ -4,7 +4,7 @@ import { sealAnnouncement } from '../../src/membership/announcement-codec.ts';
 import { MemberTable, supersedes } from '../../src/membership/member-table.ts';
 import type { Claim } from '../../src/membership/message.ts';
 import { announcementOf, identityOf } from '../support/announcements.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 const wins = test.macro({
   exec: (t, claim: string, known: string, expected: boolean) => {

@@ -8,7 +8,7 @@ import { Membership } from '../../src/membership/membership.ts';
 import type { Claim, Directive } from '../../src/membership/message.ts';
 import { announcementOf, identityOf } from '../support/announcements.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 
 interface Bench {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { ProbeOrder } from '../../src/membership/probe-order.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 const names = ['a', 'b', 'c', 'd', 'e'];
 

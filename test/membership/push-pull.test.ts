@@ -7,7 +7,7 @@ import { PushPull, pushPullIntervalMs } from '../../src/membership/push-pull.ts'
 import { formatEndpoint } from '../../src/wire/address.ts';
 import { announcementOf, endpoint, identityOf } from '../support/announcements.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 const comes = test.macro({
   exec: (t, clusterSize: number, intervalMs: number) =>

@@ -5,7 +5,7 @@ import { LiveMembers } from '../../src/membership/live-members.ts';
 import { isLive, MemberTable, type MemberRecord } from '../../src/membership/member-table.ts';
 import { bucketCount, bucketOf, differingBuckets, TableDigest } from '../../src/membership/table-digest.ts';
 import { announcementOf, identityOf } from '../support/announcements.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 const states: readonly MemberState[] = ['alive', 'suspect', 'dead', 'left'];
 

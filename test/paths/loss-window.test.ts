@@ -1,6 +1,6 @@
 import test from 'ava';
 import { LOSS_WINDOW_PROBES, LossWindow } from '../../src/paths/loss-window.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 test('before the first probe the share is unknown', (t) => {
   t.is(new LossWindow().ratio, null);

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { type MeasuredPath, MAX_REPORTED_PATHS, reportPaths, type ReportedPath } from '../../src/paths/path-report.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 function pathTo(identity: string, lossRatio: number | null, change: Partial<MeasuredPath> = {}): MeasuredPath {
   return { identity, isDown: false, lossRatio, roundTripMs: { smoothed: 1 }, probes: 100, ...change };

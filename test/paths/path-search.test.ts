@@ -1,6 +1,6 @@
 import test from 'ava';
 import { PEER, SimulatedPath } from '../support/simulated-path.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 /** When traffic goes on, a path that shrank is followed within this. */
 const SHRINK_DEADLINE_MS = 3_000;

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { ROTATION_PEERS, Rotation } from '../../src/paths/rotation.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 function rotationOf(peers: number): Rotation {
   const rotation = new Rotation(new SeededRandom(1));

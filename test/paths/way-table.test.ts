@@ -1,6 +1,6 @@
 import test from 'ava';
 import { SELF, SimulatedWays } from '../support/simulated-ways.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 /** From the cut on, while there is traffic: until packets get there again. */
 const RELAY_DEADLINE_MS = 3_500;

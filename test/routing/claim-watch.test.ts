@@ -2,7 +2,7 @@ import test from 'ava';
 import type { Announcement, Member, MemberState } from '../../src/membership/announcement.ts';
 import { ClaimWatch } from '../../src/routing/claim-watch.ts';
 import { announcementOf, endpoint, identityOf, memberOf, prefix } from '../support/announcements.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { resolveSlowly } from '../support/slow-routes.ts';
 
 const self = memberOf(1);

@@ -2,7 +2,7 @@ import test from 'ava';
 import { ClaimedPrefixes } from '../../src/routing/claimed-prefixes.ts';
 import { prefixesOverlap } from '../../src/wire/prefix.ts';
 import { prefix } from '../support/announcements.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 const a = { name: 'a' };
 const b = { name: 'b' };

@@ -4,7 +4,7 @@ import { resolveRoutes, type RouteClaims, type StaticPeer } from '../../src/rout
 import { parseMacAddress } from '../../src/wire/address.ts';
 import { formatPrefix } from '../../src/wire/prefix.ts';
 import { announcementOf, endpoint, identityOf, memberOf, prefix } from '../support/announcements.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 const clusterPrefixes = [prefix('10.244.0.0/16'), prefix('fd00:10:244::/48')];
 const vtep: StaticPeer = {

@@ -4,7 +4,7 @@ import { resolveRoutes, type StaticPeer } from '../../src/routing/resolve-routes
 import { RouteResolver } from '../../src/routing/route-resolver.ts';
 import type { Prefix } from '../../src/wire/prefix.ts';
 import { announcementOf, endpoint, memberOf, prefix } from '../support/announcements.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { resolveSlowly } from '../support/slow-routes.ts';
 
 const clusterPrefixes = [prefix('10.244.0.0/16'), prefix('fd00:10:244::/48')];

@@ -26,6 +26,7 @@ test(
   ['crash', '--seeds', '2', '--svg', 'a'],
   /--svg: takes one scenario and one seed/,
 );
+test('a real time for a scenario', refusals, ['crash', '--within', '3m'], /--within: is for random-faults only/);
 test('a flag that there is not', refusals, ['crash', '--fast'], /'--fast'/);
 
 test('what is not said has a default', (t) => {
@@ -46,4 +47,8 @@ test('loss and duration have units', (t) => {
     lossProbability: 0.02,
     durationMs: 3_600_000,
   });
+});
+
+test('random faults may be given a time to run for', (t) => {
+  t.like(parseOptions(['random-faults', '--within', '3m']), { seeds: 2_000, withinMs: 180_000 });
 });

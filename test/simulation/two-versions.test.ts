@@ -6,7 +6,7 @@ import { formatEndpoint } from '../../src/wire/address.ts';
 import * as old from '../golden/gossip-0.1.0/membership.js';
 import { announcementOf, identityOf } from '../support/announcements.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 import { SimulatedNetwork, type Weather } from '../support/simulated-network.ts';
 

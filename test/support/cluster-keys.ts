@@ -4,7 +4,7 @@ import { SealedGossip, type SealedGossipOptions } from '../../src/authentication
 import { nodeCipher } from '../../src/linux/node-cipher.ts';
 import type { Endpoint } from '../../src/wire/address.ts';
 import { endpoint, identityOf } from './announcements.ts';
-import { SeededRandom } from './seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 /** Key `number`, 1 to 255. */
 export function keyOf(number: number): ClusterKey {

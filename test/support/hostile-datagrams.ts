@@ -11,7 +11,7 @@ import { announcementOf, identityOf } from './announcements.ts';
 import { bytes } from './bytes.ts';
 import { echoRequest, ipPacket, tcpSegment, udpDatagram } from './ip-packet.ts';
 import { mutated, pick } from './mutation.ts';
-import type { SeededRandom } from './seeded-random.ts';
+import type { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 /** What one UDP datagram over IPv4 takes in an MTU of 1500: none is fragmented on its way, so that each is one. */
 const MAX_BYTES = 1_472;

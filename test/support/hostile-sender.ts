@@ -26,7 +26,7 @@ import {
   hostileStreams,
   vxlanDatagrams,
 } from './hostile-datagrams.ts';
-import { SeededRandom } from './seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 /** As many as one address may have. */
 const STREAMS_AT_ONCE = 8;

@@ -1,5 +1,5 @@
 /** Damage for fuzzing: what a broken, hostile or cut-off sender might send instead of `original`. */
-import type { SeededRandom } from './seeded-random.ts';
+import type { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 /** Headers are changed as often as everything else. */
 const HEADER_BYTES = 80;

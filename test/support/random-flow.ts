@@ -1,7 +1,7 @@
 /** A flow from node A to node B that mostly does what coalescing hopes for, and now and then anything else. */
 import { ipPacket, makePartial, put16, tcpSegment, udpDatagram } from './ip-packet.ts';
 import { pod } from './overlay-node.ts';
-import type { SeededRandom } from './seeded-random.ts';
+import type { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 const ACK = 0x10;
 

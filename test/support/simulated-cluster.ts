@@ -7,7 +7,7 @@ import type { Endpoint } from '../../src/wire/address.ts';
 import { formatPrefix } from '../../src/wire/prefix.ts';
 import { announcementOf, prefix } from './announcements.ts';
 import { ManualClock } from './manual-clock.ts';
-import { SeededRandom } from './seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { silentLogger } from './silent-logger.ts';
 import { SimulatedNetwork, type Weather } from './simulated-network.ts';
 

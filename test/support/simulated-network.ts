@@ -2,7 +2,7 @@
 import type { Clock } from '../../src/env/clock.ts';
 import type { GossipTransport } from '../../src/env/transport.ts';
 import { formatEndpoint, type Endpoint } from '../../src/wire/address.ts';
-import type { SeededRandom } from './seeded-random.ts';
+import type { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 /** Takes what arrives at an endpoint. */
 export interface Listener {

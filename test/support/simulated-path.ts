@@ -1,7 +1,7 @@
 /** A path to one peer in virtual time: it clips, loses, takes its time, and may change while somebody searches. */
 import { FIRST_PROBE_DELAY_MS, PathTable } from '../../src/paths/path-table.ts';
 import { ManualClock } from './manual-clock.ts';
-import { SeededRandom } from './seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 /** Number of the peer at the other end. */
 export const PEER = 7;

@@ -5,7 +5,7 @@
 import { FIRST_PROBE_DELAY_MS, PathTable } from '../../src/paths/path-table.ts';
 import { type RelayedWay, WayTable } from '../../src/paths/way-table.ts';
 import { ManualClock } from './manual-clock.ts';
-import { SeededRandom } from './seeded-random.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 /** How soon the forwarding state follows, in ms. */
 const PUBLISH_MS = 5;
