@@ -1,20 +1,17 @@
 /**
- * Gossip on real sockets, measured in a lab: a node killed, a partition healed, thousands of members known. The simulator
- * measures the rest.
- *
- *     sudo ./scripts/node bench/gossip-lab.ts [--only killed,partition,members] [--partition SECONDS] [--kills N]
- *                                             [--members N] [--json FILE]
+ * `npm run bench:gossip`: gossip on real sockets, measured in a lab: a node killed, a partition healed, thousands of members
+ * known. The simulator measures the rest.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { formatTable } from '../src/cli/table.ts';
-import { ConfigError, WeftError } from '../src/errors.ts';
+import { ConfigError } from '../src/errors.ts';
 import { BenchLab } from './gossip/bench-lab.ts';
 import { measureMembers, type MemberFigures } from './gossip/many-members.ts';
 import { measureKills } from './gossip/node-killed.ts';
 import { measurePartition, type PartitionFigures } from './gossip/partition-healed.ts';
 import { MAX_POPULATION } from './gossip/population-member.ts';
-import { interruption, listenForSignals } from './interruption.ts';
+import { exitWith, listenForSignals } from './interruption.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { thisMachine } from './machine.ts';
 
@@ -45,11 +42,18 @@ interface Row {
   readonly aim: number;
 }
 
-function parseOptions(): Options {
-  const text = { type: 'string' } as const;
-  const { values } = parseArgs({
-    options: { only: text, kills: text, partition: text, members: text, json: text },
-  });
+const usage = `usage: sudo npm run bench:gossip -- [OPTIONS]
+
+  --only NAMES         parts to measure, with commas between: ${parts.join(',')}
+  --kills N            nodes that are killed, one after the other (5)
+  --partition SECONDS  how long the partition holds (300)
+  --members N          members that one daemon knows, with ten routes each (5000)
+  --json FILE          write every value to FILE
+`;
+
+function parseOptions(): Options | 'help' {
+  const values = parse();
+  if (values.help === true) return 'help';
   const only = values.only?.split(',') ?? parts;
   const unknown = only.find((name) => !parts.some((part) => part === name));
   if (unknown !== undefined) throw new ConfigError('--only', `there is no ${unknown}; there are ${parts.join(', ')}`);
@@ -60,6 +64,16 @@ function parseOptions(): Options {
     members: wholeNumber('--members', values.members ?? '5000', MAX_POPULATION),
     json: values.json,
   };
+}
+
+function parse() {
+  const text = { type: 'string' } as const;
+  const help = { type: 'boolean', short: 'h' } as const;
+  try {
+    return parseArgs({ options: { only: text, kills: text, partition: text, members: text, json: text, help } }).values;
+  } catch (error) {
+    throw new ConfigError('', error instanceof Error ? error.message : String(error));
+  }
 }
 
 function wholeNumber(option: string, text: string, most: number): number {
@@ -116,6 +130,10 @@ function showProgress(step: string): void {
 
 async function main(): Promise<number> {
   const options = parseOptions();
+  if (options === 'help') {
+    process.stdout.write(usage);
+    return 0;
+  }
   listenForSignals();
   await removeLeftovers();
   const figures = await measure(options);
@@ -154,16 +172,4 @@ function round(value: number): string {
   return value < 100 ? value.toFixed(1) : value.toFixed(0);
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  if (interruption.aborted) {
-    process.stderr.write('bench: interrupted; everything was taken down\n');
-    process.exitCode = 130;
-  } else if (error instanceof WeftError) {
-    process.stderr.write(`bench: ${error.message}\n`);
-    process.exitCode = 1;
-  } else {
-    throw error;
-  }
-}
+await exitWith(main);

@@ -2,8 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { WeftError } from '../src/errors.ts';
-import { interruption, listenForSignals } from './interruption.ts';
+import { exitWith, listenForSignals } from './interruption.ts';
 import { removeLeftovers, runName } from './leftovers.ts';
 import { parseOptions, usage } from './options.ts';
 import { reportChart } from './report-chart.ts';
@@ -40,16 +39,4 @@ function showProgress(step: string): void {
   process.stderr.write(`bench: ${step}\n`);
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  if (interruption.aborted) {
-    process.stderr.write('bench: interrupted; everything was taken down\n');
-    process.exitCode = 130;
-  } else if (error instanceof WeftError) {
-    process.stderr.write(`bench: ${error.message}\n`);
-    process.exitCode = 1;
-  } else {
-    throw error;
-  }
-}
+await exitWith(main);
