@@ -9,6 +9,9 @@ const SOURCES = join(import.meta.dirname, '..', 'src');
 /** Longest that a file may get before it has to be split. */
 const MAX_LINES = 350;
 
+/** The pure rooms between `env/` and `linux/`. */
+const core = ['membership', 'authentication', 'routing', 'ipam', 'paths', 'dataplane', 'capture', 'explain'];
+
 /** Room -> rooms that it may import from, beside itself. `type` is for types only. */
 const rooms: Readonly<Record<string, Readonly<Record<string, 'all' | 'type'>>>> = {
   'errors.ts': {},
@@ -20,10 +23,13 @@ const rooms: Readonly<Record<string, Readonly<Record<string, 'all' | 'type'>>>> 
   ipam: { 'errors.ts': 'all', wire: 'all', env: 'all' },
   paths: { 'errors.ts': 'all', wire: 'all', env: 'all' },
   dataplane: { 'errors.ts': 'all', wire: 'all', env: 'all' },
-  linux: below('membership', 'authentication', 'routing', 'ipam', 'paths', 'dataplane'),
-  daemon: below('membership', 'authentication', 'routing', 'ipam', 'paths', 'dataplane', 'linux'),
-  cli: below('membership', 'authentication', 'routing', 'ipam', 'paths', 'dataplane', 'linux', 'daemon', 'lab'),
-  lab: below('membership', 'authentication', 'routing', 'ipam', 'paths', 'dataplane', 'linux', 'daemon'),
+  capture: { 'errors.ts': 'all', wire: 'all', env: 'all', dataplane: 'all' },
+  explain: { 'errors.ts': 'all', wire: 'all', env: 'all', dataplane: 'all' },
+  linux: below(...core),
+  doctor: below(...core, 'linux'),
+  daemon: below(...core, 'linux', 'doctor'),
+  cli: below(...core, 'linux', 'doctor', 'daemon', 'lab'),
+  lab: below(...core, 'linux', 'doctor', 'daemon'),
   sim: below('membership', 'authentication', 'routing', 'linux'),
 };
 
@@ -46,7 +52,19 @@ const simulatorDoors: readonly string[] = [
   'sim/threads.ts',
 ];
 
-const pureRooms = ['errors.ts', 'wire', 'env', 'membership', 'authentication', 'routing', 'ipam', 'paths', 'dataplane'];
+const pureRooms = [
+  'errors.ts',
+  'wire',
+  'env',
+  'membership',
+  'authentication',
+  'routing',
+  'ipam',
+  'paths',
+  'dataplane',
+  'capture',
+  'explain',
+];
 
 /** Packages that pure rooms may import: code that computes and nothing else. */
 const purePackages = ['protobufjs/minimal', 'protobufjs/minimal.js'];

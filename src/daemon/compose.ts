@@ -25,6 +25,7 @@ import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
 import { refuseIfTaken } from './control-socket.ts';
 import { Dataplane, MAX_ROUTES } from './dataplane.ts';
+import { composeDiagnosis } from './diagnosis.ts';
 import { digestOf } from './digest.ts';
 import { EventLog, type EventFacts } from './event-log.ts';
 import { AnnouncementDelays } from './gossip-metrics.ts';
@@ -225,6 +226,22 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     () => routes.peers(gossip.clockOffsetMs()),
     delays,
   );
+  const diagnosis = await composeDiagnosis({
+    config,
+    logger,
+    events,
+    dataplane,
+    gossip,
+    keys,
+    routes,
+    paths,
+    pods,
+    identity,
+    underlay: () => follower.underlay,
+    overlayMtuBytes: deviceMtuBytes,
+    status: () => view.status(),
+  });
+  opened.defer(() => diagnosis.close());
   const handlers = {
     status: () => view.status(),
     peers: () => routes.peers(gossip.clockOffsetMs()),
@@ -239,6 +256,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     addPod: pods.add.bind(pods),
     removePod: pods.remove.bind(pods),
     ...keyHandlers(keys),
+    ...diagnosis.handlers,
     metrics: () => metrics.text(),
     version: readVersion,
   };

@@ -13,9 +13,10 @@ import type {
   Status,
   Version,
 } from './api.ts';
+import type { DiagnosisHandlers } from './diagnosis-handlers.ts';
 import type { EventFilter } from './event-log.ts';
 
-export interface ControlHandlers {
+export interface ControlHandlers extends DiagnosisHandlers {
   status(): Status;
   peers(): readonly Peer[];
   /** Several if several bore the name. @param node a name or an identity. @throws WeftError `peer-unknown`, `peer-alive` */

@@ -11,6 +11,7 @@ import {
   parsePodName,
   parsePodRequest,
 } from './control-request.ts';
+import { diagnosisAnswerers } from './diagnosis-routes.ts';
 
 /** A request, read to its end. */
 export interface ControlRequest {
@@ -29,7 +30,8 @@ export type ControlAnswer = { readonly json: unknown } | { readonly text: string
 /** Content type of Prometheus' text format. */
 export const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-type Answerer = (
+/** Who answers one path. */
+export type Answerer = (
   handlers: ControlHandlers,
   request: ControlRequest,
   /** What stands in the path in place of its last word in capitals. */
@@ -63,6 +65,7 @@ const answerers: Readonly<Record<string, Answerer>> = {
   'DELETE /v1/keys/ID': (handlers, { query }, id) => ({
     json: { removed: handlers.removeKey(parseKeyId(id), parseForce(query)) },
   }),
+  ...diagnosisAnswerers,
 };
 
 /** What a client may ask for, for the answer to a path that does not exist. */
