@@ -14,6 +14,7 @@ import type { MicroBenchmark } from './micro-benchmark.ts';
 import { routeLookup } from './route-lookup.ts';
 import { segmentation } from './segmentation.ts';
 import { measureMicro } from './stopwatch.ts';
+import { taps } from './taps.ts';
 
 /** Every row. A new one: a file beside this one, and its name here. */
 const benchmarks: readonly MicroBenchmark[] = [
@@ -22,6 +23,7 @@ const benchmarks: readonly MicroBenchmark[] = [
   ...decapsulation,
   ...segmentation,
   ...coalescing,
+  ...taps,
   ...checksum,
 ];
 

@@ -4,11 +4,19 @@
  * A worker sleeps in the kernel and hears nothing. Whoever wants it to end sets its stop flag and writes its wake-up; that
  * includes every way in which this process can exit, as Node waits for all threads.
  */
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkerAccount } from '../dataplane/accounts.ts';
 import { type CountersMemory, createCountersMemory, readWorkerAccount } from '../dataplane/counters.ts';
+import {
+  createFaultCountsMemory,
+  type FaultCounted,
+  type FaultCountsMemory,
+  lastFaultOrder,
+  readFaultCounts,
+} from '../dataplane/fault-counts.ts';
+import type { FaultRule } from '../dataplane/fault-rule.ts';
+import { createFlightRecorderMemory, type FlightRecorderMemory } from '../dataplane/flight-recorder.ts';
 import type { ForwardingState } from '../dataplane/forwarding-state.ts';
 import {
   createForwardingMemory,
@@ -18,14 +26,15 @@ import {
 } from '../dataplane/forwarding-table.ts';
 import {
   createPeerCountersMemory,
+  type PeerAccount,
   type PeerCount,
   type PeerCountersMemory,
+  readPeerAccount,
   readPeerCounters,
 } from '../dataplane/peer-counters.ts';
 import { createProbeCountsMemory } from '../dataplane/probe-counts.ts';
-import { ConflictError } from '../errors.ts';
 import { shareOfCpus } from '../linux/cpu-affinity.ts';
-import { createPersistentTun, inspectTun } from '../linux/tun.ts';
+import { createPersistentTun } from '../linux/tun.ts';
 import { isPortFree } from '../linux/udp-socket.ts';
 import { equalIpAddresses, type IpAddress, type MacAddress } from '../wire/address.ts';
 import type { Inspection } from './audit-finding.ts';
@@ -33,8 +42,10 @@ import { portInUse } from './port-holder.ts';
 import type { OptionalFeature } from './optional-feature.ts';
 import type { Features } from './worker-report.ts';
 import { ProbeChannel } from './probe-channel.ts';
+import { readTransmitDrops, waitUntilReleased } from './tun-device.ts';
 import { createUnderlayOrderMemory, UnderlayOrderWriter } from './underlay-order.ts';
 import { workerFindings } from './worker-findings.ts';
+import { type CaptureOrder, tapCaptureOf } from './worker-orders.ts';
 import { WorkerThread } from './worker-thread.ts';
 
 export interface DataplaneOptions {
@@ -60,27 +71,30 @@ export interface DataplaneOptions {
   readonly cpus?: readonly number[];
   /** For how long a worker looks for packets again before it sleeps, in microseconds. 0, the default: not at all. */
   readonly busyPollUs?: number;
+  /** Memory of the flight recorder, in bytes; 0, the default: there is none. */
+  readonly recorderBytes?: number;
+  /** Whether faults may be injected. Off by default. */
+  readonly faults?: boolean;
 }
 
 /** The forwarding state's limits. Memory that is not used is not touched, and costs nothing. */
 export const MAX_ROUTES = 131_072;
 const MAX_PEERS = 65_535;
-/** How long to wait for a daemon that is just ending to let go of the TUN device, in ms. */
-const RELEASE_TIMEOUT_MS = 3_000;
-const RELEASE_POLL_MS = 50;
 /** How soon to publish again when a worker is in the middle of a batch, in ms. */
 const PUBLISH_RETRY_MS = 1;
+/** How long a worker may take to carry out an order for faults, and how soon to look again, in ms. */
+const FAULT_ORDER_TIMEOUT_MS = 2_000;
+const FAULT_ORDER_POLL_MS = 2;
 /** A worker keeps half of this busy: pods need processors too. */
 const CPUS_PER_WORKER = 2;
 /** More than this many only share out the traffic of a few flows unevenly. */
 const MAX_DEFAULT_WORKERS = 4;
-/** Field of a line in /proc/net/dev, after the device's name: packets that could not be queued for transmission. */
-const TRANSMIT_DROPPED_FIELD = 11;
-
 /** All workers. */
 export class Dataplane {
   /** By which path probes are sent, and answers come back. */
   readonly probes: ProbeChannel;
+  /** What the workers remember of packets: see `flight-records.ts`. `undefined` if they do not. */
+  readonly recorder: FlightRecorderMemory | undefined;
   readonly #tunDevice: string;
   readonly #vxlanPort: number;
   readonly #underlayOrder: UnderlayOrderWriter;
@@ -89,6 +103,9 @@ export class Dataplane {
   readonly #threads: WorkerThread[] = [];
   readonly #counters: CountersMemory;
   readonly #peerCounters: PeerCountersMemory;
+  /** `undefined`: no faults are injected here. */
+  readonly #faultCounts: FaultCountsMemory | undefined;
+  #faultOrders = 0;
   readonly #publisher: ForwardingPublisher;
   /** Reads what workers read, in a place of its own. */
   readonly #reader: ForwardingReader;
@@ -128,7 +145,7 @@ export class Dataplane {
   }
 
   private constructor(options: DataplaneOptions) {
-    const { without = [], dscp = 'copy', cpus = [], busyPollUs = 0, mac, tunDevice } = options;
+    const { without = [], dscp = 'copy', cpus = [], busyPollUs = 0, recorderBytes = 0, mac, tunDevice } = options;
     const workers = options.workers || suitableWorkers(availableParallelism());
     const forwarding = createForwardingMemory(MAX_ROUTES, MAX_PEERS);
     const underlayOrder = createUnderlayOrderMemory();
@@ -138,6 +155,8 @@ export class Dataplane {
     this.#underlayOrder = new UnderlayOrderWriter(underlayOrder);
     this.#counters = createCountersMemory(workers);
     this.#peerCounters = createPeerCountersMemory(workers, MAX_PEERS);
+    this.#faultCounts = options.faults === true ? createFaultCountsMemory(workers) : undefined;
+    this.recorder = recorderBytes === 0 ? undefined : createFlightRecorderMemory(recorderBytes, workers);
     this.#publisher = new ForwardingPublisher(forwarding, workers);
     this.#reader = new ForwardingReader(forwarding, MAX_WORKERS - 1);
     this.probes = new ProbeChannel(workers, () => this.#threads[0]?.wake());
@@ -159,6 +178,8 @@ export class Dataplane {
       forwarding,
       counters: this.#counters,
       peerCounters: this.#peerCounters,
+      faultCounts: this.#faultCounts,
+      recorder: this.recorder,
       probeCounts: createProbeCountsMemory(MAX_PEERS),
     };
     for (let worker = 0; worker < workers; worker++) {
@@ -209,10 +230,17 @@ export class Dataplane {
     if (wanted === undefined) return { entries: 0, findings: [] };
     const entries = wanted.routes.length + wanted.peers.length;
     if (this.#pending !== undefined) return { entries, findings: [] };
+    return { entries, findings: this.look((forwarding) => workerFindings(wanted, forwarding)) };
+  }
+
+  /** Shows `look` the state that the workers forward by, always with the same reader, which is of no use afterwards. */
+  look<Seen>(look: (forwarding: ForwardingReader) => Seen): Seen {
     this.#reader.enter();
-    const findings = workerFindings(wanted, this.#reader);
-    this.#reader.leave();
-    return { entries, findings };
+    try {
+      return look(this.#reader);
+    } finally {
+      this.#reader.leave();
+    }
   }
 
   /** Publishes once more what is published. */
@@ -228,6 +256,48 @@ export class Dataplane {
   /** What was sent to the peer with this number since the start. */
   sentTo(peer: number): PeerCount {
     return readPeerCounters(this.#peerCounters, peer);
+  }
+
+  /** The accounts of the peer with this number since the start. */
+  accountOf(peer: number): PeerAccount {
+    return readPeerAccount(this.#peerCounters, peer);
+  }
+
+  /** How many workers there are. */
+  get workers(): number {
+    return this.#threads.length;
+  }
+
+  /**
+   * Has each worker, in their order, serve these captures and no others.
+   *
+   * @throws WeftError `filter-invalid`, and then nothing has changed
+   */
+  setCaptures(orders: readonly (readonly CaptureOrder[])[]): void {
+    // A worker that fails takes traffic with it: what cannot be compiled is found out here.
+    for (const captures of orders) captures.forEach((capture) => tapCaptureOf(capture));
+    this.#threads.forEach((thread, worker) => thread.order({ kind: 'captures', captures: orders[worker] ?? [] }));
+  }
+
+  /** Resolves when the workers have carried out what was ordered so far: captures, faults. */
+  async obeyed(): Promise<void> {
+    await Promise.all(this.#threads.map(async (thread) => thread.obeyed()));
+  }
+
+  /** Has all workers inject these faults, and no others. Resolves when they do; what is held back goes on when it is due. */
+  async setFaults(rules: readonly FaultRule[]): Promise<void> {
+    const number = ++this.#faultOrders;
+    for (const thread of this.#threads) thread.order({ kind: 'faults', number, rules });
+    const deadlineMs = performance.now() + FAULT_ORDER_TIMEOUT_MS;
+    while (this.#faultCounts !== undefined && lastFaultOrder(this.#faultCounts) < number) {
+      if (performance.now() > deadlineMs || this.#stopping) return;
+      await sleep(FAULT_ORDER_POLL_MS);
+    }
+  }
+
+  /** What an injected fault did so far. */
+  faultCounted({ id, slot }: Pick<FaultRule, 'id' | 'slot'>): FaultCounted {
+    return readFaultCounts(this.#faultCounts ?? createFaultCountsMemory(0), id, slot);
   }
 
   /** Packets that the kernel dropped since the start because no worker read them from the TUN device in time. */
@@ -274,26 +344,4 @@ export class Dataplane {
 /** How many workers a machine with `cpus` CPUs gets if nobody says. */
 export function suitableWorkers(cpus: number): number {
   return Math.min(MAX_DEFAULT_WORKERS, Math.max(1, Math.floor(cpus / CPUS_PER_WORKER)));
-}
-
-async function waitUntilReleased(tunDevice: string): Promise<void> {
-  const deadlineMs = performance.now() + RELEASE_TIMEOUT_MS;
-  while (((await inspectTun(tunDevice)) ?? 0) > 0) {
-    if (performance.now() > deadlineMs) {
-      const what = `another process is attached to the TUN device ${tunDevice}`;
-      throw new ConflictError('tun-device-in-use', `${what}: is another daemon running?`, { device: tunDevice });
-    }
-    await sleep(RELEASE_POLL_MS);
-  }
-}
-
-/** From /proc, which shows the network namespace that this process is in; /sys shows the one it was mounted in. */
-function readTransmitDrops(device: string): number {
-  const lines = readFileSync('/proc/self/net/dev', 'utf8').split('\n');
-  const line = lines.find((line) => line.trimStart().startsWith(`${device}:`));
-  const fields = line
-    ?.slice(line.indexOf(':') + 1)
-    .trim()
-    .split(/\s+/);
-  return Number(fields?.[TRANSMIT_DROPPED_FIELD] ?? 0);
 }

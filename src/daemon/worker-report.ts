@@ -1,5 +1,8 @@
 /** What the main thread and a dataplane worker tell each other: the setup, once, and the worker's reports. */
+import type { MessagePort } from 'node:worker_threads';
 import type { CountersMemory } from '../dataplane/counters.ts';
+import type { FaultCountsMemory } from '../dataplane/fault-counts.ts';
+import type { FlightRecorderMemory } from '../dataplane/flight-recorder.ts';
 import type { ForwardingMemory } from '../dataplane/forwarding-table.ts';
 import type { PeerCountersMemory } from '../dataplane/peer-counters.ts';
 import type { ProbeCountsMemory } from '../dataplane/probe-counts.ts';
@@ -36,10 +39,16 @@ export interface WorkerSetup {
   readonly forwarding: ForwardingMemory;
   readonly counters: CountersMemory;
   readonly peerCounters: PeerCountersMemory;
+  /** `undefined`: nothing is recorded. */
+  readonly recorder: FlightRecorderMemory | undefined;
   readonly probes: ProbeRings;
   readonly probeCounts: ProbeCountsMemory;
+  /** Where what injected faults did is counted; `undefined`: this node injects none, and orders to do so mean nothing. */
+  readonly faultCounts: FaultCountsMemory | undefined;
   /** Its first element is not zero when the worker is to end. */
   readonly stop: Int32Array<SharedArrayBuffer>;
+  /** Where a `WorkerOrder` is posted. */
+  readonly orders: MessagePort;
   /** Descriptor of the `Wakeup` to write after `stop` was set, or something was ordered. */
   readonly wakeupFd: number;
 }
@@ -49,12 +58,14 @@ export type Features = Readonly<Record<string, boolean>>;
 
 /**
  * Posted by a worker: `ready` once, `features` whenever they changed after that, `moved` for each order to take another
- * underlay address (with `failure`, the sockets are those from before), `failed` last of all.
+ * underlay address (with `failure`, the sockets are those from before), `obeyed` after other orders, with their number, `failed`
+ * last of all.
  */
 export type WorkerReport =
   | { readonly kind: 'ready'; readonly features: Features }
   | { readonly kind: 'features'; readonly features: Features }
   | { readonly kind: 'moved'; readonly order: number; readonly failure: WorkerFailure | undefined }
+  | { readonly kind: 'obeyed'; readonly orders: number }
   | { readonly kind: 'failed'; readonly failure: WorkerFailure };
 
 /** An error in a form that survives the way between threads: a structured clone would lose `code` and `details`. */

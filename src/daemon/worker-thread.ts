@@ -4,9 +4,10 @@
  *     starting ──ready──> running ──requestStop──> ended
  *        └──────── failed, timeout ───────────────────^
  */
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { WeftError } from '../errors.ts';
 import { Wakeup } from '../linux/wakeup.ts';
+import type { WorkerOrder } from './worker-orders.ts';
 import { type Features, restoreFailure, type WorkerReport, type WorkerSetup } from './worker-report.ts';
 
 /** Loading and opening takes some 100 ms; a machine in trouble takes longer. */
@@ -24,6 +25,8 @@ export class WorkerThread {
   readonly #worker: number;
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
   readonly #wakeup = new Wakeup();
+  /** The other end is the worker's. */
+  readonly #orders: MessagePort;
   readonly #ready = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<void>();
   readonly #onDeath: (error: Error) => void;
@@ -31,16 +34,21 @@ export class WorkerThread {
   #failure: Error | undefined;
   /** Who waits for which order to move. */
   readonly #moves = new Map<number, PromiseWithResolvers<void>>();
+  /** Orders that it has not carried out yet, and who waits until it has. */
+  #outstanding = 0;
+  #obeyed: PromiseWithResolvers<void> | undefined;
   #isEnded = false;
 
   /** Starts it. `onDeath` is called once if it ends without having been told to, also before it was ready. */
-  constructor(setup: Omit<WorkerSetup, 'stop' | 'wakeupFd'>, onDeath: (error: Error) => void) {
+  constructor(setup: Omit<WorkerSetup, 'stop' | 'wakeupFd' | 'orders'>, onDeath: (error: Error) => void) {
     this.#worker = setup.worker;
     this.#onDeath = onDeath;
     // Awaited late, or not at all: the failure is reported through onDeath, too.
     this.#ready.promise.catch(() => undefined);
-    const workerData: WorkerSetup = { ...setup, stop: this.#stop, wakeupFd: this.#wakeup.fd };
-    const thread = new Worker(entry, { workerData, name: `weft-worker-${setup.worker}` });
+    const { port1, port2: orders } = new MessageChannel();
+    this.#orders = port1;
+    const workerData: WorkerSetup = { ...setup, stop: this.#stop, wakeupFd: this.#wakeup.fd, orders };
+    const thread = new Worker(entry, { workerData, transferList: [orders], name: `weft-worker-${setup.worker}` });
     thread.on('message', (report: WorkerReport) => this.#handle(report));
     thread.on('error', (error: Error) => (this.#failure ??= error));
     thread.on('exit', (exitCode) => this.#finish(exitCode));
@@ -61,6 +69,21 @@ export class WorkerThread {
   requestStop(): void {
     Atomics.store(this.#stop, 0, 1);
     if (!this.#isEnded) this.#wakeup.signal();
+  }
+
+  /** Has it carry out `order` between two turns, soon. */
+  order(order: WorkerOrder): void {
+    this.#outstanding++;
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin
+    this.#orders.postMessage(order);
+    this.wake();
+  }
+
+  /** Resolves when it has carried out all orders of this kind, or has ended. */
+  async obeyed(): Promise<void> {
+    if (this.#outstanding === 0 || this.#isEnded) return;
+    this.#obeyed ??= Promise.withResolvers<void>();
+    await this.#obeyed.promise;
   }
 
   /** Makes it look at what it was ordered to do. */
@@ -96,6 +119,11 @@ export class WorkerThread {
       else move?.reject(restoreFailure(report.failure, this.#worker));
       return;
     }
+    if (report.kind === 'obeyed') {
+      this.#outstanding -= report.orders;
+      if (this.#outstanding === 0) this.#endWait();
+      return;
+    }
     if (report.kind === 'failed') {
       this.#failure ??= restoreFailure(report.failure, this.#worker);
       return;
@@ -104,6 +132,11 @@ export class WorkerThread {
     if (report.kind === 'features') return;
     clearTimeout(this.#startTimer);
     this.#ready.resolve();
+  }
+
+  #endWait(): void {
+    this.#obeyed?.resolve();
+    this.#obeyed = undefined;
   }
 
   #timeOut(): void {
@@ -118,11 +151,13 @@ export class WorkerThread {
     clearTimeout(this.#startTimer);
     // The descriptor's number may be given to somebody else from now on.
     this.#wakeup.close();
+    this.#orders.close();
     const wasAsked = Atomics.load(this.#stop, 0) !== 0 && this.#failure === undefined;
     const what = `dataplane worker ${this.#worker} ended unexpectedly with exit code ${exitCode}`;
     const error = this.#failure ?? new WeftError('worker-failed', what, { worker: this.#worker, exitCode });
     this.#ready.reject(error);
     for (const move of this.#moves.values()) move.reject(error);
+    this.#endWait();
     this.#ended.resolve();
     if (!wasAsked) this.#onDeath(error);
   }

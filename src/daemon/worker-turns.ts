@@ -8,197 +8,50 @@
  *
  * A turn takes what is there, up to a limit in each direction, so that neither starves. Nothing is allocated per packet.
  */
-import { Counters } from '../dataplane/counters.ts';
-import { DeliveryBatch } from '../dataplane/delivery-batch.ts';
-import { Egress, EGRESS_HEADROOM, HEADER_PIECE_BYTES, MAX_SEGMENTS } from '../dataplane/egress.ts';
-import { sendFailureReason, tunWriteFailureReason } from '../dataplane/failure-reason.ts';
-import { ForwardingReader } from '../dataplane/forwarding-table.ts';
-import { ICMP_ERROR_BYTES, IcmpErrors, MAX_ICMP_ERRORS } from '../dataplane/icmp-errors.ts';
-import { Ingress, MAX_PACKETS_PER_DATAGRAM } from '../dataplane/ingress.ts';
-import { PathProbes } from '../dataplane/path-probes.ts';
-import { PeerCounters } from '../dataplane/peer-counters.ts';
-import { ProbeRing } from '../dataplane/probe-ring.ts';
-import { TransmitBatch } from '../dataplane/transmit-batch.ts';
-import { DatagramReceiver } from '../linux/datagram-receiver.ts';
+import { receiveMessageOnPort } from 'node:worker_threads';
 import { Abi } from '../linux/kernel-abi.ts';
-import { MappedMemory } from '../linux/mapped-memory.ts';
-import { PeerAddresses } from '../linux/peer-addresses.ts';
-import { Poll } from '../linux/poll.ts';
-import { TunReader } from '../linux/tun-reader.ts';
-import { TunWriter } from '../linux/tun-writer.ts';
 import { Wakeup } from '../linux/wakeup.ts';
 import { equalIpAddresses } from '../wire/address.ts';
 import { type UnderlayOrder, UnderlayOrderReader } from './underlay-order.ts';
-import { UnderlaySender } from './underlay-sender.ts';
 import { featuresOf } from './worker-features.ts';
 import { openUnderlaySockets, type UnderlaySockets, type WorkerDescriptors } from './worker-descriptors.ts';
-import { WorkerRelay } from './worker-relay.ts';
+import { tapCaptureOf, type WorkerOrder } from './worker-orders.ts';
+import { makeWorkerParts, Ready, tapEndpointOf, TUN_SLOTS, type WorkerParts } from './worker-parts.ts';
 import { describeFailure, type Features, type WorkerReport, type WorkerSetup } from './worker-report.ts';
 
-/** Reads of the TUN device per batch. */
-const TUN_SLOTS = 32;
 /**
  * Most batches of the TUN device per turn: together what its queue holds, 500 packets. A batch from the underlay may be
  * over a thousand packets, and whoever gets them answers: reading fewer per turn than come in would fill that queue.
  */
 const TUN_BATCHES = 16;
-/** Datagrams, or coalesced ones, per turn. */
-const DATAGRAM_SLOTS = 32;
-/** Pieces of packets for the TUN device: the kernel joins up to 64 datagrams, and each may be a segment of a packet. */
-const DELIVERY_PIECES = DATAGRAM_SLOTS * 64 + MAX_PACKETS_PER_DATAGRAM;
 
 /** Most batches that are still taken from a socket before it is closed. */
 const LAST_BATCHES = 256;
-
-/** What it waits for: indexes into its {@link Poll}. */
-const Ready = { tun: 0, receiving: 1, wakeup: 2 } as const;
 
 /** Both directions between one set of descriptors, over one piece of memory. */
 export class WorkerTurns {
   readonly #setup: WorkerSetup;
   readonly #descriptors: WorkerDescriptors;
+  readonly #parts: WorkerParts;
   #sockets: UnderlaySockets;
   readonly #orders: UnderlayOrderReader;
-  readonly #forwarding: ForwardingReader;
-  readonly #counters: Counters;
-  readonly #poll: Poll;
   readonly #wakeup: Wakeup;
-  readonly #transmitBatch = new TransmitBatch(2 * MAX_SEGMENTS, 4 * MAX_SEGMENTS);
-  /** No more than the queue of the TUN device can hold answers to. */
-  readonly #deliveryBatch = new DeliveryBatch(2 * MAX_PACKETS_PER_DATAGRAM, DELIVERY_PIECES);
-  readonly #errorBatch = new DeliveryBatch(MAX_ICMP_ERRORS, MAX_ICMP_ERRORS);
-  readonly #egress: Egress;
-  readonly #errors: IcmpErrors;
-  readonly #ingress: Ingress;
-  readonly #probes: PathProbes;
-  readonly #tunReader: TunReader;
-  readonly #tunWriter: TunWriter;
-  readonly #errorWriter: TunWriter;
-  readonly #receiver: DatagramReceiver;
-  readonly #sender: UnderlaySender;
-  readonly #relay: WorkerRelay;
   /** Whether there was one packet, and no more, when the TUN device was last read. */
   #isSingle = false;
 
   /** Maps the memory. The descriptors stay the caller's, except for the sockets on the underlay. */
   constructor(setup: WorkerSetup, descriptors: WorkerDescriptors) {
-    const { tun, underlay, fragmentFd } = descriptors;
-    const { receiving, sending } = underlay;
-    const { vni, overlayMtuBytes, maxPeers } = setup;
-    const headerBytes = this.#transmitBatch.maxDatagrams * HEADER_PIECE_BYTES;
-    const errorBytes = MAX_ICMP_ERRORS * ICMP_ERROR_BYTES;
-    const memory = new MappedMemory(
-      TunReader.memoryBytes(TUN_SLOTS, EGRESS_HEADROOM) +
-        TunWriter.memoryBytes(this.#deliveryBatch.maxPieces) +
-        DatagramReceiver.memoryBytes(DATAGRAM_SLOTS) +
-        PeerAddresses.memoryBytes(maxPeers) +
-        UnderlaySender.memoryBytes(this.#transmitBatch) +
-        WorkerRelay.memoryBytes() +
-        Poll.memoryBytes(3) +
-        PathProbes.areaBytes(overlayMtuBytes) +
-        TunWriter.memoryBytes(MAX_ICMP_ERRORS) +
-        errorBytes +
-        headerBytes,
-    );
     this.#setup = setup;
     this.#descriptors = descriptors;
-    this.#sockets = underlay;
+    this.#parts = makeWorkerParts(setup, descriptors);
+    this.#sockets = descriptors.underlay;
     this.#orders = new UnderlayOrderReader(setup.underlayOrder);
-    this.#forwarding = new ForwardingReader(setup.forwarding, setup.worker);
-    this.#counters = new Counters(setup.counters, setup.worker);
     this.#wakeup = new Wakeup(setup.wakeupFd);
-    this.#poll = new Poll(memory, [tun.fd, receiving.fd, setup.wakeupFd], Abi.POLLIN);
-    this.#tunReader = new TunReader(tun.fd, memory, TUN_SLOTS, EGRESS_HEADROOM);
-    this.#receiver = new DatagramReceiver(receiving.fd, memory, DATAGRAM_SLOTS);
-    const addresses = new PeerAddresses(memory, maxPeers, this.#forwarding);
-    const peerCounters = new PeerCounters(setup.peerCounters, setup.worker);
-    const ecn = !setup.without.includes('ecn');
-    const errors = new IcmpErrors({
-      memory: memory.bytes,
-      area: memory.allocate(errorBytes),
-      counters: this.#counters,
-      batch: this.#errorBatch,
-      nodeAddresses: setup.nodeAddresses,
-    });
-    const egress = new Egress({
-      memory: memory.bytes,
-      headerArea: memory.allocate(headerBytes),
-      forwarding: this.#forwarding,
-      counters: this.#counters,
-      peerCounters,
-      batch: this.#transmitBatch,
-      vni,
-      sendingSockets: sending.length,
-      errors,
-      outerFragmentation: fragmentFd !== -1,
-      trafficClass: { ecn, dscp: setup.dscp },
-    });
-    const probes = new PathProbes({
-      memory: memory.bytes,
-      area: memory.allocate(PathProbes.areaBytes(overlayMtuBytes)),
-      forwarding: this.#forwarding,
-      counters: this.#counters,
-      batch: this.#transmitBatch,
-      vni,
-      sendingSockets: sending.length,
-      maxProbeBytes: overlayMtuBytes,
-      orders: new ProbeRing(setup.probes.orders),
-      results: new ProbeRing(setup.probes.results),
-      counts: setup.probeCounts,
-      nowUs,
-    });
-    this.#relay = new WorkerRelay({
-      memory,
-      forwarding: this.#forwarding,
-      counters: this.#counters,
-      peerCounters,
-      addresses,
-      underlay,
-      fragmentFd,
-    });
-    const coalesces = !setup.without.includes('coalescing');
-    const ingress = new Ingress({
-      memory: memory.bytes,
-      forwarding: this.#forwarding,
-      counters: this.#counters,
-      batch: this.#deliveryBatch,
-      vni,
-      probes,
-      relay: this.#relay.relay,
-      overlayMtuBytes,
-      coalescing: { tcp: coalesces, udp: coalesces && tun.offloads.udpSegmentation },
-      ecn,
-    });
-    this.#sender = new UnderlaySender({
-      memory,
-      batch: this.#transmitBatch,
-      addresses,
-      endpoints: this.#forwarding,
-      underlay,
-      fragmentFd,
-      outcome: {
-        sent: (datagram) => (probes.isFilled ? probes : egress).sent(datagram),
-        failed: (datagram, errnoName) =>
-          (probes.isFilled ? probes : egress).failed(datagram, sendFailureReason(errnoName)),
-      },
-    });
-    this.#tunWriter = new TunWriter(tun.fd, memory, this.#deliveryBatch.maxPieces, {
-      delivered: (packet) => ingress.delivered(packet),
-      failed: (packet, errnoName) => ingress.failed(packet, tunWriteFailureReason(errnoName)),
-    });
-    this.#errorWriter = new TunWriter(tun.fd, memory, MAX_ICMP_ERRORS, {
-      delivered: (error) => errors.delivered(error),
-      failed: (error) => errors.failed(error),
-    });
-    this.#errors = errors;
-    this.#egress = egress;
-    this.#ingress = ingress;
-    this.#probes = probes;
   }
 
   /** What is in use at the moment. */
   features(): Features {
-    const { segmentation } = this.#sender;
+    const { segmentation } = this.#parts.sender;
     return featuresOf(this.#setup, this.#descriptors, this.#sockets, segmentation);
   }
 
@@ -209,25 +62,43 @@ export class WorkerTurns {
 
   /** Takes turns until the worker is told to stop. */
   run(report: (report: WorkerReport) => void): void {
-    let hadSegmentation = this.#sender.segmentation;
+    let hadSegmentation = this.#parts.sender.segmentation;
     while (Atomics.load(this.#setup.stop, 0) === 0) {
       this.#waitForPackets();
-      if (this.#poll.isReady(Ready.wakeup)) this.#wakeup.drain();
+      if (this.#parts.poll.isReady(Ready.wakeup)) this.#wakeup.drain();
       // The forwarding state stays the same for the length of a turn, and is nobody's while we sleep.
-      this.#forwarding.enter();
-      const received = this.#poll.isReady(Ready.receiving) ? this.#receiveBatch() : 0;
+      this.#parts.forwarding.enter();
+      this.#releaseHeld();
+      const received = this.#parts.poll.isReady(Ready.receiving) ? this.#receiveBatch() : 0;
       // Answers to many packets that were just delivered are there already. To one, hardly ever: a read would be in vain.
-      if (this.#poll.isReady(Ready.tun) || received > 1) this.#transmitTunBatches();
+      if (this.#parts.poll.isReady(Ready.tun) || received > 1) this.#transmitTunBatches();
       this.#transmitProbes();
-      const order = this.#poll.isReady(Ready.wakeup) ? this.#orders.take() : undefined;
+      const isOrdered = this.#parts.poll.isReady(Ready.wakeup);
+      const order = isOrdered ? this.#orders.take() : undefined;
       if (order !== undefined) report(this.#move(order));
-      this.#forwarding.leave();
-      this.#counters.setSocketOverflow(this.#receiver.overflow);
-      this.#counters.publish();
-      if (this.#sender.segmentation !== hadSegmentation) {
-        hadSegmentation = this.#sender.segmentation;
+      this.#parts.forwarding.leave();
+      this.#parts.counters.setSocketOverflow(this.#parts.receiver.overflow);
+      this.#parts.counters.publish();
+      this.#parts.taps.endTurn();
+      this.#parts.recorder?.endTurn();
+      if (isOrdered) this.#takeOrders(report);
+      if (this.#parts.sender.segmentation !== hadSegmentation) {
+        hadSegmentation = this.#parts.sender.segmentation;
         report({ kind: 'features', features: this.features() });
       }
+    }
+  }
+
+  #takeOrders(report: (report: WorkerReport) => void): void {
+    for (let orders = 0; ; orders++) {
+      const received = receiveMessageOnPort(this.#setup.orders);
+      if (received === undefined) {
+        if (orders > 0) report({ kind: 'obeyed', orders });
+        return;
+      }
+      const message = received.message as WorkerOrder;
+      if (message.kind === 'faults') this.#parts.faults?.replace(message.rules, message.number);
+      else this.#parts.taps.setCaptures(message.captures.map((capture) => tapCaptureOf(capture)));
     }
   }
 
@@ -244,10 +115,11 @@ export class WorkerTurns {
     for (let batches = 0; batches < LAST_BATCHES && this.#receiveBatch() > 0; batches++);
     const { receiving } = sockets;
     this.#sockets = sockets;
-    this.#poll.watch(Ready.receiving, receiving.fd, Abi.POLLIN);
-    this.#receiver.changeSocket(receiving.fd);
-    this.#sender.changeSockets(sockets);
-    this.#relay.changeSockets(sockets);
+    this.#parts.poll.watch(Ready.receiving, receiving.fd, Abi.POLLIN);
+    this.#parts.receiver.changeSocket(receiving.fd);
+    this.#parts.sender.changeSockets(sockets);
+    this.#parts.relay.changeSockets(sockets);
+    this.#parts.taps.moveTo(tapEndpointOf(sockets, this.#setup));
     before.close();
     return { kind: 'moved', order: sequence, failure: undefined };
   }
@@ -255,48 +127,50 @@ export class WorkerTurns {
   /** Looks again for a while, if so configured and there were packets just now, and then sleeps. */
   #waitForPackets(): void {
     const { busyPollUs, stop } = this.#setup;
-    if (busyPollUs > 0 && (this.#poll.isReady(Ready.tun) || this.#poll.isReady(Ready.receiving))) {
+    if (busyPollUs > 0 && (this.#parts.poll.isReady(Ready.tun) || this.#parts.poll.isReady(Ready.receiving))) {
       const endMs = performance.now() + busyPollUs / 1000;
       do {
-        if (this.#poll.wait(0) > 0) return;
+        if (this.#parts.poll.wait(0) > 0) return;
       } while (performance.now() < endMs && Atomics.load(stop, 0) === 0);
     }
-    this.#poll.wait(-1);
+    this.#parts.poll.wait(this.#parts.faults?.waitMs() ?? -1);
   }
 
   /** Returns how many datagrams, or coalesced ones, there were. */
   #receiveBatch(): number {
-    const receiver = this.#receiver;
+    const receiver = this.#parts.receiver;
     const count = receiver.receive();
     for (let slot = 0; slot < count; slot++) {
-      if (!this.#ingress.hasRoom()) {
+      if (!this.#parts.ingress.hasRoom()) {
         this.#deliver();
-        this.#relay.send();
+        this.#parts.relay.send();
         this.#transmitTunBatches();
       }
-      this.#ingress.push(
+      this.#parts.ingress.push(
         receiver.at(slot),
         receiver.lengthBytes[slot]!,
         receiver.pieceSizeBytes[slot]!,
         receiver.senderFamily[slot] === 6 ? 6 : 4,
         receiver.senderAt(slot),
         receiver.trafficClass[slot]!,
+        receiver.senderPort(slot),
       );
     }
     this.#deliver();
-    this.#relay.send();
+    this.#parts.relay.send();
     return count;
   }
 
   #deliver(): void {
-    this.#ingress.flush();
-    this.#tunWriter.write(this.#deliveryBatch);
-    this.#ingress.clear();
+    this.#parts.ingress.flush();
+    this.#parts.taps.handOver();
+    this.#parts.tunWriter.write(this.#parts.deliveryBatch);
+    this.#parts.ingress.clear();
   }
 
   #transmitTunBatches(): void {
     // Without its fraction it is a small integer, and no object per turn.
-    this.#errors.beginTurn(Math.floor(performance.now()));
+    this.#parts.errors.beginTurn(Math.floor(performance.now()));
     let batches = 1;
     let count = this.#transmitTunBatch();
     this.#isSingle = count === 1;
@@ -307,10 +181,10 @@ export class WorkerTurns {
   #transmitTunBatch(): number {
     let slot = 0;
     for (; slot < TUN_SLOTS; slot++) {
-      const lengthBytes = this.#tunReader.read(slot);
+      const lengthBytes = this.#parts.tunReader.read(slot);
       if (lengthBytes === 0) break;
-      if (!this.#egress.hasRoom()) this.#transmit();
-      this.#egress.push(this.#tunReader.at(slot), lengthBytes);
+      if (!this.#parts.egress.hasRoom()) this.#transmit();
+      this.#parts.egress.push(this.#parts.tunReader.at(slot), lengthBytes);
       // Where packets come one at a time, somebody waits for an answer: send first, and then see whether there are more.
       if (slot === 0 && this.#isSingle) this.#transmit();
     }
@@ -319,23 +193,29 @@ export class WorkerTurns {
   }
 
   #transmit(): void {
-    this.#sender.send();
-    this.#errorWriter.write(this.#errorBatch);
-    this.#egress.clear();
-    this.#errors.clear();
+    this.#parts.sender.send();
+    this.#parts.taps.handOver();
+    this.#parts.errorWriter.write(this.#parts.errorBatch);
+    this.#parts.egress.clear();
+    this.#parts.errors.clear();
+  }
+
+  /** What injected faults held back, and what is due by now, goes on. */
+  #releaseHeld(): void {
+    const { faults, transmitBatch, relay, ingress } = this.#parts;
+    while (faults?.release({ transmitBatch, relayBatch: relay.batch, ingress }) === true) {
+      this.#transmit();
+      this.#deliver();
+      relay.send();
+      faults.clear();
+    }
   }
 
   /** Probes that were ordered, and answers to those of peers. */
   #transmitProbes(): void {
-    while (this.#probes.fill()) {
-      this.#sender.send();
-      this.#probes.clear();
+    while (this.#parts.probes.fill()) {
+      this.#parts.sender.send();
+      this.#parts.probes.clear();
     }
   }
-}
-
-/** Microseconds by a clock that all threads share, unlike `performance.now()`. */
-function nowUs(): number {
-  const [seconds, nanoseconds] = process.hrtime();
-  return seconds * 1_000_000 + Math.floor(nanoseconds / 1_000);
 }

@@ -65,6 +65,8 @@ export class Coalescer {
   /** Per slot: where the IP header of the first segment is, and who sent it. */
   readonly #firstAt = new Int32Array(SLOTS);
   readonly #sender = new Int32Array(SLOTS);
+  /** Per slot: which captures want any of its segments. */
+  readonly #marks = new Uint8Array(SLOTS);
   readonly #family = new Uint8Array(SLOTS);
   readonly #isTcp = new Uint8Array(SLOTS);
   /** Per slot: length of IP and transport header, payload of the first segment, and of all of them. */
@@ -132,18 +134,20 @@ export class Coalescer {
    * Takes `packet`, whose checksum is right or partial, into slot `slot`, which is that of the packet. Returns false if
    * it has to travel alone; then whatever came before it in its flow is in the batch.
    */
-  take(slot: number, packet: InnerPacket, sender: number, isPartial: boolean): boolean {
+  take(slot: number, packet: InnerPacket, sender: number, isPartial: boolean, marks: number): boolean {
     const payloadLength = coalesciblePayload(this.#memory, packet);
     if (this.#segments[slot] !== 0) {
       const isSame = this.#holdsFlowOf(slot, packet);
-      if (isSame && payloadLength > 0 && this.#continues(slot, packet, payloadLength)) {
-        this.#append(slot, packet, payloadLength);
+      // What comes from two peers, as routes change, is in two accounts.
+      const isOfSender = this.#sender[slot] === sender;
+      if (isSame && isOfSender && payloadLength > 0 && this.#continues(slot, packet, payloadLength)) {
+        this.#append(slot, packet, payloadLength, marks);
         return true;
       }
       if (isSame || payloadLength > 0) this.#flushSlot(slot);
     }
     if (payloadLength <= 0 || isAlwaysLast(this.#memory, packet)) return false;
-    this.#open(slot, packet, payloadLength, sender, isPartial);
+    this.#open(slot, packet, payloadLength, sender, isPartial, marks);
     return true;
   }
 
@@ -162,10 +166,18 @@ export class Coalescer {
     return isSameFlow(this.#memory, packet, this.#firstAt[slot]!, this.#family[slot] === 6 ? 6 : 4);
   }
 
-  #open(slot: number, packet: InnerPacket, payloadLength: number, sender: number, isPartial: boolean): void {
+  #open(
+    slot: number,
+    packet: InnerPacket,
+    payloadLength: number,
+    sender: number,
+    isPartial: boolean,
+    marks: number,
+  ): void {
     this.#segments[slot] = 1;
     this.#firstAt[slot] = packet.at;
     this.#sender[slot] = sender;
+    this.#marks[slot] = marks;
     this.#family[slot] = packet.family;
     this.#isTcp[slot] = packet.protocol === IpProtocol.tcp ? 1 : 0;
     this.#headerLength[slot] = packet.lengthBytes - payloadLength;
@@ -198,7 +210,7 @@ export class Coalescer {
     return readTcpSequence(memory, transportAt) === expected && hasSameTcpHeader(memory, firstTransport, transportAt);
   }
 
-  #append(slot: number, packet: InnerPacket, payloadLength: number): void {
+  #append(slot: number, packet: InnerPacket, payloadLength: number, marks: number): void {
     const memory = this.#memory;
     const piece = this.#pieceCount++;
     this.#pieceAt[piece] = packet.at + packet.lengthBytes - payloadLength;
@@ -214,6 +226,7 @@ export class Coalescer {
       this.#nextPiece[this.#last[slot]!] = piece;
     }
     this.#last[slot] = piece;
+    this.#marks[slot] = this.#marks[slot]! | marks;
     this.#segments[slot] = this.#segments[slot]! + 1;
     this.#payloadLength[slot] = this.#payloadLength[slot]! + payloadLength;
     this.#heldPieces++;
@@ -228,7 +241,8 @@ export class Coalescer {
     const lengthBytes = headerLength + this.#payloadLength[slot]!;
     const first = this.#firstAt[slot]!;
     this.#writeHeaders(slot, lengthBytes);
-    batch.packet(segments, lengthBytes, lengthBytes + (segments - 1) * headerLength);
+    const innerBytes = lengthBytes + (segments - 1) * headerLength;
+    batch.packet(segments, lengthBytes, innerBytes, this.#sender[slot], this.#marks[slot]);
     const virtioAt = first - VIRTIO_NET_HEADER_LENGTH;
     batch.piece(virtioAt, VIRTIO_NET_HEADER_LENGTH + headerLength + this.#gsoSize[slot]!);
     let piece = this.#second[slot]!;

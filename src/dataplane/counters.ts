@@ -10,14 +10,15 @@
  */
 import type { DirectionAccount, WorkerAccount } from './accounts.ts';
 import { type DropReason, dropReasons } from './drop-reason.ts';
+import { createPeerCountersMemory, PeerCounters, PeerDirection, PeerField } from './peer-counters.ts';
 
 /** Layout of one worker's values, in doubles. Egress, ingress, then one per drop reason: each knows its direction. */
 const Field = {
-  received: 0,
-  originated: 1,
-  sent: 2,
-  delivered: 3,
-  relayed: 4,
+  received: PeerField.received,
+  originated: PeerField.originated,
+  sent: PeerField.sent,
+  delivered: PeerField.delivered,
+  relayed: PeerField.relayed,
   queued: 5,
   receivedBytes: 6,
   forwardedBytes: 7,
@@ -30,6 +31,9 @@ const OUTER_FRAGMENTED = SOCKET_OVERFLOW + 1;
 const ICMP_ERRORS_SUPPRESSED = OUTER_FRAGMENTED + 1;
 const DROPPED = ICMP_ERRORS_SUPPRESSED + 1;
 const FIELD_COUNT = DROPPED + dropReasons.length;
+
+/** Per drop reason: what it is in the account of a peer. */
+const peerDroppedField = Uint8Array.from(dropReasons, ({ direction }) => PeerDirection[direction] + PeerField.dropped);
 
 /** A cache line: two workers never write into the same one. */
 const CACHE_LINE_BYTES = 64;
@@ -51,27 +55,32 @@ export function createCountersMemory(workers: number): CountersMemory {
   return { workers, buffer: new SharedArrayBuffer(workers * WORKER_BYTES) };
 }
 
-/** The worker's side. Nothing here allocates. */
+/** The worker's side: each packet is counted for the worker, and for its peer. Nothing here allocates. */
 export class Counters {
   readonly #values = new Float64Array(FIELD_COUNT);
+  readonly #peers: PeerCounters;
   readonly #words: Int32Array;
   readonly #copies: readonly [Float64Array, Float64Array];
 
-  /** @throws RangeError if `memory` has no such worker. */
-  constructor(memory: CountersMemory, worker: number) {
+  /**
+   * @param peers counts the same by peer; without it nobody looks at that.
+   * @throws RangeError if `memory` has no such worker.
+   */
+  constructor(memory: CountersMemory, worker: number, peers = new PeerCounters(createPeerCountersMemory(1, 0), 0)) {
     this.#words = wordsOf(memory, worker);
     this.#copies = [copyOf(memory, worker, 0), copyOf(memory, worker, 1)];
+    this.#peers = peers;
   }
 
-  /** Read from the TUN device: `packets` packets of `lengthBytes` bytes together. */
-  egressReceived(packets: number, lengthBytes: number): void {
-    this.#add(EGRESS + Field.received, packets);
+  /** Read from the TUN device, for `peer`: `packets` packets of `lengthBytes` bytes together. */
+  egressReceived(packets: number, lengthBytes: number, peer: number): void {
+    this.#egress(Field.received, packets, peer);
     this.#add(EGRESS + Field.receivedBytes, lengthBytes);
   }
 
-  /** Made by this worker: errors for pods, fragments beyond the first. */
-  egressOriginated(packets: number): void {
-    this.#add(EGRESS + Field.originated, packets);
+  /** Made by this worker: errors for pods, fragments beyond the first, probes, copies of faults. */
+  egressOriginated(packets: number, peer: number): void {
+    this.#egress(Field.originated, packets, peer);
   }
 
   /** Put into a batch, where they wait to be sent or delivered. */
@@ -80,16 +89,16 @@ export class Counters {
   }
 
   /** Left for the underlay, out of the batch. */
-  egressSent(packets: number, lengthBytes: number): void {
+  egressSent(packets: number, lengthBytes: number, peer: number): void {
     this.#add(EGRESS + Field.queued, -packets);
-    this.#add(EGRESS + Field.sent, packets);
+    this.#egress(Field.sent, packets, peer);
     this.#add(EGRESS + Field.forwardedBytes, lengthBytes);
   }
 
   /** Written to the TUN device, out of the batch: errors for pods. */
-  egressDelivered(packets: number, lengthBytes: number): void {
+  egressDelivered(packets: number, lengthBytes: number, peer: number): void {
     this.#add(EGRESS + Field.queued, -packets);
-    this.#add(EGRESS + Field.delivered, packets);
+    this.#egress(Field.delivered, packets, peer);
     this.#add(EGRESS + Field.forwardedBytes, lengthBytes);
   }
 
@@ -104,21 +113,26 @@ export class Counters {
   }
 
   /** Could not be sent, out of the batch. */
-  egressFailed(packets: number, reason: DropReason): void {
+  egressFailed(packets: number, reason: DropReason, peer: number): void {
     this.#add(EGRESS + Field.queued, -packets);
-    this.drop(reason, packets);
+    this.drop(reason, packets, peer);
   }
 
-  /** Came from the underlay: `packets` packets of `lengthBytes` bytes together. */
-  ingressReceived(packets: number, lengthBytes: number): void {
-    this.#add(INGRESS + Field.received, packets);
+  /** Came from the underlay, from `peer`: `packets` packets of `lengthBytes` bytes together. */
+  ingressReceived(packets: number, lengthBytes: number, peer: number): void {
+    this.#ingress(Field.received, packets, peer);
     this.#add(INGRESS + Field.receivedBytes, lengthBytes);
   }
 
+  /** Made by this worker: copies of faults. */
+  ingressOriginated(packets: number, peer: number): void {
+    this.#ingress(Field.originated, packets, peer);
+  }
+
   /** Came from the underlay for the node itself, which has them: path probes. `lengthBytes` is of all together. */
-  ingressConsumed(packets: number, lengthBytes: number): void {
-    this.ingressReceived(packets, lengthBytes);
-    this.#add(INGRESS + Field.delivered, packets);
+  ingressConsumed(packets: number, lengthBytes: number, peer: number): void {
+    this.ingressReceived(packets, lengthBytes, peer);
+    this.#ingress(Field.delivered, packets, peer);
     this.#add(INGRESS + Field.forwardedBytes, lengthBytes);
   }
 
@@ -128,28 +142,29 @@ export class Counters {
   }
 
   /** Written to the TUN device, out of the batch. */
-  ingressDelivered(packets: number, lengthBytes: number): void {
+  ingressDelivered(packets: number, lengthBytes: number, peer: number): void {
     this.#add(INGRESS + Field.queued, -packets);
-    this.#add(INGRESS + Field.delivered, packets);
+    this.#ingress(Field.delivered, packets, peer);
     this.#add(INGRESS + Field.forwardedBytes, lengthBytes);
   }
 
   /** Passed on to another peer, out of the batch. */
-  ingressRelayed(packets: number, lengthBytes: number): void {
+  ingressRelayed(packets: number, lengthBytes: number, peer: number): void {
     this.#add(INGRESS + Field.queued, -packets);
-    this.#add(INGRESS + Field.relayed, packets);
+    this.#ingress(Field.relayed, packets, peer);
     this.#add(INGRESS + Field.forwardedBytes, lengthBytes);
   }
 
   /** Could not be written, or passed on, out of the batch. */
-  ingressFailed(packets: number, reason: DropReason): void {
+  ingressFailed(packets: number, reason: DropReason, peer: number): void {
     this.#add(INGRESS + Field.queued, -packets);
-    this.drop(reason, packets);
+    this.drop(reason, packets, peer);
   }
 
   /** `packets` packets were received and go nowhere. The reason names the direction. */
-  drop(reason: DropReason, packets: number): void {
+  drop(reason: DropReason, packets: number, peer: number): void {
     this.#add(DROPPED + reason, packets);
+    this.#peers.add(peer, peerDroppedField[reason]!, packets);
   }
 
   /** Datagrams that the kernel dropped before this worker could read them, since it started. */
@@ -166,6 +181,18 @@ export class Counters {
     Atomics.store(words, Word.sequence, next);
     // Keeps the copying of the next publication, into the other copy, from being seen before this one on any processor.
     Atomics.load(words, Word.sequence);
+  }
+
+  /** @param field one that workers and peers have. */
+  #egress(field: number, packets: number, peer: number): void {
+    this.#add(EGRESS + field, packets);
+    this.#peers.add(peer, PeerDirection.egress + field, packets);
+  }
+
+  /** @param field one that workers and peers have. */
+  #ingress(field: number, packets: number, peer: number): void {
+    this.#add(INGRESS + field, packets);
+    this.#peers.add(peer, PeerDirection.ingress + field, packets);
   }
 
   #add(field: number, amount: number): void {

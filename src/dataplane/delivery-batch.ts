@@ -19,6 +19,10 @@ export class DeliveryBatch {
   readonly lengthBytes: Int32Array;
   /** Per packet: bytes of the inner packets it stands for, after segmentation. */
   readonly innerBytes: Int32Array;
+  /** Per packet: the peer that it came from. */
+  readonly peer: Int32Array;
+  /** Per packet: which captures want it, or one of those that it stands for, see `Taps`. */
+  readonly marks: Uint8Array;
   /** Per packet: index of its first piece; its last ends where the next packet's first begins. */
   readonly firstPiece: Int32Array;
   /** Per piece: where it starts. */
@@ -32,20 +36,26 @@ export class DeliveryBatch {
     this.innerPackets = new Int32Array(maxPackets);
     this.lengthBytes = new Int32Array(maxPackets);
     this.innerBytes = new Int32Array(maxPackets);
+    this.peer = new Int32Array(maxPackets);
+    this.marks = new Uint8Array(maxPackets);
     this.firstPiece = new Int32Array(maxPackets + 1);
     this.pieceAt = new Int32Array(maxPieces);
     this.pieceLengthBytes = new Int32Array(maxPieces);
   }
 
   /**
-   * Begins a packet that stands for `innerPackets` packets of `innerBytes` bytes together. {@link piece} adds to it, the
-   * virtio-net header first.
+   * Begins a packet from `peer` that stands for `innerPackets` packets of `innerBytes` bytes together. {@link piece} adds to
+   * it, the virtio-net header first.
+   *
+   * @param peer 0: this node itself, or none.
    */
-  packet(innerPackets: number, lengthBytes: number, innerBytes: number): void {
+  packet(innerPackets: number, lengthBytes: number, innerBytes: number, peer = 0, marks = 0): void {
     const index = this.packetCount++;
     this.innerPackets[index] = innerPackets;
     this.lengthBytes[index] = lengthBytes;
     this.innerBytes[index] = innerBytes;
+    this.peer[index] = peer;
+    this.marks[index] = marks;
     this.firstPiece[index] = this.pieceCount;
     this.firstPiece[index + 1] = this.pieceCount;
   }

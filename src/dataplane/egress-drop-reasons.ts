@@ -115,4 +115,24 @@ export const egressDropReasons = [
     cause: 'the TUN device is down',
     remedy: 'check: ip link show weft0; a restart of the daemon sets it up again',
   },
+  {
+    name: 'fault-loss-out',
+    meaning: 'a fault that somebody injected at this node lost the datagram on its way to the peer',
+    cause: 'weft fault add --loss, for a test',
+    remedy: 'look at: weft fault list; end it with: weft fault rm',
+  },
+  {
+    name: 'fault-clip-out',
+    meaning:
+      'a fault that somebody injected at this node lost the datagram, as its outer packet is longer than may pass',
+    cause: 'weft fault add --clip, for a test',
+    remedy: 'look at: weft fault list; end it with: weft fault rm',
+  },
+  {
+    name: 'fault-queue-full-out',
+    meaning:
+      'a fault that somebody injected at this node had to hold back more datagrams to peers than it has room for',
+    cause: 'weft fault add --delay or --reorder, with more traffic than fits into the delay',
+    remedy: 'choose a shorter delay; look at: weft fault list; end it with: weft fault rm',
+  },
 ] as const;

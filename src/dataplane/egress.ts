@@ -8,11 +8,9 @@
  * Peers get complete, correct inner checksums, but for those with which Remote Checksum Offload was agreed: a checksum that
  * came partial from the kernel stays partial then, and the VXLAN header says so.
  */
-import { onesComplementSum } from '../wire/checksum.ts';
 import { IpProtocol } from '../wire/ip.ts';
-import { writeU16 } from '../wire/octets.ts';
 import { TCP_CHECKSUM_OFFSET } from '../wire/tcp.ts';
-import { UDP_CHECKSUM_OFFSET, finishUdpChecksum } from '../wire/udp.ts';
+import { UDP_CHECKSUM_OFFSET } from '../wire/udp.ts';
 import {
   GsoType,
   VIRTIO_NET_HEADER_LENGTH,
@@ -32,16 +30,23 @@ import {
   canAnnouncePartialChecksum,
   encodeEncapsulation,
 } from './encapsulation.ts';
+import type { EgressOptions } from './egress-options.ts';
+import { EgressTaps } from './egress-taps.ts';
+import type { FlightRecorder } from './flight-recorder.ts';
 import { flowHash } from './flow-hash.ts';
 import type { ForwardingReader } from './forwarding-table.ts';
 import { fragmentPacketInto, fragmentSegmentsInto } from './fragmentation.ts';
+import { Hook } from './hook.ts';
 import type { IcmpErrors } from './icmp-errors.ts';
+import { completeChecksum } from './inner-checksum.ts';
+import { egressFaultReason } from './inner-fault-reason.ts';
 import { InnerFault, InnerPacket } from './inner-packet.ts';
 import type { PeerCounters } from './peer-counters.ts';
 import { PeerFit } from './peer-fit.ts';
 import { clampSegmentSize } from './segment-size.ts';
 import { HEADER_PIECE_BYTES, segmentInto } from './segmentation.ts';
 import { MAX_SEGMENTS, judgeOffload, segmentCount } from './super-packet.ts';
+import type { Taps } from './taps.ts';
 import { type OuterTrafficClass, outerTrafficClass } from './traffic-class.ts';
 import { TransmitBatch } from './transmit-batch.ts';
 import { isRoutableUnicast } from './unicast.ts';
@@ -51,29 +56,8 @@ export { EGRESS_HEADROOM } from './encapsulation.ts';
 export { HEADER_PIECE_BYTES } from './segmentation.ts';
 export { MAX_SEGMENTS } from './super-packet.ts';
 
-/** Least size of {@link EgressOptions.headerArea}, in bytes: for the super-packet with the most segments. */
+/** Least size of the header area, in bytes: for the super-packet with the most segments. */
 export const MIN_HEADER_AREA_LENGTH = MAX_SEGMENTS * HEADER_PIECE_BYTES;
-
-export interface EgressOptions {
-  /** The worker's whole memory; all offsets are into it. */
-  readonly memory: Uint8Array;
-  /** Where headers of segments are written: a multiple of {@link MIN_HEADER_AREA_LENGTH} allows batches. */
-  readonly headerArea: { readonly at: number; readonly lengthBytes: number };
-  readonly forwarding: ForwardingReader;
-  readonly counters: Counters;
-  readonly peerCounters: PeerCounters;
-  /** Room for at least `MAX_SEGMENTS` datagrams of two pieces; a multiple of it allows batches. */
-  readonly batch: TransmitBatch;
-  readonly vni: number;
-  /** How many sending sockets flows are spread over. */
-  readonly sendingSockets: number;
-  /** Where senders are told that a packet was too big. */
-  readonly errors: IcmpErrors;
-  /** Whether the edge can fragment outer packets, and shall, where IPv6 needs it. */
-  readonly outerFragmentation: boolean;
-  /** DSCP and ECN of the outer header. */
-  readonly trafficClass: OuterTrafficClass;
-}
 
 /** One worker's way out. Nothing here throws for any bytes, and nothing allocates. */
 export class Egress {
@@ -89,6 +73,10 @@ export class Egress {
   readonly #errors: IcmpErrors;
   readonly #fit: PeerFit;
   readonly #trafficClassRule: OuterTrafficClass;
+  /** Which captures want a packet, and what they get to see of it. */
+  readonly #captures: Taps | undefined;
+  readonly #taps: EgressTaps;
+  readonly #recorder: FlightRecorder | undefined;
   /** Segments that are to be fragmented. */
   readonly #segmentBatch = new TransmitBatch(MAX_SEGMENTS, 2 * MAX_SEGMENTS);
   readonly #packet = new InnerPacket();
@@ -99,7 +87,7 @@ export class Egress {
   #headerLength = 0;
   /** and the payload of each of its segments but the last; else 0. */
   #gsoSize = 0;
-  /** Of the packet in hand: the peer it goes to. */
+  /** Of the packet in hand: the peer it goes to, 0 before that is known. */
   #peer = 0;
 
   /** @throws RangeError if batch or header area cannot take the largest super-packet. */
@@ -124,6 +112,9 @@ export class Egress {
     this.#errors = options.errors;
     this.#fit = new PeerFit(options.outerFragmentation);
     this.#trafficClassRule = options.trafficClass;
+    this.#recorder = options.recorder;
+    this.#captures = options.taps;
+    this.#taps = new EgressTaps(options.taps, options.forwarding, batch);
   }
 
   /** Whether another packet, however large, may be pushed. If not, send the batch and {@link clear} it. */
@@ -142,19 +133,28 @@ export class Egress {
    */
   push(at: number, lengthBytes: number): void {
     let reason = this.#judge(at, lengthBytes);
+    const ipAt = at + VIRTIO_NET_HEADER_LENGTH;
+    const packetBytes = Math.max(0, lengthBytes - VIRTIO_NET_HEADER_LENGTH);
+    const captures = this.#captures;
+    const isTapped = captures !== undefined && captures.egress;
+    const marks = isTapped ? captures.judge(ipAt, packetBytes, this.#segments > 1) : 0;
+    if (marks !== 0) this.#tap(marks, at, lengthBytes);
     if (reason === -1) reason = this.#fitToPeer(at);
     const segments = this.#segments;
-    const packetBytes = Math.max(0, lengthBytes - VIRTIO_NET_HEADER_LENGTH);
-    this.#counters.egressReceived(segments, packetBytes + (segments - 1) * this.#headerLength);
+    this.#counters.egressReceived(segments, packetBytes + (segments - 1) * this.#headerLength, this.#peer);
     if (reason !== -1) {
-      this.#counters.drop(reason, segments);
+      this.#counters.drop(reason, segments, this.#peer);
+      this.#recorder?.dropped(0, this.#peer, ipAt, packetBytes, segments, this.#gsoSize, reason);
+      if (marks !== 0) this.#taps.dropped(marks, reason);
       if (reason === DropReason.packetTooBig) this.#answerTooBig();
       return;
     }
-    const { packets, outerFragments } = this.#fit;
+    const { packets, outerFragments, gsoSize } = this.#fit;
+    this.#recorder?.forwarded(Hook.toUnderlay, 0, this.#peer, ipAt, packetBytes, packets, gsoSize);
+    if (marks !== 0) this.#taps.route(marks, segments, gsoSize);
     const first = this.#batch.datagramCount;
     const trafficClass = outerTrafficClass(this.#memory, this.#packet, this.#trafficClassRule);
-    this.#counters.egressOriginated(packets - segments);
+    if (packets > segments) this.#counters.egressOriginated(packets - segments, this.#peer);
     this.#counters.egressQueued(packets);
     if (packets > segments) this.#forwardFragments(at);
     else if (segments === 1) this.#forwardOne(at);
@@ -165,20 +165,24 @@ export class Egress {
       this.#batch.fragmentOuter(first, ENCAPSULATION_LENGTH + mtuBytes, mtuBytes + overheadBytes);
     }
     if (trafficClass !== 0) this.#batch.trafficClass.fill(trafficClass, first, this.#batch.datagramCount);
+    if (marks !== 0) this.#taps.encapsulated(marks, first);
   }
 
   /** Datagram `datagram` of the batch has left. To be called once per datagram, or {@link failed}. */
   sent(datagram: number): void {
     const batch = this.#batch;
     const lengthBytes = batch.lengthBytes[datagram]! - ENCAPSULATION_LENGTH;
-    this.#counters.egressSent(1, lengthBytes);
+    this.#counters.egressSent(1, lengthBytes, batch.accountPeer[datagram]!);
     this.#peerCounters.sent(batch.peer[datagram]!, 1, lengthBytes);
     if (batch.outerFragmentBytes[datagram]! > 0) this.#counters.outerFragmented();
+    if (batch.marks[datagram] !== 0) this.#taps.sent(datagram);
   }
 
   /** The datagram could not be sent. */
-  failed(_datagram: number, reason: DropReason): void {
-    this.#counters.egressFailed(1, reason);
+  failed(datagram: number, reason: DropReason): void {
+    this.#counters.egressFailed(1, reason, this.#batch.accountPeer[datagram]!);
+    this.#recorder?.unsent(this.#batch, datagram, 0, reason);
+    if (this.#batch.marks[datagram] !== 0) this.#taps.failed(datagram, reason);
   }
 
   /** Forgets the batch. Each of its datagrams was reported before: one that was not stays `queued` in the accounts. */
@@ -194,9 +198,10 @@ export class Egress {
     this.#segments = 1;
     this.#headerLength = 0;
     this.#gsoSize = 0;
+    this.#peer = 0;
     if (lengthBytes < VIRTIO_NET_HEADER_LENGTH) return DropReason.offloadMalformed;
     const fault = packet.parse(memory, at + VIRTIO_NET_HEADER_LENGTH, lengthBytes - VIRTIO_NET_HEADER_LENGTH);
-    if (fault !== InnerFault.none) return faultReason[fault];
+    if (fault !== InnerFault.none) return egressFaultReason[fault];
     const offloadReason = this.#judgeOffload(at);
     if (offloadReason !== -1) return offloadReason;
     const { family } = packet;
@@ -207,6 +212,10 @@ export class Egress {
     if (peer === 0) return DropReason.destinationLocal;
     this.#peer = peer;
     return -1;
+  }
+
+  #tap(marks: number, at: number, lengthBytes: number): void {
+    this.#taps.fromPod(marks, at, lengthBytes, this.#peer, this.#segments, this.#gsoSize, this.#headerLength);
   }
 
   /** Makes what is in hand fit to what its peer takes. Returns why that is impossible, or -1. */
@@ -314,18 +323,3 @@ export class Egress {
     this.#headerNext = fragmentPacketInto(this.#batch, memory, packet, mtuBytes, this.#peer, socket, this.#headerNext);
   }
 }
-
-/** Turns a partial checksum into a complete one. The field holds the sum of the pseudo-header, so it is just summed too. */
-function completeChecksum(bytes: Uint8Array, packet: InnerPacket, start: number, offset: number): void {
-  const sum = onesComplementSum(bytes, packet.at + start, packet.lengthBytes - start, 0);
-  // Never 0: it means "none" in UDP, and is the same number as 0xffff elsewhere.
-  writeU16(bytes, packet.at + start + offset, finishUdpChecksum(sum));
-}
-
-/** What each fault of a packet is called in this direction. */
-const faultReason: Readonly<Record<Exclude<InnerFault, typeof InnerFault.none>, DropReason>> = {
-  [InnerFault.notIp]: DropReason.packetNotIp,
-  [InnerFault.truncated]: DropReason.packetTruncated,
-  [InnerFault.badLength]: DropReason.packetBadLength,
-  [InnerFault.badExtensions]: DropReason.packetBadExtensions,
-};

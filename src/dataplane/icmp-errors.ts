@@ -7,13 +7,19 @@ import { GsoType, VIRTIO_NET_HEADER_LENGTH, encodeVirtioNet } from '../wire/virt
 import type { Counters } from './counters.ts';
 import type { DeliveryBatch } from './delivery-batch.ts';
 import { DropReason } from './drop-reason.ts';
+import type { FlightRecorder } from './flight-recorder.ts';
+import { IngressTaps } from './ingress-taps.ts';
 import type { InnerPacket } from './inner-packet.ts';
+import type { Taps } from './taps.ts';
 import { TokenBucket } from './token-bucket.ts';
 import { MAX_TOO_BIG_ERROR_LENGTH, encodeTooBigError, mayAnswerTooBig } from './too-big-error.ts';
 
 /** As Linux has it for all its errors (`net.ipv4.icmp_msgs_per_sec`, `icmp_msgs_burst`), here per worker. */
 const RATE_PER_SECOND = 1000;
 const BURST = 50;
+
+/** In whose account errors are: nobody's, as they are for a pod of this node. */
+const NO_PEER = 0;
 
 /** Memory for one error, in bytes. */
 export const ICMP_ERROR_BYTES = VIRTIO_NET_HEADER_LENGTH + MAX_TOO_BIG_ERROR_LENGTH;
@@ -31,6 +37,10 @@ export interface IcmpErrorsOptions {
   readonly batch: DeliveryBatch;
   /** This node's addresses in the overlay: errors come from the one of the family. Without one, none are sent. */
   readonly nodeAddresses: readonly IpAddress[];
+  /** Where captures look. Without it, there are none. */
+  readonly taps?: Taps;
+  /** Remembers what became of packets. Without it, nobody does. */
+  readonly recorder?: FlightRecorder | undefined;
 }
 
 /** One worker's errors. Nothing here throws for any packet, and nothing allocates. */
@@ -42,6 +52,8 @@ export class IcmpErrors {
   readonly #address4: Uint8Array | undefined;
   readonly #address6: Uint8Array | undefined;
   readonly #bucket = new TokenBucket(RATE_PER_SECOND, BURST);
+  readonly #taps: IngressTaps;
+  readonly #recorder: FlightRecorder | undefined;
 
   /** @throws RangeError if batch or area are too small. */
   constructor(options: IcmpErrorsOptions) {
@@ -56,6 +68,8 @@ export class IcmpErrors {
     this.#areaAt = area.at;
     this.#counters = options.counters;
     this.#batch = batch;
+    this.#recorder = options.recorder;
+    this.#taps = new IngressTaps(options.taps, options.memory, batch, 0, 0);
     this.#address4 = options.nodeAddresses.find(({ family }) => family === 4)?.bytes;
     this.#address6 = options.nodeAddresses.find(({ family }) => family === 6)?.bytes;
   }
@@ -83,20 +97,25 @@ export class IcmpErrors {
     const at = virtioAt + VIRTIO_NET_HEADER_LENGTH;
     encodeVirtioNet(0, GsoType.none, 0, 0, 0, 0, this.#memory, virtioAt);
     const errorLength = encodeTooBigError(this.#memory, packet, lengthBytes, mtuBytes, source, at);
-    batch.packet(1, errorLength, errorLength);
+    const marks = this.#taps.isOn ? this.#taps.originated(at, errorLength) : 0;
+    batch.packet(1, errorLength, errorLength, NO_PEER, marks);
     batch.piece(virtioAt, VIRTIO_NET_HEADER_LENGTH + errorLength);
-    this.#counters.egressOriginated(1);
+    this.#counters.egressOriginated(1, NO_PEER);
     this.#counters.egressQueued(1);
   }
 
   /** Error `error` of the batch was written. To be called once per error, or {@link failed}. */
   delivered(error: number): void {
-    this.#counters.egressDelivered(1, this.#batch.lengthBytes[error]!);
+    this.#counters.egressDelivered(1, this.#batch.lengthBytes[error]!, NO_PEER);
+    this.#recorder?.delivered(this.#batch, error, 0);
+    if (this.#batch.marks[error] !== 0) this.#taps.delivered(error);
   }
 
   /** Error `error` of the batch could not be written. */
-  failed(_error: number): void {
-    this.#counters.egressFailed(1, DropReason.icmpErrorUndelivered);
+  failed(error: number): void {
+    this.#counters.egressFailed(1, DropReason.icmpErrorUndelivered, NO_PEER);
+    this.#recorder?.undelivered(this.#batch, error, 0, DropReason.icmpErrorUndelivered);
+    if (this.#batch.marks[error] !== 0) this.#taps.failed(error, DropReason.icmpErrorUndelivered);
   }
 
   /** Forgets the batch. Each of its errors was reported before. */

@@ -207,4 +207,44 @@ export const ingressDropReasons = [
     cause: 'the log of the daemon names the error',
     remedy: 'report it with the line of the log',
   },
+  {
+    name: 'fault-loss-in',
+    meaning: 'a fault that somebody injected at this node lost the datagram, which came from a peer',
+    cause: 'weft fault add --loss, for a test',
+    remedy: 'look at: weft fault list; end it with: weft fault rm',
+  },
+  {
+    name: 'fault-clip-in',
+    meaning:
+      'a fault that somebody injected at this node lost the datagram of a peer, as its outer packet is longer than may pass',
+    cause: 'weft fault add --clip, for a test',
+    remedy: 'look at: weft fault list; end it with: weft fault rm',
+  },
+  {
+    name: 'fault-queue-full-in',
+    meaning:
+      'a fault that somebody injected at this node had to hold back more datagrams of peers than it has room for',
+    cause: 'weft fault add --delay or --reorder, with more traffic than fits into the delay',
+    remedy: 'choose a shorter delay; look at: weft fault list; end it with: weft fault rm',
+  },
+  {
+    name: 'fault-loss-relayed',
+    meaning: 'a fault that somebody injected at this node lost the datagram when it was passed on to a peer',
+    cause: 'weft fault add --loss, for a test',
+    remedy: 'look at: weft fault list; end it with: weft fault rm',
+  },
+  {
+    name: 'fault-clip-relayed',
+    meaning:
+      'a fault that somebody injected at this node lost what was to be passed on, as its outer packet is longer than may pass',
+    cause: 'weft fault add --clip, for a test',
+    remedy: 'look at: weft fault list; end it with: weft fault rm',
+  },
+  {
+    name: 'fault-queue-full-relayed',
+    meaning:
+      'a fault that somebody injected at this node had to hold back more of what is passed on than it has room for',
+    cause: 'weft fault add --delay or --reorder, with more traffic than fits into the delay',
+    remedy: 'choose a shorter delay; look at: weft fault list; end it with: weft fault rm',
+  },
 ] as const;

@@ -26,8 +26,13 @@ import type { DeliveryBatch } from './delivery-batch.ts';
 import { encodeDeliveryHeader } from './delivery-header.ts';
 import { DropReason } from './drop-reason.ts';
 import { ENCAPSULATION_LENGTH, announcesChecksumOf } from './encapsulation.ts';
+import type { FlightRecorder } from './flight-recorder.ts';
 import type { ForwardingReader } from './forwarding-table.ts';
+import { type FaultInjection, HELD } from './fault-injection.ts';
+import type { IngressOptions } from './ingress-options.ts';
+import { IngressTaps } from './ingress-taps.ts';
 import { ChecksumState, judgeChecksum, makeChecksumPartial } from './inner-checksum.ts';
+import { checksumReason, ingressFaultReason } from './inner-fault-reason.ts';
 import { InnerFault, InnerPacket } from './inner-packet.ts';
 import { MAX_PACKETS_PER_DATAGRAM, innerPacketLength, joinedDatagrams } from './joined-datagrams.ts';
 import { judgeOrigin, mayHaveRemoteChecksum } from './origin.ts';
@@ -38,26 +43,6 @@ import { takeOverCongestion } from './traffic-class.ts';
 
 // What a batch must be like for `Ingress`, said where it is needed.
 export { MAX_PACKETS_PER_DATAGRAM } from './joined-datagrams.ts';
-
-export interface IngressOptions {
-  /** The worker's whole memory; all offsets are into it. */
-  readonly memory: Uint8Array;
-  readonly forwarding: ForwardingReader;
-  readonly counters: Counters;
-  /** Room for at least {@link MAX_PACKETS_PER_DATAGRAM} packets; a multiple of it allows batches. */
-  readonly batch: DeliveryBatch;
-  readonly vni: number;
-  /** Takes path probes, which are for the node and not for its pods. Without it they are dropped as any forged packet. */
-  readonly probes?: { take(at: number, lengthBytes: number, sender: number): boolean };
-  /** Takes what is for another peer. Without it that is dropped. */
-  readonly relay?: Relay;
-  /** MTU of the TUN device: longer TCP packets are handed over as super-packets with segments of this size. */
-  readonly overlayMtuBytes: number;
-  /** What is put together to super-packets: TCP segments, and UDP datagrams, which needs Linux 6.2. */
-  readonly coalescing: { readonly tcp: boolean; readonly udp: boolean };
-  /** Whether congestion that the underlay marked (ECN) is told to the pod. */
-  readonly ecn: boolean;
-}
 
 /** One worker's way in. Nothing here throws for any bytes, and nothing allocates. */
 export class Ingress {
@@ -72,8 +57,13 @@ export class Ingress {
   readonly #packet = new InnerPacket();
   readonly #coalescer: Coalescer;
   readonly #ecn: boolean;
+  readonly #taps: IngressTaps;
+  readonly #recorder: FlightRecorder | undefined;
+  readonly #faults: FaultInjection | undefined;
   /** Of the datagram in hand: who sent it. */
   #sender = -1;
+  /** and in whose account it is: 0 for a stranger. */
+  #accountPeer = 0;
   #senderFamily: 4 | 6 = 4;
   #senderAt = 0;
   #trafficClass = 0;
@@ -104,6 +94,9 @@ export class Ingress {
     this.#overlayMtuBytes = options.overlayMtuBytes;
     this.#coalescer = new Coalescer({ memory: options.memory, batch, ...options.coalescing });
     this.#ecn = options.ecn;
+    this.#faults = options.faults;
+    this.#recorder = options.recorder;
+    this.#taps = new IngressTaps(options.taps, options.memory, batch, options.overlayMtuBytes);
   }
 
   /**
@@ -127,6 +120,7 @@ export class Ingress {
    * @param groSizeBytes what the kernel said beside it (`UDP_GRO`), or 0.
    * @param senderAt where the sender's address lies in the memory: 4 or 16 bytes, by `senderFamily`.
    * @param trafficClass of the outer header: DSCP and ECN.
+   * @param senderPort from where the sender sent it; 0 if nobody knows.
    */
   push(
     at: number,
@@ -135,19 +129,26 @@ export class Ingress {
     senderFamily: 4 | 6,
     senderAt: number,
     trafficClass: number,
+    senderPort = 0,
   ): void {
     this.#trafficClass = trafficClass;
     this.#sender = this.#forwarding.peerBySender(this.#memory, senderAt, senderFamily);
+    this.#accountPeer = Math.max(0, this.#sender);
     this.#senderFamily = senderFamily;
     this.#senderAt = senderAt;
+    this.#faults?.sender(this.#accountPeer, senderFamily, senderAt, senderPort, trafficClass);
+    if (this.#taps.isOn) this.#taps.sender(this.#sender, senderFamily, senderAt, senderPort, trafficClass);
     const count = joinedDatagrams(this.#memory, at, lengthBytes, groSizeBytes);
     if (count === 1) {
       this.#take(at, lengthBytes, groSizeBytes);
       return;
     }
     if (count > MAX_PACKETS_PER_DATAGRAM) {
-      this.#counters.ingressReceived(count, Math.max(0, lengthBytes - count * ENCAPSULATION_LENGTH));
-      this.#counters.drop(DropReason.datagramMalformedGro, count);
+      const packetBytes = Math.max(0, lengthBytes - count * ENCAPSULATION_LENGTH);
+      this.#counters.ingressReceived(count, packetBytes, this.#accountPeer);
+      this.#counters.drop(DropReason.datagramMalformedGro, count, this.#accountPeer);
+      this.#recorder?.refused(this.#accountPeer, at, lengthBytes, count, 0, DropReason.datagramMalformedGro);
+      if (this.#taps.isOn) this.#taps.unreadable(at, lengthBytes, count, DropReason.datagramMalformedGro);
       return;
     }
     const end = at + lengthBytes;
@@ -161,12 +162,17 @@ export class Ingress {
 
   /** Packet `packet` of the batch was written. To be called once per packet, or {@link failed}. */
   delivered(packet: number): void {
-    this.#counters.ingressDelivered(this.#batch.innerPackets[packet]!, this.#batch.innerBytes[packet]!);
+    const { innerPackets, innerBytes, peer } = this.#batch;
+    this.#counters.ingressDelivered(innerPackets[packet]!, innerBytes[packet]!, peer[packet]!);
+    this.#recorder?.delivered(this.#batch, packet, 1);
+    if (this.#batch.marks[packet] !== 0) this.#taps.delivered(packet);
   }
 
   /** Packet `packet` of the batch could not be written. */
   failed(packet: number, reason: DropReason): void {
-    this.#counters.ingressFailed(this.#batch.innerPackets[packet]!, reason);
+    this.#counters.ingressFailed(this.#batch.innerPackets[packet]!, reason, this.#batch.peer[packet]!);
+    this.#recorder?.undelivered(this.#batch, packet, 1, reason);
+    if (this.#batch.marks[packet] !== 0) this.#taps.failed(packet, reason);
   }
 
   /** Forgets the batch. Each of its packets was reported before: one that was not stays `queued` in the accounts. */
@@ -177,38 +183,55 @@ export class Ingress {
   /** Takes one VXLAN datagram. `groSize`, if not 0, is what a UDP super-packet in it is made of. */
   #take(at: number, paddedBytes: number, groSize: number): void {
     const lengthBytes = this.#withoutPadding(at, paddedBytes);
+    const fault = this.#faults?.judgesIncoming === true ? this.#faults.take(at, paddedBytes, groSize) : -1;
+    if (fault === HELD) return;
+    const marks = this.#taps.isOn ? this.#taps.fromUnderlay(at, paddedBytes, lengthBytes, groSize) : 0;
     this.#segments = 1;
     this.#gsoSize = 0;
     this.#headerLength = 0;
-    let reason = this.#judgeEncapsulation(at, lengthBytes);
+    let reason = fault === -1 ? this.#judgeEncapsulation(at, lengthBytes) : fault;
     if (reason === DropReason.innerWrongMac && this.#relay !== undefined) {
-      this.#passOn(this.#relay, at, paddedBytes);
+      this.#passOn(this.#relay, at, paddedBytes, marks);
       return;
     }
-    if (reason === -1 && this.#probes?.take(at, lengthBytes, this.#sender) === true) return;
+    if (reason === -1 && this.#probes?.take(at, lengthBytes, this.#sender) === true) {
+      if (marks !== 0) this.#taps.consumed(marks, at + ENCAPSULATION_LENGTH, lengthBytes - ENCAPSULATION_LENGTH);
+      return;
+    }
     if (reason === -1) reason = this.#judgePacket(at, lengthBytes, groSize);
     const segments = this.#segments;
     const packetBytes = Math.max(0, lengthBytes - ENCAPSULATION_LENGTH) + (segments - 1) * this.#headerLength;
-    this.#counters.ingressReceived(segments, packetBytes);
+    this.#counters.ingressReceived(segments, packetBytes, this.#accountPeer);
+    if (marks !== 0) this.#taps.settled(segments, this.#gsoSize, this.#headerLength);
     if (reason !== -1) {
-      this.#counters.drop(reason, segments);
+      this.#counters.drop(reason, segments, this.#accountPeer);
+      this.#recorder?.refused(this.#accountPeer, at, lengthBytes, segments, this.#gsoSize, reason);
+      if (marks !== 0) this.#taps.dropped(marks, reason);
       return;
     }
     this.#counters.ingressQueued(segments);
+    if (marks !== 0) this.#taps.decapsulated(marks, this.#packet, this.#isPartial);
     const slot = this.#slot;
     if (slot !== -1) {
       if (segments > 1) this.#coalescer.flushFor(slot);
-      else if (this.#coalescer.take(slot, this.#packet, this.#sender, this.#isPartial)) return;
+      else if (this.#coalescer.take(slot, this.#packet, this.#sender, this.#isPartial, marks)) return;
     }
-    this.#deliver(packetBytes);
+    this.#deliver(packetBytes, marks);
   }
 
   /** Takes a datagram whose inner frame is for another station. */
-  #passOn(relay: Relay, at: number, lengthBytes: number): void {
-    this.#counters.ingressReceived(1, lengthBytes - ENCAPSULATION_LENGTH);
-    const reason = relay.take(at, lengthBytes, this.#sender, this.#senderFamily, this.#senderAt, this.#trafficClass);
-    if (reason === -1) this.#counters.ingressQueued(1);
-    else this.#counters.drop(reason, 1);
+  #passOn(relay: Relay, at: number, lengthBytes: number, marks: number): void {
+    this.#counters.ingressReceived(1, lengthBytes - ENCAPSULATION_LENGTH, this.#accountPeer);
+    if (marks !== 0) this.#taps.settled(1, 0, 0);
+    const family = this.#senderFamily;
+    const reason = relay.take(at, lengthBytes, this.#sender, family, this.#senderAt, this.#trafficClass, marks);
+    if (reason === -1) {
+      this.#counters.ingressQueued(1);
+      return;
+    }
+    this.#counters.drop(reason, 1, this.#accountPeer);
+    this.#recorder?.refused(this.#accountPeer, at, lengthBytes, 1, 0, reason);
+    if (marks !== 0) this.#taps.dropped(marks, reason);
   }
 
   /** Length of a datagram without what filled the inner frame up to the least that Ethernet carries. */
@@ -241,7 +264,7 @@ export class Ingress {
     const memory = this.#memory;
     const packet = this.#packet;
     const fault = packet.parse(memory, at + ENCAPSULATION_LENGTH, lengthBytes - ENCAPSULATION_LENGTH);
-    if (fault !== InnerFault.none) return faultReason[fault];
+    if (fault !== InnerFault.none) return ingressFaultReason[fault];
     const { family } = packet;
     const etherType = readEtherType(memory, packet.at - ETHERNET_HEADER_LENGTH);
     if (etherType !== (family === 4 ? EtherType.ipv4 : EtherType.ipv6)) return DropReason.innerNotIp;
@@ -295,7 +318,7 @@ export class Ingress {
   }
 
   /** Puts the packet in hand into the batch, by itself. `innerBytes` is its length after segmentation. */
-  #deliver(innerBytes: number): void {
+  #deliver(innerBytes: number, marks: number): void {
     const memory = this.#memory;
     const packet = this.#packet;
     const virtioAt = packet.at - VIRTIO_NET_HEADER_LENGTH;
@@ -304,25 +327,7 @@ export class Ingress {
     if (this.#gsoSize > 0 && !this.#isPartial) makeChecksumPartial(memory, packet);
     const isPartial = this.#gsoSize > 0 || this.#isPartial;
     encodeDeliveryHeader(packet, this.#gsoSize, this.#headerLength, isPartial, memory, virtioAt);
-    this.#batch.packet(this.#segments, packet.lengthBytes, innerBytes);
+    this.#batch.packet(this.#segments, packet.lengthBytes, innerBytes, this.#accountPeer, marks);
     this.#batch.piece(virtioAt, VIRTIO_NET_HEADER_LENGTH + packet.lengthBytes);
   }
 }
-
-/** What each fault of a packet is called in this direction. */
-const faultReason: Readonly<Record<Exclude<InnerFault, typeof InnerFault.none>, DropReason>> = {
-  [InnerFault.notIp]: DropReason.innerNotIp,
-  [InnerFault.truncated]: DropReason.innerTruncated,
-  [InnerFault.badLength]: DropReason.innerBadLength,
-  [InnerFault.badExtensions]: DropReason.innerBadExtensions,
-};
-
-/** What each outcome of looking at the checksum means for the packet. */
-const checksumReason: Readonly<Record<ChecksumState, DropReason | -1>> = {
-  [ChecksumState.complete]: -1,
-  [ChecksumState.partial]: -1,
-  [ChecksumState.wrong]: DropReason.innerBadChecksum,
-  [ChecksumState.missing]: DropReason.innerNoChecksum,
-  [ChecksumState.truncated]: DropReason.innerTruncated,
-  [ChecksumState.badLength]: DropReason.innerBadLength,
-};

@@ -1,5 +1,5 @@
 /**
- * Transport checksums of received packets.
+ * Transport checksums of inner packets.
  *
  * Over a veth, a Linux `vxlan` device with its offloads on leaves inner TCP and UDP checksums partial, and says so
  * nowhere: the field just holds the folded sum of the pseudo-header, length included. So both are accepted, partial and
@@ -9,8 +9,9 @@ import { foldChecksum, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } f
 import { ICMP_HEADER_LENGTH, verifyIcmpChecksum } from '../wire/icmp.ts';
 import { ICMPV6_HEADER_LENGTH, verifyIcmpv6Checksum } from '../wire/icmpv6.ts';
 import { IpProtocol } from '../wire/ip.ts';
+import { writeU16 } from '../wire/octets.ts';
 import { TCP_MIN_HEADER_LENGTH, readTcpChecksum, readTcpHeaderLength, writeTcpChecksum } from '../wire/tcp.ts';
-import { UDP_HEADER_LENGTH, readUdpChecksum, readUdpLength, writeUdpChecksum } from '../wire/udp.ts';
+import { UDP_HEADER_LENGTH, finishUdpChecksum, readUdpChecksum, readUdpLength, writeUdpChecksum } from '../wire/udp.ts';
 import type { InnerPacket } from './inner-packet.ts';
 
 /**
@@ -82,4 +83,14 @@ function pseudoHeaderSum(bytes: Uint8Array, packet: InnerPacket, lengthBytes: nu
   return packet.family === 4
     ? pseudoHeaderSum4(bytes, packet.at, packet.protocol, lengthBytes)
     : pseudoHeaderSum6(bytes, packet.at, packet.protocol, lengthBytes);
+}
+
+/**
+ * Turns a partial checksum, `offset` bytes after `start` in the IP packet, into a complete one. The field holds the sum of the
+ * pseudo-header, so it is just summed too.
+ */
+export function completeChecksum(bytes: Uint8Array, packet: InnerPacket, start: number, offset: number): void {
+  const sum = onesComplementSum(bytes, packet.at + start, packet.lengthBytes - start, 0);
+  // Never 0: it means "none" in UDP, and is the same number as 0xffff elsewhere.
+  writeU16(bytes, packet.at + start + offset, finishUdpChecksum(sum));
 }

@@ -54,9 +54,11 @@ import type { Counters } from './counters.ts';
 import { DropReason } from './drop-reason.ts';
 import { ENCAPSULATION_LENGTH, encodeEncapsulation } from './encapsulation.ts';
 import type { ForwardingReader } from './forwarding-table.ts';
+import { Hook } from './hook.ts';
 import { relayedOrigin } from './origin.ts';
 import { type ProbeCountsMemory, countProbe, probesSeen } from './probe-counts.ts';
 import { PROBE_RECORD_WORDS, ProbeOrder, type ProbeRing, TOO_BIG } from './probe-ring.ts';
+import type { Taps } from './taps.ts';
 import type { TransmitBatch } from './transmit-batch.ts';
 
 /** Smallest inner IP packet that a probe can be, in bytes: its headers, and the shortest probe. */
@@ -100,6 +102,8 @@ export interface PathProbesOptions {
   readonly counts: ProbeCountsMemory;
   /** Time in microseconds, the same for all workers of the process. */
   readonly nowUs: () => number;
+  /** Where captures look. Without it, there are none. */
+  readonly taps?: Taps;
 }
 
 /** Nothing here throws for any bytes, and nothing allocates. */
@@ -155,12 +159,16 @@ export class PathProbes {
 
   /** Datagram `datagram` of the batch has left. To be called once per datagram, or {@link failed}. */
   sent(datagram: number): void {
-    this.#options.counters.egressSent(1, this.#batch.lengthBytes[datagram]! - ENCAPSULATION_LENGTH);
+    const batch = this.#batch;
+    const lengthBytes = batch.lengthBytes[datagram]! - ENCAPSULATION_LENGTH;
+    this.#options.counters.egressSent(1, lengthBytes, batch.accountPeer[datagram]!);
+    if (batch.marks[datagram] !== 0) this.#record(Hook.toUnderlay, datagram, -1);
   }
 
   /** The datagram could not be sent. */
   failed(datagram: number, reason: DropReason): void {
-    this.#options.counters.egressFailed(1, reason);
+    this.#options.counters.egressFailed(1, reason, this.#batch.accountPeer[datagram]!);
+    if (this.#batch.marks[datagram] !== 0) this.#record(Hook.drop, datagram, reason);
     const at = datagram * PROBE_RECORD_WORDS;
     const orders = this.#orders;
     if (reason !== DropReason.datagramTooBig || orders[at + ProbeOrder.sizeBytes] === 0) return;
@@ -192,7 +200,7 @@ export class PathProbes {
       if (origin !== -1) kind = this.#judge(ipAt, ipBytes, origin);
     }
     if (kind === -1) return false;
-    this.#options.counters.ingressConsumed(1, ipBytes);
+    this.#options.counters.ingressConsumed(1, ipBytes, sender);
     const probeAt = ipAt + IPV6_HEADER_LENGTH + UDP_HEADER_LENGTH;
     if (kind === PathProbeKind.reply) this.#report(probeAt, ipBytes, origin);
     else if (readPathProbeSize(memory, probeAt) === ipBytes) this.#keepReply(probeAt, origin, sender);
@@ -274,7 +282,7 @@ export class PathProbes {
     const [headBytes, lengthBytes] =
       kind === PathProbeKind.reply ? [PROBE_REPLY_BYTES, PROBE_REPLY_BYTES] : [MIN_PROBE_BYTES, sizeBytes];
     const memory = this.#memory;
-    const { area, counters, forwarding, vni, sendingSockets } = this.#options;
+    const { area, counters, forwarding, vni, sendingSockets, taps } = this.#options;
     const at = area.at + this.#batch.datagramCount * SLOT_BYTES;
     const ipAt = at + ENCAPSULATION_LENGTH;
     const udpAt = ipAt + IPV6_HEADER_LENGTH;
@@ -291,11 +299,19 @@ export class PathProbes {
     const sum = pseudoHeaderSum6(memory, ipAt, IpProtocol.udp, udpBytes);
     const summed = onesComplementSum(memory, udpAt, headBytes - IPV6_HEADER_LENGTH, sum);
     writeUdpChecksum(memory, udpAt, finishUdpChecksum(summed));
-    counters.egressOriginated(1);
+    counters.egressOriginated(1, way);
     counters.egressQueued(1);
+    const datagram = this.#batch.datagramCount;
     this.#batch.datagram(way, (sequence >>> 0) % sendingSockets);
     this.#batch.piece(at, ENCAPSULATION_LENGTH + headBytes);
     if (lengthBytes > headBytes) this.#batch.piece(this.#paddingAt, lengthBytes - headBytes);
+    if (taps === undefined || !taps.egress) return;
+    this.#batch.marks[datagram] = taps.judge(ipAt, lengthBytes, false);
+    this.#record(Hook.encapsulate, datagram, -1);
+  }
+
+  #record(hook: Hook, datagram: number, reason: DropReason | -1): void {
+    this.#options.taps?.recordDatagram(hook, this.#options.forwarding, this.#batch, datagram, 0, 0, reason);
   }
 
   /** Link-local addresses of two peers, one after the other, behind room for a MAC address in the scratch bytes. */

@@ -27,11 +27,14 @@ import { VXLAN_HEADER_LENGTH } from '../wire/vxlan.ts';
 import type { Counters } from './counters.ts';
 import { DropReason } from './drop-reason.ts';
 import { ENCAPSULATION_LENGTH, OVERHEAD_BYTES } from './encapsulation.ts';
+import type { FlightRecorder } from './flight-recorder.ts';
 import { flowHash } from './flow-hash.ts';
+import { Hook } from './hook.ts';
 import type { ForwardingReader } from './forwarding-table.ts';
 import { InnerFault, InnerPacket } from './inner-packet.ts';
 import { MAX_PACKETS_PER_DATAGRAM } from './joined-datagrams.ts';
 import type { PeerCounters } from './peer-counters.ts';
+import type { Taps } from './taps.ts';
 import type { TransmitBatch } from './transmit-batch.ts';
 
 /** Hop limit of what is relayed, at the edge: one below the default of hosts (RFC 1700). */
@@ -49,6 +52,10 @@ export interface RelayOptions {
   readonly sendingSockets: number;
   /** Whether the edge can fragment outer packets, and shall, where IPv6 needs it. */
   readonly outerFragmentation: boolean;
+  /** Where captures look. Without it, there are none. */
+  readonly taps?: Taps;
+  /** Remembers what became of packets. Without it, nobody does. */
+  readonly recorder?: FlightRecorder | undefined;
 }
 
 /** One worker's way across. Nothing here throws for any bytes, and nothing allocates. */
@@ -89,6 +96,7 @@ export class Relay {
    *
    * @param senderAt where the sender's underlay address lies in the memory.
    * @param trafficClass of the outer header: DSCP and ECN.
+   * @param marks of the datagram, see `Taps`.
    */
   take(
     at: number,
@@ -97,6 +105,7 @@ export class Relay {
     senderFamily: 4 | 6,
     senderAt: number,
     trafficClass: number,
+    marks = 0,
   ): DropReason | -1 {
     const ethernetAt = at + VXLAN_HEADER_LENGTH;
     const target = this.#forwarding.peerByMac(this.#memory, ethernetAt + ETHERNET_DESTINATION_OFFSET);
@@ -106,11 +115,15 @@ export class Relay {
     const datagram = batch.datagramCount;
     batch.datagram(target, this.#socketFor(at, lengthBytes));
     batch.piece(at, lengthBytes);
+    batch.accountPeer[datagram] = sender;
     batch.trafficClass[datagram] = trafficClass;
+    batch.marks[datagram] = marks;
     if (this.#outerFragments) {
       const overheadBytes = OVERHEAD_BYTES[this.#forwarding.endpointFamily(target)];
       batch.outerFragmentBytes[datagram] = this.#forwarding.mtuOf(target) + overheadBytes;
     }
+    const innerAt = at + ENCAPSULATION_LENGTH;
+    this.#options.recorder?.forwarded(Hook.relay, 1, target, innerAt, lengthBytes - ENCAPSULATION_LENGTH, 1, 0);
     return -1;
   }
 
@@ -119,19 +132,26 @@ export class Relay {
     const { counters, peerCounters } = this.#options;
     const batch = this.#batch;
     const lengthBytes = batch.lengthBytes[datagram]! - ENCAPSULATION_LENGTH;
-    counters.ingressRelayed(1, lengthBytes);
+    counters.ingressRelayed(1, lengthBytes, batch.accountPeer[datagram]!);
     peerCounters.sent(batch.peer[datagram]!, 1, lengthBytes);
     if (batch.outerFragmentBytes[datagram]! > 0) counters.outerFragmented();
+    if (batch.marks[datagram] !== 0) this.#record(Hook.relay, datagram, -1);
   }
 
   /** The datagram could not be sent. */
-  failed(_datagram: number, reason: DropReason): void {
-    this.#options.counters.ingressFailed(1, reason);
+  failed(datagram: number, reason: DropReason): void {
+    this.#options.counters.ingressFailed(1, reason, this.#batch.accountPeer[datagram]!);
+    this.#options.recorder?.unsent(this.#batch, datagram, 1, reason);
+    if (this.#batch.marks[datagram] !== 0) this.#record(Hook.drop, datagram, reason);
   }
 
   /** Forgets the batch. Each of its datagrams was reported before: one that was not stays `queued` in the accounts. */
   clear(): void {
     this.#batch.clear();
+  }
+
+  #record(hook: Hook, datagram: number, reason: DropReason | -1): void {
+    this.#options.taps!.recordDatagram(hook, this.#forwarding, this.#batch, datagram, 1, RELAYED_HOP_LIMIT, reason);
   }
 
   #judge(

@@ -96,7 +96,14 @@ export function segmentInto(
   return piece;
 }
 
-function writeIpHeader(bytes: Uint8Array, packet: InnerPacket, ipAt: number, lengthBytes: number, index: number): void {
+/** Makes the copy at `ipAt` of the IP header of `packet` that of segment number `index`, which is `lengthBytes` bytes long. */
+export function writeIpHeader(
+  bytes: Uint8Array,
+  packet: InnerPacket,
+  ipAt: number,
+  lengthBytes: number,
+  index: number,
+): void {
   if (packet.family === 6) {
     writeIpv6PayloadLength(bytes, ipAt, lengthBytes - IPV6_HEADER_LENGTH);
     return;
@@ -106,7 +113,8 @@ function writeIpHeader(bytes: Uint8Array, packet: InnerPacket, ipAt: number, len
   writeIpv4HeaderChecksum(bytes, ipAt);
 }
 
-function writeTcpHeader(bytes: Uint8Array, at: number, offset: number, isFirst: boolean, isLast: boolean): void {
+/** Makes the copy at `at` of the TCP header that of the segment whose payload begins at `offset`, but for its checksum. */
+export function writeTcpHeader(bytes: Uint8Array, at: number, offset: number, isFirst: boolean, isLast: boolean): void {
   let flags = readTcpFlags(bytes, at);
   if (!isFirst) flags &= ~TcpFlag.cwr;
   if (!isLast) flags &= ~(TcpFlag.fin | TcpFlag.psh);
@@ -114,7 +122,12 @@ function writeTcpHeader(bytes: Uint8Array, at: number, offset: number, isFirst: 
   writeTcpSequence(bytes, at, readTcpSequence(bytes, at) + offset);
 }
 
-function writeTransportChecksum(
+/**
+ * Writes the checksum of a segment of `packet`: of its transport header, `headerLength` bytes at `at`, and of its payload.
+ *
+ * @param isPartial see {@link segmentInto}.
+ */
+export function writeTransportChecksum(
   bytes: Uint8Array,
   packet: InnerPacket,
   ipAt: number,

@@ -30,7 +30,10 @@ export const TapField = {
   /** 32 bits each: the packet's whole length, by its form, and how much of it is here. */
   lengthBytes: 24,
   capturedBytes: 28,
-  /** 16 bits each: payload of each segment, 0 if it is no super-packet; length of its IP and transport headers. */
+  /**
+   * 16 bits each: payload of each segment, 0 if it is no super-packet; length of its IP and transport headers. They count, and
+   * not what a virtio-net header says: a packet may be cut smaller than the pod wished.
+   */
   gsoSize: 32,
   headerLength: 34,
   /** 32 bits: how many inner packets it stands for. */

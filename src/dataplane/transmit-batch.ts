@@ -16,7 +16,9 @@ export class TransmitBatch {
   pieceCount = 0;
   /** Per datagram: index of the peer it goes to. */
   readonly peer: Int32Array;
-  /** Per datagram: which of the sending sockets (source ports) takes it. */
+  /** Per datagram: the peer in whose account it is: the same or, where it is relayed, the one that it came from. */
+  readonly accountPeer: Int32Array;
+  /** Per datagram: which of the sending sockets (source ports) takes it; {@link WITHHELD}: none. */
   readonly socket: Int32Array;
   /** Per datagram: its UDP payload, in bytes: the sum of its pieces. */
   readonly lengthBytes: Int32Array;
@@ -29,6 +31,10 @@ export class TransmitBatch {
   readonly outerFragmentBytes: Int32Array;
   /** Per datagram: traffic class of the outer header, DSCP and ECN. */
   readonly trafficClass: Uint8Array;
+  /** Per datagram: which captures want it, see `Taps`. */
+  readonly marks: Uint8Array;
+  /** Per datagram: 0, or one more than the `HeldKind` as which injected faults held it back before: it is not judged again. */
+  readonly held: Uint8Array;
   /** Per piece: where it starts. */
   readonly pieceAt: Int32Array;
   /** Per piece: how long it is, in bytes. */
@@ -38,11 +44,14 @@ export class TransmitBatch {
     this.maxDatagrams = maxDatagrams;
     this.maxPieces = maxPieces;
     this.peer = new Int32Array(maxDatagrams);
+    this.accountPeer = new Int32Array(maxDatagrams);
     this.socket = new Int32Array(maxDatagrams);
     this.lengthBytes = new Int32Array(maxDatagrams);
     this.firstPiece = new Int32Array(maxDatagrams + 1);
     this.outerFragmentBytes = new Int32Array(maxDatagrams);
     this.trafficClass = new Uint8Array(maxDatagrams);
+    this.marks = new Uint8Array(maxDatagrams);
+    this.held = new Uint8Array(maxDatagrams);
     this.pieceAt = new Int32Array(maxPieces);
     this.pieceLengthBytes = new Int32Array(maxPieces);
   }
@@ -51,10 +60,13 @@ export class TransmitBatch {
   datagram(peer: number, socket: number): void {
     const index = this.datagramCount++;
     this.peer[index] = peer;
+    this.accountPeer[index] = peer;
     this.socket[index] = socket;
     this.lengthBytes[index] = 0;
     this.outerFragmentBytes[index] = 0;
     this.trafficClass[index] = 0;
+    this.marks[index] = 0;
+    this.held[index] = 0;
     this.firstPiece[index] = this.pieceCount;
     this.firstPiece[index + 1] = this.pieceCount;
   }
@@ -79,9 +91,28 @@ export class TransmitBatch {
     }
   }
 
+  /** Copies the pieces of `datagram`, one after the other, to `at` in the memory that they are in. */
+  copyInto(datagram: number, memory: Uint8Array, at: number): void {
+    const end = this.firstPiece[datagram + 1]!;
+    for (let piece = this.firstPiece[datagram]!; piece < end; piece++) {
+      const from = this.pieceAt[piece]!;
+      const lengthBytes = this.pieceLengthBytes[piece]!;
+      memory.copyWithin(at, from, from + lengthBytes);
+      at += lengthBytes;
+    }
+  }
+
+  /** Has `datagram` stay here when the batch is sent: nothing will be reported of it. */
+  withhold(datagram: number): void {
+    this.socket[datagram] = WITHHELD;
+  }
+
   /** Forgets everything. */
   clear(): void {
     this.datagramCount = 0;
     this.pieceCount = 0;
   }
 }
+
+/** Socket of a datagram that is not to be sent. */
+export const WITHHELD = -1;

@@ -51,6 +51,19 @@ export function writeU16le(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 1] = value >>> 8;
 }
 
+/** Unsigned little-endian 32-bit integer at `at`: never negative. */
+export function readU32le(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+}
+
+/** Writes the low 32 bits of `value` at `at`, little-endian. */
+export function writeU32le(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
+}
+
 /** Copies `lengthBytes` octets. For headers and addresses: long runs are faster with `copyWithin`. May not overlap. */
 export function copyOctets(from: Uint8Array, fromAt: number, to: Uint8Array, toAt: number, lengthBytes: number): void {
   for (let index = 0; index < lengthBytes; index++) to[toAt + index] = from[fromAt + index]!;

@@ -60,6 +60,12 @@ export function readRemoteChecksumOffset(bytes: Uint8Array, at: number): number 
   return isUdp ? UDP_CHECKSUM_OFFSET : TCP_CHECKSUM_OFFSET;
 }
 
+/** Takes back that the inner transport checksum is partial. Other reserved bits stay as they are. */
+export function clearRemoteChecksum(bytes: Uint8Array, at: number): void {
+  bytes[at + Offset.remoteChecksumFlag] = bytes[at + Offset.remoteChecksumFlag]! & ~Flag.remoteChecksum;
+  bytes[at + Offset.remoteChecksum] = 0;
+}
+
 /** Writes a header for `vni`, 0 to {@link MAX_VNI}, at `at`. */
 export function encodeVxlan(vni: number, bytes: Uint8Array, at: number): void {
   // Buffers are reused: the reserved fields still hold bytes of the previous packet.

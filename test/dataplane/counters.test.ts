@@ -15,8 +15,8 @@ test('every reason of a direction is a key of its account, and of no other', (t)
 test('nothing is seen before it is published', (t) => {
   const memory = createCountersMemory(2);
   const counters = new Counters(memory, 1);
-  counters.egressReceived(3, 300);
-  counters.drop(DropReason.noRoute, 3);
+  counters.egressReceived(3, 300, 1);
+  counters.drop(DropReason.noRoute, 3, 1);
   t.is(readWorkerAccount(memory, 1).egress.received, 0);
   counters.publish();
   t.is(readWorkerAccount(memory, 1).egress.received, 3);
@@ -27,20 +27,20 @@ test('nothing is seen before it is published', (t) => {
 test('each way of a packet is booked on both sides of the equation', (t) => {
   const memory = createCountersMemory(1);
   const counters = new Counters(memory, 0);
-  counters.egressReceived(10, 1000);
-  counters.egressOriginated(5);
+  counters.egressReceived(10, 1000, 1);
+  counters.egressOriginated(5, 1);
   counters.egressQueued(14);
-  counters.egressDelivered(4, 400);
+  counters.egressDelivered(4, 400, 1);
   counters.outerFragmented();
   counters.icmpErrorSuppressed();
-  counters.drop(DropReason.noRoute, 1);
-  counters.egressSent(6, 600);
-  counters.egressFailed(2, DropReason.sendBufferFull);
-  counters.ingressReceived(20, 2000);
+  counters.drop(DropReason.noRoute, 1, 1);
+  counters.egressSent(6, 600, 1);
+  counters.egressFailed(2, DropReason.sendBufferFull, 1);
+  counters.ingressReceived(20, 2000, 1);
   counters.ingressQueued(18);
-  counters.drop(DropReason.forgedSource, 2);
-  counters.ingressDelivered(14, 1400);
-  counters.ingressFailed(3, DropReason.tunDown);
+  counters.drop(DropReason.forgedSource, 2, 1);
+  counters.ingressDelivered(14, 1400, 1);
+  counters.ingressFailed(3, DropReason.tunDown, 1);
   counters.setSocketOverflow(5);
   counters.publish();
   const { egress, ingress, socketOverflow, outerFragmented, icmpErrorsSuppressed, worker } = readWorkerAccount(
@@ -64,7 +64,7 @@ test('each publication replaces the one before', (t) => {
   const memory = createCountersMemory(1);
   const counters = new Counters(memory, 0);
   for (let publication = 1; publication <= 5; publication++) {
-    counters.egressReceived(1, 100);
+    counters.egressReceived(1, 100, 1);
     counters.publish();
     t.is(readWorkerAccount(memory, 0).egress.received, publication);
   }

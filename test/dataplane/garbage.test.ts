@@ -1,5 +1,6 @@
 import test from 'ava';
 import { EGRESS_HEADROOM, MIN_HEADER_AREA_LENGTH } from '../../src/dataplane/egress.ts';
+import { createFlightRecorderMemory, type FlightRecorderMemory } from '../../src/dataplane/flight-recorder.ts';
 import { youngCollections } from '../support/collections.ts';
 import { ipPacket, makePartial, tcpSegment, transportOf, udpDatagram } from '../support/ip-packet.ts';
 import {
@@ -22,10 +23,13 @@ const READ_AT = SLOT_AT + EGRESS_HEADROOM;
 const LONGEST = 65_000;
 const SENDER_AT = SLOT_AT + LONGEST + 1000;
 
+/** Of the flight recorder, which is on unless somebody turns it off. */
+const recorderMemory = (): FlightRecorderMemory => createFlightRecorderMemory(1_048_576, 1);
+
 /** Node A reads the same from its TUN device, again and again, until `packets` packets were sent. */
 function send(a: OverlayNode, read: Uint8Array, packets: number): void {
   const { transmitBatch } = a;
-  for (let sent = 0; sent < packets; a.egress.clear()) {
+  for (let sent = 0; sent < packets; a.egress.clear(), a.recorder?.endTurn()) {
     a.memory.set(read, READ_AT);
     a.egress.push(READ_AT, read.length);
     for (let datagram = 0; datagram < transmitBatch.datagramCount; datagram++) a.egress.sent(datagram);
@@ -36,7 +40,7 @@ function send(a: OverlayNode, read: Uint8Array, packets: number): void {
 /** Node B receives the same datagrams, again and again, until `packets` packets were delivered. */
 function receive(b: OverlayNode, datagrams: readonly Uint8Array[], packets: number): void {
   const { deliveryBatch } = b;
-  for (let received = 0; received < packets; received += datagrams.length, b.ingress.clear()) {
+  for (let received = 0; received < packets; received += datagrams.length) {
     for (let index = 0, at = SLOT_AT; index < datagrams.length; index++) {
       const datagram = datagrams[index]!;
       b.memory.set(datagram, at);
@@ -45,13 +49,15 @@ function receive(b: OverlayNode, datagrams: readonly Uint8Array[], packets: numb
     }
     b.ingress.flush();
     for (let packet = 0; packet < deliveryBatch.packetCount; packet++) b.ingress.delivered(packet);
+    b.ingress.clear();
+    b.recorder?.endTurn();
   }
 }
 
 const allocatesNothing = test.macro({
   async exec(t, read: Uint8Array, coalescing?: typeof NO_COALESCING) {
-    const a = new OverlayNode('a');
-    const b = new OverlayNode('b', undefined, coalescing);
+    const a = new OverlayNode('a', undefined, undefined, true, false, undefined, recorderMemory());
+    const b = new OverlayNode('b', undefined, coalescing, true, false, undefined, recorderMemory());
     const datagrams = a.sendRaw(read).map(({ bytes }) => bytes);
     b.memory.set(underlay.a, SENDER_AT);
     send(a, read, WARM_UP);

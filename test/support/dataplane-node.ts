@@ -2,17 +2,20 @@
  * A node with a dataplane and nothing else, as a process of its own, so that it can live in a network namespace.
  *
  * Argument: a {@link DataplaneNodeSetup} as JSON. Writes a line of JSON when it runs, and one per line that it reads:
- * `status`. `relayed` and `direct` choose the way to peers that have a relay; the first is what it begins with. Ends when its
+ * `status`. `capture` begins one of everything, and `captured` says how many packets it saw at each hook since it was last asked.
+ * `relayed` and `direct` choose the way to peers that have a relay; the first is what it begins with. Ends when its
  * standard input does; `throw` and `exit` end it in other ways.
  */
 import { createInterface } from 'node:readline';
 import { Dataplane } from '../../src/daemon/dataplane.ts';
 import type { ForwardingPeer, ForwardingState } from '../../src/dataplane/forwarding-state.ts';
 import type { OptionalFeature } from '../../src/daemon/optional-feature.ts';
+import { createTapRingMemory, TapRingReader } from '../../src/dataplane/tap-ring.ts';
 import { WeftError } from '../../src/errors.ts';
 import { nodeAddressIn } from '../../src/ipam/pool.ts';
 import { parseEndpoint, parseIpAddress, parseMacAddress } from '../../src/wire/address.ts';
 import { parsePrefix } from '../../src/wire/prefix.ts';
+import { ALL_HOOKS, takeRecords } from './tap-records.ts';
 
 export interface DataplaneNodeSetup {
   readonly underlayAddress: string;
@@ -38,6 +41,9 @@ export interface PeerSetup {
   /** Which of the peers relays to it, by its place in the list. */
   readonly relay?: number;
 }
+
+/** Holds all that a test sends between two questions. */
+const RING_BYTES = 2 ** 26;
 
 /** Added to the number of a peer, it is that of the way to it through its relay. */
 const WAY_OFFSET = 100;
@@ -97,9 +103,29 @@ async function main(setup: DataplaneNodeSetup): Promise<void> {
     accounts: dataplane.accounts(),
     tunQueueOverflow: dataplane.tunQueueOverflow(),
   });
+  const rings = Array.from({ length: dataplane.workers }, () => createTapRingMemory(RING_BYTES));
+  const readers = rings.map((ring) => new TapRingReader(ring));
+  const captured = (): Record<string, number> => {
+    const segments: Record<string, number> = { lost: 0 };
+    for (const reader of readers) {
+      segments['lost']! += reader.lost;
+      for (const record of takeRecords(reader)) {
+        const key = record.hook === 'drop' ? `drop ${record.direction}` : record.hook;
+        segments[key] = (segments[key] ?? 0) + record.segments;
+      }
+    }
+    return segments;
+  };
   say(status());
   for await (const line of createInterface({ input: process.stdin })) {
     if (line === 'status') say(status());
+    if (line === 'capture') {
+      const slot = { slot: 0, hooks: ALL_HOOKS, program: undefined, snaplenBytes: 64 };
+      dataplane.setCaptures(rings.map((ring) => [{ ...slot, ring }]));
+      await dataplane.obeyed();
+      say(status());
+    }
+    if (line === 'captured') say({ ...status(), captured: captured() });
     if (line === 'relayed' || line === 'direct') dataplane.publish(stateOf(setup, line === 'relayed'));
     if (line === 'exit') process.exit(7);
     if (line === 'throw') setImmediate(() => JSON.parse('{'));

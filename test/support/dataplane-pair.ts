@@ -29,6 +29,8 @@ export interface NodeReport {
   readonly code?: string;
   readonly message?: string;
   readonly death?: string;
+  /** Packets at each hook since the last question; drops by direction; `lost` of all time. */
+  readonly captured?: Readonly<Record<string, number>>;
 }
 
 const nodeScript = fileURLToPath(new URL('dataplane-node.ts', import.meta.url));
@@ -66,12 +68,17 @@ export class NodeProcess implements AsyncDisposable {
     }
   }
 
-  tell(command: 'status' | 'relayed' | 'direct' | 'exit' | 'throw'): void {
+  tell(command: 'status' | 'capture' | 'captured' | 'relayed' | 'direct' | 'exit' | 'throw'): void {
     this.#child.stdin.write(`${command}\n`);
   }
 
   async status(): Promise<NodeReport> {
-    this.tell('status');
+    return this.ask('status');
+  }
+
+  /** Tells it something that it answers. */
+  async ask(question: 'status' | 'capture' | 'captured'): Promise<NodeReport> {
+    this.tell(question);
     return this.report();
   }
 

@@ -2,19 +2,26 @@
 import { Counters, createCountersMemory, readWorkerAccount } from '../../src/dataplane/counters.ts';
 import type { DirectionAccount, WorkerAccount } from '../../src/dataplane/accounts.ts';
 import { DeliveryBatch } from '../../src/dataplane/delivery-batch.ts';
+import type { DropReason } from '../../src/dataplane/drop-reason.ts';
 import { EGRESS_HEADROOM, Egress, MAX_SEGMENTS, MIN_HEADER_AREA_LENGTH } from '../../src/dataplane/egress.ts';
+import type { FlightRecorder, FlightRecorderMemory } from '../../src/dataplane/flight-recorder.ts';
 import { ForwardingPublisher, ForwardingReader, createForwardingMemory } from '../../src/dataplane/forwarding-table.ts';
 import type { ForwardingRoute, ForwardingState } from '../../src/dataplane/forwarding-state.ts';
 import { ICMP_ERROR_BYTES, IcmpErrors, MAX_ICMP_ERRORS } from '../../src/dataplane/icmp-errors.ts';
 import { Ingress, MAX_PACKETS_PER_DATAGRAM } from '../../src/dataplane/ingress.ts';
 import {
+  type PeerAccount,
   type PeerCount,
   PeerCounters,
   createPeerCountersMemory,
+  readPeerAccount,
   readPeerCounters,
 } from '../../src/dataplane/peer-counters.ts';
 import type { OuterTrafficClass } from '../../src/dataplane/traffic-class.ts';
+import type { Taps } from '../../src/dataplane/taps.ts';
 import { TransmitBatch } from '../../src/dataplane/transmit-batch.ts';
+import { testRecorder, testTaps } from './tap-records.ts';
+import { peerAccountFaults } from './peer-accounts.ts';
 
 /** What is put together to super-packets: everything, or nothing. */
 export const COALESCING = { tcp: true, udp: true };
@@ -81,6 +88,12 @@ export class OverlayNode {
   readonly egress: Egress;
   readonly ingress: Ingress;
   readonly errors: IcmpErrors;
+  /** Without a capture: `capture` of `tap-records.ts` begins one. */
+  readonly taps: Taps;
+  /** Of worker 0, if it was given memory. */
+  readonly recorder: FlightRecorder | undefined;
+  /** Why nothing can be sent, or written, from now on. */
+  failure: DropReason | undefined;
   readonly errorBatch = new DeliveryBatch(MAX_ICMP_ERRORS, MAX_ICMP_ERRORS);
   readonly transmitBatch = new TransmitBatch(MAX_SEGMENTS, 2 * MAX_SEGMENTS);
   readonly deliveryBatch = new DeliveryBatch(MAX_PACKETS_PER_DATAGRAM, MAX_PACKETS_PER_DATAGRAM);
@@ -95,13 +108,19 @@ export class OverlayNode {
     outerFragmentation = true,
     remoteChecksum = false,
     trafficClass: OuterTrafficClass = { ecn: true, dscp: 'copy' },
+    recorderMemory?: FlightRecorderMemory,
   ) {
     const forwardingMemory = createForwardingMemory(16, 4);
     new ForwardingPublisher(forwardingMemory, 1).publish(stateOf(name, peerMtuBytes, remoteChecksum));
     this.forwarding = new ForwardingReader(forwardingMemory, 0);
     this.forwarding.enter();
-    this.#counters = new Counters(this.#countersMemory, 0);
+    const peerCounters = new PeerCounters(this.#peerCountersMemory, 0);
+    this.#counters = new Counters(this.#countersMemory, 0, peerCounters);
     const common = { memory: this.memory, forwarding: this.forwarding, counters: this.#counters, vni: VNI };
+    const taps = (this.taps = testTaps(this.memory, this.forwarding));
+    this.recorder =
+      recorderMemory === undefined ? undefined : testRecorder(recorderMemory, this.memory, this.forwarding);
+    const { recorder } = this;
     this.errors = new IcmpErrors({
       memory: this.memory,
       area: { at: ERRORS_AT, lengthBytes: ERRORS_BYTES },
@@ -111,19 +130,31 @@ export class OverlayNode {
         { family: 4, bytes: Uint8Array.from(nodeAddress[`${name}4`]) },
         { family: 6, bytes: Uint8Array.from(nodeAddress[`${name}6`]) },
       ],
+      taps,
+      recorder,
     });
     this.egress = new Egress({
       ...common,
       headerArea: { at: 0, lengthBytes: MIN_HEADER_AREA_LENGTH },
-      peerCounters: new PeerCounters(this.#peerCountersMemory, 0),
+      peerCounters,
       batch: this.transmitBatch,
       sendingSockets: 16,
       errors: this.errors,
       outerFragmentation,
       trafficClass,
+      taps,
+      recorder,
     });
     const { ecn } = trafficClass;
-    this.ingress = new Ingress({ ...common, batch: this.deliveryBatch, overlayMtuBytes: MTU, coalescing, ecn });
+    this.ingress = new Ingress({
+      ...common,
+      batch: this.deliveryBatch,
+      overlayMtuBytes: MTU,
+      coalescing,
+      ecn,
+      taps,
+      recorder,
+    });
   }
 
   /** Pushes what a TUN device would give, and takes what comes out. */
@@ -137,6 +168,7 @@ export class OverlayNode {
     const at = SLOT_AT + EGRESS_HEADROOM;
     memory.set(read, at);
     this.egress.push(at, read.length);
+    this.taps.handOver();
     const sent: SentDatagram[] = [];
     for (let index = 0; index < batch.datagramCount; index++) {
       const gathered = gather(memory, batch, batch.firstPiece[index]!, batch.firstPiece[index + 1]!);
@@ -145,7 +177,8 @@ export class OverlayNode {
       const trafficClass = batch.trafficClass[index]!;
       const [peer, socket] = [batch.peer[index]!, batch.socket[index]!];
       sent.push({ bytes: gathered, peer, socket, outerFragmentBytes, trafficClass });
-      this.egress.sent(index);
+      if (this.failure === undefined) this.egress.sent(index);
+      else this.egress.failed(index, this.failure);
     }
     this.egress.clear();
     return sent;
@@ -179,27 +212,37 @@ export class OverlayNode {
     memory.set(sender, SENDER_AT);
     this.ingress.push(at, datagram.length, groSizeBytes, sender.length === 4 ? 4 : 6, SENDER_AT, trafficClass);
     this.ingress.flush();
+    this.taps.handOver();
     const delivered: DeliveredPacket[] = [];
     for (let index = 0; index < batch.packetCount; index++) {
       const written = gather(memory, batch, batch.firstPiece[index]!, batch.firstPiece[index + 1]!);
       if (written.length !== 10 + batch.lengthBytes[index]!) throw new Error('pieces and length of a packet differ');
       const innerPackets = batch.innerPackets[index]!;
       delivered.push({ virtio: written.slice(0, 10), packet: written.slice(10), innerPackets });
-      this.ingress.delivered(index);
+      if (this.failure === undefined) this.ingress.delivered(index);
+      else this.ingress.failed(index, this.failure);
     }
     this.ingress.clear();
     return delivered;
   }
 
-  /** The accounts so far. */
+  /** The accounts so far. Those of the peers add up to them. */
   account(): WorkerAccount {
     this.#counters.publish();
-    return readWorkerAccount(this.#countersMemory, 0);
+    const account = readWorkerAccount(this.#countersMemory, 0);
+    const faults = peerAccountFaults(account, this.#peerCountersMemory);
+    if (faults.length > 0) throw new Error(faults.join('; '));
+    return account;
   }
 
   /** What was sent to the other node so far. */
   sentToPeer(): PeerCount {
     return readPeerCounters(this.#peerCountersMemory, PEER);
+  }
+
+  /** The account of the other node, or of no peer. */
+  accountOf(peer: 0 | typeof PEER): PeerAccount {
+    return readPeerAccount(this.#peerCountersMemory, peer);
   }
 
   /** Drops so far, without those that are 0. */

@@ -3,9 +3,13 @@ import type { WorkerAccount } from '../../src/dataplane/accounts.ts';
 import { Counters, createCountersMemory, readWorkerAccount } from '../../src/dataplane/counters.ts';
 import { DeliveryBatch } from '../../src/dataplane/delivery-batch.ts';
 import { EGRESS_HEADROOM, Egress, MAX_SEGMENTS, MIN_HEADER_AREA_LENGTH } from '../../src/dataplane/egress.ts';
+import type { DropReason } from '../../src/dataplane/drop-reason.ts';
 import { relayFailureReason } from '../../src/dataplane/failure-reason.ts';
+import { createFaultCountsMemory } from '../../src/dataplane/fault-counts.ts';
+import { FaultInjection } from '../../src/dataplane/fault-injection.ts';
 import type { ForwardingPeer, ForwardingState } from '../../src/dataplane/forwarding-state.ts';
 import { ForwardingPublisher, ForwardingReader, createForwardingMemory } from '../../src/dataplane/forwarding-table.ts';
+import { HeldDatagrams, HeldKind } from '../../src/dataplane/held-datagrams.ts';
 import { ICMP_ERROR_BYTES, IcmpErrors, MAX_ICMP_ERRORS } from '../../src/dataplane/icmp-errors.ts';
 import { Ingress, MAX_PACKETS_PER_DATAGRAM } from '../../src/dataplane/ingress.ts';
 import { PathProbes } from '../../src/dataplane/path-probes.ts';
@@ -13,8 +17,11 @@ import { PeerCounters, createPeerCountersMemory, readPeerCounters } from '../../
 import { createProbeCountsMemory } from '../../src/dataplane/probe-counts.ts';
 import { PROBE_RECORD_WORDS, ProbeRing, createProbeRingMemory } from '../../src/dataplane/probe-ring.ts';
 import { Relay } from '../../src/dataplane/relay.ts';
-import { TransmitBatch } from '../../src/dataplane/transmit-batch.ts';
+import type { Taps } from '../../src/dataplane/taps.ts';
+import { TransmitBatch, WITHHELD } from '../../src/dataplane/transmit-batch.ts';
+import { testTaps } from './tap-records.ts';
 import { COALESCING, type DeliveredPacket, MTU, PLAIN_VIRTIO, type SentDatagram, VNI, joined } from './overlay-node.ts';
+import { peerAccountFaults } from './peer-accounts.ts';
 
 export type NodeName = 'a' | 'b' | 'c';
 
@@ -60,6 +67,10 @@ const ERRORS_AT = PROBES_AT + PROBES_BYTES;
 const ERRORS_BYTES = MAX_ICMP_ERRORS * ICMP_ERROR_BYTES;
 const SENDER_AT = ERRORS_AT + ERRORS_BYTES;
 const SLOT_AT = SENDER_AT + 64;
+const HELD_AT = SLOT_AT + 70_000;
+/** Datagrams that faults hold back at a time. */
+export const HELD_SLOTS = 32;
+const HELD_BYTES = HeldDatagrams.memoryBytes(HELD_SLOTS);
 const WAY_OFFSET = 10;
 
 /** Number of the way to `target` through another. */
@@ -77,10 +88,15 @@ export function podOf(name: NodeName, family: 4 | 6 = 4): number[] {
 export class RelayingNode {
   readonly name: NodeName;
   readonly forwarding: ForwardingReader;
+  /** Without a capture: `capture` of `tap-records.ts` begins one. */
+  readonly taps: Taps;
   readonly orders = new ProbeRing(createProbeRingMemory(64));
   readonly results = new ProbeRing(createProbeRingMemory(64));
   nowUs = 1_000;
-  readonly #memory = new Uint8Array(SLOT_AT + 70_000);
+  /** Without a fault: `replace` begins some. They have no more than {@link HELD_SLOTS} places to hold datagrams back. */
+  readonly faults: FaultInjection;
+  readonly faultCounts = createFaultCountsMemory(1);
+  readonly #memory = new Uint8Array(HELD_AT + HELD_BYTES);
   readonly #transmitBatch = new TransmitBatch(MAX_SEGMENTS, 2 * MAX_SEGMENTS);
   readonly #relayBatch = new TransmitBatch(2 * MAX_PACKETS_PER_DATAGRAM, 2 * MAX_PACKETS_PER_DATAGRAM);
   readonly #deliveryBatch = new DeliveryBatch(MAX_PACKETS_PER_DATAGRAM, MAX_PACKETS_PER_DATAGRAM);
@@ -89,8 +105,9 @@ export class RelayingNode {
   readonly #relay: Relay;
   readonly #probes: PathProbes;
   readonly #countersMemory = createCountersMemory(1);
-  readonly #counters = new Counters(this.#countersMemory, 0);
   readonly #peerCountersMemory = createPeerCountersMemory(1, 20);
+  readonly #peerCounters = new PeerCounters(this.#peerCountersMemory, 0);
+  readonly #counters = new Counters(this.#countersMemory, 0, this.#peerCounters);
 
   constructor(name: NodeName, options: RelayingNodeOptions = {}) {
     const { outerFragmentation = true } = options;
@@ -99,8 +116,9 @@ export class RelayingNode {
     new ForwardingPublisher(forwardingMemory, 1).publish(stateOf(name, options));
     this.forwarding = new ForwardingReader(forwardingMemory, 0);
     this.forwarding.enter();
-    const common = { memory: this.#memory, forwarding: this.forwarding, counters: this.#counters, vni: VNI };
-    const peerCounters = new PeerCounters(this.#peerCountersMemory, 0);
+    const taps = (this.taps = testTaps(this.#memory, this.forwarding));
+    const common = { memory: this.#memory, forwarding: this.forwarding, counters: this.#counters, vni: VNI, taps };
+    const peerCounters = this.#peerCounters;
     const sendingSockets = 16;
     this.#egress = new Egress({
       ...common,
@@ -116,6 +134,13 @@ export class RelayingNode {
       }),
       outerFragmentation,
       trafficClass: { ecn: true, dscp: 'copy' },
+    });
+    this.faults = new FaultInjection({
+      ...common,
+      area: { at: HELD_AT, lengthBytes: HELD_BYTES },
+      worker: 0,
+      counts: this.faultCounts,
+      nowUs: () => this.nowUs,
     });
     this.#relay = new Relay({ ...common, peerCounters, batch: this.#relayBatch, sendingSockets, outerFragmentation });
     this.#probes = new PathProbes({
@@ -137,6 +162,7 @@ export class RelayingNode {
       overlayMtuBytes: MTU,
       coalescing: COALESCING,
       ecn: true,
+      faults: this.faults,
     });
   }
 
@@ -145,8 +171,7 @@ export class RelayingNode {
     const at = SLOT_AT + EGRESS_HEADROOM;
     this.#memory.set(joined([virtio, packet]), at);
     this.#egress.push(at, virtio.length + packet.length);
-    const sent = this.#taken(this.#transmitBatch);
-    sent.forEach((_, datagram) => this.#egress.sent(datagram));
+    const sent = this.#leave(this.#transmitBatch, HeldKind.egress, this.#egress);
     this.#egress.clear();
     return sent;
   }
@@ -155,10 +180,8 @@ export class RelayingNode {
   transmitProbes(): SentDatagram[] {
     const all: SentDatagram[] = [];
     while (this.#probes.fill()) {
-      const sent = this.#taken(this.#transmitBatch);
-      sent.forEach((_, datagram) => this.#probes.sent(datagram));
+      all.push(...this.#leave(this.#transmitBatch, HeldKind.probe, this.#probes));
       this.#probes.clear();
-      all.push(...sent);
     }
     return all;
   }
@@ -179,13 +202,32 @@ export class RelayingNode {
     this.#ingress.push(at, bytes.length, groSizeBytes, 4, SENDER_AT, trafficClass);
     this.#ingress.flush();
     const delivered = this.#takeDelivered();
-    const relayed = this.#taken(this.#relayBatch);
-    relayed.forEach((_, datagram) => {
-      if (errnoName === undefined) this.#relay.sent(datagram);
-      else this.#relay.failed(datagram, relayFailureReason(errnoName));
+    const relay = this.#relay;
+    const relayed = this.#leave(this.#relayBatch, HeldKind.relay, {
+      sent: (datagram) => {
+        if (errnoName === undefined) relay.sent(datagram);
+        else relay.failed(datagram, relayFailureReason(errnoName));
+      },
+      failed: (datagram, reason) => relay.failed(datagram, reason),
     });
-    this.#relay.clear();
+    relay.clear();
     return { delivered, relayed };
+  }
+
+  /** Takes what faults held back, and what is due by now. */
+  release(): { sent: SentDatagram[]; delivered: DeliveredPacket[]; relayed: SentDatagram[] } {
+    const all: ReturnType<RelayingNode['release']> = { sent: [], delivered: [], relayed: [] };
+    const targets = { transmitBatch: this.#transmitBatch, relayBatch: this.#relayBatch, ingress: this.#ingress };
+    while (this.faults.release(targets)) {
+      all.sent.push(...this.#leave(this.#transmitBatch, HeldKind.egress, this.#egress));
+      this.#egress.clear();
+      this.#ingress.flush();
+      all.delivered.push(...this.#takeDelivered());
+      all.relayed.push(...this.#leave(this.#relayBatch, HeldKind.relay, this.#relay));
+      this.#relay.clear();
+      this.faults.clear();
+    }
+    return all;
   }
 
   /** Results of probes that came in. */
@@ -198,7 +240,10 @@ export class RelayingNode {
 
   account(): WorkerAccount {
     this.#counters.publish();
-    return readWorkerAccount(this.#countersMemory, 0);
+    const account = readWorkerAccount(this.#countersMemory, 0);
+    const faults = peerAccountFaults(account, this.#peerCountersMemory);
+    if (faults.length > 0) throw new Error(faults.join('; '));
+    return account;
   }
 
   /** Drops of what came in, without those that are 0. */
@@ -209,6 +254,19 @@ export class RelayingNode {
   /** Packets that were sent to the peer with this number. */
   sentTo(peer: number): number {
     return readPeerCounters(this.#peerCountersMemory, peer).packets;
+  }
+
+  #leave(
+    batch: TransmitBatch,
+    kind: HeldKind,
+    owner: { sent(datagram: number): void; failed(datagram: number, reason: DropReason): void },
+  ): SentDatagram[] {
+    this.faults.withhold(batch, kind, (datagram, reason) => owner.failed(datagram, reason));
+    const left = this.#taken(batch).filter((_, datagram) => batch.socket[datagram] !== WITHHELD);
+    for (let datagram = 0; datagram < batch.datagramCount; datagram++) {
+      if (batch.socket[datagram] !== WITHHELD) owner.sent(datagram);
+    }
+    return left;
   }
 
   #taken(batch: TransmitBatch): SentDatagram[] {

@@ -28,6 +28,15 @@ test('the largest 24-bit integer', integer, 'ff ff ff', 0xff_ff_ff, octets.readU
 test('a 32-bit integer', integer, '12 34 56 78', 0x12_34_56_78, octets.readU32, octets.writeU32);
 test('a 32-bit integer that is no sign', integer, '80 00 00 01', 0x80_00_00_01, octets.readU32, octets.writeU32);
 test('the largest 32-bit integer', integer, 'ff ff ff ff', 0xff_ff_ff_ff, octets.readU32, octets.writeU32);
+test('a little-endian 32-bit integer', integer, '78 56 34 12', 0x12_34_56_78, octets.readU32le, octets.writeU32le);
+test(
+  'the largest little-endian 32-bit integer',
+  integer,
+  'ff ff ff ff',
+  0xff_ff_ff_ff,
+  octets.readU32le,
+  octets.writeU32le,
+);
 
 test('a 32-bit integer beyond its range wraps', (t) => {
   t.deepEqual(
@@ -45,6 +54,7 @@ test('integers agree with DataView', (t) => {
       t.is(octets.readU16le(memory, at), view.getUint16(at, true));
       t.is(octets.readU24(memory, at), view.getUint32(at) >>> 8);
       t.is(octets.readU32(memory, at), view.getUint32(at));
+      t.is(octets.readU32le(memory, at), view.getUint32(at, true));
     }),
   );
 });

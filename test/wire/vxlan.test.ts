@@ -1,6 +1,7 @@
 import test from 'ava';
 import {
   encodeVxlan,
+  clearRemoteChecksum,
   encodeVxlanRemoteChecksum,
   hasRemoteChecksum,
   MAX_REMOTE_CHECKSUM_START,
@@ -62,6 +63,12 @@ test('TCP over IPv6', remote, '08 200000 00002a 1b', 54, 16);
 test('UDP over IPv6', remote, '08 200000 00002a 9b', 54, 6);
 test('UDP over IPv4 with 4 bytes of options', remote, '08 200000 00002a 93', 38, 6);
 test('TCP at the largest start', remote, '08 200000 00002a 7f', MAX_REMOTE_CHECKSUM_START, 16);
+
+test('a remote checksum is taken back, and nothing else', (t) => {
+  const header = bytes('0f 7fffff 12342a 91');
+  clearRemoteChecksum(header, 0);
+  t.deepEqual(header, bytes('0f 5fffff 12342a 00'));
+});
 
 const OUTER_HEADERS_LENGTH = 42;
 const kernels = test.macro<[name: string, start: number, offset: number]>({

@@ -1,0 +1,77 @@
+/** What each injected fault did, in memory that the main thread reads while workers count. Unit: datagrams. */
+import { MAX_FAULT_RULES } from './fault-rule.ts';
+
+/** Index of each number within those of a rule. The first is the rule's id: counters of another one, long gone, mean nothing. */
+export const FaultCount = {
+  id: 0,
+  seen: 1,
+  lost: 2,
+  clipped: 3,
+  queueFull: 4,
+  delayed: 5,
+  reordered: 6,
+  duplicated: 7,
+  corrupted: 8,
+  probes: 9,
+} as const;
+const FIELDS_PER_RULE = 10;
+/** Behind the rules: number of the order that the worker carried out last. */
+const LAST_ORDER = MAX_FAULT_RULES * FIELDS_PER_RULE;
+const FIELDS_PER_WORKER = LAST_ORDER + 1;
+
+/** Memory that the main thread and all workers share; it may be posted. */
+export type FaultCountsMemory = Float64Array<SharedArrayBuffer>;
+
+/** What a rule did so far: `seen` are all that it was about, `probes` those of them that are path probes. */
+export type FaultCounted = Readonly<Record<Exclude<keyof typeof FaultCount, 'id'>, number>>;
+
+/** Memory for the rules of `workers` workers, all zero. */
+export function createFaultCountsMemory(workers: number): FaultCountsMemory {
+  const buffer = new SharedArrayBuffer(workers * FIELDS_PER_WORKER * Float64Array.BYTES_PER_ELEMENT);
+  return new Float64Array(buffer);
+}
+
+/** Where the counters of a rule begin. */
+export function faultCountsAt(worker: number, slot: number): number {
+  return worker * FIELDS_PER_WORKER + slot * FIELDS_PER_RULE;
+}
+
+/** Begins to count for another rule. */
+export function resetFaultCounts(memory: FaultCountsMemory, at: number, id: number): void {
+  memory.fill(0, at, at + FIELDS_PER_RULE);
+  memory[at + FaultCount.id] = id;
+}
+
+/** Says that `worker` has carried out this order, and all before it. */
+export function noteFaultOrder(memory: FaultCountsMemory, worker: number, order: number): void {
+  memory[worker * FIELDS_PER_WORKER + LAST_ORDER] = order;
+}
+
+/** Number of the last order that all workers have carried out. */
+export function lastFaultOrder(memory: FaultCountsMemory): number {
+  let last = Infinity;
+  for (let at = LAST_ORDER; at < memory.length; at += FIELDS_PER_WORKER) last = Math.min(last, memory[at]!);
+  return last;
+}
+
+/** What the rule with this id and slot did so far, at all workers together. */
+export function readFaultCounts(memory: FaultCountsMemory, id: number, slot: number): FaultCounted {
+  const total = (field: number): number => {
+    let sum = 0;
+    for (let at = faultCountsAt(0, slot); at < memory.length; at += FIELDS_PER_WORKER) {
+      if (memory[at + FaultCount.id] === id) sum += memory[at + field]!;
+    }
+    return sum;
+  };
+  return {
+    seen: total(FaultCount.seen),
+    lost: total(FaultCount.lost),
+    clipped: total(FaultCount.clipped),
+    queueFull: total(FaultCount.queueFull),
+    delayed: total(FaultCount.delayed),
+    reordered: total(FaultCount.reordered),
+    duplicated: total(FaultCount.duplicated),
+    corrupted: total(FaultCount.corrupted),
+    probes: total(FaultCount.probes),
+  };
+}
