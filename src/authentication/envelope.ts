@@ -28,8 +28,8 @@ const Offset = { kind: 0, keyId: 1, salt: 9, sender: 25, counter: 41 } as const;
 
 const VERSION = 1;
 
-/** What an envelope carries. */
-export const EnvelopeKind = { datagram: 1, request: 2, reply: 3 } as const;
+/** What an envelope carries. An opening is a request that begins a conversation; a reply answers either. */
+export const EnvelopeKind = { datagram: 1, request: 2, reply: 3, opening: 4 } as const;
 
 export type EnvelopeKind = (typeof EnvelopeKind)[keyof typeof EnvelopeKind];
 

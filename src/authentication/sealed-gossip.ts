@@ -2,7 +2,6 @@
 import { NONCE_BYTES, type Cipher } from '../env/cipher.ts';
 import type { Random } from '../env/random.ts';
 import type { Endpoint } from '../wire/address.ts';
-import { writeU32 } from '../wire/octets.ts';
 import { AssociatedData } from './associated-data.ts';
 import type { ClusterKey } from './cluster-key.ts';
 import { Correspondent, Correspondents } from './correspondents.ts';
@@ -22,7 +21,8 @@ import {
   SEAL_BYTES,
   senderKey,
 } from './envelope.ts';
-import { parseHexadecimal } from './hexadecimal.ts';
+import { formatHexadecimal, parseHexadecimal } from './hexadecimal.ts';
+import { drawOctets, joinOctets } from './octet-string.ts';
 import { octetsOf } from './octet-text.ts';
 import { openRecords, sealedLength, sealRecords } from './sealed-records.ts';
 import type { SealRefusal } from './seal-refusals.ts';
@@ -47,15 +47,23 @@ export interface SealedGossipOptions {
   readonly random: Random;
 }
 
+/** What a request is for: its reply, or a conversation that begins with it. */
+export type RequestKind = typeof EnvelopeKind.request | typeof EnvelopeKind.opening;
+
 /** A request of this node, and how to open what is answered to it, and to nothing else. */
 export interface SealedRequest {
   readonly bytes: Uint8Array;
+  readonly key: ClusterKey;
   openReply(bytes: Uint8Array): Uint8Array | SealRefusal;
 }
 
 /** A request of another node, and how to seal the answer to it. */
 export interface OpenedRequest {
   readonly bytes: Uint8Array;
+  /** It was sealed with this one. */
+  readonly key: ClusterKey;
+  /** Identity of the node that sent it: 32 hexadecimal digits. */
+  readonly sender: string;
   sealReply(reply: Uint8Array): Uint8Array;
 }
 
@@ -93,7 +101,7 @@ export class SealedGossip {
     this.#options = options;
     this.#associated = new AssociatedData(options.network);
     this.#sender = parseHexadecimal(options.identity);
-    this.#salt = drawSalt(options.random);
+    this.#salt = drawOctets(options.random, SALT_BYTES);
   }
 
   /** Seals a datagram that goes from this node's endpoint `own` to `to`. */
@@ -131,16 +139,27 @@ export class SealedGossip {
   }
 
   /** Seals a request that goes to `to` from any port of `own`'s address. */
-  sealRequest(own: Endpoint, to: Endpoint, plain: Uint8Array, key = this.#options.keys.primary): SealedRequest {
-    const head = this.#nextHead(EnvelopeKind.request, key);
+  sealRequest(
+    own: Endpoint,
+    to: Endpoint,
+    plain: Uint8Array,
+    key: ClusterKey = this.#options.keys.primary,
+    kind: RequestKind = EnvelopeKind.request,
+  ): SealedRequest {
+    const head = this.#nextHead(kind, key);
     const associated = this.#associated.of(head, own.address, 0, to.address, to.port);
     const bytes = this.#sealStream(head, this.#streamKey(key, head), associated, plain);
-    return { bytes, openReply: (reply) => this.#openReply(key, head, own, to, reply) };
+    return { bytes, key, openReply: (reply) => this.#openReply(key, head, own, to, reply) };
   }
 
   /** What was sealed into a request that came from `from`'s address to `own`, or why it is refused. */
-  openRequest(from: Endpoint, own: Endpoint, bytes: Uint8Array): OpenedRequest | SealRefusal {
-    if (!isEnvelope(bytes, EnvelopeKind.request)) return 'not-authenticated';
+  openRequest(
+    from: Endpoint,
+    own: Endpoint,
+    bytes: Uint8Array,
+    kind: RequestKind = EnvelopeKind.request,
+  ): OpenedRequest | SealRefusal {
+    if (!isEnvelope(bytes, kind)) return 'not-authenticated';
     const key = this.#options.keys.find(readKeyId(bytes));
     if (key === undefined) return 'key-unknown';
     const sender = senderKey(bytes);
@@ -157,7 +176,12 @@ export class SealedGossip {
     const correspondent = known ?? new Correspondent();
     correspondent.requests.accept(counter);
     this.#correspondents.keep(sender, salt, correspondent);
-    return { bytes: plain, sealReply: (reply) => this.#sealReply(key, head, own, from, reply) };
+    return {
+      bytes: plain,
+      key,
+      sender: formatHexadecimal(readSender(head)),
+      sealReply: (reply) => this.#sealReply(key, head, own, from, reply),
+    };
   }
 
   /** With the key of the request, not the primary: who missed that the key was exchanged learns of it from this reply. */
@@ -197,7 +221,7 @@ export class SealedGossip {
   /** Writes the head of the next message. */
   #writeHead(envelope: Uint8Array, kind: EnvelopeKind, key: ClusterKey): void {
     if (this.#counter >= MESSAGES_PER_SALT) {
-      this.#salt = drawSalt(this.#options.random);
+      this.#salt = drawOctets(this.#options.random, SALT_BYTES);
       this.#counter = 0;
       this.#subkeys.clear();
     }
@@ -220,29 +244,17 @@ export class SealedGossip {
   }
 
   #datagramKey(key: ClusterKey, salt: Uint8Array, sender: Uint8Array): Uint8Array {
-    return this.#options.cipher.deriveKey(key.bytes, salt, joined(LABEL, Uint8Array.of(EnvelopeKind.datagram), sender));
+    return this.#options.cipher.deriveKey(
+      key.bytes,
+      salt,
+      joinOctets(LABEL, Uint8Array.of(EnvelopeKind.datagram), sender),
+    );
   }
 
   /** Key of one stream: of its own head, and of the request's if it is a reply. */
   #streamKey(key: ClusterKey, envelope: Uint8Array, request?: Uint8Array): Uint8Array {
     const head = envelope.subarray(0, HEAD_BYTES);
     const heads = request === undefined ? [head] : [head, request];
-    return this.#options.cipher.deriveKey(key.bytes, readSalt(envelope), joined(LABEL, ...heads));
+    return this.#options.cipher.deriveKey(key.bytes, readSalt(envelope), joinOctets(LABEL, ...heads));
   }
-}
-
-function drawSalt(random: Random): Uint8Array {
-  const salt = new Uint8Array(SALT_BYTES);
-  for (let at = 0; at < SALT_BYTES; at += 4) writeU32(salt, at, random.uint32());
-  return salt;
-}
-
-function joined(...parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

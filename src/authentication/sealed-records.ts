@@ -32,7 +32,7 @@ export function sealRecords(
   const records = Math.max(1, Math.ceil(plain.length / RECORD_BYTES));
   for (let counter = 0; counter < records; counter++) {
     const record = plain.subarray(counter * RECORD_BYTES, (counter + 1) * RECORD_BYTES);
-    const nonce = nonceOf(counter, counter === records - 1);
+    const nonce = recordNonce(counter, counter === records - 1);
     sealed.set(cipher.seal(key, nonce, associated, record), at + counter * SEALED_RECORD_BYTES);
   }
 }
@@ -53,7 +53,7 @@ export function openRecords(
     const start = at + counter * SEALED_RECORD_BYTES;
     const isLast = counter === records - 1;
     const record = sealed.subarray(start, isLast ? sealed.length : start + SEALED_RECORD_BYTES);
-    const opened = cipher.open(key, nonceOf(counter, isLast), associated, record);
+    const opened = cipher.open(key, recordNonce(counter, isLast), associated, record);
     if (opened === undefined) return undefined;
     // Only now: what strangers send is not worth the memory.
     plain ??= new Uint8Array(lengthBytes);
@@ -62,7 +62,8 @@ export function openRecords(
   return plain;
 }
 
-function nonceOf(counter: number, isLast: boolean): Uint8Array {
+/** Nonce of record number `counter`, 0 to 2^32 - 1, under the key of its message. */
+export function recordNonce(counter: number, isLast: boolean): Uint8Array {
   const nonce = new Uint8Array(NONCE_BYTES);
   writeU32(nonce, Offset.counter, counter);
   nonce[Offset.isLast] = isLast ? 1 : 0;

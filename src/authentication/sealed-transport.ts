@@ -3,6 +3,14 @@ import type { Clock } from '../env/clock.ts';
 import type { Logger } from '../env/logger.ts';
 import type { GossipTransport } from '../env/transport.ts';
 import { formatEndpoint, type Endpoint } from '../wire/address.ts';
+import {
+  acceptConversation,
+  openConversation,
+  type AcceptedConversation,
+  type ConversationOpening,
+  type ConversationOptions,
+  type SealedConversation,
+} from './sealed-conversation.ts';
 import { SealedGossip, type SealedGossipOptions } from './sealed-gossip.ts';
 import { SealRefusals, type SealRefusal } from './seal-refusals.ts';
 
@@ -40,6 +48,7 @@ const MAX_UNANSWERED = 1_024;
 export class SealedTransport implements GossipTransport {
   readonly #options: SealedTransportOptions;
   readonly #gossip: SealedGossip;
+  readonly #conversations: ConversationOptions;
   readonly #refusals: SealRefusals;
   /** Requests in a row that were not answered, by endpoint; the latest last. */
   readonly #unanswered = new Map<string, number>();
@@ -47,6 +56,7 @@ export class SealedTransport implements GossipTransport {
   constructor(options: SealedTransportOptions) {
     this.#options = options;
     this.#gossip = new SealedGossip(options);
+    this.#conversations = { ...options, gossip: this.#gossip };
     this.#refusals = new SealRefusals(options.clock, options.logger);
   }
 
@@ -88,6 +98,29 @@ export class SealedTransport implements GossipTransport {
     }
     const reply = handlers.exchange(from, opened.bytes);
     return reply === undefined ? undefined : opened.sealReply(reply);
+  }
+
+  /** Openings to ask the node at `to` for a conversation with, one for each key that is held: to be tried in turn. */
+  *openings(to: Endpoint): Iterable<ConversationOpening> {
+    for (const key of this.#options.keys.all) {
+      const opening = openConversation(this.#conversations, this.#options.ownEndpoint(), to, key);
+      yield { bytes: opening.bytes, begin: (reply) => this.#counted(opening.begin(reply), to) };
+    }
+  }
+
+  /** Takes an opening that came from `from`; `undefined` if it was refused. */
+  handleOpening(from: Endpoint, bytes: Uint8Array): AcceptedConversation | undefined {
+    const { ownEndpoint } = this.#options;
+    const accepted = this.#counted(acceptConversation(this.#conversations, from, ownEndpoint(), bytes), from);
+    return typeof accepted === 'string' ? undefined : accepted;
+  }
+
+  #counted<Outcome extends SealedConversation | AcceptedConversation>(
+    outcome: Outcome | SealRefusal,
+    from: Endpoint,
+  ): Outcome | SealRefusal {
+    if (typeof outcome === 'string') this.#refusals.count(outcome, from);
+    return outcome;
   }
 
   #noteAnswer(name: string, hasAnswered: boolean): void {

@@ -4,12 +4,10 @@
  * The members that were last seen are kept in the state directory and count as seeds at the next start, so that a node
  * which is a seed itself, or whose seeds are gone, finds its cluster again.
  */
-import { SealedTransport } from '../authentication/sealed-transport.ts';
+import type { Clock } from '../env/clock.ts';
 import type { Logger } from '../env/logger.ts';
 import type { Store } from '../env/store.ts';
 import { WeftError } from '../errors.ts';
-import { GossipSockets } from '../linux/gossip-sockets.ts';
-import { nodeCipher } from '../linux/node-cipher.ts';
 import type { Announcement, DataEndpoint, Member, MemberChange } from '../membership/announcement.ts';
 import { forgetOrder } from '../membership/directives.ts';
 import { Membership } from '../membership/membership.ts';
@@ -19,15 +17,17 @@ import { type Endpoint, equalEndpoints } from '../wire/address.ts';
 import { Acquaintances } from './acquaintances.ts';
 import type { Notice } from './api.ts';
 import type { SeedHost } from './config.ts';
+import { GossipEndpoint, type Conversations } from './gossip-endpoint.ts';
 import type { GossipKeys } from './gossip-keys.ts';
 import { gossipNotices } from './gossip-notices.ts';
 import type { Pace } from './pace.ts';
-import { portInUse } from './port-holder.ts';
 import { SeedList } from './seed-list.ts';
 import { membersDocument, parseMembersDocument } from './stored-members.ts';
 import { systemClock, systemRandom } from './system-environment.ts';
 
 export interface GossipOptions {
+  /** What timers of members run by; absent: the system's. */
+  readonly clock?: Clock;
   readonly announcement: Announcement;
   readonly incarnation: number;
   readonly seeds: readonly SeedHost[];
@@ -56,8 +56,7 @@ const LEAVE_GRACE_MS = 200;
 export class Gossip {
   readonly #options: GossipOptions;
   #membership!: Membership;
-  #sockets!: GossipSockets;
-  #sealed: SealedTransport | undefined;
+  #door!: GossipEndpoint;
   #seedTimer: NodeJS.Timeout | undefined;
   #saveTimer: NodeJS.Timeout | undefined;
   #isGathering = false;
@@ -100,6 +99,11 @@ export class Gossip {
     return this.#membership.forget(node);
   }
 
+  /** Where conversations with other nodes begin. */
+  get conversations(): Conversations {
+    return this.#door;
+  }
+
   /** What gossip did since the start, and how it is. */
   statistics(): MembershipStatistics {
     return this.#membership.statistics();
@@ -122,24 +126,18 @@ export class Gossip {
 
   /** Messages and streams that were refused, by reason. */
   refused(): Readonly<Record<string, number>> {
-    const { streamsRefusedBusy, streamsRefusedTooLong, streamsRefusedIncomplete } = this.#sockets.counters;
-    return {
-      ...this.#sealed?.refused(),
-      ...this.#membership.refused(),
-      'stream-busy': streamsRefusedBusy,
-      'stream-too-long': streamsRefusedTooLong,
-      'stream-incomplete': streamsRefusedIncomplete,
-    };
+    const { messages, streams } = this.#door.refused();
+    return { ...messages, ...this.#membership.refused(), ...streams };
   }
 
   /** Datagrams that came in, refused ones included. */
   get datagramsReceived(): number {
-    return this.#sockets.counters.datagramsReceived;
+    return this.#door.datagramsReceived;
   }
 
   /** Datagrams that the kernel dropped because they came faster than they were read. */
   datagramOverflow(): number {
-    return this.#sockets.datagramOverflow();
+    return this.#door.datagramOverflow();
   }
 
   /** What a person has to solve. */
@@ -167,7 +165,7 @@ export class Gossip {
    * @throws as {@link open}; then nothing has changed, and it may be tried again.
    */
   async moveTo(endpoint: Endpoint, dataEndpoints: readonly DataEndpoint[]): Promise<void> {
-    await this.#bind(endpoint, async () => this.#sockets.moveTo(endpoint));
+    await this.#door.moveTo(endpoint);
     if (!equalEndpoints(endpoint, this.#endpoint)) this.#seeds.noteFormer(this.#endpoint);
     this.#endpoint = endpoint;
     this.#membership.announce({ gossipEndpoint: endpoint, dataEndpoints });
@@ -197,34 +195,38 @@ export class Gossip {
     clearImmediate(this.#gathering);
     clearTimeout(this.#paceTimer);
     clearImmediate(this.#following);
-    await this.#sockets.close();
+    await this.#door.close();
   }
 
   async #start(): Promise<void> {
     // Before the sockets, which hand over what comes from the moment they are open: resolving names takes its time.
     await this.#seeds.refresh();
-    this.#sockets = await this.#openSockets(this.#options.announcement.gossipEndpoint);
+    const { announcement, keys, logger } = this.#options;
+    this.#door = await GossipEndpoint.open({
+      announcement,
+      keys: keys?.ring,
+      receiver: () => this.#membership,
+      logger,
+    });
     try {
       this.#begin();
     } catch (error) {
       clearTimeout(this.#saveTimer);
-      await this.#sockets.close();
+      await this.#door.close();
       throw error;
     }
   }
 
   #begin(): void {
     const { announcement, incarnation, keys, logger } = this.#options;
-    const sealed = keys && this.#seal(keys);
-    this.#sealed = sealed;
     this.#membership = new Membership({
       self: announcement,
       incarnation,
       seeds: this.#seeds.endpoints(this.#endpoint),
       directives: keys?.orders ?? [],
-      clock: systemClock,
+      clock: this.#options.clock ?? systemClock,
       random: systemRandom,
-      transport: sealed ?? this.#sockets,
+      transport: this.#door.transport,
       logger,
       parameters: presets[this.#options.preset],
       onChange: (changes) => this.#gather(changes),
@@ -239,25 +241,6 @@ export class Gossip {
     }, SEED_REFRESH_MS);
   }
 
-  #seal(keys: GossipKeys): SealedTransport {
-    const { announcement, logger } = this.#options;
-    return new SealedTransport({
-      network: announcement.network,
-      identity: announcement.identity,
-      keys: keys.ring,
-      cipher: nodeCipher,
-      random: systemRandom,
-      ownEndpoint: () => this.#sockets.endpoint,
-      transport: this.#sockets,
-      handlers: {
-        datagram: (from, bytes) => this.#membership.handleDatagram(from, bytes),
-        exchange: (from, bytes) => this.#membership.handleExchange(from, bytes),
-      },
-      clock: systemClock,
-      logger,
-    });
-  }
-
   #unheard(): readonly string[] {
     this.#acquaintances.meet(this.#membership.members());
     const subjects = new Set(this.#membership.directives().map(({ subject }) => subject));
@@ -267,26 +250,6 @@ export class Gossip {
   #follow(): void {
     this.#following = undefined;
     this.#options.keys?.follow();
-  }
-
-  async #openSockets(endpoint: Endpoint): Promise<GossipSockets> {
-    return await this.#bind(endpoint, async () =>
-      GossipSockets.open(endpoint, {
-        datagram: (from, bytes) => (this.#sealed ?? this.#membership).handleDatagram(from, bytes),
-        exchange: (from, bytes) => (this.#sealed ?? this.#membership).handleExchange(from, bytes),
-      }),
-    );
-  }
-
-  /** Names whoever holds the port if it is taken. */
-  async #bind<Result>(endpoint: Endpoint, bind: () => Promise<Result>): Promise<Result> {
-    try {
-      return await bind();
-    } catch (error) {
-      if (!(error instanceof WeftError) || error.code !== 'port-in-use') throw error;
-      const protocol = error.details['protocol'] === 'tcp' ? 'tcp' : 'udp';
-      throw await portInUse(protocol, endpoint, 'listen for gossip');
-    }
   }
 
   /** Many changes often come in a burst of datagrams: their sum is looked at once, after what has arrived was taken. */

@@ -11,7 +11,8 @@
  */
 import { readU32, writeU32 } from '../wire/octets.ts';
 
-const HEADER_BYTES = 4;
+/** Length of what precedes a message, in bytes. */
+export const FRAME_HEADER_BYTES = 4;
 
 /** Memory that several readers share. */
 export interface FrameBudget {
@@ -20,9 +21,9 @@ export interface FrameBudget {
 
 /** The frame of `message`. */
 export function encodeFrame(message: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(HEADER_BYTES + message.length);
+  const frame = new Uint8Array(FRAME_HEADER_BYTES + message.length);
   writeU32(frame, 0, message.length);
-  frame.set(message, HEADER_BYTES);
+  frame.set(message, FRAME_HEADER_BYTES);
   return frame;
 }
 
@@ -48,11 +49,11 @@ export class FrameReader {
     if (!this.#reserve(this.#lengthBytes + chunk.length)) return 'too-long';
     this.#held.set(chunk, this.#lengthBytes);
     this.#lengthBytes += chunk.length;
-    if (this.#lengthBytes < HEADER_BYTES) return 'incomplete';
+    if (this.#lengthBytes < FRAME_HEADER_BYTES) return 'incomplete';
     const messageBytes = readU32(this.#held, 0);
     if (messageBytes > this.#maxFrameBytes) return 'too-long';
-    if (this.#lengthBytes < HEADER_BYTES + messageBytes) return 'incomplete';
-    return this.#held.subarray(HEADER_BYTES, HEADER_BYTES + messageBytes);
+    if (this.#lengthBytes < FRAME_HEADER_BYTES + messageBytes) return 'incomplete';
+    return this.#held.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + messageBytes);
   }
 
   /** Gives back what was taken from the budget. */
@@ -69,7 +70,7 @@ export class FrameReader {
    */
   #reserve(wantedBytes: number): boolean {
     if (wantedBytes <= this.#held.length) return true;
-    const frameBytes = this.#lengthBytes < HEADER_BYTES ? Infinity : HEADER_BYTES + readU32(this.#held, 0);
+    const frameBytes = this.#lengthBytes < FRAME_HEADER_BYTES ? Infinity : FRAME_HEADER_BYTES + readU32(this.#held, 0);
     const sizeBytes = Math.max(wantedBytes, Math.min(2 * this.#held.length, frameBytes));
     const moreBytes = sizeBytes - this.#held.length;
     if (moreBytes > this.#budget.leftBytes) return false;

@@ -4,13 +4,14 @@
  * On a stream, request and reply are each one frame; then it is closed. Both sockets can be exchanged for others at another
  * address while everything goes on.
  */
-import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
-import { createServer, connect, type Server, type Socket } from 'node:net';
+import type { RemoteInfo, Socket as UdpSocket } from 'node:dgram';
+import { connect, type Server, type Socket } from 'node:net';
 import type { GossipTransport } from '../env/transport.ts';
-import { SystemCallError, WeftError } from '../errors.ts';
-import { equalEndpoints, formatEndpoint, formatIpAddress, parseIpAddress, type Endpoint } from '../wire/address.ts';
-import { readUdpDrops } from './socket-table.ts';
+import { equalEndpoints, formatIpAddress, parseIpAddress, type Endpoint } from '../wire/address.ts';
+import { FrameStream } from './frame-stream.ts';
+import { bindGossipSockets } from './gossip-binding.ts';
 import { encodeFrame, FrameReader, type FrameBudget } from './gossip-frame.ts';
+import { readUdpDrops } from './socket-table.ts';
 
 /** Longest frame, in bytes. Above the longest exchange that membership accepts. */
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
@@ -28,12 +29,15 @@ const MAX_INBOUND_BYTES = 64 * 1024 * 1024;
  */
 const STREAM_TIMEOUT_MS = 5_000;
 
+/** Takes over a stream, after the request that it began with. It is closed with the sockets. */
+export type StreamTaker = (stream: FrameStream) => void;
+
 /** Where inputs go. */
 export interface GossipHandlers {
   /** A datagram came. `bytes` may be kept. */
   datagram(from: Endpoint, bytes: Uint8Array): void;
-  /** A request came; returns the reply, or `undefined` to refuse it. */
-  exchange(from: Endpoint, bytes: Uint8Array): Uint8Array | undefined;
+  /** A request came; returns the reply, `undefined` to refuse it, or who goes on with its stream. */
+  exchange(from: Endpoint, bytes: Uint8Array): Uint8Array | StreamTaker | undefined;
 }
 
 /** What happened since the start. */
@@ -98,7 +102,7 @@ export class GossipSockets implements GossipTransport {
    * @throws SystemCallError if binding fails otherwise
    */
   static async open(endpoint: Endpoint, handlers: GossipHandlers): Promise<GossipSockets> {
-    const { udp, tcp } = await openPair(endpoint);
+    const { udp, tcp } = await bindGossipSockets(endpoint);
     return new GossipSockets(endpoint, handlers, udp, tcp);
   }
 
@@ -109,7 +113,7 @@ export class GossipSockets implements GossipTransport {
    */
   async moveTo(endpoint: Endpoint): Promise<void> {
     if (this.#isClosed || equalEndpoints(endpoint, this.#endpoint)) return;
-    const { udp, tcp } = await openPair(endpoint);
+    const { udp, tcp } = await bindGossipSockets(endpoint);
     if (this.#isClosed) {
       udp.close();
       tcp.close();
@@ -176,6 +180,15 @@ export class GossipSockets implements GossipTransport {
     stream.write(encodeFrame(request));
   }
 
+  /** A stream to the node at `to`, not yet connected: it is closed if that fails, and with the sockets. */
+  openStream(to: Endpoint): FrameStream {
+    const stream = connect({ host: formatIpAddress(to.address), port: to.port, localAddress: this.#localAddress });
+    const deadline = this.#own(stream, ignore);
+    stream.once('connect', () => clearTimeout(deadline));
+    if (this.#isClosed) stream.destroy();
+    return new FrameStream(stream);
+  }
+
   /** Closes both sockets and every stream. Exchanges under way end without a reply. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
@@ -218,7 +231,7 @@ export class GossipSockets implements GossipTransport {
     this.#inboundByAddress.set(address, fromAddress + 1);
     this.#waiting.add(stream);
     const reader = new FrameReader(MAX_FRAME_BYTES, this.#budget);
-    stream.on('data', (chunk) => {
+    const onData = (chunk: Uint8Array): void => {
       // One request per stream: what follows it is not for us.
       if (!this.#waiting.has(stream)) {
         stream.destroy();
@@ -236,20 +249,35 @@ export class GossipSockets implements GossipTransport {
       deadline.refresh();
       const reply = this.#handlers.exchange(from, outcome);
       if (reply === undefined) stream.destroy();
+      else if (typeof reply === 'function') handOver(reply);
       else stream.end(encodeFrame(reply));
-    });
+    };
+    stream.on('data', onData);
     // A client may close its half once it has asked; it must not keep ours open.
     stream.on('end', () => {
       if (this.#waiting.has(stream)) stream.destroy();
     });
     const deadline = this.#own(stream, () => {
-      reader.release();
       if (this.#waiting.delete(stream)) this.counters.streamsRefusedIncomplete++;
+      release();
+    });
+    let isCounted = true;
+    const release = (): void => {
+      if (!isCounted) return;
+      isCounted = false;
+      reader.release();
       this.#inboundStreams--;
       const left = this.#inboundByAddress.get(address)! - 1;
       if (left === 0) this.#inboundByAddress.delete(address);
       else this.#inboundByAddress.set(address, left);
-    });
+    };
+    const handOver = (take: StreamTaker): void => {
+      clearTimeout(deadline);
+      release();
+      stream.removeListener('data', onData);
+      stream.pause();
+      take(new FrameStream(stream));
+    };
   }
 
   /**
@@ -291,47 +319,4 @@ function ignore(): void {}
 function endpointOf(address: string, port: number): Endpoint | undefined {
   const parsed = parseIpAddress(address);
   return parsed === undefined ? undefined : { address: parsed, port };
-}
-
-/** A bound socket of either kind. */
-async function openPair(endpoint: Endpoint): Promise<{ udp: UdpSocket; tcp: Server }> {
-  const address = formatIpAddress(endpoint.address);
-  const { port } = endpoint;
-  const ipv6Only = endpoint.address.family === 6;
-  const udp = createSocket({ type: ipv6Only ? 'udp6' : 'udp4', ipv6Only });
-  const tcp = createServer();
-  try {
-    await bound(udp, endpoint, 'udp', (done) => udp.bind({ address, port, exclusive: true }, done));
-    await bound(tcp, endpoint, 'tcp', (done) => tcp.listen({ host: address, port, ipv6Only, exclusive: true }, done));
-  } catch (error) {
-    udp.close();
-    tcp.close();
-    throw error;
-  }
-  return { udp, tcp };
-}
-
-async function bound(
-  socket: UdpSocket | Server,
-  endpoint: Endpoint,
-  protocol: 'udp' | 'tcp',
-  bind: (done: () => void) => void,
-): Promise<void> {
-  try {
-    await new Promise<void>((resolve, reject) => {
-      socket.once('error', reject);
-      bind(() => {
-        socket.removeListener('error', reject);
-        resolve();
-      });
-    });
-  } catch (error) {
-    const { code = 'unknown', syscall = 'bind' } = error as NodeJS.ErrnoException;
-    const details = { protocol, address: formatIpAddress(endpoint.address), port: endpoint.port };
-    if (code === 'EADDRINUSE') {
-      const message = `gossip endpoint ${formatEndpoint(endpoint)} (${protocol}) is in use`;
-      throw new WeftError('port-in-use', message, details, error);
-    }
-    throw new SystemCallError(syscall, code, `listen for gossip on ${formatEndpoint(endpoint)} (${protocol})`, details);
-  }
 }
