@@ -1,0 +1,59 @@
+/** All checks, in the order in which a person would look. `docs/doctor.md` has a line for every finding of theirs. */
+import type { Check } from './check.ts';
+import { accounts } from './checks/accounts.ts';
+import { checksums } from './checks/checksums.ts';
+import { claims } from './checks/claims.ts';
+import { clocks } from './checks/clocks.ts';
+import { daemon } from './checks/daemon.ts';
+import { dataPath } from './checks/data-path.ts';
+import { foreignRules } from './checks/foreign-rules.ts';
+import { forwardPolicy } from './checks/forward-policy.ts';
+import { gossipPath } from './checks/gossip-path.ts';
+import { kernelFeatures } from './checks/kernel-features.ts';
+import { kernelParameters } from './checks/kernel-parameters.ts';
+import { kernelState } from './checks/kernel-state.ts';
+import { leaseStore } from './checks/lease-store.ts';
+import { machine } from './checks/machine.ts';
+import { members } from './checks/members.ts';
+import { noticesBeside } from './checks/notices.ts';
+import { overload } from './checks/overload.ts';
+import { prefixOverlap } from './checks/prefix-overlap.ts';
+import { strangers } from './checks/strangers.ts';
+import { underlayChoice } from './checks/underlay-choice.ts';
+import { underlayMtu } from './checks/underlay-mtu.ts';
+import { versions } from './checks/versions.ts';
+
+const checks = {
+  machine,
+  daemon,
+  'forward-policy': forwardPolicy,
+  'foreign-rules': foreignRules,
+  'kernel-features': kernelFeatures,
+  'kernel-parameters': kernelParameters,
+  'kernel-state': kernelState,
+  'prefix-overlap': prefixOverlap,
+  'underlay-choice': underlayChoice,
+  'underlay-mtu': underlayMtu,
+  'data-path': dataPath,
+  'gossip-path': gossipPath,
+  members,
+  claims,
+  versions,
+  clocks,
+  'lease-store': leaseStore,
+  checksums,
+  strangers,
+  overload,
+  accounts,
+} as const satisfies Readonly<Record<string, Check>>;
+
+/** Notices about which a check speaks under another id. */
+const spokenOf: readonly string[] = ['underlay-mtu-changed'];
+
+const ids = new Set(Object.values(checks).flatMap(({ finds }) => Object.keys(finds)));
+
+/** Check by name. */
+export const catalogue: Readonly<Record<string, Check>> = {
+  ...checks,
+  notices: noticesBeside((code) => ids.has(code) || spokenOf.includes(code)),
+};

@@ -1,0 +1,108 @@
+/** Whether VXLAN gets to the other nodes, and whether they take it. */
+import { byHand, found, type DaemonCheck, type FindingKinds } from '../check.ts';
+import type { FactsOfDaemon } from '../check.ts';
+import { hostOf, portOf } from '../endpoint-text.ts';
+import { isSilent, type PeerAnswer, type PeerFacts } from '../facts.ts';
+import type { Finding } from '../finding.ts';
+
+const causesHere = [
+  'faults-injected',
+  'firewall-drops',
+  'firewall-closed',
+  'underlay-lost',
+  'underlay-wrong-interface',
+];
+
+const finds: FindingKinds = {
+  'vxlan-eaten': {
+    severity: 'error',
+    title: 'VXLAN is lost on the way to another node, while gossip reaches it',
+    cause: 'a firewall, security group or router between the two drops the UDP port of VXLAN',
+    follows: [...causesHere, 'vni-mismatch'],
+  },
+  'path-cut': {
+    severity: 'error',
+    title: 'nothing passes between this node and another that is alive: neither VXLAN nor gossip',
+    cause: 'a broken link, a missing route, or a firewall between the two nodes',
+    follows: causesHere,
+  },
+  'vni-mismatch': {
+    severity: 'error',
+    title: 'another node has another VNI: it drops what this one sends, and the other way round',
+    cause: 'vxlan.vni differs between the configurations of the nodes',
+  },
+};
+
+export const dataPath: DaemonCheck = {
+  subject: 'VXLAN to the other nodes: sent, and seen there',
+  needs: 'daemon',
+  finds,
+  look: ({ daemon }) => {
+    const down = daemon.peers.filter((peer) => peer.state === 'alive' && isSilent(peer));
+    const differing = daemon.peers.filter((peer) => isAnswer(peer.said) && peer.said.vni !== daemon.vni);
+    const eaten = down.filter((peer) => !differing.includes(peer) && !isCut(peer));
+    return [
+      ...foundAt(
+        'vni-mismatch',
+        differing,
+        ({ name, said }) => `vxlan.vni is ${daemon.vni} here, and ${(said as PeerAnswer).vni} on ${name}`,
+        () => byHand('give all nodes the same vxlan.vni, and start those that were changed again'),
+      ),
+      ...foundAt('path-cut', down.filter(isCut), cutEvidence, (peers) =>
+        byHand('find out how far packets get', ...peers.map(({ endpoint }) => `ping -c 3 ${hostOf(endpoint)}`)),
+      ),
+      ...foundAt(
+        'vxlan-eaten',
+        eaten,
+        (peer) => eatenEvidence(peer),
+        (peers) => eatenFix(peers, daemon),
+      ),
+    ];
+  },
+};
+
+function foundAt(
+  id: string,
+  peers: readonly PeerFacts[],
+  evidence: (peer: PeerFacts) => string,
+  fix: (peers: readonly PeerFacts[]) => Finding['fix'],
+): Finding[] {
+  return peers.length === 0 ? [] : [found(finds, id, peers.map(evidence), fix(peers))];
+}
+
+/** It was asked, and could not be reached over TCP either. */
+export function isCut(peer: PeerFacts): boolean {
+  const { said } = peer;
+  return isSilent(peer) && said !== undefined && !isAnswer(said) && said.code === 'remote-unreachable';
+}
+
+function isAnswer(said: PeerFacts['said']): said is PeerAnswer {
+  return said !== undefined && 'vni' in said;
+}
+
+function cutEvidence({ name, endpoint, relay, said }: PeerFacts): string {
+  const why = said === undefined || isAnswer(said) ? '' : `: ${said.message}`;
+  return `${name} (${endpoint}) answers neither probes on the VXLAN port nor over TCP${why}${wayOf(relay)}`;
+}
+
+function eatenEvidence({ name, endpoint, relay, trial, said }: PeerFacts): string {
+  const nothing = `nothing that is sent straight to ${name} (${endpoint}) is answered on the VXLAN port`;
+  const seen = isAnswer(said) ? said.seen : undefined;
+  if (trial === undefined || seen === undefined) return `${nothing}${wayOf(relay)}`;
+  const { sent } = trial;
+  return seen === 0
+    ? `${sent} datagrams were sent straight to ${name} (${endpoint}), and it saw 0${wayOf(relay)}`
+    : `${name} (${endpoint}) saw ${Math.min(seen, sent)} of ${sent} datagrams that were sent straight to it, and no answer came back${wayOf(relay)}`;
+}
+
+function wayOf(relay: string): string {
+  return relay === '' ? '; packets go no other way yet' : `; packets go through ${relay} instead`;
+}
+
+function eatenFix(peers: readonly PeerFacts[], { underlay }: FactsOfDaemon['daemon']): Finding['fix'] {
+  const [host, port] = [hostOf(peers[0]!.endpoint), portOf(peers[0]!.endpoint)];
+  return byHand(
+    `allow UDP port ${port} between the nodes; where it is lost, a capture on both of them shows`,
+    `tcpdump -ni ${underlay.device} udp port ${port} and host ${host}`,
+  );
+}

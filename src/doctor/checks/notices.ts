@@ -1,0 +1,85 @@
+/** What `weft status` has to say beyond what the other checks look at. */
+import { byHand, type DaemonCheck, type FindingKinds, found } from '../check.ts';
+import type { Fix } from '../finding.ts';
+
+const finds: FindingKinds = {
+  'faults-injected': {
+    severity: 'warning',
+    title: 'faults are injected on this node: packets are lost, late or damaged on purpose',
+    cause: 'somebody tries something out with weft fault',
+  },
+  'gossip-not-authenticated': {
+    severity: 'warning',
+    title: 'gossip is open to everybody who reaches this node',
+    cause: 'gossip.authentication is off',
+  },
+  'key-file-invalid': {
+    severity: 'warning',
+    title: 'the key file was changed, and cannot be read any more: the keys from before stay in use',
+    cause: 'a line of it is no key',
+  },
+  'keys-not-saved': {
+    severity: 'error',
+    title: 'changes of keys cannot be stored: after a restart this node would use old ones',
+    cause: 'the state directory cannot be written',
+    follows: ['store-unwritable'],
+  },
+  'too-many-routes': {
+    severity: 'error',
+    title: 'there are more routes than weft can hold: some pods cannot be reached',
+    cause: 'nodes announce very many prefixes',
+  },
+  'masquerade-unavailable': {
+    severity: 'error',
+    title: 'pods cannot reach the world outside of the cluster',
+    cause: 'the kernel has no nftables with NAT, or weft may not use it',
+  },
+  'host-network-broken': {
+    severity: 'error',
+    title: "weft cannot put this node's network right",
+    cause: 'a command failed, as the evidence says',
+  },
+  'captures-unavailable': {
+    severity: 'warning',
+    title: 'nothing can be captured on this node',
+    cause: 'the thread for captures failed, or could not open its socket',
+  },
+  notice: {
+    severity: 'warning',
+    title: 'weft status has something to say',
+    cause: 'see the evidence',
+  },
+};
+
+const fixes: Readonly<Record<string, Fix>> = {
+  'faults-injected': byHand('end it, unless it is meant', 'weft fault list', 'weft fault rm --all'),
+  'gossip-not-authenticated': byHand(
+    'make a key, give all nodes the same file as gossip.keyFile, and set gossip.authentication to on',
+    'weft key generate /etc/weft/gossip.key',
+  ),
+  'key-file-invalid': byHand('correct the file, and have the daemon read it again', 'systemctl reload weft'),
+  'keys-not-saved': byHand('make room, or mount the file system for writing'),
+  'too-many-routes': byHand('aggregate nodePrefixes', 'weft routes'),
+  'masquerade-unavailable': byHand('load the module, or install nftables', 'modprobe nft_masq'),
+  'captures-unavailable': byHand('start the daemon again', 'systemctl restart weft'),
+};
+
+/** @param isExplained whether another check speaks of notices with this code. */
+export function noticesBeside(isExplained: (code: string) => boolean): DaemonCheck {
+  return {
+    subject: 'what else weft status has to say',
+    needs: 'daemon',
+    finds,
+    look: ({ daemon: { notices } }) => {
+      const rest = notices.filter(({ code }) => !isExplained(code)).map((one) => ({ ...one, id: idOf(one.code) }));
+      return [...new Set(rest.map(({ id }) => id))].map((id) => {
+        const evidence = rest.filter((one) => one.id === id).map(({ message }) => message);
+        return found(finds, id, evidence, fixes[id] ?? byHand('see what the evidence says', 'weft status'));
+      });
+    },
+  };
+}
+
+function idOf(code: string): string {
+  return code in finds ? code : 'notice';
+}

@@ -1,0 +1,57 @@
+/** All checks over the facts of one node. */
+import { catalogue } from './catalogue.ts';
+import type { Check, FactsOfDaemon } from './check.ts';
+import type { Facts } from './facts.ts';
+import type { CheckOutcome, Diagnosis, DoctorReport, Finding } from './finding.ts';
+
+/** @param time of the facts, ISO 8601. */
+export function examine(facts: Facts, time: string): Diagnosis {
+  const checks: CheckOutcome[] = [];
+  const findings: Finding[] = [];
+  for (const [check, what] of Object.entries(catalogue)) {
+    const reason = whyNot(what, facts);
+    const here = reason === '' ? what.look(facts as FactsOfDaemon) : [];
+    checks.push({ check, outcome: reason !== '' ? 'skipped' : here.length > 0 ? 'found' : 'ok', reason });
+    findings.push(...here);
+  }
+  const ordered = withoutConsequences(findings).sort(
+    (a, b) => Number(a.severity === 'warning') - Number(b.severity === 'warning'),
+  );
+  return { node: facts.node, time, checks, findings: ordered, fixed: [] };
+}
+
+/** What was found on several nodes, together with who could not be asked. */
+export function reportOf(nodes: readonly Diagnosis[], unexamined: DoctorReport['unexamined']): DoctorReport {
+  const healthy = unexamined.length === 0 && nodes.every(({ findings }) => findings.length === 0);
+  return { healthy, nodes, unexamined };
+}
+
+function whyNot({ needs }: Check, { daemon }: Facts): string {
+  if (needs === 'host') return '';
+  if ('absence' in daemon) return 'no daemon answers';
+  return needs === 'others' && !daemon.canAsk ? 'other nodes cannot be asked: gossip.authentication is off' : '';
+}
+
+/** What another finding brings about is mentioned there, and is no finding of its own: it goes away with the other. */
+function withoutConsequences(findings: readonly Finding[]): Finding[] {
+  const present = new Set(findings.map(({ id }) => id));
+  const causeOf = (finding: Finding): string | undefined =>
+    follows.get(finding.id)?.find((id) => id !== finding.id && present.has(id));
+  return findings
+    .filter((finding) => causeOf(finding) === undefined)
+    .map((finding) => {
+      const effects = findings.filter((other) => causeOf(other) === finding.id);
+      return effects.length === 0
+        ? finding
+        : {
+            ...finding,
+            evidence: [...finding.evidence, ...effects.map(({ evidence }) => `with it: ${evidence.join('; ')}`)],
+          };
+    });
+}
+
+const follows = new Map(
+  Object.values(catalogue).flatMap(({ finds }) =>
+    Object.entries(finds).map(([id, kind]) => [id, kind.follows ?? []] as const),
+  ),
+);

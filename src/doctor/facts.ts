@@ -1,0 +1,152 @@
+/**
+ * What checks look at: the machine, and what a daemon knows of itself and of others. Collected before any check looks, so
+ * that checks only compute.
+ */
+import type { FirewallChain } from '../linux/firewall.ts';
+import type { Prefix } from '../wire/prefix.ts';
+
+/** All of it. */
+export interface Facts {
+  readonly node: string;
+  readonly host: HostFacts;
+  /** Why no daemon answers here, or what one knows. */
+  readonly daemon: DaemonFacts | { readonly absence: string };
+}
+
+/** The machine. */
+export interface HostFacts {
+  /** What weft cannot be without and this machine lacks; by the check that a daemon makes when it starts. */
+  readonly missing: readonly Remark[];
+  readonly kernelRelease: string;
+  readonly hasIpv6: boolean;
+  readonly firewall: readonly FirewallChain[];
+  /** What weft's packets are told by. */
+  readonly plumbing: Plumbing;
+}
+
+/** Names and numbers by which rules of others can hit weft. Without a daemon these are the defaults. */
+export interface Plumbing {
+  readonly tunDevice: string;
+  /** Devices of pods, as firewalls write it: `wf*`. */
+  readonly podDevices: string;
+  readonly vxlanPort: number;
+  readonly gossipPort: number;
+  readonly clusterPrefixes: readonly Prefix[];
+}
+
+/** A code and a sentence, as notices of `weft status` are. */
+export interface Remark {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** What a daemon knows. */
+export interface DaemonFacts {
+  readonly version: string;
+  readonly underlay: UnderlayFacts;
+  readonly vni: number;
+  /** All that `weft status` shows. */
+  readonly notices: readonly Remark[];
+  /** What differs between what should be and what is, seen without repairing it; see `weft audit`. */
+  readonly differences: readonly Difference[];
+  /** Features of the dataplane, whether in use. */
+  readonly features: Readonly<Record<string, boolean>>;
+  /** Those of them that the configuration turned off. */
+  readonly withoutFeatures: readonly string[];
+  /** What is missing in the accounts of all workers: 0. */
+  readonly residual: number;
+  readonly recent: RecentFacts;
+  readonly store: StoreFacts;
+  readonly peers: readonly PeerFacts[];
+  /** Whether other nodes can be asked: gossip is authenticated. */
+  readonly canAsk: boolean;
+}
+
+export interface UnderlayFacts {
+  readonly device: string;
+  readonly address: string;
+  /** That the overlay was made for. */
+  readonly mtuBytes: number;
+  /** Whether the configuration says so. */
+  readonly isMtuConfigured: boolean;
+  /** Of the device now; `undefined`: it is gone. */
+  readonly deviceMtuBytes: number | undefined;
+  readonly reason: string;
+}
+
+/** As the audit has it. */
+export interface Difference {
+  readonly table: string;
+  readonly problem: 'missing' | 'wrong' | 'stale' | 'foreign';
+  readonly subject: string;
+  readonly message: string;
+}
+
+/** What has been counted of late. */
+export interface RecentFacts {
+  /** Of how many seconds. */
+  readonly seconds: number;
+  /** Packets dropped, by reason; those of which there were none are left out. */
+  readonly dropped: Readonly<Record<string, number>>;
+  /** UDP datagrams that the kernel dropped for their checksum, of all programs of this node. */
+  readonly udpChecksumErrors: number;
+  /** Datagrams that came faster than workers took them. */
+  readonly overflow: number;
+  /** How many probes of gossip in a row were answered by a detour only, by name of the node; nodes without any are left out. */
+  readonly roundaboutProbes: Readonly<Record<string, number>>;
+}
+
+/** Where identity, leases and keys are kept. */
+export interface StoreFacts {
+  readonly directory: string;
+  /** Files that cannot be read, or are not what the daemon holds. */
+  readonly damaged: readonly DamagedFile[];
+  /** Why nothing can be written. */
+  readonly unwritable: string | undefined;
+  readonly freeBytes: number;
+}
+
+/** A file of the state directory that would not do for the next start. */
+export interface DamagedFile {
+  readonly message: string;
+  /** Whether the daemon can write it anew. */
+  readonly isRewritable: boolean;
+}
+
+/** Another node. */
+export interface PeerFacts {
+  readonly name: string;
+  readonly state: 'alive' | 'suspect' | 'dead' | 'left' | 'static';
+  /** Since when it is in that state. */
+  readonly since: string;
+  readonly version: string;
+  readonly endpoint: string;
+  /** Largest inner packet that both ends could take, and that passes between them. */
+  readonly announcedMtuBytes: number;
+  readonly pathMtuBytes: number;
+  readonly probing: 'searching' | 'confirmed' | 'black-hole' | 'off';
+  /** Name of the node through which its packets go; empty: they go straight. */
+  readonly relay: string;
+  /** Device that the kernel's route to its endpoint leads to; `undefined`: none, or not looked at. */
+  readonly routeDevice: string | undefined;
+  /** What was sent straight to it for trial, and how much of that was answered; `undefined`: it answers no probes, or was not tried. */
+  readonly trial: { readonly sent: number; readonly answered: number } | undefined;
+  /** What it said itself; `undefined`: it was not asked. */
+  readonly said: PeerAnswer | Remark | undefined;
+}
+
+/** What a node says of itself and of the one that asks. */
+export interface PeerAnswer {
+  readonly vxlanPort: number;
+  readonly vni: number;
+  /** How far its clock is ahead, and how well that is known. */
+  readonly clockOffsetMs: number;
+  readonly clockUncertaintyMs: number;
+  /** Datagrams that it has seen of this node: of the trial if there was one, otherwise of all. */
+  readonly seen: number;
+}
+
+/** Whether nothing that is sent straight to a node comes back. */
+export function isSilent({ trial }: PeerFacts): boolean {
+  return trial !== undefined && trial.answered === 0;
+}

@@ -1,0 +1,36 @@
+/** `docs/drop-reasons.md`, made from the closed list: `scripts/document` writes it, and a test compares. Pure. */
+import { type DropReasonEntry, dropReasons } from '../dataplane/drop-reason.ts';
+
+const HEAD = `<!-- Made by scripts/document from the lists in src/dataplane: change them, and not this file. -->
+
+# Drop reasons
+
+Why a packet went nowhere: one closed list, without an "other". Each reason is a counter of \`weft status\` and \`weft drops\`, a
+label value of the metric \`weft_dropped_packets_total\`, and a word in captures, traces and explanations. Names are stable: they
+may be added, never renamed. \`weft explain drop REASON\` prints what stands here, without a daemon.
+
+What is counted are inner IP packets, after segmentation. A name belongs to one direction, so that for each direction, worker and
+peer: received + originated = sent + delivered + relayed + dropped + queued.
+`;
+
+const sections = [
+  { direction: 'egress', title: 'From pods to peers (egress)' },
+  { direction: 'ingress', title: 'From peers to pods, or to another peer (ingress)' },
+] as const;
+
+/** The document: a section for each direction, and a heading for each reason. */
+export function dropReasonsDocument(): string {
+  const parts = sections.map(({ direction, title }) => {
+    const entries = dropReasons.filter((entry) => entry.direction === direction);
+    return [`\n## ${title}\n`, ...entries.map(section)].join('\n');
+  });
+  return [HEAD, ...parts].join('');
+}
+
+function section({ name, meaning, cause, remedy }: DropReasonEntry): string {
+  return `### ${name}\n\n${sentence(meaning)}\n\n- Likely cause: ${cause}.\n- What to do: ${remedy}.\n`;
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}

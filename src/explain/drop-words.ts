@@ -1,0 +1,15 @@
+/** A drop in words. Pure. */
+import { type DropReason, dropReasons } from '../dataplane/drop-reason.ts';
+import type { ExplainedStep } from './explanation.ts';
+
+/** The last step of a packet that is dropped for `reason`. @param addition what is to be said beside its meaning. */
+export function dropStep(hook: string, reason: DropReason, addition = ''): ExplainedStep {
+  const { name, meaning } = dropReasons[reason]!;
+  return { hook, verdict: 'stop', text: `dropped as ${name}: ${meaning}${addition}`, details: { reason: name } };
+}
+
+/** What usually lies behind a reason, and what to do; both empty if there is no such reason. */
+export function adviceFor(reason: string): { readonly cause: string; readonly remedy: string } {
+  const entry = dropReasons.find(({ name }) => name === reason);
+  return { cause: entry?.cause ?? '', remedy: entry?.remedy ?? '' };
+}

@@ -1,0 +1,131 @@
+/**
+ * What would become of a packet, and why, as the control API gives it. Types only; `docs/api.md` documents every key.
+ *
+ *   GET /v1/explain    Explanation    ?source= &destination= &protocol= &sourcePort= &destinationPort= &size= &node= &around= &window=
+ */
+
+/**
+ * Where the packet ends:
+ *
+ *     delivered    at the pod or node that has the address
+ *     sent         left a node; what becomes of it then is not known here
+ *     dropped      by weft, for one of its reasons
+ *     lost         on the underlay, as far as probes tell
+ *     unreachable  at the kernel of its node: nobody has the address there
+ *     outside      not in the overlay: the kernel routes it, weft is not asked
+ *     unknown      the node that it comes from could not be asked
+ */
+export type Fate = 'delivered' | 'sent' | 'dropped' | 'lost' | 'unreachable' | 'outside' | 'unknown';
+
+/** One thing that happens to the packet, or is checked. */
+export interface ExplainedStep {
+  /** Name of the hook where a capture would show it. */
+  readonly hook: string;
+  /** `doubt`: it goes on, but there is something about it. */
+  readonly verdict: 'pass' | 'doubt' | 'stop';
+  /** A sentence for people. */
+  readonly text: string;
+  /** The same for programs; the keys depend on the hook. */
+  readonly details: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** What happens on one node. A node may come twice. */
+export interface ExplainedNode {
+  readonly node: string;
+  readonly steps: readonly ExplainedStep[];
+}
+
+/** An end of the way: names are empty if nobody is known to have the address. */
+export interface ExplainedEnd {
+  readonly address: string;
+  readonly node: string;
+  readonly pod: string;
+}
+
+/** What was explained. */
+export interface ExplainedPacket {
+  readonly source: ExplainedEnd;
+  readonly destination: ExplainedEnd;
+  readonly protocol: string;
+  /** 0 where there are no ports. */
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+  /** Length of the IP packet. */
+  readonly sizeBytes: number;
+}
+
+/** All of it. */
+export interface Explanation {
+  readonly packet: ExplainedPacket;
+  /** Why it may not be what was meant: a pod that is gone, an address that stands for another. */
+  readonly remarks: readonly string[];
+  readonly fate: Fate;
+  /** Name of the drop reason, if weft drops it; otherwise empty. */
+  readonly reason: string;
+  /** Of a reason: what usually lies behind it, and what to do; otherwise empty. */
+  readonly cause: string;
+  readonly remedy: string;
+  /** In the order in which the packet passes them. */
+  readonly nodes: readonly ExplainedNode[];
+  /** What the flight recorders and the history say of a moment in the past, if one was asked for. */
+  readonly around: PastMoment | null;
+}
+
+/** What was recorded around a moment. */
+export interface PastMoment {
+  readonly from: string;
+  readonly to: string;
+  /** By node: the source's, the destination's, and relays in between. */
+  readonly nodes: readonly PastNode[];
+}
+
+/** What one node recorded of such packets, and what changed there that matters to them. */
+export interface PastNode {
+  readonly node: string;
+  /** Why it could not be asked; otherwise empty. */
+  readonly error: string;
+  /** Since when packets, and drops, are recorded; empty if none are. */
+  readonly packetsSince: string;
+  readonly dropsSince: string;
+  readonly seen: readonly SeenPackets[];
+  readonly events: readonly { readonly time: string; readonly kind: string; readonly message: string }[];
+}
+
+/** Packets of one kind that fared alike at one node. */
+export interface SeenPackets {
+  /** From the source to the destination, or back. */
+  readonly way: 'there' | 'back';
+  /** Name of the hook at which they were recorded. */
+  readonly hook: string;
+  /** Empty if they were not dropped. */
+  readonly reason: string;
+  /** Name of the peer that they went to or came from; empty if none is known, or it is gone. */
+  readonly peer: string;
+  readonly packets: number;
+  readonly first: string;
+  readonly last: string;
+}
+
+/** What one node says of its part; nodes tell each other. */
+export interface Stage extends ExplainedNode {
+  /** `null`: it goes on, at {@link next}. */
+  readonly fate: Fate | null;
+  /** Name of the drop reason, or empty. */
+  readonly reason: string;
+  readonly next: Handover | null;
+}
+
+/** What reaches the next node. */
+export interface Handover {
+  readonly node: string;
+  /** Whether it is weft, and can be asked. */
+  readonly isNode: boolean;
+  /** Underlay address that it comes from. */
+  readonly sender: string;
+  /** Of the outer header. */
+  readonly trafficClass: number;
+  /** UDP payloads, in base64. */
+  readonly datagrams: readonly string[];
+  /** Whether probes say that what is sent there gets lost. */
+  readonly isPathDown: boolean;
+}

@@ -1,0 +1,62 @@
+/** Recorded packets, put together to flows. Pure. */
+import type { FlightRecord, FlightTime } from '../dataplane/flight-records.ts';
+import { flowKey, type PacketFlow, readFlow } from './packet-flow.ts';
+
+/** Packets of one flow that fared alike. */
+export interface CountedFlow extends PacketFlow, Pick<FlightRecord, 'hook' | 'direction' | 'reason' | 'peer'> {
+  readonly packets: number;
+  readonly bytes: number;
+  /** Of the first and the last one, in ms by the clock of the records. */
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
+interface Count {
+  readonly record: FlightRecord;
+  packets: number;
+  bytes: number;
+  firstMs: number;
+  lastMs: number;
+}
+
+export class FlowTable {
+  readonly #counts = new Map<string, Count>();
+
+  /** Takes a record, in any order. What is no IP packet belongs to no flow, and is left out. */
+  add(record: FlightRecord): void {
+    const flow = record.isDatagram ? '' : flowKey(record.header);
+    if (flow === '') return;
+    const { hook, direction, reason, peer, segments, lengthBytes } = record;
+    const timeMs = millisecondsOf(record);
+    const key = `${flow}${hook} ${direction} ${peer} ${reason ?? ''}`;
+    const count = this.#counts.get(key);
+    if (count === undefined) {
+      this.#counts.set(key, { record, packets: segments, bytes: lengthBytes, firstMs: timeMs, lastMs: timeMs });
+      return;
+    }
+    count.packets += segments;
+    count.bytes += lengthBytes;
+    count.firstMs = Math.min(count.firstMs, timeMs);
+    count.lastMs = Math.max(count.lastMs, timeMs);
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#counts.size;
+  }
+
+  /** The flows that were seen last, `limit` of them or all, the newest first. */
+  flows(limit = Infinity): CountedFlow[] {
+    return [...this.#counts.values()]
+      .sort((a, b) => b.lastMs - a.lastMs)
+      .slice(0, limit)
+      .map(({ record: { hook, direction, reason, peer, header }, packets, bytes, firstMs, lastMs }) => {
+        return { ...readFlow(header)!, hook, direction, reason, peer, packets, bytes, firstMs, lastMs };
+      });
+  }
+}
+
+/** A time of the recorder, in ms by its own clock. */
+export function millisecondsOf({ seconds, nanoseconds }: FlightTime): number {
+  return seconds * 1_000 + nanoseconds / 1_000_000;
+}

@@ -1,0 +1,220 @@
+/** Every finding, by facts that bring it about and nothing else. */
+import test from 'ava';
+import { catalogue } from '../../src/doctor/catalogue.ts';
+import { examine } from '../../src/doctor/examination.ts';
+import { chainWith, factsWith, ruleOn, type FactChanges } from '../support/doctor-facts.ts';
+
+const TIME = '2026-01-03T04:05:00.000Z';
+
+function idsOf(changes: FactChanges): string[] {
+  return examine(factsWith(changes), TIME).findings.map(({ id }) => id);
+}
+
+const recent = { seconds: 30, dropped: {}, udpChecksumErrors: 0, overflow: 0, roundaboutProbes: {} };
+const store = { directory: '/var/lib/weft', damaged: [], unwritable: undefined, freeBytes: 2 ** 33 };
+const underlay = {
+  device: 'eth0',
+  address: '198.18.0.1',
+  mtuBytes: 1_500,
+  isMtuConfigured: false,
+  deviceMtuBytes: 1_500,
+  reason: 'underlay.interface names it',
+};
+const said = { vxlanPort: 4_789, vni: 42, clockOffsetMs: 0, clockUncertaintyMs: 0.2, seen: 0 };
+const missing = (code: string): FactChanges => ({ host: { missing: [{ code, message: 'it is missing' }] } });
+const notice = (code: string): FactChanges => ({ daemon: { notices: [{ code, message: 'so it is' }] } });
+const dropped = (reason: string, packets: number): FactChanges => ({
+  daemon: { recent: { ...recent, dropped: { [reason]: packets } } },
+});
+const differing = (
+  table: string,
+  problem: 'missing' | 'stale' | 'foreign' | 'wrong',
+  subject: string,
+): FactChanges => ({
+  daemon: { differences: [{ table, problem, subject, message: `${subject} is 0, and not 1` }] },
+});
+const silent = { trial: { sent: 5, answered: 0 } };
+const unreachable = { code: 'remote-unreachable', message: 'node n2: no answer within 5 s' };
+
+const findings: Readonly<Record<string, FactChanges>> = {
+  'tun-missing': missing('tun-missing'),
+  'privilege-missing': missing('privilege-missing'),
+  'kernel-too-old': missing('kernel-too-old'),
+  'program-missing': missing('program-missing'),
+  'daemon-not-running': { daemon: { absence: 'nobody listens there' } },
+  'forward-policy-drop': { host: { firewall: [chainWith('forward', 'drop')] } },
+  'firewall-drops': { host: { firewall: [chainWith('input', 'accept', [ruleOn('drop', 'dport', '4789')])] } },
+  'firewall-closed': { host: { firewall: [chainWith('input', 'drop', [ruleOn('accept', 'dport', '22')])] } },
+  'kernel-feature-missing': { daemon: { features: { udpSegmentation: false } } },
+  'kernel-without-ipv6': { host: { hasIpv6: false } },
+  'ip-forward-off': differing('kernel', 'wrong', 'net.ipv4.ip_forward'),
+  'ipv6-forwarding-off': differing('kernel', 'wrong', 'net.ipv6.conf.all.forwarding'),
+  'rp-filter-strict': differing('kernel', 'wrong', 'net.ipv4.conf.weft0.rp_filter'),
+  'accept-local-off': notice('accept-local-off'),
+  'node-ipv6-disabled': notice('node-ipv6-disabled'),
+  'kernel-state-stale': differing('kernel', 'stale', '10.250.0.0/24'),
+  'kernel-state-missing': differing('kernel', 'missing', '10.244.1.2'),
+  'forwarding-differs': differing('workers', 'wrong', '10.244.2.0/24'),
+  'prefix-overlaps-host-route': differing('kernel', 'foreign', '10.244.77.0/24'),
+  'underlay-lost': notice('underlay-lost'),
+  'underlay-wrong-interface': { peer: { routeDevice: 'eth1' } },
+  'underlay-mtu-too-large': { daemon: { underlay: { ...underlay, mtuBytes: 1_600, isMtuConfigured: true } } },
+  'underlay-mtu-changed': { daemon: { underlay: { ...underlay, deviceMtuBytes: 1_400 } } },
+  'path-mtu-small': { peer: { pathMtuBytes: 1_350 } },
+  'vxlan-eaten': { peer: { ...silent, said } },
+  'path-cut': { peer: { ...silent, said: unreachable } },
+  'vni-mismatch': { peer: { ...silent, said: { ...said, vni: 43 } } },
+  'gossip-one-way': { daemon: { recent: { ...recent, roundaboutProbes: { n2: 3 } } } },
+  'gossip-alone': notice('gossip-alone'),
+  'node-dead': { peer: { state: 'dead', trial: undefined, said: undefined } },
+  'identity-contested': notice('identity-contested'),
+  'name-taken': notice('name-taken'),
+  'endpoint-taken': notice('endpoint-taken'),
+  'mac-taken': notice('mac-taken'),
+  'prefix-overlap': notice('prefix-overlap'),
+  'outside-cluster': notice('outside-cluster'),
+  'other-network': notice('other-network'),
+  'no-data-endpoint': notice('no-data-endpoint'),
+  'version-skew': { peer: { version: '0.2.0' } },
+  'clock-skew': { peer: { said: { ...said, clockOffsetMs: -700 } } },
+  'store-damaged': { daemon: { store: { ...store, damaged: [{ message: 'pods.json is gone', isRewritable: true }] } } },
+  'store-unwritable': { daemon: { store: { ...store, freeBytes: 1_000 } } },
+  'offload-corrupts': dropped('inner-bad-checksum', 3),
+  'wrong-vni-received': dropped('vxlan-wrong-vni', 5),
+  'forged-source': dropped('forged-source', 5),
+  'unknown-sender': dropped('unknown-sender', 5),
+  'source-not-local': dropped('source-not-local', 5),
+  'receive-overflow': { daemon: { recent: { ...recent, overflow: 100 } } },
+  'packets-unaccounted': { daemon: { residual: 1 } },
+  'gossip-not-authenticated': notice('gossip-not-authenticated'),
+  'faults-injected': notice('faults-injected'),
+  'key-file-invalid': notice('key-file-invalid'),
+  'keys-not-saved': notice('keys-not-saved'),
+  'too-many-routes': notice('too-many-routes'),
+  'captures-unavailable': notice('captures-unavailable'),
+  'masquerade-unavailable': notice('masquerade-unavailable'),
+  'host-network-broken': notice('host-network-broken'),
+  notice: notice('something-new'),
+};
+
+for (const [id, changes] of Object.entries(findings)) {
+  test(`${id} is found, and nothing else`, (t) => {
+    const { findings: all, checks } = examine(factsWith(changes), TIME);
+    t.deepEqual(
+      all.map((finding) => finding.id),
+      [id],
+    );
+    t.true(all[0]!.evidence.length > 0 && all[0]!.cause !== '' && all[0]!.fix.text !== '');
+    t.is(checks.filter(({ outcome }) => outcome === 'found').length, 1);
+  });
+}
+
+test('every finding of the catalogue has a row above', (t) => {
+  const ids = Object.values(catalogue).flatMap(({ finds }) => Object.keys(finds));
+  t.deepEqual(ids.toSorted(), Object.keys(findings).toSorted());
+});
+
+test('a healthy node has no findings, and no check is skipped', (t) => {
+  const { findings: all, checks } = examine(factsWith(), TIME);
+  t.deepEqual(all, []);
+  t.true(checks.every(({ outcome, reason }) => outcome === 'ok' && reason === ''));
+});
+
+const silences: Readonly<Record<string, FactChanges>> = {
+  'a chain that accepts what comes from pods and goes to pods': {
+    host: {
+      firewall: [
+        chainWith('forward', 'drop', [ruleOn('accept', 'iifname', 'wf*'), ruleOn('accept', 'oifname', 'wf*')]),
+      ],
+    },
+  },
+  'a chain that accepts everything in the end': {
+    host: { firewall: [chainWith('forward', 'drop', [{ action: 'accept', matches: [] }])] },
+  },
+  'a chain for forwarded packets that accepts by default': { host: { firewall: [chainWith('forward', 'accept')] } },
+  'a rule against another port': {
+    host: { firewall: [chainWith('input', 'accept', [ruleOn('drop', 'dport', '23', '5000-6000')])] },
+  },
+  'a rule against all ports but ours': {
+    host: {
+      firewall: [
+        chainWith('input', 'accept', [
+          { action: 'drop', matches: [{ field: 'dport', isNegated: true, values: ['4789'] }] },
+        ]),
+      ],
+    },
+  },
+  'a rule against other addresses': {
+    host: { firewall: [chainWith('forward', 'accept', [ruleOn('drop', 'saddr', '10.0.0.0/24', '0.0.0.0/0')])] },
+  },
+  'a rule against packets of pods in an odd state': {
+    host: {
+      firewall: [
+        chainWith('forward', 'accept', [
+          {
+            action: 'drop',
+            matches: [...ruleOn('drop', 'iifname', 'wf*').matches, ...ruleOn('drop', 'other').matches],
+          },
+        ]),
+      ],
+    },
+  },
+  'a firewall of which not all can be read': {
+    host: { firewall: [chainWith('input', 'drop', [ruleOn('accept', 'unreadable')])] },
+  },
+  'a firewall that lets in the underlay': {
+    host: { firewall: [chainWith('input', 'drop', [ruleOn('accept', 'saddr', '198.18.0.0/16')])] },
+  },
+  'a feature that was turned off': {
+    daemon: { features: { tunChecksum: false, tunUdpSegmentation: false }, withoutFeatures: ['tunOffloads'] },
+  },
+  'a few packets of strangers': dropped('unknown-sender', 4),
+  'a damaged packet or two': dropped('inner-bad-checksum', 2),
+  'a probe that took a detour': { daemon: { recent: { ...recent, roundaboutProbes: { n2: 2 } } } },
+  'clocks that differ by less than they can be measured': {
+    peer: { said: { ...said, clockOffsetMs: 900, clockUncertaintyMs: 600 } },
+  },
+  'a path whose size is still searched for': { peer: { pathMtuBytes: 1_350, probing: 'searching' } },
+  'a node that answers no probes': { peer: { trial: undefined } },
+  'a node that left': { peer: { state: 'left', trial: undefined } },
+  'a node of an older version that answers no questions': {
+    peer: { said: { code: 'remote-unsupported', message: 'its weft is too old' } },
+  },
+};
+
+for (const [what, changes] of Object.entries(silences)) {
+  test(`${what} is no finding`, (t) => t.deepEqual(idsOf(changes), []));
+}
+
+test('what follows from another finding is mentioned there, and is none of its own', (t) => {
+  const changes = {
+    host: { firewall: [chainWith('input', 'accept', [ruleOn('drop', 'dport', '4789')])] },
+    peer: { ...silent, said },
+  };
+  const { findings: all } = examine(factsWith(changes), TIME);
+  t.deepEqual(
+    all.map(({ id }) => id),
+    ['firewall-drops'],
+  );
+  t.regex(all[0]!.evidence.at(-1)!, /^with it: 5 datagrams were sent straight to n2 .* saw 0/);
+});
+
+test('errors come before warnings', (t) => {
+  const changes = { daemon: { residual: 1 }, peer: { version: '0.2.0' } };
+  t.deepEqual(idsOf(changes), ['packets-unaccounted', 'version-skew']);
+});
+
+test('without a daemon only the machine is looked at', (t) => {
+  const { checks } = examine(factsWith({ daemon: { absence: 'nobody listens there' } }), TIME);
+  const skipped = checks.filter(({ outcome }) => outcome === 'skipped');
+  t.true(skipped.length > 10 && skipped.every(({ reason }) => reason === 'no daemon answers'));
+});
+
+test('without authentication nobody can be asked for the time', (t) => {
+  const { checks, findings: all } = examine(factsWith({ daemon: { canAsk: false }, peer: { said: undefined } }), TIME);
+  t.deepEqual(all, []);
+  t.deepEqual(
+    checks.filter(({ outcome }) => outcome === 'skipped').map(({ check }) => check),
+    ['clocks'],
+  );
+});
