@@ -2,6 +2,7 @@
 import { reportOf, startAnswering, startGenerator } from '../generator.ts';
 import type { BlastTask } from '../programs/udp-blaster.ts';
 import type { ReceiveTask } from '../programs/udp-receiver.ts';
+import type { Site } from '../site.ts';
 import { MEASURE_MS, type Subject, type Workload } from '../workload.ts';
 
 const PORT = 9_000;
@@ -16,24 +17,27 @@ export function udpBlast(lengthBytes: 64 | 1400, flows: 1 | 32): Workload {
   return {
     name,
     measures: [{ id: name, title, unit: 'kpps', better: 'more' }],
-    async run({ site }: Subject): Promise<readonly number[]> {
-      const windowMs = MEASURE_MS - WARM_UP_MS - REST_MS;
-      const receive: ReceiveTask = { port: PORT, lengthBytes, warmUpMs: WARM_UP_MS, windowMs };
-      const receiver = await startAnswering('udp-receiver', receive, site.b.podNetns);
-      try {
-        const blast: BlastTask = {
-          destination: site.b.podAddress,
-          port: PORT,
-          lengthBytes,
-          flows,
-          durationMs: MEASURE_MS,
-        };
-        await startGenerator('udp-blaster', blast, site.a.podNetns).output();
-        const { received } = await reportOf<{ received: number }>(receiver);
-        return [received / windowMs];
-      } finally {
-        await receiver.stop();
-      }
-    },
+    run: async ({ site }: Subject) => [await blastRate(site, lengthBytes, flows)],
   };
+}
+
+/** Thousands of datagrams that arrive each second, from pod a at pod b. */
+export async function blastRate(site: Site, lengthBytes: number, flows: number): Promise<number> {
+  const windowMs = MEASURE_MS - WARM_UP_MS - REST_MS;
+  const receive: ReceiveTask = { port: PORT, lengthBytes, warmUpMs: WARM_UP_MS, windowMs };
+  const receiver = await startAnswering('udp-receiver', receive, site.b.podNetns);
+  try {
+    const blast: BlastTask = {
+      destination: site.b.podAddress,
+      port: PORT,
+      lengthBytes,
+      flows,
+      durationMs: MEASURE_MS,
+    };
+    await startGenerator('udp-blaster', blast, site.a.podNetns).output();
+    const { received } = await reportOf<{ received: number }>(receiver);
+    return received / windowMs;
+  } finally {
+    await receiver.stop();
+  }
 }

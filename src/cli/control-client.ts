@@ -14,7 +14,17 @@ import type {
   Status,
   Version,
 } from '../daemon/api.ts';
+import type { DropReport } from '../daemon/drop-api.ts';
+import type { Fault, FaultRequest } from '../daemon/fault-api.ts';
+import type { Matrix, MatrixRequest } from '../daemon/matrix-api.ts';
+import type { PingRequest, PingRound } from '../daemon/ping-api.ts';
+import type { Trace, TraceRequest } from '../daemon/trace-api.ts';
+import type { RunningCapture } from '../daemon/capture-api.ts';
 import { WeftError } from '../errors.ts';
+import type { DoctorReport } from '../doctor/finding.ts';
+import type { Explanation } from '../explain/explanation.ts';
+import type { FlowReport } from '../explain/flow-report.ts';
+import { connectError } from './connect-error.ts';
 
 /** What to do differently. */
 export interface ControlClientOptions {
@@ -23,6 +33,9 @@ export interface ControlClientOptions {
   /** Longest wait for an answer, in ms. Adding a pod runs several programs. */
   readonly timeoutMs?: number;
 }
+
+/** A query of `GET /v1/explain` or `GET /v1/flows`: see `docs/api.md`. */
+export type TextQuery = Readonly<Record<string, string>>;
 
 /** An error as the daemon sends it. */
 interface SentError {
@@ -117,8 +130,76 @@ export class ControlClient {
     return removed;
   }
 
+  /** What would become of a packet, on all nodes on its way. */
+  async explain(query: TextQuery): Promise<Explanation> {
+    return await this.#json<Explanation>('GET', `/v1/explain?${new URLSearchParams(query).toString()}`);
+  }
+
+  /** Recent flows, node by node. */
+  async flows(query: TextQuery): Promise<FlowReport[]> {
+    return await this.#json<FlowReport[]>('GET', `/v1/flows?${new URLSearchParams(query).toString()}`);
+  }
+
+  /** What is wrong with this node, or with all nodes. */
+  async doctor(isForAll: boolean): Promise<DoctorReport> {
+    return await this.#json<DoctorReport>('GET', `/v1/doctor${isForAll ? '?all=true' : ''}`);
+  }
+
+  /** Has the daemon put right what is its own, and look again. */
+  async treat(): Promise<DoctorReport> {
+    return await this.#json<DoctorReport>('POST', '/v1/doctor');
+  }
+
+  /** One probe over each of the ways to whom is meant. */
+  async ping(pingRequest: PingRequest): Promise<PingRound> {
+    return await this.#json<PingRound>('POST', '/v1/ping', pingRequest);
+  }
+
+  /** Sends a marked packet, and tells what every node on its way sees of it. */
+  async trace(traceRequest: TraceRequest): Promise<Trace> {
+    return await this.#json<Trace>('POST', '/v1/trace', traceRequest);
+  }
+
+  /** Has every node probe every other one, and all pods. */
+  async matrix(matrixRequest: MatrixRequest): Promise<Matrix> {
+    return await this.#json<Matrix>('POST', '/v1/matrix', matrixRequest);
+  }
+
+  /** What was dropped. @param query `since` is a time, and `limit` a number of recorded ones. */
+  async drops(query: Readonly<Record<string, string>> = {}): Promise<DropReport> {
+    return await this.#json<DropReport>('GET', `/v1/drops?${new URLSearchParams(query).toString()}`);
+  }
+
+  /** Injected faults. */
+  async faults(): Promise<Fault[]> {
+    return await this.#json<Fault[]>('GET', '/v1/faults');
+  }
+
+  async addFault(faultRequest: FaultRequest): Promise<Fault> {
+    return await this.#json<Fault>('POST', '/v1/faults', faultRequest);
+  }
+
+  async removeFault(id: number): Promise<Fault> {
+    return await this.#json<Fault>('DELETE', `/v1/faults/${id}`);
+  }
+
+  /** Those that have ended: all. */
+  async clearFaults(): Promise<Fault[]> {
+    return await this.#json<Fault[]>('DELETE', '/v1/faults');
+  }
+
+  /** Who captures at this node. */
+  async captures(): Promise<RunningCapture[]> {
+    return await this.#json<RunningCapture[]>('GET', '/v1/captures');
+  }
+
   async version(): Promise<Version> {
     return await this.#json<Version>('GET', '/v1/version');
+  }
+
+  /** What a path says that only reads, as it is. */
+  async text(path: string): Promise<string> {
+    return await this.#text('GET', path);
   }
 
   /** Prometheus text. */
@@ -172,18 +253,8 @@ export class ControlClient {
   }
 
   #connectError(error: NodeJS.ErrnoException): WeftError {
-    if (error instanceof WeftError) return error;
-    const details = { socket: this.socketPath, errno: error.code ?? '' };
     const place = `${this.socketPath}${this.#origin === undefined ? '' : ` (${this.#origin})`}`;
-    if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
-      const why = error.code === 'ENOENT' ? 'there is no such socket' : 'nobody listens there';
-      return new WeftError('daemon-not-running', `no daemon at ${place}: ${why}`, details);
-    }
-    if (error.code === 'EACCES' || error.code === 'EPERM') {
-      const remedy = 'use sudo; for reading, be in group weft and use weft-ro.sock';
-      return new WeftError('socket-permission', `not allowed to open ${place}: ${remedy}`, details);
-    }
-    return new WeftError('daemon-unreachable', `cannot talk to the daemon at ${place}: ${error.message}`, details);
+    return connectError(this.socketPath, place, 'use sudo; for reading, be in group weft and use weft-ro.sock', error);
   }
 }
 

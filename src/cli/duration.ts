@@ -1,4 +1,5 @@
 /** Lengths of time for people. Pure. */
+import { InvalidArgumentError } from 'commander';
 
 const UNITS = [
   { name: 'd', seconds: 86_400 },
@@ -23,4 +24,13 @@ export function formatSince(isoTime: string, nowMs: number): string {
 /** A round trip with as many digits as mean something: `0.21 ms`, `7.5 ms`, `120 ms`. */
 export function formatRoundTrip(ms: number): string {
   return `${ms.toFixed(ms < 1 ? 2 : ms < 10 ? 1 : 0)} ms`;
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** Length of time in ms: `200ms`, `1.5s`, `10m`, `2h`; a number alone is seconds. @throws InvalidArgumentError if it is none. */
+export function parseDuration(text: string): number {
+  const [, count, unit = 's'] = /^(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h)?$/.exec(text) ?? [];
+  if (count === undefined) throw new InvalidArgumentError('Not a length of time (200ms, 1s, 10m).');
+  return Number(count) * UNIT_MS[unit]!;
 }

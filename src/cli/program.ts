@@ -2,15 +2,25 @@
 import { Command } from 'commander';
 import { readVersion } from '../daemon/version.ts';
 import { registerAudit } from './audit.ts';
+import { registerCapture } from './capture.ts';
 import { registerDaemon } from './daemon.ts';
+import { registerDoctor } from './doctor.ts';
+import { registerDrops } from './drops.ts';
 import { registerEvents } from './events.ts';
+import { registerExplain } from './explain.ts';
+import { registerFault } from './fault.ts';
+import { registerFlows } from './flows.ts';
 import { registerKey } from './key.ts';
+import { registerMatrix } from './matrix.ts';
 import { registerPeer } from './peer.ts';
 import { registerPeers } from './peers.ts';
+import { registerPing } from './ping.ts';
 import { registerPod } from './pod.ts';
+import { registerReport } from './report.ts';
 import { registerReset } from './reset.ts';
 import { registerRoutes } from './routes.ts';
 import { registerStatus } from './status.ts';
+import { registerTrace } from './trace.ts';
 import { registerVersion } from './version.ts';
 
 /** Commands that read the configuration, and so have a flag for each of its keys. */
@@ -35,10 +45,22 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
   for (const register of [registerStatus, registerPeers, registerPeer, registerRoutes, registerEvents, registerAudit]) {
     register(program);
   }
+  for (const register of [
+    registerCapture,
+    registerExplain,
+    registerFlows,
+    registerTrace,
+    registerPing,
+    registerMatrix,
+    registerDoctor,
+  ])
+    register(program);
+  registerDrops(program);
   registerPod(program);
   registerKey(program);
+  registerFault(program);
   await registerLab(program, argv);
-  for (const register of [registerDaemon, registerReset, registerVersion]) register(program);
+  for (const register of [registerReport, registerDaemon, registerReset, registerVersion]) register(program);
   if (argv.some((argument) => configured.includes(argument))) await addConfigFlags(program);
   return program;
 }

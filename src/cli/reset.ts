@@ -19,11 +19,12 @@ export function registerReset(program: Command): void {
 }
 
 async function reset(options: ResetOptions, command: Command): Promise<void> {
-  const [{ configChoice }, { loadConfig }, { print }, { resetHost }] = await Promise.all([
+  const [{ configChoice }, { loadConfig }, { print }, { resetHost }, { captureSocketPath }] = await Promise.all([
     import('./config-options.ts'),
     import('../daemon/config.ts'),
     import('./output.ts'),
     import('../daemon/reset.ts'),
+    import('../daemon/capture-api.ts'),
   ]);
   const config = loadConfig({ ...configChoice(command), env: process.env, allowMissing: true });
   await refuseIfRunning(config, command);
@@ -34,7 +35,7 @@ async function reset(options: ResetOptions, command: Command): Promise<void> {
   const report = await resetHost({
     stateDir: config.stateDir,
     tunDevice: config.tun.device,
-    socketPaths: [config.control.socket, config.control.readOnlySocket],
+    socketPaths: [config.control.socket, config.control.readOnlySocket, captureSocketPath(config.control.socket)],
   });
   print(options, report, () => formatReport(report));
 }

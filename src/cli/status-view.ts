@@ -8,6 +8,8 @@ import { bold, warning, type Terminal } from './terminal.ts';
 /** Width of the names in front of the facts. */
 const LABEL_COLUMNS = 10;
 
+const BYTES_PER_MIB = 1_048_576;
+
 /** Where lines are broken in a pipe: notices are sentences, and nobody scans them by column. */
 const PIPE_WIDTH_COLUMNS = Infinity;
 
@@ -38,6 +40,7 @@ function formatFacts(status: Status, nowMs: number, terminal: Terminal): string 
     ['overlay', `${count(status.peers, 'peer')}, ${count(status.routes, 'route')}, ${count(status.pods, 'pod')}`],
     ['features', formatFeatures(status)],
     ['audit', formatAudit(status, nowMs)],
+    ['recorder', formatRecorder(status, nowMs)],
   ];
   const lines = facts.flatMap(([label, text]) => formatFact(label, text, terminal));
   return [...lines, formatSecurity(status, terminal)].map((line) => `${line}\n`).join('');
@@ -66,6 +69,13 @@ function formatFeatures({ features }: Status): string {
   const used = Object.keys(features).filter((name) => features[name] === true);
   const unused = Object.keys(features).filter((name) => features[name] !== true);
   return [used.join(', ') || 'none', ...(unused.length > 0 ? [`not in use: ${unused.join(', ')}`] : [])].join('; ');
+}
+
+function formatRecorder({ recorder }: Status, nowMs: number): string {
+  const { sizeBytes, packetsSince, dropsSince } = recorder;
+  if (sizeBytes === 0) return 'off';
+  const size = `${Math.round(sizeBytes / BYTES_PER_MIB)} MiB`;
+  return `${size}: packets of the last ${formatSince(packetsSince, nowMs)}, drops of the last ${formatSince(dropsSince, nowMs)}`;
 }
 
 function formatAudit({ audit: { time, repaired, remaining } }: Status, nowMs: number): string {
@@ -132,10 +142,11 @@ function formatDrops({ workers, gossip }: Status, terminal: Terminal): string {
 function formatNotices({ notices }: Status, terminal: Terminal): string {
   const width = terminal.widthColumns ?? PIPE_WIDTH_COLUMNS;
   const indent = '  ';
-  return notices
+  const lines = notices
     .flatMap(({ code, message }) => wrap(`notice ${code}: ${message}`, width - indent.length))
-    .map((line) => `${line.startsWith('notice ') ? warning(line, terminal) : indent + line}\n`)
-    .join('');
+    .map((line) => `${line.startsWith('notice ') ? warning(line, terminal) : indent + line}\n`);
+  // The doctor knows each of them by the same code.
+  return lines.length === 0 ? '' : `${lines.join('')}what to do about it, and what else there is: weft doctor\n`;
 }
 
 function count(number: number, noun: string): string {

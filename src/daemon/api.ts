@@ -81,6 +81,8 @@ export interface Status {
   /** Features of the dataplane that are in use: `vnetHeader`, `tunSegmentation`, `udpSegment`, `udpGro`. */
   readonly features: Readonly<Record<string, boolean>>;
   readonly workers: readonly WorkerAccount[];
+  /** The flight recorder: its memory (0: there is none), and from when on nothing is missing in it; empty where there is none. */
+  readonly recorder: { readonly sizeBytes: number; readonly packetsSince: string; readonly dropsSince: string };
   /** What the kernel dropped at the TUN device before any worker could read it. */
   readonly tunQueueOverflow: number;
   /** received + originated - sent - delivered - relayed - dropped - queued over all workers: 0. */

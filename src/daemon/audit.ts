@@ -84,6 +84,20 @@ export class Audit {
     return round;
   }
 
+  /** Looks now, and repairs nothing: no round of {@link last}. Never rejects. */
+  inspect(): Promise<readonly Omit<AuditDifference, 'repaired'>[]> {
+    const look = this.#round.then(async () => {
+      const found: Omit<AuditDifference, 'repaired'>[] = [];
+      for (const [table, part] of Object.entries(this.#options.parts) as [AuditedTable, AuditedPart][]) {
+        const { findings } = await inspect(part, 'request');
+        found.push(...findings.slice(0, MAX_NAMED).map((finding) => ({ table, ...finding })));
+      }
+      return found;
+    });
+    this.#round = look;
+    return look;
+  }
+
   /** Ends after the round that is under way. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);

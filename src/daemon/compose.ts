@@ -25,7 +25,7 @@ import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
 import { refuseIfTaken } from './control-socket.ts';
 import { Dataplane, MAX_ROUTES } from './dataplane.ts';
-import { composeDiagnosis } from './diagnosis.ts';
+import { composeDiagnosis, type Diagnosis } from './diagnosis.ts';
 import { digestOf } from './digest.ts';
 import { EventLog, type EventFacts } from './event-log.ts';
 import { AnnouncementDelays } from './gossip-metrics.ts';
@@ -44,11 +44,13 @@ import { Pace } from './pace.ts';
 import { PathProber } from './path-prober.ts';
 import { PathReporter } from './path-reporter.ts';
 import { Pods } from './pods.ts';
+import { REMOTE } from './remote.ts';
 import { checkRequirements } from './requirements.ts';
 import { RouteHistory } from './route-history.ts';
 import { resolveSeeds } from './seeds.ts';
 import { StatusView } from './status-view.ts';
 import { systemClock, systemRandom } from './system-environment.ts';
+import { TimerLateness } from './timer-lateness.ts';
 import { followUnderlay } from './underlay-follower.ts';
 import { chooseUnderlay } from './underlay.ts';
 import { readVersion } from './version.ts';
@@ -96,6 +98,8 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     outerFragmentation: config.pathMtu.outerFragmentation,
     nodeAddresses,
     mac,
+    faults: config.faults,
+    recorderBytes: config.recorder.sizeBytes,
     ...config.dataplane,
   });
   opened.defer(() => dataplane.stop());
@@ -158,13 +162,20 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     prefixes: config.nodePrefixes,
     mtuBytes,
     version: readVersion().version,
-    capabilities: [...(remoteChecksum ? [REMOTE_CHECKSUM] : []), ...(config.relay ? [RELAY] : []), NACK_CAPABILITY],
+    capabilities: [
+      ...(remoteChecksum ? [REMOTE_CHECKSUM] : []),
+      ...(config.relay ? [RELAY] : []),
+      ...(keys === undefined ? [] : [REMOTE]),
+      NACK_CAPABILITY,
+    ],
     keyIds: keys?.ring.ids ?? [],
     pathReports: [],
   };
   events.add('configuration', startOf(config, announcement));
   const delays = new AnnouncementDelays(systemClock.nowMs());
+  const lateness = new TimerLateness(systemClock);
   const gossip = await Gossip.open({
+    clock: lateness,
     announcement,
     incarnation,
     seeds: config.gossip.seeds,
@@ -207,6 +218,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   });
   opened.defer(() => audit.stop());
 
+  let diagnosed: Diagnosis | undefined;
   const view = new StatusView({
     config,
     identity,
@@ -219,13 +231,8 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     routes,
     pods,
     audit: () => audit.summary(),
-    notices: () => [...notices, ...watch.notices(), ...follower.notices()],
+    notices: () => [...notices, ...watch.notices(), ...follower.notices(), ...(diagnosed?.notices() ?? [])],
   });
-  const metrics = new Metrics(
-    () => view.status(),
-    () => routes.peers(gossip.clockOffsetMs()),
-    delays,
-  );
   const diagnosis = await composeDiagnosis({
     config,
     logger,
@@ -236,12 +243,20 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     routes,
     paths,
     pods,
+    audit,
     identity,
     underlay: () => follower.underlay,
     overlayMtuBytes: deviceMtuBytes,
     status: () => view.status(),
   });
   opened.defer(() => diagnosis.close());
+  diagnosed = diagnosis;
+  const metrics = new Metrics(
+    () => view.status(),
+    () => routes.peers(gossip.clockOffsetMs()),
+    { delays, lateness },
+    () => diagnosis.remote.counters,
+  );
   const handlers = {
     status: () => view.status(),
     peers: () => routes.peers(gossip.clockOffsetMs()),

@@ -36,6 +36,12 @@ const MIN_OVERLAY_MTU_BYTES = MIN_UNDERLAY_MTU_BYTES - 50;
 /** Most workers that may be asked for: more than there are queues worth having on any machine. */
 const MAX_WORKERS = 64;
 
+/** Largest limit of captures, in MB: beyond it there is none. */
+const MAX_CAPTURE_MB = 1_000_000;
+
+/** Largest flight recorder, in MiB: to read more takes seconds. */
+const MAX_RECORDER_MIB = 1024;
+
 /** Longest busy polling, in microseconds: beyond it, a worker never sleeps while there is any traffic at all. */
 const MAX_BUSY_POLL_US = 100_000;
 
@@ -163,6 +169,12 @@ export const configKeys = {
     default: 'on',
     meaning: 'passing on packets between nodes that do not reach each other: on or off',
   }),
+  faults: key({
+    kind: 'scalar',
+    schema: onOrOff(),
+    default: 'off',
+    meaning: 'faults that are injected into traffic, for labs and tests: on or off',
+  }),
   clusterPrefixes: key({
     kind: 'list',
     schema: v.array(prefix(), 'is not a list'),
@@ -227,6 +239,30 @@ export const configKeys = {
     schema: socketPath(),
     default: '/run/weft/weft-ro.sock',
     meaning: 'Unix socket for reading only',
+  }),
+  'capture.remote': key({
+    kind: 'scalar',
+    schema: onOrOff(),
+    default: 'off',
+    meaning: 'other nodes of the cluster may capture the packets of this one: on or off',
+  }),
+  'capture.remoteRate': key({
+    kind: 'scalar',
+    schema: integer(1, MAX_CAPTURE_MB),
+    default: '16',
+    meaning: 'what captures of other nodes may send together, in MB/s',
+  }),
+  'capture.remoteSize': key({
+    kind: 'scalar',
+    schema: integer(1, MAX_CAPTURE_MB),
+    default: '1024',
+    meaning: 'where a capture of another node ends, in MB',
+  }),
+  'recorder.size': key({
+    kind: 'scalar',
+    schema: integer(0, MAX_RECORDER_MIB),
+    default: '16',
+    meaning: 'memory of the flight recorder, in MiB; 0: none',
   }),
   'metrics.address': key({
     kind: 'scalar',

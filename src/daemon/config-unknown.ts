@@ -1,15 +1,13 @@
 /** Keys of a config file that do not exist, and what was probably meant. */
 import { configPaths, staticPeerKeys } from './config-key.ts';
 import type { ConfigSteps } from './config-file.ts';
+import { nearestName } from './nearest-name.ts';
 
 /** A key that does not exist, or a group that is none. */
 export interface UnknownKey {
   readonly steps: ConfigSteps;
   readonly problem: string;
 }
-
-/** Edits that may lie between a key and the one that was meant. */
-const MAX_EDITS = 2;
 
 /** Every unknown key of a file, in its order. */
 export function unknownKeys(root: Readonly<Record<string, unknown>>): UnknownKey[] {
@@ -47,7 +45,7 @@ function unknownPeerKeys(peers: unknown): UnknownKey[] {
 
 function unknown(steps: ConfigSteps, candidates: readonly string[]): UnknownKey {
   const name = String(steps.at(-1));
-  const near = nearest(name, candidates) ?? pathEndingIn(name);
+  const near = nearestName(name, candidates) ?? pathEndingIn(name);
   return { steps, problem: `is not a known key${near === undefined ? '' : `: did you mean ${near}?`}` };
 }
 
@@ -58,26 +56,4 @@ function topLevelNames(): string[] {
 /** `vni` at the top level means `vxlan.vni`. */
 function pathEndingIn(name: string): string | undefined {
   return configPaths.find((path) => path.endsWith(`.${name}`));
-}
-
-function nearest(name: string, candidates: readonly string[]): string | undefined {
-  const lower = name.toLowerCase();
-  const ranked = candidates.map((candidate) => ({ candidate, edits: editDistance(lower, candidate.toLowerCase()) }));
-  const best = ranked.sort((a, b) => a.edits - b.edits)[0];
-  // Two edits turn any short word into any other.
-  return best !== undefined && best.edits <= Math.min(MAX_EDITS, name.length / 2) ? best.candidate : undefined;
-}
-
-/** Levenshtein distance. */
-function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= to.length; j++) {
-      const replaced = row[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[to.length]!;
 }

@@ -32,6 +32,8 @@ export interface SeedHost {
   readonly port: number;
 }
 
+const BYTES_PER_MIB = 1_048_576;
+
 /** How packets are forwarded: threads, and what they do without. */
 export interface DataplaneConfig {
   /** 0: as many as suit the machine. */
@@ -60,6 +62,8 @@ export interface Config {
   readonly pathMtu: { readonly probing: boolean; readonly outerFragmentation: boolean };
   /** Whether this node passes on packets between others. */
   readonly relay: boolean;
+  /** Whether faults may be injected. */
+  readonly faults: boolean;
   readonly clusterPrefixes: readonly Prefix[];
   readonly nodePrefixes: readonly Prefix[];
   readonly gossip: {
@@ -73,10 +77,22 @@ export interface Config {
   readonly staticPeers: readonly StaticPeer[];
   readonly stateDir: string;
   readonly control: { readonly socket: string; readonly readOnlySocket: string };
+  /** What other nodes of the cluster may capture here. */
+  readonly capture: {
+    readonly remote: boolean;
+    /** Of all of them together, in bytes per second. */
+    readonly remoteRateBytes: number;
+    /** Of each, in bytes. */
+    readonly remoteSizeBytes: number;
+  };
+  /** What is remembered of packets; 0: nothing. */
+  readonly recorder: { readonly sizeBytes: number };
   /** `undefined`: no metrics server. */
   readonly metrics: { readonly address: Endpoint | undefined };
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
+
+const BYTES_PER_MB = 1_000_000;
 
 /** Where to look. */
 export interface ConfigInput {
@@ -184,6 +200,7 @@ function configOf(values: ConfigValues): Config {
     },
     pathMtu: { probing: values['pathMtu.probing'], outerFragmentation: values['pathMtu.outerFragmentation'] },
     relay: values.relay,
+    faults: values.faults,
     clusterPrefixes: values.clusterPrefixes,
     nodePrefixes: values.nodePrefixes,
     gossip: {
@@ -201,6 +218,12 @@ function configOf(values: ConfigValues): Config {
     })),
     stateDir: values.stateDir,
     control: { socket: values['control.socket'], readOnlySocket: values['control.readOnlySocket'] },
+    capture: {
+      remote: values['capture.remote'],
+      remoteRateBytes: values['capture.remoteRate'] * BYTES_PER_MB,
+      remoteSizeBytes: values['capture.remoteSize'] * BYTES_PER_MB,
+    },
+    recorder: { sizeBytes: values['recorder.size'] * BYTES_PER_MIB },
     metrics: { address: values['metrics.address'].endpoint },
     logLevel: values.logLevel,
   };

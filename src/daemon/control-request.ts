@@ -120,7 +120,8 @@ export function parseClientPid(header: string | undefined): number | undefined {
   return result.output;
 }
 
-function parseBody(body: string): Record<string, unknown> {
+/** A body that is a JSON object. @throws WeftError `request-invalid` */
+export function parseBody(body: string): Record<string, unknown> {
   let input: unknown;
   try {
     input = JSON.parse(body);

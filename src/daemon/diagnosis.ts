@@ -4,16 +4,25 @@
  * Apart from `compose.ts`, which connects what forwards packets: all of this may fail, and traffic goes on.
  */
 import type { Logger } from '../env/logger.ts';
-import type { Status } from './api.ts';
+import type { Notice, Status } from './api.ts';
+import type { Audit } from './audit.ts';
+import { composeCaptures } from './capture-handlers.ts';
 import type { Config } from './config.ts';
 import type { Dataplane } from './dataplane.ts';
 import type { DiagnosisHandlers } from './diagnosis-handlers.ts';
+import { composeDoctor } from './doctor-handlers.ts';
+import { composeDrops } from './drops.ts';
 import type { EventLog } from './event-log.ts';
+import { composeExplanations } from './explain-handlers.ts';
+import { composeFaults } from './fault-handlers.ts';
 import type { Gossip } from './gossip.ts';
 import type { GossipKeys } from './gossip-keys.ts';
 import type { OverlayRoutes } from './overlay-routes.ts';
 import type { PathProber } from './path-prober.ts';
 import type { Pods } from './pods.ts';
+import { composeProbes } from './probe-handlers.ts';
+import { Remote } from './remote.ts';
+import { composeTraces } from './trace-handlers.ts';
 import type { Underlay } from './underlay.ts';
 
 /** What it is made from. All of it stays its owner's. */
@@ -29,6 +38,7 @@ export interface DiagnosisParts {
   /** Absent where paths are not probed. */
   readonly paths: PathProber | undefined;
   readonly pods: Pods;
+  readonly audit: Audit;
   readonly identity: string;
   /** The one in use at the moment. */
   readonly underlay: () => Underlay;
@@ -39,13 +49,44 @@ export interface DiagnosisParts {
 /** What the daemon has of it. */
 export interface Diagnosis {
   readonly handlers: DiagnosisHandlers;
+  /** Asks other nodes, and answers them. */
+  readonly remote: Remote;
+  /** What a status must not be silent about. */
+  notices(): Notice[];
   close(): Promise<void>;
 }
 
 /** Puts it together. */
-export async function composeDiagnosis(_parts: DiagnosisParts): Promise<Diagnosis> {
+export async function composeDiagnosis(parts: DiagnosisParts): Promise<Diagnosis> {
   await using opened = new AsyncDisposableStack();
-  const handlers: DiagnosisHandlers = {};
+  const { gossip, identity, logger } = parts;
+  const { conversations } = gossip;
+  const remote = new Remote({ identity, conversations, members: () => gossip.members(), logger });
+  const probes = composeProbes(parts, remote);
+  opened.defer(() => probes.close());
+  const doctor = composeDoctor(parts, remote);
+  opened.defer(() => doctor.close());
+  const faults = composeFaults(parts);
+  opened.defer(() => faults.close());
+  const explanations = composeExplanations(parts, remote, probes.places, () => faults.handlers.faults());
+  const captures = await composeCaptures(parts, remote, probes.places);
+  opened.defer(() => captures.close());
+  const traces = composeTraces(parts, remote, probes.places, captures.slots);
+  opened.defer(() => traces.close());
+  const handlers: DiagnosisHandlers = {
+    ...faults.handlers,
+    captures: () => captures.overview().captures,
+    ...composeDrops(parts),
+    ...probes.handlers,
+    ...traces.handlers,
+    ...doctor.handlers,
+    ...explanations.handlers,
+  };
   const running = opened.move();
-  return await Promise.resolve({ handlers, close: () => running.disposeAsync() });
+  return {
+    handlers,
+    remote,
+    notices: () => [...faults.notices(), ...captures.notices()],
+    close: () => running.disposeAsync(),
+  };
 }

@@ -17,6 +17,10 @@ export const eventMeanings = {
   configuration: 'what the daemon was started with, or told to do',
   'key-changed': 'a key of the cluster was added, removed, or made the primary one',
   'underlay-changed': 'this node has another address in the underlay',
+  'fault-added': 'somebody began to inject a fault into the traffic of this node',
+  'fault-removed': 'an injected fault has ended',
+  'capture-started': 'somebody began to capture packets, here or from here at another node',
+  'capture-ended': 'a capture of packets came to its end',
   'audit-repaired': 'an audit found something of ours that was not as it should be, and put it right',
   'audit-found': 'an audit found something that it cannot put right',
 } as const;

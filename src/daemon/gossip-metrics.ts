@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, type Registry } from '@prometheus-io/client'
 import type { MemberChange } from '../membership/announcement.ts';
 import type { MembershipStatistics } from '../membership/statistics.ts';
 import type { Status } from './api.ts';
+import type { TimerLateness } from './timer-lateness.ts';
 
 /** From a gossip interval to the longest that a cluster of a thousand nodes may take, and beyond; in seconds. */
 const DELAY_BUCKETS_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60];
@@ -31,10 +32,17 @@ export class AnnouncementDelays {
   }
 }
 
+/** What is measured all the time, rather than at each scrape. */
+export interface GossipHistograms {
+  readonly delays: AnnouncementDelays;
+  readonly lateness: TimerLateness;
+}
+
 /** Adds everything to `registry`. */
-export function declareGossip(registry: Registry, { gossip }: Status, delays: AnnouncementDelays): void {
+export function declareGossip(registry: Registry, { gossip }: Status, { delays, lateness }: GossipHistograms): void {
   const registers = [registry];
   registry.registerMetric(delays.histogram);
+  registry.registerMetric(lateness.histogram);
   const members = new Gauge({
     name: 'weft_members',
     help: 'Members that gossip knows, this node included, by state.',
@@ -63,7 +71,7 @@ export function declareGossip(registry: Registry, { gossip }: Status, delays: An
   for (const [key, name, help] of counters) new Counter({ name, help, registers }).inc(gossip.statistics[key]);
 }
 
-type Row = readonly [key: keyof MembershipStatistics, name: string, help: string];
+type Row = readonly [key: Exclude<keyof MembershipStatistics, 'probesRoundabout'>, name: string, help: string];
 
 const gauges: readonly Row[] = [
   ['queueLength', 'weft_gossip_queue_length', 'Claims and directives that wait to be passed on.'],

@@ -2,7 +2,9 @@
 import { Counter, Gauge, Registry } from '@prometheus-io/client';
 import type { DirectionAccount, WorkerAccount } from '../dataplane/accounts.ts';
 import type { Peer, Status } from './api.ts';
-import { declareGossip, type AnnouncementDelays } from './gossip-metrics.ts';
+import { declareGossip, type GossipHistograms } from './gossip-metrics.ts';
+import { declareRemote } from './remote-metrics.ts';
+import type { RemoteServerCounters } from './remote-server.ts';
 
 /**
  * The metrics of one daemon.
@@ -13,13 +15,20 @@ import { declareGossip, type AnnouncementDelays } from './gossip-metrics.ts';
 export class Metrics {
   readonly #source: () => Status;
   readonly #peers: () => readonly Peer[];
-  readonly #delays: AnnouncementDelays;
+  readonly #histograms: GossipHistograms;
+  readonly #remote: () => RemoteServerCounters;
 
   /** @param peers those that have a path; only a limited number of them has metrics of its own. */
-  constructor(source: () => Status, peers: () => readonly Peer[], delays: AnnouncementDelays) {
+  constructor(
+    source: () => Status,
+    peers: () => readonly Peer[],
+    histograms: GossipHistograms,
+    remote: () => RemoteServerCounters,
+  ) {
     this.#source = source;
     this.#peers = peers;
-    this.#delays = delays;
+    this.#histograms = histograms;
+    this.#remote = remote;
   }
 
   /** Prometheus text format, version 0.0.4. */
@@ -28,7 +37,8 @@ export class Metrics {
     const status = this.#source();
     declareAccounts(registry, status);
     declareLosses(registry, status);
-    declareGossip(registry, status, this.#delays);
+    declareGossip(registry, status, this.#histograms);
+    declareRemote(registry, this.#remote());
     declareAudit(registry, status);
     declareNode(registry, status);
     declarePaths(registry, this.#peers());

@@ -19,6 +19,7 @@ import { formatIpAddress, type IpAddress } from '../wire/address.ts';
 import { formatPrefix, hostPrefix, type Prefix } from '../wire/prefix.ts';
 import type { Notice } from './api.ts';
 import type { Inspection } from './audit-finding.ts';
+import { plumbingOf } from './doctor-host.ts';
 import { forwardingNotices } from './forwarding-notices.ts';
 import { hostFindings, staleRoutes, type WantedRoute } from './host-findings.ts';
 import { ensureNodeSysctls, wrongNodeSysctls } from './node-sysctls.ts';
@@ -73,7 +74,7 @@ export class NodeNetwork {
     notices.push(...(await this.#ensureMasquerade()));
     const overlaps = overlapNotices(clusterPrefixes, routes, tunDevice);
     notices.push(...overlaps.map(({ code, message }) => ({ code, message })));
-    notices.push(...(await forwardingNotices()));
+    notices.push(...(await forwardingNotices(plumbingOf({ tunDevice, clusterPrefixes }))));
     return notices;
   }
 

@@ -50,7 +50,8 @@ export function wrongNodeSysctls({ tunDevice, families }: Omit<NodeSysctlOptions
     value: string,
   ])[] = [
     [4, 'net/ipv4/ip_forward', (value) => value === '1', '1'],
-    [4, `net/ipv4/conf/${tunDevice}/rp_filter`, (value) => value !== '1', '2'],
+    // The kernel takes the larger one of the device's and that of all devices; 2 is loose.
+    [4, `net/ipv4/conf/${tunDevice}/rp_filter`, (value) => value === '2' || (value === '0' && !isStrictForAll()), '2'],
     [4, `net/ipv4/conf/${tunDevice}/accept_local`, (value) => value === '1', '1'],
     [6, `net/ipv6/conf/${tunDevice}/disable_ipv6`, (value) => value === '0', '0'],
     [6, 'net/ipv6/conf/all/forwarding', (value) => value === '1', '1'],
@@ -79,12 +80,16 @@ export interface WrongSysctl {
 function reversePathNotices(tunDevice: string): Notice[] {
   const name = `net/ipv4/conf/${tunDevice}/rp_filter`;
   const outcome = ensureSysctl(name, '2');
-  const isStrict = readSysctl('net/ipv4/conf/all/rp_filter') === '1' || readSysctl(name) === '1';
+  const isStrict = isStrictForAll() || readSysctl(name) === '1';
   if (outcome === 'set' || !isStrict) return [];
   const message = 'packets of other nodes may be dropped as spoofed';
   return [
     { code: 'rp-filter-strict', message: explain(name, '2', outcome, message, 'net/ipv4/conf/default/rp_filter') },
   ];
+}
+
+function isStrictForAll(): boolean {
+  return readSysctl('net/ipv4/conf/all/rp_filter') === '1';
 }
 
 /** A node that forwards ignores router advertisements, and so would lose its own default route, unless `accept_ra` is 2. */

@@ -15,6 +15,7 @@ import type { PeerCount } from '../dataplane/peer-counters.ts';
 import type { Member } from '../membership/announcement.ts';
 import type { MeasuredPath } from '../paths/path-report.ts';
 import { ClaimWatch } from '../routing/claim-watch.ts';
+import { longestMatch } from '../routing/longest-match.ts';
 import {
   type Refusal,
   type Resolution,
@@ -23,8 +24,8 @@ import {
   type StaticPeer,
 } from '../routing/resolve-routes.ts';
 import { RouteResolver } from '../routing/route-resolver.ts';
-import { formatEndpoint, type MacAddress } from '../wire/address.ts';
-import { formatPrefix, type Prefix } from '../wire/prefix.ts';
+import { formatEndpoint, type IpAddress, type MacAddress } from '../wire/address.ts';
+import type { Prefix } from '../wire/prefix.ts';
 import { type ActivePeer, activePeers, isUnreachable, keyOf, unreachableRefusal } from './active-peers.ts';
 import type { Notice, Peer, Route } from './api.ts';
 import type { PathPeer, PathView } from './path-prober.ts';
@@ -32,6 +33,7 @@ import { PeerNumbers } from './peer-numbers.ts';
 import { viewPeers } from './peer-view.ts';
 import { RelayedWays } from './relayed-ways.ts';
 import { RouteTimes } from './route-times.ts';
+import { viewRoute } from './route-view.ts';
 import type { NamedWay } from './way-history.ts';
 
 export interface OverlayRoutesOptions {
@@ -135,6 +137,16 @@ export class OverlayRoutes {
     return { packets: direct.packets + relayed.packets, bytes: direct.bytes + relayed.bytes };
   }
 
+  /**
+   * Numbers of the ways to a peer, for whoever probes: the direct one, 0 if it is not in use, and the one through a relay, if
+   * packets take it. @param key see `keyOf`
+   */
+  waysTo(key: string): { readonly direct: number; readonly relayed: { relay: string; peer: number } | undefined } {
+    const direct = this.#numbers.find(key);
+    const used = this.#ways.usedFor(direct);
+    return { direct, relayed: used && { relay: used.relay.name, peer: used.peer } };
+  }
+
   /** The paths to all peers that are probed, as far as they are known. */
   measuredPaths(): MeasuredPath[] {
     const { paths } = this.#options;
@@ -165,23 +177,22 @@ export class OverlayRoutes {
 
   /** Routes as the control API shows them, in order of their prefixes. */
   routes(): Route[] {
-    return this.#routes.map((route, index) => {
-      const key = keyOf(route);
-      const peer = this.#peers.get(key);
-      const used = peer && this.#ways.usedFor(this.#numbers.find(key));
-      return {
-        network: route.network,
-        prefix: formatPrefix(route.prefix),
-        node: route.owner.name,
-        kind: route.owner.kind,
-        origin: route.owner.identity,
-        version: route.version,
-        way: peer === undefined ? 'local' : used === undefined ? 'direct' : 'relayed',
-        relay: used?.relay.name ?? '',
-        via: peer === undefined ? '' : formatEndpoint((used?.relay ?? peer).endpoint),
-        since: new Date(this.#times.sinceMs(index)).toISOString(),
-      };
-    });
+    return this.#routes.map((route, index) => this.#view(route, index));
+  }
+
+  /** The route that packets to `address` take, the one with the longest prefix, if there is any. */
+  routeTo(address: IpAddress): Route | undefined {
+    const index = longestMatch(this.#routes, address);
+    return index === -1 ? undefined : this.#view(this.#routes[index]!, index);
+  }
+
+  /** Names behind the numbers of the forwarding state: of peers, and of ways to them, with the relay in between. */
+  entryNames(): Map<number, { readonly name: string; readonly relay: string }> {
+    const names = new Map([...this.#peers].map(([key, { name }]) => [this.#numbers.find(key), { name, relay: '' }]));
+    for (const { peer, target, relay } of this.#ways.probed()) {
+      names.set(peer, { name: names.get(target)?.name ?? '', relay: names.get(relay)?.name ?? '' });
+    }
+    return names;
   }
 
   /**
@@ -206,6 +217,12 @@ export class OverlayRoutes {
         };
       },
     });
+  }
+
+  #view(route: ResolvedRoute, index: number): Route {
+    const key = keyOf(route);
+    const relay = this.#ways.usedFor(this.#numbers.find(key))?.relay;
+    return viewRoute(route, this.#times.sinceMs(index), this.#peers.get(key), relay);
   }
 
   #take({ routes, refusals, missing }: UsableRoutes): void {

@@ -27,6 +27,9 @@ export interface PathView {
   stateOf(peer: number): PathState | undefined;
 }
 
+/** What became of a probe that somebody asked for: how long its answer took, or why there is none. */
+export type ProbeOutcome = { readonly roundTripMs: number } | 'lost' | 'too-long-for-device' | 'not-probed';
+
 export interface PathProberOptions {
   readonly clock: Clock;
   readonly random: Random;
@@ -46,6 +49,8 @@ export class PathProber implements PathView {
   readonly #options: PathProberOptions;
   readonly #table: PathTable;
   readonly #ways: WayTable;
+  /** Probes that somebody waits for, by their numbers. */
+  readonly #awaited = new Map<number, (outcome: ProbeOutcome) => void>();
   #isGathering = false;
   #isClosed = false;
 
@@ -62,8 +67,14 @@ export class PathProber implements PathView {
     });
     this.#ways = new WayTable({ clock, paths: this.#table, onChange: () => this.#gather() });
     channel.listen({
-      answered: (_, sequence, roundTripMs, requestsSeen) => this.#table.answered(sequence, roundTripMs, requestsSeen),
-      refused: (_, sequence) => this.#table.refused(sequence),
+      answered: (_, sequence, roundTripMs, requestsSeen) => {
+        this.#table.answered(sequence, roundTripMs, requestsSeen);
+        this.#awaited.get(sequence)?.({ roundTripMs });
+      },
+      refused: (_, sequence) => {
+        this.#table.refused(sequence);
+        this.#awaited.get(sequence)?.('too-long-for-device');
+      },
     });
     this.#table.start();
   }
@@ -82,6 +93,23 @@ export class PathProber implements PathView {
 
   stateOf(peer: number): PathState | undefined {
     return this.#table.stateOf(peer);
+  }
+
+  /**
+   * Sends one probe, whoever has traffic, and waits for its answer.
+   *
+   * @param peer number of a peer, or of a way through a relay.
+   * @param sizeBytes length of the inner IP packet: `MIN_PROBE_BYTES` up to the overlay MTU of this node.
+   */
+  async probe(peer: number, sizeBytes: number, timeoutMs: number): Promise<ProbeOutcome> {
+    const sequence = this.#table.probe(peer, sizeBytes);
+    if (sequence === undefined) return 'not-probed';
+    const outcome = await new Promise<ProbeOutcome>((resolve) => {
+      this.#awaited.set(sequence, resolve);
+      this.#options.clock.after(timeoutMs, () => resolve('lost'));
+    });
+    this.#awaited.delete(sequence);
+    return outcome;
   }
 
   /** Probes nothing any more. */

@@ -70,6 +70,21 @@ export class PodBook {
     this.#store.save(podsDocument(this.all(), this.#leases.document()));
   }
 
+  /** Why the store does not hold what it should: it is not there, cannot be read, or was changed. `undefined`: it does. */
+  damage(): string | undefined {
+    try {
+      const stored = this.#store.load();
+      if (stored === undefined) return 'pods.json is gone from the state directory';
+      const isSame = JSON.stringify(stored) === JSON.stringify(podsDocument(this.all(), this.#leases.document()));
+      return isSame
+        ? undefined
+        : 'pods.json in the state directory is not what this daemon stored: somebody changed it';
+    } catch (error) {
+      const why = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+      return `pods.json in the state directory cannot be read: ${why}`;
+    }
+  }
+
   #drop({ name, network }: PodRecord): void {
     this.#leases.release(network, name);
     this.#records.delete(name);

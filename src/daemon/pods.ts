@@ -92,6 +92,16 @@ export class Pods {
     });
   }
 
+  /** Why what is stored is not what is known; `undefined`: it is. */
+  storeDamage(): Promise<string | undefined> {
+    return this.#inTurn(async () => Promise.resolve(this.#book.damage()));
+  }
+
+  /** Stores everything anew. @throws WeftError `store-failed` */
+  saveAll(): Promise<void> {
+    return this.#inTurn(async () => Promise.resolve(this.#book.save()));
+  }
+
   /** All pods, oldest first. */
   list(): Pod[] {
     const devices = deviceNames();

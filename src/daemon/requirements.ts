@@ -87,7 +87,8 @@ function missingTun(errnoName: string | undefined): MissingRequirement[] {
   return [{ code: 'tun-missing', message: `${what} (docker: --device ${TUN_FILE})` }];
 }
 
-function inspectMachine(): Machine {
+/** Looks at this machine, and at what this process may do. */
+export function inspectMachine(): Machine {
   const status = readFileSync('/proc/self/status', 'utf8');
   return {
     capabilities: BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`),

@@ -10,6 +10,7 @@ import type { Gossip } from './gossip.ts';
 import type { OverlayRoutes } from './overlay-routes.ts';
 import type { Pods } from './pods.ts';
 import type { Underlay } from './underlay.ts';
+import { RecordedPackets } from './recorded-packets.ts';
 import { readVersion } from './version.ts';
 
 export interface StatusViewOptions {
@@ -32,9 +33,11 @@ export interface StatusViewOptions {
 export class StatusView {
   readonly #options: StatusViewOptions;
   readonly #startedAt = new Date().toISOString();
+  readonly #recorded: RecordedPackets;
 
   constructor(options: StatusViewOptions) {
     this.#options = options;
+    this.#recorded = new RecordedPackets(options.dataplane.recorder, Date.parse(this.#startedAt));
   }
 
   status(): Status {
@@ -77,6 +80,7 @@ export class StatusView {
       pods: pods.list().length,
       features: dataplane.features,
       workers,
+      recorder: { sizeBytes: dataplane.recorder?.buffer.byteLength ?? 0, ...this.#recorded.span() },
       tunQueueOverflow: dataplane.tunQueueOverflow(),
       residual: residualOf(workers),
       notices: [...this.#options.notices(), ...routes.notices(), ...gossip.notices()],

@@ -17,12 +17,15 @@ export interface UnderlaySenderOptions {
   /** Hop limit (TTL) of the outer header; the kernel's, if there is none. */
   readonly hopLimit?: number;
   readonly outcome: TransmitOutcome;
+  /** Called before the batch is sent. May take out of it what is not to be sent. */
+  readonly withhold?: (() => void) | undefined;
 }
 
 /** Sends one batch, again and again. Belongs to the worker that owns the memory; several may use the same sockets. */
 export class UnderlaySender {
   readonly #datagrams: DatagramSender;
   readonly #fragments: FragmentSender;
+  readonly #withhold: (() => void) | undefined;
 
   /** Bytes of mapped memory that it takes. */
   static memoryBytes(batch: TransmitBatch): number {
@@ -30,7 +33,8 @@ export class UnderlaySender {
   }
 
   constructor(options: UnderlaySenderOptions) {
-    const { underlay, fragmentFd, ...common } = options;
+    const { underlay, fragmentFd, withhold, ...common } = options;
+    this.#withhold = withhold;
     const { address, sending } = underlay;
     this.#fragments = new FragmentSender({
       ...common,
@@ -53,6 +57,7 @@ export class UnderlaySender {
 
   /** Sends the whole batch and reports each datagram. Does not clear the batch. */
   send(): void {
+    this.#withhold?.();
     this.#datagrams.send();
   }
 

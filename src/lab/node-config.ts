@@ -15,6 +15,8 @@ export function nodeConfig(plan: LabPlan, node: NodePlan, files: NodeFiles): obj
     gossip: { seeds: node.seeds, keyFile: files.keyFile },
     stateDir: files.stateDir,
     control: { socket: files.socket, readOnlySocket: files.readOnlySocket },
+    capture: { remote: 'on' },
+    faults: 'on',
     // Between nodes that agree on it, inner checksums are left to the outer one: right, but not what a capture expects.
     ...(plan.spec.plainUnderlay && { dataplane: { remoteChecksum: 'off' } }),
     logLevel: 'info',

@@ -26,6 +26,12 @@ export const debianPackages: Readonly<Record<string, string>> = {
   nsenter: 'util-linux',
   unshare: 'util-linux',
   sh: 'dash',
+  ss: 'iproute2',
+  nstat: 'iproute2',
+  sysctl: 'procps',
+  journalctl: 'systemd',
+  'iptables-save': 'iptables',
+  'ip6tables-save': 'iptables',
 };
 
 /**
@@ -38,15 +44,19 @@ export async function runCommand(argv: readonly string[], options: CommandOption
   const [program = '', ...args] =
     options.netns === undefined ? argv : ['nsenter', `--net=${options.netns}`, '--', ...argv];
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const child = spawn(program, args, { stdio: 'pipe', env: commandEnvironment(), timeout: COMMAND_TIMEOUT_MS });
+  const child = spawn(program, args, { stdio: 'pipe', env: commandEnvironment() });
+  // Not spawn's own: where there is no such program, that one stays, and keeps this process alive for as long.
+  const timer = setTimeout(() => child.kill(), COMMAND_TIMEOUT_MS);
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
   child.on('error', (error: NodeJS.ErrnoException) => {
+    clearTimeout(timer);
     reject(error.code === 'ENOENT' ? programMissing(program, options.purpose) : error);
   });
   child.on('close', (exitCode, signal) => {
+    clearTimeout(timer);
     const text = Buffer.concat(stderr).toString();
     if (exitCode === 0) resolve(Buffer.concat(stdout).toString());
     else if (nsenterFoundNoProgram(exitCode, text)) reject(programMissing(argv[0] ?? '', options.purpose));

@@ -10,7 +10,12 @@ import { errnoName } from './errno.ts';
 import { lastErrno, libc } from './ffi.ts';
 import { Abi, alignControlMessage, Struct } from './kernel-abi.ts';
 import type { MappedMemory } from './mapped-memory.ts';
-import { ipAddressOffset, readSocketAddressFamily, SOCKET_ADDRESS_BYTES } from './socket-address.ts';
+import {
+  ipAddressOffset,
+  readSocketAddressFamily,
+  readSocketAddressPort,
+  SOCKET_ADDRESS_BYTES,
+} from './socket-address.ts';
 import { readSocketDrops } from './udp-socket.ts';
 import { SystemCallError } from '../errors.ts';
 
@@ -82,6 +87,11 @@ export class DatagramReceiver {
   senderAt(slot: number): number {
     const family = this.senderFamily[slot] === 6 ? 6 : 4;
     return this.#addressesAt + slot * SOCKET_ADDRESS_BYTES + ipAddressOffset(family);
+  }
+
+  /** UDP port that it was sent from. */
+  senderPort(slot: number): number {
+    return readSocketAddressPort(this.#memory.bytes, this.#addressesAt + slot * SOCKET_ADDRESS_BYTES);
   }
 
   /** Receives from another socket from now on. */

@@ -5,7 +5,7 @@
  * way through its stack instead of dozens. Where a message is refused for being one, its datagrams are sent one by one.
  * Each datagram is reported as sent or failed, exactly once.
  */
-import type { TransmitBatch } from '../dataplane/transmit-batch.ts';
+import { type TransmitBatch, WITHHELD } from '../dataplane/transmit-batch.ts';
 import { errnoName } from './errno.ts';
 import { lastErrno, libc } from './ffi.ts';
 import type { FragmentSender } from './fragment-sender.ts';
@@ -118,6 +118,7 @@ export class DatagramSender {
     this.#head.fill(-1);
     for (let datagram = 0; datagram < datagramCount; datagram++) {
       const index = socket[datagram]!;
+      if (index === WITHHELD) continue;
       if (this.#head[index] === -1) this.#head[index] = datagram;
       else this.#next[this.#tail[index]!] = datagram;
       this.#tail[index] = datagram;

@@ -101,6 +101,16 @@ export const libc = {
     value: Uint32Array,
     lengthBytes: Uint32Array,
   ) => number,
+  sendto: library.func(
+    'long sendto(int fd, const void *bytes, ulong length, int flags, const void *address, uint addressLength)',
+  ) as unknown as (
+    fd: number,
+    bytes: Uint8Array,
+    length: number,
+    flags: number,
+    address: Uint8Array,
+    addressLength: number,
+  ) => number,
   sendmmsg: library.func('int sendmmsg(int fd, uintptr_t messages, uint count, int flags)') as unknown as (
     fd: number,
     messages: number,
@@ -118,6 +128,10 @@ export const libc = {
   setns: library.func('int setns(int fd, int namespaceType)') as unknown as (
     fd: number,
     namespaceType: number,
+  ) => number,
+  clock_gettime: library.func('int clock_gettime(int clock, void *timespec)') as unknown as (
+    clock: number,
+    timespec: BigInt64Array,
   ) => number,
   fstatfs: library.func('int fstatfs(int fd, void *statfs)') as unknown as (fd: number, statfs: Uint8Array) => number,
 };

@@ -35,6 +35,12 @@ export function socketAddress(address: IpAddress, port: number): Uint8Array {
   return bytes;
 }
 
+/** UDP port of the socket address at `at`. */
+export function readSocketAddressPort(bytes: Uint8Array, at: number): number {
+  const { sin_port: portAt } = Struct.sockaddr_in;
+  return (bytes[at + portAt]! << 8) | bytes[at + portAt + 1]!;
+}
+
 /** Family of the socket address at `at`. */
 export function readSocketAddressFamily(bytes: Uint8Array, at: number): 4 | 6 {
   return bytes[at] === Abi.AF_INET6 ? 6 : 4;

@@ -78,6 +78,7 @@ export class FailureDetector {
   readonly #bySequence = new Map<number, Probe>();
   readonly #byTarget = new Map<string, Probe>();
   readonly #counts: ProbeCounts = { sent: 0, failed: 0, answeredOnStream: 0 };
+  readonly #roundabout = new Map<string, number>();
   #streamProbes = 0;
   #lastSequence: number;
 
@@ -91,6 +92,14 @@ export class FailureDetector {
 
   get counts(): Readonly<ProbeCounts> {
     return this.#counts;
+  }
+
+  /**
+   * How many probes in a row were answered by a detour only, through another member or on the stream, by identity of the member.
+   * Some of them in a row mean that datagrams do not get there or do not come back.
+   */
+  get roundabout(): ReadonlyMap<string, number> {
+    return this.#roundabout;
   }
 
   /** A member is live: it gets its turns from now on, until it is found not to be. */
@@ -128,7 +137,7 @@ export class FailureDetector {
       case 'indirect-ping':
         return this.#relay.ask(from, body);
       case 'ack':
-        return this.#answered(body) || this.#relay.answered(body) ? undefined : 'ack-unexpected';
+        return this.#answered(body, sender) || this.#relay.answered(body) ? undefined : 'ack-unexpected';
       case 'nack':
         this.#bySequence.get(body.sequence)?.silentHelpers.delete(sender);
         break;
@@ -144,6 +153,7 @@ export class FailureDetector {
       const record = this.#options.table.get(identity);
       if (record !== undefined && isLive(record.state)) return record;
       this.#order.delete(identity);
+      this.#roundabout.delete(identity);
     }
   }
 
@@ -209,10 +219,13 @@ export class FailureDetector {
     });
   }
 
-  #answered({ sequence, target }: ProbeMessage): boolean {
+  /** @param sender who brought the answer; the member itself, or another that was asked to help; `undefined`: a stream did. */
+  #answered({ sequence, target }: ProbeMessage, sender?: string): boolean {
     const probe = this.#bySequence.get(sequence);
     if (probe?.target !== target) return false;
     const { clock, health, parameters } = this.#options;
+    if (sender === target) this.#roundabout.delete(target);
+    else this.#roundabout.set(target, (this.#roundabout.get(target) ?? 0) + 1);
     this.#forget(probe);
     health.probeAnswered(clock.nowMs() - probe.sentMs, parameters.probeVerdictMs);
     return true;

@@ -25,6 +25,8 @@ export interface MembershipStatistics {
   readonly probesFailed: number;
   /** Probes that only a stream answered: perhaps something on the way drops UDP. */
   readonly probesAnsweredOnStream: number;
+  /** How many probes in a row were answered by a detour only, by identity of the member; those without any are left out. */
+  readonly probesRoundabout: Readonly<Record<string, number>>;
   readonly exchangesStarted: number;
   readonly exchangesFailed: number;
   readonly datagramsSent: number;
@@ -57,6 +59,7 @@ export function statisticsOf(parts: {
     probesSent: sent,
     probesFailed: failed,
     probesAnsweredOnStream: answeredOnStream,
+    probesRoundabout: Object.fromEntries(detector.roundabout),
     exchangesStarted: pushPull.exchangesStarted,
     exchangesFailed: pushPull.exchangesFailed,
     datagramsSent: outbox.datagramsSent,

@@ -123,6 +123,17 @@ export class PathSearch {
     if (this.#round === undefined) this.#planNext(0);
   }
 
+  /** Sends one probe that somebody asks for, beside the rounds; its number. Its answer counts as a late one does. */
+  probe(sizeBytes: number): number {
+    const { clock, send } = this.#options;
+    const sentMs = clock.nowMs();
+    this.#forgetLate(sentMs);
+    const ordinal = this.#requests.sent();
+    const sequence = send(sizeBytes);
+    this.#late.set(sequence, { sizeBytes, sentMs, ordinal, isAnswered: false, isRefused: false });
+    return sequence;
+  }
+
   /**
    * The probe with this number was answered. Numbers that are not known, or not any more, are ignored.
    *
@@ -308,11 +319,14 @@ export class PathSearch {
   #judge(): void {
     const round = this.#round!;
     this.#round = undefined;
-    const nowMs = this.#options.clock.nowMs();
-    for (const [sequence, probe] of this.#late) if (nowMs - probe.sentMs > LATE_MS) this.#late.delete(sequence);
+    this.#forgetLate(this.#options.clock.nowMs());
     for (const [sequence, probe] of round.probes) if (!probe.isAnswered) this.#late.set(sequence, probe);
     this.liveness.judged(largestAnswered(round) !== undefined);
     round.judge(round);
+  }
+
+  #forgetLate(nowMs: number): void {
+    for (const [sequence, probe] of this.#late) if (nowMs - probe.sentMs > LATE_MS) this.#late.delete(sequence);
   }
 
   #plan(delayMs: number, action: () => void): void {

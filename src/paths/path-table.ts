@@ -184,6 +184,11 @@ export class PathTable {
     this.#attend(peer, entry);
   }
 
+  /** Sends one probe that somebody asks for; its number, or `undefined` for a peer that is not probed. */
+  probe(peer: number, sizeBytes: number): number | undefined {
+    return this.#entries.get(peer)?.search.probe(sizeBytes);
+  }
+
   /**
    * A probe was answered.
    *

@@ -2,17 +2,24 @@ import test from 'ava';
 import { formatAudit } from '../../src/cli/audit.ts';
 import { formatDigest } from '../../src/cli/digest-view.ts';
 import { formatRoundTrip, formatSince } from '../../src/cli/duration.ts';
+import { formatDrops } from '../../src/cli/drops-view.ts';
 import { formatEvents } from '../../src/cli/event-lines.ts';
+import { formatExplanation } from '../../src/cli/explain-view.ts';
+import { formatFaults } from '../../src/cli/fault.ts';
+import { formatFlows } from '../../src/cli/flows.ts';
 import { formatPeers } from '../../src/cli/peers.ts';
 import { formatKeys } from '../../src/cli/key.ts';
 import { formatPods } from '../../src/cli/pod-list.ts';
 import { formatRoutes } from '../../src/cli/routes.ts';
 import { formatStatus } from '../../src/cli/status-view.ts';
 import type { Terminal } from '../../src/cli/terminal.ts';
+import { fixedExplanation, fixedFlows } from '../support/fixed-explanation.ts';
 import {
   fixedAudit,
   fixedDigest,
+  fixedDrops,
   fixedEvents,
+  fixedFault,
   fixedKeys,
   fixedPeers,
   fixedPod,
@@ -34,6 +41,12 @@ const views: Readonly<Record<string, (to: Terminal) => string>> = {
   audit: (to) => formatAudit(fixedAudit, to),
   pods: (to) => formatPods([fixedPod], to),
   keys: (to) => formatKeys(fixedKeys, to),
+  explanations: (to) => formatExplanation(fixedExplanation, to),
+  'drops by reason': (to) => formatDrops(fixedDrops, 'reason', to),
+  'drops by peer': (to) => formatDrops(fixedDrops, 'peer', to),
+  'drops by pod': (to) => formatDrops(fixedDrops, 'pod', to),
+  faults: (to) => formatFaults([fixedFault], to),
+  flows: (to) => formatFlows(fixedFlows, to),
 };
 
 for (const [name, view] of Object.entries(views)) {
@@ -76,6 +89,7 @@ overlay   2 peers, 5 routes, 1 pod
 features  vnetHeader, tunSegmentation, udpSegment; not in use: udpGro
 audit     1 difference remaining, see weft audit, 6 s ago; 3 differences
           repaired since the start
+recorder  16 MiB: packets of the last 4 s, drops of the last 2 d 4 h
 security  gossip: not authenticated; data: not encrypted
 
 packets      egress  ingress
@@ -97,8 +111,14 @@ gossip   truncated      3
 notice forward-policy: the FORWARD chain of table ip filter drops by default:
   pods will not reach the outside
 notice members-refused: n9
+what to do about it, and what else there is: weft doctor
 `,
   );
+});
+
+test('without a flight recorder, the status says so', (t) => {
+  const recorder = { sizeBytes: 0, packetsSince: '', dropsSince: '' };
+  t.regex(formatStatus({ ...fixedStatus, recorder }, nowMs, pipe), /^recorder {2}off$/m);
 });
 
 test('packets that no account knows are called a bug', (t) => {

@@ -163,3 +163,17 @@ test('it looks again by itself', async (t) => {
   await audit.stop();
   t.pass();
 });
+
+test('whoever only looks finds the same, and nothing is repaired or noted', async (t) => {
+  const kernel = new DamagedPart([]);
+  const { audit, heard } = await auditOf(kernel);
+  kernel.findings = [gone, foreign];
+  t.deepEqual(await audit.inspect(), [
+    { table: 'kernel', ...gone },
+    { table: 'kernel', ...foreign },
+  ]);
+  t.is(kernel.repairs, 0);
+  t.deepEqual(heard(), []);
+  t.deepEqual(audit.last().differences, []);
+  await audit.stop();
+});

@@ -339,6 +339,7 @@ test('the least that a file must say leaves the rest to the defaults', (t) => {
   t.deepEqual(config.staticPeers, []);
   t.deepEqual(config.nodePrefixes.map(formatPrefix), ['10.244.1.0/24', 'fd00:10:244:1::/64']);
   t.is(formatEndpoint(config.metrics.address!), '127.0.0.1:9748');
+  t.is(config.recorder.sizeBytes, 16_777_216);
 });
 
 test('everything at once is read as it stands', (t) => {
@@ -473,6 +474,7 @@ const samples: Readonly<Record<Exclude<ConfigPath, 'staticPeers'>, string>> = {
   'pathMtu.probing': 'off',
   'pathMtu.outerFragmentation': 'off',
   relay: 'off',
+  faults: 'on',
   clusterPrefixes: '10.0.0.0/8,fd00::/16',
   nodePrefixes: '10.244.7.0/24',
   'gossip.port': '1777',
@@ -483,6 +485,10 @@ const samples: Readonly<Record<Exclude<ConfigPath, 'staticPeers'>, string>> = {
   stateDir: '/sample',
   'control.socket': '/sample',
   'control.readOnlySocket': '/sample',
+  'capture.remote': 'on',
+  'capture.remoteRate': '17',
+  'capture.remoteSize': '17',
+  'recorder.size': '0',
   'metrics.address': '127.0.0.1:1777',
   logLevel: 'warn',
 };

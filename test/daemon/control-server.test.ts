@@ -5,13 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ControlClient } from '../../src/cli/control-client.ts';
-import { ControlServer, MAX_BODY_BYTES } from '../../src/daemon/control-server.ts';
+import { ControlServer } from '../../src/daemon/control-server.ts';
+import { MAX_BODY_BYTES } from '../../src/daemon/http-exchange.ts';
 import type { Key } from '../../src/daemon/api.ts';
 import { WeftError } from '../../src/errors.ts';
 import { keyOf } from '../support/cluster-keys.ts';
 import {
   fixedDigest,
+  fixedDrops,
   fixedEvents,
+  fixedFault,
   fixedHandlers,
   fixedPeers,
   fixedKeys,
@@ -97,6 +100,17 @@ test('keys are added, used and removed by their ids', async (t) => {
   ]);
 });
 
+test('faults are injected, listed and ended, and drops are read', async (t) => {
+  const { client, seen } = await open(t);
+  const request = { direction: 'out', peer: 'n2', lossRatio: 0.05 } as const;
+  t.deepEqual(await client.addFault(request), fixedFault);
+  t.deepEqual(await client.faults(), [fixedFault]);
+  t.deepEqual(await client.removeFault(3), fixedFault);
+  t.deepEqual(await client.clearFaults(), [fixedFault]);
+  t.deepEqual(await client.drops({ limit: '5', since: '2026-01-03T00:00:00Z' }), fixedDrops);
+  t.deepEqual(seen, [{ name: 'add', request }, { name: '3' }, { name: 'all' }]);
+});
+
 test('what is no key is refused without a word of what it was', async (t) => {
   const { client } = await open(t);
   for (const key of ['c2VjcmV0', '', 'secret '.repeat(9)]) {
@@ -171,6 +185,7 @@ test('closing removes the socket file', async (t) => {
 });
 
 const POD = JSON.stringify({ newNetns: true });
+const UNKNOWN_PEER = '{"direction":"in","lossRatio":1,"peer":"n9"}';
 
 const refuses = test.macro<[string, string, string, number, string]>({
   exec: async (t, method, path, body, status, code) => {
@@ -210,6 +225,10 @@ test('events of an unknown kind', refuses, 'GET', '/v1/events?kind=member,flood'
 test('events since no time', refuses, 'GET', '/v1/events?since=noon', '', 400, 'config-invalid');
 test('events after no number', refuses, 'GET', '/v1/events?after=-1', '', 400, 'config-invalid');
 test('events by an unknown key', refuses, 'GET', '/v1/events?until=2026-01-01', '', 400, 'config-invalid');
+test('a fault of a peer that nobody knows', refuses, 'POST', '/v1/faults', UNKNOWN_PEER, 404, 'peer-unknown');
+test('a fault that does nothing', refuses, 'POST', '/v1/faults', '{"direction":"in"}', 400, 'config-invalid');
+test('a fault without a number', refuses, 'DELETE', '/v1/faults/all', '', 400, 'config-invalid');
+test('more drops than there are', refuses, 'GET', '/v1/drops?limit=1001', '', 400, 'config-invalid');
 test('forgetting a node that is alive', refuses, 'DELETE', '/v1/peers/n2', '', 409, 'peer-alive');
 
 test('events are filtered by what the client asks', async (t) => {

@@ -57,6 +57,9 @@ test('members, refusals, counts and the build are samples', async (t) => {
   t.is(found.get('weft_members{state="left"}'), 0);
   t.is(found.get('weft_gossip_received_datagrams_total'), 6_000);
   t.is(found.get('weft_gossip_refused_messages_total{reason="truncated"}'), 3);
+  t.is(found.get('weft_remote_conversations'), 1);
+  t.is(found.get('weft_remote_answered_questions_total'), 40);
+  t.is(found.get('weft_remote_refused_questions_total{code="remote-busy"}'), 3);
   t.is(found.get('weft_routes'), 5);
   t.is(found.get('weft_peers'), 2);
   t.is(found.get('weft_pods'), 1);

@@ -127,6 +127,43 @@ test('a change waits until there is time for it, also if somebody else takes tha
   t.is(seen.changes, 1);
 });
 
+test('a probe that somebody asks for is sent at once, and its round trip told', async (t) => {
+  const { prober, results, taken } = setUp();
+  prober.update([peer], noWays);
+  const outcome = prober.probe(PEER, 100, 1_000);
+  const [order] = await taken();
+  t.deepEqual(order!.slice(0, 2), [PEER, 100]);
+  results[1]!.put(PEER, 100, order![2]!, 700, 1);
+  t.deepEqual(await outcome, { roundTripMs: 0.7 });
+  t.is(prober.stateOf(PEER)?.roundTripMs?.min, 0.7, 'it tells of the path as any other');
+});
+
+test('a probe that somebody asks for is lost after the time given, and not known any more', async (t) => {
+  const { prober, clock, results, taken } = setUp();
+  prober.update([peer], noWays);
+  const outcome = prober.probe(PEER, 100, 400);
+  const [order] = await taken();
+  clock.advance(400);
+  results[0]!.put(PEER, 100, order![2]!, 700, 1);
+  t.is(await outcome, 'lost');
+});
+
+test('a probe that somebody asks for may be too long for the device', async (t) => {
+  const { prober, results, taken } = setUp();
+  prober.update([peer], noWays);
+  const outcome = prober.probe(PEER, 1450, 1_000);
+  const [order] = await taken();
+  results[0]!.put(PEER, 1450, order![2]!, TOO_BIG);
+  t.is(await outcome, 'too-long-for-device');
+  t.is(prober.stateOf(PEER)?.mtuBytes, 1450, 'one probe decides nothing');
+});
+
+test('whoever is not probed is not probed if somebody asks either', async (t) => {
+  const { prober, taken } = setUp();
+  t.is(await prober.probe(PEER, 100, 1_000), 'not-probed');
+  t.deepEqual(await taken(), []);
+});
+
 test('after the end nothing is ordered, and nobody is told anything', async (t) => {
   const { prober, channel, clock, taken, seen } = setUp();
   prober.update([peer], noWays);

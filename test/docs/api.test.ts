@@ -3,16 +3,22 @@ import { join } from 'node:path';
 import test from 'ava';
 import { controlPaths } from '../../src/daemon/control-routes.ts';
 import { eventKinds } from '../../src/daemon/event-kind.ts';
+import { fixedExplanation, fixedFlows } from '../support/fixed-explanation.ts';
 import {
   fixedAudit,
+  fixedCapture,
   fixedDigest,
+  fixedDoctorReport,
+  fixedDrops,
   fixedEvents,
+  fixedFault,
   fixedMetrics,
   fixedPeers,
   fixedPod,
   fixedRoutes,
   fixedStatus,
 } from '../support/fixed-handlers.ts';
+import { fixedMatrix, fixedPing, fixedTrace } from '../support/fixed-probes.ts';
 
 // Tables are padded to equal widths.
 const text = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'api.md'), 'utf8').replaceAll(/ {2,}/g, ' ');
@@ -41,7 +47,16 @@ test('Routes', shows, fixedRoutes);
 test('Digest', shows, fixedDigest);
 test('Events', shows, fixedEvents);
 test('Audit', shows, fixedAudit);
+test('Doctor', shows, fixedDoctorReport);
 test('Pods', shows, [fixedPod]);
+test('Captures', shows, [fixedCapture]);
+test('Ping', shows, fixedPing);
+test('Matrix', shows, fixedMatrix);
+test('Trace', shows, fixedTrace);
+test('Explain', shows, fixedExplanation);
+test('Drops', shows, fixedDrops);
+test('Faults', shows, [fixedFault]);
+test('Flows', shows, [fixedFlows[0]]);
 
 for (const kind of eventKinds) {
   test(`events of kind ${kind} are documented`, (t) => t.true(text.includes(`| \`${kind}\` |`)));

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import type { CaptureLine } from '../../src/cli/capture-lines.ts';
 import type { Version } from '../../src/daemon/api.ts';
 import type { ResetReport } from '../../src/daemon/reset.ts';
+import type { Report } from '../../src/cli/report-archive.ts';
 import type { DownReport } from '../../src/lab/down.ts';
 import type { LabMatrix } from '../../src/lab/matrix.ts';
 import type { LabStatus } from '../../src/lab/status.ts';
@@ -23,6 +25,24 @@ const matrix: LabMatrix = {
   cells: [{ from: '', to: '', family: 4, address: '', rttMs: 1 }],
   lost: 0,
 };
+const report: Report = {
+  file: '',
+  sizeBytes: 1,
+  files: [''],
+  missing: [{ file: '', reason: '' }],
+  removed: 1,
+};
+const capture: CaptureLine = {
+  time: '',
+  node: '',
+  hook: '',
+  direction: 'out',
+  id: '',
+  worker: 0,
+  lengthBytes: 0,
+  packet: '',
+  comment: { verdict: '', route: '', origin: '', version: '', peer: '' },
+};
 const down: DownReport = { name: '', namespaces: 1, processes: 1, files: true };
 
 /** The first JSON example below a heading. */
@@ -40,6 +60,8 @@ function keyPaths(value: unknown, path = ''): string[] {
 for (const [heading, value] of Object.entries({
   version,
   reset,
+  capture,
+  report,
   'lab status': status,
   'lab matrix': matrix,
   'lab down': down,

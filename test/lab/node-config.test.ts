@@ -20,6 +20,8 @@ test('a node is configured like a real machine, with everything of its own in th
     gossip: { seeds: ['198.18.0.2'], keyFile: '/run/weft-lab/blue/gossip.key' },
     stateDir: '/run/weft-lab/blue/n1/state',
     control: { socket: '/run/weft-lab/blue/n1/weft.sock', readOnlySocket: '/run/weft-lab/blue/n1/weft-ro.sock' },
+    capture: { remote: 'on' },
+    faults: 'on',
     logLevel: 'info',
   });
 });

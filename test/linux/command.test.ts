@@ -42,6 +42,16 @@ test('a missing program is a requirement', async (t) => {
   t.regex(error.message, /the program weft-has-no-such-program is missing/);
 });
 
+function timers(): number {
+  return process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
+}
+
+test.serial('nothing is left of a missing program that would keep this process alive', async (t) => {
+  const before = timers();
+  await t.throwsAsync(runCommand(['weft-has-no-such-program'], { purpose }));
+  t.is(timers(), before);
+});
+
 test.serial('system programs are found without a PATH, and before those of npm', async (t) => {
   const path = process.env['PATH'];
   t.teardown(() => (process.env['PATH'] = path));

@@ -349,3 +349,35 @@ test('only so many indirect pings are under way at a time, and room comes back',
   made.clock.advance(1_000);
   t.is(ask(2_001), undefined);
 });
+
+test('probes in a row that are answered by a detour only are counted, until one is answered straight', (t) => {
+  const made = bench(2);
+  const { detector, sent, streamed, clock } = made;
+  const target = identityOf(2);
+  const probe = (answer: (sequence: number) => void): void => {
+    const before = sent.length;
+    detector.round();
+    const body = sent[before]!.body;
+    if (body.kind !== 'ping') throw new Error('no ping was sent');
+    answer(body.sequence);
+    clock.advance(10_000);
+  };
+  probe((sequence) => detector.handle(elsewhere, identityOf(9), { kind: 'ack', sequence, target }));
+  probe(() => {
+    clock.advance(helpMs);
+    streamed.at(-1)!.onOutcome(true);
+  });
+  t.deepEqual([...detector.roundabout], [[target, 2]]);
+  probe((sequence) => detector.handle(elsewhere, target, { kind: 'ack', sequence, target }));
+  t.is(detector.roundabout.size, 0);
+});
+
+test('detours to a member that died are forgotten', (t) => {
+  const made = bench(2);
+  made.detector.round();
+  const { sequence, target } = firstPing(made);
+  made.detector.handle(elsewhere, identityOf(9), { kind: 'ack', sequence, target });
+  declare(made, target, 'dead');
+  made.detector.round();
+  t.is(made.detector.roundabout.size, 0);
+});

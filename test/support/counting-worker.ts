@@ -9,14 +9,14 @@ const PACKETS_PER_BATCH = 100;
 
 for (;;) {
   for (let packet = 0; packet < PACKETS_PER_BATCH; packet++) {
-    counters.egressReceived(7, 700);
+    counters.egressReceived(7, 700, 1);
     counters.egressQueued(4);
-    counters.drop(DropReason.noRoute, 3);
-    counters.egressSent(3, 300);
-    counters.ingressReceived(7, 700);
-    counters.drop(DropReason.unknownSender, 6);
+    counters.drop(DropReason.noRoute, 3, 1);
+    counters.egressSent(3, 300, 1);
+    counters.ingressReceived(7, 700, 1);
+    counters.drop(DropReason.unknownSender, 6, 1);
     counters.ingressQueued(1);
-    counters.ingressFailed(1, DropReason.tunDown);
+    counters.ingressFailed(1, DropReason.tunDown, 1);
   }
   counters.publish();
 }

@@ -1,11 +1,19 @@
 /** Answers of a daemon that does not exist: the same each time, for tests of the control API and of the CLI. */
 import type { AuditReport, Digest, HistoryEvent, Key, Peer, Pod, Route, Status } from '../../src/daemon/api.ts';
+import type { RunningCapture } from '../../src/daemon/capture-api.ts';
 import type { ControlHandlers } from '../../src/daemon/control-handlers.ts';
+import type { DropReport } from '../../src/daemon/drop-api.ts';
+import type { Fault } from '../../src/daemon/fault-api.ts';
 import { AnnouncementDelays } from '../../src/daemon/gossip-metrics.ts';
+import { systemClock } from '../../src/daemon/system-environment.ts';
+import { TimerLateness } from '../../src/daemon/timer-lateness.ts';
 import { Metrics } from '../../src/daemon/metrics.ts';
 import { dropReasons } from '../../src/dataplane/drop-reason.ts';
-import { ConflictError, ExhaustedError } from '../../src/errors.ts';
+import { ConflictError, ExhaustedError, NotFoundError } from '../../src/errors.ts';
+import type { DoctorReport } from '../../src/doctor/finding.ts';
 import { memberOf } from './announcements.ts';
+import { fixedExplanation, fixedFlows } from './fixed-explanation.ts';
+import { fixedMatrix, fixedPing, fixedTrace } from './fixed-probes.ts';
 
 /** A node with one gossip peer, one static peer, a few drops and two notices. */
 export const fixedStatus: Status = {
@@ -40,6 +48,7 @@ export const fixedStatus: Status = {
       probesSent: 900,
       probesFailed: 8,
       probesAnsweredOnStream: 3,
+      probesRoundabout: { '9d0c2a9be07d4d5fb1a0c3d2e4f50618': 2 },
       exchangesStarted: 70,
       exchangesFailed: 5,
       datagramsSent: 5_900,
@@ -83,6 +92,7 @@ export const fixedStatus: Status = {
       icmpErrorsSuppressed: 1,
     },
   ],
+  recorder: { sizeBytes: 16_777_984, packetsSince: '2026-01-03T04:05:02.500Z', dropsSince: '2026-01-01T00:00:00.000Z' },
   tunQueueOverflow: 9,
   residual: 0,
   notices: [
@@ -270,7 +280,8 @@ export function fixedMetrics(status: Status = fixedStatus, peers: readonly Peer[
   return new Metrics(
     () => status,
     () => peers,
-    delays,
+    { delays, lateness: new TimerLateness(systemClock) },
+    () => ({ active: 1, answered: 40, streamed: 2, refused: new Map([['remote-busy', 3]]) }),
   );
 }
 
@@ -286,6 +297,116 @@ export const fixedKeys: readonly Key[] = [
   { id: '00112233445566ff', primary: true, held: true, holders: ['n1', 'n2'], users: ['n1', 'n2'], missing: [] },
   { id: 'ffeeddccbbaa9988', primary: false, held: true, holders: ['n1'], users: [], missing: ['n2'] },
 ];
+
+/** One node with a finding, and one that does not answer. */
+export const fixedDoctorReport: DoctorReport = {
+  healthy: false,
+  nodes: [
+    {
+      node: 'n1',
+      time: '2026-01-03T04:05:00.000Z',
+      checks: [{ check: 'kernel-parameters', outcome: 'found', reason: '' }],
+      findings: [
+        {
+          id: 'ip-forward-off',
+          severity: 'error',
+          title: 'this node forwards no IPv4: its pods reach only each other',
+          evidence: ['net.ipv4.ip_forward is 0, and not 1'],
+          cause: 'somebody changed it since weft set it',
+          fix: { text: 'weft sets it again', commands: ['sysctl -w net.ipv4.ip_forward=1'], automatic: true },
+        },
+      ],
+      fixed: ['kernel-state-stale'],
+    },
+  ],
+  unexamined: [{ node: 'n3', code: 'remote-unreachable', message: 'node n3: nobody answers' }],
+};
+
+/** A fault of a test, some time after it was injected. */
+export const fixedFault: Fault = {
+  id: 3,
+  direction: 'out',
+  peer: 'n2',
+  lossRatio: 0.05,
+  duplicateRatio: 0,
+  corruptRatio: 0,
+  reorderRatio: 0,
+  delayMs: 20,
+  jitterMs: 5,
+  clipBytes: 1_280,
+  seed: 7,
+  inUse: true,
+  since: '2026-01-03T04:05:00.000Z',
+  counted: {
+    seen: 1_000,
+    lost: 48,
+    clipped: 2,
+    queueFull: 0,
+    delayed: 950,
+    reordered: 0,
+    duplicated: 0,
+    corrupted: 0,
+    probes: 30,
+  },
+};
+
+/** Drops of a node whose traffic a fault befalls. */
+export const fixedDrops: DropReport = {
+  time: '2026-01-03T04:10:00.000Z',
+  since: '2026-01-01T00:00:00.000Z',
+  recordedSince: '2026-01-03T03:00:00.000Z',
+  packets: 52,
+  reasons: [
+    {
+      reason: 'fault-loss-out',
+      direction: 'egress',
+      packets: 48,
+      last: '2026-01-03T04:09:59.900Z',
+      meaning: 'a fault that somebody injected at this node lost the datagram on its way to the peer',
+      cause: 'weft fault add --loss, for a test',
+      remedy: 'look at: weft fault list; end it with: weft fault rm',
+    },
+    {
+      reason: 'unknown-sender',
+      direction: 'ingress',
+      packets: 4,
+      last: '',
+      meaning: 'the underlay address that it came from belongs to no peer',
+      cause: 'a node that has not joined yet or was declared dead, a NAT on the underlay, or a stranger',
+      remedy: 'compare the endpoints in: weft peers with a capture on the underlay',
+    },
+  ],
+  peers: [
+    { peer: 'n2', egress: { packets: 1_000, dropped: 48 }, ingress: { packets: 900, dropped: 0 } },
+    { peer: '', egress: { packets: 0, dropped: 0 }, ingress: { packets: 4, dropped: 4 } },
+  ],
+  pods: [{ pod: 'web', address: '10.244.1.2', egress: 2, ingress: 0, reasons: { 'fault-loss-out': 2 } }],
+  recent: [
+    {
+      time: '2026-01-03T04:09:59.900Z',
+      reason: 'fault-loss-out',
+      direction: 'egress',
+      peer: 'n2',
+      pod: 'web',
+      source: '10.244.1.2',
+      destination: '10.244.2.2',
+      protocol: 'tcp',
+      sourcePort: 40_000,
+      destinationPort: 80,
+      lengthBytes: 1_450,
+      packets: 1,
+    },
+  ],
+  omitted: 1,
+};
+
+/** A capture that somebody has begun. */
+export const fixedCapture: RunningCapture = {
+  capture: 3,
+  since: '2026-01-03T04:05:06.000Z',
+  client: 'root, pid 4711',
+  what: 'tcp port 80, hooks drop',
+};
 
 /** The handlers, and what they were asked to change. Pods `taken`, `full` and `bug` cannot be added. */
 export function fixedHandlers(): { handlers: ControlHandlers; seen: SeenRequest[] } {
@@ -308,6 +429,21 @@ export function fixedHandlers(): { handlers: ControlHandlers; seen: SeenRequest[
       ),
     lastAudit: () => fixedAudit,
     audit: async () => await Promise.resolve({ ...fixedAudit, trigger: 'request' }),
+    drops: async () => await Promise.resolve(fixedDrops),
+    faults: () => [fixedFault],
+    addFault: async (request) => {
+      if (request.peer === 'n9') throw new NotFoundError('peer-unknown', 'there is no peer n9', { peer: 'n9' });
+      seen.push({ name: 'add', request });
+      return await Promise.resolve(fixedFault);
+    },
+    removeFault: async (id) => {
+      seen.push({ name: String(id) });
+      return await Promise.resolve(fixedFault);
+    },
+    clearFaults: async () => {
+      seen.push({ name: 'all' });
+      return await Promise.resolve([fixedFault]);
+    },
     pods: () => [fixedPod],
     addPod: async (name, request, clientPid) => {
       seen.push({ name, request, clientPid });
@@ -333,6 +469,14 @@ export function fixedHandlers(): { handlers: ControlHandlers; seen: SeenRequest[
       seen.push({ name: id, request: { force } });
       return id === fixedKeys[0]!.id;
     },
+    explain: async () => await Promise.resolve(fixedExplanation),
+    flows: async () => await Promise.resolve(fixedFlows),
+    captures: () => [fixedCapture],
+    ping: async () => await Promise.resolve(fixedPing),
+    matrix: async () => await Promise.resolve(fixedMatrix),
+    trace: async () => await Promise.resolve(fixedTrace),
+    doctor: async () => await Promise.resolve(fixedDoctorReport),
+    treat: async () => await Promise.resolve({ ...fixedDoctorReport, healthy: true }),
     metrics: async () => await metrics.text(),
     version: () => ({ version: '0.1.0', node: '24.0.0' }),
   };

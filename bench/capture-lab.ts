@@ -1,0 +1,161 @@
+/**
+ * `npm run bench:capture`: what it costs to look at packets. Pairs of runs, with and without, one right after the other, each pair
+ * the other way round than the one before; the median of their ratios.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { formatTable } from '../src/cli/table.ts';
+import { ConfigError } from '../src/errors.ts';
+import { measureFullCapture, type FullCaptureFigures } from './capture/full-capture.ts';
+import { measurePairs, type PairFigures } from './capture/pairs.ts';
+import { withCapture, withRecorder } from './capture/variants.ts';
+import { exitWith, listenForSignals } from './interruption.ts';
+import { removeLeftovers, runName } from './leftovers.ts';
+import { thisMachine } from './machine.ts';
+import { median } from './statistics.ts';
+
+const parts = ['filter', 'recorder', 'full'] as const;
+type Part = (typeof parts)[number];
+
+/** Least ratio with a filter that matches nothing to without any capture. */
+const LEAST_RATIO = 0.97;
+/** Most that a timer of gossip may be late during a capture at full rate, in ms. */
+const MOST_LATE_MS = 50;
+
+interface Options {
+  readonly parts: readonly Part[];
+  readonly pairs: number;
+  readonly json: string | undefined;
+}
+
+interface Figures {
+  filter?: PairFigures;
+  recorder?: PairFigures;
+  full?: FullCaptureFigures;
+}
+
+const usage = `usage: sudo npm run bench:capture -- [OPTIONS]
+
+  --only NAMES  parts to measure, with commas between: ${parts.join(',')}
+                filter    a capture whose filter matches nothing, to no capture
+                recorder  the flight recorder, to none
+                full      a capture of everything, and how late timers of gossip are meanwhile
+  --pairs N     pairs of runs per row (20)
+  --json FILE   write every value to FILE
+`;
+
+function parseOptions(): Options | 'help' {
+  const values = parse();
+  if (values.help === true) return 'help';
+  const only = values.only?.split(',') ?? parts;
+  const unknown = only.find((name) => !parts.some((part) => part === name));
+  if (unknown !== undefined) throw new ConfigError('--only', `there is no ${unknown}; there are ${parts.join(', ')}`);
+  const pairs = Number(values.pairs ?? '20');
+  if (!Number.isInteger(pairs) || pairs < 1) throw new ConfigError('--pairs', `${values.pairs} is not a whole number`);
+  return { parts: parts.filter((part) => only.includes(part)), pairs, json: values.json };
+}
+
+function parse() {
+  const text = { type: 'string' } as const;
+  const help = { type: 'boolean', short: 'h' } as const;
+  try {
+    return parseArgs({ options: { only: text, pairs: text, json: text, help } }).values;
+  } catch (error) {
+    throw new ConfigError('', error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function measure({ parts, pairs }: Options, directory: string): Promise<Figures> {
+  const figures: Figures = {};
+  const home = (part: Part): string => {
+    const path = join(directory, part);
+    mkdirSync(path);
+    return path;
+  };
+  if (parts.includes('filter')) figures.filter = await measurePairs(withCapture, home('filter'), pairs, showProgress);
+  if (parts.includes('recorder')) {
+    figures.recorder = await measurePairs(withRecorder, home('recorder'), pairs, showProgress);
+  }
+  if (parts.includes('full')) figures.full = await measureFullCapture(home('full'), showProgress);
+  return figures;
+}
+
+/** A row of the table, and whether it is what was asked for. */
+interface Row {
+  readonly title: string;
+  readonly value: string;
+  readonly target: string;
+  readonly verdict: 'reached' | 'missed' | '';
+}
+
+function rowsOf({ filter, recorder, full }: Figures): Row[] {
+  const rows: Row[] = [];
+  const ratio = (title: string, ratios: readonly number[], isTarget: boolean): void => {
+    const value = median(ratios);
+    const [least, most] = [Math.min(...ratios), Math.max(...ratios)];
+    rows.push({
+      title,
+      value: `${value.toFixed(3)} (${least.toFixed(2)}-${most.toFixed(2)})`,
+      target: isTarget ? `>= ${LEAST_RATIO}` : '',
+      verdict: isTarget ? (value >= LEAST_RATIO ? 'reached' : 'missed') : '',
+    });
+  };
+  if (filter !== undefined) {
+    ratio('TCP, a filter that matches nothing, to no capture', filter.tcp, true);
+    ratio('UDP 64 bytes, a filter that matches nothing, to no capture', filter.udp, true);
+  }
+  if (recorder !== undefined) {
+    ratio('TCP, the flight recorder, to none', recorder.tcp, false);
+    ratio('UDP 64 bytes, the flight recorder, to none', recorder.udp, false);
+  }
+  if (full !== undefined) {
+    ratio('TCP, everything captured on one node, headers only, to no capture', full.ratios, false);
+    rows.push({
+      title: 'timers of gossip late meanwhile, at most',
+      value: `${full.lateMs.toFixed(1)} ms`,
+      target: `<= ${MOST_LATE_MS} ms`,
+      verdict: full.lateMs <= MOST_LATE_MS ? 'reached' : 'missed',
+    });
+  }
+  return rows;
+}
+
+/** On standard error, so that the table can be piped. */
+function showProgress(step: string): void {
+  process.stderr.write(`bench: ${step}\n`);
+}
+
+async function main(): Promise<number> {
+  const options = parseOptions();
+  if (options === 'help') {
+    process.stdout.write(usage);
+    return 0;
+  }
+  listenForSignals();
+  await removeLeftovers();
+  const directory = mkdtempSync(join(tmpdir(), `${runName()}-`));
+  try {
+    const figures = await measure(options, directory);
+    const rows = rowsOf(figures);
+    const table = formatTable(
+      [
+        { title: 'MEASURE', wraps: true },
+        { title: 'MEDIAN', align: 'right' },
+        { title: 'TARGET' },
+        { title: 'VERDICT' },
+      ],
+      rows.map(({ title, value, target, verdict }) => [title, value, target, verdict]),
+      { widthColumns: undefined, colour: false },
+    );
+    process.stdout.write(table);
+    const document = { format: 1, machine: thisMachine(), pairs: options.pairs, figures };
+    if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(document, undefined, 2)}\n`);
+    return rows.some(({ verdict }) => verdict === 'missed') ? 1 : 0;
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+await exitWith(main);

@@ -1,0 +1,87 @@
+/** What is compared: something at work, and the same without it. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { CaptureClient } from '../../src/cli/capture-client.ts';
+import type { ControlClient } from '../../src/cli/control-client.ts';
+import { Program } from '../program.ts';
+import { connectWeftPod, startWeftDaemon, type WeftDaemon } from '../rivals/weft.ts';
+import { Site } from '../site.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+/** A site whose two daemons are up, with routes to each other. */
+export interface WeftSite {
+  readonly site: Site;
+  readonly daemons: readonly [WeftDaemon, WeftDaemon];
+}
+
+/** The two sides of a comparison; they may be one site with something switched on and off, or two sites. */
+export interface Variants {
+  /** Where nothing is switched on. */
+  readonly plain: WeftSite;
+  /** Where it is, from `begin` until the function that it gives is called. */
+  readonly probed: WeftSite;
+  begin(): Promise<() => Promise<void>>;
+}
+
+/** Makes the two sides; what they need is removed with `cleanUp`. */
+export type MakeVariants = (directory: string, cleanUp: AsyncDisposableStack) => Promise<Variants>;
+
+/** An address of TEST-NET-1 (RFC 5737), which nobody has. */
+const MATCHES_NOTHING = 'host 192.0.2.1';
+
+/** A capture on both nodes whose filter matches nothing. */
+export const withCapture: MakeVariants = async (directory, cleanUp) => {
+  const both = await bringUp('taps', directory, cleanUp, {});
+  return { plain: both, probed: both, begin: async () => capture(both, [MATCHES_NOTHING]) };
+};
+
+/** The flight recorder, which the other site is started without. */
+export const withRecorder: MakeVariants = async (directory, cleanUp) => ({
+  plain: await bringUp('plain', directory, cleanUp, { recorder: { size: 0 } }),
+  probed: await bringUp('recorder', directory, cleanUp, {}),
+  begin: async () => Promise.resolve(async () => Promise.resolve()),
+});
+
+/** Begins a capture on every node of a site, into nothing. Gives what ends it. */
+export async function capture({ daemons }: WeftSite, options: readonly string[]): Promise<() => Promise<void>> {
+  const captures = daemons.map(({ node, control }) => {
+    const argv = [process.execPath, join(root, 'src/cli/main.ts'), '--socket', control.socketPath, 'capture'];
+    return { control, program: new Program([...argv, ...options, '-w', '/dev/null'], node.netns) };
+  });
+  const stop = async (): Promise<void> => void (await Promise.all(captures.map(async ({ program }) => program.stop())));
+  try {
+    for (const { control, program } of captures) await program.until('begin', async () => isCapturing(control));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return stop;
+}
+
+async function isCapturing({ socketPath }: ControlClient): Promise<boolean> {
+  return (await new CaptureClient(socketPath).overview()).captures.length > 0;
+}
+
+/** A site with weft on both nodes. @param config on top of what every node needs. */
+export async function bringUp(
+  name: string,
+  directory: string,
+  cleanUp: AsyncDisposableStack,
+  config: { readonly [key: string]: unknown },
+): Promise<WeftSite> {
+  const site = new Site(name);
+  cleanUp.defer(async () => site.remove());
+  await site.create();
+  const home = join(directory, name);
+  mkdirSync(home);
+  const [a, b] = [
+    startWeftDaemon(site.a, home, { gossip: { seeds: [site.b.underlayAddress] }, ...config }),
+    startWeftDaemon(site.b, home, { gossip: { seeds: [site.a.underlayAddress] }, ...config }),
+  ];
+  cleanUp.defer(async () => void (await Promise.all([a.program.stop(), b.program.stop()])));
+  for (const daemon of [a, b]) await connectWeftPod(daemon);
+  for (const { program, control } of [a, b])
+    await program.until('learn two routes', async () => (await control.status()).routes >= 2);
+  return { site, daemons: [a, b] };
+}

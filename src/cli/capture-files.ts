@@ -1,0 +1,121 @@
+/** Captured packets as pcapng: into a file, into several of a limited size, or to standard output. */
+import { open, rm, type FileHandle } from 'node:fs/promises';
+import { arch, release, type } from 'node:os';
+import { once } from 'node:events';
+import { extname } from 'node:path';
+import type { PcapngInterface, PcapngPacket, PcapngStatistics } from '../capture/pcapng.ts';
+import { PcapngWriter } from '../capture/pcapng-writer.ts';
+import { readVersion } from '../daemon/version.ts';
+import { WeftError } from '../errors.ts';
+import type { CaptureOutput } from './capture-output.ts';
+
+/** When to begin another file. */
+export interface Rotation {
+  readonly sizeBytes: number;
+  /** Files to keep; the oldest goes first. Absent: all. */
+  readonly files?: number;
+}
+
+/** What is to be written, and to which of the files, from 0. */
+interface Piece {
+  readonly file: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Name of standard output. */
+export const STANDARD_OUTPUT = '-';
+
+export class CaptureFiles implements CaptureOutput {
+  readonly #path: string;
+  readonly #rotation: Rotation | undefined;
+  readonly #interfaces: PcapngInterface[] = [];
+  readonly #pieces: Piece[] = [];
+  #writer = newWriter();
+  /** Number of the file that is written into now, and how much of it was taken from the writer. */
+  #file = 0;
+  #takenBytes = 0;
+  #handle: { readonly file: number; readonly handle: FileHandle } | undefined;
+
+  /** @param path a file, or {@link STANDARD_OUTPUT}. */
+  constructor(path: string, rotation?: Rotation) {
+    this.#path = path;
+    this.#rotation = rotation;
+  }
+
+  interface(described: PcapngInterface): number {
+    this.#interfaces.push(described);
+    return this.#writer.interface(described);
+  }
+
+  packet(packet: PcapngPacket): void {
+    this.#rotateIfFull();
+    this.#writer.packet(packet);
+  }
+
+  statistics(statistics: PcapngStatistics): void {
+    this.#writer.statistics(statistics);
+  }
+
+  async flush(): Promise<void> {
+    this.#take();
+    for (let piece = this.#pieces.shift(); piece !== undefined; piece = this.#pieces.shift()) await this.#write(piece);
+  }
+
+  async close(): Promise<void> {
+    await this.flush();
+    await this.#handle?.handle.close();
+    this.#handle = undefined;
+  }
+
+  #rotateIfFull(): void {
+    const size = this.#takenBytes + this.#writer.pendingBytes;
+    if (this.#rotation === undefined || size < this.#rotation.sizeBytes) return;
+    this.#take();
+    this.#file++;
+    this.#takenBytes = 0;
+    this.#writer = newWriter();
+    for (const described of this.#interfaces) this.#writer.interface(described);
+  }
+
+  #take(): void {
+    if (this.#writer.pendingBytes === 0) return;
+    const bytes = this.#writer.take();
+    this.#takenBytes += bytes.length;
+    this.#pieces.push({ file: this.#file, bytes });
+  }
+
+  async #write({ file, bytes }: Piece): Promise<void> {
+    if (this.#path === STANDARD_OUTPUT) {
+      if (!process.stdout.write(bytes)) await once(process.stdout, 'drain');
+      return;
+    }
+    if (this.#handle?.file !== file) {
+      await this.#handle?.handle.close();
+      this.#handle = { file, handle: await create(this.#pathOf(file)) };
+      const { files = Infinity } = this.#rotation ?? {};
+      if (file >= files) await rm(this.#pathOf(file - files), { force: true });
+    }
+    await this.#handle.handle.writeFile(bytes);
+  }
+
+  /** `x.pcapng`; with rotation `x.1.pcapng` and so on. */
+  #pathOf(file: number): string {
+    if (this.#rotation === undefined) return this.#path;
+    const extension = extname(this.#path);
+    return `${this.#path.slice(0, this.#path.length - extension.length)}.${file + 1}${extension}`;
+  }
+}
+
+function newWriter(): PcapngWriter {
+  const section = { hardware: arch(), os: `${type()} ${release()}`, application: `weft ${readVersion().version}` };
+  return new PcapngWriter(section, new TextEncoder());
+}
+
+/** Packets are not for everybody to read. */
+async function create(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'w', 0o600);
+  } catch (error) {
+    throw new WeftError('usage', `cannot write ${path}: ${(error as Error).message}`, { path });
+  }
+}

@@ -1,0 +1,128 @@
+/** Captured packets for people, a line each, or for programs, a JSON object each. */
+import { once } from 'node:events';
+import { parseComment, type Comment } from '../capture/comment.ts';
+import { summarizePacket } from '../capture/packet-summary.ts';
+import { LinkType, type PcapngInterface, type PcapngPacket } from '../capture/pcapng.ts';
+import { hooks } from '../dataplane/hook.ts';
+import { ETHERNET_HEADER_LENGTH, EtherType, readEtherType } from '../wire/ethernet.ts';
+import type { CaptureOutput } from './capture-output.ts';
+import { warning, type Terminal } from './terminal.ts';
+
+/** A packet, as `--json` has it. */
+export interface CaptureLine {
+  /** With nanoseconds. */
+  readonly time: string;
+  readonly node: string;
+  readonly hook: string;
+  readonly direction: 'in' | 'out' | null;
+  /** 16 hexadecimal digits, the same at every hook of every node; `null` if nobody can tell. */
+  readonly id: string | null;
+  readonly worker: number | null;
+  readonly lengthBytes: number;
+  readonly packet: string;
+  /** Keys as in the comment of a file. */
+  readonly comment: Comment;
+}
+
+/** Of the device `any` (LINKTYPE_LINUX_SLL). */
+const COOKED_HEADER_LENGTH = 16;
+const VLAN_TAG_LENGTH = 4;
+
+/** What terminals obey: files and streams of others may have it in names and comments. */
+const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/g;
+
+/** Takes text. False: what it took has to be written before there is more. */
+type Write = (text: string) => boolean;
+
+export class CaptureLines implements CaptureOutput {
+  readonly #isJson: boolean;
+  readonly #terminal: Terminal;
+  readonly #write: Write;
+  readonly #interfaces: PcapngInterface[] = [];
+  #lines: string[] = [];
+
+  constructor(isJson: boolean, terminal: Terminal, write: Write = (text) => process.stdout.write(text)) {
+    this.#isJson = isJson;
+    this.#terminal = terminal;
+    this.#write = write;
+  }
+
+  interface(described: PcapngInterface): number {
+    return this.#interfaces.push(described) - 1;
+  }
+
+  packet(packet: PcapngPacket): void {
+    const line = lineOf(packet, this.#interfaces[packet.interfaceId]!);
+    this.#lines.push(this.#isJson ? `${JSON.stringify(line)}\n` : this.#text(line));
+  }
+
+  statistics(): void {
+    // Said in the end, by whoever counts.
+  }
+
+  async flush(): Promise<void> {
+    if (this.#lines.length === 0) return;
+    const text = this.#lines.join('');
+    this.#lines = [];
+    if (!this.#write(text)) await once(process.stdout, 'drain');
+  }
+
+  async close(): Promise<void> {
+    await this.flush();
+  }
+
+  #text({ time, node, hook, packet, comment }: CaptureLine): string {
+    const width = Math.max(...this.#interfaces.map(({ name }) => name.length));
+    const what = becameOf(comment).replaceAll(CONTROLS, '?');
+    const place = (node === '' ? hook : `${node}/${hook}`).replaceAll(CONTROLS, '?');
+    const shown = comment.verdict === 'drop' ? warning(what, this.#terminal) : what;
+    // Of the day a person knows; of the second six digits are enough to tell hooks apart.
+    return `${time.slice(11, 26)}  ${place.padEnd(width)}  ${packet}${shown === '' ? '' : `  ${shown}`}\n`;
+  }
+}
+
+function lineOf(packet: PcapngPacket, { name, linkType }: PcapngInterface): CaptureLine {
+  const { seconds, nanoseconds, direction, id, queue, lengthBytes, bytes, comment } = packet;
+  const slash = name.lastIndexOf('/');
+  const hook = name.slice(slash + 1);
+  const date = new Date(seconds * 1_000).toISOString().slice(0, 19);
+  const isInner = hooks.some((entry) => entry.name === hook && entry.shows === 'inner');
+  return {
+    time: `${date}.${String(nanoseconds).padStart(9, '0')}Z`,
+    node: name.slice(0, Math.max(0, slash)),
+    hook,
+    direction: direction ?? null,
+    id: id === undefined ? null : id.toString(16).padStart(16, '0'),
+    worker: queue ?? null,
+    lengthBytes,
+    packet: summarizePacket(bytes.subarray(linkHeaderLength(bytes, linkType)), !isInner),
+    comment: (comment === undefined ? undefined : parseComment(comment)) ?? {},
+  };
+}
+
+/** Of a device of the kernel: what stands before the IP packet, if it is one. */
+function linkHeaderLength(bytes: Uint8Array, linkType: number = LinkType.raw): number {
+  if (linkType === LinkType.raw) return 0;
+  if (linkType !== LinkType.ethernet) return COOKED_HEADER_LENGTH;
+  const isTagged = bytes.length > ETHERNET_HEADER_LENGTH && readEtherType(bytes, 0) === EtherType.vlan;
+  return isTagged ? ETHERNET_HEADER_LENGTH + VLAN_TAG_LENGTH : ETHERNET_HEADER_LENGTH;
+}
+
+/** What became of it, in words: `sent to n2`, `drop: no-route`. */
+function becameOf({ verdict, reason, peer, relay, route, segment, ambiguous }: Comment): string {
+  const through = relay === undefined ? '' : ` through ${relay}`;
+  const to = peer === undefined ? '' : ` to ${peer}${through}`;
+  const words: Readonly<Record<string, string>> = {
+    forward: `forward${to}${route === undefined ? '' : ` by ${route}`}`,
+    sent: `sent${to}`,
+    relayed: `relayed${to}`,
+    delivered: 'delivered',
+    drop: `drop: ${reason}`,
+  };
+  const what = words[verdict ?? ''] ?? '';
+  const notes = [
+    ...(segment === undefined ? [] : [`segment ${segment}`]),
+    ...(ambiguous === 'yes' ? ['ambiguous'] : []),
+  ];
+  return [what, ...notes].filter((part) => part !== '').join(', ');
+}

@@ -1,0 +1,90 @@
+/** What the doctor found, as text. Pure. */
+import type { Diagnosis, DoctorReport, Finding } from '../doctor/finding.ts';
+import { wrap } from './table.ts';
+import { bold, type Terminal, warning } from './terminal.ts';
+
+/** Width of the words in front of what is said. */
+const LABEL_COLUMNS = 9;
+
+/** A paragraph for each finding, node by node, and at the end what `--fix` would do. */
+export function formatDoctorReport({ nodes, unexamined }: DoctorReport, terminal: Terminal): string {
+  const sections = [
+    ...nodes.map((node) => formatNode(node, terminal)),
+    ...unexamined.map(({ node, message }) => lines(warning(`${node} could not be asked: ${message}`, terminal))),
+  ];
+  const canFix = nodes.some(({ findings }) => findings.some(({ fix }) => fix.automatic));
+  const hint = `"weft doctor --fix", on the node itself, does what is marked with *`;
+  // Nodes of which there is nothing to say stand together.
+  const joined = sections.map((section, at) => {
+    const isApart = at > 0 && !(isLine(section) && isLine(sections[at - 1]!));
+    return isApart ? `\n${section}` : section;
+  });
+  return joined.join('') + (canFix ? `\n${lines(...wrap(hint, widthOf(terminal)))}` : '');
+}
+
+function isLine(text: string): boolean {
+  return text.indexOf('\n') === text.length - 1;
+}
+
+function formatNode(diagnosis: Diagnosis, terminal: Terminal): string {
+  const { node, findings, fixed } = diagnosis;
+  const repaired = fixed.length === 0 ? [] : wrap(`${node}: put right: ${fixed.join(', ')}`, widthOf(terminal));
+  const title =
+    findings.length === 0
+      ? `${node} is healthy: ${scopeOf(diagnosis)}`
+      : `${node}: ${countsOf(findings)}; ${scopeOf(diagnosis)}`;
+  return [
+    lines(...repaired, ...wrap(title, widthOf(terminal)).map((line) => bold(line, terminal))),
+    ...findings.map((finding) => formatFinding(finding, terminal)),
+  ].join('\n');
+}
+
+function formatFinding({ id, severity, title, evidence, cause, fix }: Finding, terminal: Terminal): string {
+  const mark = fix.automatic ? '*' : '';
+  return [
+    ...labelled(severity, [`${id}: ${title}`], terminal, (line) => warning(line, terminal)),
+    ...labelled('  seen', evidence, terminal),
+    ...labelled('  cause', [cause], terminal),
+    ...labelled(`  do${mark}`, [fix.text], terminal),
+    // Whole, whatever the width: they are to be copied.
+    ...fix.commands.map((command) => `${' '.repeat(LABEL_COLUMNS)}  $ ${command}\n`),
+  ].join('');
+}
+
+function labelled(
+  label: string,
+  texts: readonly string[],
+  terminal: Terminal,
+  mark: (line: string) => string = (line) => line,
+): string[] {
+  const width = widthOf(terminal) - LABEL_COLUMNS;
+  return texts
+    .flatMap((text) => wrap(text, width))
+    .map((line, index) => `${mark(`${(index === 0 ? label : '').padEnd(LABEL_COLUMNS)}${line}`)}\n`);
+}
+
+function countsOf(findings: readonly Finding[]): string {
+  const errors = findings.filter(({ severity }) => severity === 'error').length;
+  const warnings = findings.length - errors;
+  const counts = [errors === 0 ? '' : count(errors, 'error'), warnings === 0 ? '' : count(warnings, 'warning')];
+  return counts.filter((text) => text !== '').join(' and ');
+}
+
+function scopeOf({ checks }: Diagnosis): string {
+  const skipped = checks.filter(({ outcome }) => outcome === 'skipped');
+  const reasons = [...new Set(skipped.map(({ reason }) => reason))].join('; ');
+  const made = count(checks.length - skipped.length, 'check');
+  return skipped.length === 0 ? `${made} made` : `${made} made, ${skipped.length} skipped: ${reasons}`;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+function widthOf({ widthColumns }: Terminal): number {
+  return widthColumns ?? Infinity;
+}
+
+function lines(...texts: readonly string[]): string {
+  return texts.map((text) => `${text}\n`).join('');
+}

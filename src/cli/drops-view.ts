@@ -1,0 +1,156 @@
+/** Drops for people. Pure. */
+import type { DroppedPacket, DroppedShare, DropReport } from '../daemon/drop-api.ts';
+import { type Cell, formatTable, wrap } from './table.ts';
+import { bold, type Terminal } from './terminal.ts';
+
+/** What drops are counted by. */
+export type DropGrouping = 'reason' | 'peer' | 'pod';
+
+const reasonColumns = [
+  { title: 'REASON' },
+  { title: 'DIRECTION' },
+  { title: 'PACKETS', align: 'right' },
+  { title: 'LAST (UTC)' },
+  { title: 'MEANING', wraps: true },
+] as const;
+
+const peerColumns = [
+  { title: 'PEER', wraps: true },
+  { title: 'TO IT', align: 'right' },
+  { title: 'DROPPED', align: 'right' },
+  { title: 'FROM IT', align: 'right' },
+  { title: 'DROPPED', align: 'right' },
+] as const;
+
+const podColumns = [
+  { title: 'POD', wraps: true },
+  { title: 'ADDRESS', wraps: true },
+  { title: 'FROM IT', align: 'right' },
+  { title: 'TO IT', align: 'right' },
+  { title: 'REASONS', wraps: true },
+] as const;
+
+const packetColumns = [
+  { title: 'TIME (UTC)' },
+  { title: 'REASON', wraps: true },
+  { title: 'PACKET', wraps: true },
+  { title: 'PEER', wraps: true },
+  { title: 'POD', wraps: true },
+] as const;
+
+/** A table by what was asked for, and below it recorded drops, the newest last. */
+export function formatDrops(report: DropReport, by: DropGrouping, terminal: Terminal): string {
+  if (report.packets === 0) return `nothing was dropped since ${moment(report.since)} UTC\n`;
+  const recorded = report.recordedSince === '' ? 'no flight recorder runs here' : recordedText(report);
+  const recent =
+    report.recent.length === 0 ? '' : `\n${formatTable(packetColumns, report.recent.map(packetRow), terminal)}`;
+  const footer = `${report.packets} dropped since ${moment(report.since)} UTC; ${recorded}; weft explain drop REASON says what to do`;
+  return `${tableBy(report, by, terminal)}${recent}\n${paragraph(footer, terminal)}`;
+}
+
+/** Drops as they happen: a line for each record, and one for what was counted and is not among them. */
+export class DropLines {
+  readonly #terminal: Terminal;
+  readonly #by: DropGrouping;
+
+  /** @param by what each line begins with, behind its time. */
+  constructor(terminal: Terminal, by: DropGrouping) {
+    this.#terminal = terminal;
+    this.#by = by;
+  }
+
+  title(): string {
+    return `${bold('TIME (UTC)    DROP', this.#terminal)}\n`;
+  }
+
+  /** @param before the report before this one, which ends where this one begins. */
+  lines({ recent, omitted, reasons, time }: DropReport, before: DropReport | undefined): string {
+    const lines = recent.map((packet) => {
+      const { reason, direction } = packet;
+      const texts = {
+        reason: `${direction} ${reason}`,
+        peer: packet.peer === '' ? 'no peer' : `peer ${packet.peer}`,
+        pod: packet.pod === '' ? 'no pod' : `pod ${packet.pod}`,
+      };
+      const by = this.#by;
+      const { [by]: first, ...rest } = texts;
+      return `${moment(packet.time)}  ${[first, packetText(packet), ...Object.values(rest)].join('; ')}\n`;
+    });
+    // Where drops come faster than they can be told one by one, or are not recorded at all.
+    if (before !== undefined && (omitted > 0 || before.recordedSince === '')) {
+      const known = new Map(before.reasons.map(({ reason, packets }) => [reason, packets]));
+      const grown = reasons.map(({ reason, packets }) => ({ reason, more: packets - (known.get(reason) ?? 0) }));
+      const texts = grown.filter(({ more }) => more > 0).map(({ reason, more }) => `${reason} ${more}`);
+      if (texts.length > 0) lines.push(`${moment(time)}  all together: ${texts.join(', ')}\n`);
+    }
+    return lines.join('');
+  }
+}
+
+function tableBy({ reasons, peers, pods }: DropReport, by: DropGrouping, terminal: Terminal): string {
+  if (by === 'reason') {
+    const rows = reasons.map(({ reason, direction, packets, last, meaning }) => [
+      reason,
+      direction,
+      packets,
+      last === '' ? '' : moment(last),
+      meaning,
+    ]);
+    return formatTable(reasonColumns, rows, terminal);
+  }
+  if (by === 'peer') {
+    const rows = peers.map(({ peer, egress, ingress }) => [
+      peer === '' ? '(no peer)' : peer,
+      ...shareCells(egress),
+      ...shareCells(ingress),
+    ]);
+    return formatTable(peerColumns, rows, terminal);
+  }
+  if (pods.length === 0) return 'none of them is recorded\n';
+  const rows = pods.map(({ pod, address, egress, ingress, reasons: byReason }): readonly Cell[] => [
+    pod === '' ? '(no pod)' : pod,
+    address,
+    egress,
+    ingress,
+    Object.entries(byReason).map(([reason, packets]) => `${reason} ${packets}`),
+  ]);
+  return formatTable(podColumns, rows, terminal);
+}
+
+function shareCells({ packets, dropped }: DroppedShare): readonly [number, string] {
+  if (dropped === 0) return [packets, '0'];
+  const percent = (100 * dropped) / packets;
+  return [packets, `${dropped} (${percent.toFixed(percent < 10 ? 1 : 0)} %)`];
+}
+
+function packetRow(packet: DroppedPacket): readonly Cell[] {
+  return [moment(packet.time), packet.reason, packetText(packet), packet.peer, packet.pod];
+}
+
+function packetText({ source, destination, protocol, sourcePort, destinationPort, ...packet }: DroppedPacket): string {
+  const size =
+    packet.packets === 1 ? `${packet.lengthBytes} bytes` : `${packet.lengthBytes} bytes, ${packet.packets} packets`;
+  if (protocol === '') return `no IP packet, ${size}`;
+  return `${protocol} ${endText(source, sourcePort)} > ${endText(destination, destinationPort)}, ${size}`;
+}
+
+function endText(address: string, port: number): string {
+  if (port === 0) return address;
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function recordedText({ recordedSince, omitted, recent }: DropReport): string {
+  const more = omitted === 0 ? '' : `, ${omitted + recent.length} of them`;
+  return `recorded since ${moment(recordedSince)} UTC${more}`;
+}
+
+function paragraph(text: string, terminal: Terminal): string {
+  return wrap(text, terminal.widthColumns ?? Infinity)
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+/** Time of the day, to the millisecond. */
+function moment(isoTime: string): string {
+  return isoTime.slice(11, 23);
+}

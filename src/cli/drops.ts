@@ -1,0 +1,81 @@
+/** `weft drops`. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Command, Option } from 'commander';
+import type { DropReport } from '../daemon/drop-api.ts';
+import type { ControlClient } from './control-client.ts';
+import type { DropGrouping } from './drops-view.ts';
+import { parseMoment } from './moment.ts';
+import type { OutputOptions } from './output.ts';
+
+interface DropsOptions extends OutputOptions {
+  readonly by: DropGrouping;
+  readonly since?: number;
+  readonly limit: string;
+  readonly watch?: true;
+}
+
+/** How often to look for what is new, in ms. */
+const WATCH_INTERVAL_MS = 500;
+/** Most records that are asked for at a time: as many as the daemon gives. */
+const WATCH_LIMIT = '1000';
+
+const NOTES = `
+By reason and peer, drops are counted since the daemon started. By pod, and one
+by one, they are known as far as the flight recorder remembers them. With
+--watch, each line begins with what they are counted by. What a reason means,
+what usually lies behind it and what to do: weft explain drop REASON.`;
+
+/** Adds the command. */
+export function registerDrops(program: Command): void {
+  program
+    .command('drops')
+    .description('show which packets this node dropped, and why')
+    .addOption(new Option('--by <group>', 'what to count by').choices(['reason', 'peer', 'pod']).default('reason'))
+    .option('--since <time>', 'recorded ones from then on: 90s, 10m, or a time (2026-01-31T12:00:00Z)', since)
+    .option('--limit <number>', 'most recorded ones to show one by one', '10')
+    .option('--watch', 'go on and show drops as they happen')
+    .option('--json', 'print JSON; with --watch, an object on each line')
+    .addHelpText('after', NOTES)
+    .action(async (options: DropsOptions, command: Command) => {
+      const { readingClient } = await import('./daemon-socket.ts');
+      const client = readingClient(command);
+      await (options.watch === true ? watchDrops(client, options) : showDrops(client, options));
+    });
+}
+
+function since(text: string): number {
+  return parseMoment(text, Date.now());
+}
+
+async function showDrops(
+  client: ControlClient,
+  { by, since: sinceMs, limit, ...options }: DropsOptions,
+): Promise<void> {
+  const [{ print }, { formatDrops }, { standardOutput }] = await Promise.all([
+    import('./output.ts'),
+    import('./drops-view.ts'),
+    import('./terminal.ts'),
+  ]);
+  const from = sinceMs === undefined ? {} : { since: new Date(sinceMs).toISOString() };
+  const report = await client.drops({ limit, ...from });
+  print(options, report, () => formatDrops(report, by, standardOutput()));
+}
+
+/** Each record on a line; and, where more was dropped than is recorded, how many. */
+async function watchDrops(client: ControlClient, { json, by, since: sinceMs }: DropsOptions): Promise<void> {
+  const [{ DropLines }, { standardOutput }] = await Promise.all([import('./drops-view.ts'), import('./terminal.ts')]);
+  const lines = new DropLines(standardOutput(), by);
+  let from = sinceMs === undefined ? undefined : new Date(sinceMs).toISOString();
+  let before: DropReport | undefined;
+  if (json !== true) process.stdout.write(lines.title());
+  for (;;) {
+    const limit = from === undefined ? '0' : WATCH_LIMIT;
+    const report = await client.drops({ limit, ...(from !== undefined && { since: from }) });
+    const isFirst = before === undefined && sinceMs === undefined;
+    if (json === true) process.stdout.write(report.recent.map((drop) => `${JSON.stringify(drop)}\n`).join(''));
+    else if (!isFirst) process.stdout.write(lines.lines(report, before));
+    before = report;
+    from = report.time;
+    await sleep(WATCH_INTERVAL_MS);
+  }
+}

@@ -1,0 +1,114 @@
+/** What would become of a packet, as text. Pure. */
+import type { ExplainedEnd, ExplainedStep, Explanation, Fate, PastNode, SeenPackets } from '../explain/explanation.ts';
+import { wrap } from './table.ts';
+import { bold, warning, type Terminal } from './terminal.ts';
+
+const VERDICTS: Readonly<Record<ExplainedStep['verdict'], string>> = { pass: 'ok', doubt: 'note', stop: 'STOP' };
+const VERDICT_COLUMNS = 6;
+const HOOK_COLUMNS = 'from-underlay'.length + 2;
+const COUNT_COLUMNS = '1000 packets'.length;
+/** In front of what is said about a drop reason. */
+const LABELS = { cause: 'likely cause  ', remedy: 'what to do    ' } as const;
+
+/** Whether a packet that ends like this is as good as there, as far as anybody knows. */
+export function isGood(fate: Fate): boolean {
+  return fate === 'delivered' || fate === 'sent' || fate === 'outside';
+}
+
+/** What becomes of it in one line, and then what happens on each node. */
+export function formatExplanation(explanation: Explanation, terminal: Terminal): string {
+  const { remarks, nodes, fate, cause, remedy, around } = explanation;
+  const summary = `${fate.toUpperCase()}: ${fateWords(explanation)}`;
+  const lines = [
+    ...paragraph('', packetWords(explanation), terminal),
+    ...paragraph('', summary, terminal).map((line) => (isGood(fate) ? bold(line, terminal) : warning(line, terminal))),
+    ...remarks.flatMap((remark) => paragraph('note: ', remark, terminal).map((line) => warning(line, terminal))),
+    ...nodes.flatMap(({ node, steps }) => ['', bold(`on ${node}`, terminal), ...formatSteps(steps, terminal)]),
+    ...(cause === '' ? [] : ['', ...paragraph(LABELS.cause, cause, terminal)]),
+    ...(remedy === '' ? [] : paragraph(LABELS.remedy, remedy, terminal)),
+    ...(around === null ? [] : ['', bold(`recorded from ${clock(around.from)} to ${clock(around.to)} UTC`, terminal)]),
+    ...(around?.nodes.flatMap((node) => formatPast(node, around.from, terminal)) ?? []),
+  ];
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function packetWords({ packet }: Explanation): string {
+  const { source, destination, protocol, sourcePort, destinationPort, sizeBytes } = packet;
+  const hasPorts = sourcePort + destinationPort > 0;
+  const from = endWords(source, hasPorts ? sourcePort : undefined);
+  const to = endWords(destination, hasPorts ? destinationPort : undefined);
+  return `${protocol} packet of ${sizeBytes} bytes from ${from} to ${to}`;
+}
+
+function endWords({ address, node, pod }: ExplainedEnd, port: number | undefined): string {
+  const place = node === '' ? '' : pod === '' ? ` (${node})` : ` (${node}/${pod})`;
+  return `${address}${port === undefined ? '' : ` port ${port}`}${place}`;
+}
+
+function fateWords({ fate, reason, nodes, packet }: Explanation): string {
+  const last = nodes.at(-1)?.node ?? '';
+  const before = nodes.at(-2)?.node ?? last;
+  const { pod } = packet.destination;
+  const words: Readonly<Record<Fate, string>> = {
+    delivered: pod === '' ? `${last} itself gets it` : `pod ${pod} at ${last} gets it`,
+    sent: `it leaves ${before}; what becomes of it then is not known here`,
+    dropped: `${last} drops it as ${reason}`,
+    lost: `it leaves ${before}, and gets lost on the underlay, on its way to ${last}`,
+    unreachable: `it gets to ${last}, but nobody there has the address`,
+    outside: 'it is not for the overlay',
+    unknown: 'the node that it comes from could not be asked',
+  };
+  return words[fate];
+}
+
+function formatSteps(steps: readonly ExplainedStep[], terminal: Terminal): string[] {
+  return steps.flatMap(({ hook, verdict, text }, index) => {
+    const shownHook = steps[index - 1]?.hook === hook ? '' : hook;
+    const head = `  ${VERDICTS[verdict].padEnd(VERDICT_COLUMNS)}${shownHook.padEnd(HOOK_COLUMNS)}`;
+    const lines = paragraph(head, text, terminal);
+    return verdict === 'pass' ? lines : lines.map((line) => warning(line, terminal));
+  });
+}
+
+function formatPast(past: PastNode, from: string, terminal: Terminal): string[] {
+  const { node, error, packetsSince, dropsSince, seen, events } = past;
+  const title = ['', bold(`on ${node}`, terminal)];
+  if (error !== '') return [...title, ...paragraph('  ', error, terminal)];
+  const since =
+    packetsSince === ''
+      ? 'no flight recorder runs here: what became of single packets is not known'
+      : `the flight recorder has packets since ${clock(packetsSince)}, and drops since ${clock(dropsSince)}`;
+  const whatColumns = Math.max(...seen.map((one) => seenWords(one).length));
+  const counted = seen.map((one) => {
+    const count = `${one.packets} ${one.packets === 1 ? 'packet' : 'packets'}`.padEnd(COUNT_COLUMNS);
+    const times = `${clock(one.first)} to ${clock(one.last)}`;
+    return `  ${one.way}  ${seenWords(one).padEnd(whatColumns)}  ${count}  ${times}`;
+  });
+  const isPartly = packetsSince > from;
+  const none = `no packet between the two was recorded${isPartly ? ', but the recorder does not go back so far' : ''}`;
+  const nothing = packetsSince !== '' && seen.length === 0 ? paragraph('  ', none, terminal) : [];
+  const changes = events.flatMap(({ time, message }) => paragraph(`  ${clock(time)}  `, message, terminal));
+  return [
+    ...title,
+    ...paragraph('  ', since, terminal),
+    ...nothing,
+    ...counted,
+    ...(changes.length === 0 ? ['  nothing changed that matters to them'] : ['  what changed:', ...changes]),
+  ];
+}
+
+/** Where packets were seen, why that was the end of them, and who was at the other end of the tunnel. */
+function seenWords({ hook, reason, peer }: SeenPackets): string {
+  return [hook, reason, peer === '' ? '' : `(${peer})`].filter((word) => word !== '').join(' ');
+}
+
+/** Time of the day, to the millisecond. */
+function clock(time: string): string {
+  return time.slice('2026-01-01T'.length, -1);
+}
+
+function paragraph(head: string, text: string, { widthColumns = Infinity }: Terminal): string[] {
+  return wrap(text, widthColumns - head.length).map((line, index) =>
+    index === 0 ? head + line : ' '.repeat(head.length) + line,
+  );
+}

@@ -1,0 +1,143 @@
+/** `weft flows`. */
+import { type Command, InvalidArgumentError } from 'commander';
+import type { Flow, FlowReport } from '../explain/flow-report.ts';
+import { parseMoment } from './moment.ts';
+import type { OutputOptions } from './output.ts';
+import { type Cell, formatTable, wrap } from './table.ts';
+import { bold, type Terminal } from './terminal.ts';
+
+interface FlowsOptions extends OutputOptions {
+  readonly node?: string;
+  readonly all?: true;
+  readonly since?: number;
+  readonly limit?: string;
+  readonly dropped?: true;
+}
+
+/** A line for each flow, where there is room, and in a pipe. */
+const wideColumns = [
+  { title: 'LAST' },
+  { title: 'VERDICT', wraps: true },
+  { title: 'PROTO' },
+  { title: 'SOURCE', wraps: true },
+  { title: 'DESTINATION', wraps: true },
+  { title: 'PACKETS', align: 'right' },
+  { title: 'BYTES', align: 'right' },
+  { title: 'ROUTE', wraps: true },
+  { title: 'AT' },
+] as const;
+const MIN_WIDE_COLUMNS = 110;
+
+/** Two lines for each, where there is less. */
+const narrowColumns = [
+  { title: 'LAST' },
+  { title: 'VERDICT', wraps: true },
+  { title: 'FLOW', wraps: true },
+  { title: 'PACKETS', align: 'right' },
+  { title: 'BYTES', align: 'right' },
+  { title: 'ROUTE', wraps: true },
+] as const;
+
+/** As many as fill a few screens, with the newest on top. */
+const DEFAULT_LIMIT = '100';
+
+/** Adds the command. */
+export function registerFlows(program: Command): void {
+  program
+    .command('flows')
+    .description('show recent flows and what became of their packets, by the flight recorder')
+    .option('--node <name>', 'of another node')
+    .option('--all', 'of all nodes')
+    .option('--since <time>', 'only what was seen since then: 90s, 10m, or a time (2026-01-31T12:00:00Z)', since)
+    .option('--limit <number>', 'most flows of each node, those that were seen last', whole, DEFAULT_LIMIT)
+    .option('--dropped', 'only what was dropped')
+    .option('--json', 'print JSON')
+    .action(async (options: FlowsOptions, command: Command) => {
+      const [{ readingClient }, { print }, { standardOutput }] = await Promise.all([
+        import('./daemon-socket.ts'),
+        import('./output.ts'),
+        import('./terminal.ts'),
+      ]);
+      const reports = await readingClient(command).flows({
+        ...(options.node !== undefined && { node: options.node }),
+        ...(options.all === true && { all: 'true' }),
+        ...(options.since !== undefined && { since: new Date(options.since).toISOString() }),
+        ...(options.limit !== undefined && { limit: options.limit }),
+        ...(options.dropped === true && { dropped: 'true' }),
+      });
+      print(options, reports, () => formatFlows(reports, standardOutput()));
+    });
+}
+
+/** A table for each node. */
+export function formatFlows(reports: readonly FlowReport[], terminal: Terminal): string {
+  return reports
+    .map((report) => formatReport(report, reports.length > 1, terminal))
+    .join(reports.length > 1 ? '\n' : '');
+}
+
+function formatReport(report: FlowReport, isNamed: boolean, terminal: Terminal): string {
+  const { node, error, packetsSince, dropsSince, flows, omitted } = report;
+  const title = isNamed ? `${bold(`on ${node}`, terminal)}\n` : '';
+  if (error !== '') return `${title}${lines(error, terminal)}`;
+  if (packetsSince === '') return `${title}${lines('no flight recorder runs here: set recorder.size', terminal)}`;
+  const covered = `recorded: packets since ${moment(packetsSince)} UTC, drops since ${moment(dropsSince)} UTC`;
+  const rest = omitted === 0 ? '' : lines(`${omitted} more flows are not shown: raise --limit`, terminal);
+  if (flows.length === 0) return `${title}no flows\n${lines(covered, terminal)}`;
+  const isWide = (terminal.widthColumns ?? Infinity) >= MIN_WIDE_COLUMNS;
+  const table = isWide
+    ? formatTable(wideColumns, flows.map(wideRow), terminal)
+    : formatTable(narrowColumns, flows.map(narrowRow), terminal);
+  return `${title}${table}${rest}${lines(covered, terminal)}`;
+}
+
+function wideRow(flow: Flow): Cell[] {
+  const { protocol, packets, bytes, route, origin, relay } = flow;
+  const [source, destination] = ends(flow);
+  const at = relay === '' ? origin : [origin, `through ${relay}`];
+  return [timeOf(flow), verdictOf(flow), protocol, source, destination, packets, bytes, route, at];
+}
+
+function narrowRow(flow: Flow): Cell[] {
+  const { protocol, packets, bytes, route, origin, relay } = flow;
+  const [source, destination] = ends(flow);
+  const where = route === '' ? '' : [route, `at ${origin}`, relay === '' ? '' : `through ${relay}`];
+  return [timeOf(flow), verdictOf(flow), [`${protocol} ${source}`, `to ${destination}`], packets, bytes, where];
+}
+
+function timeOf({ last }: Flow): string {
+  return last.slice('2026-01-01T'.length, -'.000Z'.length);
+}
+
+function verdictOf({ verdict, reason }: Flow): Cell {
+  return [verdict, reason];
+}
+
+function ends({ source, sourcePort, destination, destinationPort }: Flow): [string, string] {
+  const hasPorts = sourcePort + destinationPort > 0;
+  return hasPorts ? [withPort(source, sourcePort), withPort(destination, destinationPort)] : [source, destination];
+}
+
+function withPort(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function lines(text: string, { widthColumns = Infinity }: Terminal): string {
+  return wrap(text, widthColumns)
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+/** Without what every day and every second has in common. */
+function moment(time: string): string {
+  return time.slice(0, '2026-01-01T00:00:00'.length).replace('T', ' ');
+}
+
+function since(text: string): number {
+  return parseMoment(text, Date.now());
+}
+
+function whole(text: string): string {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Not a whole number.');
+  return text;
+}

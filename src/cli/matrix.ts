@@ -1,0 +1,33 @@
+/** `weft matrix`. */
+import { type Command, InvalidArgumentError } from 'commander';
+import { ExitCode } from './exit-code.ts';
+import type { OutputOptions } from './output.ts';
+
+interface MatrixOptions extends OutputOptions {
+  readonly count?: number;
+}
+
+/** Adds the command. */
+export function registerMatrix(program: Command): void {
+  program
+    .command('matrix')
+    .description('have every node probe every other node and all pods: loss and latency; fails if anything was lost')
+    .option('-c, --count <number>', 'probes to each, 1 to 20 (default: 3)', parseCount)
+    .option('--json', 'print JSON')
+    .action(async ({ count, ...options }: MatrixOptions, command: Command) => {
+      const [{ controlClient }, { print }, { standardOutput }, { formatMatrix, isWhole }] = await Promise.all([
+        import('./daemon-socket.ts'),
+        import('./output.ts'),
+        import('./terminal.ts'),
+        import('./matrix-view.ts'),
+      ]);
+      const matrix = await controlClient(command).matrix(count === undefined ? {} : { count });
+      print(options, matrix, () => formatMatrix(matrix, standardOutput()));
+      if (!isWhole(matrix)) process.exitCode = ExitCode.failure;
+    });
+}
+
+function parseCount(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Not a whole number.');
+  return Number(text);
+}

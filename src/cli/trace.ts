@@ -1,0 +1,64 @@
+/** `weft trace`. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { TraceRequest } from '../daemon/trace-api.ts';
+import { ExitCode } from './exit-code.ts';
+import type { OutputOptions } from './output.ts';
+
+interface TraceOptions extends OutputOptions {
+  readonly proto?: 'icmp' | 'udp' | 'tcp';
+  readonly dport?: number;
+  readonly count?: number;
+  readonly size?: number;
+  readonly 4?: true;
+  readonly 6?: true;
+}
+
+/** Adds the command. */
+export function registerTrace(program: Command): void {
+  program
+    .command('trace <source> <destination>')
+    .description(
+      'send a marked packet from one pod, node or address to another, and show what weft does with it at each hook of ' +
+        'each node; fails if nothing comes back',
+    )
+    .addOption(new Option('--proto <protocol>', 'icmp (an echo), udp, or tcp (a SYN)').choices(['icmp', 'udp', 'tcp']))
+    .option('--dport <port>', 'destination port of udp and tcp (default: 80)', parseNumber)
+    .option('-c, --count <number>', 'packets, one after the other, 1 to 31 (default: 1)', parseNumber)
+    .option('-s, --size <bytes>', 'length of the IP packet', parseNumber)
+    .option('-4', 'over IPv4: the default where both ends have it')
+    .option('-6', 'over IPv6')
+    .option('--json', 'print JSON')
+    .action(async (source: string, destination: string, options: TraceOptions, command: Command) => {
+      const [{ controlClient }, { print }, { standardOutput }, { formatTrace }] = await Promise.all([
+        import('./daemon-socket.ts'),
+        import('./output.ts'),
+        import('./terminal.ts'),
+        import('./trace-view.ts'),
+      ]);
+      const trace = await controlClient(command).trace(requestOf(source, destination, options));
+      print(options, trace, () => formatTrace(trace, standardOutput()));
+      const isReached = trace.probes.some(({ fate, roundTripMs }) => fate === 'local' || roundTripMs !== null);
+      if (!isReached) process.exitCode = ExitCode.failure;
+    });
+}
+
+function requestOf(
+  source: string,
+  destination: string,
+  { proto, dport, count, size, 4: isV4, 6: isV6 }: TraceOptions,
+): TraceRequest {
+  return {
+    source,
+    destination,
+    ...(proto === undefined ? {} : { protocol: proto }),
+    ...(dport === undefined ? {} : { destinationPort: dport }),
+    ...(count === undefined ? {} : { count }),
+    ...(size === undefined ? {} : { sizeBytes: size }),
+    ...(isV6 === true ? { family: 6 } : isV4 === true ? { family: 4 } : {}),
+  };
+}
+
+function parseNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Not a whole number.');
+  return Number(text);
+}
