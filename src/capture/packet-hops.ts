@@ -1,8 +1,7 @@
 /**
  * The packets that wait, by their ids: which of them are one packet at several hooks, or two that cannot be told apart.
  *
- * A packet is sent before it arrives. Time stamps need not say so: clocks of nodes are known up to an uncertainty only, and
- * `to-underlay` is noted when the kernel has returned, at which time the other node may have the packet already.
+ * A packet is sent before it arrives. Time stamps need not say so: clocks of nodes are known up to an uncertainty only.
  */
 import { Hook, hookNamed } from '../dataplane/hook.ts';
 import type { PcapngTime } from './pcapng.ts';
@@ -31,8 +30,6 @@ export interface WaitingPacket {
 
 /** By how much an arrival may seem to be too early, beside the uncertainty of clocks: what a busy machine takes to look at them. */
 const SLACK_NS = 10_000_000;
-/** What the kernel may keep a worker in the call that sends, and the scheduler after it, before it notes that. */
-const SENDING_NS = 100_000_000;
 const NANOSECONDS = 1_000_000_000;
 /** Packets of one id that are compared: one that is relayed passes eleven hooks. */
 const MAX_SAME = 64;
@@ -104,9 +101,9 @@ export class PacketHops {
         if (other.packet.id !== packet.id || other.place.node === place.node) return false;
         const { hook, node, uncertaintyNs } = other.place;
         if (!outward.has(hook) && !(hook === Hook.fromUnderlay && relays.has(node))) return false;
-        const isNotedLate = hook === Hook.toUnderlay || hook === Hook.relay;
-        const slackNs = (isNotedLate ? SENDING_NS : SLACK_NS) + uncertaintyNs + place.uncertaintyNs;
-        return nanosecondsBetween(packet, other.packet) <= slackNs;
+        // Of twins, the later one is likely to be another packet, which did come later.
+        const slackNs = other.isAmbiguous ? 0 : SLACK_NS;
+        return nanosecondsBetween(packet, other.packet) <= slackNs + uncertaintyNs + place.uncertaintyNs;
       })
       .sort((a, b) => nanosecondsBetween(b.packet, a.packet) || a.arrival - b.arrival);
   }

@@ -27,8 +27,15 @@ export interface OpenCapture {
 export class CaptureClient {
   readonly #socketPath: string;
 
-  /** @param controlSocketPath path of `weft.sock`. */
+  /**
+   * @param controlSocketPath path of `weft.sock`.
+   * @throws WeftError `read-only-socket` for that of `weft-ro.sock`
+   */
   constructor(controlSocketPath: string) {
+    if (controlSocketPath.endsWith('-ro.sock')) {
+      const message = `${controlSocketPath} never shows what is in packets: captures need weft.sock, and root (use sudo)`;
+      throw new WeftError('read-only-socket', message);
+    }
     this.#socketPath = captureSocketPath(controlSocketPath);
   }
 
@@ -69,7 +76,12 @@ export class CaptureClient {
 
   #connectError(error: NodeJS.ErrnoException): WeftError {
     const place = `${this.#socketPath} (captures have a socket of their own, beside weft.sock)`;
-    return connectError(this.#socketPath, place, 'use sudo; weft-ro.sock never shows what is in packets', error);
+    return connectError(
+      this.#socketPath,
+      place,
+      'captures need root: use sudo; weft-ro.sock never shows what is in packets',
+      error,
+    );
   }
 }
 

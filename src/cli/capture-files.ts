@@ -1,5 +1,5 @@
 /** Captured packets as pcapng: into a file, into several of a limited size, or to standard output. */
-import { open, rm, type FileHandle } from 'node:fs/promises';
+import { constants, open, rm, type FileHandle } from 'node:fs/promises';
 import { arch, release, type } from 'node:os';
 import { once } from 'node:events';
 import { extname } from 'node:path';
@@ -34,12 +34,17 @@ export class CaptureFiles implements CaptureOutput {
   /** Number of the file that is written into now, and how much of it was taken from the writer. */
   #file = 0;
   #takenBytes = 0;
-  #handle: { readonly file: number; readonly handle: FileHandle } | undefined;
+  #handle: { readonly file: number; readonly handle: FileHandle; isBegun: boolean } | undefined;
 
   /** @param path a file, or {@link STANDARD_OUTPUT}. */
   constructor(path: string, rotation?: Rotation) {
     this.#path = path;
     this.#rotation = rotation;
+  }
+
+  /** Has the first file open before anything is captured. What it holds stays until something is written. @throws WeftError `usage` */
+  async open(): Promise<void> {
+    if (this.#path !== STANDARD_OUTPUT) await this.#open(0);
   }
 
   interface(described: PcapngInterface): number {
@@ -58,13 +63,24 @@ export class CaptureFiles implements CaptureOutput {
 
   async flush(): Promise<void> {
     this.#take();
-    for (let piece = this.#pieces.shift(); piece !== undefined; piece = this.#pieces.shift()) await this.#write(piece);
+    try {
+      for (let piece = this.#pieces.shift(); piece !== undefined; piece = this.#pieces.shift())
+        await this.#write(piece);
+    } catch (error) {
+      await this.#shut();
+      throw error;
+    }
   }
 
   async close(): Promise<void> {
     await this.flush();
-    await this.#handle?.handle.close();
+    await this.#shut();
+  }
+
+  async #shut(): Promise<void> {
+    const handle = this.#handle?.handle;
     this.#handle = undefined;
+    await handle?.close();
   }
 
   #rotateIfFull(): void {
@@ -90,12 +106,25 @@ export class CaptureFiles implements CaptureOutput {
       return;
     }
     if (this.#handle?.file !== file) {
-      await this.#handle?.handle.close();
-      this.#handle = { file, handle: await create(this.#pathOf(file)) };
+      await this.#open(file);
       const { files = Infinity } = this.#rotation ?? {};
       if (file >= files) await rm(this.#pathOf(file - files), { force: true });
     }
-    await this.#handle.handle.writeFile(bytes);
+    await this.#append(bytes);
+  }
+
+  async #open(file: number): Promise<void> {
+    await this.#shut();
+    this.#handle = { file, handle: await create(this.#pathOf(file)), isBegun: false };
+  }
+
+  async #append(bytes: Uint8Array): Promise<void> {
+    const opened = this.#handle!;
+    await orRefuse(this.#pathOf(opened.file), async () => {
+      if (!opened.isBegun) await empty(opened.handle);
+      opened.isBegun = true;
+      await opened.handle.writeFile(bytes);
+    });
   }
 
   /** `x.pcapng`; with rotation `x.1.pcapng` and so on. */
@@ -113,8 +142,18 @@ function newWriter(): PcapngWriter {
 
 /** Packets are not for everybody to read. */
 async function create(path: string): Promise<FileHandle> {
+  return await orRefuse(path, async () => open(path, constants.O_WRONLY | constants.O_CREAT, 0o600));
+}
+
+/** A pipe, or a device, has no length. */
+async function empty(handle: FileHandle): Promise<void> {
+  if ((await handle.stat()).isFile()) await handle.truncate();
+}
+
+/** @throws WeftError `usage` */
+async function orRefuse<Result>(path: string, task: () => Promise<Result>): Promise<Result> {
   try {
-    return await open(path, 'w', 0o600);
+    return await task();
   } catch (error) {
     throw new WeftError('usage', `cannot write ${path}: ${(error as Error).message}`, { path });
   }

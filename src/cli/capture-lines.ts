@@ -28,8 +28,8 @@ export interface CaptureLine {
 const COOKED_HEADER_LENGTH = 16;
 const VLAN_TAG_LENGTH = 4;
 
-/** What terminals obey: files and streams of others may have it in names and comments. */
-const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/g;
+/** What names and comments of weft never have: another node may have written something else, for terminals to obey. */
+const UNUSUAL = /[^ -~]/g;
 
 /** Takes text. False: what it took has to be written before there is more. */
 type Write = (text: string) => boolean;
@@ -73,8 +73,8 @@ export class CaptureLines implements CaptureOutput {
 
   #text({ time, node, hook, packet, comment }: CaptureLine): string {
     const width = Math.max(...this.#interfaces.map(({ name }) => name.length));
-    const what = becameOf(comment).replaceAll(CONTROLS, '?');
-    const place = (node === '' ? hook : `${node}/${hook}`).replaceAll(CONTROLS, '?');
+    const what = becameOf(comment).replaceAll(UNUSUAL, '?');
+    const place = (node === '' ? hook : `${node}/${hook}`).replaceAll(UNUSUAL, '?');
     const shown = comment.verdict === 'drop' ? warning(what, this.#terminal) : what;
     // Of the day a person knows; of the second six digits are enough to tell hooks apart.
     return `${time.slice(11, 26)}  ${place.padEnd(width)}  ${packet}${shown === '' ? '' : `  ${shown}`}\n`;

@@ -20,6 +20,8 @@ export interface CaptureRunOptions {
 
 /** How often what waits is looked at when no packets come, in ms. */
 const ADVANCE_MS = 250;
+/** A capture may be over so much before its time: clocks of timers differ. */
+const TIME_TOLERANCE_MS = 500;
 
 export class CaptureRun {
   readonly #options: CaptureRunOptions;
@@ -27,6 +29,8 @@ export class CaptureRun {
   readonly #merger: PcapngMerger;
   #captures: readonly OpenCapture[] = [];
   #isEnding = false;
+  /** When nodes were asked: captures begin after that. */
+  #askedMs = 0;
 
   constructor(options: CaptureRunOptions) {
     this.#options = options;
@@ -36,6 +40,7 @@ export class CaptureRun {
 
   /** Runs it to its end. */
   async run(): Promise<CaptureSummary> {
+    this.#askedMs = performance.now();
     this.#captures = await this.#open();
     const names = this.#captures.map(({ head }) => head.node);
     this.#options.say(`capturing on ${names.join(', ')}; Ctrl-C ends it\n`);
@@ -83,8 +88,9 @@ export class CaptureRun {
     try {
       for await (const chunk of capture.chunks) {
         this.#merger.push(stream, chunk);
-        await this.#output.flush();
+        await this.#flush();
       }
+      this.#tellIfEarly(capture);
     } catch (error) {
       if (!(error instanceof WeftError) || this.#captures.length === 1) throw error;
       this.#options.say(`weft: ${error.message}\n`);
@@ -92,11 +98,26 @@ export class CaptureRun {
     this.#merger.end(stream);
   }
 
+  /** Says so if a capture ended in order, but nobody here wanted it to. */
+  #tellIfEarly({ head: { node } }: OpenCapture): void {
+    const { count, seconds = Infinity } = this.#options.spec;
+    const isTime = performance.now() - this.#askedMs > seconds * 1_000 - TIME_TOLERANCE_MS;
+    if (this.#isEnding || count !== undefined || isTime) return;
+    const why = 'its daemon was stopped, or capture.remoteSize was reached';
+    this.#options.say(
+      `weft: ${node} ended its capture early: ${why}; on ${node}, "weft events --kind capture" says which\n`,
+    );
+  }
+
   #advance(): void {
     const nowMs = Date.now();
     this.#merger.advance({ seconds: Math.floor(nowMs / 1_000), nanoseconds: (nowMs % 1_000) * 1_000_000 });
-    // What failed is said in the end.
-    this.#output.flush().catch(() => this.end());
+    void this.#flush();
+  }
+
+  /** Never rejects: what failed is said in the end, once, and not as if a node had failed. */
+  async #flush(): Promise<void> {
+    await this.#output.flush().catch(() => this.end());
   }
 
   #endAll(): void {

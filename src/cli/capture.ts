@@ -31,14 +31,16 @@ const UNIT_BYTES: Readonly<Record<string, number>> = { '': 1, k: 1_000, M: 1_000
 const MIN_FILE_BYTES = 65_536;
 
 const examples = `
-FILTER is what tcpdump takes (pcap-filter(7)), for the packets of pods; --outer the same for those between nodes.
+FILTER is what tcpdump takes (pcap-filter(7)), for the packets of pods; --outer
+is the same for the datagrams between nodes around them.
 
-  weft capture --all icmp                     a line for each packet at each hook of each node
-  weft capture --drops                        what was dropped here, and why
+  weft capture --all icmp      a line for each packet at each hook of each node
+  weft capture --drops         what was dropped here, and why
   weft capture --all -w - tcp port 80 | wireshark -k -i -
   weft capture --pod web -w web.pcapng --rotate 100M,10
 
-Hooks, in the order of a packet: from-pod, route, encapsulate, to-underlay, from-underlay, decapsulate, relay, to-pod, drop.`;
+Hooks, in the order of a packet: from-pod, route, encapsulate, to-underlay;
+from-underlay, decapsulate, relay, to-pod; drop, in place of any of them.`;
 
 /** Adds the command. */
 export function registerCapture(program: Command): void {
@@ -48,12 +50,12 @@ export function registerCapture(program: Command): void {
     .option('--outer <filter>', 'which packets between nodes')
     .option('--node <names>', 'of these nodes, n1,n2; may be repeated', list)
     .option('--all', 'of all nodes')
-    .option('--pod <name>', 'only packets from and to a pod of the node')
-    .option('--peer <node>', 'only packets to and from another node')
+    .option('--pod <name>', 'only packets from and to a pod: web, or n2/web')
+    .option('--peer <node>', 'only packets to and from a node')
     .option('--hook <names>', 'only at these hooks, from-pod,to-pod; may be repeated', list)
     .option('--drops', 'only what is dropped')
-    .option('--snaplen <bytes>', 'of each packet, only its beginning', whole)
-    .option('--count <packets>', 'end after so many', whole)
+    .option('--snaplen <bytes>', 'of each packet, only its beginning, 64 or more', snaplen)
+    .option('-c, --count <number>', 'end after so many packets', whole)
     .option('--for <time>', 'end after so long: 10s, 5m', parseDuration)
     .option('-w, --write <file>', 'write pcapng instead; - is standard output')
     .option('--rotate <size>', 'another file whenever one has this size, 100M; 100M,10 keeps the last ten', rotation)
@@ -89,9 +91,9 @@ async function captureNodes(filter: string, options: CaptureOptions, command: Co
 
 async function captureDevice(device: string, filter: string, options: CaptureOptions): Promise<CaptureSummary> {
   const { DeviceCapture } = await import('./device-capture.ts');
-  const { snaplen, count, for: forMs } = options;
+  const { snaplen: snaplenBytes, count, for: forMs } = options;
   const output = await outputOf(options);
-  const capture = new DeviceCapture({ device, filter, snaplenBytes: snaplen, count, forMs, output, say: tell });
+  const capture = new DeviceCapture({ device, filter, snaplenBytes, count, forMs, output, say: tell });
   return await untilInterrupted(
     async () => capture.run(),
     () => capture.end(),
@@ -117,7 +119,8 @@ async function untilInterrupted(run: () => Promise<CaptureSummary>, end: () => v
 }
 
 async function specOf(filter: string, options: CaptureOptions): Promise<CaptureSpec> {
-  const { outer, pod, peer, hook, drops, snaplen, count } = options;
+  const { outer, pod, peer, hook, drops, snaplen: snaplenBytes, count } = options;
+  await refuseUnknownHooks(hook ?? []);
   const needsCompiler = filter !== '' || outer !== undefined;
   const compile = needsCompiler ? (await import('../linux/packet-filter.ts')).compileExpression : undefined;
   const compiled = (text: string) => ({ text, program: compile!(text) });
@@ -128,16 +131,26 @@ async function specOf(filter: string, options: CaptureOptions): Promise<CaptureS
     ...(pod !== undefined && { pod }),
     ...(peer !== undefined && { peer }),
     ...(drops === true && { dropsOnly: true }),
-    ...(snaplen !== undefined && { snaplenBytes: snaplen }),
+    ...(snaplenBytes !== undefined && { snaplenBytes }),
     ...(count !== undefined && { count }),
     ...(options.for !== undefined && { seconds: options.for / 1_000 }),
   };
 }
 
+async function refuseUnknownHooks(names: readonly string[]): Promise<void> {
+  const { hookNamed, hooks } = await import('../dataplane/hook.ts');
+  const unknown = names.find((name) => hookNamed(name) === undefined);
+  if (unknown === undefined) return;
+  const { WeftError } = await import('../errors.ts');
+  throw new WeftError('usage', `--hook: ${unknown} is none of ${hooks.map(({ name }) => name).join(', ')}`);
+}
+
 async function outputOf({ write, rotate, json }: CaptureOptions): Promise<CaptureOutput> {
   if (write !== undefined) {
     const { CaptureFiles } = await import('./capture-files.ts');
-    return new CaptureFiles(write, rotate);
+    const files = new CaptureFiles(write, rotate);
+    await files.open();
+    return files;
   }
   const [{ CaptureLines }, { standardOutput }] = await Promise.all([
     import('./capture-lines.ts'),
@@ -170,7 +183,16 @@ function tell(text: string): void {
 }
 
 function list(text: string, before: readonly string[] = []): readonly string[] {
-  return [...before, ...text.split(',').filter((word) => word !== '')];
+  const words = text.split(',').filter((word) => word !== '');
+  if (words.length === 0) throw new InvalidArgumentError('No name.');
+  return [...before, ...words];
+}
+
+/** As `daemon/capture-request.ts` has it. */
+function snaplen(text: string): number {
+  const bytes = whole(text);
+  if (bytes < 64 || bytes > 65_535) throw new InvalidArgumentError('Not a number from 64 to 65535.');
+  return bytes;
 }
 
 function whole(text: string): number {

@@ -10,7 +10,7 @@ const LABEL_COLUMNS = 9;
 export function formatDoctorReport({ nodes, unexamined }: DoctorReport, terminal: Terminal): string {
   const sections = [
     ...nodes.map((node) => formatNode(node, terminal)),
-    ...unexamined.map(({ node, message }) => lines(warning(`${node} could not be asked: ${message}`, terminal))),
+    ...unexamined.map((one) => formatUnexamined(one, terminal)),
   ];
   const canFix = nodes.some(({ findings }) => findings.some(({ fix }) => fix.automatic));
   const hint = `"weft doctor --fix", on the node itself, does what is marked with *`;
@@ -20,6 +20,11 @@ export function formatDoctorReport({ nodes, unexamined }: DoctorReport, terminal
     return isApart ? `\n${section}` : section;
   });
   return joined.join('') + (canFix ? `\n${lines(...wrap(hint, widthOf(terminal)))}` : '');
+}
+
+function formatUnexamined({ node, message }: DoctorReport['unexamined'][number], terminal: Terminal): string {
+  const text = `${node} could not be asked: ${message.replace(`node ${node}: `, '')}`;
+  return lines(...wrap(text, widthOf(terminal)).map((line) => warning(line, terminal)));
 }
 
 function isLine(text: string): boolean {

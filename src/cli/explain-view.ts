@@ -26,7 +26,9 @@ export function formatExplanation(explanation: Explanation, terminal: Terminal):
     ...nodes.flatMap(({ node, steps }) => ['', bold(`on ${node}`, terminal), ...formatSteps(steps, terminal)]),
     ...(cause === '' ? [] : ['', ...paragraph(LABELS.cause, cause, terminal)]),
     ...(remedy === '' ? [] : paragraph(LABELS.remedy, remedy, terminal)),
-    ...(around === null ? [] : ['', bold(`recorded from ${clock(around.from)} to ${clock(around.to)} UTC`, terminal)]),
+    ...(around === null
+      ? []
+      : ['', bold(`recorded from ${moment(around.from)} to ${moment(around.to)} UTC`, terminal)]),
     ...(around?.nodes.flatMap((node) => formatPast(node, around.from, terminal)) ?? []),
   ];
   return lines.map((line) => `${line}\n`).join('');
@@ -82,7 +84,7 @@ function formatPast(past: PastNode, from: string, terminal: Terminal): string[] 
   const counted = seen.map((one) => {
     const count = `${one.packets} ${one.packets === 1 ? 'packet' : 'packets'}`.padEnd(COUNT_COLUMNS);
     const times = `${clock(one.first)} to ${clock(one.last)}`;
-    return `  ${one.way}  ${seenWords(one).padEnd(whatColumns)}  ${count}  ${times}`;
+    return `  ${one.way.padEnd('there'.length)}  ${seenWords(one).padEnd(whatColumns)}  ${count}  ${times}`;
   });
   const isPartly = packetsSince > from;
   const none = `no packet between the two was recorded${isPartly ? ', but the recorder does not go back so far' : ''}`;
@@ -93,13 +95,19 @@ function formatPast(past: PastNode, from: string, terminal: Terminal): string[] 
     ...paragraph('  ', since, terminal),
     ...nothing,
     ...counted,
-    ...(changes.length === 0 ? ['  nothing changed that matters to them'] : ['  what changed:', ...changes]),
+    ...(changes.length === 0 ? [`  ${isPartly ? 'no change is known' : 'nothing changed'} that matters to them`] : []),
+    ...(changes.length === 0 ? [] : ['  what changed:', ...changes]),
   ];
 }
 
 /** Where packets were seen, why that was the end of them, and who was at the other end of the tunnel. */
 function seenWords({ hook, reason, peer }: SeenPackets): string {
   return [hook, reason, peer === '' ? '' : `(${peer})`].filter((word) => word !== '').join(' ');
+}
+
+/** With the day. */
+function moment(time: string): string {
+  return time.slice(0, -1).replace('T', ' ');
 }
 
 /** Time of the day, to the millisecond. */

@@ -1,21 +1,26 @@
 /** `weft explain`. */
 import { type Command, InvalidArgumentError } from 'commander';
 import type { TextQuery } from './control-client.ts';
+import { parseDuration } from './duration.ts';
 import { ExitCode } from './exit-code.ts';
 import { addExplainDrop } from './explain-drop.ts';
 import { parseMoment } from './moment.ts';
+import { MAX_PORT, refuseAlienPorts, wholeFrom } from './number-option.ts';
 import type { OutputOptions } from './output.ts';
 
 interface ExplainOptions extends OutputOptions {
   readonly proto?: string;
-  readonly sport?: string;
-  readonly dport?: string;
-  readonly size?: string;
+  readonly sport?: number;
+  readonly dport?: number;
+  readonly size?: number;
   readonly ipv6?: true;
   readonly node?: string;
   readonly around?: number;
-  readonly window?: string;
+  readonly window?: number;
 }
+
+/** As `explain/packet-description.ts` has it, and says why. */
+const MAX_SIZE_BYTES = 16_384;
 
 /** Adds the command, and the one below it. */
 export function registerExplain(program: Command): void {
@@ -25,19 +30,29 @@ export function registerExplain(program: Command): void {
     .argument('<source>', 'a pod, a node or an address')
     .argument('<destination>', 'another')
     .option('--proto <protocol>', 'tcp, udp, icmp or a number; otherwise icmp, as ping sends it')
-    .option('--sport <port>', 'source port of tcp and udp; otherwise 40000', whole)
-    .option('--dport <port>', 'destination port of tcp and udp; otherwise 80', whole)
-    .option('--size <bytes>', 'length of the IP packet', whole)
+    .option('--sport <port>', 'source port of tcp and udp; otherwise 40000', wholeFrom(0, MAX_PORT))
+    .option('--dport <port>', 'destination port of tcp and udp; otherwise 80', wholeFrom(0, MAX_PORT))
+    .option(
+      '--size <bytes>',
+      `length of the IP packet, up to ${MAX_SIZE_BYTES}: what nodes ask each other has room for no more`,
+      wholeFrom(1, MAX_SIZE_BYTES),
+    )
     .option('-6, --ipv6', 'over IPv6, where both ends have IPv4, too')
     .option('--node <name>', 'let it come in at this node, whoever has the source address')
-    .option('--around <time>', 'show as well what became of such packets so long ago (90s, 10m), or at a time', around)
-    .option('--window <seconds>', 'how far before and after that; otherwise 30', whole)
+    .option(
+      '--around <time>',
+      'show as well what became of such packets so long ago (90s, 10m), or at a time (21:20:16)',
+      around,
+    )
+    .option('--window <time>', 'how far before and after that (10s, 5m); otherwise 30s', wholeSeconds)
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
       '\nA pod is written web, or n2/web where several bear that name. Fails if the packet would not get there.',
     )
     .action(async (source: string, destination: string, options: ExplainOptions, command: Command) => {
+      const { proto, sport, dport } = options;
+      refuseAlienPorts(command, proto, { sport, dport });
       const [{ readingClient }, { print }, { standardOutput }, { formatExplanation, isGood }] = await Promise.all([
         import('./daemon-socket.ts'),
         import('./output.ts'),
@@ -57,20 +72,20 @@ function queryOf(source: string, destination: string, options: ExplainOptions): 
     source,
     destination,
     ...(proto !== undefined && { protocol: proto }),
-    ...(sport !== undefined && { sourcePort: sport }),
-    ...(dport !== undefined && { destinationPort: dport }),
-    ...(size !== undefined && { size }),
+    ...(sport !== undefined && { sourcePort: String(sport) }),
+    ...(dport !== undefined && { destinationPort: String(dport) }),
+    ...(size !== undefined && { size: String(size) }),
     ...(ipv6 === true && { family: '6' }),
     ...(node !== undefined && { node }),
     ...(around !== undefined && { around: new Date(around).toISOString() }),
-    ...(window !== undefined && { window }),
+    ...(window !== undefined && { window: String(window) }),
   };
 }
 
-/** Whether it is too large is for the daemon to say. */
-function whole(text: string): string {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Not a whole number.');
-  return text;
+function wholeSeconds(text: string): number {
+  const seconds = parseDuration(text) / 1_000;
+  if (!Number.isInteger(seconds)) throw new InvalidArgumentError('Not whole seconds.');
+  return seconds;
 }
 
 function around(text: string): number {

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import type { Fault, FaultRequest } from '../daemon/fault-api.ts';
 import { faultEffects } from '../daemon/fault-words.ts';
 import { WeftError } from '../errors.ts';
-import { parseDelay, parseShare, parseWhole } from './fault-options.ts';
+import { checkHasEffect, parseDelay, parseShare, parseWhole } from './fault-options.ts';
 import type { OutputOptions } from './output.ts';
 import { formatTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
@@ -119,6 +119,7 @@ function registerAdd(fault: Command): void {
     .option('--json', 'print JSON')
     .addHelpText('after', NOTES)
     .action(async (options: AddOptions, command: Command) => {
+      checkHasEffect(options);
       const [{ controlClient }, { print }] = await Promise.all([import('./daemon-socket.ts'), import('./output.ts')]);
       const added = await controlClient(command).addFault(requestOf(options));
       print(

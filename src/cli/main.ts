@@ -9,6 +9,9 @@ import { buildProgram } from './program.ts';
 /** Codes of errors that are the asker's: a usage error, like a flag that does not exist. */
 const usageCodes: readonly string[] = ['config-invalid', 'usage'];
 
+/** Also for whoever made a lab, and asks outside of it. */
+const NO_DAEMON_HINT = 'weft doctor says what to do about it; in a lab: weft lab exec n1 -- weft ...';
+
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // `weft routes | head`: the reader has enough.
   if (error.code === 'EPIPE') process.exit(ExitCode.ok);
@@ -43,5 +46,6 @@ function report(error: unknown): number {
       .map((line) => `weft: ${line}\n`)
       .join(''),
   );
+  if (error.code === 'daemon-not-running') process.stderr.write(`(${NO_DAEMON_HINT})\n`);
   return usageCodes.includes(error.code) ? ExitCode.usage : ExitCode.failure;
 }

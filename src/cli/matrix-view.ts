@@ -36,7 +36,11 @@ export function formatMatrix(matrix: Matrix, terminal: Terminal): string {
     ...formatLosses(matrix, terminal),
     ...formatSilence(silent, terminal),
   ];
-  const summary = lossy === 0 ? `All ${asked} answered each time.` : `${asked - lossy} of ${asked} answered each time.`;
+  const unasked = silent.length === 0 ? '' : `, but ${plural(silent.length, 'node')} could not be asked`;
+  const summary =
+    lossy === 0
+      ? `All ${asked} answered each time${unasked}.`
+      : `${asked - lossy} of ${asked} answered each time${unasked}.`;
   return [...parts, lossy === 0 && silent.length === 0 ? `${summary}\n` : warned(summary, terminal)].join('\n');
 }
 

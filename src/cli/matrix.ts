@@ -1,6 +1,7 @@
 /** `weft matrix`. */
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { ExitCode } from './exit-code.ts';
+import { wholeFrom } from './number-option.ts';
 import type { OutputOptions } from './output.ts';
 
 interface MatrixOptions extends OutputOptions {
@@ -12,7 +13,7 @@ export function registerMatrix(program: Command): void {
   program
     .command('matrix')
     .description('have every node probe every other node and all pods: loss and latency; fails if anything was lost')
-    .option('-c, --count <number>', 'probes to each, 1 to 20 (default: 3)', parseCount)
+    .option('-c, --count <number>', 'probes to each, 1 to 20 (default: 3)', wholeFrom(1, 20))
     .option('--json', 'print JSON')
     .action(async ({ count, ...options }: MatrixOptions, command: Command) => {
       const [{ controlClient }, { print }, { standardOutput }, { formatMatrix, isWhole }] = await Promise.all([
@@ -25,9 +26,4 @@ export function registerMatrix(program: Command): void {
       print(options, matrix, () => formatMatrix(matrix, standardOutput()));
       if (!isWhole(matrix)) process.exitCode = ExitCode.failure;
     });
-}
-
-function parseCount(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Not a whole number.');
-  return Number(text);
 }

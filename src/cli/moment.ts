@@ -3,18 +3,27 @@ import { InvalidArgumentError } from 'commander';
 
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
+const DAY_MS = UNIT_MS['d']!;
+
 /**
- * Time in ms since 1970 of `10m` (so long before `nowMs`; units s, m, h and d) or of an ISO 8601 time, which is UTC if it
- * does not say.
+ * Time in ms since 1970 of `10m` (so long before `nowMs`; units s, m, h and d), of an ISO 8601 time, which is UTC if it does not
+ * say, or of `21:20:16.251`, as commands show it: when it was that time last.
  *
  * @throws InvalidArgumentError if it is neither.
  */
 export function parseMoment(text: string, nowMs: number): number {
   const [, count, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   if (count !== undefined) return nowMs - Number(count) * UNIT_MS[unit!]!;
+  if (/^\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?$/.test(text)) {
+    const today = Date.parse(`${new Date(nowMs).toISOString().slice(0, 'YYYY-MM-DD'.length)}T${text}Z`);
+    if (!Number.isNaN(today)) return today > nowMs ? today - DAY_MS : today;
+  }
   const isIso = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})?)?$/.test(text);
   const hasZone = /Z$|[T ].*[+-]\d{2}:\d{2}$/.test(text);
   const timeMs = isIso ? Date.parse(hasZone ? text : `${text}${text.length > 10 ? 'Z' : ''}`) : Number.NaN;
-  if (Number.isNaN(timeMs)) throw new InvalidArgumentError('Not a length of time (90s, 10m, 2h, 1d), and not a time.');
+  if (Number.isNaN(timeMs))
+    throw new InvalidArgumentError(
+      'Not a length of time (90s, 10m, 2h, 1d), and not a time (21:20:16, 2026-01-31T12:00).',
+    );
   return timeMs;
 }

@@ -64,7 +64,8 @@ function formatLoss({ lossRatio, lossOutRatio, lossInRatio }: PeerPath): string 
 }
 
 function formatDirectPath(path: PeerPath): string {
-  return path.lossRatio === null ? 'never answered' : `loss ${formatLoss(path)}`;
+  if (path.roundTripMs === null) return 'never answered';
+  return path.lossRatio === null ? 'not probed within the last four minutes' : `loss ${formatLoss(path)}`;
 }
 
 function formatShare(ratio: number): string {

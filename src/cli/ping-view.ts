@@ -67,16 +67,20 @@ export function formatHead(ways: readonly PingedWay[], terminal: Terminal): stri
 }
 
 /** A line for one round, and what somebody said about it that was not said in the round before. */
-export function formatRound(number: number, ways: readonly PingedWay[], before: readonly PingedWay[]): string {
+export function formatRound(
+  number: number,
+  ways: readonly PingedWay[],
+  before: readonly PingedWay[],
+  { widthColumns = Infinity }: Terminal,
+): string {
   const cells = ways.map(({ roundTripMs }) =>
     (roundTripMs === null ? 'lost' : formatRoundTrip(roundTripMs)).padStart(CELL_COLUMNS),
   );
   const known = new Set(before.map(remarkOf));
   const remarks = ways.filter(({ problem }) => problem !== '').map(remarkOf);
-  return [
-    [String(number).padStart(NUMBER_COLUMNS), ...cells].join(GAP),
-    ...remarks.filter((text) => !known.has(text)).map((text) => `${' '.repeat(NUMBER_COLUMNS)}${GAP}${text}`),
-  ]
+  const indent = `${' '.repeat(NUMBER_COLUMNS)}${GAP}`;
+  const news = remarks.filter((text) => !known.has(text)).flatMap((text) => wrap(text, widthColumns - indent.length));
+  return [[String(number).padStart(NUMBER_COLUMNS), ...cells].join(GAP), ...news.map((text) => `${indent}${text}`)]
     .map((line) => `${line}\n`)
     .join('');
 }

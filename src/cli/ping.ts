@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { PingRound } from '../daemon/ping-api.ts';
 import { parseDuration } from './duration.ts';
 import { ExitCode } from './exit-code.ts';
+import { wholeFrom } from './number-option.ts';
 import type { OutputOptions } from './output.ts';
 
 interface PingOptions extends OutputOptions {
@@ -11,6 +12,9 @@ interface PingOptions extends OutputOptions {
   readonly size?: number;
 }
 
+/** As `daemon/ping.ts` has them. */
+const MIN_SIZE_BYTES = 64;
+const MAX_SIZE_BYTES = 65_535;
 const DEFAULT_COUNT = 4;
 const DEFAULT_INTERVAL_MS = 1_000;
 
@@ -23,7 +27,11 @@ export function registerPing(program: Command): void {
     )
     .option('-c, --count <number>', 'probes over each way; 0: until interrupted', parseCount, DEFAULT_COUNT)
     .option('-i, --interval <time>', 'between two probes, such as 200ms (default: 1s)', parseDuration)
-    .option('-s, --size <bytes>', 'length of the inner packet, never fragmented: does it pass?', parseSize)
+    .option(
+      '-s, --size <bytes>',
+      'length of the inner packet, never fragmented: does it pass?',
+      wholeFrom(MIN_SIZE_BYTES, MAX_SIZE_BYTES),
+    )
     .option('--json', 'print JSON, at the end')
     .addHelpText(
       'after',
@@ -48,7 +56,7 @@ export function registerPing(program: Command): void {
         const isSame =
           before.length === round.ways.length && before.every(({ way }, at) => way === round.ways[at]!.way);
         if (!isSame) show(view.formatHead(round.ways, terminal));
-        show(view.formatRound(rounds.length, round.ways, before));
+        show(view.formatRound(rounds.length, round.ways, before, terminal));
       }
       const [first] = rounds;
       if (first === undefined) return;
@@ -99,11 +107,5 @@ async function rest(ms: number, signal: AbortSignal): Promise<void> {
 
 function parseCount(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Not a whole number.');
-  return Number(text);
-}
-
-/** Whether it is too small or too large is for the daemon to say. */
-function parseSize(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Not a number of bytes.');
   return Number(text);
 }

@@ -25,7 +25,7 @@ const OWNER_ONLY = 0o600;
 /**
  * Reads all sources, removes secrets, and packs what is left into `archive`, which only its owner can read.
  *
- * @throws WeftError `usage` if the archive is there already
+ * @throws WeftError `usage` if the archive is there already, or cannot be written
  */
 export async function writeReport(
   archive: string,
@@ -54,12 +54,22 @@ export async function writeReport(
       }
     }
     write('missing.txt', missing.map(({ file, reason }) => `${file}: ${reason}\n`).join(''));
-    const path = resolve(archive);
-    // Nobody else reads it, not even while it is written.
-    writeFileSync(path, '', { mode: OWNER_ONLY, flag: 'wx' });
+    const path = claim(archive);
     await runCommand(['tar', '-czf', path, '--owner=0', '--group=0', '-C', work, root], { purpose: 'pack the report' });
     return { file: path, sizeBytes: statSync(path).size, files, missing, removed: redaction.count };
   } finally {
     rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** Makes the file, empty, which nobody else reads, not even while it is written. @throws WeftError `usage` */
+function claim(archive: string): string {
+  const path = resolve(archive);
+  try {
+    writeFileSync(path, '', { mode: OWNER_ONLY, flag: 'wx' });
+    return path;
+  } catch (error) {
+    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    throw new WeftError('usage', `${path} cannot be written (${code}): choose another place with --output`);
   }
 }

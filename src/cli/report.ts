@@ -1,5 +1,7 @@
 /** `weft report`. */
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import type { ControlClient } from './control-client.ts';
 import type { OutputOptions } from './output.ts';
@@ -7,10 +9,11 @@ import type { Report } from './report-archive.ts';
 
 interface ReportOptions extends OutputOptions {
   readonly output?: string;
-  readonly config: string;
+  readonly config?: string;
 }
 
 const CONFIG_FILE = '/etc/weft/weft.yaml';
+const LAB_CONFIG_FILE = 'config.yaml';
 
 /** Adds the command. */
 export function registerReport(program: Command): void {
@@ -18,12 +21,15 @@ export function registerReport(program: Command): void {
     .command('report')
     .description('pack what a bug report needs into one archive, without keys and payload; works without a daemon, too')
     .option('-o, --output <file>', 'the archive (default: weft-report-NODE-TIME.tar.gz in this directory)')
-    .option('--config <file>', 'configuration that goes into it', CONFIG_FILE)
+    .option(
+      '--config <file>',
+      `configuration that goes into it (default: ${LAB_CONFIG_FILE} beside the daemon's socket, as in a lab, or ${CONFIG_FILE})`,
+    )
     .option('--json', 'print JSON')
     .action(report);
 }
 
-async function report({ output, config, ...options }: ReportOptions, command: Command): Promise<void> {
+async function report({ output, ...options }: ReportOptions, command: Command): Promise<void> {
   const [{ readingClient }, { print }, { reportSources }, { writeReport }, { Redaction }, { knownKeys }] =
     await Promise.all([
       import('./daemon-socket.ts'),
@@ -34,9 +40,16 @@ async function report({ output, config, ...options }: ReportOptions, command: Co
       import('./report-keys.ts'),
     ]);
   const client = readingClient(command);
+  const config = options.config ?? configBeside(client.socketPath);
   const archive = output ?? `weft-report-${await nodeName(client)}-${compactTime(new Date())}.tar.gz`;
   const made = await writeReport(archive, reportSources(client, config), new Redaction(knownKeys(config)));
   print(options, made, () => formatReport(made));
+}
+
+/** Where the configuration is, if nobody says. */
+function configBeside(socketPath: string): string {
+  const file = join(dirname(socketPath), LAB_CONFIG_FILE);
+  return existsSync(file) ? file : CONFIG_FILE;
 }
 
 /** The name of the machine, if no daemon says its own. */
@@ -57,9 +70,16 @@ function compactTime(time: Date): string {
 export function formatReport({ file, sizeBytes, files, missing, removed }: Report): string {
   const lines = [
     `${file}: ${files.length} files, ${Math.ceil(sizeBytes / 1_000)} kB`,
-    ...missing.map(({ file: name, reason }) => `without ${name}: ${reason}`),
+    ...byReason(missing).map(([reason, names]) => `without ${names.join(', ')}: ${reason}`),
     `Keys and passwords were removed (${removed} found); nothing of what pods send is in it.`,
     'Names and addresses of nodes and pods, and the rules of the firewall, are: look at it before you publish it.',
   ];
   return lines.map((line) => `${line}\n`).join('');
+}
+
+/** What is missing for the same reason, together: without a daemon that is all that it would say. */
+function byReason(missing: Report['missing']): readonly [string, readonly string[]][] {
+  const names = new Map<string, string[]>();
+  for (const { file, reason } of missing) names.set(reason, [...(names.get(reason) ?? []), file]);
+  return [...names];
 }

@@ -13,6 +13,9 @@ export interface Column {
 /** A cell: one text, or several that stand below each other rather than be torn apart. */
 export type Cell = string | number | readonly string[];
 
+/** Texts that stand below each other, by row and column. */
+type Rows = readonly (readonly (readonly string[])[])[];
+
 const GAP = '  ';
 
 /** Narrowest that a column may become. */
@@ -33,7 +36,7 @@ export function formatTable(
   terminal: Terminal,
 ): string {
   const cells = rows.map((row) => row.map((cell) => parts(cell, terminal)));
-  const widths = fit(columns, naturalWidths(columns, cells), terminal.widthColumns);
+  const widths = fit(columns, cells, terminal.widthColumns);
   const title = formatLine(
     columns,
     columns.map((column) => column.title),
@@ -52,28 +55,38 @@ function parts(cell: Cell, terminal: Terminal): readonly string[] {
   return terminal.widthColumns === undefined ? [texts.join(',')] : texts;
 }
 
-function naturalWidths(columns: readonly Column[], rows: readonly (readonly (readonly string[])[])[]): number[] {
+function naturalWidths(columns: readonly Column[], rows: Rows): number[] {
   return columns.map((column, index) =>
     Math.max(column.title.length, ...rows.flatMap((row) => (row[index] ?? []).map((text) => text.length))),
   );
 }
 
-/** Narrows wrapping columns, the widest first, until all fit or none can give more. */
-function fit(columns: readonly Column[], natural: readonly number[], limit: number | undefined): number[] {
-  const widths = [...natural];
+/** Narrows wrapping columns, the widest first, until all fit or none can give more. Words are torn apart last. */
+function fit(columns: readonly Column[], rows: Rows, limit: number | undefined): number[] {
+  const widths = naturalWidths(columns, rows);
   if (limit === undefined) return widths;
-  const gaps = GAP.length * (columns.length - 1);
-  const floor = (index: number): number => Math.max(MIN_WRAPPED_COLUMNS, columns[index]!.title.length);
-  for (;;) {
-    const excess = widths.reduce((sum, width) => sum + width, gaps) - limit;
-    if (excess <= 0) return widths;
-    const candidates = columns.flatMap(({ wraps }, index) =>
-      wraps === true && widths[index]! > floor(index) ? [index] : [],
-    );
-    const widest = candidates.sort((a, b) => widths[b]! - widths[a]!)[0];
-    if (widest === undefined) return widths;
-    widths[widest]! -= 1;
+  const excess = (): number => widths.reduce((sum, width) => sum + width, GAP.length * (columns.length - 1)) - limit;
+  const least = columns.map(({ title }) => Math.max(MIN_WRAPPED_COLUMNS, title.length));
+  const words = wordWidths(rows, least);
+  for (const floors of [words, least]) {
+    while (excess() > 0) {
+      const candidates = columns.flatMap(({ wraps }, index) =>
+        wraps === true && widths[index]! > floors[index]! ? [index] : [],
+      );
+      const widest = candidates.sort((a, b) => widths[b]! - widths[a]!)[0];
+      if (widest === undefined) break;
+      widths[widest]! -= 1;
+    }
   }
+  return widths;
+}
+
+/** The longest that {@link wrap} need not tear apart, in each column, but no less than `least`. */
+function wordWidths(rows: Rows, least: readonly number[]): number[] {
+  return least.map((width, index) => {
+    const words = rows.flatMap((row) => (row[index] ?? []).flatMap((text) => text.split(/ |(?<=-)/)));
+    return Math.max(width, ...words.map(({ length }) => length));
+  });
 }
 
 function formatRow(
@@ -99,13 +112,14 @@ function formatLine(columns: readonly Column[], texts: readonly string[], widths
   return padded.join(GAP).trimEnd();
 }
 
-/** Breaks text at spaces, and within a word only where the word alone is too long. */
+/** Breaks text at spaces, and within a word only where the word alone is too long: after a hyphen, if it has one. */
 export function wrap(text: string, widthColumns: number): string[] {
   const lines: string[] = [];
   let rest = text;
   while (rest.length > widthColumns) {
     const space = rest.lastIndexOf(' ', widthColumns);
-    const end = space > 0 ? space : widthColumns;
+    const hyphen = rest.lastIndexOf('-', widthColumns - 1);
+    const end = space > 0 ? space : hyphen > 0 ? hyphen + 1 : widthColumns;
     lines.push(rest.slice(0, end));
     rest = rest.slice(end).trimStart();
   }

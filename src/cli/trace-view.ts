@@ -13,9 +13,6 @@ const columns = [
 
 const titles = { probe: 'There', answer: 'Back', error: 'An error about it' } as const;
 
-/** Hooks that are noted when a system call returned: what came of it may be seen elsewhere before. */
-const afterCalls: readonly string[] = ['to-underlay', 'relay', 'to-pod'];
-
 /** Who, by what clocks, and for each probe its way there, its answer's way back, and how it ended. */
 export function formatTrace(trace: Trace, terminal: Terminal): string {
   const { packet, source, destination, nodes, probes } = trace;
@@ -56,10 +53,8 @@ function rowsOf(those: readonly TraceStep[], all: readonly TraceStep[]): string[
 
 /** Since the hook before, in ms: from one node to the next it is as good as their clocks are known. */
 function formatStep(step: TraceStep, before: readonly TraceStep[]): string {
-  const last = before.at(-1);
-  if (last === undefined) return '';
-  const isBehindCall = afterCalls.includes(last.hook) && before.at(-2)?.node === last.node;
-  const since = isBehindCall ? before.at(-2)! : last;
+  const since = before.at(-1);
+  if (since === undefined) return '';
   const ms = step.timeMs - since.timeMs;
   const sign = ms < 0 ? '' : '+';
   if (step.node === since.node) return `${sign}${ms.toFixed(3)}`;

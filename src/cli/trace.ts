@@ -1,7 +1,8 @@
 /** `weft trace`. */
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { TraceRequest } from '../daemon/trace-api.ts';
 import { ExitCode } from './exit-code.ts';
+import { MAX_PORT, refuseAlienPorts, wholeFrom } from './number-option.ts';
 import type { OutputOptions } from './output.ts';
 
 interface TraceOptions extends OutputOptions {
@@ -13,6 +14,15 @@ interface TraceOptions extends OutputOptions {
   readonly 6?: true;
 }
 
+/** As `daemon/tracer.ts` has them. */
+const MAX_COUNT = 31;
+const MAX_SIZE_BYTES = 65_535;
+
+const NOTES = `
+The node of the source sends the packet, under the source's address, right into
+the tunnel. What lies between a pod and the tunnel, such as a firewall of that
+node, is not tried: ping from within the pod for that, and ask weft doctor.`;
+
 /** Adds the command. */
 export function registerTrace(program: Command): void {
   program
@@ -22,13 +32,15 @@ export function registerTrace(program: Command): void {
         'each node; fails if nothing comes back',
     )
     .addOption(new Option('--proto <protocol>', 'icmp (an echo), udp, or tcp (a SYN)').choices(['icmp', 'udp', 'tcp']))
-    .option('--dport <port>', 'destination port of udp and tcp (default: 80)', parseNumber)
-    .option('-c, --count <number>', 'packets, one after the other, 1 to 31 (default: 1)', parseNumber)
-    .option('-s, --size <bytes>', 'length of the IP packet', parseNumber)
+    .option('--dport <port>', 'destination port of udp and tcp (default: 80)', wholeFrom(1, MAX_PORT))
+    .option('-c, --count <number>', 'packets, one after the other, 1 to 31 (default: 1)', wholeFrom(1, MAX_COUNT))
+    .option('-s, --size <bytes>', 'length of the IP packet', wholeFrom(1, MAX_SIZE_BYTES))
     .option('-4', 'over IPv4: the default where both ends have it')
     .option('-6', 'over IPv6')
     .option('--json', 'print JSON')
+    .addHelpText('after', NOTES)
     .action(async (source: string, destination: string, options: TraceOptions, command: Command) => {
+      refuseAlienPorts(command, options.proto, { dport: options.dport });
       const [{ controlClient }, { print }, { standardOutput }, { formatTrace }] = await Promise.all([
         import('./daemon-socket.ts'),
         import('./output.ts'),
@@ -56,9 +68,4 @@ function requestOf(
     ...(size === undefined ? {} : { sizeBytes: size }),
     ...(isV6 === true ? { family: 6 } : isV4 === true ? { family: 4 } : {}),
   };
-}
-
-function parseNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Not a whole number.');
-  return Number(text);
 }

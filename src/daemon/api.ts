@@ -124,7 +124,7 @@ export interface PeerPath {
   readonly mtuBytes: number;
   /** There and back, in ms, or `null`: smoothed, and the least of the last 100. */
   readonly roundTripMs: { readonly smoothed: number; readonly min: number } | null;
-  /** Share of the last 100 probes, or of their answers, that was lost: 0 to 1, or `null`. */
+  /** Share of the last 100 probes of the last four minutes, or of their answers, that was lost: 0 to 1, or `null`. */
   readonly lossRatio: number | null;
   /** Share of probes that did not arrive there, and of answers that did not arrive here: 0 to 1, or `null`. */
   readonly lossOutRatio: number | null;

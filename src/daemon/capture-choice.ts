@@ -39,8 +39,14 @@ export class CaptureChoice {
       this.#hasInner(packets) &&
       this.#hasOuter(header, packets) &&
       this.#hasPod(packets) &&
-      (this.#peer === undefined || peerOf(header, record, packets, this.#names) === this.#peer)
+      this.#hasPeer(header, record, packets)
     );
+  }
+
+  #hasPeer(header: TapHeader, record: Uint8Array, packets: RecordedPackets): boolean {
+    if (this.#peer === undefined || peerOf(header, record, packets, this.#names) === this.#peer) return true;
+    // What came through a relay was sent by that, but is of another peer.
+    return header.direction === 1 && routeOf(packets, this.#names, 'source')?.origin === this.#peer;
   }
 
   #hasInner({ bytes, innerAt, innerLengthBytes, innerCapturedBytes }: RecordedPackets): boolean {

@@ -32,6 +32,8 @@ export interface CaptureHandlers {
 }
 
 const CAPTURES_PATH = '/v1/captures';
+/** How long the door stays open for who is still reading when it closes, in ms. */
+const LAST_WORDS_MS = 1_000;
 
 export class CaptureServer {
   readonly #server: Server;
@@ -49,13 +51,16 @@ export class CaptureServer {
     return new CaptureServer(server, path);
   }
 
-  /** Stops listening, ends connections, removes the socket file. */
+  /** Stops listening, removes the socket file, and lets clients read what is left of captures that have ended, for a moment. */
   async close(): Promise<void> {
     rmSync(this.#path, { force: true });
+    const server = this.#server;
+    const timer = setTimeout(() => server.closeAllConnections(), LAST_WORDS_MS);
     await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-      this.#server.closeAllConnections();
+      server.close(() => resolve());
+      server.closeIdleConnections();
     });
+    clearTimeout(timer);
   }
 }
 

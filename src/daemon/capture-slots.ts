@@ -36,14 +36,21 @@ export interface CaptureWish {
   readonly client: string;
   readonly isRemote: boolean;
   readonly maxBytes?: number;
+  /** Of each worker: a power of two. Absent: enough for traffic at full rate. */
+  readonly ringBytes?: number;
 }
 
 /** As many as a record has bits for them. */
 const SLOTS = 8;
 /** Others cannot keep this node from capturing. */
 export const MAX_REMOTE_CAPTURES = 4;
+/** How many others may begin at once, and then one per second: each takes time of all workers, and lines of the history. */
+export const MAX_REMOTE_BURST = 60;
+const MS_PER_REMOTE_CAPTURE = 1_000;
 /** A ring of a worker: what it takes in while the thread is not scheduled, at full rate. */
 const RING_BYTES = 8_388_608;
+/** All rings of a capture, where there are many workers, which share that rate. */
+const MAX_RINGS_BYTES = 67_108_864;
 /** Of a packet, where nobody says: all of it. */
 const SNAPLEN_BYTES = 65_535;
 
@@ -60,6 +67,8 @@ export class CaptureSlots {
   readonly #options: CaptureSlotsOptions;
   readonly #running = new Map<number, Slot>();
   #count = 0;
+  /** How many others may begin now, as of when. */
+  #remoteBurst = { left: MAX_REMOTE_BURST, atMs: 0 };
 
   constructor(options: CaptureSlotsOptions) {
     this.#options = options;
@@ -68,10 +77,6 @@ export class CaptureSlots {
   /** Captures of this node, oldest first. */
   running(): RunningCapture[] {
     return [...this.#running.values()].map(({ capture, since, client, what }) => ({ capture, since, client, what }));
-  }
-
-  get isIdle(): boolean {
-    return this.#running.size === 0;
   }
 
   /** The next number: no two captures that somebody here asks for have the same. */
@@ -84,19 +89,21 @@ export class CaptureSlots {
    *
    * @throws ExhaustedError `captures-full`; NotFoundError `peer-unknown`; WeftError `filter-invalid`
    */
-  begin({ spec: asked, podAddresses, client, isRemote, maxBytes }: CaptureWish): CapturePlan {
+  begin({ spec: asked, podAddresses, client, isRemote, maxBytes, ringBytes }: CaptureWish): CapturePlan {
     const { nodeName, workers, isPeer, wallClockMs } = this.#options;
+    const largestRing = Math.min(RING_BYTES, 2 ** Math.floor(Math.log2(MAX_RINGS_BYTES / workers)));
     const { peer, ...ofAll } = asked;
     // All that passes here goes to this node, or comes from it.
-    const spec = peer === nodeName ? ofAll : asked;
+    const spec: CaptureSpec = peer === nodeName ? ofAll : asked;
     if (spec.peer !== undefined && !isPeer(spec.peer)) {
       throw new NotFoundError('peer-unknown', `${nodeName} has no peer ${spec.peer}: see "weft peers"`);
     }
     const slot = this.#freeSlot(isRemote);
+    if (isRemote) this.#admitRemote(wallClockMs());
     const filter = spec.filter?.program;
     const program = podAddresses === undefined ? filter : hostProgram(podAddresses, filter);
     const capture = this.number();
-    const rings = Array.from({ length: workers }, () => createTapRingMemory(RING_BYTES));
+    const rings = Array.from({ length: workers }, () => createTapRingMemory(ringBytes ?? largestRing));
     const since = new Date(wallClockMs()).toISOString();
     const what = describeCapture(asked);
     this.#running.set(capture, { capture, slot, isRemote, since, client, what, spec, program, rings });
@@ -141,12 +148,24 @@ export class CaptureSlots {
     return free;
   }
 
+  #admitRemote(nowMs: number): void {
+    const { left, atMs } = this.#remoteBurst;
+    const regained = Math.max(0, nowMs - atMs) / MS_PER_REMOTE_CAPTURE;
+    const now = Math.min(MAX_REMOTE_BURST, left + regained);
+    if (now < 1) {
+      const message = `other nodes began too many captures and traces at ${this.#options.nodeName} just now: try again`;
+      throw new ExhaustedError('captures-full', message);
+    }
+    this.#remoteBurst = { left: now - 1, atMs: nowMs };
+  }
+
   #tellWorkers(): void {
     const { workers, setCaptures } = this.#options;
     const slots = [...this.#running.values()];
     setCaptures(
       Array.from({ length: workers }, (_, worker) =>
-        slots.map(({ slot, spec, program, rings }) => ({
+        slots.map(({ capture, slot, spec, program, rings }) => ({
+          capture,
           slot,
           hooks: hookMask(spec),
           program,

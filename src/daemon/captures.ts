@@ -43,6 +43,8 @@ export class Captures {
   readonly #slots: CaptureSlots;
   readonly #naming: CaptureNaming;
   readonly #remotes: RemoteCaptures;
+  /** Captures that the thread is to write, of which it needs names. */
+  readonly #written = new Set<number>();
   /** Captures of other nodes, by their number here. */
   readonly #incoming = new Map<number, { readonly node: string; readonly capture: number }>();
   #isClosing = false;
@@ -119,6 +121,7 @@ export class Captures {
     this.#logger.error({ err: error }, 'the thread of captures died');
     this.#naming.stop();
     this.#slots.endAll();
+    this.#written.clear();
     this.#incoming.clear();
     await sleep(RESTART_MS);
     if (this.#isClosing) return;
@@ -135,15 +138,17 @@ export class Captures {
       return { kind: 'remote-end', ended: isEnded };
     }
     const plan = await this.#begin({ ...question, isRemote: false });
-    this.#naming.start();
     await this.#options.obeyed();
     return { kind: 'begin', plan };
   }
 
   async #begin(wish: CaptureWish): Promise<CapturePlan> {
     const { pod } = wish.spec;
-    if (pod === undefined) return this.#slots.begin(wish);
-    return this.#slots.begin({ ...wish, podAddresses: await this.#options.podAddresses(pod) });
+    const podAddresses = pod === undefined ? undefined : await this.#options.podAddresses(pod);
+    const plan = this.#slots.begin({ ...wish, ...(podAddresses !== undefined && { podAddresses }) });
+    this.#written.add(plan.capture);
+    this.#naming.start();
+    return plan;
   }
 
   /** A capture of another node, for somebody here. */
@@ -175,7 +180,6 @@ export class Captures {
       throw new WeftError('captures-unavailable', this.#notices[0]!.message);
     }
     const plan = await this.#begin({ spec, client, isRemote: true, maxBytes });
-    this.#naming.start();
     this.#thread.tell({ kind: 'serve', plan, port }, [port]);
     await this.#options.obeyed();
     return plan.capture;
@@ -189,6 +193,7 @@ export class Captures {
 
   #ended(capture: number, end: CaptureEnd, totals: CaptureTotals): void {
     this.#slots.end(capture, end, totals);
-    if (this.#slots.isIdle) this.#naming.stop();
+    this.#written.delete(capture);
+    if (this.#written.size === 0) this.#naming.stop();
   }
 }

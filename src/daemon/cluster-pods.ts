@@ -2,7 +2,8 @@
 import * as v from 'valibot';
 import { WeftError } from '../errors.ts';
 import type { Pod } from './api.ts';
-import type { RemoteNodes, RemoteOutcome } from './remote-nodes.ts';
+import type { RemoteNodes } from './remote-nodes.ts';
+import { parseTold, parseToldOutcomes } from './told-answer.ts';
 
 /** What other nodes are told of a pod. */
 export interface ClusterPod extends Pick<Pod, 'name' | 'addresses' | 'state'> {
@@ -29,6 +30,8 @@ const toldPods = v.array(
   v.object({ name: v.string(), addresses: v.array(v.string()), state: v.picklist(['running', 'gone']) }),
 );
 
+const TELLING = 'tells of its pods';
+
 type ToldPod = Omit<ClusterPod, 'node'>;
 
 /** What a node that cannot be asked said last, counts. */
@@ -45,7 +48,7 @@ export class ClusterPods {
 
   /** Those of all live nodes. Never rejects. */
   async all(): Promise<PodSurvey> {
-    const outcomes = (await this.#remote.askAll<unknown>(QUESTION, {})).map(understood);
+    const outcomes = parseToldOutcomes(toldPods, await this.#remote.askAll(QUESTION, {}), TELLING);
     const nodes = new Set(outcomes.map(({ node }) => node));
     for (const node of this.#told.keys()) if (!nodes.has(node)) this.#told.delete(node);
     for (const outcome of outcomes) if ('answer' in outcome) this.#told.set(outcome.node, outcome.answer);
@@ -59,7 +62,7 @@ export class ClusterPods {
   /** Those of one node. @throws as `RemoteNodes.ask`, if it never said anything */
   async of(node: string): Promise<readonly ClusterPod[]> {
     try {
-      const told = parseToldPods(node, await this.#remote.ask<unknown>(node, QUESTION, {}));
+      const told = parseTold(toldPods, node, await this.#remote.ask(node, QUESTION, {}), TELLING);
       this.#told.set(node, told);
       return named(node, told);
     } catch (error) {
@@ -72,23 +75,4 @@ export class ClusterPods {
 
 function named(node: string, pods: readonly ToldPod[]): ClusterPod[] {
   return pods.map((pod) => ({ node, ...pod }));
-}
-
-/** What a node told, of which the weft may be of another version. @throws WeftError `remote-unsupported` */
-function parseToldPods(node: string, answer: unknown): readonly ToldPod[] {
-  const result = v.safeParse(toldPods, answer);
-  if (result.success) return result.output;
-  const problem = `node ${node}: it tells of its pods in a way that this version of weft does not understand`;
-  throw new WeftError('remote-unsupported', problem, { node });
-}
-
-function understood(outcome: RemoteOutcome<unknown>): RemoteOutcome<readonly ToldPod[]> {
-  if ('error' in outcome) return outcome;
-  const { node } = outcome;
-  try {
-    return { node, answer: parseToldPods(node, outcome.answer) };
-  } catch (error) {
-    const { code, message } = error as WeftError;
-    return { node, error: { code, message } };
-  }
 }

@@ -12,6 +12,7 @@ import type { Logger } from '../env/logger.ts';
 import { nodeAddressIn } from '../ipam/pool.ts';
 import { FileStore } from '../linux/file-store.ts';
 import { listLinks } from '../linux/link.ts';
+import { preferThisThread } from '../linux/thread-priority.ts';
 import type { Announcement } from '../membership/announcement.ts';
 import { NACK_CAPABILITY } from '../membership/failure-detector.ts';
 import { formatEndpoint, formatIpAddress } from '../wire/address.ts';
@@ -299,6 +300,8 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   for (const notice of [...notices, ...watch.notices(), ...gossip.notices()])
     logger.warn({ code: notice.code }, notice.message);
 
+  // Gossip that comes late takes healthy nodes for dead ones. The workers are there already, and stay as they are.
+  if (!preferThisThread()) logger.info({}, 'the main thread has no precedence over others: CAP_SYS_NICE is missing');
   const failure = new Promise<Error>((resolve) => dataplane.onDeath(resolve));
   const running = opened.move();
   return { failure, reload: () => keys?.reload(), close: () => running.disposeAsync() };

@@ -199,11 +199,11 @@ export class Conversation {
   }
 }
 
-/** JSON in which there may be a character that {@link CONTROLS} are. */
-const MAY_STEER = /\\[bfru]|[\u007f-\u009f]/;
+/** JSON in which there may be one of {@link CONTROLS}. */
+const MAY_STEER = /\\[bfru]|\p{Cc}/u;
 
 /** What terminals obey, but for line feeds and tabs. */
-const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+const CONTROLS = /(?![\n\t])\p{Cc}/gu;
 
 /** What another node says comes into logs and onto terminals here. */
 function withoutControls(_key: string, value: unknown): unknown {

@@ -5,14 +5,13 @@
  * includes every way in which this process can exit, as Node waits for all threads.
  */
 import { availableParallelism } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { compileFilter } from '../capture/bpf-compiler.ts';
 import type { WorkerAccount } from '../dataplane/accounts.ts';
 import { type CountersMemory, createCountersMemory, readWorkerAccount } from '../dataplane/counters.ts';
 import {
   createFaultCountsMemory,
   type FaultCounted,
   type FaultCountsMemory,
-  lastFaultOrder,
   readFaultCounts,
 } from '../dataplane/fault-counts.ts';
 import type { FaultRule } from '../dataplane/fault-rule.ts';
@@ -45,7 +44,7 @@ import { ProbeChannel } from './probe-channel.ts';
 import { readTransmitDrops, waitUntilReleased } from './tun-device.ts';
 import { createUnderlayOrderMemory, UnderlayOrderWriter } from './underlay-order.ts';
 import { workerFindings } from './worker-findings.ts';
-import { type CaptureOrder, tapCaptureOf } from './worker-orders.ts';
+import type { CaptureOrder } from './worker-orders.ts';
 import { WorkerThread } from './worker-thread.ts';
 
 export interface DataplaneOptions {
@@ -82,9 +81,6 @@ export const MAX_ROUTES = 131_072;
 const MAX_PEERS = 65_535;
 /** How soon to publish again when a worker is in the middle of a batch, in ms. */
 const PUBLISH_RETRY_MS = 1;
-/** How long a worker may take to carry out an order for faults, and how soon to look again, in ms. */
-const FAULT_ORDER_TIMEOUT_MS = 2_000;
-const FAULT_ORDER_POLL_MS = 2;
 /** A worker keeps half of this busy: pods need processors too. */
 const CPUS_PER_WORKER = 2;
 /** More than this many only share out the traffic of a few flows unevenly. */
@@ -105,7 +101,6 @@ export class Dataplane {
   readonly #peerCounters: PeerCountersMemory;
   /** `undefined`: no faults are injected here. */
   readonly #faultCounts: FaultCountsMemory | undefined;
-  #faultOrders = 0;
   readonly #publisher: ForwardingPublisher;
   /** Reads what workers read, in a place of its own. */
   readonly #reader: ForwardingReader;
@@ -275,7 +270,8 @@ export class Dataplane {
    */
   setCaptures(orders: readonly (readonly CaptureOrder[])[]): void {
     // A worker that fails takes traffic with it: what cannot be compiled is found out here.
-    for (const captures of orders) captures.forEach((capture) => tapCaptureOf(capture));
+    const programs = new Set(orders.flatMap((captures) => captures.map(({ program }) => program)));
+    for (const program of programs) if (program !== undefined) compileFilter(program);
     this.#threads.forEach((thread, worker) => thread.order({ kind: 'captures', captures: orders[worker] ?? [] }));
   }
 
@@ -286,13 +282,8 @@ export class Dataplane {
 
   /** Has all workers inject these faults, and no others. Resolves when they do; what is held back goes on when it is due. */
   async setFaults(rules: readonly FaultRule[]): Promise<void> {
-    const number = ++this.#faultOrders;
-    for (const thread of this.#threads) thread.order({ kind: 'faults', number, rules });
-    const deadlineMs = performance.now() + FAULT_ORDER_TIMEOUT_MS;
-    while (this.#faultCounts !== undefined && lastFaultOrder(this.#faultCounts) < number) {
-      if (performance.now() > deadlineMs || this.#stopping) return;
-      await sleep(FAULT_ORDER_POLL_MS);
-    }
+    for (const thread of this.#threads) thread.order({ kind: 'faults', rules });
+    await this.obeyed();
   }
 
   /** What an injected fault did so far. */

@@ -21,6 +21,7 @@ import type { OverlayRoutes } from './overlay-routes.ts';
 import type { PathProber } from './path-prober.ts';
 import type { Pods } from './pods.ts';
 import { composeProbes } from './probe-handlers.ts';
+import { RecordedPackets } from './recorded-packets.ts';
 import { Remote } from './remote.ts';
 import { composeTraces } from './trace-handlers.ts';
 import type { Underlay } from './underlay.ts';
@@ -68,7 +69,8 @@ export async function composeDiagnosis(parts: DiagnosisParts): Promise<Diagnosis
   opened.defer(() => doctor.close());
   const faults = composeFaults(parts);
   opened.defer(() => faults.close());
-  const explanations = composeExplanations(parts, remote, probes.places, () => faults.handlers.faults());
+  const recorded = new RecordedPackets(parts.dataplane.recorder, Math.round(performance.timeOrigin));
+  const explanations = composeExplanations(parts, remote, probes.places, recorded, () => faults.handlers.faults());
   const captures = await composeCaptures(parts, remote, probes.places);
   opened.defer(() => captures.close());
   const traces = composeTraces(parts, remote, probes.places, captures.slots);
@@ -76,7 +78,7 @@ export async function composeDiagnosis(parts: DiagnosisParts): Promise<Diagnosis
   const handlers: DiagnosisHandlers = {
     ...faults.handlers,
     captures: () => captures.overview().captures,
-    ...composeDrops(parts),
+    ...composeDrops(parts, recorded),
     ...probes.handlers,
     ...traces.handlers,
     ...doctor.handlers,

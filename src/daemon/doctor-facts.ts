@@ -5,7 +5,7 @@ import { listLinks } from '../linux/link.ts';
 import { formatIpAddress } from '../wire/address.ts';
 import type { Audit } from './audit.ts';
 import type { DiagnosisParts } from './diagnosis.ts';
-import { plumbingOf, readHostFacts } from './doctor-host.ts';
+import { plumbingIn, readHostFacts } from './doctor-host.ts';
 import { inspectPeers } from './doctor-peers.ts';
 import type { RecentCounts } from './recent-counts.ts';
 import type { RemoteNodes } from './remote-nodes.ts';
@@ -22,13 +22,7 @@ export interface DoctorSources {
 /** Reads all of them, now. */
 export async function readFacts(sources: DoctorSources): Promise<Facts> {
   const { config } = sources.parts;
-  const plumbing = plumbingOf({
-    tunDevice: config.tun.device,
-    vxlanPort: config.vxlan.port,
-    gossipPort: config.gossip.port,
-    clusterPrefixes: config.clusterPrefixes,
-  });
-  const [host, daemon] = await Promise.all([readHostFacts(plumbing), readDaemonFacts(sources)]);
+  const [host, daemon] = await Promise.all([readHostFacts(plumbingIn(config)), readDaemonFacts(sources)]);
   return { node: config.nodeName, host, daemon };
 }
 

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { release } from 'node:os';
 import type { HostFacts, Plumbing } from '../doctor/facts.ts';
 import { readFirewall } from '../linux/firewall.ts';
+import type { Config } from './config.ts';
 import { inspectMachine, missingRequirements } from './requirements.ts';
 
 /** Names of devices of pods, in the words of nftables. See `hostDeviceName`. */
@@ -20,6 +21,11 @@ export const defaultPlumbing: Plumbing = {
 /** The same, but for what is known. */
 export function plumbingOf(known: Partial<Plumbing>): Plumbing {
   return { ...defaultPlumbing, ...known };
+}
+
+/** The same, as a configuration has it. */
+export function plumbingIn({ tun, vxlan, gossip, clusterPrefixes }: Config): Plumbing {
+  return plumbingOf({ tunDevice: tun.device, vxlanPort: vxlan.port, gossipPort: gossip.port, clusterPrefixes });
 }
 
 /** Reads all of it, now. */

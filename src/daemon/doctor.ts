@@ -9,10 +9,15 @@ import { readFacts } from './doctor-facts.ts';
 import { SELF_QUESTION, type SelfAnswer } from './doctor-peers.ts';
 import { RecentCounts, readTotals } from './recent-counts.ts';
 import type { RemoteNodes } from './remote-nodes.ts';
+import { SpacedAnswer } from './spaced-answer.ts';
 import { inspectStore } from './store-inspection.ts';
+import { parseToldDiagnoses } from './told-diagnosis.ts';
 
 /** Question to another node: what its own doctor finds. */
 const EXAMINATION_QUESTION = 'doctor';
+
+/** How long an examination is good for, in ms. */
+const GOOD_FOR_MS = 1_000;
 
 /** Above every incarnation that the daemon may have stored: see `IncarnationKeeper`. */
 const INCARNATIONS_AHEAD = 100;
@@ -26,7 +31,7 @@ export interface DoctorOptions {
 export class Doctor {
   readonly #options: DoctorOptions;
   readonly #recent: RecentCounts;
-  #examination: Promise<Diagnosis> | undefined;
+  readonly #examination: SpacedAnswer<Diagnosis>;
 
   /** Counts, and answers other nodes, from now on. */
   constructor(options: DoctorOptions) {
@@ -37,6 +42,11 @@ export class Doctor {
       read: () => readTotals(dataplane.accounts(), dataplane.tunQueueOverflow()),
       nowMs: () => performance.now(),
     });
+    this.#examination = new SpacedAnswer({
+      find: async () => this.#examine(),
+      goodForMs: GOOD_FOR_MS,
+      nowMs: () => performance.now(),
+    });
     remote.answer(EXAMINATION_QUESTION, async () => this.examine());
     remote.answer(SELF_QUESTION, (_body, { identity }): SelfAnswer => {
       const { vxlan } = parts.config;
@@ -45,30 +55,24 @@ export class Doctor {
     });
   }
 
-  /** This node. Several who ask at one time get the same answer: a look costs a few processes. */
-  examine(): Promise<Diagnosis> {
-    this.#examination ??= this.#examine().finally(() => {
-      this.#examination = undefined;
-    });
-    return this.#examination;
+  /** This node. Who asks at one time, or soon after, gets the same answer: a look costs a few processes, and anybody may ask. */
+  async examine(): Promise<Diagnosis> {
+    return this.#examination.get();
   }
 
   /** This node, or all of the cluster. Never rejects for a node that does not answer. */
   async report(isForAll: boolean): Promise<DoctorReport> {
     if (!isForAll) return reportOf([await this.examine()], []);
-    const outcomes = await this.#options.remote.askAll<Diagnosis>(EXAMINATION_QUESTION, {});
-    return reportOf(
-      outcomes.flatMap((one) => ('answer' in one ? [one.answer] : [])),
-      outcomes.flatMap((one) => ('error' in one ? [{ node: one.node, ...one.error }] : [])),
-    );
+    const told = parseToldDiagnoses(await this.#options.remote.askAll(EXAMINATION_QUESTION, {}));
+    return reportOf(told.nodes, told.unexamined);
   }
 
   /** Puts right what is weft's own on this node, and says what that helped. */
   async treat(): Promise<DoctorReport> {
-    const before = await this.examine();
+    const before = await this.#examination.getFresh();
     await this.#options.audit.run('request');
     await this.#saveState();
-    const after = await this.examine();
+    const after = await this.#examination.getFresh();
     const left = new Set(after.findings.map(({ id }) => id));
     const fixed = before.findings.map(({ id }) => id).filter((id) => !left.has(id));
     return reportOf([{ ...after, fixed }], []);

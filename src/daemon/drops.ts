@@ -11,7 +11,7 @@ import type { WorkerAccount } from '../dataplane/accounts.ts';
 import { integer } from './config-value.ts';
 import type { DiagnosisParts } from './diagnosis.ts';
 import type { DropCount, DroppedPacket, DropReport, PeerDrops, PodDrops } from './drop-api.ts';
-import { clockOffsetMs, formatMs, RecordedPackets } from './recorded-packets.ts';
+import { clockOffsetMs, formatMs, type RecordedPackets } from './recorded-packets.ts';
 
 /** Which recorded drops are asked for. */
 export interface DropRequest {
@@ -51,15 +51,14 @@ export function parseDropQuery(query: URLSearchParams): DropRequest {
 }
 
 /** Puts it together. */
-export function composeDrops({ dataplane, routes, pods }: DiagnosisParts): DropHandlers {
-  const startedMs = Math.round(performance.timeOrigin);
+export function composeDrops({ dataplane, routes, pods }: DiagnosisParts, recorded: RecordedPackets): DropHandlers {
   const drops = new Drops({
     accounts: () => dataplane.accounts(),
     accountOf: (peer) => dataplane.accountOf(peer),
     entryNames: () => routes.entryNames(),
     pods: () => pods.list(),
-    recorded: new RecordedPackets(dataplane.recorder, startedMs),
-    startedMs,
+    recorded,
+    startedMs: Math.round(performance.timeOrigin),
   });
   return { drops: async (request) => drops.report(request) };
 }

@@ -6,11 +6,13 @@ import type { ExplainRequest } from './explain-request.ts';
 import type { Fault } from './fault-api.ts';
 import { ExplainedEnds } from './explained-ends.ts';
 import { Explainer } from './explainer.ts';
+import { plumbingIn, readHostFacts } from './doctor-host.ts';
+import { FirewallDoubts } from './firewall-doubts.ts';
 import { type FlowRequest, Flows } from './flows.ts';
 import { LocalExplainer } from './local-explainer.ts';
 import { PastMoments } from './past-moments.ts';
 import type { Places } from './places.ts';
-import { RecordedPackets } from './recorded-packets.ts';
+import type { RecordedPackets } from './recorded-packets.ts';
 import type { RemoteNodes } from './remote-nodes.ts';
 
 /** What the control server asks of it. */
@@ -26,11 +28,11 @@ export function composeExplanations(
   parts: DiagnosisParts,
   remote: RemoteNodes,
   places: Places,
+  recorded: RecordedPackets,
   faults: () => readonly Fault[],
 ): { readonly handlers: ExplainHandlers } {
-  const { config, dataplane, events, routes } = parts;
+  const { config, events, routes } = parts;
   const { nodeName } = config;
-  const recorded = new RecordedPackets(dataplane.recorder, Math.round(performance.timeOrigin));
   const past = new PastMoments({ events, recorded, routes, remote });
   const flows = new Flows({ nodeName, recorded, routes, remote });
   const explainer = new Explainer({
@@ -38,6 +40,7 @@ export function composeExplanations(
     local: new LocalExplainer(parts, faults),
     remote,
     ends: new ExplainedEnds(places, () => parts.gossip.members()),
+    firewall: new FirewallDoubts(nodeName, async () => readHostFacts(plumbingIn(config))),
     past: past.around.bind(past),
   });
   return {

@@ -79,10 +79,17 @@ export function parseExplainQuery(query: URLSearchParams): ExplainRequest {
   };
 }
 
+const protocolsByName: ReadonlyMap<string, number | 'icmp'> = new Map<string, number | 'icmp'>([
+  ['tcp', IpProtocol.tcp],
+  ['udp', IpProtocol.udp],
+  ['icmp', 'icmp'],
+  ['icmpv6', 'icmp'],
+  ['ping', 'icmp'],
+]);
+
 /** A protocol by name or number. @throws ConfigError */
 export function parseProtocol(text: string): number | 'icmp' {
-  const named = { tcp: IpProtocol.tcp, udp: IpProtocol.udp, icmp: 'icmp', icmpv6: 'icmp', ping: 'icmp' } as const;
-  const known = named[text.toLowerCase() as keyof typeof named];
+  const known = protocolsByName.get(text.toLowerCase());
   if (known !== undefined) return known;
   const value = Number(text);
   if (/^\d{1,3}$/.test(text) && value <= MAX_PROTOCOL) return value;

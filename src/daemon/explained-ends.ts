@@ -1,6 +1,7 @@
 /** The ends of a packet that is explained: who is meant by a name, also when its node cannot be asked, which is when people ask. */
 import { WeftError } from '../errors.ts';
 import type { Member } from '../membership/announcement.ts';
+import { equalIpAddresses, formatIpAddress, type IpAddress } from '../wire/address.ts';
 import type { Place, Places } from './places.ts';
 
 export class ExplainedEnds {
@@ -35,6 +36,16 @@ export class ExplainedEnds {
         remark: remarkOn(member, pod, error.message.replace(`node ${node}: `, '')),
       };
     }
+  }
+
+  /** What is to be said of an address outside of the overlay; empty unless it is the underlay address of a node. */
+  underlayRemark(address: IpAddress): string {
+    const owner = this.#members().find(({ announcement: { dataEndpoints } }) =>
+      dataEndpoints.some(({ endpoint }) => equalIpAddresses(endpoint.address, address)),
+    );
+    if (owner === undefined) return '';
+    const { name } = owner.announcement;
+    return `${formatIpAddress(address)} is the address of ${name} on the underlay: to ask about its place in the overlay, name ${name}`;
   }
 }
 

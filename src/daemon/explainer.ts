@@ -13,6 +13,7 @@ import type {
   PastMoment,
   Stage,
 } from '../explain/explanation.ts';
+import { faultRemark } from '../explain/injected-fault.ts';
 import { type PacketDescription, protocolName } from '../explain/packet-description.ts';
 import { formatIpAddress, type IpAddress } from '../wire/address.ts';
 import {
@@ -27,6 +28,7 @@ import {
 import type { LocalExplainer } from './local-explainer.ts';
 import type { MomentWindow } from './moment-window.ts';
 import type { ExplainedEnds } from './explained-ends.ts';
+import { type FirewallDoubts, firewallRemark } from './firewall-doubts.ts';
 import type { Place } from './places.ts';
 import type { RemoteNodes } from './remote-nodes.ts';
 import { parseToldStage } from './told-stage.ts';
@@ -36,6 +38,7 @@ export interface ExplainerOptions {
   readonly local: LocalExplainer;
   readonly remote: RemoteNodes;
   readonly ends: ExplainedEnds;
+  readonly firewall: Pick<FirewallDoubts, 'addTo'>;
   /** What was recorded of such packets on these nodes. */
   readonly past: (packet: PacketDescription, nodes: readonly string[], window: MomentWindow) => Promise<PastMoment>;
 }
@@ -55,13 +58,13 @@ export class Explainer {
 
   constructor(options: ExplainerOptions) {
     this.#options = options;
-    const { local, remote } = options;
-    remote.answer(DEPARTURE, (body) => local.departure(parseToldPacket(body)));
-    remote.answer(ARRIVAL, (body) => local.arrival(parseToldDatagrams(body)));
+    const { local, remote, firewall } = options;
+    remote.answer(DEPARTURE, async (body) => firewall.addTo(local.departure(parseToldPacket(body))));
+    remote.answer(ARRIVAL, async (body) => firewall.addTo(local.arrival(parseToldDatagrams(body))));
     remote.answer(PASSED_ON, async (body) => this.#ask(parseNextNode(body), ARRIVAL, body));
-    remote.answer(ASSUMED, (body) => {
+    remote.answer(ASSUMED, async (body) => {
       const { packet, from } = parseAssumed(body);
-      return local.assumedArrival(packet, from);
+      return firewall.addTo(local.assumedArrival(packet, from));
     });
   }
 
@@ -91,7 +94,11 @@ export class Explainer {
         sizeBytes: packet.sizeBytes,
       },
       // What is to be said of an address, the nodes say.
-      remarks: found.flatMap(({ kind, remark }) => (kind === 'address' || remark === '' ? [] : [remark])),
+      remarks: [
+        ...found.map(({ kind, remark }) => (kind === 'address' ? '' : remark)),
+        ...(fate === 'outside' ? [ends.underlayRemark(packet.destination)] : []),
+        ...stages.flatMap((one) => [firewallRemark(one), faultRemark(one)]),
+      ].filter((remark) => remark !== ''),
       fate,
       reason,
       ...adviceFor(reason),

@@ -1,4 +1,5 @@
 /** Recent flows of this node, and of others, by their flight recorders. */
+import { setImmediate } from 'node:timers/promises';
 import * as v from 'valibot';
 import { nameOf } from '../dataplane/drop-reason.ts';
 import { Hook } from '../dataplane/hook.ts';
@@ -9,7 +10,8 @@ import { protocolName } from '../explain/packet-description.ts';
 import { parseIpAddress } from '../wire/address.ts';
 import type { OverlayRoutes } from './overlay-routes.ts';
 import { clockOffsetMs, formatMs, type RecordedPackets } from './recorded-packets.ts';
-import type { RemoteNodes } from './remote-nodes.ts';
+import type { RemoteNodes, RemoteOutcome } from './remote-nodes.ts';
+import { parseTold, parseToldOutcomes } from './told-answer.ts';
 
 export interface FlowsOptions {
   readonly nodeName: string;
@@ -44,6 +46,33 @@ const flowQuestion = v.object({
   dropped: v.boolean(),
 });
 
+const flow = v.object({
+  source: v.string(),
+  destination: v.string(),
+  protocol: v.string(),
+  sourcePort: v.number(),
+  destinationPort: v.number(),
+  direction: v.picklist(['egress', 'ingress']),
+  verdict: v.picklist(['sent', 'delivered', 'relayed', 'dropped']),
+  reason: v.string(),
+  packets: v.number(),
+  bytes: v.number(),
+  peer: v.string(),
+  relay: v.string(),
+  route: v.string(),
+  origin: v.string(),
+  first: v.string(),
+  last: v.string(),
+});
+
+const toldFlows = v.object({
+  packetsSince: v.string(),
+  dropsSince: v.string(),
+  flows: v.array(flow),
+  omitted: v.number(),
+});
+const TELLING = 'tells of its flows';
+
 type FlowQuestion = v.InferOutput<typeof flowQuestion>;
 
 /** What one node says of itself. */
@@ -75,6 +104,12 @@ function flag(query: URLSearchParams, key: 'all' | 'dropped'): boolean {
   return text === 'true';
 }
 
+function reportOf(outcome: RemoteOutcome<ToldFlows>): FlowReport {
+  if ('answer' in outcome) return { node: outcome.node, error: '', ...outcome.answer };
+  const { message } = outcome.error;
+  return { node: outcome.node, error: message, packetsSince: '', dropsSince: '', flows: [], omitted: 0 };
+}
+
 export class Flows {
   readonly #options: FlowsOptions;
 
@@ -92,14 +127,16 @@ export class Flows {
     const { nodeName, remote } = this.#options;
     if (!all) {
       const asked = node ?? nodeName;
-      return [{ node: asked, error: '', ...(await remote.ask<ToldFlows>(asked, QUESTION, question)) }];
+      const told = parseTold(toldFlows, asked, await remote.ask(asked, QUESTION, question), TELLING);
+      return [{ node: asked, error: '', ...told }];
     }
-    const outcomes = await remote.askAll<ToldFlows>(QUESTION, question);
-    return outcomes.map((outcome): FlowReport => {
-      if ('answer' in outcome) return { node: outcome.node, error: '', ...outcome.answer };
-      const { message } = outcome.error;
-      return { node: outcome.node, error: message, packetsSince: '', dropsSince: '', flows: [], omitted: 0 };
-    });
+    const reports: FlowReport[] = [];
+    for (const outcome of await remote.askAll(QUESTION, question)) {
+      reports.push(...parseToldOutcomes(toldFlows, [outcome], TELLING).map(reportOf));
+      // Ten thousand flows take long to look through: others have their turn in between.
+      await setImmediate();
+    }
+    return reports;
   }
 
   async #tell({ sinceMs, limit, dropped }: FlowQuestion): Promise<ToldFlows> {

@@ -10,7 +10,7 @@ import { assumedDatagram } from '../explain/assumed-datagram.ts';
 import { type ToldStage, tellDeparture } from '../explain/departure.ts';
 import type { Handover, Stage } from '../explain/explanation.ts';
 import { type FaultFacts, withFaults } from '../explain/injected-fault.ts';
-import { innerDestination } from '../explain/inner-destination.ts';
+import { innerDestination, innerSource } from '../explain/inner-addresses.ts';
 import type { PacketDescription } from '../explain/packet-description.ts';
 import { Rehearsal, type Rehearsed, type RehearsedDatagram } from '../explain/rehearsal.ts';
 import { syntheticPacket } from '../explain/synthetic-packet.ts';
@@ -92,12 +92,14 @@ export class LocalExplainer {
         datagrams.map((datagram) => this.#rehearse(forwarding).ingress(datagram, sender, trafficClass)),
       );
       const peer = forwarding.peerBySender(sender.bytes, 0, sender.family);
+      const source = innerSource(datagrams[0]!);
       const destination = innerDestination(datagrams[0]!);
       const underlay = this.#underlayOf(outcome, forwarding);
       const told = tellArrival({
         node: config.nodeName,
         sender: formatIpAddress(sender),
         senderName: this.#nameOf(peer),
+        originName: (source && this.#parts.routes.routeTo(source)?.node) ?? '',
         destination: destination === undefined ? '' : formatIpAddress(destination),
         holder: destination === undefined ? { kind: 'nobody', prefix: '' } : this.#holderOf(destination),
         outcome,
@@ -209,6 +211,7 @@ export class LocalExplainer {
       isDown: paths?.isDown(entry) ?? false,
       roundTripMs: state?.roundTripMs?.smoothed,
       lossRatio: state?.lossRatio ?? undefined,
+      probes: state?.probes ?? 0,
       state: this.#memberState(name) ?? 'static',
     };
   }

@@ -5,7 +5,7 @@
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import { ConfigError } from '../errors.ts';
-import { parseIpAddress } from '../wire/address.ts';
+import { type IpAddress, parseIpAddress } from '../wire/address.ts';
 import { prefixContains, type Prefix } from '../wire/prefix.ts';
 import type { Echoes } from './echoes.ts';
 import type { Echo } from './echo-words.ts';
@@ -85,10 +85,8 @@ export class Measurement {
 
   #pod({ pod, address }: MeasureOrder['pods'][number]): Target<MatrixPod> {
     const { clusterPrefixes, echoes } = this.#options;
-    const parsed = parseIpAddress(address);
-    if (parsed === undefined || !clusterPrefixes.some((prefix) => prefixContains(prefix, parsed))) {
-      throw new ConfigError('pods', `${address} is no address of the cluster`);
-    }
+    const parsed = parseClusterAddress(address, clusterPrefixes);
+    if (parsed === undefined) throw new ConfigError('pods', `${address} is no address of the cluster`);
     return {
       probe: async () => echoes.echo(parsed, TIMEOUT_MS),
       sum: (answers) => ({ pod, address, ...answers }),
@@ -110,6 +108,17 @@ export class Measurement {
     }
     return await Promise.all(targets.map(async ({ sum }, index) => sum(answersOf(await Promise.all(echoes[index]!)))));
   }
+}
+
+/** Whether nodes of a cluster with these prefixes probe this address for others. */
+export function isMeasurable(address: string, clusterPrefixes: readonly Prefix[]): boolean {
+  return parseClusterAddress(address, clusterPrefixes) !== undefined;
+}
+
+function parseClusterAddress(address: string, clusterPrefixes: readonly Prefix[]): IpAddress | undefined {
+  const parsed = parseIpAddress(address);
+  const isInside = parsed !== undefined && clusterPrefixes.some((prefix) => prefixContains(prefix, parsed));
+  return isInside ? parsed : undefined;
 }
 
 /** What several probes say together. */

@@ -183,7 +183,7 @@ function declarePaths(registry: Registry, peers: readonly Peer[]): void {
   });
   const loss = new Gauge({
     name: 'weft_path_loss_ratio',
-    help: 'Share of the last 100 path probes to a peer, or of their answers, that was lost.',
+    help: 'Share of the last 100 path probes of the last four minutes to a peer, or of their answers, that was lost.',
     labelNames,
     registers,
   });

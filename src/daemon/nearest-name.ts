@@ -6,7 +6,10 @@ const MAX_EDITS = 2;
 /** The candidate that is nearest to `name`; `undefined` if none is near. Upper and lower case are the same. */
 export function nearestName(name: string, candidates: readonly string[]): string | undefined {
   const lower = name.toLowerCase();
-  const ranked = candidates.map((candidate) => ({ candidate, edits: editDistance(lower, candidate.toLowerCase()) }));
+  // Those of another length are not worth the comparison, which takes long where names do: they come from anybody.
+  const ranked = candidates
+    .filter((candidate) => Math.abs(candidate.length - name.length) <= MAX_EDITS)
+    .map((candidate) => ({ candidate, edits: editDistance(lower, candidate.toLowerCase()) }));
   const best = ranked.sort((a, b) => a.edits - b.edits)[0];
   // Two edits turn any short word into any other.
   return best !== undefined && best.edits <= Math.min(MAX_EDITS, name.length / 2) ? best.candidate : undefined;

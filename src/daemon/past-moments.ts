@@ -16,6 +16,7 @@ import type { MomentWindow } from './moment-window.ts';
 import type { OverlayRoutes } from './overlay-routes.ts';
 import { clockOffsetMs, formatMs, type RecordedPackets } from './recorded-packets.ts';
 import type { RemoteNodes } from './remote-nodes.ts';
+import { parseTold } from './told-answer.ts';
 
 export interface PastMomentsOptions {
   readonly events: EventLog;
@@ -46,6 +47,23 @@ const pastQuestion = v.object({
   toMs: v.number(),
 });
 
+const toldPast = v.object({
+  packetsSince: v.string(),
+  dropsSince: v.string(),
+  seen: v.array(
+    v.object({
+      way: v.picklist(['there', 'back']),
+      hook: v.string(),
+      reason: v.string(),
+      peer: v.string(),
+      packets: v.number(),
+      first: v.string(),
+      last: v.string(),
+    }),
+  ),
+  events: v.array(v.object({ time: v.string(), kind: v.string(), message: v.string() })),
+});
+
 /** What one node says of itself. */
 type ToldPast = Omit<PastNode, 'node' | 'error'>;
 
@@ -64,7 +82,8 @@ export class PastMoments {
     const question: PastQuestion = { source, destination, nodes, ...window };
     const told = nodes.map(async (node): Promise<PastNode> => {
       try {
-        return { node, error: '', ...(await remote.ask<ToldPast>(node, QUESTION, question)) };
+        const answer = await remote.ask(node, QUESTION, question);
+        return { node, error: '', ...parseTold(toldPast, node, answer, 'tells of the past') };
       } catch (error) {
         return { node, error: (error as Error).message, packetsSince: '', dropsSince: '', seen: [], events: [] };
       }
@@ -78,7 +97,8 @@ export class PastMoments {
 
   async #tell(question: PastQuestion): Promise<ToldPast> {
     const { recorded } = this.#options;
-    return { ...recorded.span(), seen: await this.#seen(question), events: this.#events(question) };
+    const seen = await this.#seen(question);
+    return { ...recorded.span(), seen, events: this.#events(question) };
   }
 
   /** Packets between the two ends, in either direction. */

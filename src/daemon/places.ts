@@ -3,12 +3,14 @@
  *
  * Names of nodes come first: a pod that is called like a node is meant by `NODE/POD`.
  */
-import { ConflictError, NotFoundError } from '../errors.ts';
+import { ConflictError, NotFoundError, WeftError } from '../errors.ts';
 import type { Member } from '../membership/announcement.ts';
+import { longestMatch } from '../routing/longest-match.ts';
 import type { ResolvedRoute } from '../routing/resolve-routes.ts';
 import { formatIpAddress, type IpAddress, parseIpAddress } from '../wire/address.ts';
 import { formatPrefix, type Prefix, prefixContains } from '../wire/prefix.ts';
 import type { ClusterPod, ClusterPods, SilentNode } from './cluster-pods.ts';
+import { nearestName } from './nearest-name.ts';
 
 /** One end of what is looked at. */
 export interface Place {
@@ -29,6 +31,7 @@ export interface PlacesOptions {
   readonly members: () => readonly Member[];
   /** Names of static peers. */
   readonly staticPeers: readonly string[];
+  /** In order of their prefixes. */
   readonly routes: () => readonly ResolvedRoute[];
   readonly clusterPrefixes: readonly Prefix[];
 }
@@ -54,10 +57,8 @@ export class Places {
 
   #ofAddress(address: IpAddress): Place {
     const label = formatIpAddress(address);
-    const covering = this.#options
-      .routes()
-      .filter(({ prefix }) => prefixContains(prefix, address))
-      .sort((a, b) => b.prefix.lengthBits - a.prefix.lengthBits)[0];
+    const routes = this.#options.routes();
+    const covering = routes[longestMatch(routes, address)];
     const node = covering?.owner.name ?? '';
     return { kind: 'address', label, node, addresses: [address], remark: node === '' ? this.#whyNowhere(address) : '' };
   }
@@ -81,30 +82,54 @@ export class Places {
   }
 
   async #podOf(node: string, name: string): Promise<Place> {
-    if (this.#node(node) === undefined) throw unknown(`${node}/${name}: there is no node ${node}`);
-    const pod = (await this.#options.pods.of(node)).find((one) => one.name === name);
-    if (pod === undefined) throw unknown(`there is no pod ${name} at node ${node}`);
-    return placeOf(pod);
+    if (this.#node(node) === undefined) {
+      throw unknown(`${node}/${name}: there is no node ${node}${meant(node, this.#nodeNames())}`);
+    }
+    const pods = await this.#podsOf(node);
+    const pod = pods.find((one) => one.name === name);
+    if (pod !== undefined) return placeOf(pod);
+    throw unknown(`there is no pod ${name} at node ${node}${meant(`${node}/${name}`, pods.map(labelOf))}`);
+  }
+
+  /** @throws as `ClusterPods.of`, and says what can be done where nobody else is asked: without authentication, always. */
+  async #podsOf(node: string): Promise<readonly ClusterPod[]> {
+    try {
+      return await this.#options.pods.of(node);
+    } catch (error) {
+      if (!(error instanceof WeftError) || !error.code.startsWith('remote-')) throw error;
+      throw new WeftError(error.code, `${error.message}; an address can be given instead of a pod`, error.details);
+    }
   }
 
   async #pod(name: string): Promise<Place> {
     const { pods, silent } = await this.#options.pods.all();
     const [found, ...more] = pods.filter((one) => one.name === name);
     if (found === undefined) {
-      throw unknown(`${name} is no address, and there is no node and no pod of this name${excuse(silent)}`);
+      const hint = meant(name, [...this.#nodeNames(), ...pods.map(labelOf), ...pods.map((pod) => pod.name)]);
+      throw unknown(`${name} is no address, and there is no node and no pod of this name${hint}${excuse(silent)}`);
     }
     if (more.length === 0) return placeOf(found);
-    const labels = [found, ...more].map((pod) => `${pod.node}/${pod.name}`);
+    const labels = [found, ...more].map(labelOf);
     throw new ConflictError('place-ambiguous', `there are several pods ${name}: say which of ${labels.join(', ')}`, {
       candidates: labels,
     });
   }
+
+  #nodeNames(): readonly string[] {
+    const { members, staticPeers } = this.#options;
+    return [...members().map(({ announcement }) => announcement.name), ...staticPeers];
+  }
 }
 
-function placeOf({ node, name, addresses, state }: ClusterPod): Place {
+function labelOf({ node, name }: ClusterPod): string {
+  return `${node}/${name}`;
+}
+
+function placeOf(pod: ClusterPod): Place {
+  const { node, name, addresses, state } = pod;
   return {
     kind: 'pod',
-    label: `${node}/${name}`,
+    label: labelOf(pod),
     node,
     addresses: addresses.flatMap((text) => parseIpAddress(text) ?? []),
     remark: state === 'running' ? '' : `pod ${name} is gone: its network namespace went away without "weft pod rm"`,
@@ -113,6 +138,13 @@ function placeOf({ node, name, addresses, state }: ClusterPod): Place {
 
 function unknown(message: string): NotFoundError {
   return new NotFoundError('place-unknown', message);
+}
+
+/** What was probably meant: the namespace of pod p1 of n1 is called n1-p1 in a lab, and the pod n1/p1 here. */
+function meant(name: string, candidates: readonly string[]): string {
+  const sameWords = candidates.find((candidate) => candidate.replace('/', '-') === name);
+  const nearest = sameWords ?? nearestName(name, candidates);
+  return nearest === undefined ? '' : `: did you mean ${nearest}?`;
 }
 
 /** A name that was not found may be that of a pod at a node that could not be asked. */

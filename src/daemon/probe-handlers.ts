@@ -41,7 +41,7 @@ export function composeProbes(
   const ways = new PeerWays({ echoes, paths, routes, others, staticPeers, overlayMtuBytes });
   const ping = new Ping({ nodeName, places, echoes, ways });
   const measurement = new Measurement({ nodeName, ways, echoes, clusterPrefixes });
-  const matrix = new ClusterMatrix({ remote, pods, measurement });
+  const matrix = new ClusterMatrix({ remote, pods, measurement, clusterPrefixes });
   return {
     handlers: {
       ping: async (request) => ping.round(request),

@@ -3,9 +3,13 @@ import { setImmediate } from 'node:timers/promises';
 import { type FlightKind, type FlightRecord, flightCoverage, flightRecords } from '../dataplane/flight-records.ts';
 import type { FlightRecorderMemory } from '../dataplane/flight-recorder.ts';
 import { millisecondsOf } from '../explain/flow-table.ts';
+import { Turns } from './turns.ts';
 
 /** Records that are looked at before others have their turn: two ms. */
 const CHUNK = 500;
+
+/** Looks at a time: each copies a ring as a whole. */
+const LOOKS_AT_A_TIME = 2;
 
 /** Since when nothing is missing: ISO 8601, both empty if nothing is recorded. */
 export interface RecordedSpan {
@@ -16,6 +20,7 @@ export interface RecordedSpan {
 export class RecordedPackets {
   readonly #recorder: FlightRecorderMemory | undefined;
   readonly #startedMs: number;
+  readonly #turns = new Turns(LOOKS_AT_A_TIME);
 
   /** @param recorder `undefined` if nothing is recorded. @param startedMs since when it is, in ms since 1970. */
   constructor(recorder: FlightRecorderMemory | undefined, startedMs: number) {
@@ -36,7 +41,7 @@ export class RecordedPackets {
 
   /**
    * Shows to `take` what was recorded from `fromMs` on, in ms since 1970, of each worker the newest first. Both times are wall-clock
-   * time as it is now.
+   * time as it is now. Two look at a time; others wait.
    */
   async each(
     fromMs: number,
@@ -45,17 +50,25 @@ export class RecordedPackets {
   ): Promise<void> {
     const memory = this.#recorder;
     if (memory === undefined) return;
-    const endMs = fromMs - clockOffsetMs();
-    for (const kind of kinds) {
-      for (let worker = 0; worker < memory.workers; worker++) {
-        let taken = 0;
-        for (const record of flightRecords(memory, kind, worker)) {
-          if (millisecondsOf(record) < endMs) break;
-          take(record);
-          if (++taken % CHUNK === 0) await setImmediate();
-        }
-        await setImmediate();
+    await this.#turns.run(async () => look(memory, fromMs - clockOffsetMs(), take, kinds));
+  }
+}
+
+async function look(
+  memory: FlightRecorderMemory,
+  endMs: number,
+  take: (record: FlightRecord) => void,
+  kinds: readonly FlightKind[],
+): Promise<void> {
+  for (const kind of kinds) {
+    for (let worker = 0; worker < memory.workers; worker++) {
+      let taken = 0;
+      for (const record of flightRecords(memory, kind, worker)) {
+        if (millisecondsOf(record) < endMs) break;
+        take(record);
+        if (++taken % CHUNK === 0) await setImmediate();
       }
+      await setImmediate();
     }
   }
 }

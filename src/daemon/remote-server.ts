@@ -19,6 +19,9 @@ const MAX_STREAMS = 8;
 /** Conversations that may wait to be told that the node has too much to do; more are closed without a word. */
 const MAX_TURNED_AWAY = 48;
 
+/** Codes of errors that are counted each: where one node asks for another, a third one may choose them. */
+const MAX_CODES = 100;
+
 /** How patient a server is, in ms. */
 export interface RemoteServerTimes {
   /** How long a conversation may go on without a question. */
@@ -182,7 +185,8 @@ export class RemoteServer {
 
   #countRefusal(code: string): void {
     const { refused } = this.counters;
-    refused.set(code, (refused.get(code) ?? 0) + 1);
+    const counted = refused.has(code) || refused.size < MAX_CODES ? code : 'other';
+    refused.set(counted, (refused.get(counted) ?? 0) + 1);
   }
 
   #register(question: string): void {

@@ -1,7 +1,7 @@
 /** A node's part of an explanation, as it was told: checked, since its weft may be of another version. */
 import * as v from 'valibot';
-import { WeftError } from '../errors.ts';
 import type { Stage } from '../explain/explanation.ts';
+import { parseTold } from './told-answer.ts';
 
 const detail = v.union([v.string(), v.number(), v.boolean()]);
 
@@ -31,8 +31,5 @@ const stage = v.object({
 
 /** What `node` told. @throws WeftError `remote-unsupported` if it is no such part */
 export function parseToldStage(node: string, answer: unknown): Stage {
-  const result = v.safeParse(stage, answer);
-  if (result.success) return result.output;
-  const problem = `node ${node}: it explains in a way that this version of weft does not understand`;
-  throw new WeftError('remote-unsupported', problem, { node });
+  return parseTold(stage, node, answer, 'explains');
 }

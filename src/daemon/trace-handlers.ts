@@ -16,13 +16,14 @@ export interface TraceHandlers {
 
 /** Puts it together. */
 export function composeTraces(
-  { config, routes, dataplane }: DiagnosisParts,
+  { config, identity, routes, dataplane }: DiagnosisParts,
   remote: RemoteNodes,
   places: Places,
   slots: CaptureSlots,
 ): { readonly handlers: TraceHandlers; close(): void } {
   const node = new TraceNode({
     nodeName: config.nodeName,
+    identity,
     remote,
     slots,
     obeyed: async () => dataplane.obeyed(),

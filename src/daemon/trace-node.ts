@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import { ConfigError, NotFoundError, SystemCallError } from '../errors.ts';
 import { hasPorts, isEcho, minSizeBytes } from '../explain/packet-description.ts';
+import { longestMatch } from '../routing/longest-match.ts';
 import type { ResolvedRoute } from '../routing/resolve-routes.ts';
 import { formatIpAddress, type IpAddress, parseIpAddress } from '../wire/address.ts';
 import { type Prefix, prefixContains } from '../wire/prefix.ts';
@@ -17,6 +18,7 @@ import { encodeTraceProbe, NUMBER_BITS, type TracedPacket } from './trace-probe.
 
 export interface TraceNodeOptions {
   readonly nodeName: string;
+  readonly identity: string;
   readonly remote: RemoteNodes;
   readonly slots: Pick<CaptureSlots, 'begin' | 'end'>;
   /** Resolves when the workers do what the slots last told them. */
@@ -58,6 +60,8 @@ const LOOK_MS = 5;
 const EXPIRY_MS = 120_000;
 /** What is kept of each packet, in bytes: an error quotes one, behind headers. */
 const SNAPLEN_BYTES = 192;
+/** Of each worker: some hundreds of packets, and all of them are of the trace. */
+const RING_BYTES = 262_144;
 
 const address = v.pipe(
   v.string(),
@@ -114,12 +118,13 @@ export class TraceNode {
   }
 
   async #begin(traced: TracedPacket, caller: RemoteCaller): Promise<TraceBegun> {
-    const { nodeName, slots, obeyed } = this.#options;
+    const { nodeName, identity, slots, obeyed } = this.#options;
     const text = `trace from ${formatIpAddress(traced.source)} to ${formatIpAddress(traced.destination)}`;
     const { capture, rings } = slots.begin({
       spec: { filter: { text, program: traceFilter(traced) }, snaplenBytes: SNAPLEN_BYTES },
       client: `weft trace on ${caller.name}`,
-      isRemote: caller.name !== nodeName,
+      isRemote: caller.identity !== identity,
+      ringBytes: RING_BYTES,
     });
     const names = this.#names();
     const listener = new TraceListener(traced, rings, (peer) => names.get(peer));
@@ -138,7 +143,7 @@ export class TraceNode {
       if (!(error instanceof SystemCallError) || error.errnoName !== 'EMSGSIZE') throw error;
       throw new ConfigError(
         'sizeBytes',
-        `${traced.sizeBytes} is more than the MTU of the device that it would go through`,
+        `${traced.sizeBytes} is more than the MTU of the device that it would go through: see weft explain --size`,
       );
     }
     const startedMs = performance.now();
@@ -184,9 +189,8 @@ export class TraceNode {
   }
 
   #routeTo(target: IpAddress): ResolvedRoute | undefined {
-    return this.#options.routes.inUse
-      .filter(({ prefix }) => prefixContains(prefix, target))
-      .sort((a, b) => b.prefix.lengthBits - a.prefix.lengthBits)[0];
+    const { inUse } = this.#options.routes;
+    return inUse[longestMatch(inUse, target)];
   }
 
   /** Peers and ways by number. */

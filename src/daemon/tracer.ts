@@ -16,7 +16,8 @@ import { describePacket } from './explain-request.ts';
 import type { Place, Places } from './places.ts';
 import type { RemoteNodes } from './remote-nodes.ts';
 import type { Trace, TracedNode, TracedProbe, TraceEnd, TraceRequest } from './trace-api.ts';
-import { type ToldTrace, type TraceBegun, TraceQuestion, type TraceSeen } from './trace-node.ts';
+import { parseTold } from './told-answer.ts';
+import { type ToldTrace, TraceQuestion, type TraceSeen } from './trace-node.ts';
 import { NUMBER_BITS, type TracedPacket } from './trace-probe.ts';
 import { tellProbe } from './trace-story.ts';
 
@@ -57,6 +58,28 @@ export function parseTraceRequest(body: string): TraceRequest {
     issue.type === 'strict_object' ? 'is not a known key' : issue.message,
   );
 }
+
+const toldBegun = v.object({ listener: v.number(), next: v.array(v.string()) });
+const toldSeen = v.object({
+  sightings: v.array(
+    v.object({
+      number: v.number(),
+      hook: v.string(),
+      role: v.picklist(['probe', 'answer', 'error']),
+      id: v.string(),
+      timeNs: v.pipe(v.string(), v.regex(/^\d{1,20}$/)),
+      lengthBytes: v.number(),
+      peer: v.string(),
+      relay: v.string(),
+      from: v.string(),
+      to: v.string(),
+      reason: v.string(),
+      says: v.string(),
+    }),
+  ),
+  lost: v.number(),
+});
+const TELLING = 'traces';
 
 interface Listening extends TracedNode {
   /** Number of the listener there; `undefined`: there is none. */
@@ -153,7 +176,8 @@ export class Tracer {
   ): Promise<{ listening: Listening; next: readonly string[]; error?: WeftError }> {
     const { remote } = this.#options;
     try {
-      const { listener, next } = await remote.ask<TraceBegun>(node, TraceQuestion.begin, told);
+      const begun = await remote.ask(node, TraceQuestion.begin, told);
+      const { listener, next } = parseTold(toldBegun, node, begun, TELLING);
       const [here, there] = [await remote.clockOffset(sourceNode), await remote.clockOffset(node)];
       const isFirst = node === sourceNode;
       const clockOffsetNs = isFirst ? 0 : there.offsetNs - here.offsetNs;
@@ -168,14 +192,16 @@ export class Tracer {
   async #end(listening: readonly Listening[]): Promise<{ node: string; answer: TraceSeen | undefined }[]> {
     return await Promise.all(
       listening.map(async ({ node, listener }) => {
-        const asked =
-          listener === undefined
-            ? Promise.resolve(undefined)
-            : this.#options.remote.ask<TraceSeen>(node, TraceQuestion.end, { listener });
+        const asked = listener === undefined ? Promise.resolve(undefined) : this.#seen(node, listener);
         // Whoever cannot say what it saw any more has seen nothing, as far as anybody knows.
         return { node, answer: await asked.catch(() => undefined) };
       }),
     );
+  }
+
+  async #seen(node: string, listener: number): Promise<TraceSeen> {
+    const answer = await this.#options.remote.ask(node, TraceQuestion.end, { listener });
+    return parseTold(toldSeen, node, answer, TELLING);
   }
 }
 

@@ -11,6 +11,8 @@ import type { TapCapture } from '../dataplane/taps.ts';
 
 /** One capture of one worker. */
 export interface CaptureOrder {
+  /** Its number. No other one ever has it, and nothing of this one changes. */
+  readonly capture: number;
   /** 0 to 7: no two captures have the same. */
   readonly slot: number;
   /** A bit per hook: `1 << Hook.fromPod` and so on. */
@@ -25,10 +27,22 @@ export interface CaptureOrder {
 /** Of each kind the last order counts, and takes the place of what was ordered before. */
 export type WorkerOrder =
   | { readonly kind: 'captures'; readonly captures: readonly CaptureOrder[] }
-  | { readonly kind: 'faults'; readonly number: number; readonly rules: readonly FaultRule[] };
+  | { readonly kind: 'faults'; readonly rules: readonly FaultRule[] };
 
-/** What `Taps` needs of it. @throws WeftError `filter-invalid` */
-export function tapCaptureOf({ slot, hooks, program, snaplenBytes, ring }: CaptureOrder): TapCapture {
+/** What `Taps` needs of captures. Those that were there before are not compiled again: packets wait for that. */
+export class TapCaptures {
+  /** By number. */
+  #captures: ReadonlyMap<number, TapCapture> = new Map();
+
+  /** Takes the place of what was ordered before. @throws WeftError `filter-invalid` */
+  replace(orders: readonly CaptureOrder[]): readonly TapCapture[] {
+    const before = this.#captures;
+    this.#captures = new Map(orders.map((order) => [order.capture, before.get(order.capture) ?? tapCaptureOf(order)]));
+    return [...this.#captures.values()];
+  }
+}
+
+function tapCaptureOf({ slot, hooks, program, snaplenBytes, ring }: CaptureOrder): TapCapture {
   return {
     slot,
     hooks,

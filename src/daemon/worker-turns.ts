@@ -15,7 +15,7 @@ import { equalIpAddresses } from '../wire/address.ts';
 import { type UnderlayOrder, UnderlayOrderReader } from './underlay-order.ts';
 import { featuresOf } from './worker-features.ts';
 import { openUnderlaySockets, type UnderlaySockets, type WorkerDescriptors } from './worker-descriptors.ts';
-import { tapCaptureOf, type WorkerOrder } from './worker-orders.ts';
+import { TapCaptures, type WorkerOrder } from './worker-orders.ts';
 import { makeWorkerParts, Ready, tapEndpointOf, TUN_SLOTS, type WorkerParts } from './worker-parts.ts';
 import { describeFailure, type Features, type WorkerReport, type WorkerSetup } from './worker-report.ts';
 
@@ -36,6 +36,7 @@ export class WorkerTurns {
   #sockets: UnderlaySockets;
   readonly #orders: UnderlayOrderReader;
   readonly #wakeup: Wakeup;
+  readonly #captures = new TapCaptures();
   /** Whether there was one packet, and no more, when the TUN device was last read. */
   #isSingle = false;
 
@@ -79,7 +80,6 @@ export class WorkerTurns {
       this.#parts.forwarding.leave();
       this.#parts.counters.setSocketOverflow(this.#parts.receiver.overflow);
       this.#parts.counters.publish();
-      this.#parts.taps.endTurn();
       this.#parts.recorder?.endTurn();
       if (isOrdered) this.#takeOrders(report);
       if (this.#parts.sender.segmentation !== hadSegmentation) {
@@ -97,8 +97,8 @@ export class WorkerTurns {
         return;
       }
       const message = received.message as WorkerOrder;
-      if (message.kind === 'faults') this.#parts.faults?.replace(message.rules, message.number);
-      else this.#parts.taps.setCaptures(message.captures.map((capture) => tapCaptureOf(capture)));
+      if (message.kind === 'faults') this.#parts.faults?.replace(message.rules);
+      else this.#parts.taps.setCaptures(this.#captures.replace(message.captures));
     }
   }
 

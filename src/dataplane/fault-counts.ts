@@ -15,9 +15,7 @@ export const FaultCount = {
   probes: 9,
 } as const;
 const FIELDS_PER_RULE = 10;
-/** Behind the rules: number of the order that the worker carried out last. */
-const LAST_ORDER = MAX_FAULT_RULES * FIELDS_PER_RULE;
-const FIELDS_PER_WORKER = LAST_ORDER + 1;
+const FIELDS_PER_WORKER = MAX_FAULT_RULES * FIELDS_PER_RULE;
 
 /** Memory that the main thread and all workers share; it may be posted. */
 export type FaultCountsMemory = Float64Array<SharedArrayBuffer>;
@@ -40,18 +38,6 @@ export function faultCountsAt(worker: number, slot: number): number {
 export function resetFaultCounts(memory: FaultCountsMemory, at: number, id: number): void {
   memory.fill(0, at, at + FIELDS_PER_RULE);
   memory[at + FaultCount.id] = id;
-}
-
-/** Says that `worker` has carried out this order, and all before it. */
-export function noteFaultOrder(memory: FaultCountsMemory, worker: number, order: number): void {
-  memory[worker * FIELDS_PER_WORKER + LAST_ORDER] = order;
-}
-
-/** Number of the last order that all workers have carried out. */
-export function lastFaultOrder(memory: FaultCountsMemory): number {
-  let last = Infinity;
-  for (let at = LAST_ORDER; at < memory.length; at += FIELDS_PER_WORKER) last = Math.min(last, memory[at]!);
-  return last;
 }
 
 /** What the rule with this id and slot did so far, at all workers together. */

@@ -14,7 +14,7 @@ import { isLinkLocalAddress } from '../wire/link-local-address.ts';
 import { UDP_HEADER_LENGTH } from '../wire/udp.ts';
 import type { Counters } from './counters.ts';
 import { DropReason } from './drop-reason.ts';
-import { type FaultCountsMemory, noteFaultOrder } from './fault-counts.ts';
+import type { FaultCountsMemory } from './fault-counts.ts';
 import { ENCAPSULATION_LENGTH } from './encapsulation.ts';
 import { damage } from './fault-damage.ts';
 import type { FaultRule } from './fault-rule.ts';
@@ -80,10 +80,9 @@ export class FaultInjection {
     this.#released = new Int32Array(held.slots);
   }
 
-  /** Injects these faults from now on, and no others, and says so by the number of the order. What is held goes on when it is due. */
-  replace(rules: readonly FaultRule[], order = 0): void {
+  /** Injects these faults from now on, and no others. What is held goes on when it is due. */
+  replace(rules: readonly FaultRule[]): void {
     this.#faults.replace(rules);
-    noteFaultOrder(this.#options.counts, this.#options.worker, order);
   }
 
   /** Whether what comes in is to be judged: there are faults for it, and it was not held before. */

@@ -14,7 +14,7 @@ import { TAP_HEADER_BYTES, TapField } from './tap-record.ts';
 export type TapRingMemory = SharedArrayBuffer;
 
 /** Words of the head. The writer's and the reader's are in cache lines of their own. */
-const Word = { head: 0, lost: 1, signal: 2, tail: 16 } as const;
+const Word = { head: 0, lost: 1, tail: 16 } as const;
 const HEAD_BYTES = 128;
 const ALIGNMENT = 8;
 const MIN_BYTES = 4096;
@@ -42,15 +42,12 @@ export class TapRingWriter {
   readonly #mask: number;
   /** Of the record in hand: where the next one will begin. */
   #next = 0;
-  /** What was committed when the reader was last told. */
-  #announced = 0;
 
   constructor(memory: TapRingMemory) {
     this.bytes = new Uint8Array(memory, HEAD_BYTES);
     this.words = new Int32Array(memory, HEAD_BYTES);
     this.#control = new Int32Array(memory, 0, HEAD_BYTES / 4);
     this.#mask = this.bytes.length - 1;
-    this.#announced = Atomics.load(this.#control, Word.head);
   }
 
   /** Records that found no room since the ring was made, modulo 2^32. */
@@ -88,15 +85,6 @@ export class TapRingWriter {
   /** Gives the record that was reserved last to the reader. */
   commit(): void {
     Atomics.store(this.#control, Word.head, this.#next);
-  }
-
-  /** Wakes a reader that waits, if there is anything new. To be called once per turn. */
-  notify(): void {
-    const head = this.#control[Word.head]!;
-    if (head === this.#announced) return;
-    this.#announced = head;
-    Atomics.store(this.#control, Word.signal, head);
-    Atomics.notify(this.#control, Word.signal);
   }
 }
 
@@ -148,13 +136,5 @@ export class TapRingReader {
     const tail = control[Word.tail]!;
     const recordBytes = this.#words[((tail & this.#mask) + TapField.recordBytes) >> 2]!;
     Atomics.store(control, Word.tail, (tail + Math.max(recordBytes, TAP_HEADER_BYTES)) | 0);
-  }
-
-  /**
-   * What to wait on for more, once {@link peek} gave nothing: `Atomics.waitAsync(words, index, value)`. It is told once per turn
-   * of the worker.
-   */
-  get signal(): { readonly words: Int32Array; readonly index: number; readonly value: number } {
-    return { words: this.#control, index: Word.signal, value: Atomics.load(this.#control, Word.signal) };
   }
 }

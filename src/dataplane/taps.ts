@@ -258,11 +258,6 @@ export class Taps {
     if (this.#captures.length > 0) this.#options.readTime(this.#time);
   }
 
-  /** To be called at the end of each turn: whoever reads is told. */
-  endTurn(): void {
-    for (const { ring } of this.#captures) ring.notify();
-  }
-
   #write(
     hook: Hook,
     marks: number,

@@ -14,6 +14,8 @@ export interface ArrivalFacts {
   readonly sender: string;
   /** and the peer that has it; empty: none that is known. */
   readonly senderName: string;
+  /** The node whose prefix has the source of the inner packet; empty: none. */
+  readonly originName: string;
   /** Destination of the inner packet, and who has it here. */
   readonly destination: string;
   readonly holder: AddressHolder;
@@ -39,7 +41,7 @@ export function tellArrival(facts: ArrivalFacts): ToldStage {
   const door = senderStep(facts);
   if (outcome.verdict === 'deliver') {
     const receiver = tellReceiver(facts.destination, node, facts.holder);
-    const text = `the inner packet is found good: ${facts.senderName} may send from its source, the destination is ${node}'s`;
+    const text = `the inner packet is found good: ${originWords(facts)}, the destination is ${node}'s`;
     const found: ExplainedStep = { hook: 'decapsulate', verdict: 'pass', text, details: { node } };
     return { node, steps: [door, found, receiver.step], fate: receiver.fate, reason: '' };
   }
@@ -56,6 +58,14 @@ function dropped(facts: ArrivalFacts, reason: DropReason): ToldStage {
   const hook = isAtDoor ? 'from-underlay' : name.startsWith('relay') ? 'relay' : 'decapsulate';
   const steps = [...(isAtDoor ? [] : [senderStep(facts)]), dropStep(hook, reason)];
   return { node: facts.node, steps, fate: 'dropped', reason: name };
+}
+
+/** Whose source it is: that of the peer which sent it, or of another for which it passed it on. */
+function originWords({ senderName, originName }: ArrivalFacts): string {
+  const isRelayed = originName !== '' && originName !== senderName;
+  return isRelayed
+    ? `${senderName} passed it on for ${originName}, which may send from its source`
+    : `${senderName} may send from its source`;
 }
 
 function senderStep({ sender, senderName }: ArrivalFacts): ExplainedStep {

@@ -4,6 +4,9 @@ import type { ToldStage } from './departure.ts';
 import { dropStep } from './drop-words.ts';
 import type { ExplainedStep } from './explanation.ts';
 
+/** Detail of the step of a fault that is not certain to drop it: the fault in words. */
+const FAULT = 'fault';
+
 /** A fault that is about the datagrams in question. */
 export interface FaultFacts {
   /** `out to n2: loss 5 %, seed 7` */
@@ -31,13 +34,26 @@ export function withFaults(
   const certain = faults.find((fault) => reasonOf(fault, way, outerBytes) !== -1);
   const told = faults
     .slice(0, certain === undefined ? faults.length : faults.indexOf(certain))
-    .map(({ words }): ExplainedStep => ({ hook, verdict: 'doubt', text: `a fault is injected ${words}`, details: {} }));
+    .map(({ words }): ExplainedStep => ({
+      hook,
+      verdict: 'doubt',
+      text: `a fault is injected ${words}`,
+      details: { [FAULT]: words },
+    }));
   if (certain === undefined) {
     return { ...stage, steps: way === 'in' ? [...told, ...stage.steps] : [...stage.steps, ...told] };
   }
   const reason = reasonOf(certain, way, outerBytes) as DropReason;
   const end = [...told, dropStep(hook, reason, `; the fault: ${certain.words}`)];
   return { ...stage, steps: way === 'in' ? end : [...stage.steps, ...end], fate: 'dropped', reason: nameOf(reason) };
+}
+
+/** What is to be said above all else about such faults; empty: nothing. */
+export function faultRemark({ node, steps }: Pick<ToldStage, 'node' | 'steps'>): string {
+  const words = steps.flatMap(({ details }) => details[FAULT] ?? []);
+  return words.length === 0
+    ? ''
+    : `a fault is injected at ${node}, and what it does to a packet is left to chance: ${words.join('; ')}`;
 }
 
 /** Why the fault is certain to drop it, or -1. */

@@ -21,8 +21,9 @@ export interface PathFacts {
   readonly isDown: boolean;
   /** There and back; `undefined` before the first answer. */
   readonly roundTripMs: number | undefined;
-  /** 0 to 1; `undefined` before the first answer. */
+  /** Of the last {@link probes}, 0 to 1; `undefined` before the first answer. */
   readonly lossRatio: number | undefined;
+  readonly probes: number;
   /** What gossip says of the peer. */
   readonly state: string;
 }
@@ -92,13 +93,13 @@ function leaveStep(
 }
 
 function healthOf(path: PathFacts): { readonly verdict: ExplainedStep['verdict']; readonly text: string } {
-  const { isProbed, isDown, roundTripMs, lossRatio = 0, node, state } = path;
+  const { isProbed, isDown, roundTripMs, lossRatio = 0, probes, node, state } = path;
   const worry = state === 'alive' || state === 'static' ? '' : `; gossip takes ${node} for ${state}`;
   if (!isProbed) return { verdict: worry === '' ? 'pass' : 'doubt', text: worry };
   if (isDown)
     return { verdict: 'doubt', text: `, but probes on this path do not come back: it is probably lost${worry}` };
   if (roundTripMs === undefined) return { verdict: 'doubt', text: `; no probe on this path came back yet${worry}` };
-  const loss = lossRatio < NOTABLE_LOSS ? '' : `, and ${Math.round(lossRatio * 100)} % of them are lost`;
+  const loss = lossRatio < NOTABLE_LOSS ? '' : `, and ${Math.round(lossRatio * 100)} % of the last ${probes} were lost`;
   const text = `; probes on this path come back after ${roundTripMs.toFixed(2)} ms${loss}${worry}`;
   return { verdict: loss === '' && worry === '' ? 'pass' : 'doubt', text };
 }

@@ -5,6 +5,7 @@
  * For the main thread of a short-lived process only: it crashes in others. It tells neither the kernel's time stamps nor the length
  * that a packet had before it was cut; and it writes into its buffer for as long as it runs, so that has to stay.
  */
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { RequirementError, WeftError } from '../errors.ts';
 
@@ -23,6 +24,9 @@ const KERNEL_BUFFER_BYTES = 33_554_432;
 /** Longest packet, which is what `cap` has libpcap give. */
 const MAX_PACKET_BYTES = 65_535;
 
+/** Of libpcap, beside those of the kernel. */
+const EVERY_DEVICE = 'any';
+
 /** What packets of a device begin with, as `cap` names it, and its number in a file (tcpdump.org/linktypes.html). */
 const linkTypes: Readonly<Record<string, number>> = { NULL: 0, ETHERNET: 1, RAW: 101, LINKTYPE_LINUX_SLL: 113 };
 
@@ -39,6 +43,11 @@ export class DeviceTap {
    */
   constructor(device: string, filter: string, onPacket: (bytes: Uint8Array) => void) {
     const { Cap } = loadPackage();
+    // Beforehand: libpcap says it on standard error, too.
+    if (!isDevice(device)) {
+      const message = `cannot capture on ${device}: there is no such device; "ip link" shows which there are`;
+      throw new WeftError('device-capture-failed', message, { device });
+    }
     this.#cap = new Cap();
     let linkName: string;
     try {
@@ -59,6 +68,13 @@ export class DeviceTap {
   close(): void {
     this.#cap.close();
   }
+}
+
+/** By this process's network namespace, which `/sys` may not show. */
+function isDevice(name: string): boolean {
+  if (name === EVERY_DEVICE) return true;
+  const lines = readFileSync('/proc/thread-self/net/dev', 'utf8').split('\n').slice(2);
+  return lines.some((line) => line.slice(0, line.lastIndexOf(':')).trim() === name);
 }
 
 function loadPackage(): CapPackage {

@@ -49,7 +49,11 @@ export function compileExpression(expression: string): BpfProgram {
   const program = new Uint8Array(16);
   try {
     if (libpcap.compile(handle, program, expression, 1, NETMASK_UNKNOWN) !== 0) {
-      throw new WeftError('filter-invalid', `filter '${expression}': ${libpcap.errorText(handle)} (see pcap-filter(7))`, { expression });
+      throw new WeftError(
+        'filter-invalid',
+        `filter '${expression}': ${libpcap.errorText(handle)} (see pcap-filter(7))`,
+        { expression },
+      );
     }
     try {
       return parseBpfProgram(instructionsOf(program));

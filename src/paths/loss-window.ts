@@ -2,14 +2,17 @@
 
 /** Probes that a share is computed of. */
 export const LOSS_WINDOW_PROBES = 100;
+/** How old they are at most, in ms: on an idle path, that is the last twenty-four, which are enough to report a loss of. */
+export const LOSS_WINDOW_MS = 240_000;
 
 /** What became of a probe. Nobody knows the direction of a loss at once. */
 const Fate = { none: 0, answered: 1, lost: 2, lostOut: 3, lostBack: 4 } as const;
 const FATES = 5;
 
-/** The last {@link LOSS_WINDOW_PROBES} probes. */
+/** The last {@link LOSS_WINDOW_PROBES} probes, as far as they are of the last {@link LOSS_WINDOW_MS}. */
 export class LossWindow {
   readonly #fates = new Uint8Array(LOSS_WINDOW_PROBES);
+  readonly #notedMs = new Float64Array(LOSS_WINDOW_PROBES);
   readonly #counts = new Uint32Array(FATES);
   #next = 0;
   #isAttributed = false;
@@ -19,9 +22,19 @@ export class LossWindow {
   }
 
   /** Notes what became of one more. */
-  note(isAnswered: boolean): void {
+  note(isAnswered: boolean, nowMs: number): void {
     this.#set(this.#next, isAnswered ? Fate.answered : Fate.lost);
+    this.#notedMs[this.#next] = nowMs;
     this.#next = (this.#next + 1) % LOSS_WINDOW_PROBES;
+  }
+
+  /** Leaves out what is too old by now. To be called before anything is read: there is no timer. */
+  forgetOld(nowMs: number): void {
+    for (let { probes } = this; probes > 0; probes--) {
+      const oldest = (this.#next + LOSS_WINDOW_PROBES - probes) % LOSS_WINDOW_PROBES;
+      if (nowMs - this.#notedMs[oldest]! <= LOSS_WINDOW_MS) return;
+      this.#set(oldest, Fate.none);
+    }
   }
 
   /**
@@ -42,7 +55,7 @@ export class LossWindow {
     return LOSS_WINDOW_PROBES - this.#countOf(Fate.none);
   }
 
-  /** Share that was lost, in whichever direction, 0 to 1; `null` before the first. */
+  /** Share that was lost, in whichever direction, 0 to 1; `null` if there was none. */
   get ratio(): number | null {
     return share(this.probes - this.#countOf(Fate.answered), this.probes);
   }

@@ -279,7 +279,7 @@ export class PathSearch {
     this.#checked = undefined;
     // Before the first answer the peer may just not know of this node yet.
     if (this.roundTrip.smoothedMs === undefined || checked === undefined) return;
-    this.losses.note(checked.isAnswered);
+    this.losses.note(checked.isAnswered, this.#options.clock.nowMs());
     // A silence has no direction before it ends, or before the peer is heard over another path.
     if (largestAnswered(round) !== undefined) this.#attributeLosses();
   }

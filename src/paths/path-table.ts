@@ -148,6 +148,7 @@ export class PathTable {
     const search = this.#entries.get(peer)?.search;
     if (search === undefined) return undefined;
     const { mtuBytes, phase, roundTrip, losses } = search;
+    losses.forgetOld(this.#options.clock.nowMs());
     const smoothed = roundTrip.smoothedMs;
     const roundTripMs = smoothed === undefined ? undefined : { smoothed, min: roundTrip.minMs };
     const { ratio: lossRatio, outRatio: lossOutRatio, backRatio: lossInRatio, probes } = losses;
@@ -160,6 +161,7 @@ export class PathTable {
     if (search === undefined) return undefined;
     const nowMs = this.#options.clock.nowMs();
     const { liveness, losses, roundTrip } = search;
+    losses.forgetOld(nowMs);
     return {
       silentMs: liveness.silentMs(nowMs),
       answeringMs: liveness.answeringMs(nowMs),

@@ -292,6 +292,16 @@ test('an id that comes again after more than a second is not ambiguous', (t) => 
   );
 });
 
+test('what is sent again after it arrived stays behind that', (t) => {
+  const { sink, merged } = merger({}, undefined, undefined);
+  const id = { id: 7n };
+  merged.push(0, new Node('n1', ['to-underlay']).packet(1, 1_000_000, id).packet(3, 5_000_000, id).take());
+  merged.push(1, new Node('n2', ['from-underlay']).packet(2, 2_000_000, id).take());
+  merged.end(0);
+  merged.end(1);
+  t.deepEqual(sink.marks, [1, 2, 3]);
+});
+
 test('what is sent comes out before it arrives, although a clock says otherwise', (t) => {
   const { sink, merged } = merger({}, undefined, { offsetNs: 0, uncertaintyNs: 90_000 });
   const id = { id: 7n };

@@ -7,6 +7,7 @@ import { compileExpression } from '../../src/linux/packet-filter.ts';
 import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { ipPacket, makePartial, tcpSegment, transportOf, u16, udpDatagram } from '../support/ip-packet.ts';
 import { packetsOf, recordOf } from '../support/tap-record-bytes.ts';
+import { withLibpcap } from '../support/with-libpcap.ts';
 
 const SEED = Number(process.env['SEED'] ?? 1);
 const v4 = { source: [10, 1, 0, 2], destination: [10, 2, 0, 3] } as const;
@@ -87,7 +88,7 @@ const expressions = [
 ];
 
 for (const expression of expressions) {
-  test(`a super-packet is wanted if a segment of it is "${expression}" (SEED=${SEED})`, (t) => {
+  withLibpcap(`a super-packet is wanted if a segment of it is "${expression}" (SEED=${SEED})`, (t) => {
     const random = new SeededRandom(SEED);
     const program = compileExpression(expression);
     const exact = compileFilter(program);
@@ -103,7 +104,7 @@ for (const expression of expressions) {
   });
 }
 
-test('a super-packet that no filter could want a segment of is refused at once', (t) => {
+withLibpcap('a super-packet that no filter could want a segment of is refused at once', (t) => {
   const random = new SeededRandom(SEED);
   for (const expression of ['icmp', 'port 7', 'host 10.9.9.9', 'tcp dst port 80 and greater 100', 'udp[0:2] = 1']) {
     const coarse = compileFilter(compileExpression(expression), { segmentsOf: true });

@@ -1,11 +1,13 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import test from 'ava';
 import { PcapngWriter } from '../../src/capture/pcapng-writer.ts';
 import type { CaptureClient, OpenCapture } from '../../src/cli/capture-client.ts';
 import { CaptureFiles } from '../../src/cli/capture-files.ts';
 import { CaptureLines, type CaptureLine } from '../../src/cli/capture-lines.ts';
+import { CountedOutput } from '../../src/cli/capture-output.ts';
 import { CaptureRun } from '../../src/cli/capture-run.ts';
 import type { CaptureSpec } from '../../src/daemon/capture-api.ts';
 import { WeftError } from '../../src/errors.ts';
@@ -173,4 +175,86 @@ test('files are begun anew when they are full; each can be read by itself, and t
     times,
     Array.from({ length: times.length }, (_, index) => 60 - times.length + index),
   );
+});
+
+test('a file that cannot be written is refused when it is opened, and what another holds stays until there is more', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'weft-files-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const nowhere = new CaptureFiles(join(directory, 'none', 'x.pcapng'));
+  await t.throwsAsync(nowhere.open(), { instanceOf: WeftError, code: 'usage', message: /^cannot write .*ENOENT/ });
+  const path = join(directory, 'x.pcapng');
+  writeFileSync(path, 'x'.repeat(10_000));
+  const files = new CaptureFiles(path);
+  await files.open();
+  t.is(readFileSync(path, 'utf8'), 'x'.repeat(10_000));
+  files.interface({ name: 'n1/drop' });
+  await files.flush();
+  await files.close();
+  t.false(readFileSync(path, 'latin1').includes('x'.repeat(100)));
+});
+
+test('a full disk is said once, and is no bug', async (t) => {
+  const { client } = fakeClient({ n1: { atMs: [1], isEndless: true }, n2: { atMs: [2], isEndless: true } });
+  const said: string[] = [];
+  const output = new CaptureFiles('/dev/full');
+  await output.open();
+  const options = { client, spec: {}, nodes: ['n1', 'n2'], mayMiss: false, output };
+  const run = new CaptureRun({ ...options, say: (words) => said.push(words) });
+  await t.throwsAsync(run.run(), {
+    instanceOf: WeftError,
+    code: 'usage',
+    message: /^cannot write \/dev\/full: ENOSPC/,
+  });
+  t.deepEqual(
+    said.filter((words) => words.includes('cannot write')),
+    [],
+  );
+});
+
+test('what other nodes say of a packet steers no terminal', async (t) => {
+  let text = '';
+  const output = new CaptureLines(false, { widthColumns: 200, colour: false }, (more) => {
+    text += more;
+    return true;
+  });
+  const interfaceId = output.interface({ name: 'n\u001b[2J/drop' });
+  const comment = 'weft verdict=drop reason=%1B%5D0;evil%07';
+  output.packet({ interfaceId, seconds: SECOND, nanoseconds: 0, bytes: packet, lengthBytes: packet.length, comment });
+  await output.close();
+  t.regex(text, /n\?\[2J\/drop.*drop: \?\]0;evil\?\n$/);
+});
+
+test('what is written is written in order, however slow that is, and what failed once fails in the end', async (t) => {
+  const written: string[] = [];
+  let turn = 0;
+  const slow = {
+    interface: () => 0,
+    packet: () => undefined,
+    statistics: () => undefined,
+    close: async () => await Promise.resolve(),
+    flush: async () => {
+      const mine = ++turn;
+      written.push(`begin ${mine}`);
+      await new Promise((resolve) => setImmediate(resolve));
+      if (mine === 3) throw new Error('disk full');
+      written.push(`end ${mine}`);
+    },
+  };
+  const output = new CountedOutput(slow, undefined, () => undefined);
+  await Promise.all([output.flush(), output.flush()]);
+  t.deepEqual(written, ['begin 1', 'end 1', 'begin 2', 'end 2']);
+  await t.throwsAsync(async () => output.flush(), { message: 'disk full' });
+  await t.throwsAsync(async () => output.close(), { message: 'disk full' });
+});
+
+test('a capture that ends in order, but before anybody wanted it to, is told', async (t) => {
+  const early = start({ n1: { atMs: [1] }, n2: { atMs: [2], isEndless: true } }, { seconds: 60 });
+  const running = early.run.run();
+  while (!early.said.some((words) => words.includes('n1 ended its capture early'))) await turn();
+  early.run.end();
+  t.deepEqual(await running, { packets: 2, lost: 0 });
+  t.false(early.said.some((words) => words.includes('n2 ended')));
+  const inTime = start({ n1: { atMs: [1] } }, { seconds: 0.1 });
+  await inTime.run.run();
+  t.is(inTime.said.length, 1);
 });

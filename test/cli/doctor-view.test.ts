@@ -16,7 +16,7 @@ error    ip-forward-off: this node forwards no IPv4: its pods reach only each ot
   do*    weft sets it again
            $ sysctl -w net.ipv4.ip_forward=1
 
-n3 could not be asked: node n3: nobody answers
+n3 could not be asked: nobody answers
 
 "weft doctor --fix", on the node itself, does what is marked with *
 `,

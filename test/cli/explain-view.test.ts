@@ -21,7 +21,7 @@ on n1
 likely cause  the destination node is down or has not joined yet, or nobody has that address
 what to do    look for the prefix in: weft routes; for the node in: weft peers
 
-recorded from 04:04:30.000 to 04:05:30.000 UTC
+recorded from 2026-01-03 04:04:30.000 to 2026-01-03 04:05:30.000 UTC
 
 on n1
   the flight recorder has packets since 03:59:00.000, and drops since 00:00:00.000

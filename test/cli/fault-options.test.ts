@@ -1,5 +1,5 @@
 import test from 'ava';
-import { parseDelay, parseShare, parseWhole } from '../../src/cli/fault-options.ts';
+import { checkHasEffect, parseDelay, parseShare, parseWhole } from '../../src/cli/fault-options.ts';
 
 const parses = test.macro<[(text: string) => number, number]>({
   exec: (t, parse, value) => t.is(parse(t.title.split(' ').at(-1)!), value),
@@ -24,3 +24,10 @@ const refuses = test.macro<[(text: string) => number]>({
 for (const text of ['101%', '-1%', 'five', '5%%', '']) test(text, refuses, parseShare);
 for (const text of ['20', '20m', '-5ms', 'ms']) test(text, refuses, parseDelay);
 for (const text of ['1.5', '-1', '12345678901', 'x']) test(text, refuses, parseWhole);
+
+test('a fault that does nothing is refused, with the options that would do something', (t) => {
+  t.notThrows(() => checkHasEffect({ jitter: 3 }));
+  for (const options of [{}, { loss: 0, delay: 0 }]) {
+    t.throws(() => checkHasEffect(options), { code: 'usage', message: /--loss, --delay, .*--clip$/ });
+  }
+});

@@ -1,9 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ControlServer } from '../../src/daemon/control-server.ts';
+import { parseExplainQuery } from '../../src/daemon/explain-request.ts';
+import { parsePingRequest } from '../../src/daemon/ping.ts';
+import { parseTraceRequest } from '../../src/daemon/tracer.ts';
 import { fixedHandlers, fixedKeys, fixedPeers, fixedPod, fixedRoutes, fixedStatus } from '../support/fixed-handlers.ts';
 
 const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
@@ -64,9 +67,13 @@ test('weft version needs no daemon', async (t) => {
   t.deepEqual(Object.keys(JSON.parse(json.stdout) as object), ['version', 'node']);
 });
 
-test('no daemon: one line says so and where the socket was looked for', async (t) => {
+test('no daemon: it is said where the socket was looked for, and what to do', async (t) => {
   const { exitCode, stderr, stdout } = await weft(['--socket', '/nowhere/weft.sock', 'status']);
-  t.is(stderr, 'weft: no daemon at /nowhere/weft.sock (from --socket): there is no such socket\n');
+  t.is(
+    stderr,
+    'weft: no daemon at /nowhere/weft.sock (from --socket): there is no such socket\n' +
+      '(weft doctor says what to do about it; in a lab: weft lab exec n1 -- weft ...)\n',
+  );
   t.is(stdout, '');
   t.is(exitCode, 1);
 });
@@ -219,4 +226,72 @@ test('weft reset asks, and where it cannot ask wants --yes', async (t) => {
   const { exitCode, stderr } = await weft(['reset', '--control-socket', join(directory, 'none.sock')]);
   t.regex(stderr, /^weft: this removes all pods, .*: add --yes$/m);
   t.is(exitCode, 2);
+});
+
+test('a capture into what cannot be written is refused before anybody is asked for packets', async (t) => {
+  const nobody = join(directory, 'nobody.sock');
+  const { exitCode, stderr } = await weft(['--socket', nobody, 'capture', '-w', join(directory, 'none', 'x.pcapng')]);
+  t.regex(stderr, /cannot write .*x\.pcapng/);
+  t.not(exitCode, 0);
+});
+
+test('a capture over the socket for reading says what it needs instead, and leaves no file', async (t) => {
+  const file = join(directory, 'read-only.pcapng');
+  const argv = ['--socket', join(directory, 'weft-ro.sock'), 'capture', '-w', file];
+  const { exitCode, stderr } = await weft(argv);
+  t.regex(stderr, /weft-ro\.sock never shows what is in packets: captures need weft\.sock, and root/);
+  t.not(exitCode, 0);
+  t.false(existsSync(file));
+});
+
+for (const [argv, problem] of [
+  [
+    'explain a b --proto tcp --dport 70000',
+    "'--dport <port>' argument '70000' is invalid. Not a whole number from 0 to 65535.",
+  ],
+  ['explain a b --size 16385', "'--size <bytes>' argument '16385' is invalid. Not a whole number from 1 to 16384."],
+  ['explain a b --proto icmp --sport 5', "'--sport <port>' needs --proto tcp or udp"],
+  ['trace a b --dport 80', "'--dport <port>' needs --proto tcp or udp"],
+  ['trace a b --proto tcp --dport 0', 'Not a whole number from 1 to 65535.'],
+  ['trace a b -c 32', 'Not a whole number from 1 to 31.'],
+  ['ping a -s 63', 'Not a whole number from 64 to 65535.'],
+  ['matrix -c 21', 'Not a whole number from 1 to 20.'],
+] as const) {
+  test(`weft ${argv} is refused in terms of its options, without a daemon`, async (t) => {
+    const { exitCode, stderr } = await weft(['--socket', join(directory, 'nobody.sock'), ...argv.split(' ')]);
+    t.true(stderr.includes(problem), stderr);
+    t.is(exitCode, 2);
+  });
+}
+
+test('the ranges of options are those of the daemon', (t) => {
+  t.is(parseExplainQuery(new URLSearchParams('source=a&destination=b&size=16384')).sizeBytes, 16_384);
+  t.throws(() => parseExplainQuery(new URLSearchParams('source=a&destination=b&size=16385')));
+  t.is(parsePingRequest('{"target":"a","sizeBytes":65535}').sizeBytes, 65_535);
+  t.throws(() => parsePingRequest('{"target":"a","sizeBytes":65536}'));
+  t.is(parseTraceRequest('{"source":"a","destination":"b","count":31,"sizeBytes":65535}').count, 31);
+  t.throws(() => parseTraceRequest('{"source":"a","destination":"b","count":32}'));
+});
+
+test('how far explain looks around is a length of time, in whole seconds', async (t) => {
+  const { handlers } = fixedHandlers();
+  const socketPath = join(directory, 'explain.sock');
+  const lengths: number[] = [];
+  const server = await ControlServer.open({
+    socketPath,
+    readOnly: true,
+    handlers: {
+      ...handlers,
+      explain: async (request) => {
+        lengths.push(request.around!.toMs - request.around!.fromMs);
+        return handlers.explain(request);
+      },
+    },
+  });
+  t.teardown(async () => await server.close());
+  const explain = async (window: string) =>
+    weft(['--socket', socketPath, 'explain', 'p1', 'p2', '--around', '2026-01-31T12:00', '--window', window]);
+  const [, , broken] = [await explain('5m'), await explain('10'), await explain('1500ms')];
+  t.deepEqual(lengths, [600_000, 20_000]);
+  t.regex(broken.stderr, /Not whole seconds/);
 });

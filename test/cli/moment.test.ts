@@ -18,6 +18,11 @@ test(means, '2026-01-02 03:04:05', '2026-01-02T03:04:05.000Z');
 test(means, '2026-01-02T03:04:05.678Z', '2026-01-02T03:04:05.678Z');
 test(means, '2026-01-02T03:04:05+02:00', '2026-01-02T01:04:05.000Z');
 
+test(means, '04:05', '2026-01-03T04:05:00.000Z');
+test(means, '03:04:05.678', '2026-01-03T03:04:05.678Z');
+// It has not been that time today.
+test(means, '23:59:59', '2026-01-02T23:59:59.000Z');
+
 const refuses = test.macro<[string]>({
   exec: (t, text) => t.throws(() => parseMoment(text, nowMs), { message: /^Not a length of time/ }),
   title: (_name, text) => `${JSON.stringify(text)} is no moment`,
@@ -29,3 +34,5 @@ test(refuses, '10 minutes');
 test(refuses, 'yesterday');
 test(refuses, '2026-13-01');
 test(refuses, '2026-01-02T25:00');
+test(refuses, '25:00');
+test(refuses, '3:04');

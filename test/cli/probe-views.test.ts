@@ -23,7 +23,7 @@ function ping(to: Terminal): string {
   return [
     formatIntroduction(fixedPing, to),
     formatHead(ways, to),
-    formatRound(1, ways, []),
+    formatRound(1, ways, [], to),
     formatSummary(target, summarize([fixedPing]), to),
   ].join('');
 }
@@ -106,11 +106,16 @@ n2/web, 10.244.2.2: 1 of 3 lost, asked from n1
 
 n3 could not be asked: cannot reach n3
 
-3 of 4 answered each time.
+3 of 4 answered each time, but 1 node could not be asked.
 `,
   );
   t.false(isWhole(fixedMatrix));
   t.true(isWhole({ ...fixedMatrix, lossy: 0, silent: [] }));
+  t.regex(
+    formatMatrix({ ...fixedMatrix, lossy: 0 }, terminal),
+    /^All 4 answered each time, but 1 node could not be asked\.$/m,
+  );
+  t.regex(formatMatrix({ ...fixedMatrix, lossy: 0, silent: [] }, terminal), /^All 4 answered each time\.$/m);
 });
 
 test('a trace reads like this', (t) => {
@@ -125,7 +130,7 @@ n1    from-pod       0.000                -  84 bytes, from the TUN device
 n1    route          0.013           +0.013  allowed; the way to n2
 n1    encapsulate    0.018           +0.005  VXLAN to n2, 198.18.0.1:54177 > 198.18.0.2:4789
 n1    to-underlay    0.035           +0.017  sent: the kernel took it
-n2    from-underlay  0.091  +0.073 +/-0.085  VXLAN from n1, 198.18.0.1:54177 > 198.18.0.2:4789
+n2    from-underlay  0.091  +0.056 +/-0.085  VXLAN from n1, 198.18.0.1:54177 > 198.18.0.2:4789
 n2    drop           0.097           +0.006  dropped: forged-source
 
 It was dropped at n2: forged-source.
@@ -227,8 +232,11 @@ test('that a pod of this node answers', concludes, web, [[pod]], /^n2\/web answe
 
 test('in a row of a ping, what somebody says is said once', (t) => {
   const refused = [{ ...lostPod, problem: '10.244.2.1 says: nobody there has this address' }];
-  t.regex(formatRound(1, refused, []), /lost\n +IPv4: 10\.244\.2\.1 says/);
-  t.notRegex(formatRound(2, refused, refused), /says/);
+  t.regex(formatRound(1, refused, [], pipe), /lost\n +IPv4: 10\.244\.2\.1 says/);
+  t.notRegex(formatRound(2, refused, refused, pipe), /says/);
+  const long = [{ ...lostPod, problem: 'fd00:10:244:1::1 says: longer than 1280 bytes, which is all that passes' }];
+  const lines = formatRound(1, long, [], terminal).split('\n');
+  t.true(lines.length > 3 && lines.every(({ length }) => length <= 80));
 });
 
 test('a node that can ask no pod says why once', (t) => {

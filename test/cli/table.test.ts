@@ -45,6 +45,15 @@ test('in a terminal a wrapping column gives way until the table fits', (t) => {
   t.is(text.replaceAll(/\s|n1|1450|NAME|PREFIXES|MTU/g, ''), 'fd00:1234:5678:9abc:def0::/80');
 });
 
+test('columns of many words give way before words are torn', (t) => {
+  const wrapping = [
+    { title: 'ROUTE', wraps: true },
+    { title: 'WHY', wraps: true },
+  ] as const;
+  const text = formatTable(wrapping, [['fd00:10:244:2::/64', 'no node has it']], { ...terminal, widthColumns: 32 });
+  t.is(text, 'ROUTE               WHY\nfd00:10:244:2::/64  no node has\n                    it\n');
+});
+
 test('a column that does not wrap is never torn', (t) => {
   const text = formatTable([{ title: 'A' }], [['x'.repeat(40)]], terminal);
   t.is(text, `A\n${'x'.repeat(40)}\n`);
@@ -58,5 +67,6 @@ test('only the title is coloured, and only where colours may be used', (t) => {
 test('text is broken at spaces, and inside of a word only if it must', (t) => {
   t.deepEqual(wrap('its route leads to seed', 10), ['its route', 'leads to', 'seed']);
   t.deepEqual(wrap('abcdefghijklm no', 5), ['abcde', 'fghij', 'klm', 'no']);
+  t.deepEqual(wrap('destination-not-unicast', 18), ['destination-not-', 'unicast']);
   t.deepEqual(wrap('', 5), ['']);
 });

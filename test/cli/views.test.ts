@@ -166,8 +166,13 @@ test('a peer behind a relay is shown with the way, and with the direct path that
   const relayed = { ...peer!, relay: 'n3', path: { ...peer!.path, lossOutRatio: null, lossInRatio: null }, directPath };
   const view = formatPeers([relayed], pipe);
   t.regex(view, /0\.21 ms +2%\nn2 is reached through n3; the direct path: loss 0%\/100%\n$/);
-  const never = { ...directPath, lossRatio: null, lossOutRatio: null, lossInRatio: null };
+  const never = { ...directPath, roundTripMs: null, lossRatio: null, lossOutRatio: null, lossInRatio: null };
   t.regex(formatPeers([{ ...relayed, directPath: never }], pipe), /the direct path: never answered\n$/);
+  const forgotten = { ...never, roundTripMs: directPath.roundTripMs };
+  t.regex(
+    formatPeers([{ ...relayed, directPath: forgotten }], pipe),
+    /the direct path: not probed within the last four minutes\n$/,
+  );
   const lost = { ...directPath, lossOutRatio: 1, lossInRatio: null };
   t.regex(formatPeers([{ ...relayed, directPath: lost }], pipe), /the direct path: loss 100%\/\?\n$/);
 });

@@ -111,3 +111,39 @@ test('the socket is for its owner alone, and gone with the server', async (t) =>
   await server.close();
   t.false(existsSync(path));
 });
+
+test('a client that often reads slowly leaves nothing behind each time', async (t) => {
+  const { path, queue } = await rig(t);
+  const warnings: Error[] = [];
+  const hear = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', hear);
+  t.teardown(() => process.off('warning', hear));
+  const megabytes = 40;
+  for (let count = 0; count < megabytes; count++) queue.write(Buffer.alloc(1_048_576));
+  queue.end();
+  const { text } = await ask(path, 'POST', '/v1/captures', '{}');
+  t.is(text.length, megabytes * 1_048_576);
+  await new Promise((resolve) => setImmediate(resolve));
+  t.deepEqual(warnings, []);
+});
+
+test('what is left of a capture is still read when the door closes', async (t) => {
+  const { path, queue, server } = await rig(t);
+  const bytes = 4_194_304;
+  queue.write(Buffer.alloc(bytes));
+  const answer = ask(path, 'POST', '/v1/captures', '{}');
+  // Until the server has begun to send.
+  while (!queue.hasRoom) await new Promise((resolve) => setImmediate(resolve));
+  queue.end();
+  await server.close();
+  t.is((await answer).text.length, bytes);
+});
+
+test('a capture that nobody ended does not keep the door open', async (t) => {
+  const { path, server, begun, abandoned } = await rig(t);
+  void ask(path, 'POST', '/v1/captures', '{}');
+  while (begun.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  await server.close();
+  await abandoned;
+  t.false(existsSync(path));
+});

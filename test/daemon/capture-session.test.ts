@@ -51,8 +51,9 @@ class Rig {
   readonly ends: [CaptureEnd, CaptureTotals][] = [];
   readonly #writers: readonly TapRingWriter[];
 
-  constructor(spec: CaptureSpec = {}, options: { pod?: string; maxBytes?: number } = {}) {
-    const rings = [createTapRingMemory(RING_BYTES), createTapRingMemory(RING_BYTES)];
+  constructor(spec: CaptureSpec = {}, options: { pod?: string; maxBytes?: number; ringBytes?: number } = {}) {
+    const { ringBytes = RING_BYTES } = options;
+    const rings = [createTapRingMemory(ringBytes), createTapRingMemory(ringBytes)];
     this.#writers = rings.map((memory) => new TapRingWriter(memory));
     const podAddresses = options.pod === undefined ? undefined : [parseIpAddress(options.pod)!];
     this.session = new CaptureSession({
@@ -205,6 +206,22 @@ test(
 );
 test('of a pod has what is from or to its addresses', chooses, {}, ['from-pod'], '10.244.9.9');
 
+test('of a peer has what comes through a relay, but not what the relay itself sends', async (t) => {
+  const rig = new Rig({ peer: 'n2' });
+  for (const source of [
+    [10, 244, 2, 9],
+    [10, 244, 3, 9],
+  ]) {
+    const body = ipPacket({ source, destination: [10, 244, 1, 2], protocol: 17, transport: udpDatagram([1]) });
+    rig.put(body, { hook: Hook.toPod, direction: 1, remoteAddress: [198, 18, 0, 3] });
+  }
+  const packets = packetsOf(await rig.blocks());
+  t.deepEqual(
+    packets.map(({ bytes }) => [...bytes.subarray(12, 16)]),
+    [[10, 244, 2, 9]],
+  );
+});
+
 test('a capture ends by itself after so many packets, or bytes', async (t) => {
   const counted = new Rig({ count: 2 });
   for (let index = 0; index < 5; index++) counted.put(toN2);
@@ -237,5 +254,20 @@ test('a capture ends with its reader, once', async (t) => {
   t.deepEqual(
     rig.ends.map(([end]) => end),
     ['closed'],
+  );
+});
+
+test('a capture that finds nothing ends also where more comes in than can be looked at', (t) => {
+  const rig = new Rig({}, { pod: '10.244.7.7', ringBytes: 65_536 });
+  const drain = rig.session.drain.bind(rig.session);
+  rig.session.drain = (aheadNs) => {
+    while (rig.put(toN2));
+    return drain(aheadNs);
+  };
+  t.true(rig.session.drain(AHEAD_NS));
+  rig.session.end('asked');
+  t.deepEqual(
+    rig.ends.map(([end]) => end),
+    ['asked'],
   );
 });

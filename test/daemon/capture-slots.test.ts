@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { CaptureSpec } from '../../src/daemon/capture-api.ts';
-import { CaptureSlots, MAX_REMOTE_CAPTURES } from '../../src/daemon/capture-slots.ts';
+import { CaptureSlots, MAX_REMOTE_BURST, MAX_REMOTE_CAPTURES } from '../../src/daemon/capture-slots.ts';
 import { EventLog } from '../../src/daemon/event-log.ts';
 import type { CaptureOrder } from '../../src/daemon/worker-orders.ts';
 import { ExhaustedError, NotFoundError } from '../../src/errors.ts';
@@ -8,12 +8,13 @@ import { silentLogger } from '../support/silent-logger.ts';
 
 const totals = { packets: 3, lost: 1, bytes: 400 };
 
-function rig(onTold: () => void = () => undefined) {
+function rig(onTold: () => void = () => undefined, workers = 2) {
   const told: (readonly (readonly CaptureOrder[])[])[] = [];
   const events = new EventLog(() => 0);
+  const clock = { nowMs: 0 };
   const slots = new CaptureSlots({
     nodeName: 'n1',
-    workers: 2,
+    workers,
     setCaptures: (orders) => {
       told.push(orders);
       onTold();
@@ -21,10 +22,10 @@ function rig(onTold: () => void = () => undefined) {
     isPeer: (name) => name === 'n2',
     events,
     logger: silentLogger,
-    wallClockMs: () => 0,
+    wallClockMs: () => clock.nowMs,
   });
   const begin = (spec: CaptureSpec = {}, isRemote = false) => slots.begin({ spec, client: 'root, pid 7', isRemote });
-  return { told, events, slots, begin };
+  return { told, events, slots, begin, clock };
 }
 
 test('each capture has a slot, and a ring for each worker', (t) => {
@@ -43,6 +44,18 @@ test('each capture has a slot, and a ring for each worker', (t) => {
   );
   t.is(worker1![0]!.ring, first.rings[1]!);
 });
+
+for (const [workers, totalMib] of [
+  [1, 8],
+  [8, 64],
+  [9, 36],
+  [64, 64],
+] as const) {
+  test(`the rings of ${workers} workers take ${totalMib} MiB together`, (t) => {
+    const { rings } = rig(undefined, workers).begin();
+    t.is(Math.floor(rings.reduce((sum, { byteLength }) => sum + byteLength, 0) / 2 ** 20), totalMib);
+  });
+}
 
 test('an ended capture leaves its slot to the next one, and workers are told', (t) => {
   const { told, slots, begin } = rig();
@@ -64,7 +77,7 @@ test('an ended capture leaves its slot to the next one, and workers are told', (
   );
   slots.endAll();
   t.deepEqual(told.at(-1), [[], []]);
-  t.true(slots.isIdle);
+  t.deepEqual(slots.running(), []);
 });
 
 test('eight at a time, and not more than four for others', (t) => {
@@ -73,6 +86,23 @@ test('eight at a time, and not more than four for others', (t) => {
   t.throws(() => begin({}, true), { instanceOf: ExhaustedError, code: 'captures-full' });
   for (let index = 0; index < 4; index++) begin();
   t.throws(() => begin(), { instanceOf: ExhaustedError, code: 'captures-full' });
+});
+
+test('others cannot begin one after the other for ever, and this node can', (t) => {
+  const { slots, begin, clock } = rig();
+  const beginAndEnd = (isRemote: boolean): void => void slots.end(begin({}, isRemote).capture, 'asked', totals);
+  for (let index = 0; index < MAX_REMOTE_BURST; index++) beginAndEnd(true);
+  t.throws(() => beginAndEnd(true), { instanceOf: ExhaustedError, code: 'captures-full' });
+  for (let index = 0; index < 2 * MAX_REMOTE_BURST; index++) beginAndEnd(false);
+  clock.nowMs = 999;
+  t.throws(() => beginAndEnd(true), { code: 'captures-full' });
+  clock.nowMs = 1_000;
+  t.notThrows(() => beginAndEnd(true));
+  clock.nowMs = 500;
+  t.throws(() => beginAndEnd(true), { code: 'captures-full' });
+  clock.nowMs = 3_600_000;
+  for (let index = 0; index < MAX_REMOTE_BURST; index++) beginAndEnd(true);
+  t.throws(() => beginAndEnd(true), { code: 'captures-full' });
 });
 
 test('of an unknown peer there is no capture', (t) => {
@@ -94,7 +124,7 @@ test('what workers refuse takes no slot', (t) => {
     throw new RangeError('no');
   });
   t.throws(() => begin(), { instanceOf: RangeError });
-  t.true(slots.isIdle);
+  t.deepEqual(slots.running(), []);
 });
 
 test('the history says who captured what, and what came of it', (t) => {

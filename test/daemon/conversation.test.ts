@@ -153,3 +153,14 @@ test('a side that does not listen gets no signs of life on top, and is told ever
   for (let heard = 0; heard < 400; heard++) t.is((await client.hear(100))?.kind, 'chunk');
   await sending;
 });
+
+test('what a terminal would obey does not get through, nor is anything else changed', async (t) => {
+  const { client, server } = await conversing(t);
+  const said = { evidence: '\u001b]0;evil\u0007a\r\u009bb\u007f', list: ['line\n\ttab', 'grüße \\ "ok" 中', 1, null] };
+  void client.say(said);
+  t.deepEqual(await server.hear(1_000), {
+    kind: 'message',
+    value: { evidence: '?]0;evil?a??b?', list: said.list },
+    isLast: false,
+  });
+});

@@ -8,6 +8,8 @@ import type { Place } from '../../src/daemon/places.ts';
 import type { RemoteAnswerer, RemoteNodes } from '../../src/daemon/remote-nodes.ts';
 import { WeftError } from '../../src/errors.ts';
 import type { Fate, Handover, Stage } from '../../src/explain/explanation.ts';
+import { withFaults } from '../../src/explain/injected-fault.ts';
+import type { Member } from '../../src/membership/announcement.ts';
 import { parseIpAddress } from '../../src/wire/address.ts';
 import { memberOf } from '../support/announcements.ts';
 
@@ -26,7 +28,10 @@ function stage(node: string, next: string | null, change: Partial<Handover> = {}
 }
 
 /** The questions that were asked, and an explainer on n1 that asks them. */
-function explainerOf(answers: Answers): { asked: string[]; explainer: Explainer; own: Map<string, RemoteAnswerer> } {
+function explainerOf(
+  answers: Answers,
+  ...members: readonly Member[]
+): { asked: string[]; explainer: Explainer; own: Map<string, RemoteAnswerer> } {
   const asked: string[] = [];
   const own = new Map<string, RemoteAnswerer>();
   const remote: Pick<RemoteNodes, 'ask' | 'answer'> = {
@@ -42,7 +47,8 @@ function explainerOf(answers: Answers): { asked: string[]; explainer: Explainer;
     nodeName: 'n1',
     local: { departure: () => stage('n1', null) } as unknown as LocalExplainer,
     remote: remote as RemoteNodes,
-    ends: new ExplainedEnds({ find: async (text) => Promise.resolve(placeOf(text)) }, () => []),
+    ends: new ExplainedEnds({ find: async (text) => Promise.resolve(placeOf(text)) }, () => members),
+    firewall: { addTo: async (one) => Promise.resolve(one) },
     past: async (_packet, nodes) => Promise.resolve({ from: '', to: '', nodes: nodes.map((node) => pastOf(node)) }),
   });
   return { asked, explainer, own };
@@ -188,6 +194,32 @@ test('what a node tells in a way that nobody understands counts as not told', as
   t.regex(nodes.at(-1)!.steps[0]!.text, /explains in a way that this version of weft does not understand$/);
 });
 
+test('a fault that may spare a packet that is delivered is said above the steps', async (t) => {
+  const fault = { words: 'out to n2: loss 43 %, seed 7', lossRatio: 0.43, clipBytes: 0 };
+  const departure = { ...stage('n1', 'n2'), ...withFaults(stage('n1', 'n2'), [fault], 'out', 100) };
+  const { explainer } = explainerOf({
+    'n1 explain-departure': departure,
+    'n2 explain-arrival': stage('n2', null),
+  });
+  const { fate, remarks } = await explainer.explain(fromN1);
+  t.is(fate, 'delivered');
+  t.deepEqual(remarks, [
+    'a fault is injected at n1, and what it does to a packet is left to chance: out to n2: loss 43 %, seed 7',
+  ]);
+});
+
+test('an address outside of the overlay that is the underlay address of a node is said to be that', async (t) => {
+  const { explainer } = explainerOf(
+    { 'n1 explain-departure': stage('n1', null, {}, 'outside') },
+    memberOf(2, {
+      dataEndpoints: [{ gear: 'userspace', endpoint: { address: parseIpAddress('10.244.2.2')!, port: 4789 } }],
+    }),
+  );
+  t.regex((await explainer.explain(fromN1)).remarks.join(), /^10\.244\.2\.2 is the address of n2 on the underlay/);
+  const others = explainerOf({ 'n1 explain-departure': stage('n1', null, {}, 'outside') }, memberOf(2));
+  t.deepEqual((await others.explainer.explain(fromN1)).remarks, []);
+});
+
 const silentPlaces = (code: string) => ({
   find: async (): Promise<Place> => Promise.reject(new WeftError(code, `node n2: ${code}`)),
 });
@@ -214,6 +246,7 @@ for (const [query, problem] of [
   ['source=a&destination=b&destinationPort=65536', /destinationPort: 65536 is not/],
   ['source=a&destination=b&size=99999', /size: 99999 is not/],
   ['source=a&destination=b&family=5', /family: 5 is neither/],
+  ['source=a&destination=b&protocol=constructor', /protocol: constructor is none of tcp/],
   ['source=a&destination=b&around=yesterday', /around: yesterday is not a time/],
 ] as const) {
   test(`the query ${query} is refused`, (t) => {

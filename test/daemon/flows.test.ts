@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import test from 'ava';
 import { Flows, parseFlowQuery } from '../../src/daemon/flows.ts';
 import type { OverlayRoutes } from '../../src/daemon/overlay-routes.ts';
@@ -121,6 +122,37 @@ test('of all nodes, those that do not answer are there with the reason', async (
       ['n2', 'nobody answers'],
     ],
   );
+});
+
+test('what each node answers is looked at in a turn of its own', async (t) => {
+  const log: string[] = [];
+  const told = { packetsSince: '', dropsSince: '', flows: [], omitted: 0 };
+  const outcomes = ['n1', 'n2', 'n3'].map((node) => ({
+    node,
+    get answer() {
+      log.push(node);
+      return told;
+    },
+  }));
+  const remote = { answer: () => undefined, askAll: async () => await Promise.resolve(outcomes) };
+  const recorded = new RecordedPackets(undefined, START_MS);
+  const flows = new Flows({ nodeName: 'n1', recorded, routes, remote: remote as unknown as RemoteNodes });
+  const reports = flows.report(request('all=true'));
+  while (!log.includes('n3')) {
+    await turn();
+    log.push('turn');
+  }
+  t.is((await reports).length, 3);
+  t.regex(log.join(' '), /n1 turn .*n2 turn .*n3/);
+});
+
+test('two look through the recorder at a time, and a third one when one of them is done', async (t) => {
+  const recorded = new RecordedPackets(recordedMemory(), START_MS);
+  const taken: number[] = [];
+  await Promise.all([0, 1, 2].map(async (who) => recorded.each(0, () => taken.push(who))));
+  t.true(taken.indexOf(1) < taken.lastIndexOf(0), taken.join(' '));
+  t.true(taken.indexOf(2) > taken.lastIndexOf(0), taken.join(' '));
+  t.is(taken.filter((who) => who === 2).length, taken.filter((who) => who === 0).length);
 });
 
 for (const [query, problem] of [

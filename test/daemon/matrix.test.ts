@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import test from 'ava';
 import { ClusterPods } from '../../src/daemon/cluster-pods.ts';
 import type { Echo } from '../../src/daemon/echo-words.ts';
@@ -10,6 +11,7 @@ import { FakeCluster } from '../support/fake-remote-nodes.ts';
 import { fixedPod } from '../support/fixed-handlers.ts';
 
 const answered: Echo = { roundTripMs: 0.5, problem: '' };
+const clusterPrefixes = [prefix('10.244.0.0/16')];
 const lost: Echo = { roundTripMs: null, problem: '' };
 
 /** A measurement in which all is answered but what `loses` names. */
@@ -26,7 +28,6 @@ function measurementOf(nodeName: string, loses: (what: string, round: number) =>
       ...(relay === undefined ? [] : [{ way: 'relay' as const, to: relay, ...answered }]),
     ]);
   const echoes = { echo: async (address: never) => await Promise.resolve(probe(formatIpAddress(address))) };
-  const clusterPrefixes = [prefix('10.244.0.0/16')];
   return new Measurement({ nodeName, ways: { tunnel } as never, echoes: echoes as never, clusterPrefixes });
 }
 
@@ -39,7 +40,7 @@ function clusterOf(names: readonly string[], loses: (from: string, what: string,
       { ...fixedPod, name: 'old', addresses: [`10.244.${index}.3`], state: 'gone' },
     ]);
     const measurement = measurementOf(name, (what, round) => loses(name, what, round));
-    return new ClusterMatrix({ remote, pods, measurement });
+    return new ClusterMatrix({ remote, pods, measurement, clusterPrefixes });
   });
   return { cluster, matrix: matrices[0]! };
 }
@@ -83,6 +84,50 @@ test('a node that cannot be asked is named, and still asked for', async (t) => {
   t.is(lossy, 1);
 });
 
+test('a pod address beyond the cluster that a node tells is a problem of that pod alone', async (t) => {
+  const { cluster, matrix } = clusterOf(['n1', 'n2'], () => false);
+  cluster.node('n3').answer('pods', () => [{ name: 'odd', addresses: ['192.0.2.1', 'x'], state: 'running' }]);
+  const { rows, silent, asked, lossy } = await matrix.measure({ count: 2 });
+  t.deepEqual(
+    rows.map(({ from, pods }) => [from, ...pods.map(({ pod, sent, lost, problem }) => [pod, sent, lost, problem])]),
+    ['n1', 'n2'].map((from) => [
+      from,
+      ['n1/web', 2, 0, ''],
+      ['n2/web', 2, 0, ''],
+      ['n3/odd', 2, 2, '192.0.2.1 is no address of the cluster'],
+      ['n3/odd', 2, 2, 'x is no address of the cluster'],
+    ]),
+  );
+  // Nothing answers for n3, which is no node of weft.
+  t.deepEqual([silent.map(({ node }) => node), asked, lossy], [['n3'], 12, 4]);
+});
+
+test('two orders are carried out at a time, and the others after them', async (t) => {
+  const cluster = new FakeCluster();
+  const remote = cluster.node('n1');
+  const begun: (() => void)[] = [];
+  const measure = async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    begun.push(resolve);
+    await promise;
+    return { from: 'n1', nodes: [], pods: [] };
+  };
+  const matrix = new ClusterMatrix({
+    remote,
+    pods: new ClusterPods(remote, () => []),
+    measurement: { measure } as never,
+    clusterPrefixes,
+  });
+  const answers = Promise.all(Array.from({ length: 5 }, async () => matrix.measure({})));
+  for (let ended = 0; ended < 4; ended++) {
+    await turn();
+    t.is(begun.length, Math.min(5, 2 + ended));
+    begun[ended]!();
+  }
+  begun[4]!();
+  t.is((await answers).length, 5);
+});
+
 test('where packets go through a relay, that way counts, and is named', async (t) => {
   const measurement = measurementOf('n1', (what) => what === 'n2', 'n3');
   const { nodes } = await measurement.measure({ count: 2, nodes: ['n1', 'n2'], pods: [] });
@@ -114,7 +159,7 @@ test('many pods are asked for in several orders', async (t) => {
     addresses: [`10.244.${index >> 8}.${index & 0xff}`],
   }));
   const pods = new ClusterPods(remote, () => many);
-  const matrix = new ClusterMatrix({ remote, pods, measurement: measurementOf('n1', () => false) });
+  const matrix = new ClusterMatrix({ remote, pods, measurement: measurementOf('n1', () => false), clusterPrefixes });
   const { rows, asked } = await matrix.measure({ count: 1 });
   t.is(rows[0]!.pods.length, 450);
   t.is(asked, 450);

@@ -91,7 +91,12 @@ const refuses = test.macro<[string, string, RegExp]>({
 test(refuses, 'nobody', 'place-unknown', /no address, and there is no node and no pod of this name$/);
 test(refuses, 'web', 'place-ambiguous', /say which of n1\/web, n2\/web$/);
 test(refuses, 'n9/web', 'place-unknown', /there is no node n9/);
-test(refuses, 'n2/nobody', 'place-unknown', /there is no pod nobody at node n2/);
+test(refuses, 'n2/nobody', 'place-unknown', /there is no pod nobody at node n2$/);
+// A pod's namespace in a lab is called so.
+test(refuses, 'n2-db', 'place-unknown', /no pod of this name: did you mean n2\/db\?$/);
+test(refuses, 'dbs', 'place-unknown', /no pod of this name: did you mean db\?$/);
+test(refuses, 'n2/dbs', 'place-unknown', /there is no pod dbs at node n2: did you mean n2\/db\?$/);
+test(refuses, 'n22/db', 'place-unknown', /there is no node n22: did you mean n2\?$/);
 
 test('of two nodes of one name the one that is there is meant', async (t) => {
   const cluster = new FakeCluster();
@@ -121,7 +126,10 @@ test('the pods of a node that cannot be asked any more are those that it named l
     survey.silent.map(({ node }) => node),
     ['n2', 'n3'],
   );
-  await t.throwsAsync(async () => places.find('n3/old'), { code: 'remote-unreachable' });
+  await t.throwsAsync(async () => places.find('n3/old'), {
+    code: 'remote-unreachable',
+    message: /n3: .*no answer.*; an address can be given instead of a pod$/,
+  });
 });
 
 test('to find a node, nobody is asked', async (t) => {
@@ -130,3 +138,13 @@ test('to find a node, nobody is asked', async (t) => {
   await places.find('10.244.2.3');
   t.deepEqual(cluster.asked, []);
 });
+
+for (const answer of [null, { pods: [] }, [{ name: 'db', addresses: '10.244.3.3', state: 'running' }], [7]]) {
+  test(`a node that says ${JSON.stringify(answer)} of its pods hides those of no other`, async (t) => {
+    const { cluster, pods, places } = setUp();
+    cluster.node('n3').answer('pods', () => answer);
+    t.is((await places.find('db')).label, 'n2/db');
+    t.like((await pods.all()).silent, [{ node: 'n3', code: 'remote-unsupported' }]);
+    await t.throwsAsync(async () => pods.of('n3'), { code: 'remote-unsupported' });
+  });
+}

@@ -55,6 +55,7 @@ function setUp(relay = '') {
     const { routes } = resolveRoutes({ self, members: others, staticPeers: [], clusterPrefixes });
     return new TraceNode({
       nodeName,
+      identity: nodeName,
       remote: cluster.node(nodeName),
       slots: {
         begin: (wish) => {
@@ -222,4 +223,19 @@ test('a request names two ends, and may say what kind of packet', (t) => {
   });
   t.throws(() => parseTraceRequest(JSON.stringify({ ...request, count: 32 })), { message: 'count: is above 31' });
   t.throws(() => parseTraceRequest(JSON.stringify({ ...request, port: 1 })), { message: 'port: is not a known key' });
+});
+
+test('a node that tells of a trace what is not understood has seen nothing', async (t) => {
+  const { cluster, tracer } = setUp();
+  const strange = cluster.node('n3');
+  strange.answer(TraceQuestion.begin, () => ({ listener: 1, next: [] }));
+  strange.answer(TraceQuestion.end, () => ({ sightings: [{ number: 1, timeNs: 'soon' }], lost: 0 }));
+  const { probes } = await tracer.trace(request);
+  t.deepEqual(
+    probes[0]!.steps.map(({ node }) => node),
+    ['n1'],
+  );
+  strange.answer(TraceQuestion.begin, () => ({ listener: 'x' }));
+  const { nodes } = await tracer.trace(request);
+  t.regex(nodes[1]!.problem, /does not understand$/);
 });

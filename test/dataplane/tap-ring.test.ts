@@ -104,24 +104,6 @@ test('a size that is no power of two is refused', (t) => {
   for (const size of [0, 100, 5000, 2 ** 31]) t.throws(() => createTapRingMemory(size), { instanceOf: RangeError });
 });
 
-test('a reader that waits is woken once per turn, and not for nothing', async (t) => {
-  const memory = createTapRingMemory(4096);
-  const writer = new TapRingWriter(memory);
-  const reader = new TapRingReader(memory);
-  const { words, index, value } = reader.signal;
-  const waiting = Atomics.waitAsync(words, index, value, 5_000);
-  t.true(waiting.async);
-  writer.notify();
-  t.is(reader.signal.value, value);
-  write(writer, 1, 10);
-  writer.notify();
-  t.is(await waiting.value, 'ok');
-  const after = reader.signal.value;
-  t.not(after, value);
-  writer.notify();
-  t.is(reader.signal.value, after);
-});
-
 test('another thread reads what this one writes, whole and in order', async (t) => {
   const memory = createTapRingMemory(65_536);
   const done = new Int32Array(new SharedArrayBuffer(4));

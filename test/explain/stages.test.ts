@@ -4,7 +4,7 @@ import { type AddressHolder, tellReceiver, tellSender } from '../../src/explain/
 import { type ArrivalFacts, tellArrival } from '../../src/explain/arrival.ts';
 import { type DepartureFacts, type ToldStage, tellDeparture } from '../../src/explain/departure.ts';
 import { adviceFor } from '../../src/explain/drop-words.ts';
-import { innerDestination } from '../../src/explain/inner-destination.ts';
+import { innerDestination, innerSource } from '../../src/explain/inner-addresses.ts';
 import { withFaults } from '../../src/explain/injected-fault.ts';
 import { formatIpAddress } from '../../src/wire/address.ts';
 import { ipPacket, udpDatagram } from '../support/ip-packet.ts';
@@ -44,6 +44,7 @@ const departure: DepartureFacts = {
     isDown: false,
     roundTripMs: 0.25,
     lossRatio: 0,
+    probes: 100,
     state: 'alive',
   },
   underlay: {
@@ -58,6 +59,7 @@ const arrival: ArrivalFacts = {
   node: 'n2',
   sender: '198.18.0.1',
   senderName: 'n1',
+  originName: 'n1',
   destination: '10.244.2.2',
   holder: web,
   outcome: { verdict: 'deliver', packets: [inner] },
@@ -93,7 +95,7 @@ test('what leaves is told up to the underlay', (t) => {
 
 for (const [name, change, text] of [
   ['a path that is down', { isDown: true }, /probes on this path do not come back: it is probably lost$/],
-  ['a path that loses', { lossRatio: 0.3 }, /0\.25 ms, and 30 % of them are lost$/],
+  ['a path that loses', { lossRatio: 0.3 }, /0\.25 ms, and 30 % of the last 100 were lost$/],
   ['a suspect', { state: 'suspect' }, /; gossip takes n2 for suspect$/],
   ['a path that was never measured', { roundTripMs: undefined }, /no probe on this path came back yet$/],
 ] as const) {
@@ -152,6 +154,12 @@ test('what arrives is told up to the pod', (t) => {
   t.is(told.fate, 'delivered');
   t.deepEqual(verdicts(told), ['from-underlay pass', 'decapsulate pass', 'to-pod pass']);
   t.is(tellArrival({ ...arrival, holder: nobody }).fate, 'unreachable');
+});
+
+test('whose source it is, and who passed it on, is told', (t) => {
+  t.regex(tellArrival(arrival).steps[1]!.text, /: n1 may send from its source, the destination is n2's$/);
+  const relayed = tellArrival({ ...arrival, senderName: 'n3' });
+  t.regex(relayed.steps[1]!.text, /: n3 passed it on for n1, which may send from its source, /);
 });
 
 for (const [reason, hook, steps] of [
@@ -221,7 +229,8 @@ test('a packet of just the length that passes is not clipped', (t) => {
   t.is(withFaults(left, [{ ...loss, clipBytes: 81 }], 'out', 81).fate, null);
 });
 
-test('whom a datagram is for is read from within it', (t) => {
+test('from whom and for whom a datagram is, is read from within it', (t) => {
+  t.is(formatIpAddress(innerSource(datagram.bytes)!), '10.244.1.2');
   t.is(formatIpAddress(innerDestination(datagram.bytes)!), '10.244.2.2');
   t.is(innerDestination(datagram.bytes.subarray(0, 40)), undefined);
   t.is(innerDestination(new Uint8Array(3)), undefined);

@@ -158,7 +158,7 @@ test.serial('flows are those of the packets that were sent, with what became of 
 });
 
 test.serial('what became of packets a moment ago is told by both nodes', async (t) => {
-  const { around } = await explain('n1/p1', 'n3/p1', '--around', '5s', '--window', '120');
+  const { around } = await explain('n1/p1', 'n3/p1', '--around', '5s', '--window', '2m');
   const seen = around!.nodes.flatMap((past) =>
     past.seen.map(({ way, hook, peer, packets }) => `${past.node}: ${way} ${hook} ${peer} ${packets}`),
   );
@@ -189,6 +189,19 @@ test.serial(
     t.true(seen[0]!.packets > 0);
   },
 );
+
+test.serial('a firewall that takes packets where weft does not see it is told', async (t) => {
+  const policy = 'table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; }; }';
+  await lab.exec('n2', 'nft', policy);
+  t.false(await lab.reaches('n1-p1', addresses.n2));
+  const explanation = await explain('n1/p1', 'n2/p1');
+  t.like(explanation, {
+    remarks: ['a firewall of n2 may drop it where weft does not see that: ask weft doctor there'],
+  });
+  t.regex(textOf(explanation), /nftables chain ip filter FORWARD: policy drop/);
+  await lab.exec('n2', 'nft', 'delete table ip filter');
+  t.deepEqual((await explain('n1/p1', 'n2/p1')).remarks, []);
+});
 
 test.serial('faults that are injected are told, at either end', async (t) => {
   (await lab.tryAsk('n1', 'fault', 'add', '--peer', 'n2', '--direction', 'out', '--delay', '1ms')).succeeded();

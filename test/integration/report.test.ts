@@ -29,8 +29,7 @@ async function reported(
   ...flags: readonly string[]
 ): Promise<{ report: Report; texts: ReadonlyMap<string, string> }> {
   const archive = join(directory, `${name}.tar.gz`);
-  const { socket, config } = lab.files('n1');
-  const argv = [...weft, '--socket', socket, 'report', '--output', archive, '--config', config, '--json', ...flags];
+  const argv = [...weft, '--socket', lab.files('n1').socket, 'report', '--output', archive, '--json', ...flags];
   const report = JSON.parse(await lab.exec('n1', ...argv)) as Report;
   t.is(statSync(archive).mode & 0o777, 0o600);
   const target = join(directory, `${name}-unpacked`);
@@ -116,4 +115,10 @@ test.serial('an archive that is there is not written over', async (t) => {
   t.is(exitCode, 2);
   t.regex(stderr, /is there already/);
   t.is(statSync(archive).mtimeMs, before);
+});
+
+test.serial('where no file can be made, that is said in words', async (t) => {
+  const { exitCode, stderr } = await lab.tryAsk('n2', 'report', '--output', join(directory, 'nowhere', 'x.tar.gz'));
+  t.is(exitCode, 2);
+  t.regex(stderr, /^weft: .*nowhere\/x\.tar\.gz cannot be written \(ENOENT\): choose another place with --output\n$/);
 });

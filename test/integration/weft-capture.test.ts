@@ -183,6 +183,7 @@ test.serial('what is dropped is shown with the reason, and --drops shows nothing
 });
 
 test.serial('hooks, pods, peers, the outer packet and a number of packets choose', async (t) => {
+  const [there, back] = ['from-pod 10.244.1.2 > 10.244.3.2', 'from-pod 10.244.3.2 > 10.244.1.2'];
   t.deepEqual(await places('--hook', 'from-pod,to-pod', '--peer', 'n3', 'icmp'), [
     'from-pod 10.244.1.2 > 10.244.3.2',
     'to-pod 10.244.3.2 > 10.244.1.2',
@@ -191,6 +192,17 @@ test.serial('hooks, pods, peers, the outer packet and a number of packets choose
     'route 10.244.1.2 > 10.244.2.2',
     'route 10.244.1.2 > 10.244.3.2',
   ]);
+  // A pod and a node of the cluster, seen from everywhere: also where they are themselves.
+  for (const choice of [
+    ['--pod', 'n3/p1'],
+    ['--peer', 'n3'],
+  ]) {
+    t.deepEqual(
+      await places('--all', '--hook', 'from-pod,to-pod', ...choice, 'icmp'),
+      [there, `to-pod ${there.slice(9)}`, back, `to-pod ${back.slice(9)}`],
+      choice.join(' '),
+    );
+  }
   t.deepEqual(await places('--outer', 'src host 198.18.0.3', 'icmp'), ['from-underlay 10.244.3.2 > 10.244.1.2']);
 });
 

@@ -2,6 +2,7 @@ import test from 'ava';
 import { compileFilter } from '../../src/capture/bpf-compiler.ts';
 import { compileExpression } from '../../src/linux/packet-filter.ts';
 import { ipPacket, tcpSegment, udpDatagram } from '../support/ip-packet.ts';
+import { withLibpcap } from '../support/with-libpcap.ts';
 
 const v4 = { source: [10, 1, 0, 2], destination: [10, 2, 0, 3] } as const;
 const v6 = {
@@ -29,17 +30,17 @@ const selects = test.macro({
   title: (_, expression: string) => `selects what "${expression}" means`,
 });
 
-test(selects, '', ['syn', 'data', 'fragment', 'dns', 'echo']);
-test(selects, 'ip', ['syn', 'data', 'fragment']);
-test(selects, 'ip6', ['dns', 'echo']);
-test(selects, 'tcp port 5201', ['syn', 'data']);
-test(selects, 'tcp[tcpflags] & tcp-syn != 0', ['syn']);
-test(selects, 'udp', ['fragment', 'dns']);
-test(selects, 'port 53', ['dns']);
-test(selects, 'icmp6 and dst host fd00::2', ['echo']);
-test(selects, 'src net 10.1.0.0/16 and not tcp', ['fragment']);
-test(selects, 'greater 48', ['dns', 'echo']);
-test(selects, 'ip[6:2] & 0x1fff != 0', ['fragment']);
+withLibpcap(selects, '', ['syn', 'data', 'fragment', 'dns', 'echo']);
+withLibpcap(selects, 'ip', ['syn', 'data', 'fragment']);
+withLibpcap(selects, 'ip6', ['dns', 'echo']);
+withLibpcap(selects, 'tcp port 5201', ['syn', 'data']);
+withLibpcap(selects, 'tcp[tcpflags] & tcp-syn != 0', ['syn']);
+withLibpcap(selects, 'udp', ['fragment', 'dns']);
+withLibpcap(selects, 'port 53', ['dns']);
+withLibpcap(selects, 'icmp6 and dst host fd00::2', ['echo']);
+withLibpcap(selects, 'src net 10.1.0.0/16 and not tcp', ['fragment']);
+withLibpcap(selects, 'greater 48', ['dns', 'echo']);
+withLibpcap(selects, 'ip[6:2] & 0x1fff != 0', ['fragment']);
 
 const refuses = test.macro({
   exec(t, expression: string, words: RegExp) {
@@ -48,13 +49,13 @@ const refuses = test.macro({
   title: (_, expression: string) => `refuses "${expression}" in libpcap's words`,
 });
 
-test(refuses, 'tcp prt 80', /^filter 'tcp prt 80': .*syntax error/);
-test(refuses, 'ip broadcast', /netmask not known/);
-test(refuses, 'vlan 3', /no VLAN support/);
-test(refuses, 'host 10.1.2.300', /./);
-test(refuses, 'tcp and udp port 70000', /./);
+withLibpcap(refuses, 'tcp prt 80', /^filter 'tcp prt 80': .*syntax error/);
+withLibpcap(refuses, 'ip broadcast', /netmask not known/);
+withLibpcap(refuses, 'vlan 3', /no VLAN support/);
+withLibpcap(refuses, 'host 10.1.2.300', /./);
+withLibpcap(refuses, 'tcp and udp port 70000', /./);
 
-test('can be asked again after a refusal', (t) => {
+withLibpcap('can be asked again after a refusal', (t) => {
   for (let round = 0; round < 100; round++) {
     t.throws(() => compileExpression('and and'), { code: 'filter-invalid' });
     t.true(compileExpression('tcp').length > 1);

@@ -118,6 +118,19 @@ test('a peer that falls silent says nothing about sizes', (t) => {
   t.not(path.converseUntil(1350, SHRINK_DEADLINE_MS + 2_000), undefined);
 });
 
+test('a loss that is over is forgotten within minutes, also on an idle path', (t) => {
+  const path = new SimulatedPath();
+  path.appear();
+  path.converse(5_000);
+  path.conditions.loss = 0.3;
+  path.converse(60_000);
+  t.true(path.table.stateOf(PEER)!.lossRatio! > 0.2);
+  path.conditions.loss = 0;
+  path.clock.advance(255_000);
+  t.is(path.table.stateOf(PEER)!.lossRatio, 0);
+  t.is(path.table.healthOf(PEER)!.lossRatio, 0);
+});
+
 test('answers that come later than they are waited for count', (t) => {
   const path = new SimulatedPath({ roundTripMs: 700, jitterMs: 50 });
   path.appear();

@@ -120,7 +120,7 @@ async function main(setup: DataplaneNodeSetup): Promise<void> {
   for await (const line of createInterface({ input: process.stdin })) {
     if (line === 'status') say(status());
     if (line === 'capture') {
-      const slot = { slot: 0, hooks: ALL_HOOKS, program: undefined, snaplenBytes: 64 };
+      const slot = { capture: 1, slot: 0, hooks: ALL_HOOKS, program: undefined, snaplenBytes: 64 };
       dataplane.setCaptures(rings.map((ring) => [{ ...slot, ring }]));
       await dataplane.obeyed();
       say(status());

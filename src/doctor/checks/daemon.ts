@@ -21,7 +21,11 @@ export const daemon: HostCheck = {
             finds,
             'daemon-not-running',
             [known.absence],
-            byHand('start it, and look why it ended', 'systemctl start weft', 'journalctl -u weft -n 30'),
+            byHand(
+              'start it (in a lab: weft lab start NODE), and look why it ended',
+              'systemctl start weft',
+              'journalctl -u weft -n 30',
+            ),
           ),
         ]
       : [],

@@ -1,6 +1,7 @@
 /** Nodes that are gone without having said so. */
 import { byHand, found, type DaemonCheck, type FindingKinds } from '../check.ts';
 import type { PeerFacts } from '../facts.ts';
+import type { Fix } from '../finding.ts';
 
 const finds: FindingKinds = {
   'node-dead': {
@@ -22,19 +23,29 @@ export const members: DaemonCheck = {
     );
     const dead = peers.filter(({ name, state }) => state === 'dead' && !names.has(name));
     if (dead.length === 0) return [];
-    return [
-      found(
-        finds,
-        'node-dead',
-        dead.map(describe),
-        byHand(
-          'look after the node; one that never comes back is to be forgotten',
-          ...dead.map(({ name }) => `weft peer forget ${name}`),
-        ),
-      ),
+    // Of several that died at once and left nobody, it is rather this one that is alone.
+    const isAlone = dead.length > 1 && names.size === 0;
+    const evidence = [
+      ...dead.map(describe),
+      ...(isAlone ? ['no other node is left: this one is probably cut off itself'] : []),
     ];
+    return [found(finds, 'node-dead', evidence, isAlone ? reconnect(dead) : forget(dead))];
   },
 };
+
+function forget(dead: readonly PeerFacts[]): Fix {
+  return byHand(
+    'look after the node; one that never comes back is to be forgotten',
+    ...dead.map(({ name }) => `weft peer forget ${name}`),
+  );
+}
+
+function reconnect(dead: readonly PeerFacts[]): Fix {
+  return byHand(
+    'find out whether this node reaches anybody on the underlay',
+    ...dead.map(({ name }) => `weft ping ${name} --count 2`),
+  );
+}
 
 function describe({ name, endpoint, since }: PeerFacts): string {
   return `${name} (${endpoint}) is dead since ${since}`;

@@ -48,7 +48,7 @@ export const strangers: DaemonCheck = {
       const packets = recent.dropped[reason] ?? 0;
       if (packets < MIN_PACKETS) return [];
       const evidence = [`${packets} packets in the last ${recent.seconds} s were dropped as ${reason}`];
-      const fix = byHand(remedyOf(reason), `weft capture --drops --count 5`, `weft explain drop ${reason}`);
+      const fix = byHand(remedyOf(reason), 'weft drops', `weft explain drop ${reason}`);
       return [found(finds, id, evidence, fix)];
     }),
 };
