@@ -1,6 +1,6 @@
 /** weft from this checkout: real daemons, with nothing in their configuration but what they must be told. */
 import { DAEMON_NODE_OPTIONS } from '../../src/daemon/heap.ts';
-import { generateKey } from '../../src/daemon/key-file.ts';
+import { generateKey } from '../../src/daemon/gossip/key-file.ts';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';

@@ -8,7 +8,7 @@ import {
   type CaptureOverview,
   type CaptureSpec,
   captureSocketPath,
-} from '../daemon/capture-api.ts';
+} from '../daemon/capture/capture-api.ts';
 import { WeftError } from '../errors.ts';
 import { connectError } from './connect-error.ts';
 

@@ -1,6 +1,6 @@
 /** `weft capture`. */
 import { type Command, InvalidArgumentError } from 'commander';
-import type { CaptureSpec } from '../daemon/capture-api.ts';
+import type { CaptureSpec } from '../daemon/capture/capture-api.ts';
 import type { Rotation } from './capture-files.ts';
 import type { CaptureOutput, CaptureSummary } from './capture-output.ts';
 import { parseDuration } from './duration.ts';
@@ -188,7 +188,7 @@ function list(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, ...words];
 }
 
-/** As `daemon/capture-request.ts` has it. */
+/** As `daemon/capture/capture-request.ts` has it. */
 function snaplen(text: string): number {
   const bytes = whole(text);
   if (bytes < 64 || bytes > 65_535) throw new InvalidArgumentError('Not a number from 64 to 65535.');

@@ -1,6 +1,13 @@
 /** Config keys as options of a command: one flag for each, from the table of keys. */
 import { Option, type Command } from 'commander';
-import { configKeys, flagOf, inlinePaths, variableOf, type ConfigKey, type ConfigPath } from '../daemon/config-key.ts';
+import {
+  configKeys,
+  flagOf,
+  inlinePaths,
+  variableOf,
+  type ConfigKey,
+  type ConfigPath,
+} from '../daemon/config/config-key.ts';
 
 /** Where the command's configuration is. */
 export interface ConfigChoice {

@@ -14,12 +14,12 @@ import type {
   Status,
   Version,
 } from '../daemon/api.ts';
-import type { DropReport } from '../daemon/drop-api.ts';
-import type { Fault, FaultRequest } from '../daemon/fault-api.ts';
-import type { Matrix, MatrixRequest } from '../daemon/matrix-api.ts';
-import type { PingRequest, PingRound } from '../daemon/ping-api.ts';
-import type { Trace, TraceRequest } from '../daemon/trace-api.ts';
-import type { RunningCapture } from '../daemon/capture-api.ts';
+import type { DropReport } from '../daemon/explain/drop-api.ts';
+import type { Fault, FaultRequest } from '../daemon/faults/fault-api.ts';
+import type { Matrix, MatrixRequest } from '../daemon/probes/matrix-api.ts';
+import type { PingRequest, PingRound } from '../daemon/probes/ping-api.ts';
+import type { Trace, TraceRequest } from '../daemon/probes/trace-api.ts';
+import type { RunningCapture } from '../daemon/capture/capture-api.ts';
 import { WeftError } from '../errors.ts';
 import type { DoctorReport } from '../doctor/finding.ts';
 import type { Explanation } from '../explain/explanation.ts';

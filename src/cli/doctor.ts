@@ -57,7 +57,7 @@ async function withoutDaemonToo(ask: () => Promise<DoctorReport>): Promise<Docto
     const isAlone = error instanceof WeftError && ['daemon-not-running', 'daemon-timeout'].includes(error.code);
     if (!isAlone) throw error;
     const [{ defaultPlumbing, readHostFacts }, { examine, reportOf }] = await Promise.all([
-      import('../daemon/doctor-host.ts'),
+      import('../daemon/doctor/doctor-host.ts'),
       import('../doctor/examination.ts'),
     ]);
     const host = await readHostFacts(defaultPlumbing);

@@ -1,5 +1,5 @@
 /** Drops for people. Pure. */
-import type { DroppedPacket, DroppedShare, DropReport } from '../daemon/drop-api.ts';
+import type { DroppedPacket, DroppedShare, DropReport } from '../daemon/explain/drop-api.ts';
 import { type Cell, formatTable, wrap } from './table.ts';
 import { bold, type Terminal } from './terminal.ts';
 

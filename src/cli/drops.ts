@@ -1,7 +1,7 @@
 /** `weft drops`. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
-import type { DropReport } from '../daemon/drop-api.ts';
+import type { DropReport } from '../daemon/explain/drop-api.ts';
 import type { ControlClient } from './control-client.ts';
 import type { DropGrouping } from './drops-view.ts';
 import { parseMoment } from './moment.ts';

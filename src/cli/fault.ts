@@ -1,7 +1,7 @@
 /** `weft fault`: its verbs. */
 import { type Command, Option } from 'commander';
-import type { Fault, FaultRequest } from '../daemon/fault-api.ts';
-import { faultEffects } from '../daemon/fault-words.ts';
+import type { Fault, FaultRequest } from '../daemon/faults/fault-api.ts';
+import { faultEffects } from '../daemon/faults/fault-words.ts';
 import { WeftError } from '../errors.ts';
 import { checkHasEffect, parseDelay, parseShare, parseWhole } from './fault-options.ts';
 import type { OutputOptions } from './output.ts';

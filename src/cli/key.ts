@@ -93,7 +93,7 @@ function registerGenerate(key: Command): void {
     .description('make a key, for gossip.keyFile or weft key add')
     .argument('[file]', 'new file, for its owner alone; without one, the key is printed')
     .action(async (file: string | undefined) => {
-      const { generateKey } = await import('../daemon/key-file.ts');
+      const { generateKey } = await import('../daemon/gossip/key-file.ts');
       const line = `${generateKey()}\n`;
       if (file === undefined) process.stdout.write(line);
       else writeKey(file, line);

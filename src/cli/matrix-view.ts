@@ -1,5 +1,5 @@
 /** The matrix of a cluster as text. Pure. */
-import type { Answers, Matrix, MatrixRow } from '../daemon/matrix-api.ts';
+import type { Answers, Matrix, MatrixRow } from '../daemon/probes/matrix-api.ts';
 import { formatRoundTrip } from './duration.ts';
 import { formatTable, wrap } from './table.ts';
 import { bold, type Terminal, warning } from './terminal.ts';

@@ -1,5 +1,5 @@
 /** Probes of `weft ping` as text. Pure. */
-import type { PingedWay, PingRound } from '../daemon/ping-api.ts';
+import type { PingedWay, PingRound } from '../daemon/probes/ping-api.ts';
 import { formatRoundTrip } from './duration.ts';
 import { type Column, formatTable, wrap } from './table.ts';
 import { bold, type Terminal, warning } from './terminal.ts';

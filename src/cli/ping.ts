@@ -1,6 +1,6 @@
 /** `weft ping`. */
 import { type Command, InvalidArgumentError } from 'commander';
-import type { PingRound } from '../daemon/ping-api.ts';
+import type { PingRound } from '../daemon/probes/ping-api.ts';
 import { parseDuration } from './duration.ts';
 import { ExitCode } from './exit-code.ts';
 import { wholeFrom } from './number-option.ts';
@@ -12,7 +12,7 @@ interface PingOptions extends OutputOptions {
   readonly size?: number;
 }
 
-/** As `daemon/ping.ts` has them. */
+/** As `daemon/probes/ping.ts` has them. */
 const MIN_SIZE_BYTES = 64;
 const MAX_SIZE_BYTES = 65_535;
 const DEFAULT_COUNT = 4;

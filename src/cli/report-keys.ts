@@ -1,7 +1,7 @@
 /** The keys that this machine has, so that a report can be searched for them. */
 import { readFileSync } from 'node:fs';
-import { parseKey } from '../daemon/key-file.ts';
-import { readConfigFile } from '../daemon/config-file.ts';
+import { parseKey } from '../daemon/gossip/key-file.ts';
+import { readConfigFile } from '../daemon/config/config-file.ts';
 
 /** Where keys are by default, as the documentation sets it up. */
 const KEY_FILE = '/etc/weft/gossip.key';

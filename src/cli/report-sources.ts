@@ -1,6 +1,6 @@
 /** What goes into a report: the daemon's own words, the configuration, and the state of the kernel. */
 import { readFileSync } from 'node:fs';
-import { controlPaths } from '../daemon/control-routes.ts';
+import { controlPaths } from '../daemon/control/control-routes.ts';
 import { readVersion } from '../daemon/version.ts';
 import { WeftError } from '../errors.ts';
 import { runCommand } from '../linux/command.ts';

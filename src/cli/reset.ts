@@ -1,6 +1,6 @@
 /** `weft reset`. */
 import type { Command } from 'commander';
-import type { Config } from '../daemon/config.ts';
+import type { Config } from '../daemon/config/config.ts';
 import type { ResetReport } from '../daemon/reset.ts';
 import type { OutputOptions } from './output.ts';
 
@@ -21,10 +21,10 @@ export function registerReset(program: Command): void {
 async function reset(options: ResetOptions, command: Command): Promise<void> {
   const [{ configChoice }, { loadConfig }, { print }, { resetHost }, { captureSocketPath }] = await Promise.all([
     import('./config-options.ts'),
-    import('../daemon/config.ts'),
+    import('../daemon/config/config.ts'),
     import('./output.ts'),
     import('../daemon/reset.ts'),
-    import('../daemon/capture-api.ts'),
+    import('../daemon/capture/capture-api.ts'),
   ]);
   const config = loadConfig({ ...configChoice(command), env: process.env, allowMissing: true });
   await refuseIfRunning(config, command);

@@ -1,5 +1,5 @@
 /** A trace as text. Pure. */
-import type { Trace, TracedNode, TracedProbe, TraceStep } from '../daemon/trace-api.ts';
+import type { Trace, TracedNode, TracedProbe, TraceStep } from '../daemon/probes/trace-api.ts';
 import { formatTable, wrap } from './table.ts';
 import { bold, type Terminal, warning } from './terminal.ts';
 

@@ -1,6 +1,6 @@
 /** `weft trace`. */
 import { type Command, Option } from 'commander';
-import type { TraceRequest } from '../daemon/trace-api.ts';
+import type { TraceRequest } from '../daemon/probes/trace-api.ts';
 import { ExitCode } from './exit-code.ts';
 import { MAX_PORT, refuseAlienPorts, wholeFrom } from './number-option.ts';
 import type { OutputOptions } from './output.ts';
@@ -14,7 +14,7 @@ interface TraceOptions extends OutputOptions {
   readonly 6?: true;
 }
 
-/** As `daemon/tracer.ts` has them. */
+/** As `daemon/probes/tracer.ts` has them. */
 const MAX_COUNT = 31;
 const MAX_SIZE_BYTES = 65_535;
 

@@ -36,16 +36,16 @@ import { shareOfCpus } from '../linux/cpu-affinity.ts';
 import { createPersistentTun } from '../linux/tun.ts';
 import { isPortFree } from '../linux/udp-socket.ts';
 import { equalIpAddresses, type IpAddress, type MacAddress } from '../wire/address.ts';
-import type { Inspection } from './audit-finding.ts';
+import type { Inspection } from './audit/audit-finding.ts';
 import { portInUse } from './port-holder.ts';
 import type { OptionalFeature } from './optional-feature.ts';
-import type { Features } from './worker-report.ts';
-import { ProbeChannel } from './probe-channel.ts';
+import type { Features } from './worker/worker-report.ts';
+import { ProbeChannel } from './routes/probe-channel.ts';
 import { readTransmitDrops, waitUntilReleased } from './tun-device.ts';
-import { createUnderlayOrderMemory, UnderlayOrderWriter } from './underlay-order.ts';
-import { workerFindings } from './worker-findings.ts';
-import type { CaptureOrder } from './worker-orders.ts';
-import { WorkerThread } from './worker-thread.ts';
+import { createUnderlayOrderMemory, UnderlayOrderWriter } from './worker/underlay-order.ts';
+import { workerFindings } from './worker/worker-findings.ts';
+import type { CaptureOrder } from './worker/worker-orders.ts';
+import { WorkerThread } from './worker/worker-thread.ts';
 
 export interface DataplaneOptions {
   /** Name of the TUN device, which is made if it does not exist and which stays when the dataplane stops. */

@@ -1,13 +1,13 @@
 /** The paths of the control API by which one finds out where packets went; `docs/api.md` documents each. */
-import type { Answerer } from './control-routes.ts';
-import { parseDoctorQuery } from './doctor-handlers.ts';
-import { parseExplainQuery } from './explain-request.ts';
-import { parseFlowQuery } from './flows.ts';
-import { parseDropQuery } from './drops.ts';
-import { parseFaultId, parseFaultRequest } from './fault-request.ts';
-import { parseMatrixRequest } from './matrix.ts';
-import { parsePingRequest } from './ping.ts';
-import { parseTraceRequest } from './tracer.ts';
+import type { Answerer } from './control/control-routes.ts';
+import { parseDoctorQuery } from './doctor/doctor-handlers.ts';
+import { parseExplainQuery } from './explain/explain-request.ts';
+import { parseFlowQuery } from './explain/flows.ts';
+import { parseDropQuery } from './explain/drops.ts';
+import { parseFaultId, parseFaultRequest } from './faults/fault-request.ts';
+import { parseMatrixRequest } from './probes/matrix.ts';
+import { parsePingRequest } from './probes/ping.ts';
+import { parseTraceRequest } from './probes/tracer.ts';
 
 /** `METHOD PATH`. All but GET are for `weft.sock` only. Nothing here gives payload to `weft-ro.sock`. */
 export const diagnosisAnswerers: Readonly<Record<string, Answerer>> = {

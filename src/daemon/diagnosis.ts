@@ -5,26 +5,26 @@
  */
 import type { Logger } from '../env/logger.ts';
 import type { Notice, Status } from './api.ts';
-import type { Audit } from './audit.ts';
-import { composeCaptures } from './capture-handlers.ts';
-import type { Config } from './config.ts';
+import type { Audit } from './audit/audit.ts';
+import { composeCaptures } from './capture/capture-handlers.ts';
+import type { Config } from './config/config.ts';
 import type { Dataplane } from './dataplane.ts';
 import type { DiagnosisHandlers } from './diagnosis-handlers.ts';
-import { composeDoctor } from './doctor-handlers.ts';
-import { composeDrops } from './drops.ts';
+import { composeDoctor } from './doctor/doctor-handlers.ts';
+import { composeDrops } from './explain/drops.ts';
 import type { EventLog } from './event-log.ts';
-import { composeExplanations } from './explain-handlers.ts';
-import { composeFaults } from './fault-handlers.ts';
-import type { Gossip } from './gossip.ts';
-import type { GossipKeys } from './gossip-keys.ts';
-import type { OverlayRoutes } from './overlay-routes.ts';
-import type { PathProber } from './path-prober.ts';
-import type { Pods } from './pods.ts';
-import { composeProbes } from './probe-handlers.ts';
-import { RecordedPackets } from './recorded-packets.ts';
-import { Remote } from './remote.ts';
-import { composeTraces } from './trace-handlers.ts';
-import type { Underlay } from './underlay.ts';
+import { composeExplanations } from './explain/explain-handlers.ts';
+import { composeFaults } from './faults/fault-handlers.ts';
+import type { Gossip } from './gossip/gossip.ts';
+import type { GossipKeys } from './gossip/gossip-keys.ts';
+import type { OverlayRoutes } from './routes/overlay-routes.ts';
+import type { PathProber } from './routes/path-prober.ts';
+import type { Pods } from './pods/pods.ts';
+import { composeProbes } from './probes/probe-handlers.ts';
+import { RecordedPackets } from './explain/recorded-packets.ts';
+import { Remote } from './remote/remote.ts';
+import { composeTraces } from './probes/trace-handlers.ts';
+import type { Underlay } from './underlay/underlay.ts';
 
 /** What it is made from. All of it stays its owner's. */
 export interface DiagnosisParts {

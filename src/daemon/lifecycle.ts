@@ -1,9 +1,9 @@
 /** The daemon from its command line to its end. */
 import { ConfigError } from '../errors.ts';
 import { composeDaemon, type Daemon } from './compose.ts';
-import { withOrigin } from './config-origin.ts';
+import { withOrigin } from './config/config-origin.ts';
 import { returnGarbage } from './heap.ts';
-import { loadConfig } from './config.ts';
+import { loadConfig } from './config/config.ts';
 import { openLog } from './log.ts';
 
 /** How long an orderly end may take before the process ends anyway. Nothing is lost by it: state is saved as it changes. */

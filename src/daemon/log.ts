@@ -1,7 +1,7 @@
 /** The log: one JSON object per line on stderr. */
 import { destination, pino, stdTimeFunctions } from 'pino';
 import type { Logger } from '../env/logger.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 
 const STDERR = 2;
 

@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { formatIpAddress, type Endpoint } from '../wire/address.ts';
-import { METRICS_CONTENT_TYPE } from './control-routes.ts';
+import { METRICS_CONTENT_TYPE } from './control/control-routes.ts';
 import type { Metrics } from './metrics.ts';
 import { portInUse } from './port-holder.ts';
 

@@ -2,9 +2,9 @@
 import { Counter, Gauge, Registry } from '@prometheus-io/client';
 import type { DirectionAccount, WorkerAccount } from '../dataplane/accounts.ts';
 import type { Peer, Status } from './api.ts';
-import { declareGossip, type GossipHistograms } from './gossip-metrics.ts';
-import { declareRemote } from './remote-metrics.ts';
-import type { RemoteServerCounters } from './remote-server.ts';
+import { declareGossip, type GossipHistograms } from './gossip/gossip-metrics.ts';
+import { declareRemote } from './remote/remote-metrics.ts';
+import type { RemoteServerCounters } from './remote/remote-server.ts';
 
 /**
  * The metrics of one daemon.

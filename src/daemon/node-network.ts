@@ -18,14 +18,14 @@ import { deleteRouteLine, listRoutes, type KernelRoute } from '../linux/route.ts
 import { formatIpAddress, type IpAddress } from '../wire/address.ts';
 import { formatPrefix, hostPrefix, type Prefix } from '../wire/prefix.ts';
 import type { Notice } from './api.ts';
-import type { Inspection } from './audit-finding.ts';
-import { plumbingOf } from './doctor-host.ts';
+import type { Inspection } from './audit/audit-finding.ts';
+import { plumbingOf } from './doctor/doctor-host.ts';
 import { forwardingNotices } from './forwarding-notices.ts';
-import { hostFindings, staleRoutes, type WantedRoute } from './host-findings.ts';
+import { hostFindings, staleRoutes, type WantedRoute } from './audit/host-findings.ts';
 import { ensureNodeSysctls, wrongNodeSysctls } from './node-sysctls.ts';
 import { isOwnTun, TUN_ALIAS } from './own-links.ts';
-import { MIN_IPV6_MTU_BYTES } from './pod-wiring.ts';
-import { overlapNotices } from './route-overlap.ts';
+import { MIN_IPV6_MTU_BYTES } from './pods/pod-wiring.ts';
+import { overlapNotices } from './audit/route-overlap.ts';
 
 /** Metric of the routes into the device: behind the 0 of a person's own route, which thus wins. */
 const DEVICE_METRIC = 87;

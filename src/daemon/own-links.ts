@@ -1,7 +1,7 @@
 /** Which network devices are weft's: told by what they are and by their alias, whatever the configuration says today. */
 import { ConflictError } from '../errors.ts';
 import type { Link } from '../linux/link.ts';
-import { isHostDeviceName } from './pod-record.ts';
+import { isHostDeviceName } from './pods/pod-record.ts';
 
 /** Alias of the TUN device. */
 export const TUN_ALIAS = 'weft';

@@ -11,8 +11,8 @@ import { listLinks } from '../linux/link.ts';
 import { removeTable } from '../linux/nftables.ts';
 import { deleteRouteLine, listRoutes } from '../linux/route.ts';
 import { isAttached, isOwnLink } from './own-links.ts';
-import { removeOwnNamespace } from './pod-namespace.ts';
-import { readStoredPods } from './stored-pods.ts';
+import { removeOwnNamespace } from './pods/pod-namespace.ts';
+import { readStoredPods } from './pods/stored-pods.ts';
 
 /** Names of the files in the state directory. */
 const stateFiles = ['pods.json', 'identity.json', 'members.json', 'keys.json'];

@@ -4,13 +4,13 @@ import type { MemberState } from '../membership/announcement.ts';
 import { formatEndpoint, formatIpAddress, formatMacAddress, type IpAddress, type MacAddress } from '../wire/address.ts';
 import { formatPrefix } from '../wire/prefix.ts';
 import type { Notice, Status } from './api.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 import type { Dataplane } from './dataplane.ts';
-import type { Gossip } from './gossip.ts';
-import type { OverlayRoutes } from './overlay-routes.ts';
-import type { Pods } from './pods.ts';
-import type { Underlay } from './underlay.ts';
-import { RecordedPackets } from './recorded-packets.ts';
+import type { Gossip } from './gossip/gossip.ts';
+import type { OverlayRoutes } from './routes/overlay-routes.ts';
+import type { Pods } from './pods/pods.ts';
+import type { Underlay } from './underlay/underlay.ts';
+import { RecordedPackets } from './explain/recorded-packets.ts';
 import { readVersion } from './version.ts';
 
 export interface StatusViewOptions {

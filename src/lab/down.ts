@@ -1,7 +1,7 @@
 /** `weft lab down`. */
 import { basename } from 'node:path';
-import { isPlaceReachable, removeOwnNamespace } from '../daemon/pod-namespace.ts';
-import { readStoredPods } from '../daemon/stored-pods.ts';
+import { isPlaceReachable, removeOwnNamespace } from '../daemon/pods/pod-namespace.ts';
+import { readStoredPods } from '../daemon/pods/stored-pods.ts';
 import { runCommand } from '../linux/command.ts';
 import { endProcesses, runningDaemon } from './daemon-process.ts';
 import { existingNamespaces, namespacePath, nodeFiles, nodesOnDisk, removeLabDirectory } from './lab-directory.ts';

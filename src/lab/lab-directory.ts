@@ -13,7 +13,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { generateKey } from '../daemon/key-file.ts';
+import { generateKey } from '../daemon/gossip/key-file.ts';
 import { ConflictError, NotFoundError } from '../errors.ts';
 import { checkLabName, isNamespaceOf, planLab } from './topology.ts';
 import type { LabPlan, LabSpec, NodePlan } from './topology.ts';

@@ -1,4 +1,4 @@
-/** The cluster's keys at one node, as `daemon/gossip-keys.ts` handles them: kept over a restart, changed by orders. */
+/** The cluster's keys at one node, as `daemon/gossip/gossip-keys.ts` handles them: kept over a restart, changed by orders. */
 import { clusterKey, type ClusterKey } from '../authentication/cluster-key.ts';
 import type { KeyOrder } from '../authentication/key-order.ts';
 import { KeyRing } from '../authentication/key-ring.ts';

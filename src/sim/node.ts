@@ -35,7 +35,7 @@ export interface NodeEnvironment {
   readonly onChange: (node: SimulatedNode, changes: readonly MemberChange[]) => void;
 }
 
-/** What survives the process: as `daemon/gossip.ts` keeps it in the state directory. */
+/** What survives the process: as `daemon/gossip/gossip.ts` keeps it in the state directory. */
 interface PersistedState {
   /** Of members that were alive when last looked at. */
   readonly endpoints: readonly Endpoint[];

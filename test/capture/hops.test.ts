@@ -1,7 +1,7 @@
 /** What taps record of real packets on their way from one node to another, made into packets of a capture. */
 import test from 'ava';
 import { packetId } from '../../src/capture/packet-id.ts';
-import { RecordedPackets } from '../../src/capture/recorded-packets.ts';
+import { TappedPackets } from '../../src/capture/tapped-packets.ts';
 import { TapHeader } from '../../src/capture/tap-reader.ts';
 import { hooks } from '../../src/dataplane/hook.ts';
 import type { TapRingReader } from '../../src/dataplane/tap-ring.ts';
@@ -34,7 +34,7 @@ interface Seen {
 /** Takes all records out of a ring, as packets of a capture, by hook. */
 function take(reader: TapRingReader, seen: Map<string, Seen[]>): void {
   const header = new TapHeader();
-  const made = new RecordedPackets();
+  const made = new TappedPackets();
   for (let view = reader.peek(); view !== undefined; view = reader.peek()) {
     header.read(view.bytes, view.at);
     made.begin(view.bytes, header);

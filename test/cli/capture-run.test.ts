@@ -9,7 +9,7 @@ import { CaptureFiles } from '../../src/cli/capture-files.ts';
 import { CaptureLines, type CaptureLine } from '../../src/cli/capture-lines.ts';
 import { CountedOutput } from '../../src/cli/capture-output.ts';
 import { CaptureRun } from '../../src/cli/capture-run.ts';
-import type { CaptureSpec } from '../../src/daemon/capture-api.ts';
+import type { CaptureSpec } from '../../src/daemon/capture/capture-api.ts';
 import { WeftError } from '../../src/errors.ts';
 import { blocksOf, packetsOf } from '../support/captured.ts';
 import { ipPacket, udpDatagram } from '../support/ip-packet.ts';

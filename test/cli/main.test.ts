@@ -3,10 +3,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { ControlServer } from '../../src/daemon/control-server.ts';
-import { parseExplainQuery } from '../../src/daemon/explain-request.ts';
-import { parsePingRequest } from '../../src/daemon/ping.ts';
-import { parseTraceRequest } from '../../src/daemon/tracer.ts';
+import { ControlServer } from '../../src/daemon/control/control-server.ts';
+import { parseExplainQuery } from '../../src/daemon/explain/explain-request.ts';
+import { parsePingRequest } from '../../src/daemon/probes/ping.ts';
+import { parseTraceRequest } from '../../src/daemon/probes/tracer.ts';
 import { fixedHandlers, fixedKeys, fixedPeers, fixedPod, fixedRoutes, fixedStatus } from '../support/fixed-handlers.ts';
 
 const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');

@@ -11,8 +11,8 @@ import {
 } from '../../src/cli/ping-view.ts';
 import type { Terminal } from '../../src/cli/terminal.ts';
 import { formatTrace } from '../../src/cli/trace-view.ts';
-import type { Matrix } from '../../src/daemon/matrix-api.ts';
-import type { PingedWay, PingRound } from '../../src/daemon/ping-api.ts';
+import type { Matrix } from '../../src/daemon/probes/matrix-api.ts';
+import type { PingedWay, PingRound } from '../../src/daemon/probes/ping-api.ts';
 import { fixedMatrix, fixedPing, fixedTrace } from '../support/fixed-probes.ts';
 
 const terminal: Terminal = { widthColumns: 80, colour: false };

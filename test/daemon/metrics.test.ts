@@ -1,5 +1,5 @@
 import test from 'ava';
-import { AnnouncementDelays } from '../../src/daemon/gossip-metrics.ts';
+import { AnnouncementDelays } from '../../src/daemon/gossip/gossip-metrics.ts';
 import type { Metrics } from '../../src/daemon/metrics.ts';
 import { MetricsServer } from '../../src/daemon/metrics-server.ts';
 import { dropReasons } from '../../src/dataplane/drop-reason.ts';

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { openNodeIdentity } from '../../src/daemon/node-identity.ts';
-import { PodBook } from '../../src/daemon/pod-book.ts';
-import { membersDocument, parseMembersDocument } from '../../src/daemon/stored-members.ts';
+import { PodBook } from '../../src/daemon/pods/pod-book.ts';
+import { membersDocument, parseMembersDocument } from '../../src/daemon/gossip/stored-members.ts';
 import type { Store } from '../../src/env/store.ts';
 import { formatEndpoint, formatIpAddress } from '../../src/wire/address.ts';
 import { announcementOf } from '../support/announcements.ts';

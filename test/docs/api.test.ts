@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { controlPaths } from '../../src/daemon/control-routes.ts';
+import { controlPaths } from '../../src/daemon/control/control-routes.ts';
 import { eventKinds } from '../../src/daemon/event-kind.ts';
 import { fixedExplanation, fixedFlows } from '../support/fixed-explanation.ts';
 import {

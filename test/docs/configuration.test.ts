@@ -8,9 +8,9 @@ import {
   inlinePaths,
   variableOf,
   type ConfigKey,
-} from '../../src/daemon/config-key.ts';
-import { parseConfigFile } from '../../src/daemon/config-file.ts';
-import { unknownKeys } from '../../src/daemon/config-unknown.ts';
+} from '../../src/daemon/config/config-key.ts';
+import { parseConfigFile } from '../../src/daemon/config/config-file.ts';
+import { unknownKeys } from '../../src/daemon/config/config-unknown.ts';
 
 const reference = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'configuration.md'), 'utf8');
 

@@ -1,6 +1,6 @@
 /** ICMP echoes through `raw-socket`, on the loopback device of this process's namespace, which may send whatever it likes there. */
 import test from 'ava';
-import { Echoes } from '../../src/daemon/echoes.ts';
+import { Echoes } from '../../src/daemon/probes/echoes.ts';
 import { EchoSocket, MIN_ECHO_BYTES } from '../../src/linux/echo-socket.ts';
 import { parseIpAddress } from '../../src/wire/address.ts';
 

@@ -1,6 +1,6 @@
 /** Injected faults, and what the node tells of them and of its drops, in a lab of two nodes. */
 import test from 'ava';
-import type { Fault, FaultRequest } from '../../src/daemon/fault-api.ts';
+import type { Fault, FaultRequest } from '../../src/daemon/faults/fault-api.ts';
 import { TestLab, until } from '../support/test-lab.ts';
 
 /** From a pod of n1 to one of n2. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import type { Key } from '../../src/daemon/api.ts';
-import { generateKey } from '../../src/daemon/key-file.ts';
+import { generateKey } from '../../src/daemon/gossip/key-file.ts';
 import { runningDaemon } from '../../src/lab/daemon-process.ts';
 import { TestLab, until } from '../support/test-lab.ts';
 

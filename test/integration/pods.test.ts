@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
 import type { Notice, Pod } from '../../src/daemon/api.ts';
-import type { ReconcileReport } from '../../src/daemon/pod-reconciliation.ts';
+import type { ReconcileReport } from '../../src/daemon/pods/pod-reconciliation.ts';
 import type { ResetReport } from '../../src/daemon/reset.ts';
 import { runCommand } from '../../src/linux/command.ts';
 import { listLinks } from '../../src/linux/link.ts';

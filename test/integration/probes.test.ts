@@ -1,8 +1,8 @@
 /** Ping, matrix and trace on a lab of three nodes with two pods each: when all is well, and when something is not. */
 import test from 'ava';
-import type { Matrix } from '../../src/daemon/matrix-api.ts';
-import type { PingedWay } from '../../src/daemon/ping-api.ts';
-import type { Trace, TracedProbe, TraceStep } from '../../src/daemon/trace-api.ts';
+import type { Matrix } from '../../src/daemon/probes/matrix-api.ts';
+import type { PingedWay } from '../../src/daemon/probes/ping-api.ts';
+import type { Trace, TracedProbe, TraceStep } from '../../src/daemon/probes/trace-api.ts';
 import { TestLab, until } from '../support/test-lab.ts';
 
 /** A way through a relay is taken within seconds, on a machine that has the time. */

@@ -3,9 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import type { Key } from '../../src/daemon/api.ts';
-import { generateKey } from '../../src/daemon/key-file.ts';
+import { generateKey } from '../../src/daemon/gossip/key-file.ts';
 
-import type { Matrix } from '../../src/daemon/matrix-api.ts';
+import type { Matrix } from '../../src/daemon/probes/matrix-api.ts';
 import type { FlowReport } from '../../src/explain/flow-report.ts';
 import { TestLab, until } from '../support/test-lab.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Report } from '../../src/cli/report-archive.ts';
 import type { Status } from '../../src/daemon/api.ts';
-import { generateKey } from '../../src/daemon/key-file.ts';
+import { generateKey } from '../../src/daemon/gossip/key-file.ts';
 import { runProgram } from '../support/program.ts';
 import { TestLab, weft } from '../support/test-lab.ts';
 

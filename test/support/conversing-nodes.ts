@@ -2,8 +2,8 @@
 import { createServer, type AddressInfo } from 'node:net';
 import type { ExecutionContext } from 'ava';
 import type { ClusterKeys } from '../../src/authentication/sealed-gossip.ts';
-import { GossipEndpoint } from '../../src/daemon/gossip-endpoint.ts';
-import { Remote, REMOTE } from '../../src/daemon/remote.ts';
+import { GossipEndpoint } from '../../src/daemon/gossip/gossip-endpoint.ts';
+import { Remote, REMOTE } from '../../src/daemon/remote/remote.ts';
 import type { Member } from '../../src/membership/announcement.ts';
 import type { Endpoint } from '../../src/wire/address.ts';
 import { endpoint, memberOf } from './announcements.ts';

@@ -7,7 +7,7 @@ import type {
   RemoteOutcome,
   RemoteStream,
   RemoteStreamer,
-} from '../../src/daemon/remote-nodes.ts';
+} from '../../src/daemon/remote/remote-nodes.ts';
 
 /** The nodes, by name. */
 export class FakeCluster {

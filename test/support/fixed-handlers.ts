@@ -1,12 +1,12 @@
 /** Answers of a daemon that does not exist: the same each time, for tests of the control API and of the CLI. */
 import type { AuditReport, Digest, HistoryEvent, Key, Peer, Pod, Route, Status } from '../../src/daemon/api.ts';
-import type { RunningCapture } from '../../src/daemon/capture-api.ts';
-import type { ControlHandlers } from '../../src/daemon/control-handlers.ts';
-import type { DropReport } from '../../src/daemon/drop-api.ts';
-import type { Fault } from '../../src/daemon/fault-api.ts';
-import { AnnouncementDelays } from '../../src/daemon/gossip-metrics.ts';
+import type { RunningCapture } from '../../src/daemon/capture/capture-api.ts';
+import type { ControlHandlers } from '../../src/daemon/control/control-handlers.ts';
+import type { DropReport } from '../../src/daemon/explain/drop-api.ts';
+import type { Fault } from '../../src/daemon/faults/fault-api.ts';
+import { AnnouncementDelays } from '../../src/daemon/gossip/gossip-metrics.ts';
 import { systemClock } from '../../src/daemon/system-environment.ts';
-import { TimerLateness } from '../../src/daemon/timer-lateness.ts';
+import { TimerLateness } from '../../src/daemon/gossip/timer-lateness.ts';
 import { Metrics } from '../../src/daemon/metrics.ts';
 import { dropReasons } from '../../src/dataplane/drop-reason.ts';
 import { ConflictError, ExhaustedError, NotFoundError } from '../../src/errors.ts';

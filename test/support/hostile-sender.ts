@@ -15,7 +15,7 @@ import { connect } from 'node:net';
 import { formatIpAddress, parseEndpoint, parseIpAddress } from '../../src/wire/address.ts';
 import { SEAL_BYTES } from '../../src/authentication/envelope.ts';
 import type { SealedGossip } from '../../src/authentication/sealed-gossip.ts';
-import { readKeyFile } from '../../src/daemon/key-file.ts';
+import { readKeyFile } from '../../src/daemon/gossip/key-file.ts';
 import { encodeFrame } from '../../src/linux/gossip-frame.ts';
 import { BurstSender } from './burst-sender.ts';
 import { fixedKeys, sealingNode } from './cluster-keys.ts';

@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 import type { PodRequest } from '../../src/daemon/api.ts';
 import { NodeNetwork } from '../../src/daemon/node-network.ts';
-import { Pods } from '../../src/daemon/pods.ts';
+import { Pods } from '../../src/daemon/pods/pods.ts';
 import { checkRequirements } from '../../src/daemon/requirements.ts';
 import { resetHost } from '../../src/daemon/reset.ts';
 import type { Store } from '../../src/env/store.ts';

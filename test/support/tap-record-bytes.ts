@@ -3,7 +3,7 @@ import { DropReason } from '../../src/dataplane/drop-reason.ts';
 import { Hook } from '../../src/dataplane/hook.ts';
 import { TAP_HEADER_BYTES, TapField, TapForm } from '../../src/dataplane/tap-record.ts';
 import { TapHeader } from '../../src/capture/tap-reader.ts';
-import { RecordedPackets } from '../../src/capture/recorded-packets.ts';
+import { TappedPackets } from '../../src/capture/tapped-packets.ts';
 
 /** What differs from a packet on its way out that was not dropped. */
 export interface RecordFields {
@@ -56,7 +56,7 @@ export interface MadePacket {
   readonly checksum: string;
 }
 
-const maker = new RecordedPackets();
+const maker = new TappedPackets();
 const header = new TapHeader();
 
 /** All packets of a record. */

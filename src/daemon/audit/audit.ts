@@ -1,0 +1,203 @@
+/**
+ * Compares the tables that are made one from the other, puts right what is ours, and names the rest.
+ *
+ *     members of gossip -> routes in use -> table of the workers
+ *     configuration, pods -> routes, addresses, rules and parameters of the kernel
+ *
+ * None of this should ever differ: everything is published as it changes. But somebody may have deleted a route, another
+ * program may have flushed a table, and weft may have a bug; whoever looks for the reason must not have to guess.
+ */
+import type { Logger } from '../../env/logger.ts';
+import type { AuditDifference, AuditedTable, AuditReport, Status } from '../api.ts';
+import type { Finding, Inspection } from './audit-finding.ts';
+import type { EventSink } from '../event-log.ts';
+
+/** How often. A round costs a few spawns, about 50 ms of CPU. */
+const INTERVAL_MS = 60_000;
+
+/** Most differences that are named one by one, of each table. */
+const MAX_NAMED = 100;
+
+/** One table. */
+export interface AuditedPart {
+  /** Looks, and changes nothing. */
+  inspect(trigger: AuditTrigger): Inspection | Promise<Inspection>;
+  /** Makes everything that is ours as it should be. Idempotent. */
+  repair(): void | Promise<void>;
+}
+
+export interface AuditOptions {
+  /** In the order in which they are looked at. */
+  readonly parts: Readonly<Record<AuditedTable, AuditedPart>>;
+  readonly events: EventSink;
+  readonly logger: Logger;
+  readonly wallClockMs: () => number;
+  /** Called at the end of every round but the first. */
+  readonly onRound?: () => Promise<void>;
+  readonly intervalMs?: number;
+}
+
+/** Why one looks. */
+export type AuditTrigger = AuditReport['trigger'];
+
+export class Audit {
+  readonly #options: AuditOptions;
+  readonly #timer: NodeJS.Timeout;
+  #last: AuditReport | undefined;
+  #repaired = 0;
+  #round: Promise<unknown> = Promise.resolve();
+  #isBusy = false;
+  /** Differences that remained: named once, not with every round. */
+  #known: ReadonlySet<string> = new Set();
+
+  private constructor(options: AuditOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => {
+      if (!this.#isBusy) void this.run('periodic');
+    }, options.intervalMs ?? INTERVAL_MS);
+    this.#timer.unref();
+  }
+
+  /** Does the first round, and goes on. */
+  static async start(options: AuditOptions): Promise<Audit> {
+    const audit = new Audit(options);
+    await audit.run('start');
+    return audit;
+  }
+
+  /** What the last round found. */
+  last(): AuditReport {
+    if (this.#last === undefined) throw new RangeError('there was no audit yet');
+    return this.#last;
+  }
+
+  /** The last round in short, with what all of them repaired. */
+  summary(): Status['audit'] {
+    const { time, remaining } = this.last();
+    return { time, repaired: this.#repaired, remaining };
+  }
+
+  /** Looks now, after the round that is under way. Never rejects: what cannot be looked at is a difference. */
+  run(trigger: AuditTrigger): Promise<AuditReport> {
+    const round = this.#round.then(() => this.#look(trigger));
+    this.#round = round;
+    return round;
+  }
+
+  /** Looks now, and repairs nothing: no round of {@link last}. Never rejects. */
+  inspect(): Promise<readonly Omit<AuditDifference, 'repaired'>[]> {
+    const look = this.#round.then(async () => {
+      const found: Omit<AuditDifference, 'repaired'>[] = [];
+      for (const [table, part] of Object.entries(this.#options.parts) as [AuditedTable, AuditedPart][]) {
+        const { findings } = await inspect(part, 'request');
+        found.push(...findings.slice(0, MAX_NAMED).map((finding) => ({ table, ...finding })));
+      }
+      return found;
+    });
+    this.#round = look;
+    return look;
+  }
+
+  /** Ends after the round that is under way. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#round;
+  }
+
+  async #look(trigger: AuditTrigger): Promise<AuditReport> {
+    this.#isBusy = true;
+    const { parts, onRound, wallClockMs } = this.#options;
+    const [startedMs, monotonicMs] = [wallClockMs(), performance.now()];
+    const compared = { kernel: 0, workers: 0, routes: 0 };
+    const differences: AuditDifference[] = [];
+    for (const [table, part] of Object.entries(parts) as [AuditedTable, AuditedPart][]) {
+      const { entries, found } = await compare(table, part, trigger);
+      compared[table] = entries;
+      differences.push(...found);
+    }
+    // At the start it has just been done.
+    if (trigger !== 'start') await onRound?.();
+    const report = {
+      time: new Date(startedMs).toISOString(),
+      durationMs: Math.round(performance.now() - monotonicMs),
+      trigger,
+      compared,
+      differences,
+      remaining: differences.filter(({ repaired }) => !repaired).length,
+    };
+    this.#repaired += differences.length - report.remaining;
+    this.#tell(report);
+    this.#last = report;
+    this.#isBusy = false;
+    return report;
+  }
+
+  #tell({ differences }: AuditReport): void {
+    const { events, logger } = this.#options;
+    for (const difference of differences) {
+      const { table, problem, subject, message, repaired } = difference;
+      if (!repaired && this.#known.has(`${table} ${keyOf(difference)}`)) continue;
+      logger.warn({ table, problem, subject, repaired }, message);
+      events.add(repaired ? 'audit-repaired' : 'audit-found', { subject, message, details: { table, problem } });
+    }
+    const remaining = differences.filter(({ repaired }) => !repaired);
+    this.#known = new Set(remaining.map((difference) => `${difference.table} ${keyOf(difference)}`));
+  }
+}
+
+async function compare(
+  table: AuditedTable,
+  part: AuditedPart,
+  trigger: AuditTrigger,
+): Promise<{ entries: number; found: readonly AuditDifference[] }> {
+  const before = await inspect(part, trigger);
+  const ours = before.findings.filter(isOurs);
+  const trouble = ours.length === 0 ? undefined : await repair(part);
+  const after = ours.length === 0 ? before : await inspect(part, trigger);
+  const left = new Set(after.findings.map(keyOf));
+  const found = before.findings.map((finding): AuditDifference => {
+    const repaired = isOurs(finding) && !left.has(keyOf(finding));
+    const why = repaired || trouble === undefined || !isOurs(finding) ? '' : `; ${trouble}`;
+    return { table, ...finding, message: `${finding.message}${why}`, repaired };
+  });
+  return { entries: after.entries, found: shortened(table, found) };
+}
+
+async function inspect(part: AuditedPart, trigger: AuditTrigger): Promise<Inspection> {
+  try {
+    return await part.inspect(trigger);
+  } catch (error) {
+    return { entries: 0, findings: [{ problem: 'wrong', subject: 'audit', message: messageOf(error) }] };
+  }
+}
+
+async function repair(part: AuditedPart): Promise<string | undefined> {
+  try {
+    await part.repair();
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/** Those that were not repaired come first; the others are counted if there are too many. */
+function shortened(table: AuditedTable, found: readonly AuditDifference[]): readonly AuditDifference[] {
+  if (found.length <= MAX_NAMED) return found;
+  const ordered = [...found].sort((a, b) => Number(a.repaired) - Number(b.repaired));
+  const rest = ordered.slice(MAX_NAMED);
+  const message = `${rest.length} more differences`;
+  const repaired = rest.every((difference) => difference.repaired);
+  return [...ordered.slice(0, MAX_NAMED), { table, problem: 'wrong', subject: 'audit', message, repaired }];
+}
+
+function isOurs({ problem }: Finding): boolean {
+  return problem !== 'foreign';
+}
+
+function keyOf({ problem, subject }: Finding): string {
+  return `${problem} ${subject}`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

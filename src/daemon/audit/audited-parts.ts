@@ -1,0 +1,61 @@
+/** What an audit of a daemon compares: see `audit.ts`. */
+import type { AuditedTable } from '../api.ts';
+import type { AuditedPart } from './audit.ts';
+import type { Dataplane } from '../dataplane.ts';
+import type { Gossip } from '../gossip/gossip.ts';
+import type { HostWatch } from './host-watch.ts';
+import type { NodeNetwork } from '../node-network.ts';
+import type { OverlayRoutes } from '../routes/overlay-routes.ts';
+import type { Pods } from '../pods/pods.ts';
+import { routeFindings } from './route-findings.ts';
+
+export interface AuditedDaemon {
+  readonly gossip: Gossip;
+  readonly routes: OverlayRoutes;
+  readonly dataplane: Dataplane;
+  readonly host: NodeNetwork;
+  readonly watch: HostWatch;
+  readonly pods: Pods;
+}
+
+/**
+ * Of more routes than these, a periodic audit only makes sure that they were made from what gossip knows: to resolve them
+ * again would keep gossip waiting.
+ */
+const MAX_PERIODICALLY_RESOLVED = 5_000;
+
+/** The tables, the one that others are made from first. */
+export function auditedParts(daemon: AuditedDaemon): Readonly<Record<AuditedTable, AuditedPart>> {
+  const { gossip, routes, dataplane, host, watch, pods } = daemon;
+  return {
+    routes: {
+      inspect: (trigger) => {
+        const entries = routes.inUse.length;
+        // What has just changed is about to be taken.
+        if (!gossip.isSettled) return { entries, findings: [] };
+        const { self, others } = gossip.current();
+        const isMany = entries > MAX_PERIODICALLY_RESOLVED;
+        if (trigger === 'periodic' && isMany && routes.isMadeFrom(others)) return { entries, findings: [] };
+        return { entries, findings: routeFindings(routes.wouldUse(self, others), routes.inUse) };
+      },
+      repair: () => {
+        const { self, others } = gossip.current();
+        routes.repair(self, others);
+      },
+    },
+    workers: dataplane,
+    kernel: {
+      inspect: async () => {
+        const found = await Promise.all([host.inspect(), pods.inspect()]);
+        return {
+          entries: found.reduce((sum, { entries }) => sum + entries, 0),
+          findings: found.flatMap(({ findings }) => findings),
+        };
+      },
+      repair: async () => {
+        await watch.look();
+        await pods.repair();
+      },
+    },
+  };
+}

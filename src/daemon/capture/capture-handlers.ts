@@ -1,0 +1,59 @@
+/** Captures of this node, put together. Clients do not ask the control server for them: they have a door of their own. */
+import { parseIpAddress, type IpAddress } from '../../wire/address.ts';
+import { NotFoundError } from '../../errors.ts';
+import type { Pod } from '../api.ts';
+import { captureSocketPath } from './capture-api.ts';
+import { Captures } from './captures.ts';
+import type { DiagnosisParts } from '../diagnosis.ts';
+import type { Places } from '../probes/places.ts';
+import type { RemoteNodes } from '../remote/remote-nodes.ts';
+
+/** Opens the door. */
+export async function composeCaptures(
+  parts: DiagnosisParts,
+  remotes: RemoteNodes,
+  places: Pick<Places, 'find'>,
+): Promise<Captures> {
+  const { config, dataplane, events, logger, routes, gossip, pods } = parts;
+  const { remote, remoteRateBytes, remoteSizeBytes } = config.capture;
+  return await Captures.start({
+    nodeName: config.nodeName,
+    socketPath: captureSocketPath(config.control.socket),
+    workers: dataplane.workers,
+    setCaptures: (orders) => dataplane.setCaptures(orders),
+    podAddresses: async (name) => addressesOf(name, pods.list(), config.nodeName, places),
+    isPeer: (name) => routes.peers(0).some((peer) => peer.name === name),
+    obeyed: async () => dataplane.obeyed(),
+    routes,
+    peers: () => routes.peers(gossip.clockOffsetMs()),
+    remotes,
+    remoteLimits: { isAllowed: remote, bytesPerSecond: remoteRateBytes, maxBytes: remoteSizeBytes },
+    events,
+    logger,
+    wallClockMs: Date.now,
+  });
+}
+
+/**
+ * Of the pod of this node with that name, else of the one of the cluster: a capture of several nodes is of one pod, wherever it is.
+ *
+ * @throws NotFoundError `pod-unknown`; ConflictError `place-ambiguous`
+ */
+export async function addressesOf(
+  name: string,
+  pods: readonly Pick<Pod, 'name' | 'addresses'>[],
+  nodeName: string,
+  places: Pick<Places, 'find'>,
+): Promise<readonly IpAddress[]> {
+  const pod = pods.find((one) => one.name === name);
+  if (pod !== undefined) return pod.addresses.map((address) => parseIpAddress(address)!);
+  const own = `${nodeName} has no pod ${name}: it has ${pods.map((one) => one.name).join(', ') || 'none'}`;
+  try {
+    const { kind, addresses } = await places.find(name);
+    if (kind === 'pod') return addresses;
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    throw new NotFoundError('pod-unknown', `${own}; in the cluster, ${error.message}`);
+  }
+  throw new NotFoundError('pod-unknown', `${own}; for an address or a node, filter by "host ADDRESS" or --peer`);
+}

@@ -1,0 +1,125 @@
+/** The door of captures: HTTP/1.1 over a Unix socket for root alone. Runs in the thread of captures. See `capture-api.ts`. */
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { ConfigError, NotFoundError, WeftError } from '../../errors.ts';
+import {
+  CAPTURE_HEADER,
+  CLIENT_USER_HEADER,
+  type CaptureHead,
+  type CaptureOverview,
+  type CaptureSpec,
+} from './capture-api.ts';
+import { parseCaptureSpec } from './capture-request.ts';
+import { CLIENT_PID_HEADER } from '../control/control-request.ts';
+import { readBody, send, sendError } from '../control/http-exchange.ts';
+import { listenPrivately } from './private-socket.ts';
+
+/** A capture on its way. */
+export interface CaptureStream {
+  readonly head: CaptureHead;
+  /** Whoever stops iterating ends it. */
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+/** Who does what the door is asked for. */
+export interface CaptureHandlers {
+  overview(): Promise<CaptureOverview>;
+  /** @param client who asks, for logs. */
+  begin(spec: CaptureSpec, client: string): Promise<CaptureStream>;
+  /** In order. `false` if there is none of that number. */
+  end(capture: number): Promise<boolean>;
+}
+
+const CAPTURES_PATH = '/v1/captures';
+/** How long the door stays open for who is still reading when it closes, in ms. */
+const LAST_WORDS_MS = 1_000;
+
+export class CaptureServer {
+  readonly #server: Server;
+  readonly #path: string;
+
+  private constructor(server: Server, path: string) {
+    this.#server = server;
+    this.#path = path;
+  }
+
+  /** Listens. @throws WeftError `socket-in-use` */
+  static async open(path: string, handlers: CaptureHandlers): Promise<CaptureServer> {
+    const server = createServer((request, response) => void respond(request, response, handlers));
+    await listenPrivately(server, path);
+    return new CaptureServer(server, path);
+  }
+
+  /** Stops listening, removes the socket file, and lets clients read what is left of captures that have ended, for a moment. */
+  async close(): Promise<void> {
+    rmSync(this.#path, { force: true });
+    const server = this.#server;
+    const timer = setTimeout(() => server.closeAllConnections(), LAST_WORDS_MS);
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeIdleConnections();
+    });
+    clearTimeout(timer);
+  }
+}
+
+async function respond(request: IncomingMessage, response: ServerResponse, handlers: CaptureHandlers): Promise<void> {
+  try {
+    const [path = '/'] = (request.url ?? '/').split('?', 1);
+    const { method = 'GET' } = request;
+    const capture = new RegExp(`^${CAPTURES_PATH}/(\\d{1,9})$`).exec(path)?.[1];
+    const body = await readBody(request);
+    if (path === CAPTURES_PATH && method === 'GET') send(response, 200, { json: await handlers.overview() });
+    else if (path === CAPTURES_PATH && method === 'POST') {
+      await stream(response, await handlers.begin(specOf(body), clientOf(request)));
+    } else if (capture !== undefined && method === 'DELETE') {
+      send(response, 200, { json: { ended: await handlers.end(Number(capture)) } });
+    } else throw new NotFoundError('not-found', `there is no ${method} ${path}`, { paths: [CAPTURES_PATH] });
+  } catch (error) {
+    if (response.headersSent) response.destroy();
+    else sendError(response, error, undefined);
+  }
+}
+
+/** Writes as fast as the client reads. */
+async function stream(response: ServerResponse, { head, chunks }: CaptureStream): Promise<void> {
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  response.writeHead(200, { 'content-type': 'application/x-pcapng', [CAPTURE_HEADER]: JSON.stringify(head) });
+  response.flushHeaders();
+  const iterator = chunks[Symbol.asyncIterator]();
+  gone.signal.addEventListener('abort', () => void iterator.return?.());
+  // It may have gone while the capture was begun.
+  if (response.destroyed || response.socket?.destroyed !== false) gone.abort();
+  for (;;) {
+    if (gone.signal.aborted) return;
+    const { done, value } = await iterator.next();
+    if (done === true) break;
+    if (response.write(value)) continue;
+    // Rejects once the client is gone, and then leaves no listener behind, as it does when there is room.
+    await once(response, 'drain', { signal: gone.signal }).catch(() => undefined);
+  }
+  response.end();
+}
+
+function specOf(body: string): CaptureSpec {
+  let input: unknown;
+  try {
+    input = JSON.parse(body === '' ? '{}' : body);
+  } catch {
+    throw new WeftError('request-invalid', 'the body is not JSON');
+  }
+  if (typeof input !== 'object' || input === null) throw new ConfigError('', 'the body is not a JSON object');
+  return parseCaptureSpec(input);
+}
+
+/** Who asks, as far as the client says: whoever it is, it is root. */
+function clientOf({ headers }: IncomingMessage): string {
+  const pid = word(headers[CLIENT_PID_HEADER]);
+  return [word(headers[CLIENT_USER_HEADER]) ?? 'root', ...(pid === undefined ? [] : [`pid ${pid}`])].join(', ');
+}
+
+function word(value: unknown): string | undefined {
+  return typeof value === 'string' && /^[\w.-]{1,64}$/.test(value) ? value : undefined;
+}

@@ -1,0 +1,150 @@
+/** Checks between keys, once each of them is fine by itself. */
+import { equalIpAddresses, formatIpAddress, parseIpAddress, type IpAddress } from '../../wire/address.ts';
+import { formatPrefix, prefixContains, prefixCovers, prefixesOverlap, type Prefix } from '../../wire/prefix.ts';
+import { ClaimedPrefixes } from '../../routing/claimed-prefixes.ts';
+import { MAX_NODE_ADDRESSES } from '../../membership/limits.ts';
+import type { ConfigSteps } from './config-file.ts';
+import type { ConfigPath, ConfigValues } from './config-key.ts';
+
+/** A contradiction; it is reported at the key that should change. */
+export interface Contradiction {
+  readonly path: ConfigPath;
+  readonly below: ConfigSteps;
+  readonly problem: string;
+}
+
+/** Fewest bits behind a node prefix: room for the node's address and one pod. */
+const MIN_HOST_BITS = 2;
+
+/** Every contradiction, in the order of the keys. */
+export function contradictions(values: ConfigValues): Contradiction[] {
+  return [
+    ...checkClusterPrefixes(values.clusterPrefixes),
+    ...checkNodePrefixes(values),
+    ...checkOutside('underlay.address', [], values['underlay.address'], values.clusterPrefixes),
+    ...values['gossip.seeds'].flatMap((seed, index) =>
+      checkOutside('gossip.seeds', [index], parseIpAddress(seed.host), values.clusterPrefixes),
+    ),
+    ...checkPorts(values),
+    ...checkStaticPeers(values),
+    ...checkSockets(values),
+    ...checkKeyFile(values),
+  ];
+}
+
+function checkClusterPrefixes(prefixes: readonly Prefix[]): Contradiction[] {
+  return prefixes.flatMap((prefix, index) => {
+    const at = { path: 'clusterPrefixes', below: [index] } as const;
+    const text = formatPrefix(prefix);
+    if (prefix.lengthBits === 0) return [{ ...at, problem: `${text} would take all traffic of the node` }];
+    return overlaps(prefix, prefixes.slice(0, index)).map((other) => ({
+      ...at,
+      problem: `${text} overlaps ${formatPrefix(other)}, which is there already`,
+    }));
+  });
+}
+
+function checkNodePrefixes({ nodePrefixes, clusterPrefixes }: ConfigValues): Contradiction[] {
+  // The node has an address in each, and announces them all.
+  if (nodePrefixes.length > MAX_NODE_ADDRESSES) {
+    const problem = `are ${nodePrefixes.length}, and at most ${MAX_NODE_ADDRESSES} can be announced: aggregate them`;
+    return [{ path: 'nodePrefixes', below: [], problem }];
+  }
+  return nodePrefixes.flatMap((prefix, index) => {
+    const at = { path: 'nodePrefixes', below: [index] } as const;
+    const problems = overlaps(prefix, nodePrefixes.slice(0, index)).map((other) => ({
+      ...at,
+      problem: `${formatPrefix(prefix)} overlaps ${formatPrefix(other)}, which is there already`,
+    }));
+    const maxLengthBits = prefix.address.bytes.length * 8 - MIN_HOST_BITS;
+    if (prefix.lengthBits > maxLengthBits) {
+      problems.push({
+        ...at,
+        problem: `${formatPrefix(prefix)} has no room for pods: /${maxLengthBits} is the longest`,
+      });
+    }
+    return [...problems, ...checkInside(prefix, clusterPrefixes, at)];
+  });
+}
+
+function checkPorts(values: ConfigValues): Contradiction[] {
+  if (values['gossip.port'] !== values['vxlan.port']) return [];
+  return [{ path: 'gossip.port', below: [], problem: `${values['gossip.port']} is vxlan.port, too` }];
+}
+
+function checkSockets(values: ConfigValues): Contradiction[] {
+  if (values['control.socket'] !== values['control.readOnlySocket']) return [];
+  return [{ path: 'control.readOnlySocket', below: [], problem: 'is the same path as control.socket' }];
+}
+
+/** Who leaves out both keys wants what is safe, and is told what to do for it. */
+function checkKeyFile(values: ConfigValues): Contradiction[] {
+  if (!values['gossip.authentication'] || values['gossip.keyFile'] !== undefined) return [];
+  const problem =
+    'is missing: make a key with "weft key generate /etc/weft/gossip.key", and give every node that file; ' +
+    'or, where nobody else reaches the gossip port, set gossip.authentication to off';
+  return [{ path: 'gossip.keyFile', below: [], problem }];
+}
+
+function checkStaticPeers(values: ConfigValues): Contradiction[] {
+  const { staticPeers, clusterPrefixes, nodePrefixes } = values;
+  // A peer may have very many prefixes, so they are not compared one by one.
+  const taken = new ClaimedPrefixes<{ prefix: Prefix; index: number; owner: string }>();
+  for (const prefix of nodePrefixes) taken.claim(prefix, { prefix, index: -1, owner: 'this node' });
+  return staticPeers.flatMap((peer, index) => {
+    const earlier = staticPeers.slice(0, index);
+    const found: Contradiction[] = [];
+    const add = (below: ConfigSteps, problem: string): void => {
+      found.push({ path: 'staticPeers', below: [index, ...below], problem });
+    };
+    if (peer.name === values.nodeName) add(['name'], `${peer.name} is the name of this node`);
+    if (earlier.some((other) => other.name === peer.name)) add(['name'], `${peer.name} is there already`);
+    // Whoever a datagram comes from is told by the sender's address alone.
+    const { address } = peer.endpoint;
+    if (earlier.some((other) => equalIpAddresses(other.endpoint.address, address))) {
+      add(['endpoint'], `${formatIpAddress(address)} is the address of another static peer`);
+    }
+    const underlay = values['underlay.address'];
+    if (underlay !== undefined && equalIpAddresses(underlay, address)) {
+      add(['endpoint'], `${formatIpAddress(address)} is underlay.address, this node's own`);
+    }
+    found.push(...checkOutside('staticPeers', [index, 'endpoint'], address, clusterPrefixes));
+    peer.prefixes.forEach((prefix, at) => {
+      const below: ConfigSteps = [index, 'prefixes', at];
+      found.push(...checkInside(prefix, clusterPrefixes, { path: 'staticPeers', below }));
+      const other = taken.claim(prefix, { prefix, index, owner: `static peer ${peer.name}` });
+      if (other === undefined) return;
+      const owner = other.index === index ? 'the same peer' : other.owner;
+      add(['prefixes', at], `${formatPrefix(prefix)} overlaps ${formatPrefix(other.prefix)} of ${owner}`);
+    });
+    return found;
+  });
+}
+
+function checkInside(
+  prefix: Prefix,
+  clusterPrefixes: readonly Prefix[],
+  at: Omit<Contradiction, 'problem'>,
+): Contradiction[] {
+  if (clusterPrefixes.some((cluster) => prefixCovers(cluster, prefix))) return [];
+  const known = clusterPrefixes.map(formatPrefix).join(', ');
+  return [{ ...at, problem: `${formatPrefix(prefix)} does not lie within clusterPrefixes (${known || 'none'})` }];
+}
+
+/** Tunnel traffic to an address inside the overlay would be routed back into the tunnel. */
+function checkOutside(
+  path: ConfigPath,
+  below: ConfigSteps,
+  address: IpAddress | undefined,
+  clusterPrefixes: readonly Prefix[],
+): Contradiction[] {
+  if (address === undefined) return [];
+  const cluster = clusterPrefixes.find((prefix) => prefixContains(prefix, address));
+  if (cluster === undefined) return [];
+  const problem = `${formatIpAddress(address)} lies within clusterPrefixes (${formatPrefix(cluster)}): it must be outside`;
+  return [{ path, below, problem }];
+}
+
+function overlaps(prefix: Prefix, others: readonly Prefix[]): Prefix[] {
+  return others.filter((other) => prefixesOverlap(prefix, other));
+}

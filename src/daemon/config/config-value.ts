@@ -1,0 +1,220 @@
+/** Schemas of single config values: text or a YAML scalar in, a parsed value out. A problem completes "KEY: ...". */
+import {
+  formatIpAddress,
+  parseEndpoint,
+  parseIpAddress,
+  parseMacAddress,
+  type Endpoint,
+  type IpAddress,
+  type MacAddress,
+} from '../../wire/address.ts';
+import { formatPrefix, parsePrefix, type Prefix } from '../../wire/prefix.ts';
+import { parsed, problem, show, text, type Problem } from './config-schema.ts';
+
+/** A node to begin gossip with: by address, or by a name that is resolved when it is needed. */
+export interface Seed {
+  readonly host: string;
+  /** `undefined`: this node's own gossip port. */
+  readonly port: number | undefined;
+}
+
+/** An endpoint whose port may be left to another key. */
+export interface PartialEndpoint {
+  readonly address: IpAddress;
+  readonly port: number | undefined;
+}
+
+/** CPUs from `first` to `last`, both included. */
+export interface CpuRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Largest UDP or TCP port. */
+export const MAX_PORT = 65_535;
+
+/** Longest name of a network device: IFNAMSIZ without its final zero (linux/if.h). */
+const MAX_DEVICE_NAME_LENGTH = 15;
+
+/** Longest path of a Unix socket: sun_path without its final zero (unix(7)). */
+const MAX_SOCKET_PATH_BYTES = 107;
+
+/** Largest number of a CPU: one less than the CPU_SETSIZE of sched_setaffinity(2). */
+const MAX_CPU = 1023;
+
+/** Largest DSCP: the field is 6 bits wide (RFC 2474, section 3). */
+const MAX_DSCP = 63;
+
+const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const DNS_NAME = /^(?=.{1,253}$)[a-zA-Z0-9_]([a-zA-Z0-9_-]{0,62})(\.[a-zA-Z0-9_]([a-zA-Z0-9_-]{0,62}))*\.?$/;
+
+/** A whole number from `min` to `max`, given as a number or as decimal digits. */
+export function integer(min: number, max: number) {
+  return parsed((input): number | Problem => {
+    const value = typeof input === 'string' && /^-?\d+$/.test(input) ? Number(input) : input;
+    if (typeof value !== 'number' || !Number.isInteger(value)) return problem(`${show(input)} is not a whole number`);
+    if (value < min) return problem(`${value} is smaller than ${min}`);
+    if (value > max) return problem(`${value} is larger than ${max}`);
+    return value;
+  });
+}
+
+/** One of `choices`. */
+export function choice<const Choice extends string>(choices: readonly Choice[]) {
+  return text((input): Choice | Problem => {
+    return choices.find((one) => one === input) ?? problem(`${show(input)} is none of ${choices.join(', ')}`);
+  });
+}
+
+/** A switch: `on` or `off`, or what YAML and others write for it, `true` or `false`. */
+export function onOrOff() {
+  return parsed((input): boolean | Problem => {
+    if (input === 'on' || input === 'true' || input === true) return true;
+    if (input === 'off' || input === 'false' || input === false) return false;
+    return problem(`${show(input)} is neither on nor off`);
+  });
+}
+
+/** A CPU or a range of them: `3`, `0-1`. */
+export function cpuRange() {
+  return parsed((input): CpuRange | Problem => {
+    const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(String(input)) ?? [];
+    if (first === undefined) return problem(`${show(input)} is not a CPU like 3, or a range like 0-1`);
+    const range = { first: Number(first), last: Number(last) };
+    if (range.last < range.first) return problem(`${show(input)} ends before it begins`);
+    return range.last > MAX_CPU ? problem(`${range.last} is larger than ${MAX_CPU}`) : range;
+  });
+}
+
+/** `copy`, or a DSCP as a number. */
+export function dscpOrCopy() {
+  return parsed((input): 'copy' | number | Problem => {
+    if (input === 'copy') return input;
+    const value = typeof input === 'string' && /^\d+$/.test(input) ? Number(input) : input;
+    const isDscp = typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_DSCP;
+    return isDscp ? value : problem(`${show(input)} is neither copy nor a number from 0 to ${MAX_DSCP}`);
+  });
+}
+
+/** Lower-case DNS label (RFC 1123, section 2.1): what Kubernetes accepts as a name, too. */
+export function dnsLabel() {
+  return text((input): string | Problem =>
+    DNS_LABEL.test(input)
+      ? input
+      : problem(`${show(input)} is not a DNS label: lower-case letters, digits and hyphens, at most 63`),
+  );
+}
+
+/** Name of a network device. */
+export function deviceName() {
+  return text((input): string | Problem => {
+    if (input.length > MAX_DEVICE_NAME_LENGTH) {
+      return problem(`${show(input)} is longer than ${MAX_DEVICE_NAME_LENGTH} characters`);
+    }
+    // What the kernel's dev_valid_name() refuses, and % because TUNSETIFF takes it for a pattern.
+    if (input === '.' || input === '..' || !/^[^\s/:%]+$/.test(input)) {
+      return problem(`${show(input)} is not a name for a network device`);
+    }
+    return input;
+  });
+}
+
+/** Absolute path of a directory. */
+export function directory() {
+  return text((input): string | Problem =>
+    input.startsWith('/') ? input : problem(`${show(input)} is not an absolute path`),
+  );
+}
+
+/** Absolute path of a file. */
+export function file() {
+  return text((input): string | Problem =>
+    input.startsWith('/') && !input.endsWith('/') ? input : problem(`${show(input)} is not an absolute path of a file`),
+  );
+}
+
+/** Absolute path of a Unix socket. */
+export function socketPath() {
+  return text((input): string | Problem => {
+    if (!input.startsWith('/')) return problem(`${show(input)} is not an absolute path`);
+    if (Buffer.byteLength(input) > MAX_SOCKET_PATH_BYTES) {
+      return problem(`${show(input)} is longer than the ${MAX_SOCKET_PATH_BYTES} bytes that a Unix socket may have`);
+    }
+    return input;
+  });
+}
+
+/** An IPv4 or IPv6 address. */
+export function ipAddress() {
+  return text(
+    (input): IpAddress | Problem => parseIpAddress(input) ?? problem(`${show(input)} is not an IPv4 or IPv6 address`),
+  );
+}
+
+/** A prefix without host bits; its problem names the prefix that was probably meant. */
+export function prefix() {
+  return text((input): Prefix | Problem => {
+    const value = parsePrefix(input);
+    if (value !== undefined) return value;
+    const meant = withoutHostBits(input);
+    if (meant === undefined) return problem(`${show(input)} is not a prefix like 10.244.0.0/16 or fd00:10:244::/48`);
+    return problem(`${show(input)} has bits behind its length: did you mean ${formatPrefix(meant)}?`);
+  });
+}
+
+/** MAC address of one station. */
+export function unicastMac() {
+  return text((input): MacAddress | Problem => {
+    const value = parseMacAddress(input);
+    if (value === undefined) return problem(`${show(input)} is not a MAC address like 02:00:00:00:00:01`);
+    if ((value[0]! & 1) !== 0) return problem(`${show(input)} is a group address: the MAC of one station is needed`);
+    if (value.every((octet) => octet === 0)) return problem(`${show(input)} is no station's MAC address`);
+    return value;
+  });
+}
+
+/** `ADDRESS` or `ADDRESS:PORT`. */
+export function partialEndpoint() {
+  return text((input): PartialEndpoint | Problem => {
+    const address = parseIpAddress(input);
+    if (address !== undefined) return { address, port: undefined };
+    return parseEndpoint(input) ?? problem(`${show(input)} is not ADDRESS or ADDRESS:PORT`);
+  });
+}
+
+/** `ADDRESS:PORT`, or `undefined` for `off`. */
+export function endpointOrOff() {
+  return text((input): { endpoint: Endpoint | undefined } | Problem => {
+    if (input === 'off') return { endpoint: undefined };
+    const endpoint = parseEndpoint(input);
+    return endpoint === undefined ? problem(`${show(input)} is neither ADDRESS:PORT nor off`) : { endpoint };
+  });
+}
+
+/** `HOST`, `HOST:PORT` or `[IPV6]:PORT`; HOST is an address or a DNS name. */
+export function seed() {
+  return text((input): Seed | Problem => {
+    if (parseIpAddress(input) !== undefined) return { host: input, port: undefined };
+    const endpoint = parseEndpoint(input);
+    if (endpoint !== undefined) return { host: formatIpAddress(endpoint.address), port: endpoint.port };
+    const [, host = '', port] = /^([^:]*)(?::(\d{1,5}))?$/.exec(input) ?? [];
+    // An address with an octet too large would pass as a name, and fail late, in DNS.
+    const isName = DNS_NAME.test(host) && !/^[\d.]+$/.test(host);
+    if (!isName || (port !== undefined && (Number(port) < 1 || Number(port) > MAX_PORT))) {
+      return problem(`${show(input)} is not HOST or HOST:PORT`);
+    }
+    return { host, port: port === undefined ? undefined : Number(port) };
+  });
+}
+
+function withoutHostBits(input: string): Prefix | undefined {
+  const [, addressText = '', lengthText = ''] = /^([^/]+)\/(\d{1,3})$/.exec(input) ?? [];
+  const address = parseIpAddress(addressText);
+  const lengthBits = Number(lengthText);
+  if (address === undefined || lengthBits > address.bytes.length * 8) return undefined;
+  const bytes = address.bytes.map((octet, index) => {
+    const kept = Math.min(8, Math.max(0, lengthBits - index * 8));
+    return octet & (0xff << (8 - kept));
+  });
+  return { address: { family: address.family, bytes }, lengthBits };
+}

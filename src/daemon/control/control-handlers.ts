@@ -1,0 +1,54 @@
+/** What the control server asks of the daemon. Everything it may not do by itself. */
+import type { ClusterKey } from '../../authentication/cluster-key.ts';
+import type {
+  AuditReport,
+  Digest,
+  ForgottenPeer,
+  HistoryEvent,
+  Key,
+  Peer,
+  Pod,
+  PodRequest,
+  Route,
+  Status,
+  Version,
+} from '../api.ts';
+import type { DiagnosisHandlers } from '../diagnosis-handlers.ts';
+import type { EventFilter } from '../event-log.ts';
+
+export interface ControlHandlers extends DiagnosisHandlers {
+  status(): Status;
+  peers(): readonly Peer[];
+  /** Several if several bore the name. @param node a name or an identity. @throws WeftError `peer-unknown`, `peer-alive` */
+  forgetPeer(node: string): readonly ForgottenPeer[];
+  routes(): readonly Route[];
+  digest(): Digest;
+  events(filter: EventFilter): readonly HistoryEvent[];
+  /** The last one; the one at the start if there was no other. */
+  lastAudit(): AuditReport;
+  /** Looks now, and repairs what is ours. */
+  audit(): Promise<AuditReport>;
+  pods(): readonly Pod[];
+  /**
+   * Idempotent. Keys of `request` have the right types; whether they make sense is for the handler to say.
+   *
+   * @param clientPid process of the client, if it says so: a namespace path may exist in its mount namespace only.
+   */
+  addPod(name: string, request: PodRequest, clientPid?: number): Promise<Pod>;
+  /** Idempotent: `false` if there was none. */
+  removePod(name: string): Promise<boolean>;
+  keys(): readonly Key[];
+  /** Idempotent. @throws ConflictError `authentication-off`; ExhaustedError `key-ring-full` */
+  addKey(key: ClusterKey): Key;
+  /** @throws ConflictError `authentication-off`, `key-not-held` unless `force`; NotFoundError `key-unknown` */
+  useKey(id: string, force: boolean): Key;
+  /**
+   * Idempotent: `false` if there was none.
+   *
+   * @throws ConflictError `authentication-off`, `key-in-use`, `key-not-confirmed` unless `force`
+   */
+  removeKey(id: string, force: boolean): boolean;
+  /** Prometheus text. */
+  metrics(): Promise<string>;
+  version(): Version;
+}

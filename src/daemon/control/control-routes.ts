@@ -1,0 +1,112 @@
+/** The paths of the control API and who answers them; `docs/api.md` documents each. */
+import { NotFoundError, WeftError } from '../../errors.ts';
+import type { ControlHandlers } from './control-handlers.ts';
+import {
+  parseClientPid,
+  parseEventFilter,
+  parseForce,
+  parseKeyId,
+  parseKeyRequest,
+  parseNodeName,
+  parsePodName,
+  parsePodRequest,
+} from './control-request.ts';
+import { diagnosisAnswerers } from '../diagnosis-routes.ts';
+
+/** A request, read to its end. */
+export interface ControlRequest {
+  readonly method: string;
+  /** Path without query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly body: string;
+  /** Value of the client's pid header, if there was one. */
+  readonly clientPid: string | undefined;
+}
+
+/** An answer: a value that becomes JSON, or text as it is. */
+export type ControlAnswer = { readonly json: unknown } | { readonly text: string; readonly contentType: string };
+
+/** Content type of Prometheus' text format. */
+export const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** Who answers one path. */
+export type Answerer = (
+  handlers: ControlHandlers,
+  request: ControlRequest,
+  /** What stands in the path in place of its last word in capitals. */
+  name: string,
+) => ControlAnswer | Promise<ControlAnswer>;
+
+/** `METHOD PATH`. All but GET change something: they are for `weft.sock` only. */
+const answerers: Readonly<Record<string, Answerer>> = {
+  'GET /v1/status': (handlers) => ({ json: handlers.status() }),
+  'GET /v1/peers': (handlers) => ({ json: handlers.peers() }),
+  'GET /v1/routes': (handlers) => ({ json: handlers.routes() }),
+  'GET /v1/digest': (handlers) => ({ json: handlers.digest() }),
+  'GET /v1/events': (handlers, { query }) => ({ json: handlers.events(parseEventFilter(query)) }),
+  'GET /v1/audit': (handlers) => ({ json: handlers.lastAudit() }),
+  'GET /v1/pods': (handlers) => ({ json: handlers.pods() }),
+  'GET /v1/keys': (handlers) => ({ json: handlers.keys() }),
+  'GET /v1/version': (handlers) => ({ json: handlers.version() }),
+  'GET /metrics': async (handlers) => ({ text: await handlers.metrics(), contentType: METRICS_CONTENT_TYPE }),
+  'POST /v1/audit': async (handlers) => ({ json: await handlers.audit() }),
+  'DELETE /v1/peers/NODE': (handlers, _request, name) => ({ json: handlers.forgetPeer(parseNodeName(name)) }),
+  'PUT /v1/pods/NAME': async (handlers, { body, clientPid }, segment) => {
+    const name = parsePodName(segment);
+    const pid = parseClientPid(clientPid);
+    return { json: await handlers.addPod(name, parsePodRequest(body), pid) };
+  },
+  'DELETE /v1/pods/NAME': async (handlers, _request, name) => ({
+    json: { removed: await handlers.removePod(parsePodName(name)) },
+  }),
+  'POST /v1/keys': (handlers, { body }) => ({ json: handlers.addKey(parseKeyRequest(body)) }),
+  'PUT /v1/keys/ID': (handlers, { query }, id) => ({ json: handlers.useKey(parseKeyId(id), parseForce(query)) }),
+  'DELETE /v1/keys/ID': (handlers, { query }, id) => ({
+    json: { removed: handlers.removeKey(parseKeyId(id), parseForce(query)) },
+  }),
+  ...diagnosisAnswerers,
+};
+
+/** What a client may ask for, for the answer to a path that does not exist. */
+export const controlPaths: readonly string[] = Object.keys(answerers);
+
+interface Endpoint {
+  readonly method: string;
+  /** Up to the name, if it has one. */
+  readonly path: string;
+  readonly takesName: boolean;
+  readonly answer: Answerer;
+}
+
+const endpoints = Object.entries(answerers).map(([key, answer]): Endpoint => {
+  const [method = '', path = ''] = key.split(' ');
+  const takesName = /\/[A-Z]+$/.test(path);
+  return { method, path: takesName ? path.slice(0, path.lastIndexOf('/') + 1) : path, takesName, answer };
+});
+
+/**
+ * Answers one request.
+ *
+ * @throws WeftError `read-only-socket`, `method-not-allowed`, `not-found`, and whatever the handler throws.
+ */
+export async function answer(
+  request: ControlRequest,
+  handlers: ControlHandlers,
+  readOnly: boolean,
+): Promise<ControlAnswer> {
+  const { method, path } = request;
+  const here = endpoints.filter((one) => (one.takesName ? path.startsWith(one.path) : path === one.path));
+  if (here.length === 0) throw new NotFoundError('not-found', `there is no ${path} here`, { paths: controlPaths });
+  const endpoint = here.find((one) => one.method === (method === 'HEAD' ? 'GET' : method));
+  if (endpoint === undefined) throw methodNotAllowed(method, path, here);
+  if (readOnly && endpoint.method !== 'GET') {
+    throw new WeftError('read-only-socket', `this socket is for reading only: ${method} ${path} needs weft.sock`);
+  }
+  return await endpoint.answer(handlers, request, path.slice(endpoint.path.length));
+}
+
+function methodNotAllowed(method: string, path: string, here: readonly Endpoint[]): WeftError {
+  const allowed = here.map((one) => one.method);
+  return new WeftError('method-not-allowed', `${path} has no ${method}, only ${allowed.join(' and ')}`, { allowed });
+}

@@ -1,0 +1,93 @@
+/** Everything that checks look at, read from a daemon that runs. */
+import type { DaemonFacts, Facts, UnderlayFacts } from '../../doctor/facts.ts';
+import { OVERHEAD_BYTES } from '../../dataplane/encapsulation.ts';
+import { listLinks } from '../../linux/link.ts';
+import { formatIpAddress } from '../../wire/address.ts';
+import type { Audit } from '../audit/audit.ts';
+import type { DiagnosisParts } from '../diagnosis.ts';
+import { plumbingIn, readHostFacts } from './doctor-host.ts';
+import { inspectPeers } from './doctor-peers.ts';
+import type { RecentCounts } from './recent-counts.ts';
+import type { RemoteNodes } from '../remote/remote-nodes.ts';
+import { inspectStore } from './store-inspection.ts';
+
+/** Where they are read. */
+export interface DoctorSources {
+  readonly parts: DiagnosisParts;
+  readonly audit: Pick<Audit, 'inspect'>;
+  readonly remote: RemoteNodes;
+  readonly recent: RecentCounts;
+}
+
+/** Reads all of them, now. */
+export async function readFacts(sources: DoctorSources): Promise<Facts> {
+  const { config } = sources.parts;
+  const [host, daemon] = await Promise.all([readHostFacts(plumbingIn(config)), readDaemonFacts(sources)]);
+  return { node: config.nodeName, host, daemon };
+}
+
+async function readDaemonFacts({ parts, audit, remote, recent }: DoctorSources): Promise<DaemonFacts> {
+  const { config, gossip, keys, routes, pods, identity, paths: prober } = parts;
+  const { mtuBytes, version } = gossip.current().self.announcement;
+  const canAsk = keys !== undefined;
+  const [underlay, differences, podDamage, peers] = await Promise.all([
+    readUnderlay(parts, mtuBytes),
+    audit.inspect(),
+    pods.storeDamage(),
+    inspectPeers({
+      remote,
+      canAsk,
+      peers: () => routes.peers(gossip.clockOffsetMs()),
+      mtuBytes,
+      probe: async (to, sizeBytes, timeoutMs) => {
+        const outcome = await prober?.probe(routes.waysTo(to).direct, sizeBytes, timeoutMs);
+        return outcome === 'lost' ? false : typeof outcome === 'object' ? true : undefined;
+      },
+    }),
+  ]);
+  const { notices, residual, features } = parts.status();
+  return {
+    version,
+    underlay,
+    vni: config.vxlan.vni,
+    notices,
+    differences,
+    features,
+    withoutFeatures: [
+      ...config.dataplane.without,
+      ...(config.pathMtu.outerFragmentation ? [] : ['outerFragmentation']),
+    ],
+    residual,
+    recent: { ...recent.get(), roundaboutProbes: roundaboutProbes(parts) },
+    store: inspectStore({ stateDir: config.stateDir, identity, podDamage }),
+    peers,
+    canAsk,
+  };
+}
+
+async function readUnderlay({ config, ...parts }: DiagnosisParts, overlayMtuBytes: number): Promise<UnderlayFacts> {
+  const { interface: device, address, reason } = parts.underlay();
+  const link = (await listLinks()).find(({ ifname }) => ifname === device);
+  return {
+    device,
+    address: formatIpAddress(address),
+    mtuBytes: overlayMtuBytes + OVERHEAD_BYTES[address.family],
+    isMtuConfigured: config.underlay.mtuBytes !== undefined,
+    deviceMtuBytes: link?.mtu,
+    reason,
+  };
+}
+
+/** By name: of a member that nobody knows any more, there is nothing to say. */
+function roundaboutProbes({ gossip }: DiagnosisParts): Record<string, number> {
+  const { probesRoundabout } = gossip.statistics();
+  return Object.fromEntries(
+    gossip
+      .members()
+      .filter(({ state }) => state === 'alive')
+      .flatMap(({ announcement: { identity, name } }) => {
+        const inARow = probesRoundabout[identity];
+        return inARow === undefined ? [] : [[name, inARow] as const];
+      }),
+  );
+}

@@ -1,0 +1,138 @@
+/** What the doctor knows of the other nodes: by itself, and because they were asked. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PeerAnswer, PeerFacts, Remark } from '../../doctor/facts.ts';
+import { hostOf } from '../../doctor/endpoint-text.ts';
+import { WeftError } from '../../errors.ts';
+import { runJsonCommand } from '../../linux/command.ts';
+import type { Peer } from '../api.ts';
+import type { RemoteNodes } from '../remote/remote-nodes.ts';
+
+/** Question to another node: what it is, and what it has seen of the one that asks. */
+export const SELF_QUESTION = 'doctor-self';
+
+/** Its answer. */
+export interface SelfAnswer {
+  readonly vxlanPort: number;
+  readonly vni: number;
+  /** Packets that came from the caller on the VXLAN port, and were not taken for a stranger's. */
+  readonly seen: number;
+}
+
+/**
+ * Most nodes that are asked and whose routes are looked up, those that are out of reach first: in a cluster of thousands nobody
+ * waits for all, and each of them looks at others.
+ */
+const MAX_ASKED = 32;
+
+/** What is sent straight to a node from which nothing comes back: probes, their size in bytes, and what there is between them. */
+const TRIAL_PROBES = 5;
+const TRIAL_BYTES = 84;
+const TRIAL_INTERVAL_MS = 200;
+
+/** How long is waited for an answer, in ms. */
+const TRIAL_TIMEOUT_MS = 1_000;
+
+export interface DoctorPeersOptions {
+  readonly remote: Pick<RemoteNodes, 'ask' | 'clockOffset'>;
+  /** Whether anybody can be asked. */
+  readonly canAsk: boolean;
+  readonly peers: () => readonly Peer[];
+  /** Largest inner packet of this node, in bytes. */
+  readonly mtuBytes: number;
+  /** Sends one probe of this size straight to the node with this identity: whether it was answered in time; `undefined`: it answers none. */
+  readonly probe: (identity: string, sizeBytes: number, timeoutMs: number) => Promise<boolean | undefined>;
+}
+
+/** Looks at all peers, tries and asks some. Takes seconds only if one is out of reach. */
+export async function inspectPeers(options: DoctorPeersOptions): Promise<PeerFacts[]> {
+  const all = options.peers();
+  // Those that packets do not go straight to are looked at first.
+  const live = all
+    .filter(({ state }) => state === 'alive')
+    .sort((a, b) => Number(b.relay !== '') - Number(a.relay !== ''));
+  const asked = new Set(live.slice(0, MAX_ASKED));
+  return await Promise.all(
+    all.map(async (peer): Promise<PeerFacts> => {
+      const { path, directPath, relay, name, state, since, version, endpoint } = peer;
+      const isAsked = asked.has(peer);
+      const [routeDevice, tried] = await Promise.all([
+        isAsked ? routeDeviceTo(endpoint) : undefined,
+        isAsked ? tryOut(peer, options) : { trial: undefined, said: undefined },
+      ]);
+      return {
+        name,
+        state,
+        since,
+        version,
+        endpoint,
+        announcedMtuBytes: Math.min(peer.mtuBytes, options.mtuBytes),
+        pathMtuBytes: (directPath ?? path).mtuBytes,
+        probing: (directPath ?? path).probing,
+        relay,
+        routeDevice,
+        ...tried,
+      };
+    }),
+  );
+}
+
+async function ask({ name }: Peer, { remote }: DoctorPeersOptions): Promise<PeerAnswer | Remark> {
+  return await remarking(async () => {
+    const self = await remote.ask<SelfAnswer>(name, SELF_QUESTION, {});
+    const { offsetNs, uncertaintyNs } = await remote.clockOffset(name);
+    return { ...self, clockOffsetMs: offsetNs / 1e6, clockUncertaintyMs: uncertaintyNs / 1e6 };
+  });
+}
+
+/** Asks, and sends a probe; if that is lost, some more. `seen` becomes how many of those the node saw, if it tells. */
+async function tryOut(peer: Peer, options: DoctorPeersOptions): Promise<Pick<PeerFacts, 'trial' | 'said'>> {
+  const { name, identity } = peer;
+  const { probe, remote, canAsk } = options;
+  const [said, answered] = await Promise.all([
+    canAsk ? ask(peer, options) : undefined,
+    probe(identity, TRIAL_BYTES, TRIAL_TIMEOUT_MS),
+  ]);
+  if (answered !== false) return { trial: answered && { sent: 1, answered: 1 }, said };
+  const outcomes: Promise<boolean | undefined>[] = [];
+  const isTelling = said !== undefined && 'seen' in said;
+  const before = isTelling ? await look(name, remote) : undefined;
+  for (let sent = 0; sent < TRIAL_PROBES; sent++) {
+    outcomes.push(probe(identity, TRIAL_BYTES, TRIAL_TIMEOUT_MS));
+    await sleep(TRIAL_INTERVAL_MS);
+  }
+  const answers = await Promise.all(outcomes);
+  const trial = { sent: TRIAL_PROBES, answered: answers.filter((one) => one === true).length };
+  if (!isTelling || before === undefined || !('seen' in before)) return { trial, said };
+  const after = await look(name, remote);
+  return { trial, said: 'seen' in after ? { ...said, seen: after.seen - before.seen } : said };
+}
+
+async function look(name: string, remote: DoctorPeersOptions['remote']): Promise<SelfAnswer | Remark> {
+  return await remarking(async () => remote.ask<SelfAnswer>(name, SELF_QUESTION, {}));
+}
+
+/** What other nodes refuse is a fact, too. */
+async function remarking<Answer>(ask: () => Promise<Answer>): Promise<Answer | Remark> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof WeftError)) throw error;
+    return { code: error.code, message: error.message };
+  }
+}
+
+/** Device that the kernel would send to this endpoint through. */
+async function routeDeviceTo(endpoint: string): Promise<string | undefined> {
+  const address = hostOf(endpoint);
+  if (address === '') return undefined;
+  try {
+    const argv = ['ip', '-json', 'route', 'get', address];
+    const [route] = await runJsonCommand<{ readonly dev?: string }[]>(argv, {
+      purpose: `find the route to ${address}`,
+    });
+    return route?.dev;
+  } catch {
+    // No route at all: that nothing gets there is found otherwise.
+    return undefined;
+  }
+}

@@ -1,0 +1,101 @@
+/** The doctor of a node, and of all nodes: facts are read, checks look at them, and what is weft's own can be put right. */
+import { join } from 'node:path';
+import type { Diagnosis, DoctorReport } from '../../doctor/finding.ts';
+import { examine, reportOf } from '../../doctor/examination.ts';
+import { FileStore } from '../../linux/file-store.ts';
+import type { Audit } from '../audit/audit.ts';
+import type { DiagnosisParts } from '../diagnosis.ts';
+import { readFacts } from './doctor-facts.ts';
+import { SELF_QUESTION, type SelfAnswer } from './doctor-peers.ts';
+import { RecentCounts, readTotals } from './recent-counts.ts';
+import type { RemoteNodes } from '../remote/remote-nodes.ts';
+import { SpacedAnswer } from './spaced-answer.ts';
+import { inspectStore } from './store-inspection.ts';
+import { parseToldDiagnoses } from '../remote/told-diagnosis.ts';
+
+/** Question to another node: what its own doctor finds. */
+const EXAMINATION_QUESTION = 'doctor';
+
+/** How long an examination is good for, in ms. */
+const GOOD_FOR_MS = 1_000;
+
+/** Above every incarnation that the daemon may have stored: see `IncarnationKeeper`. */
+const INCARNATIONS_AHEAD = 100;
+
+export interface DoctorOptions {
+  readonly parts: DiagnosisParts;
+  readonly audit: Pick<Audit, 'inspect' | 'run'>;
+  readonly remote: RemoteNodes;
+}
+
+export class Doctor {
+  readonly #options: DoctorOptions;
+  readonly #recent: RecentCounts;
+  readonly #examination: SpacedAnswer<Diagnosis>;
+
+  /** Counts, and answers other nodes, from now on. */
+  constructor(options: DoctorOptions) {
+    this.#options = options;
+    const { parts, remote } = options;
+    const { dataplane } = parts;
+    this.#recent = new RecentCounts({
+      read: () => readTotals(dataplane.accounts(), dataplane.tunQueueOverflow()),
+      nowMs: () => performance.now(),
+    });
+    this.#examination = new SpacedAnswer({
+      find: async () => this.#examine(),
+      goodForMs: GOOD_FOR_MS,
+      nowMs: () => performance.now(),
+    });
+    remote.answer(EXAMINATION_QUESTION, async () => this.examine());
+    remote.answer(SELF_QUESTION, (_body, { identity }): SelfAnswer => {
+      const { vxlan } = parts.config;
+      const { received } = dataplane.accountOf(parts.routes.waysTo(identity).direct).ingress;
+      return { vxlanPort: vxlan.port, vni: vxlan.vni, seen: received };
+    });
+  }
+
+  /** This node. Who asks at one time, or soon after, gets the same answer: a look costs a few processes, and anybody may ask. */
+  async examine(): Promise<Diagnosis> {
+    return this.#examination.get();
+  }
+
+  /** This node, or all of the cluster. Never rejects for a node that does not answer. */
+  async report(isForAll: boolean): Promise<DoctorReport> {
+    if (!isForAll) return reportOf([await this.examine()], []);
+    const told = parseToldDiagnoses(await this.#options.remote.askAll(EXAMINATION_QUESTION, {}));
+    return reportOf(told.nodes, told.unexamined);
+  }
+
+  /** Puts right what is weft's own on this node, and says what that helped. */
+  async treat(): Promise<DoctorReport> {
+    const before = await this.#examination.getFresh();
+    await this.#options.audit.run('request');
+    await this.#saveState();
+    const after = await this.#examination.getFresh();
+    const left = new Set(after.findings.map(({ id }) => id));
+    const fixed = before.findings.map(({ id }) => id).filter((id) => !left.has(id));
+    return reportOf([{ ...after, fixed }], []);
+  }
+
+  close(): void {
+    this.#recent.stop();
+  }
+
+  async #examine(): Promise<Diagnosis> {
+    const facts = await readFacts({ ...this.#options, recent: this.#recent });
+    return examine(facts, new Date().toISOString());
+  }
+
+  /** Writes those files anew that are not what they should be. */
+  async #saveState(): Promise<void> {
+    const { config, pods, identity, gossip } = this.#options.parts;
+    const { stateDir } = config;
+    const podDamage = await pods.storeDamage();
+    if (podDamage !== undefined) await pods.saveAll();
+    const { damaged } = inspectStore({ stateDir, identity, podDamage: undefined });
+    if (!damaged.some(({ isRewritable }) => isRewritable)) return;
+    const incarnation = gossip.current().self.incarnation + INCARNATIONS_AHEAD;
+    new FileStore(join(stateDir, 'identity.json')).save({ identity, incarnation });
+  }
+}

@@ -1,0 +1,228 @@
+/** What this node dropped: counted by reason and by peer, and as far as it is recorded, by pod and one by one. */
+import * as v from 'valibot';
+import { dropReasons, nameOf } from '../../dataplane/drop-reason.ts';
+import type { FlightRecord } from '../../dataplane/flight-records.ts';
+import type { PeerAccount } from '../../dataplane/peer-counters.ts';
+import { ConfigError } from '../../errors.ts';
+import { millisecondsOf } from '../../explain/flow-table.ts';
+import { protocolName } from '../../explain/packet-description.ts';
+import { readFlow } from '../../explain/packet-flow.ts';
+import type { WorkerAccount } from '../../dataplane/accounts.ts';
+import { integer } from '../config/config-value.ts';
+import type { DiagnosisParts } from '../diagnosis.ts';
+import type { DropCount, DroppedPacket, DropReport, PeerDrops, PodDrops } from './drop-api.ts';
+import { clockOffsetMs, formatMs, type RecordedPackets } from './recorded-packets.ts';
+
+/** Which recorded drops are asked for. */
+export interface DropRequest {
+  /** From when on, in ms since 1970. */
+  readonly sinceMs: number;
+  /** Most of them that are given one by one: the newest. */
+  readonly limit: number;
+}
+
+export interface DropsOptions {
+  readonly accounts: () => readonly WorkerAccount[];
+  readonly accountOf: (peer: number) => PeerAccount;
+  readonly entryNames: () => ReadonlyMap<number, { readonly name: string; readonly relay: string }>;
+  readonly pods: () => readonly { readonly name: string; readonly addresses: readonly string[] }[];
+  readonly recorded: Pick<RecordedPackets, 'span' | 'each'>;
+  readonly startedMs: number;
+}
+
+/** What the control server asks of it. */
+export interface DropHandlers {
+  drops(request: DropRequest): Promise<DropReport>;
+}
+
+const DEFAULT_LIMIT = 20;
+const MAX_LIMIT = 1_000;
+
+/** Query of `GET /v1/drops`. @throws ConfigError naming the key that is wrong. */
+export function parseDropQuery(query: URLSearchParams): DropRequest {
+  const unknown = [...query.keys()].find((name) => name !== 'since' && name !== 'limit');
+  if (unknown !== undefined) throw new ConfigError(unknown, 'is not a known key');
+  const since = query.get('since');
+  const sinceMs = since === null ? 0 : Date.parse(since);
+  if (Number.isNaN(sinceMs)) throw new ConfigError('since', `${since} is not a time (ISO 8601)`);
+  const limit = v.safeParse(integer(0, MAX_LIMIT), query.get('limit') ?? String(DEFAULT_LIMIT));
+  if (!limit.success) throw new ConfigError('limit', limit.issues[0].message);
+  return { sinceMs, limit: limit.output };
+}
+
+/** Puts it together. */
+export function composeDrops({ dataplane, routes, pods }: DiagnosisParts, recorded: RecordedPackets): DropHandlers {
+  const drops = new Drops({
+    accounts: () => dataplane.accounts(),
+    accountOf: (peer) => dataplane.accountOf(peer),
+    entryNames: () => routes.entryNames(),
+    pods: () => pods.list(),
+    recorded,
+    startedMs: Math.round(performance.timeOrigin),
+  });
+  return { drops: async (request) => drops.report(request) };
+}
+
+export class Drops {
+  readonly #options: DropsOptions;
+
+  constructor(options: DropsOptions) {
+    this.#options = options;
+  }
+
+  async report({ sinceMs, limit }: DropRequest): Promise<DropReport> {
+    const { recorded, startedMs } = this.#options;
+    const endMs = Date.now();
+    const seen = new SeenDrops(this.#options);
+    const offsetMs = clockOffsetMs();
+    // Whoever asks again from the end of this report on misses nothing, and is told nothing twice.
+    await recorded.each(
+      sinceMs,
+      (record) => {
+        const timeMs = millisecondsOf(record) + offsetMs;
+        if (timeMs < endMs) seen.add(record, timeMs);
+      },
+      ['drops'],
+    );
+    const reasons = this.#reasons(seen.last);
+    const recent = seen.newest(limit);
+    return {
+      time: formatMs(endMs),
+      since: formatMs(startedMs),
+      recordedSince: recorded.span().dropsSince,
+      packets: reasons.reduce((sum, { packets }) => sum + packets, 0),
+      reasons,
+      peers: this.#peers(),
+      pods: seen.pods(),
+      recent,
+      omitted: seen.count - recent.length,
+    };
+  }
+
+  #reasons(last: ReadonlyMap<string, number>): DropCount[] {
+    const accounts = this.#options.accounts();
+    const counts = dropReasons.map(({ name, direction, meaning, cause, remedy }): DropCount => {
+      const packets = accounts.reduce((sum, account) => sum + (account[direction].dropped[name] ?? 0), 0);
+      const lastMs = last.get(name);
+      return {
+        reason: name,
+        direction,
+        packets,
+        last: lastMs === undefined ? '' : formatMs(lastMs),
+        meaning,
+        cause,
+        remedy,
+      };
+    });
+    return counts.filter(({ packets }) => packets > 0).sort((a, b) => b.packets - a.packets);
+  }
+
+  /** Ways to a peer count with it. What is left of the workers' accounts is of nobody who is known. */
+  #peers(): PeerDrops[] {
+    const { accounts, accountOf, entryNames } = this.#options;
+    const byName = new Map<string, PeerAccount[]>();
+    for (const [number, { name }] of entryNames()) {
+      if (name !== '') byName.set(name, [...(byName.get(name) ?? []), accountOf(number)]);
+    }
+    const known = [...byName].map(([peer, all]): PeerDrops => ({
+      peer,
+      egress: shareOf(all.map(({ egress }) => egress)),
+      ingress: shareOf(all.map(({ ingress }) => ingress)),
+    }));
+    const rest = (direction: 'egress' | 'ingress') => {
+      const all = shareOf(
+        accounts().map((account) => ({ ...account[direction], dropped: sumOf(account[direction].dropped) })),
+      );
+      return known.reduce(
+        (left, peer) => ({
+          packets: Math.max(0, left.packets - peer[direction].packets),
+          dropped: Math.max(0, left.dropped - peer[direction].dropped),
+        }),
+        all,
+      );
+    };
+    const others: PeerDrops = { peer: '', egress: rest('egress'), ingress: rest('ingress') };
+    return [...known.sort((a, b) => droppedOf(b) - droppedOf(a) || (a.peer < b.peer ? -1 : 1)), others];
+  }
+}
+
+/** Recorded drops, looked through once. */
+class SeenDrops {
+  /** Reason -> time of its last one, in ms since 1970. */
+  readonly last = new Map<string, number>();
+  readonly #names: ReadonlyMap<number, { readonly name: string }>;
+  readonly #podOf: ReadonlyMap<string, string>;
+  readonly #packets: (Omit<DroppedPacket, 'time'> & { readonly timeMs: number })[] = [];
+
+  constructor({ entryNames, pods }: DropsOptions) {
+    this.#names = entryNames();
+    this.#podOf = new Map(pods().flatMap(({ name, addresses }) => addresses.map((address) => [address, name])));
+  }
+
+  get count(): number {
+    return this.#packets.length;
+  }
+
+  add(record: FlightRecord, timeMs: number): void {
+    if (record.reason === undefined) return;
+    const reason = nameOf(record.reason);
+    this.last.set(reason, Math.max(timeMs, this.last.get(reason) ?? 0));
+    const flow = record.isDatagram ? undefined : readFlow(record.header);
+    const { direction, lengthBytes, segments: packets } = record;
+    const { source = '', destination = '', sourcePort = 0, destinationPort = 0 } = flow ?? {};
+    this.#packets.push({
+      timeMs,
+      reason,
+      direction,
+      peer: this.#names.get(record.peer)?.name ?? '',
+      pod: this.#podOf.get(direction === 'egress' ? source : destination) ?? '',
+      source,
+      destination,
+      protocol: flow === undefined ? '' : protocolName(flow.protocol),
+      sourcePort,
+      destinationPort,
+      lengthBytes,
+      packets,
+    });
+  }
+
+  newest(limit: number): DroppedPacket[] {
+    const sorted = this.#packets.sort((a, b) => a.timeMs - b.timeMs);
+    return (limit === 0 ? [] : sorted.slice(-limit)).map(({ timeMs, ...packet }) => ({
+      time: formatMs(timeMs),
+      ...packet,
+    }));
+  }
+
+  pods(): PodDrops[] {
+    const byAddress = new Map<
+      string,
+      { pod: string; egress: number; ingress: number; reasons: Record<string, number> }
+    >();
+    for (const { direction, source, destination, pod, reason, packets } of this.#packets) {
+      const address = direction === 'egress' ? source : destination;
+      const entry = byAddress.get(address) ?? { pod, egress: 0, ingress: 0, reasons: {} };
+      entry[direction] += packets;
+      entry.reasons[reason] = (entry.reasons[reason] ?? 0) + packets;
+      byAddress.set(address, entry);
+    }
+    return [...byAddress]
+      .map(([address, { pod, ...counts }]): PodDrops => ({ pod, address, ...counts }))
+      .sort((a, b) => b.egress + b.ingress - a.egress - a.ingress);
+  }
+}
+
+function shareOf(accounts: readonly Pick<PeerAccount['egress'], 'received' | 'originated' | 'dropped'>[]) {
+  return {
+    packets: accounts.reduce((sum, { received, originated }) => sum + received + originated, 0),
+    dropped: accounts.reduce((sum, { dropped }) => sum + dropped, 0),
+  };
+}
+
+function droppedOf({ egress, ingress }: PeerDrops): number {
+  return egress.dropped + ingress.dropped;
+}
+
+function sumOf(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}

@@ -1,0 +1,52 @@
+/** Whatever explains what becomes of packets, put together. */
+import type { Explanation } from '../../explain/explanation.ts';
+import type { FlowReport } from '../../explain/flow-report.ts';
+import type { DiagnosisParts } from '../diagnosis.ts';
+import type { ExplainRequest } from './explain-request.ts';
+import type { Fault } from '../faults/fault-api.ts';
+import { ExplainedEnds } from './explained-ends.ts';
+import { Explainer } from './explainer.ts';
+import { plumbingIn, readHostFacts } from '../doctor/doctor-host.ts';
+import { FirewallDoubts } from './firewall-doubts.ts';
+import { type FlowRequest, Flows } from './flows.ts';
+import { LocalExplainer } from './local-explainer.ts';
+import { PastMoments } from './past-moments.ts';
+import type { Places } from '../probes/places.ts';
+import type { RecordedPackets } from './recorded-packets.ts';
+import type { RemoteNodes } from '../remote/remote-nodes.ts';
+
+/** What the control server asks of it. */
+export interface ExplainHandlers {
+  /** @throws ConfigError; WeftError `place-unknown`, `place-ambiguous`, and as `RemoteNodes.ask` */
+  explain(request: ExplainRequest): Promise<Explanation>;
+  /** @throws as `RemoteNodes.ask`, if it is about one node */
+  flows(request: FlowRequest): Promise<readonly FlowReport[]>;
+}
+
+/** Puts it together. */
+export function composeExplanations(
+  parts: DiagnosisParts,
+  remote: RemoteNodes,
+  places: Places,
+  recorded: RecordedPackets,
+  faults: () => readonly Fault[],
+): { readonly handlers: ExplainHandlers } {
+  const { config, events, routes } = parts;
+  const { nodeName } = config;
+  const past = new PastMoments({ events, recorded, routes, remote });
+  const flows = new Flows({ nodeName, recorded, routes, remote });
+  const explainer = new Explainer({
+    nodeName,
+    local: new LocalExplainer(parts, faults),
+    remote,
+    ends: new ExplainedEnds(places, () => parts.gossip.members()),
+    firewall: new FirewallDoubts(nodeName, async () => readHostFacts(plumbingIn(config))),
+    past: past.around.bind(past),
+  });
+  return {
+    handlers: {
+      explain: async (request) => explainer.explain(request),
+      flows: async (request) => flows.report(request),
+    },
+  };
+}

@@ -1,0 +1,210 @@
+/**
+ * Explains what would become of a packet, node by node: each of them is asked for its own part, and says to whom it would hand the
+ * packet next.
+ */
+import { ConfigError, WeftError } from '../../errors.ts';
+import { adviceFor } from '../../explain/drop-words.ts';
+import type {
+  ExplainedEnd,
+  ExplainedNode,
+  Explanation,
+  Fate,
+  Handover,
+  PastMoment,
+  Stage,
+} from '../../explain/explanation.ts';
+import { faultRemark } from '../../explain/injected-fault.ts';
+import { type PacketDescription, protocolName } from '../../explain/packet-description.ts';
+import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
+import {
+  describePacket,
+  type ExplainRequest,
+  parseAssumed,
+  parseNextNode,
+  parseToldDatagrams,
+  parseToldPacket,
+  tellPacket,
+} from './explain-request.ts';
+import type { LocalExplainer } from './local-explainer.ts';
+import type { MomentWindow } from './moment-window.ts';
+import type { ExplainedEnds } from './explained-ends.ts';
+import { type FirewallDoubts, firewallRemark } from './firewall-doubts.ts';
+import type { Place } from '../probes/places.ts';
+import type { RemoteNodes } from '../remote/remote-nodes.ts';
+import { parseToldStage } from './told-stage.ts';
+
+export interface ExplainerOptions {
+  readonly nodeName: string;
+  readonly local: LocalExplainer;
+  readonly remote: RemoteNodes;
+  readonly ends: ExplainedEnds;
+  readonly firewall: Pick<FirewallDoubts, 'addTo'>;
+  /** What was recorded of such packets on these nodes. */
+  readonly past: (packet: PacketDescription, nodes: readonly string[], window: MomentWindow) => Promise<PastMoment>;
+}
+
+/** What nodes ask each other. */
+const DEPARTURE = 'explain-departure';
+const ARRIVAL = 'explain-arrival';
+const ASSUMED = 'explain-assumed';
+/** Asks a node to ask another, which it hands packets to: whoever needs a relay may not reach the target otherwise either. */
+const PASSED_ON = 'explain-passed-on';
+
+/** Nodes after the first: the relay and the target, and one more if they disagree about who is which. */
+const MAX_HANDOVERS = 3;
+
+export class Explainer {
+  readonly #options: ExplainerOptions;
+
+  constructor(options: ExplainerOptions) {
+    this.#options = options;
+    const { local, remote, firewall } = options;
+    remote.answer(DEPARTURE, async (body) => firewall.addTo(local.departure(parseToldPacket(body))));
+    remote.answer(ARRIVAL, async (body) => firewall.addTo(local.arrival(parseToldDatagrams(body))));
+    remote.answer(PASSED_ON, async (body) => this.#ask(parseNextNode(body), ARRIVAL, body));
+    remote.answer(ASSUMED, async (body) => {
+      const { packet, from } = parseAssumed(body);
+      return firewall.addTo(local.assumedArrival(packet, from));
+    });
+  }
+
+  /**
+   * Nothing is sent but questions to other nodes. Who does not answer them is left out, and said to be.
+   *
+   * @throws ConfigError for a packet that cannot be; and as `Places.find`
+   */
+  async explain(request: ExplainRequest): Promise<Explanation> {
+    const { nodeName, ends, past } = this.#options;
+    const found = await Promise.all([ends.find(request.source), ends.find(request.destination)]);
+    const [source, destination] = found;
+    const packet = describePacket(request, ...addressesOf(source, destination, request.family));
+    const first = request.node ?? (source.node === '' ? nodeName : source.node);
+    const { stages, fate } = await this.#stagesOf(packet, first, destination.node, request.node);
+    const { reason } = stages.at(-1)!;
+    const names = [...new Set([first, ...stages.map(({ node }) => node), destination.node])].filter(
+      (name) => name !== '',
+    );
+    return {
+      packet: {
+        source: endOf(packet.source, source, podIn(stages[0]!, 'from-pod')),
+        destination: endOf(packet.destination, destination, podIn(stages.at(-1)!, 'to-pod')),
+        protocol: protocolName(packet.protocol),
+        sourcePort: packet.sourcePort,
+        destinationPort: packet.destinationPort,
+        sizeBytes: packet.sizeBytes,
+      },
+      // What is to be said of an address, the nodes say.
+      remarks: [
+        ...found.map(({ kind, remark }) => (kind === 'address' ? '' : remark)),
+        ...(fate === 'outside' ? [ends.underlayRemark(packet.destination)] : []),
+        ...stages.flatMap((one) => [firewallRemark(one), faultRemark(one)]),
+      ].filter((remark) => remark !== ''),
+      fate,
+      reason,
+      ...adviceFor(reason),
+      nodes: stages.map(({ node, steps }): ExplainedNode => ({ node, steps })),
+      around: request.around === undefined ? null : await past(packet, names, request.around),
+    };
+  }
+
+  /** @param named the first one, if somebody asked for just that. */
+  async #stagesOf(
+    packet: PacketDescription,
+    first: string,
+    last: string,
+    named: string | undefined,
+  ): Promise<{ stages: Stage[]; fate: Fate }> {
+    try {
+      return await this.#follow(await this.#ask(first, DEPARTURE, tellPacket(packet)));
+    } catch (error) {
+      const why = reasonOf(error, first);
+      if (first === named) throw error;
+      const unknown = silent(first, 'from-pod', `whether ${first} would send it is not known: ${why}`, 'unknown');
+      if (last === '' || last === first) return { stages: [unknown], fate: 'unknown' };
+      const body = { packet: tellPacket(packet), from: first };
+      const assumed = await this.#ask(last, ASSUMED, body).catch((problem: unknown) => void reasonOf(problem, last));
+      if (assumed === undefined) return { stages: [unknown], fate: 'unknown' };
+      return {
+        stages: [unknown, assumed],
+        fate: assumed.fate === 'delivered' ? 'unknown' : (assumed.fate ?? 'unknown'),
+      };
+    }
+  }
+
+  async #follow(departure: Stage): Promise<{ stages: Stage[]; fate: Fate }> {
+    const stages = [departure];
+    for (let stage = departure; stages.length <= MAX_HANDOVERS; stages.push(stage)) {
+      if (stage.fate !== null || stage.next === null) return { stages, fate: stage.fate ?? 'sent' };
+      stage = await this.#arrival(stage.next, stage.node);
+    }
+    return { stages, fate: stages.at(-1)!.fate ?? 'sent' };
+  }
+
+  /** @param from the node that hands it on. */
+  async #arrival(handover: Handover, from: string): Promise<Stage> {
+    const { node, isNode, isPathDown } = handover;
+    const hook = 'from-underlay';
+    if (!isNode) return silent(node, hook, `${node} is a static peer: what it does with it is not known here`, 'sent');
+    try {
+      const arrival = await this.#askArrival(handover, from);
+      // A wrong VNI, for one, is why probes get lost as well: then it is the better answer.
+      if (!isPathDown || arrival.fate === 'dropped') return arrival;
+      const lost = silent(node, hook, `${node} would take it, but probes say that it does not get there`, 'lost');
+      return { ...lost, steps: [...lost.steps, ...arrival.steps] };
+    } catch (error) {
+      const text = `what ${node} does with it is not known: ${reasonOf(error, node)}`;
+      return silent(node, hook, text, isPathDown ? 'lost' : 'sent');
+    }
+  }
+
+  async #ask(node: string, question: string, body: unknown): Promise<Stage> {
+    return parseToldStage(node, await this.#options.remote.ask<unknown>(node, question, body));
+  }
+
+  async #askArrival(handover: Handover, from: string): Promise<Stage> {
+    const { nodeName } = this.#options;
+    try {
+      return await this.#ask(handover.node, ARRIVAL, handover);
+    } catch (error) {
+      const isHelpless = from === nodeName || !(error instanceof WeftError) || error.code !== 'remote-unreachable';
+      if (isHelpless) throw error;
+      return await this.#ask(from, PASSED_ON, handover);
+    }
+  }
+}
+
+/** Why a node could not be asked. Bugs are not hidden. */
+function reasonOf(error: unknown, node: string): string {
+  if (!(error instanceof WeftError)) throw error;
+  return error.message.replace(`node ${node}: `, '');
+}
+
+/** The part of a node that says nothing. */
+function silent(node: string, hook: string, text: string, fate: Fate): Stage {
+  return { node, steps: [{ hook, verdict: 'doubt', text, details: {} }], fate, reason: '', next: null };
+}
+
+/** Addresses of one family. @throws ConfigError if there are none. */
+function addressesOf(source: Place, destination: Place, family: 4 | 6 | undefined): [IpAddress, IpAddress] {
+  for (const one of family === undefined ? ([4, 6] as const) : [family]) {
+    const from = source.addresses.find((address) => address.family === one);
+    const to = destination.addresses.find((address) => address.family === one);
+    if (from !== undefined && to !== undefined) return [from, to];
+  }
+  const what = family === undefined ? 'of the same family' : `of IPv${family}`;
+  throw new ConfigError('destination', `${source.label} and ${destination.label} have no overlay addresses ${what}`);
+}
+
+function podIn({ steps }: Stage, hook: string): string {
+  return steps.map((step) => (step.hook === hook ? step.details['pod'] : undefined)).find(isText) ?? '';
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+/** @param found name of the pod that has the address, if its node was asked. */
+function endOf(address: IpAddress, { kind, label, node }: Place, found: string): ExplainedEnd {
+  const pod = kind === 'pod' ? label.slice(node.length + 1) : found;
+  return { address: formatIpAddress(address), node, pod };
+}

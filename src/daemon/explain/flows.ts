@@ -1,0 +1,178 @@
+/** Recent flows of this node, and of others, by their flight recorders. */
+import { setImmediate } from 'node:timers/promises';
+import * as v from 'valibot';
+import { nameOf } from '../../dataplane/drop-reason.ts';
+import { Hook } from '../../dataplane/hook.ts';
+import { ConfigError } from '../../errors.ts';
+import type { Flow, FlowReport } from '../../explain/flow-report.ts';
+import { type CountedFlow, FlowTable } from '../../explain/flow-table.ts';
+import { protocolName } from '../../explain/packet-description.ts';
+import { parseIpAddress } from '../../wire/address.ts';
+import type { OverlayRoutes } from '../routes/overlay-routes.ts';
+import { clockOffsetMs, formatMs, type RecordedPackets } from './recorded-packets.ts';
+import type { RemoteNodes, RemoteOutcome } from '../remote/remote-nodes.ts';
+import { parseTold, parseToldOutcomes } from '../remote/told-answer.ts';
+
+export interface FlowsOptions {
+  readonly nodeName: string;
+  readonly recorded: RecordedPackets;
+  readonly routes: Pick<OverlayRoutes, 'routeTo' | 'entryNames'>;
+  readonly remote: RemoteNodes;
+}
+
+/** Whose flows, and which. */
+export interface FlowRequest {
+  /** Name of a node; absent: this one. */
+  readonly node: string | undefined;
+  /** Whether all nodes are asked instead. */
+  readonly all: boolean;
+  /** From when on, in ms since 1970. */
+  readonly sinceMs: number;
+  /** Most of each node. */
+  readonly limit: number;
+  /** Whether only what was dropped is asked for. */
+  readonly dropped: boolean;
+}
+
+/** What nodes ask each other. */
+const QUESTION = 'flows';
+
+const DEFAULT_LIMIT = 1_000;
+const MAX_LIMIT = 10_000;
+
+const flowQuestion = v.object({
+  sinceMs: v.number(),
+  limit: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_LIMIT)),
+  dropped: v.boolean(),
+});
+
+const flow = v.object({
+  source: v.string(),
+  destination: v.string(),
+  protocol: v.string(),
+  sourcePort: v.number(),
+  destinationPort: v.number(),
+  direction: v.picklist(['egress', 'ingress']),
+  verdict: v.picklist(['sent', 'delivered', 'relayed', 'dropped']),
+  reason: v.string(),
+  packets: v.number(),
+  bytes: v.number(),
+  peer: v.string(),
+  relay: v.string(),
+  route: v.string(),
+  origin: v.string(),
+  first: v.string(),
+  last: v.string(),
+});
+
+const toldFlows = v.object({
+  packetsSince: v.string(),
+  dropsSince: v.string(),
+  flows: v.array(flow),
+  omitted: v.number(),
+});
+const TELLING = 'tells of its flows';
+
+type FlowQuestion = v.InferOutput<typeof flowQuestion>;
+
+/** What one node says of itself. */
+type ToldFlows = Omit<FlowReport, 'node' | 'error'>;
+
+const verdicts: Readonly<Partial<Record<Hook, Flow['verdict']>>> = {
+  [Hook.toUnderlay]: 'sent',
+  [Hook.relay]: 'relayed',
+  [Hook.toPod]: 'delivered',
+};
+
+/** Query of `GET /v1/flows`. @throws ConfigError naming the key that is wrong. */
+export function parseFlowQuery(query: URLSearchParams): FlowRequest {
+  const unknown = [...query.keys()].find((name) => !['node', 'all', 'since', 'limit', 'dropped'].includes(name));
+  if (unknown !== undefined) throw new ConfigError(unknown, 'is not a known key');
+  const limitText = query.get('limit') ?? String(DEFAULT_LIMIT);
+  const limit = /^\d{1,9}$/.test(limitText) ? Number(limitText) : 0;
+  if (limit < 1 || limit > MAX_LIMIT) throw new ConfigError('limit', `${limitText} is not 1 to ${MAX_LIMIT}`);
+  const since = query.get('since');
+  const sinceMs = since === null ? 0 : Date.parse(since);
+  if (Number.isNaN(sinceMs)) throw new ConfigError('since', `${since} is not a time (ISO 8601)`);
+  const [all, dropped] = [flag(query, 'all'), flag(query, 'dropped')];
+  return { node: query.get('node') ?? undefined, all, sinceMs, limit, dropped };
+}
+
+function flag(query: URLSearchParams, key: 'all' | 'dropped'): boolean {
+  const text = query.get(key) ?? 'false';
+  if (text !== 'true' && text !== 'false') throw new ConfigError(key, `${text} is neither true nor false`);
+  return text === 'true';
+}
+
+function reportOf(outcome: RemoteOutcome<ToldFlows>): FlowReport {
+  if ('answer' in outcome) return { node: outcome.node, error: '', ...outcome.answer };
+  const { message } = outcome.error;
+  return { node: outcome.node, error: message, packetsSince: '', dropsSince: '', flows: [], omitted: 0 };
+}
+
+export class Flows {
+  readonly #options: FlowsOptions;
+
+  constructor(options: FlowsOptions) {
+    this.#options = options;
+    options.remote.answer(QUESTION, async (body) => {
+      const result = v.safeParse(flowQuestion, body);
+      if (!result.success) throw new ConfigError('flows', result.issues[0].message);
+      return this.#tell(result.output);
+    });
+  }
+
+  /** One report for each node that is asked. @throws as `RemoteNodes.ask`, if it is about one node. */
+  async report({ node, all, ...question }: FlowRequest): Promise<readonly FlowReport[]> {
+    const { nodeName, remote } = this.#options;
+    if (!all) {
+      const asked = node ?? nodeName;
+      const told = parseTold(toldFlows, asked, await remote.ask(asked, QUESTION, question), TELLING);
+      return [{ node: asked, error: '', ...told }];
+    }
+    const reports: FlowReport[] = [];
+    for (const outcome of await remote.askAll(QUESTION, question)) {
+      reports.push(...parseToldOutcomes(toldFlows, [outcome], TELLING).map(reportOf));
+      // Ten thousand flows take long to look through: others have their turn in between.
+      await setImmediate();
+    }
+    return reports;
+  }
+
+  async #tell({ sinceMs, limit, dropped }: FlowQuestion): Promise<ToldFlows> {
+    const { recorded, routes } = this.#options;
+    const table = new FlowTable();
+    await recorded.each(sinceMs, (record) => table.add(record), dropped ? ['drops'] : undefined);
+    const [names, offsetMs] = [routes.entryNames(), clockOffsetMs()];
+    return {
+      ...recorded.span(),
+      flows: table.flows(limit).map((flow) => this.#view(flow, names, offsetMs)),
+      omitted: Math.max(0, table.size - limit),
+    };
+  }
+
+  #view(flow: CountedFlow, names: ReturnType<OverlayRoutes['entryNames']>, offsetMs: number): Flow {
+    const { source, destination, direction, hook, reason, peer, packets, bytes, firstMs, lastMs } = flow;
+    const { name, relay } = names.get(peer) ?? { name: '', relay: '' };
+    const farEnd = parseIpAddress(direction === 'egress' || hook === Hook.relay ? destination : source);
+    const route = farEnd && this.#options.routes.routeTo(farEnd);
+    return {
+      source,
+      destination,
+      protocol: protocolName(flow.protocol),
+      sourcePort: flow.sourcePort,
+      destinationPort: flow.destinationPort,
+      direction,
+      verdict: verdicts[hook] ?? 'dropped',
+      reason: reason === undefined ? '' : nameOf(reason),
+      packets,
+      bytes,
+      peer: name,
+      relay,
+      route: route?.prefix ?? '',
+      origin: route?.node ?? '',
+      first: formatMs(firstMs + offsetMs),
+      last: formatMs(lastMs + offsetMs),
+    };
+  }
+}

@@ -1,0 +1,283 @@
+/**
+ * This node's part of an explanation: what it would do with a packet of its own, or with a datagram of a peer. The dataplane is
+ * asked, as it is now; everything else is what this node knows of routes, paths and pods.
+ */
+import type { ForwardingReader } from '../../dataplane/forwarding-table.ts';
+import { NotFoundError } from '../../errors.ts';
+import type { AddressHolder } from '../../explain/address-holder.ts';
+import { tellArrival } from '../../explain/arrival.ts';
+import { assumedDatagram } from '../../explain/assumed-datagram.ts';
+import { type ToldStage, tellDeparture } from '../../explain/departure.ts';
+import type { Handover, Stage } from '../../explain/explanation.ts';
+import { type FaultFacts, withFaults } from '../../explain/injected-fault.ts';
+import { innerDestination, innerSource } from '../../explain/inner-addresses.ts';
+import type { PacketDescription } from '../../explain/packet-description.ts';
+import { Rehearsal, type Rehearsed, type RehearsedDatagram } from '../../explain/rehearsal.ts';
+import { syntheticPacket } from '../../explain/synthetic-packet.ts';
+import { type PathFacts, type UnderlayFacts, outerPacketBytes } from '../../explain/underlay-words.ts';
+import { nodeAddressIn } from '../../ipam/pool.ts';
+import {
+  type Endpoint,
+  equalIpAddresses,
+  formatEndpoint,
+  formatIpAddress,
+  type IpAddress,
+} from '../../wire/address.ts';
+import { formatPrefix, parsePrefix, prefixContains } from '../../wire/prefix.ts';
+import type { DiagnosisParts } from '../diagnosis.ts';
+import type { Fault } from '../faults/fault-api.ts';
+import { describeFault } from '../faults/fault-words.ts';
+
+/** What it needs to know. */
+export type LocalExplainerParts = Pick<
+  DiagnosisParts,
+  'config' | 'dataplane' | 'events' | 'gossip' | 'routes' | 'paths' | 'pods' | 'underlay' | 'overlayMtuBytes'
+>;
+
+/** A datagram of a peer, or several, if a packet was cut. */
+export interface ArrivedDatagrams {
+  /** Underlay address that they come from. */
+  readonly sender: IpAddress;
+  /** Of the outer header. */
+  readonly trafficClass: number;
+  /** At least one. */
+  readonly datagrams: readonly Uint8Array[];
+}
+
+/** Sockets that workers send from. How many there are changes which of them a flow takes, and nothing else. */
+const SENDING_SOCKETS = 16;
+
+/** Events that say where a route went, */
+const ROUTE_NEWS = ['route-removed', 'route-changed'] as const;
+/** and why. */
+const MEMBER_NEWS = ['member-dead', 'member-left', 'member-forgotten', 'member-announced'] as const;
+
+export class LocalExplainer {
+  readonly #parts: LocalExplainerParts;
+  readonly #faults: () => readonly Fault[];
+  #rehearsal: Rehearsal | undefined;
+
+  /** @param faults that are injected at this node. */
+  constructor(parts: LocalExplainerParts, faults: () => readonly Fault[]) {
+    this.#parts = parts;
+    this.#faults = faults;
+  }
+
+  /** What would become of a packet that a pod of this node, or the node itself, sends. */
+  departure(packet: PacketDescription): Stage {
+    const { config, dataplane, routes } = this.#parts;
+    const { source, destination, sizeBytes } = packet;
+    return dataplane.look((forwarding) => {
+      const outcome = this.#rehearse(forwarding).egress(syntheticPacket(packet));
+      const entry = forwarding.lookup(destination.bytes, 0, destination.family);
+      const route = routes.routeTo(destination);
+      const told = tellDeparture({
+        node: config.nodeName,
+        source: formatIpAddress(source),
+        destination: formatIpAddress(destination),
+        sizeBytes,
+        sourceHolder: this.#holderOf(source),
+        destinationHolder: this.#holderOf(destination),
+        clusterPrefixes: config.clusterPrefixes.map(formatPrefix),
+        isInCluster: config.clusterPrefixes.some((prefix) => prefixContains(prefix, destination)),
+        route,
+        lastNews: route === undefined ? this.#lastNewsOf(destination) : undefined,
+        outcome,
+        path: entry > 0 ? this.#pathOver(entry, forwarding) : undefined,
+        underlay: this.#underlayOf(outcome, forwarding),
+      });
+      return this.#leaving(told, outcome, forwarding);
+    });
+  }
+
+  /** What would become of a datagram that comes from a peer. Of several that are cut from one packet, the worst. */
+  arrival({ sender, trafficClass, datagrams }: ArrivedDatagrams): Stage {
+    const { config, dataplane } = this.#parts;
+    return dataplane.look((forwarding) => {
+      const outcome = joined(
+        datagrams.map((datagram) => this.#rehearse(forwarding).ingress(datagram, sender, trafficClass)),
+      );
+      const peer = forwarding.peerBySender(sender.bytes, 0, sender.family);
+      const source = innerSource(datagrams[0]!);
+      const destination = innerDestination(datagrams[0]!);
+      const underlay = this.#underlayOf(outcome, forwarding);
+      const told = tellArrival({
+        node: config.nodeName,
+        sender: formatIpAddress(sender),
+        senderName: this.#nameOf(peer),
+        originName: (source && this.#parts.routes.routeTo(source)?.node) ?? '',
+        destination: destination === undefined ? '' : formatIpAddress(destination),
+        holder: destination === undefined ? { kind: 'nobody', prefix: '' } : this.#holderOf(destination),
+        outcome,
+        target: underlay?.nextNode ?? '',
+        path: outcome.verdict === 'relay' ? this.#pathOver(outcome.datagrams[0]!.peer, forwarding) : undefined,
+        underlay,
+      });
+      const outerBytes = outerPacketBytes(longest(datagrams), sender.family);
+      return this.#leaving(
+        withFaults(told, this.#faultsAt('in', this.#nameOf(peer)), 'in', outerBytes),
+        outcome,
+        forwarding,
+      );
+    });
+  }
+
+  /**
+   * What would become of a packet here if node `from`, which cannot be asked, sent it straight.
+   *
+   * @throws NotFoundError `peer-unknown`
+   */
+  assumedArrival(packet: PacketDescription, from: string): Stage {
+    const { dataplane, routes, config } = this.#parts;
+    const [peer] = [...routes.entryNames()].find(([, { name, relay }]) => name === from && relay === '') ?? [];
+    if (peer === undefined) throw new NotFoundError('peer-unknown', `${from} is no peer of ${config.nodeName}`);
+    return this.arrival(
+      dataplane.look((forwarding) => ({
+        sender: endpointOf(peer, forwarding).address,
+        trafficClass: 0,
+        datagrams: [assumedDatagram(syntheticPacket(packet), config.vxlan.vni, peer, forwarding)],
+      })),
+    );
+  }
+
+  /** With what befalls it on the way out, if it leaves, and where it goes then. */
+  #leaving(told: ToldStage, outcome: Rehearsed, forwarding: ForwardingReader): Stage {
+    if (told.fate !== null || (outcome.verdict !== 'send' && outcome.verdict !== 'relay'))
+      return { ...told, next: null };
+    const { datagrams, verdict } = outcome;
+    const { peer } = datagrams[0]!;
+    const way = verdict === 'relay' ? 'relayed' : 'out';
+    const outerBytes = outerPacketBytes(longest(datagrams.map(({ bytes }) => bytes)), forwarding.endpointFamily(peer));
+    const stage = withFaults(told, this.#faultsAt('out', this.#nextNode(peer)), way, outerBytes);
+    return { ...stage, next: stage.fate === null ? this.#handover(outcome, forwarding) : null };
+  }
+
+  #faultsAt(direction: Fault['direction'], peer: string): FaultFacts[] {
+    return this.#faults()
+      .filter((fault) => fault.direction === direction && (fault.peer === '' || fault.peer === peer))
+      .map((fault) => ({ ...fault, words: describeFault(fault) }));
+  }
+
+  #rehearse(forwarding: ForwardingReader): Rehearsal {
+    const { config, dataplane, overlayMtuBytes } = this.#parts;
+    const { dscp, without } = config.dataplane;
+    this.#rehearsal ??= new Rehearsal({
+      forwarding,
+      vni: config.vxlan.vni,
+      overlayMtuBytes,
+      nodeAddresses: config.nodePrefixes.map(nodeAddressIn),
+      sendingSockets: SENDING_SOCKETS,
+      outerFragmentation: dataplane.features['outerFragmentation'] === true,
+      trafficClass: { ecn: !without.includes('ecn'), dscp },
+    });
+    return this.#rehearsal;
+  }
+
+  #holderOf(address: IpAddress): AddressHolder {
+    const { config, pods } = this.#parts;
+    if (config.nodePrefixes.some((prefix) => equalIpAddresses(nodeAddressIn(prefix), address))) {
+      return { kind: 'node', device: config.tun.device };
+    }
+    const text = formatIpAddress(address);
+    const pod = pods.list().find(({ addresses }) => addresses.includes(text));
+    if (pod !== undefined) {
+      return { kind: 'pod', name: pod.name, isRunning: pod.state === 'running', device: pod.hostDevice };
+    }
+    const prefix = config.nodePrefixes.find((one) => prefixContains(one, address));
+    return { kind: 'nobody', prefix: prefix === undefined ? '' : formatPrefix(prefix) };
+  }
+
+  /** The last thing that happened to a route to the address, and to the node that had it. */
+  #lastNewsOf(address: IpAddress): string | undefined {
+    const { events } = this.#parts;
+    const news = events.list({ kinds: ROUTE_NEWS }).findLast(({ subject }) => {
+      const prefix = parsePrefix(subject);
+      return prefix !== undefined && prefixContains(prefix, address);
+    });
+    if (news === undefined) return undefined;
+    const node = news.details['node'];
+    const member = events.list({ kinds: MEMBER_NEWS }).findLast(({ subject }) => subject === node);
+    const all = member === undefined ? [news] : [member, news];
+    return all.map(({ time, message }) => `${time.slice(11, 19)} UTC ${message}`).join('; ');
+  }
+
+  #nameOf(entry: number): string {
+    return this.#parts.routes.entryNames().get(entry)?.name ?? '';
+  }
+
+  #pathOver(entry: number, forwarding: ForwardingReader): PathFacts {
+    const { routes, paths } = this.#parts;
+    const { name, relay } = routes.entryNames().get(entry) ?? { name: '', relay: '' };
+    const state = paths?.stateOf(entry);
+    return {
+      node: name,
+      relay,
+      mtuBytes: forwarding.mtuOf(entry),
+      isProbed: state !== undefined,
+      isDown: paths?.isDown(entry) ?? false,
+      roundTripMs: state?.roundTripMs?.smoothed,
+      lossRatio: state?.lossRatio ?? undefined,
+      probes: state?.probes ?? 0,
+      state: this.#memberState(name) ?? 'static',
+    };
+  }
+
+  #memberState(name: string): string | undefined {
+    return this.#parts.gossip.members().find(({ announcement }) => announcement.name === name)?.state;
+  }
+
+  #underlayOf(outcome: Rehearsed, forwarding: ForwardingReader): UnderlayFacts | undefined {
+    const datagram = firstDatagram(outcome);
+    if (datagram === undefined) return undefined;
+    const endpoint = endpointOf(datagram.peer, forwarding);
+    return {
+      underlayAddress: formatIpAddress(this.#parts.underlay().address),
+      endpoint: formatEndpoint(endpoint),
+      nextNode: this.#nextNode(datagram.peer),
+      underlayFamily: endpoint.address.family,
+    };
+  }
+
+  #nextNode(entry: number): string {
+    const { name, relay } = this.#parts.routes.entryNames().get(entry) ?? { name: '', relay: '' };
+    return relay === '' ? name : relay;
+  }
+
+  #handover(outcome: Rehearsed, forwarding: ForwardingReader): Handover | null {
+    const datagram = firstDatagram(outcome);
+    if (datagram === undefined || outcome.verdict === 'deliver' || outcome.verdict === 'drop') return null;
+    const node = this.#nextNode(datagram.peer);
+    return {
+      node,
+      isNode: this.#memberState(node) !== undefined,
+      sender: formatIpAddress(this.#parts.underlay().address),
+      trafficClass: datagram.trafficClass,
+      datagrams: outcome.datagrams.map(({ bytes }) => Buffer.from(bytes).toString('base64')),
+      isPathDown: this.#pathOver(datagram.peer, forwarding).isDown,
+    };
+  }
+}
+
+function longest(all: readonly Uint8Array[]): number {
+  return Math.max(...all.map(({ length }) => length));
+}
+
+function endpointOf(peer: number, forwarding: ForwardingReader): Endpoint {
+  const family = forwarding.endpointFamily(peer);
+  const bytes = new Uint8Array(family === 4 ? 4 : 16);
+  forwarding.copyEndpointAddress(peer, bytes, 0);
+  return { address: { family, bytes }, port: forwarding.endpointPort(peer) };
+}
+
+function firstDatagram(outcome: Rehearsed): RehearsedDatagram | undefined {
+  return outcome.verdict === 'send' || outcome.verdict === 'relay' ? outcome.datagrams[0] : undefined;
+}
+
+/** What becomes of a packet that came in several datagrams: all of them are needed, so one that is dropped decides. */
+function joined(outcomes: readonly Rehearsed[]): Rehearsed {
+  const dropped = outcomes.find(({ verdict }) => verdict === 'drop');
+  if (dropped !== undefined) return dropped;
+  const datagrams = outcomes.flatMap((outcome) => (outcome.verdict === 'relay' ? outcome.datagrams : []));
+  if (datagrams.length > 0) return { verdict: 'relay', datagrams };
+  return { verdict: 'deliver', packets: outcomes.flatMap((one) => (one.verdict === 'deliver' ? one.packets : [])) };
+}

@@ -1,0 +1,306 @@
+/**
+ * Membership over real sockets: what connects the pure protocol to the network, to time, and to what an earlier run knew.
+ *
+ * The members that were last seen are kept in the state directory and count as seeds at the next start, so that a node
+ * which is a seed itself, or whose seeds are gone, finds its cluster again.
+ */
+import type { Clock } from '../../env/clock.ts';
+import type { Logger } from '../../env/logger.ts';
+import type { Store } from '../../env/store.ts';
+import { WeftError } from '../../errors.ts';
+import type { Announcement, DataEndpoint, Member, MemberChange } from '../../membership/announcement.ts';
+import { forgetOrder } from '../../membership/directives.ts';
+import { Membership } from '../../membership/membership.ts';
+import { presets, type PresetName } from '../../membership/parameters.ts';
+import type { MembershipStatistics } from '../../membership/statistics.ts';
+import { type Endpoint, equalEndpoints } from '../../wire/address.ts';
+import { Acquaintances } from './acquaintances.ts';
+import type { Notice } from '../api.ts';
+import type { SeedHost } from '../config/config.ts';
+import { GossipEndpoint, type Conversations } from './gossip-endpoint.ts';
+import type { GossipKeys } from './gossip-keys.ts';
+import { gossipNotices } from './gossip-notices.ts';
+import type { Pace } from '../routes/pace.ts';
+import { SeedList } from './seed-list.ts';
+import { membersDocument, parseMembersDocument } from './stored-members.ts';
+import { systemClock, systemRandom } from '../system-environment.ts';
+
+export interface GossipOptions {
+  /** What timers of members run by; absent: the system's. */
+  readonly clock?: Clock;
+  readonly announcement: Announcement;
+  readonly incarnation: number;
+  readonly seeds: readonly SeedHost[];
+  /** How patient it is; all nodes of a cluster the same. */
+  readonly preset: PresetName;
+  /** Keeps the endpoints of the members that were last seen. */
+  readonly store: Store;
+  /** Keys to seal gossip with; `undefined`: everybody is heard, and can read along. */
+  readonly keys: GossipKeys | undefined;
+  readonly logger: Logger;
+  /** How often changes are handed on. */
+  readonly pace: Pace;
+  /** Called at once, and whenever a member changes: this node, the others, and what changed of those, in order. */
+  readonly onChange: (self: Member, others: readonly Member[], changes: readonly MemberChange[]) => void;
+}
+
+/** How often names of seeds are resolved anew. */
+const SEED_REFRESH_MS = 30_000;
+
+/** How long changes of the member list are gathered before they are saved. */
+const SAVE_DELAY_MS = 1_000;
+
+/** How long a last word may take to leave. */
+const LEAVE_GRACE_MS = 200;
+
+export class Gossip {
+  readonly #options: GossipOptions;
+  #membership!: Membership;
+  #door!: GossipEndpoint;
+  #seedTimer: NodeJS.Timeout | undefined;
+  #saveTimer: NodeJS.Timeout | undefined;
+  #isGathering = false;
+  #gathering: NodeJS.Immediate | undefined;
+  #paceTimer: NodeJS.Timeout | undefined;
+  #following: NodeJS.Immediate | undefined;
+  readonly #seeds: SeedList;
+  readonly #acquaintances: Acquaintances;
+  /** Of others, not yet handed on. */
+  #changes: MemberChange[] = [];
+  #endpoint: Endpoint;
+
+  private constructor(options: GossipOptions) {
+    this.#options = options;
+    const { seeds, store, logger } = options;
+    const { endpoints, members } = parseMembersDocument(store.load());
+    this.#seeds = new SeedList({ seeds, stored: endpoints, logger });
+    this.#acquaintances = new Acquaintances(members, () => this.#seeds.configured());
+    this.#endpoint = options.announcement.gossipEndpoint;
+  }
+
+  /**
+   * Binds the gossip port and begins.
+   *
+   * @throws WeftError `port-in-use`, naming who holds it; `announcement-invalid`. Nothing stays open then.
+   */
+  static async open(options: GossipOptions): Promise<Gossip> {
+    const gossip = new Gossip(options);
+    await gossip.#start();
+    return gossip;
+  }
+
+  /** Members as this node sees them, itself included. */
+  members(): readonly Member[] {
+    return this.#membership.members();
+  }
+
+  /** Has the cluster forget whoever bears this name or identity. @throws WeftError `peer-unknown`, `peer-alive` */
+  forget(node: string): readonly Member[] {
+    return this.#membership.forget(node);
+  }
+
+  /** Where conversations with other nodes begin. */
+  get conversations(): Conversations {
+    return this.#door;
+  }
+
+  /** What gossip did since the start, and how it is. */
+  statistics(): MembershipStatistics {
+    return this.#membership.statistics();
+  }
+
+  /** This node, and the others, at this moment. */
+  current(): { readonly self: Member; readonly others: readonly Member[] } {
+    const { identity } = this.#options.announcement;
+    const members = this.#membership.members();
+    const others = members.filter(({ announcement }) => announcement.identity !== identity);
+    const self = members.find(({ announcement }) => announcement.identity === identity);
+    if (self === undefined) throw new RangeError('the member list lacks this node');
+    return { self, others };
+  }
+
+  /** Whether everything that changed was handed on. */
+  get isSettled(): boolean {
+    return !this.#isGathering;
+  }
+
+  /** Messages and streams that were refused, by reason. */
+  refused(): Readonly<Record<string, number>> {
+    const { messages, streams } = this.#door.refused();
+    return { ...messages, ...this.#membership.refused(), ...streams };
+  }
+
+  /** Datagrams that came in, refused ones included. */
+  get datagramsReceived(): number {
+    return this.#door.datagramsReceived;
+  }
+
+  /** Datagrams that the kernel dropped because they came faster than they were read. */
+  datagramOverflow(): number {
+    return this.#door.datagramOverflow();
+  }
+
+  /** What a person has to solve. */
+  notices(): Notice[] {
+    const { keys, seeds } = this.#options;
+    return gossipNotices({
+      endpoint: this.#endpoint,
+      keys,
+      hasSeeds: seeds.length > 0,
+      membership: this.#membership,
+    });
+  }
+
+  /** What to add to a member's `sinceMs` to get wall-clock time, in ms. */
+  clockOffsetMs(): number {
+    return Date.now() - systemClock.nowMs();
+  }
+
+  /**
+   * Gossips from another endpoint from now on, and announces it with the endpoints of the data path that go with it.
+   *
+   * The endpoint before it becomes a seed: of two nodes that exchange their addresses, each knows the other at an address
+   * that is now its own, and finds it where it was itself.
+   *
+   * @throws as {@link open}; then nothing has changed, and it may be tried again.
+   */
+  async moveTo(endpoint: Endpoint, dataEndpoints: readonly DataEndpoint[]): Promise<void> {
+    await this.#door.moveTo(endpoint);
+    if (!equalEndpoints(endpoint, this.#endpoint)) this.#seeds.noteFormer(this.#endpoint);
+    this.#endpoint = endpoint;
+    this.#membership.announce({ gossipEndpoint: endpoint, dataEndpoints });
+    this.#membership.setSeeds(this.#seeds.endpoints(endpoint));
+  }
+
+  /** Announces these as this node's worst paths. False, and nothing has changed, if there is no room for so many. */
+  announcePaths(pathReports: Announcement['pathReports']): boolean {
+    try {
+      this.#membership.announce({ pathReports });
+      return true;
+    } catch (error) {
+      if (error instanceof WeftError && error.code === 'announcement-invalid') return false;
+      throw error;
+    }
+  }
+
+  /** Says goodbye, so that nobody waits for a time-out, and closes the port. */
+  async close(): Promise<void> {
+    clearInterval(this.#seedTimer);
+    this.#save();
+    this.#membership.leave();
+    await new Promise((resolve) => setTimeout(resolve, LEAVE_GRACE_MS));
+    this.#membership.stop();
+    // Only now: leaving is a change, too.
+    clearTimeout(this.#saveTimer);
+    clearImmediate(this.#gathering);
+    clearTimeout(this.#paceTimer);
+    clearImmediate(this.#following);
+    await this.#door.close();
+  }
+
+  async #start(): Promise<void> {
+    // Before the sockets, which hand over what comes from the moment they are open: resolving names takes its time.
+    await this.#seeds.refresh();
+    const { announcement, keys, logger } = this.#options;
+    this.#door = await GossipEndpoint.open({
+      announcement,
+      keys: keys?.ring,
+      receiver: () => this.#membership,
+      logger,
+    });
+    try {
+      this.#begin();
+    } catch (error) {
+      clearTimeout(this.#saveTimer);
+      await this.#door.close();
+      throw error;
+    }
+  }
+
+  #begin(): void {
+    const { announcement, incarnation, keys, logger } = this.#options;
+    this.#membership = new Membership({
+      self: announcement,
+      incarnation,
+      seeds: this.#seeds.endpoints(this.#endpoint),
+      directives: keys?.orders ?? [],
+      clock: this.#options.clock ?? systemClock,
+      random: systemRandom,
+      transport: this.#door.transport,
+      logger,
+      parameters: presets[this.#options.preset],
+      onChange: (changes) => this.#gather(changes),
+      // Not at once: this is in the midst of a message that may bring more of them.
+      onDirective: () => (this.#following ??= setImmediate(() => this.#follow())),
+    });
+    keys?.attach(this.#membership, () => this.#unheard());
+    this.#options.pace.run(() => this.#changed());
+    this.#membership.start();
+    this.#seedTimer = setInterval(() => {
+      void this.#seeds.refresh().then(() => this.#membership.setSeeds(this.#seeds.endpoints(this.#endpoint)));
+    }, SEED_REFRESH_MS);
+  }
+
+  #unheard(): readonly string[] {
+    this.#acquaintances.meet(this.#membership.members());
+    const subjects = new Set(this.#membership.directives().map(({ subject }) => subject));
+    return this.#acquaintances.unheard((identity) => subjects.has(forgetOrder(identity, 0).subject));
+  }
+
+  #follow(): void {
+    this.#following = undefined;
+    this.#options.keys?.follow();
+  }
+
+  /** Many changes often come in a burst of datagrams: their sum is looked at once, after what has arrived was taken. */
+  #gather(changes: readonly MemberChange[]): void {
+    const { identity } = this.#options.announcement;
+    for (const change of changes) {
+      if ((change.after ?? change.before)!.announcement.identity !== identity) this.#changes.push(change);
+    }
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    this.#gathering = setImmediate(() => this.#handOn());
+  }
+
+  #handOn(): void {
+    const { pace } = this.#options;
+    const { waitMs } = pace;
+    if (waitMs > 0) {
+      this.#paceTimer = setTimeout(() => this.#handOn(), waitMs);
+      return;
+    }
+    this.#isGathering = false;
+    pace.run(() => this.#changed());
+  }
+
+  #changed(): void {
+    const { self, others } = this.current();
+    this.#acquaintances.meet([self, ...others]);
+    const changes = this.#changes;
+    this.#changes = [];
+    this.#options.onChange(self, others, changes);
+    this.#saveTimer ??= setTimeout(() => {
+      this.#saveTimer = undefined;
+      this.#save();
+    }, SAVE_DELAY_MS);
+  }
+
+  #save(): void {
+    const { announcement, store, logger } = this.#options;
+    const alive = this.#membership
+      .members()
+      .filter((member) => member.state === 'alive' && member.announcement.identity !== announcement.identity);
+    // An empty list would forget the cluster just when this node is cut off from it.
+    if (alive.length === 0) return;
+    try {
+      // Its own, too: if it has another at the next start, the node that had that one may be found here. See `moveTo`.
+      const members = alive.map((member) => member.announcement);
+      const endpoints = [this.#endpoint, ...members.map(({ gossipEndpoint }) => gossipEndpoint)];
+      store.save(membersDocument({ endpoints, members }));
+    } catch (error) {
+      // A full disk is no reason to stop forwarding: the list only helps the next start.
+      logger.warn({ err: error }, 'the members last seen cannot be saved');
+    }
+  }
+}

@@ -1,0 +1,77 @@
+/** Whether a pod's cable is as it should be, as far as one can see without touching it. */
+import { runCommand } from '../../linux/command.ts';
+import { addressesOf, type Link } from '../../linux/link.ts';
+import type { KernelRoute } from '../../linux/route.ts';
+import { formatIpAddress } from '../../wire/address.ts';
+import type { Finding } from '../audit/audit-finding.ts';
+import { POD_DEVICE, POD_GATEWAY, type PodCable } from './pod-wiring.ts';
+
+/** What the node's namespace has, read once for all pods. */
+export interface HostState {
+  readonly links: readonly Link[];
+  /** Ours. */
+  readonly routes: readonly KernelRoute[];
+}
+
+/** Whether the node's end of the pair is there, and is the one of this pod. */
+export function hasHostEnd(cable: PodCable, host: HostState): boolean {
+  return hostEnd(cable, host) !== undefined;
+}
+
+/** Whether the node's end has its MTU, addresses and routes. */
+export function isHostEndFurnished(cable: PodCable, host: HostState): boolean {
+  return hostEndFindings(cable, host).length === 0;
+}
+
+/** What the node's end lacks. */
+export function hostEndFindings(cable: PodCable, host: HostState): Finding[] {
+  const { pod, hostDevice, mtuBytes, addresses } = cable;
+  const link = hostEnd(cable, host);
+  const of = `${hostDevice}, of pod ${pod}`;
+  if (link === undefined) return [missing(hostDevice, `the device ${of}, is gone`)];
+  const wrong = (message: string): Finding => ({ problem: 'wrong', subject: hostDevice, message });
+  const has = new Set(addressesOf(link));
+  const routes = new Set(host.routes.filter(({ dev }) => dev === hostDevice).map(({ dst }) => dst));
+  const gateways = [...new Set(addresses.map(({ family }) => `${POD_GATEWAY[family]}/${family === 4 ? 32 : 64}`))];
+  return [
+    ...(link.mtu === mtuBytes ? [] : [wrong(`the MTU of ${of}, is ${link.mtu}, and not ${mtuBytes}`)]),
+    ...(link.flags.includes('UP') ? [] : [wrong(`the device ${of}, is down`)]),
+    ...gateways.filter((gateway) => !has.has(gateway)).map((gateway) => missing(gateway, `${of}, lacks ${gateway}`)),
+    ...addresses
+      .map(formatIpAddress)
+      .filter((address) => !routes.has(address))
+      .map((address) => missing(address, `the route to ${address} by ${of}, is gone`)),
+  ];
+}
+
+/** Whether the pod's end has its MTU, addresses and default routes. One run of a program. */
+export async function isPodEndFurnished(cable: PodCable): Promise<boolean> {
+  const script = `ip -details -json address show dev ${POD_DEVICE} && ip -4 -json route show default && ip -6 -json route show default`;
+  try {
+    const text = await runCommand(['sh', '-c', script], { purpose: `look at pod ${cable.pod}`, netns: cable.netns });
+    // One JSON document per line.
+    const [links, ...routes] = text
+      .split('\n')
+      .filter((line) => line.trim() !== '')
+      .map((line) => JSON.parse(line) as unknown[]);
+    const link = links?.[0] as Link | undefined;
+    const gateways = routes.flat().map((route) => (route as { gateway?: string }).gateway);
+    if (link === undefined || link.mtu !== cable.mtuBytes || !link.flags.includes('UP')) return false;
+    const has = new Set(addressesOf(link));
+    return cable.addresses.every(
+      (address) =>
+        has.has(`${formatIpAddress(address)}/${address.family === 4 ? 32 : 128}`) &&
+        gateways.includes(POD_GATEWAY[address.family]),
+    );
+  } catch {
+    return false;
+  }
+}
+
+function missing(subject: string, message: string): Finding {
+  return { problem: 'missing', subject, message };
+}
+
+function hostEnd(cable: PodCable, host: HostState): Link | undefined {
+  return host.links.find(({ ifname, ifalias }) => ifname === cable.hostDevice && ifalias === cable.alias);
+}

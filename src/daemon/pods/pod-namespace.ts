@@ -1,0 +1,59 @@
+/** The network namespace of a pod: somebody else's, or one that weft made for it. */
+import { existsSync, rmSync, statSync } from 'node:fs';
+import { ConflictError } from '../../errors.ts';
+import { batchWord, ipBatch } from '../../linux/iproute.ts';
+import { findNamespace, namespaceIdentity, namespaceOfProcess, NETNS_DIRECTORY } from '../../linux/namespace-files.ts';
+import type { PodRecord } from './pod-record.ts';
+import type { PodWish } from './pod-request.ts';
+
+/** Where a pod lives, as its record says it. */
+export type PodPlace = Pick<PodRecord, 'netns' | 'netnsIdentity' | 'ownsNetns'>;
+
+/** The network namespace of this process's main thread. */
+const OWN_NETNS = '/proc/self/ns/net';
+
+/**
+ * The namespace that a request means. One of our own is not made yet, so it has no identity.
+ *
+ * @throws ConflictError `netns-exists` if the name of one of our own is in use, `netns-of-node` for the node's own: a pod's
+ *   default route would take the node off its network.
+ * @throws NotFoundError `netns-not-found`, `process-not-found`.
+ */
+export function placeOf(name: string, wish: PodWish, clientPid: number | undefined): PodPlace {
+  if (wish.newNetns) {
+    const netns = `${NETNS_DIRECTORY}/${name}`;
+    if (existsSync(netns))
+      throw new ConflictError('netns-exists', `there is a network namespace ${netns} already`, { netns });
+    return { netns, netnsIdentity: '', ownsNetns: true };
+  }
+  const { path, identity } =
+    wish.pid === undefined ? findNamespace(wish.netns ?? '', clientPid) : namespaceOfProcess(wish.pid);
+  if (identity === namespaceIdentity(OWN_NETNS)) {
+    const message = `${path} is the network namespace of the node itself: a pod needs one of its own`;
+    throw new ConflictError('netns-of-node', message, { netns: path });
+  }
+  return { netns: path, netnsIdentity: identity, ownsNetns: false };
+}
+
+/** Whether the file of a pod's namespace still stands for the namespace that the pod was connected in. */
+export function isPlaceReachable({ netns, netnsIdentity }: PodPlace): boolean {
+  return netnsIdentity !== '' && namespaceIdentity(netns) === netnsIdentity;
+}
+
+/** Removes a namespace that weft made, unless its name now stands for another. @returns whether there was something. */
+export async function removeOwnNamespace(record: PodRecord): Promise<boolean> {
+  if (!record.ownsNetns) return false;
+  const identity = namespaceIdentity(record.netns);
+  if (identity === undefined) return removeEmptyFile(record.netns);
+  if (record.netnsIdentity !== '' && record.netnsIdentity !== identity) return false;
+  await ipBatch([`netns delete ${batchWord(record.name)}`], { purpose: `remove the network namespace ${record.name}` });
+  return true;
+}
+
+/** What is left of a name under /run/netns when its mount is gone. */
+function removeEmptyFile(path: string): boolean {
+  const file = statSync(path, { throwIfNoEntry: false });
+  if (!file?.isFile() || file.size !== 0) return false;
+  rmSync(path);
+  return true;
+}

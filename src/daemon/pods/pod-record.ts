@@ -1,0 +1,103 @@
+/** What weft knows of a pod beyond its lease, and keeps over a restart. */
+import { createHash } from 'node:crypto';
+import { WeftError } from '../../errors.ts';
+import { readBootId } from '../../linux/boot-id.ts';
+import type { LeaseBookDocument } from '../../ipam/lease-book.ts';
+import { formatMacAddress } from '../../wire/address.ts';
+import type { Notice } from '../api.ts';
+
+/**
+ *   adding ──> ready ──> removing ──> (forgotten)
+ *      └───── rolled back ──────────────┘
+ *
+ * A record is stored before anything is made and forgotten after all is gone, so a crash leaves nothing that no record knows.
+ */
+export type PodPhase = 'adding' | 'ready' | 'removing';
+
+export interface PodRecord {
+  readonly name: string;
+  readonly network: string;
+  readonly phase: PodPhase;
+  readonly netns: string;
+  /** Of {@link NamespaceFile}; empty while a namespace of our own is being made. */
+  readonly netnsIdentity: string;
+  /** The namespace is our own: it goes when the pod goes. */
+  readonly ownsNetns: boolean;
+  readonly mac: string;
+  readonly hostDevice: string;
+  readonly createdAt: string;
+  readonly notices: readonly Notice[];
+}
+
+/** All that {@link Pods} stores. */
+export interface PodsDocument {
+  readonly version: 1;
+  readonly bootId: string;
+  readonly pods: readonly PodRecord[];
+  readonly leases: LeaseBookDocument;
+}
+
+/**
+ * Name of the node's end of a pod's veth pair: `wf` and 8 hex digits, since 15 characters are too few for the pod's name.
+ *
+ * @param taken names that other pods have. Of 32 bits two are hardly ever equal, but then the second gets another.
+ */
+export function hostDeviceName(network: string, pod: string, taken: ReadonlySet<string>): string {
+  for (let attempt = 0; ; attempt++) {
+    const name = `wf${digest('device', network, pod, String(attempt)).subarray(0, 4).toString('hex')}`;
+    if (!taken.has(name)) return name;
+  }
+}
+
+/** Whether a device has a name that {@link hostDeviceName} gives. */
+export function isHostDeviceName(name: string): boolean {
+  return /^wf[0-9a-f]{8}$/.test(name);
+}
+
+/** Alias of the node's end: tells people whose it is, and us that it is ours. */
+export function hostDeviceAlias(network: string, pod: string): string {
+  return `weft:${network}:${pod}`;
+}
+
+/**
+ * MAC address of either end of a pod's veth pair. Always the same for the same pod, so that caches stay right when it comes
+ * back; and given, since udev replaces one that the kernel drew.
+ */
+export function macOfPod(network: string, pod: string, end: 'pod' | 'node'): string {
+  const [a, b, c, d, e] = digest(end, network, pod);
+  // Locally administered, unicast.
+  return formatMacAddress(Uint8Array.of(0x02, a!, b!, c!, d!, e!));
+}
+
+/** @throws WeftError `store-corrupt`. */
+export function parsePodsDocument(document: unknown): PodsDocument {
+  const { version, bootId, pods, leases } = (document ?? {}) as Partial<PodsDocument>;
+  const whole =
+    version === 1 && typeof bootId === 'string' && Array.isArray(pods) && pods.every(isRecord) && leases !== undefined;
+  if (!whole)
+    throw new WeftError(
+      'store-corrupt',
+      'pods.json in the state directory is not what this version of weft stores: restore it, or run "weft reset"',
+    );
+  return { version, bootId, pods, leases };
+}
+
+export function podsDocument(records: Iterable<PodRecord>, leases: LeaseBookDocument): PodsDocument {
+  return { version: 1, bootId: readBootId(), pods: [...records], leases };
+}
+
+function isRecord(value: Partial<PodRecord> | null): boolean {
+  const texts = [value?.name, value?.network, value?.netns, value?.netnsIdentity, value?.mac, value?.createdAt];
+  return (
+    texts.every((text) => typeof text === 'string') &&
+    ['adding', 'ready', 'removing'].includes(value?.phase ?? '') &&
+    typeof value?.ownsNetns === 'boolean' &&
+    isHostDeviceName(value.hostDevice ?? '') &&
+    Array.isArray(value.notices)
+  );
+}
+
+/** The parts are joined by a character that is in none of them. */
+function digest(...parts: readonly string[]): Buffer {
+  return createHash('sha256').update(parts.join('\0')).digest();
+}

@@ -1,0 +1,214 @@
+/**
+ * The cable between a node and a pod: a veth pair, addresses and routes at both ends.
+ *
+ *     node                                          pod
+ *     wf1a2b3c4d  169.254.1.1/32  fe80::1/64  ----  eth0  ADDRESS/32, ADDRESS/128
+ *     ADDRESS dev wf1a2b3c4d src NODE               default via 169.254.1.1 / fe80::1
+ *
+ * The gateway is link-local and the same in every pod, so a pod costs no address but its own, and needs no bridge.
+ */
+import { CommandError, ConflictError, RequirementError } from '../../errors.ts';
+import { runCommand } from '../../linux/command.ts';
+import { batchWord, ipBatch, namingTheLine, ROUTE_PROTOCOL } from '../../linux/iproute.ts';
+import { ensureSysctl } from '../../linux/sysctl.ts';
+import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
+import type { Notice } from '../api.ts';
+
+/** Name of the pod's end. */
+export const POD_DEVICE = 'eth0';
+
+/** Link-local gateway of every pod, per family. */
+export const POD_GATEWAY = { 4: '169.254.1.1', 6: 'fe80::1' } as const;
+
+/** Below this a Linux device has no IPv6 (RFC 8200, section 5), in bytes. */
+export const MIN_IPV6_MTU_BYTES = 1280;
+
+export interface PodCable {
+  readonly pod: string;
+  readonly netns: string;
+  readonly hostDevice: string;
+  readonly alias: string;
+  readonly hostMac: string;
+  readonly podMac: string;
+  readonly mtuBytes: number;
+  readonly addresses: readonly IpAddress[];
+  /** What the node itself sends from, towards a pod of the family. */
+  readonly nodeAddresses: readonly IpAddress[];
+}
+
+/**
+ * Makes the pair, and on failure leaves none. The namespace stays in either case.
+ *
+ * @param newNetns name under /run/netns of a namespace to make first.
+ * @returns what a person should know of the pod.
+ * @throws ConflictError `device-exists` if the namespace has an {@link POD_DEVICE}.
+ */
+export async function connectPod(cable: PodCable, newNetns?: string): Promise<Notice[]> {
+  const purpose = `connect pod ${cable.pod}`;
+  const { hostDevice, hostMac, podMac, mtuBytes } = cable;
+  const peer = `peer name ${POD_DEVICE} mtu ${mtuBytes} address ${podMac} netns ${batchWord(cable.netns)}`;
+  const lines = [
+    ...(newNetns === undefined ? [] : [`netns add ${batchWord(newNetns)}`]),
+    `link add name ${hostDevice} mtu ${mtuBytes} address ${hostMac} type veth ${peer}`,
+    `link set dev ${hostDevice} alias ${batchWord(cable.alias)} addrgenmode none`,
+  ];
+  try {
+    await ipBatch(lines, { purpose });
+  } catch (error) {
+    throw deviceExists(error, cable) ?? error;
+  }
+  try {
+    return await furnishPod(cable, 'add');
+  } catch (error) {
+    await disconnectPod(cable.pod, hostDevice);
+    throw error;
+  }
+}
+
+/**
+ * Gives both ends of the pair what they should have: all of it anew, so what is missing comes back.
+ *
+ * @param verb `replace` if the pod was furnished before. `add` fails rather than displace a default route of somebody else.
+ */
+export async function furnishPod(cable: PodCable, verb: 'add' | 'replace'): Promise<Notice[]> {
+  const hasIpv6 = cable.addresses.some(({ family }) => family === 6);
+  const nodeRefusal = hasIpv6 ? whyNoIpv6OnNode(cable) : undefined;
+  const [, podRefusal] = await Promise.all([
+    furnishHostEnd(cable, nodeRefusal === undefined),
+    furnishPodEnd(cable, verb, hasIpv6 && nodeRefusal === undefined),
+  ]);
+  const refusal = nodeRefusal ?? podRefusal;
+  if (refusal === undefined) return [];
+  if (cable.addresses.every(({ family }) => family === 6))
+    throw new RequirementError('pod-ipv6-disabled', `pod ${cable.pod} has only IPv6 addresses, but ${refusal}`);
+  return [{ code: 'pod-ipv6-disabled', message: `pod ${cable.pod} has no IPv6: ${refusal}` }];
+}
+
+async function furnishHostEnd(cable: PodCable, withIpv6: boolean): Promise<void> {
+  const device = cable.hostDevice;
+  const lines = [
+    `link set dev ${device} mtu ${cable.mtuBytes} up`,
+    `address replace ${POD_GATEWAY[4]}/32 dev ${device} scope link`,
+    ...(withIpv6 ? [`address replace ${POD_GATEWAY[6]}/64 dev ${device} nodad`] : []),
+    ...hostRoutes(cable)
+      .filter(({ family }) => withIpv6 || family === 4)
+      .map(({ line }) => `route replace ${line}`),
+  ];
+  await ipBatch(lines, { purpose: `connect pod ${cable.pod} on the node's side` });
+}
+
+/** The node's routes to a pod, one per address. */
+function hostRoutes(cable: PodCable): { family: 4 | 6; line: string }[] {
+  return cable.addresses.map(({ family, bytes }) => {
+    const source = cable.nodeAddresses.find((address) => address.family === family);
+    const from = source === undefined ? '' : ` src ${formatIpAddress(source)}`;
+    const line = `${formatIpAddress({ family, bytes })} dev ${cable.hostDevice}${from} proto ${ROUTE_PROTOCOL}`;
+    return { family, line };
+  });
+}
+
+/** @returns why there is no IPv6 inside the pod although it was wanted. */
+async function furnishPodEnd(cable: PodCable, verb: 'add' | 'replace', withIpv6: boolean): Promise<string | undefined> {
+  const ipv4 = [
+    'link set dev lo up',
+    `link set dev ${POD_DEVICE} mtu ${cable.mtuBytes} up`,
+    ...podLines(cable, 4, verb),
+  ];
+  const ipv6 = withIpv6 ? podLines(cable, 6, verb) : [];
+  if (!(await runPodScript(cable, [], ipv4, ipv6))) return undefined;
+  try {
+    // Where /proc/sys is read-only, another /proc may be mounted over it, for the script alone.
+    if (!(await runPodScript(cable, ['unshare', '--mount'], [], ipv6, 'mount'))) return undefined;
+  } catch {
+    // Not every container may mount. The reason below then stands.
+  }
+  return 'its namespace has disable_ipv6=1 and /proc/sys is read-only: start its container with --sysctl net.ipv6.conf.all.disable_ipv6=0';
+}
+
+/** @returns whether the lines for IPv6 were left out, since it is off and stays off. */
+async function runPodScript(
+  cable: PodCable,
+  wrapper: readonly string[],
+  ipv4: readonly string[],
+  ipv6: readonly string[],
+  mount = '',
+): Promise<boolean> {
+  const purpose = `connect pod ${cable.pod} on its side`;
+  const argv = [...wrapper, 'sh', '-c', POD_SCRIPT, 'weft-pod', POD_DEVICE, ipv4.join('\n'), ipv6.join('\n'), mount];
+  try {
+    return (await runCommand(argv, { purpose, netns: cable.netns })).includes('no-ipv6');
+  } catch (error) {
+    // The script leaves the number of the line to `ip`, in which an absent first half counts one empty line.
+    throw namingTheLine(error, ipv4.length === 0 ? ['', ...ipv6] : [...ipv4, ...ipv6], purpose);
+  }
+}
+
+function podLines(cable: PodCable, family: 4 | 6, verb: 'add' | 'replace'): string[] {
+  const own = cable.addresses.filter((address) => address.family === family).map(formatIpAddress);
+  if (own[0] === undefined) return [];
+  const via = `default via ${POD_GATEWAY[family]} dev ${POD_DEVICE} src ${own[0]} proto ${ROUTE_PROTOCOL}`;
+  return [
+    ...own.map(
+      (address) =>
+        `address replace ${address}/${family === 4 ? 32 : 128} dev ${POD_DEVICE}${family === 6 ? ' nodad' : ''}`,
+    ),
+    // IPv6 finds its gateway through the link-local network that every device is in.
+    ...(family === 4 ? [`route replace ${POD_GATEWAY[4]} dev ${POD_DEVICE} scope link proto ${ROUTE_PROTOCOL}`] : []),
+    `route ${verb} ${via}`,
+  ];
+}
+
+/**
+ * Runs inside the pod's network namespace: $1 device, $2 and $3 the lines for `ip -batch` without and with IPv6, $4 whether to
+ * mount a writable /proc first. Says `no-ipv6` if that is off and stays off. One run does all: a run costs more than the work.
+ */
+const POD_SCRIPT = `
+conf=/proc/sys/net/ipv6/conf
+set_to() {
+  value=
+  # A file of /proc/sys ends after its first byte for a shell that reads bytewise: \`read\` then has the digit, and fails.
+  read -r value < "$2" || [ -n "$value" ] || return 1
+  [ "$value" = "$1" ] || echo "$1" > "$2"
+}
+ipv6_on() {
+  for device in all default lo "$1"; do set_to 0 "$conf/$device/disable_ipv6" || return 1; done
+  # No duplicate address detection: there are two ends, and a second of waiting would be for nothing.
+  set_to 0 "$conf/$1/accept_dad" || true
+}
+[ -z "$4" ] || mount -t proc proc /proc || exit 1
+lines=$2
+if [ -n "$3" ]; then
+  if ipv6_on "$1" 2>/dev/null; then
+    lines="$2
+$3"
+  else
+    echo no-ipv6
+  fi
+fi
+exec ip -batch - <<END
+$lines
+END
+`;
+
+function whyNoIpv6OnNode(cable: PodCable): string | undefined {
+  if (cable.mtuBytes < MIN_IPV6_MTU_BYTES)
+    return `the overlay's MTU of ${cable.mtuBytes} is below IPv6's least, ${MIN_IPV6_MTU_BYTES}`;
+  const outcome = ensureSysctl(`net/ipv6/conf/${cable.hostDevice}/disable_ipv6`, '0');
+  if (outcome === 'set') return undefined;
+  if (outcome === 'missing') return 'the kernel of the node has no IPv6';
+  return 'IPv6 is off on the node and /proc/sys is read-only: start its container with --sysctl net.ipv6.conf.default.disable_ipv6=0';
+}
+
+function deviceExists(error: unknown, cable: PodCable): ConflictError | undefined {
+  const exists =
+    error instanceof CommandError &&
+    /^ip link add .*File exists/s.test(`${String(error.details['command'])} ${String(error.details['stderr'])}`);
+  if (!exists) return undefined;
+  const message = `pod ${cable.pod} cannot be connected: ${cable.netns} has a device ${POD_DEVICE} already, or the node has ${cable.hostDevice}`;
+  return new ConflictError('device-exists', message, { pod: cable.pod, netns: cable.netns });
+}
+
+/** Removes a pair, by its node's end. */
+export async function disconnectPod(pod: string, hostDevice: string): Promise<void> {
+  await ipBatch([`link delete dev ${hostDevice}`], { purpose: `disconnect pod ${pod}` });
+}

@@ -1,0 +1,322 @@
+/** The pods of this node: which addresses each has, and that each is connected. */
+import type { Logger } from '../../env/logger.ts';
+import type { Store } from '../../env/store.ts';
+import { CommandError, ConflictError } from '../../errors.ts';
+import { deviceNames } from '../../linux/device-names.ts';
+import { listLinks } from '../../linux/link.ts';
+import { namespaceIdentity } from '../../linux/namespace-files.ts';
+import { listRoutes } from '../../linux/route.ts';
+import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
+import type { Prefix } from '../../wire/prefix.ts';
+import type { Notice, Pod, PodRequest } from '../api.ts';
+import type { Finding, Inspection } from '../audit/audit-finding.ts';
+import { PodBook } from './pod-book.ts';
+import { hasHostEnd, hostEndFindings, type HostState } from './pod-inspection.ts';
+import { placeOf, removeOwnNamespace, type PodPlace } from './pod-namespace.ts';
+import {
+  examinePod,
+  strayLinks,
+  withoutRefusedIpv6,
+  type ReconcileReport,
+  type ReportDraft,
+} from './pod-reconciliation.ts';
+import { hostDeviceAlias, hostDeviceName, macOfPod, type PodRecord } from './pod-record.ts';
+import { parsePodRequest, type PodWish } from './pod-request.ts';
+import { connectPod, disconnectPod, furnishPod, type PodCable } from './pod-wiring.ts';
+
+export interface PodsOptions {
+  readonly networkName: string;
+  readonly nodePrefixes: readonly Prefix[];
+  /** One in each node prefix; on the TUN device already. */
+  readonly nodeAddresses: readonly IpAddress[];
+  /** Of the overlay. */
+  readonly mtuBytes: number;
+  readonly store: Store;
+  readonly wallClockMs: () => number;
+  readonly logger: Logger;
+}
+
+/** Operations that change something wait for each other, in the order of their calls. */
+export class Pods {
+  readonly #options: PodsOptions;
+  readonly #book: PodBook;
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** @throws WeftError `store-corrupt`. */
+  constructor(options: PodsOptions) {
+    this.#options = options;
+    this.#book = new PodBook(options.store, options.nodePrefixes);
+  }
+
+  /** Compares what was stored with what is there: once, at start, when the node network is up. */
+  reconcile(): Promise<ReconcileReport> {
+    return this.#inTurn(() => this.#reconcile());
+  }
+
+  /**
+   * Connects a pod. The same request again gives the same pod, and repairs what is missing of it. On failure nothing is left.
+   *
+   * @param clientPid process of the client, whose mounts may show a namespace file that ours do not.
+   * @throws ConfigError for a request that is wrong in itself, or an address that is not this node's to give.
+   * @throws ConflictError `pod-exists` (with other properties), `address-in-use`, `netns-in-use`, `netns-exists`, `device-exists`.
+   * @throws ExhaustedError `pool-exhausted`.
+   * @throws NotFoundError `netns-not-found`, `process-not-found`.
+   */
+  add(name: string, request: PodRequest, clientPid?: number): Promise<Pod> {
+    return this.#inTurn(() => this.#add(name, parsePodRequest(name, request), clientPid));
+  }
+
+  /** Disconnects a pod and frees its addresses, whether its namespace is still there or not. @returns whether there was one. */
+  remove(name: string): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const record = this.#book.get(name);
+      if (record === undefined) return false;
+      this.#book.keep({ ...record, phase: 'removing' });
+      await this.#erase(record);
+      return true;
+    });
+  }
+
+  /** Looks at the node's ends of the pods that are running. Changes nothing. */
+  inspect(): Promise<Inspection> {
+    return this.#inTurn(async () => {
+      const found = await this.#lacking();
+      return { entries: this.#book.all().length, findings: found.flatMap(({ findings }) => findings) };
+    });
+  }
+
+  /** Puts back what {@link inspect} finds missing. */
+  repair(): Promise<void> {
+    return this.#inTurn(async () => {
+      for (const { record } of await this.#lacking()) await this.#repair(record);
+    });
+  }
+
+  /** Why what is stored is not what is known; `undefined`: it is. */
+  storeDamage(): Promise<string | undefined> {
+    return this.#inTurn(async () => Promise.resolve(this.#book.damage()));
+  }
+
+  /** Stores everything anew. @throws WeftError `store-failed` */
+  saveAll(): Promise<void> {
+    return this.#inTurn(async () => Promise.resolve(this.#book.save()));
+  }
+
+  /** All pods, oldest first. */
+  list(): Pod[] {
+    const devices = deviceNames();
+    return this.#book
+      .all()
+      .filter(({ phase }) => phase !== 'adding')
+      .map((record) => this.#pod(record, devices));
+  }
+
+  async #add(name: string, wish: PodWish, clientPid: number | undefined): Promise<Pod> {
+    const known = this.#book.get(name);
+    if (known?.phase === 'ready') return this.#addAgain(known, wish, clientPid);
+    if (known !== undefined) await this.#erase(known);
+    const place = placeOf(name, wish, clientPid);
+    this.#refuseSharing(place);
+    const record = this.#newRecord(name, wish, place);
+    await this.#removeLeftover(record);
+    this.#book.enter(record, wish.addresses);
+    try {
+      const notices = await connectPod(this.#cable(record), wish.newNetns ? name : undefined);
+      const netnsIdentity = namespaceIdentity(record.netns) ?? record.netnsIdentity;
+      const ready: PodRecord = { ...record, phase: 'ready', netnsIdentity, notices };
+      this.#book.keep(ready);
+      return this.#pod(ready, deviceNames());
+    } catch (error) {
+      await this.#rollBack(record);
+      throw error;
+    }
+  }
+
+  async #addAgain(record: PodRecord, wish: PodWish, clientPid: number | undefined): Promise<Pod> {
+    const isGone = !deviceNames().has(record.hostDevice);
+    const place = wish.newNetns && record.ownsNetns ? record : placeOf(record.name, wish, clientPid);
+    const differences = this.#differences(record, wish, place, isGone);
+    if (differences.length > 0) {
+      const hint = isGone ? '; its namespace is gone, so "weft pod rm" loses nothing' : '';
+      const message = `pod ${record.name} exists with ${differences.join(' and ')}${hint}`;
+      throw new ConflictError('pod-exists', message, { pod: record.name, differences });
+    }
+    return this.#pod(await this.#repair({ ...record, netns: place.netns }), deviceNames());
+  }
+
+  #differences(record: PodRecord, wish: PodWish, place: PodPlace, isGone: boolean): string[] {
+    const addresses = this.#book.addressesOf(record).map(formatIpAddress);
+    const wanted = wish.addresses?.map(formatIpAddress);
+    // A namespace that was made anew under the same name is the same request again.
+    const sameNetns = place.netnsIdentity === record.netnsIdentity || (isGone && place.netns === record.netns);
+    return [
+      ...(wish.newNetns === record.ownsNetns && sameNetns ? [] : [`another network namespace, ${record.netns}`]),
+      ...(wanted === undefined || sameSet(addresses, wanted) ? [] : [`the addresses ${addresses.join(', ')}`]),
+      ...(wish.mac === undefined || wish.mac === record.mac ? [] : [`the MAC address ${record.mac}`]),
+    ];
+  }
+
+  /** Makes everything of a known pod again that is not there, and stores what changed. */
+  async #repair(record: PodRecord): Promise<PodRecord> {
+    const notices = await this.#connectAgain(record);
+    const repaired = { ...record, notices, netnsIdentity: namespaceIdentity(record.netns) ?? record.netnsIdentity };
+    this.#book.keep(repaired);
+    return repaired;
+  }
+
+  async #connectAgain(record: PodRecord): Promise<Notice[]> {
+    const cable = this.#cable(record);
+    if (deviceNames().has(record.hostDevice)) {
+      try {
+        return await furnishPod(cable, 'replace');
+      } catch (error) {
+        // The other end was moved or renamed inside the pod. Any other failure is not cured by a new pair.
+        if (!(error instanceof CommandError && error.message.includes('Cannot find device'))) throw error;
+        await disconnectPod(record.name, record.hostDevice);
+      }
+    }
+    const isNetnsMissing = record.ownsNetns && namespaceIdentity(record.netns) === undefined;
+    return connectPod(cable, isNetnsMissing ? record.name : undefined);
+  }
+
+  /** Of the pods whose pair is there, those that lack something at the node's end. */
+  async #lacking(): Promise<{ record: PodRecord; findings: readonly Finding[] }[]> {
+    if (this.#book.all().length === 0) return [];
+    const [links, routes] = await Promise.all([listLinks(), listRoutes('ours')]);
+    return this.#book.all().flatMap((record) => {
+      const cable = withoutRefusedIpv6(this.#cable(record), record.notices);
+      if (record.phase !== 'ready' || !hasHostEnd(cable, { links, routes })) return [];
+      const findings = hostEndFindings(cable, { links, routes });
+      return findings.length === 0 ? [] : [{ record, findings }];
+    });
+  }
+
+  async #reconcile(): Promise<ReconcileReport> {
+    const [links, routes] = await Promise.all([listLinks(), listRoutes('ours')]);
+    const report: ReportDraft = { kept: [], repaired: [], gone: [], failed: [], removedLinks: [] };
+    for (const record of this.#book.all()) {
+      try {
+        await this.#reconcilePod(record, { links, routes }, report);
+      } catch (error) {
+        report.failed.push({ name: record.name, reason: (error as Error).message });
+      }
+    }
+    const devices = deviceNames();
+    for (const { ifname, ifalias = '' } of strayLinks(links, this.#options.networkName, this.#book.all())) {
+      if (!devices.has(ifname)) continue;
+      await disconnectPod(ifalias, ifname);
+      report.removedLinks.push(ifname);
+    }
+    this.#book.save();
+    return report;
+  }
+
+  async #reconcilePod(record: PodRecord, host: HostState, report: ReportDraft): Promise<void> {
+    const finding = await examinePod(record, this.#cable(record), host, this.#book.storedBootId);
+    if (finding.kind === 'keep') report.kept.push(record.name);
+    else if (finding.kind === 'repair') {
+      await this.#repair(record);
+      report.repaired.push(record.name);
+    } else {
+      await this.#erase(record);
+      report.gone.push({ name: record.name, reason: finding.reason });
+    }
+  }
+
+  #refuseSharing({ netns, netnsIdentity }: PodPlace): void {
+    const devices = deviceNames();
+    for (const other of this.#book.all()) {
+      // The number of a namespace that is gone can be given again.
+      if (other.netnsIdentity !== netnsIdentity || !devices.has(other.hostDevice)) continue;
+      throw new ConflictError('netns-in-use', `${netns} is the network namespace of pod ${other.name}`, {
+        pod: other.name,
+      });
+    }
+  }
+
+  #newRecord(name: string, wish: PodWish, place: PodPlace): PodRecord {
+    const network = this.#options.networkName;
+    const taken = new Set(this.#book.all().map(({ hostDevice }) => hostDevice));
+    return {
+      name,
+      network,
+      phase: 'adding',
+      ...place,
+      mac: wish.mac ?? macOfPod(network, name, 'pod'),
+      hostDevice: hostDeviceName(network, name, taken),
+      createdAt: new Date(this.#options.wallClockMs()).toISOString(),
+      notices: [],
+    };
+  }
+
+  /** Removes a device of an earlier run that nobody knows, so that from here on the name stands for ours. */
+  async #removeLeftover({ name, network, hostDevice }: PodRecord): Promise<void> {
+    if (!deviceNames().has(hostDevice)) return;
+    const link = (await listLinks()).find(({ ifname }) => ifname === hostDevice);
+    if (link !== undefined && link.ifalias !== hostDeviceAlias(network, name)) {
+      const message = `pod ${name} cannot be connected: the node has a device ${hostDevice} that is not weft's`;
+      throw new ConflictError('device-exists', message, { pod: name });
+    }
+    await disconnectPod(name, hostDevice);
+  }
+
+  async #rollBack(record: PodRecord): Promise<void> {
+    try {
+      await this.#erase(record);
+    } catch (error) {
+      // Its record stays: the next add, remove or start goes on from here.
+      this.#options.logger.error({ err: error, pod: record.name }, 'pod could not be rolled back');
+    }
+  }
+
+  /** Removes the pair, the namespace if it is ours, the lease and the record, in this order. Whatever is missing is fine. */
+  async #erase(record: PodRecord): Promise<void> {
+    if (deviceNames().has(record.hostDevice)) await disconnectPod(record.name, record.hostDevice);
+    await removeOwnNamespace(record);
+    this.#book.forget(record);
+  }
+
+  #cable(record: PodRecord): PodCable {
+    const { name, network, netns, hostDevice, mac } = record;
+    return {
+      pod: name,
+      netns,
+      hostDevice,
+      alias: hostDeviceAlias(network, name),
+      hostMac: macOfPod(network, name, 'node'),
+      podMac: mac,
+      mtuBytes: this.#options.mtuBytes,
+      addresses: this.#book.addressesOf(record),
+      nodeAddresses: this.#options.nodeAddresses,
+    };
+  }
+
+  #pod(record: PodRecord, devices: ReadonlySet<string>): Pod {
+    const { name, network, netns, hostDevice, mac, createdAt, notices } = record;
+    const outside = this.#book.addressesOutside(record).map(formatIpAddress);
+    const message = `pod ${name} has ${outside.join(', ')}, outside of this node's prefixes of today: remove it and add it again`;
+    return {
+      name,
+      network,
+      netns,
+      addresses: this.#book.addressesOf(record).map(formatIpAddress),
+      mac,
+      hostDevice,
+      mtuBytes: this.#options.mtuBytes,
+      createdAt,
+      state: devices.has(hostDevice) ? 'running' : 'gone',
+      notices: outside.length === 0 ? notices : [...notices, { code: 'pod-address-outside-prefixes', message }],
+    };
+  }
+
+  /** Runs `operation` when all earlier ones have ended, well or not. */
+  #inTurn<Result>(operation: () => Promise<Result>): Promise<Result> {
+    const result = this.#last.then(operation);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+}
+
+function sameSet(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((text) => b.includes(text));
+}

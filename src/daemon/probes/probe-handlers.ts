@@ -1,0 +1,58 @@
+/** Whatever sends probes because somebody asks for it, put together: ping and matrix. */
+import type { Announcement, Member } from '../../membership/announcement.ts';
+import { ClusterPods } from './cluster-pods.ts';
+import type { DiagnosisParts } from '../diagnosis.ts';
+import { Echoes } from './echoes.ts';
+import type { Matrix, MatrixRequest } from './matrix-api.ts';
+import { ClusterMatrix } from './matrix.ts';
+import { Measurement } from './measurement.ts';
+import { PeerWays } from './peer-ways.ts';
+import type { PingRequest, PingRound } from './ping-api.ts';
+import { Ping } from './ping.ts';
+import { Places } from './places.ts';
+import type { RemoteNodes } from '../remote/remote-nodes.ts';
+
+/** What the control server asks of it. */
+export interface ProbeHandlers {
+  /** @throws WeftError `place-unknown`, `place-ambiguous`, and as `RemoteNodes.ask` */
+  ping(request: PingRequest): Promise<PingRound>;
+  matrix(request: MatrixRequest): Promise<Matrix>;
+}
+
+/** Puts it together. */
+export function composeProbes(
+  parts: DiagnosisParts,
+  remote: RemoteNodes,
+): { readonly handlers: ProbeHandlers; readonly pods: ClusterPods; readonly places: Places; close(): void } {
+  const { config, gossip, paths, routes, overlayMtuBytes } = parts;
+  const { nodeName, staticPeers, clusterPrefixes } = config;
+  const members = (): Member[] => gossip.members().toSorted((a, b) => Number(isGone(a)) - Number(isGone(b)));
+  const others = (): Announcement[] =>
+    members().flatMap(({ announcement }) => (announcement.identity === parts.identity ? [] : announcement));
+  const echoes = new Echoes();
+  const pods = new ClusterPods(remote, () => parts.pods.list());
+  const places = new Places({
+    pods,
+    members,
+    staticPeers: staticPeers.map(({ name }) => name),
+    routes: () => routes.inUse,
+    clusterPrefixes,
+  });
+  const ways = new PeerWays({ echoes, paths, routes, others, staticPeers, overlayMtuBytes });
+  const ping = new Ping({ nodeName, places, echoes, ways });
+  const measurement = new Measurement({ nodeName, ways, echoes, clusterPrefixes });
+  const matrix = new ClusterMatrix({ remote, pods, measurement, clusterPrefixes });
+  return {
+    handlers: {
+      ping: async (request) => ping.round(request),
+      matrix: async (request) => matrix.measure(request),
+    },
+    pods,
+    places,
+    close: () => echoes.close(),
+  };
+}
+
+function isGone({ state }: Member): boolean {
+  return state === 'dead' || state === 'left';
+}

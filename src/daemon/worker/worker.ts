@@ -1,0 +1,33 @@
+/**
+ * Entry point of a dataplane worker: a thread with a TUN queue and UDP sockets of its own.
+ *
+ * It sleeps in ppoll, and never returns to its event loop before it ends: what it has to say it posts, and what it is told
+ * it finds in shared memory.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { runOnCpus } from '../../linux/cpu-affinity.ts';
+import { openWorkerDescriptors, type WorkerDescriptors } from './worker-descriptors.ts';
+import { describeFailure, type WorkerReport, type WorkerSetup } from './worker-report.ts';
+import { WorkerTurns } from './worker-turns.ts';
+
+function main(setup: WorkerSetup, report: (report: WorkerReport) => void): void {
+  let descriptors: WorkerDescriptors | undefined;
+  let turns: WorkerTurns | undefined;
+  try {
+    runOnCpus(setup.cpus);
+    descriptors = openWorkerDescriptors(setup);
+    turns = new WorkerTurns(setup, descriptors);
+    report({ kind: 'ready', features: turns.features() });
+    turns.run(report);
+  } catch (error) {
+    report({ kind: 'failed', failure: describeFailure(error) });
+    process.exitCode = 1;
+  } finally {
+    descriptors?.close();
+    (turns ?? descriptors?.underlay)?.close();
+  }
+}
+
+const port = parentPort;
+if (port === null) throw new TypeError('worker.ts is the entry of a worker thread');
+main(workerData as WorkerSetup, (report) => port.postMessage(report));

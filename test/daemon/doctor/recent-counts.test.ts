@@ -1,0 +1,36 @@
+import test from 'ava';
+import { RecentCounts, readTotals, type Totals } from '../../../src/daemon/doctor/recent-counts.ts';
+import { fixedStatus } from '../../support/fixed-handlers.ts';
+
+const none: Totals = { dropped: { 'no-route': 10, 'forged-source': 0 }, udpChecksumErrors: 7, overflow: 2 };
+
+test('what was counted before is not of late', (t) => {
+  let totals = none;
+  const counts = new RecentCounts({ read: () => totals, nowMs: () => 1_000, intervalMs: 1e6 });
+  t.deepEqual(counts.get(), { seconds: 1, dropped: {}, udpChecksumErrors: 0, overflow: 0 });
+  totals = { dropped: { 'no-route': 10, 'forged-source': 5 }, udpChecksumErrors: 8, overflow: 2 };
+  t.deepEqual(counts.get(), { seconds: 1, dropped: { 'forged-source': 5 }, udpChecksumErrors: 1, overflow: 0 });
+  counts.stop();
+});
+
+test('what is older than a few samples is forgotten', async (t) => {
+  let read = 0;
+  const counts = new RecentCounts({
+    read: () => ({ ...none, overflow: read++ === 0 ? 0 : 100 }),
+    nowMs: () => performance.now(),
+    intervalMs: 1,
+  });
+  t.is(counts.get().overflow, 100);
+  const deadline = performance.now() + 10_000;
+  while (counts.get().overflow > 0 && performance.now() < deadline)
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  t.is(counts.get().overflow, 0);
+  counts.stop();
+});
+
+test('totals are those of all workers and both directions', (t) => {
+  const [worker] = fixedStatus.workers;
+  const { dropped, overflow } = readTotals([worker!, worker!], 9);
+  t.is(dropped['no-route'], 2 * worker!.egress.dropped['no-route']!);
+  t.is(overflow, 2 * worker!.socketOverflow + 9);
+});

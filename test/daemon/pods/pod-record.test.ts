@@ -1,0 +1,62 @@
+import test from 'ava';
+import {
+  hostDeviceName,
+  isHostDeviceName,
+  macOfPod,
+  parsePodsDocument,
+  podsDocument,
+  type PodRecord,
+} from '../../../src/daemon/pods/pod-record.ts';
+import { WeftError } from '../../../src/errors.ts';
+
+const record: PodRecord = {
+  name: 'web',
+  network: 'default',
+  phase: 'ready',
+  netns: '/run/netns/web',
+  netnsIdentity: '4:1',
+  ownsNetns: false,
+  mac: '02:00:00:00:00:01',
+  hostDevice: 'wf00000001',
+  createdAt: '2025-01-01T00:00:00.000Z',
+  notices: [],
+};
+const leases = { leases: [], cursors: {} };
+
+test('device names fit the kernel, and are always the same for the same pod', (t) => {
+  const name = hostDeviceName('default', 'web', new Set());
+  t.true(isHostDeviceName(name));
+  t.is(name, hostDeviceName('default', 'web', new Set()));
+  t.not(name, hostDeviceName('other', 'web', new Set()));
+});
+
+test('a device name that another pod has is not used twice', (t) => {
+  const first = hostDeviceName('default', 'web', new Set());
+  t.not(hostDeviceName('default', 'web', new Set([first])), first);
+});
+
+test('MAC addresses are unicast, locally administered, and differ at both ends', (t) => {
+  const mac = macOfPod('default', 'web', 'pod');
+  t.regex(mac, /^02(:[0-9a-f]{2}){5}$/);
+  t.not(mac, macOfPod('default', 'web', 'node'));
+});
+
+test('what is stored is what is read', (t) => {
+  const document: unknown = JSON.parse(JSON.stringify(podsDocument([record], leases)));
+  t.deepEqual(parsePodsDocument(document).pods, [record]);
+});
+
+const damaged: [string, unknown][] = [
+  ['nothing', null],
+  ['another version', { ...podsDocument([], leases), version: 2 }],
+  ['no leases', { ...podsDocument([], leases), leases: undefined }],
+  ['a pod that is none', { ...podsDocument([], leases), pods: [null] }],
+  ['a device that is not ours', podsDocument([{ ...record, hostDevice: 'eth0' }], leases)],
+  ['a phase that does not exist', podsDocument([{ ...record, phase: 'done' as 'ready' }], leases)],
+];
+for (const [what, document] of damaged) {
+  test(`a document with ${what} is corrupt`, (t) => {
+    const error = t.throws(() => parsePodsDocument(document), { instanceOf: WeftError });
+    t.is(error.code, 'store-corrupt');
+  });
+}

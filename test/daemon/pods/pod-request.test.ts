@@ -1,0 +1,42 @@
+import test from 'ava';
+import type { PodRequest } from '../../../src/daemon/api.ts';
+import { parsePodRequest } from '../../../src/daemon/pods/pod-request.ts';
+import { ConfigError } from '../../../src/errors.ts';
+import { formatIpAddress } from '../../../src/wire/address.ts';
+
+test('a request is parsed', (t) => {
+  const wish = parsePodRequest('web-1.a_b', {
+    netns: 'ns',
+    addresses: ['10.0.0.2', 'FD00::02'],
+    mac: '02:AA:bb:00:00:01',
+  });
+  t.deepEqual(wish.addresses?.map(formatIpAddress), ['10.0.0.2', 'fd00::2']);
+  t.is(wish.mac, '02:aa:bb:00:00:01');
+  t.is(wish.netns, 'ns');
+  t.false(wish.newNetns);
+});
+
+test('no addresses are the same as none wanted', (t) => {
+  t.is(parsePodRequest('web', { newNetns: true, addresses: [] }).addresses, undefined);
+});
+
+const refused = test.macro({
+  exec: (t, name: string, request: PodRequest, path: string) => {
+    const error = t.throws(() => parsePodRequest(name, request), { instanceOf: ConfigError });
+    t.is(error.details['path'], path);
+  },
+  title: (title) => `${title} is refused`,
+});
+
+for (const name of ['', '-a', '.', '..', 'a/b', 'a b', 'a:b', 'a\nb', 'ä', 'a'.repeat(129)]) {
+  test(`the name ${JSON.stringify(name)}`, refused, name, { newNetns: true }, 'name');
+}
+test('no namespace', refused, 'web', {}, '');
+test('two namespaces', refused, 'web', { netns: 'a', pid: 1 }, '');
+test('an empty namespace', refused, 'web', { netns: '' }, 'netns');
+test('a process 0', refused, 'web', { pid: 0 }, 'pid');
+test('half a process', refused, 'web', { pid: 1.5 }, 'pid');
+test('an address that is none', refused, 'web', { newNetns: true, addresses: ['10.0.0.2', '10.0.0'] }, 'addresses[1]');
+test('a MAC address that is none', refused, 'web', { newNetns: true, mac: '02:00' }, 'mac');
+test('a group as MAC address', refused, 'web', { newNetns: true, mac: '01:00:5e:00:00:01' }, 'mac');
+test('a MAC address of zeros', refused, 'web', { newNetns: true, mac: '00:00:00:00:00:00' }, 'mac');
