@@ -97,7 +97,7 @@ export interface FlightRecorderOptions {
   readonly readTime: (time: Uint32Array) => void;
 }
 
-/** A worker's side. Nothing here throws for any bytes, and nothing allocates, but for what the clock does once per turn. */
+/** A worker's side. Nothing here throws for any bytes, and nothing allocates. */
 export class FlightRecorder {
   readonly #options: FlightRecorderOptions;
   readonly #packets: FlightRing;

@@ -174,6 +174,7 @@ test.serial('a node whose underlay is too small for IPv6 has it all the same', a
   const lab = await unequalLab();
   await lab.lab('stop', 'n1');
   const daemon = lab.daemon('n1', '--underlay-mtu', '1300');
+  await lab.answers('n1');
   await until('the other node knows', async () => {
     const [peer] = await lab.control('n2').peers();
     return peer?.state === 'alive' && peer.path.mtuBytes === 1250;
