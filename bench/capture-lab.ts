@@ -111,7 +111,7 @@ function rowsOf({ filter, recorder, full }: Figures): Row[] {
     ratio('UDP 64 bytes, the flight recorder, to none', recorder.udp, false);
   }
   if (full !== undefined) {
-    ratio('TCP, everything captured on one node, headers only, to no capture', full.ratios, false);
+    ratio('TCP, everything captured on both nodes, headers only, to no capture', full.ratios, false);
     rows.push({
       title: 'timers of gossip late meanwhile, at most',
       value: `${full.lateMs.toFixed(1)} ms`,
