@@ -9,8 +9,8 @@ import { parseArgs } from 'node:util';
 import { formatTable } from '../src/cli/table.ts';
 import { ConfigError } from '../src/errors.ts';
 import { measureFullCapture, type FullCaptureFigures } from './capture/full-capture.ts';
-import { measurePairs, type PairFigures } from './capture/pairs.ts';
-import { withCapture, withRecorder } from './capture/variants.ts';
+import { measureSites, measureSwitched, type PairFigures } from './capture/pairs.ts';
+import { filterSwitch, withRecorder } from './capture/variants.ts';
 import { exitWith, listenForSignals } from './interruption.ts';
 import { removeLeftovers, runName } from './leftovers.ts';
 import { thisMachine } from './machine.ts';
@@ -74,9 +74,11 @@ async function measure({ parts, pairs }: Options, directory: string): Promise<Fi
     mkdirSync(path);
     return path;
   };
-  if (parts.includes('filter')) figures.filter = await measurePairs(withCapture, home('filter'), pairs, showProgress);
+  if (parts.includes('filter')) {
+    figures.filter = await measureSwitched(filterSwitch, home('filter'), pairs, showProgress);
+  }
   if (parts.includes('recorder')) {
-    figures.recorder = await measurePairs(withRecorder, home('recorder'), pairs, showProgress);
+    figures.recorder = await measureSites(withRecorder, home('recorder'), pairs, showProgress);
   }
   if (parts.includes('full')) figures.full = await measureFullCapture(home('full'), showProgress);
   return figures;

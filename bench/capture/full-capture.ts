@@ -1,6 +1,6 @@
 /** A capture of everything on both nodes, under a TCP stream at full rate: what it costs, and whether gossip still acts in time. */
 import type { ControlClient } from '../../src/cli/control-client.ts';
-import { ratioOf, tcpRate } from './pairs.ts';
+import { tcpRatio } from './pairs.ts';
 import { bringUp, capture } from './variants.ts';
 
 const PAIRS = 5;
@@ -25,15 +25,15 @@ export async function measureFullCapture(
   progress: (step: string) => void,
 ): Promise<FullCaptureFigures> {
   await using cleanUp = new AsyncDisposableStack();
-  const both = await bringUp('full', directory, cleanUp, {});
+  const on = await bringUp('full', directory, cleanUp, {});
   const ratios: number[] = [];
   let lateMs = 0;
   let timers = 0;
-  const begin = async (): Promise<() => Promise<void>> => {
-    const end = await capture(both, ['--snaplen', String(SNAPLEN_BYTES)]);
-    const before = await Promise.all(both.daemons.map(async ({ control }) => buckets(control)));
+  const turnOn = async (): Promise<() => Promise<void>> => {
+    const end = await capture(on, ['--snaplen', String(SNAPLEN_BYTES)]);
+    const before = await Promise.all(on.daemons.map(async ({ control }) => buckets(control)));
     return async () => {
-      const after = await Promise.all(both.daemons.map(async ({ control }) => buckets(control)));
+      const after = await Promise.all(on.daemons.map(async ({ control }) => buckets(control)));
       after.forEach((counts, node) => {
         const { lastMs, count } = difference(before[node]!, counts);
         lateMs = Math.max(lateMs, lastMs);
@@ -43,8 +43,8 @@ export async function measureFullCapture(
     };
   };
   for (let pair = 0; pair < PAIRS; pair++) {
-    progress(`${both.site.name}: pair ${pair + 1} of ${PAIRS}`);
-    ratios.push(await ratioOf({ plain: both, probed: both, begin }, pair, tcpRate));
+    progress(`${on.site.name}: pair ${pair + 1} of ${PAIRS}`);
+    ratios.push(await tcpRatio({ on, turnOn }, pair));
   }
   return { ratios, lateMs, timers };
 }

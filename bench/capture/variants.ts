@@ -15,13 +15,17 @@ export interface WeftSite {
   readonly daemons: readonly [WeftDaemon, WeftDaemon];
 }
 
-/** The two sides of a comparison; they may be one site with something switched on and off, or two sites. */
+/** Two sites that are compared: without something, and with it. */
 export interface Variants {
-  /** Where nothing is switched on. */
   readonly plain: WeftSite;
-  /** Where it is, from `begin` until the function that it gives is called. */
   readonly probed: WeftSite;
-  begin(): Promise<() => Promise<void>>;
+}
+
+/** Something that can be switched on and off while there is traffic. */
+export interface Switch {
+  readonly on: WeftSite;
+  /** Gives what turns it off again. */
+  turnOn(): Promise<() => Promise<void>>;
 }
 
 /** Makes the two sides; what they need is removed with `cleanUp`. */
@@ -31,16 +35,15 @@ export type MakeVariants = (directory: string, cleanUp: AsyncDisposableStack) =>
 const MATCHES_NOTHING = 'host 192.0.2.1';
 
 /** A capture on both nodes whose filter matches nothing. */
-export const withCapture: MakeVariants = async (directory, cleanUp) => {
-  const both = await bringUp('taps', directory, cleanUp, {});
-  return { plain: both, probed: both, begin: async () => capture(both, [MATCHES_NOTHING]) };
-};
+export async function filterSwitch(directory: string, cleanUp: AsyncDisposableStack): Promise<Switch> {
+  const on = await bringUp('taps', directory, cleanUp, {});
+  return { on, turnOn: async () => capture(on, [MATCHES_NOTHING]) };
+}
 
 /** The flight recorder, which the other site is started without. */
 export const withRecorder: MakeVariants = async (directory, cleanUp) => ({
   plain: await bringUp('plain', directory, cleanUp, { recorder: { size: 0 } }),
   probed: await bringUp('recorder', directory, cleanUp, {}),
-  begin: async () => Promise.resolve(async () => Promise.resolve()),
 });
 
 /** Begins a capture on every node of a site, into nothing. Gives what ends it. */

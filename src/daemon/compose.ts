@@ -29,6 +29,7 @@ import { Dataplane, MAX_ROUTES } from './dataplane.ts';
 import { composeDiagnosis, type Diagnosis } from './diagnosis.ts';
 import { digestOf } from './digest.ts';
 import { EventLog, type EventFacts } from './event-log.ts';
+import { RecordedPackets } from './explain/recorded-packets.ts';
 import { AnnouncementDelays } from './gossip/gossip-metrics.ts';
 import { Gossip } from './gossip/gossip.ts';
 import { GossipKeys } from './gossip/gossip-keys.ts';
@@ -219,6 +220,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   });
   opened.defer(() => audit.stop());
 
+  const recorded = new RecordedPackets(dataplane.recorder, Math.round(performance.timeOrigin));
   let diagnosed: Diagnosis | undefined;
   const view = new StatusView({
     config,
@@ -228,6 +230,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     mac,
     nodeAddresses,
     dataplane,
+    recorded,
     gossip,
     routes,
     pods,
@@ -239,6 +242,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     logger,
     events,
     dataplane,
+    recorded,
     gossip,
     keys,
     routes,

@@ -21,7 +21,7 @@ import type { OverlayRoutes } from './routes/overlay-routes.ts';
 import type { PathProber } from './routes/path-prober.ts';
 import type { Pods } from './pods/pods.ts';
 import { composeProbes } from './probes/probe-handlers.ts';
-import { RecordedPackets } from './explain/recorded-packets.ts';
+import type { RecordedPackets } from './explain/recorded-packets.ts';
 import { Remote } from './remote/remote.ts';
 import { composeTraces } from './probes/trace-handlers.ts';
 import type { Underlay } from './underlay/underlay.ts';
@@ -32,6 +32,7 @@ export interface DiagnosisParts {
   readonly logger: Logger;
   readonly events: EventLog;
   readonly dataplane: Dataplane;
+  readonly recorded: RecordedPackets;
   readonly gossip: Gossip;
   /** Absent where authentication is off. */
   readonly keys: GossipKeys | undefined;
@@ -60,7 +61,7 @@ export interface Diagnosis {
 /** Puts it together. */
 export async function composeDiagnosis(parts: DiagnosisParts): Promise<Diagnosis> {
   await using opened = new AsyncDisposableStack();
-  const { gossip, identity, logger } = parts;
+  const { gossip, identity, logger, recorded } = parts;
   const { conversations } = gossip;
   const remote = new Remote({ identity, conversations, members: () => gossip.members(), logger });
   const probes = composeProbes(parts, remote);
@@ -69,7 +70,6 @@ export async function composeDiagnosis(parts: DiagnosisParts): Promise<Diagnosis
   opened.defer(() => doctor.close());
   const faults = composeFaults(parts);
   opened.defer(() => faults.close());
-  const recorded = new RecordedPackets(parts.dataplane.recorder, Math.round(performance.timeOrigin));
   const explanations = composeExplanations(parts, remote, probes.places, recorded, () => faults.handlers.faults());
   const captures = await composeCaptures(parts, remote, probes.places);
   opened.defer(() => captures.close());

@@ -10,7 +10,7 @@ import type { Gossip } from './gossip/gossip.ts';
 import type { OverlayRoutes } from './routes/overlay-routes.ts';
 import type { Pods } from './pods/pods.ts';
 import type { Underlay } from './underlay/underlay.ts';
-import { RecordedPackets } from './explain/recorded-packets.ts';
+import type { RecordedPackets } from './explain/recorded-packets.ts';
 import { readVersion } from './version.ts';
 
 export interface StatusViewOptions {
@@ -22,6 +22,7 @@ export interface StatusViewOptions {
   readonly mac: MacAddress;
   readonly nodeAddresses: readonly IpAddress[];
   readonly dataplane: Dataplane;
+  readonly recorded: RecordedPackets;
   readonly gossip: Gossip;
   readonly routes: OverlayRoutes;
   readonly pods: Pods;
@@ -33,15 +34,13 @@ export interface StatusViewOptions {
 export class StatusView {
   readonly #options: StatusViewOptions;
   readonly #startedAt = new Date().toISOString();
-  readonly #recorded: RecordedPackets;
 
   constructor(options: StatusViewOptions) {
     this.#options = options;
-    this.#recorded = new RecordedPackets(options.dataplane.recorder, Date.parse(this.#startedAt));
   }
 
   status(): Status {
-    const { config, dataplane, gossip, routes, pods } = this.#options;
+    const { config, dataplane, gossip, routes, pods, recorded } = this.#options;
     const underlay = this.#options.underlay();
     const workers = dataplane.accounts();
     const members = gossip.members();
@@ -80,7 +79,7 @@ export class StatusView {
       pods: pods.list().length,
       features: dataplane.features,
       workers,
-      recorder: { sizeBytes: dataplane.recorder?.buffer.byteLength ?? 0, ...this.#recorded.span() },
+      recorder: { sizeBytes: dataplane.recorder?.buffer.byteLength ?? 0, ...recorded.span() },
       tunQueueOverflow: dataplane.tunQueueOverflow(),
       residual: residualOf(workers),
       notices: [...this.#options.notices(), ...routes.notices(), ...gossip.notices()],

@@ -14,7 +14,7 @@ import { TAP_HEADER_BYTES, TapField } from './tap-record.ts';
 export type TapRingMemory = SharedArrayBuffer;
 
 /** Words of the head. The writer's and the reader's are in cache lines of their own. */
-const Word = { head: 0, lost: 1, tail: 16 } as const;
+const Word = { head: 0, lost: 1, tail: 16, asleep: 17 } as const;
 const HEAD_BYTES = 128;
 const ALIGNMENT = 8;
 const MIN_BYTES = 4096;
@@ -82,9 +82,12 @@ export class TapRingWriter {
     return at;
   }
 
-  /** Gives the record that was reserved last to the reader. */
+  /** Gives the record that was reserved last to the reader, and wakes it if it sleeps. */
   commit(): void {
-    Atomics.store(this.#control, Word.head, this.#next);
+    const control = this.#control;
+    Atomics.store(control, Word.head, this.#next);
+    // In this order here, and the other way round in sleep(): one of the two always sees the other.
+    if (Atomics.load(control, Word.asleep) !== 0) wake(control);
   }
 }
 
@@ -94,12 +97,14 @@ export interface TapView {
   readonly at: number;
 }
 
-/** The reader's side. Nothing here allocates. */
+/** The reader's side. Nothing here allocates, but for a sleep. */
 export class TapRingReader {
   readonly #view: { readonly bytes: Uint8Array; at: number };
   readonly #words: Int32Array;
   readonly #control: Int32Array;
   readonly #mask: number;
+  #isAsleep = false;
+  #onWake: () => void = () => undefined;
 
   constructor(memory: TapRingMemory) {
     const bytes = new Uint8Array(memory, HEAD_BYTES);
@@ -137,4 +142,41 @@ export class TapRingReader {
     const recordBytes = this.#words[((tail & this.#mask) + TapField.recordBytes) >> 2]!;
     Atomics.store(control, Word.tail, (tail + Math.max(recordBytes, TAP_HEADER_BYTES)) | 0);
   }
+
+  /**
+   * Has `onWake` called, once, when there is a record or {@link wake} is called, or now and then for nothing. Of several that
+   * wait the last one is called. False, and nobody is called, if there is a record already.
+   */
+  sleep(onWake: () => void): boolean {
+    const control = this.#control;
+    this.#onWake = onWake;
+    if (this.#isAsleep) return true;
+    Atomics.store(control, Word.asleep, 1);
+    if (Atomics.load(control, Word.head) !== control[Word.tail]) {
+      Atomics.store(control, Word.asleep, 0);
+      return false;
+    }
+    const { async: isAsleep, value } = Atomics.waitAsync(control, Word.asleep, 1);
+    // The writer was faster.
+    if (!isAsleep) return false;
+    this.#isAsleep = true;
+    void this.#wakeAfter(value);
+    return true;
+  }
+
+  /** Ends a {@link sleep}. One that nobody ends keeps the ring's memory. */
+  wake(): void {
+    wake(this.#control);
+  }
+
+  async #wakeAfter(sleep: Promise<unknown>): Promise<void> {
+    await sleep;
+    this.#isAsleep = false;
+    this.#onWake();
+  }
+}
+
+function wake(control: Int32Array): void {
+  Atomics.store(control, Word.asleep, 0);
+  Atomics.notify(control, Word.asleep);
 }

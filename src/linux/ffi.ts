@@ -39,6 +39,12 @@ export const libc = {
     bytes: Uint8Array,
     lengthBytes: number,
   ) => number,
+  /** `fcntl` with an integer argument. */
+  fcntl: library.func('int fcntl(int fd, int command, int argument)') as unknown as (
+    fd: number,
+    command: number,
+    argument: number,
+  ) => number,
   /** `ioctl` with an integer argument. */
   ioctlNumber: library.func('ioctl', 'int', ['int', 'ulong', 'uintptr_t']) as unknown as (
     fd: number,

@@ -19,6 +19,8 @@ export const Abi = {
   MAP_PRIVATE: 0x02,
   MAP_ANONYMOUS: 0x20,
 
+  // fcntl(2)
+  F_DUPFD_CLOEXEC: 1030,
   // eventfd(2), poll(2)
   EFD_NONBLOCK: 0o4000,
   EFD_CLOEXEC: 0o2000000,

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import test from 'ava';
 import { TAP_HEADER_BYTES, TapField } from '../../src/dataplane/tap-record.ts';
 import { createTapRingMemory, TapRingReader, TapRingWriter } from '../../src/dataplane/tap-ring.ts';
+import type { RingWritingTask } from '../support/ring-writing-worker.ts';
 import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
 const SEED = Number(process.env['SEED'] ?? 1);
@@ -127,4 +128,46 @@ test('another thread reads what this one writes, whole and in order', async (t) 
   t.is(numbers, written);
   t.is(lost, writer.lost);
   await thread.terminate();
+});
+
+test('a reader sleeps until there is a record, and not while there is one', async (t) => {
+  const memory = createTapRingMemory(4096);
+  const writer = new TapRingWriter(memory);
+  const reader = new TapRingReader(memory);
+  write(writer, 1, 10);
+  t.false(reader.sleep(() => t.fail('there was nothing to wait for')));
+  read(reader);
+  const woken = Promise.withResolvers<void>();
+  t.true(reader.sleep(() => t.fail('another one sleeps instead')));
+  t.true(reader.sleep(() => woken.resolve()));
+  write(writer, 2, 10);
+  await woken.promise;
+  t.is(read(reader)?.number, 2);
+});
+
+test('a reader that sleeps can be woken', async (t) => {
+  const reader = new TapRingReader(createTapRingMemory(4096));
+  const woken = Promise.withResolvers<void>();
+  t.true(reader.sleep(() => woken.resolve()));
+  reader.wake();
+  await woken.promise;
+  t.is(read(reader), undefined);
+});
+
+test('a reader that goes to sleep whenever it has nothing to do misses no record of another thread', async (t) => {
+  const memory = createTapRingMemory(65_536);
+  const task: RingWritingTask = { memory, records: 2_000, pauseMs: 0.2 };
+  const thread = new Worker(new URL('../support/ring-writing-worker.ts', import.meta.url), { workerData: task });
+  t.teardown(async () => thread.terminate());
+  const reader = new TapRingReader(memory);
+  for (let number = 0; number < task.records;) {
+    const record = read(reader);
+    if (record === undefined) {
+      await new Promise<void>((resolve) => {
+        if (!reader.sleep(resolve)) resolve();
+      });
+      continue;
+    }
+    t.is(record.number, number++);
+  }
 });

@@ -1,22 +1,23 @@
 /**
  * What the main thread and the thread of captures tell each other.
  *
- * The thread owns the door (`weft-capture.sock`), drains rings and writes files; it decides nothing. Whether a capture may be,
- * and what of, is for the main thread to say: it is asked.
+ * The thread serves those who came in by the door (`weft-capture.sock`), drains rings and writes files; it decides nothing.
+ * Whether a capture may be, and what of, is for the main thread to say: it is asked. So it is when the thread has nothing to
+ * do any more: somebody may be on the way to it.
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { TapRingMemory } from '../../dataplane/tap-ring.ts';
 import type { IpAddress } from '../../wire/address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
-import type { Notice } from '../api.ts';
 import type { CaptureHead, CaptureOverview, CaptureSpec } from './capture-api.ts';
 import type { WorkerFailure } from '../worker/worker-report.ts';
 
 /** Given to the thread when it starts. */
 export interface CaptureThreadSetup {
-  readonly socketPath: string;
   readonly nodeName: string;
   readonly version: string;
+  /** After how long without anybody to serve it says so, in ms. */
+  readonly idleMs: number;
 }
 
 /** A capture that was allowed. */
@@ -61,13 +62,16 @@ export interface CaptureTotals {
 
 /** From the thread. */
 export type CaptureReport =
-  | { readonly kind: 'ready'; readonly notices: readonly Notice[] }
-  | { readonly kind: 'failed'; readonly failure: WorkerFailure }
+  | { readonly kind: 'ready' }
+  /** For a while there was nobody to serve, of all `tasks` that it was given so far. */
+  | { readonly kind: 'idle'; readonly tasks: number }
   | { readonly kind: 'ask'; readonly id: number; readonly question: CaptureQuestion }
   | { readonly kind: 'ended'; readonly capture: number; readonly end: CaptureEnd; readonly totals: CaptureTotals };
 
-/** From the main thread. */
+/** From the main thread. `client` and `serve` are the tasks that it gives. */
 export type CaptureOrder =
+  /** Serve who came in by the door: see `socket-handover.ts`. */
+  | { readonly kind: 'client'; readonly fd: number }
   | { readonly kind: 'answer'; readonly id: number; readonly answer: CaptureAnswer }
   | { readonly kind: 'refusal'; readonly id: number; readonly failure: WorkerFailure }
   /** Capture for another node: the stream goes into `port`. */

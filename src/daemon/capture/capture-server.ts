@@ -1,7 +1,7 @@
-/** The door of captures: HTTP/1.1 over a Unix socket for root alone. Runs in the thread of captures. See `capture-api.ts`. */
+/** HTTP/1.1 with those who came in by the door of captures. Runs in the thread of captures. See `capture-api.ts`. */
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { ConfigError, NotFoundError, WeftError } from '../../errors.ts';
 import {
   CAPTURE_HEADER,
@@ -13,7 +13,6 @@ import {
 import { parseCaptureSpec } from './capture-request.ts';
 import { CLIENT_PID_HEADER } from '../control/control-request.ts';
 import { readBody, send, sendError } from '../control/http-exchange.ts';
-import { listenPrivately } from './private-socket.ts';
 
 /** A capture on its way. */
 export interface CaptureStream {
@@ -22,7 +21,7 @@ export interface CaptureStream {
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
-/** Who does what the door is asked for. */
+/** Who does what a client asks for. */
 export interface CaptureHandlers {
   overview(): Promise<CaptureOverview>;
   /** @param client who asks, for logs. */
@@ -32,34 +31,43 @@ export interface CaptureHandlers {
 }
 
 const CAPTURES_PATH = '/v1/captures';
-/** How long the door stays open for who is still reading when it closes, in ms. */
+/** How long those who are still reading when it closes may go on, in ms. */
 const LAST_WORDS_MS = 1_000;
 
 export class CaptureServer {
   readonly #server: Server;
-  readonly #path: string;
+  readonly #clients = new Set<Socket>();
+  readonly #onEmpty: () => void;
 
-  private constructor(server: Server, path: string) {
-    this.#server = server;
-    this.#path = path;
+  /** @param onEmpty called whenever the last client has gone. */
+  constructor(handlers: CaptureHandlers, onEmpty: () => void) {
+    this.#server = createServer((request, response) => void respond(request, response, handlers));
+    this.#server.on('clientError', (_error, socket) => socket.destroy());
+    this.#onEmpty = onEmpty;
   }
 
-  /** Listens. @throws WeftError `socket-in-use` */
-  static async open(path: string, handlers: CaptureHandlers): Promise<CaptureServer> {
-    const server = createServer((request, response) => void respond(request, response, handlers));
-    await listenPrivately(server, path);
-    return new CaptureServer(server, path);
+  /** How many are connected. */
+  get clients(): number {
+    return this.#clients.size;
   }
 
-  /** Stops listening, removes the socket file, and lets clients read what is left of captures that have ended, for a moment. */
-  async close(): Promise<void> {
-    rmSync(this.#path, { force: true });
-    const server = this.#server;
-    const timer = setTimeout(() => server.closeAllConnections(), LAST_WORDS_MS);
-    await new Promise<void>((resolve) => {
-      server.close(() => resolve());
-      server.closeIdleConnections();
+  /** Answers whoever is at the other end of `socket`. */
+  serve(socket: Socket): void {
+    this.#clients.add(socket);
+    socket.once('close', () => {
+      this.#clients.delete(socket);
+      if (this.#clients.size === 0) this.#onEmpty();
     });
+    this.#server.emit('connection', socket);
+  }
+
+  /** Lets clients read what is left of captures that have ended, for a moment. */
+  async close(): Promise<void> {
+    const closed = Array.from(this.#clients, async (socket) => new Promise((resolve) => socket.once('close', resolve)));
+    const timer = setTimeout(() => {
+      for (const socket of this.#clients) socket.destroy();
+    }, LAST_WORDS_MS);
+    await Promise.all(closed);
     clearTimeout(timer);
   }
 }
@@ -69,6 +77,8 @@ async function respond(request: IncomingMessage, response: ServerResponse, handl
     const [path = '/'] = (request.url ?? '/').split('?', 1);
     const { method = 'GET' } = request;
     const capture = new RegExp(`^${CAPTURES_PATH}/(\\d{1,9})$`).exec(path)?.[1];
+    // One request per connection: who is still connected is still being answered.
+    response.setHeader('connection', 'close');
     const body = await readBody(request);
     if (path === CAPTURES_PATH && method === 'GET') send(response, 200, { json: await handlers.overview() });
     else if (path === CAPTURES_PATH && method === 'POST') {

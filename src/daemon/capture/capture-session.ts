@@ -77,6 +77,13 @@ export class CaptureSession {
     return isBusy;
   }
 
+  /** Has `onWake` called when there is something to drain, or it has ended. False if there is something already. */
+  sleep(onWake: () => void): boolean {
+    let isAsleep = true;
+    for (const { reader } of this.#rings) isAsleep = reader.sleep(onWake) && isAsleep;
+    return isAsleep;
+  }
+
   /** Ends it with what is in the rings by now. */
   end(end: CaptureEnd): void {
     const { bytes } = this.#file;
@@ -122,6 +129,7 @@ export class CaptureSession {
     for (const ring of this.#rings) this.#file.lose(undefined, (ring.reader.lost - ring.lost) >>> 0);
     this.#file.finish(this.#aheadNs);
     this.queue.end();
+    for (const { reader } of this.#rings) reader.wake();
     const { packets, lost, bytes } = this.#file;
     this.#options.onEnd(end, { packets, lost, bytes });
   }

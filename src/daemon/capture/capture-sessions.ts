@@ -1,4 +1,4 @@
-/** The captures that run in this thread, and the loop that drains their rings: busy while there is something, and else idle. */
+/** The captures that run in this thread, and the loop that drains their rings: busy, then at intervals, then asleep. */
 import { realtimeAheadNs } from '../../linux/clock.ts';
 import type { CaptureEnd, CapturePlan, CaptureTotals } from './capture-messages.ts';
 import { CaptureNames } from './capture-names.ts';
@@ -13,7 +13,9 @@ export interface CaptureSessionsOptions {
 }
 
 /** How often to look into the rings when there was nothing in them, in ms: what a person takes for at once. */
-const IDLE_MS = 10;
+const INTERVAL_MS = 10;
+/** How often there must have been nothing in them before the loop sleeps until there is: to be woken costs a worker some us. */
+const LOOKS_IN_VAIN = 10;
 /** How often to look at the wall clock, in ms: somebody may set it. */
 const CLOCK_MS = 1_000;
 
@@ -22,12 +24,20 @@ export class CaptureSessions {
   readonly #options: CaptureSessionsOptions;
   readonly #sessions = new Map<number, CaptureSession>();
   #timer: NodeJS.Timeout | undefined;
-  #isLooping = false;
+  /** Looks in a row that found nothing. */
+  #inVain = 0;
+  /** Grows whenever the loop is started afresh: one that sleeps does not go on then. */
+  #turn = 0;
   /** CLOCK_REALTIME minus CLOCK_MONOTONIC, and when it was measured. */
   #clock = { aheadNs: 0n, measuredMs: -Infinity };
 
   constructor(options: CaptureSessionsOptions) {
     this.#options = options;
+  }
+
+  /** How many run. */
+  get count(): number {
+    return this.#sessions.size;
   }
 
   /** Begins to drain the rings of `plan`, and gives the pcapng stream. @throws WeftError `filter-invalid` */
@@ -46,7 +56,7 @@ export class CaptureSessions {
     });
     this.#sessions.set(capture, session);
     session.drain(this.#realtimeAheadNs());
-    if (!this.#isLooping) this.#loop();
+    this.#restart();
     return session.queue;
   }
 
@@ -61,17 +71,35 @@ export class CaptureSessions {
   close(): void {
     for (const session of this.#sessions.values()) session.end('asked');
     clearTimeout(this.#timer);
+    this.#turn++;
   }
 
-  #loop(): void {
-    this.#isLooping = this.#sessions.size > 0;
-    if (!this.#isLooping) return;
+  #restart(): void {
+    clearTimeout(this.#timer);
+    this.#inVain = 0;
+    this.#loop(++this.#turn);
+  }
+
+  #loop(turn: number): void {
+    if (turn !== this.#turn || this.#sessions.size === 0) return;
     const aheadNs = this.#realtimeAheadNs();
     let isBusy = false;
     for (const session of this.#sessions.values()) isBusy = session.drain(aheadNs) || isBusy;
+    this.#inVain = isBusy ? 0 : this.#inVain + 1;
     // Behind those who wait to read and write: clients, and the main thread.
-    if (isBusy) setImmediate(() => this.#loop());
-    else this.#timer = setTimeout(() => this.#loop(), IDLE_MS);
+    if (isBusy) setImmediate(() => this.#loop(turn));
+    else if (this.#inVain >= LOOKS_IN_VAIN) this.#sleep(turn);
+    else this.#timer = setTimeout(() => this.#loop(turn), INTERVAL_MS);
+  }
+
+  #sleep(turn: number): void {
+    const wakeUp = (): void => {
+      if (turn === this.#turn) this.#restart();
+    };
+    let isAsleep = true;
+    for (const session of this.#sessions.values()) isAsleep = session.sleep(wakeUp) && isAsleep;
+    // There was something meanwhile; or nobody reads what was written, and rings stay full.
+    if (!isAsleep) this.#timer = setTimeout(() => this.#loop(turn), INTERVAL_MS);
   }
 
   #realtimeAheadNs(): bigint {

@@ -1,5 +1,6 @@
 /**
- * Entry of the thread of captures: it has the door that clients come to, drains the rings of workers and writes what was captured.
+ * Entry of the thread of captures: it serves the clients that came in by the door, drains the rings of workers and writes what
+ * was captured. It is there while somebody captures, and for a moment longer.
  *
  * Not on the main thread, because gossip may not wait for it; and not in a worker, because packets may not.
  */
@@ -16,7 +17,7 @@ import type {
 import { CaptureServer, type CaptureStream } from './capture-server.ts';
 import { CaptureSessions } from './capture-sessions.ts';
 import type { CaptureSpec } from './capture-api.ts';
-import { describeFailure } from '../worker/worker-report.ts';
+import { adoptSocket } from '../../linux/socket-handover.ts';
 
 /** Others come first where processors are short: packets, and gossip. A capture that is late loses records, and says so. */
 const NICENESS = 5;
@@ -25,37 +26,49 @@ const NICENESS = 5;
 class CaptureDesk {
   readonly #report: (report: CaptureReport) => void;
   readonly #sessions: CaptureSessions;
+  readonly #server: CaptureServer;
   readonly #nodeName: string;
+  readonly #idleMs: number;
   readonly #asked = new Map<number, PromiseWithResolvers<CaptureAnswer>>();
+  #idleTimer: NodeJS.Timeout | undefined;
   #questions = 0;
+  #tasks = 0;
+  #isClosing = false;
 
   constructor(setup: CaptureThreadSetup, report: (report: CaptureReport) => void) {
     this.#report = report;
     this.#nodeName = setup.nodeName;
+    this.#idleMs = setup.idleMs;
     this.#sessions = new CaptureSessions({
       ...setup,
-      onEnd: (capture, end, totals) => report({ kind: 'ended', capture, end, totals }),
-    });
-  }
-
-  /** Opens the door. */
-  async open(path: string): Promise<CaptureServer> {
-    return await CaptureServer.open(path, {
-      overview: async () => {
-        const answer = await this.#ask({ kind: 'overview' });
-        return (answer as CaptureAnswer & { kind: 'overview' }).overview;
-      },
-      begin: async (spec, client) => await this.#begin(spec, client),
-      end: async (capture) => {
-        if (this.#sessions.end(capture)) return true;
-        const answer = await this.#ask({ kind: 'remote-end', capture });
-        return answer.kind === 'remote-end' && answer.ended;
+      onEnd: (capture, end, totals) => {
+        report({ kind: 'ended', capture, end, totals });
+        this.#waitForMore();
       },
     });
+    this.#server = new CaptureServer(
+      {
+        overview: async () => {
+          const answer = await this.#ask({ kind: 'overview' });
+          return (answer as CaptureAnswer & { kind: 'overview' }).overview;
+        },
+        begin: async (spec, client) => await this.#begin(spec, client),
+        end: async (capture) => {
+          if (this.#sessions.end(capture)) return true;
+          const answer = await this.#ask({ kind: 'remote-end', capture });
+          return answer.kind === 'remote-end' && answer.ended;
+        },
+      },
+      () => this.#waitForMore(),
+    );
+    this.#waitForMore();
   }
 
   hear(order: CaptureOrder): void {
     switch (order.kind) {
+      case 'client':
+        this.#tasks++;
+        return this.#server.serve(adoptSocket(order.fd));
       case 'answer':
         return this.#take(order.id)?.resolve(order.answer);
       case 'refusal':
@@ -68,8 +81,15 @@ class CaptureDesk {
         this.#sessions.end(order.capture);
         return;
       case 'close':
+        this.#isClosing = true;
+        clearTimeout(this.#idleTimer);
         this.#sessions.close();
     }
+  }
+
+  /** Clients get what was captured until now. */
+  async close(): Promise<void> {
+    await this.#server.close();
   }
 
   async #begin(spec: CaptureSpec, client: string): Promise<CaptureStream> {
@@ -86,7 +106,17 @@ class CaptureDesk {
   }
 
   #serve(plan: Parameters<CaptureSessions['begin']>[0], port: MessagePort): void {
+    this.#tasks++;
     void writeBytes(port, this.#sessions.begin(plan));
+  }
+
+  #waitForMore(): void {
+    clearTimeout(this.#idleTimer);
+    if (!this.#isClosing) this.#idleTimer = setTimeout(() => this.#tellIfIdle(), this.#idleMs);
+  }
+
+  #tellIfIdle(): void {
+    if (this.#server.clients === 0 && this.#sessions.count === 0) this.#report({ kind: 'idle', tasks: this.#tasks });
   }
 
   async #ask(question: CaptureQuestion): Promise<CaptureAnswer> {
@@ -104,30 +134,22 @@ class CaptureDesk {
   }
 }
 
-async function main(setup: CaptureThreadSetup, port: MessagePort): Promise<void> {
+function main(setup: CaptureThreadSetup, port: MessagePort): void {
   const report = (message: CaptureReport): void => port.postMessage(message);
-  const desk = new CaptureDesk(setup, report);
   // On Linux, that of the thread that calls.
   setPriority(NICENESS);
-  let server: CaptureServer;
-  try {
-    server = await desk.open(setup.socketPath);
-  } catch (error) {
-    report({ kind: 'failed', failure: describeFailure(error) });
-    return;
-  }
+  const desk = new CaptureDesk(setup, report);
   port.on('message', (order: CaptureOrder) => {
     desk.hear(order);
-    if (order.kind === 'close') void end(server, port);
+    if (order.kind === 'close') void end(desk, port);
   });
-  report({ kind: 'ready', notices: [] });
+  report({ kind: 'ready' });
 }
 
-/** Clients get what was captured until now. */
-async function end(server: CaptureServer, port: MessagePort): Promise<void> {
-  await server.close();
+async function end(desk: CaptureDesk, port: MessagePort): Promise<void> {
+  await desk.close();
   port.close();
 }
 
 if (parentPort === null) throw new TypeError('capture-thread.ts is the entry of a worker thread');
-await main(workerData as CaptureThreadSetup, parentPort);
+main(workerData as CaptureThreadSetup, parentPort);

@@ -2,18 +2,20 @@
  * Captures of this node, put together on the main thread: who may have one, which peers and routes have which names, and what
  * other nodes ask for.
  *
- *     weft-capture.sock -> thread -> question -> here -> workers' taps
- *                            ^ rings <------------------------+
+ *     weft-capture.sock -> here -> thread -> question -> here -> workers' taps
+ *                                    ^ rings <------------------------+
+ *
+ * The thread is there while somebody captures: it takes an isolate of its own, some 20 MB.
  *
  * Packets never come here, but for those of other nodes: they come in, or leave, as chunks of a file.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { Socket } from 'node:net';
 import type { MessagePort } from 'node:worker_threads';
 import type { Logger } from '../../env/logger.ts';
-import { WeftError } from '../../errors.ts';
 import type { IpAddress } from '../../wire/address.ts';
 import type { Notice } from '../api.ts';
 import type { CaptureOverview, CaptureSpec } from './capture-api.ts';
+import { CaptureDoor } from './capture-door.ts';
 import type { CaptureAnswer, CaptureEnd, CapturePlan, CaptureQuestion, CaptureTotals } from './capture-messages.ts';
 import { CaptureNaming, type CaptureNamingOptions } from './capture-naming.ts';
 import { describeCapture } from './capture-request.ts';
@@ -34,8 +36,8 @@ export interface CapturesOptions extends CaptureSlotsOptions, Omit<CaptureNaming
   readonly remoteLimits: RemoteCaptureLimits;
 }
 
-/** How soon to start the thread again after it died, in ms. */
-const RESTART_MS = 1_000;
+/** How long the thread stays for somebody else to come, in ms: its start takes some 200. */
+const IDLE_MS = 10_000;
 
 export class Captures {
   readonly #options: CapturesOptions;
@@ -47,14 +49,18 @@ export class Captures {
   readonly #written = new Set<number>();
   /** Captures of other nodes, by their number here. */
   readonly #incoming = new Map<number, { readonly node: string; readonly capture: number }>();
+  /** The one that runs, or starts. */
+  #thread: CaptureThread | undefined;
+  /** Threads that were closed, and their ends. */
+  readonly #endings = new Set<Promise<void>>();
+  #door: CaptureDoor | undefined;
   #isClosing = false;
-  #thread: CaptureThread;
   #notices: readonly Notice[] = [];
 
   /** Opens the door. If it cannot be opened there are no captures, and a notice: traffic goes on. */
   static async start(options: CapturesOptions): Promise<Captures> {
     const captures = new Captures(options);
-    await captures.#waitUntilReady();
+    await captures.#openDoor();
     return captures;
   }
 
@@ -62,8 +68,7 @@ export class Captures {
     this.#options = options;
     this.#logger = options.logger;
     this.#slots = new CaptureSlots(options);
-    this.#naming = new CaptureNaming({ ...options, tell: (names) => this.#thread.tell({ kind: 'names', names }) });
-    this.#thread = this.#startThread();
+    this.#naming = new CaptureNaming({ ...options, tell: (names) => this.#thread?.tell({ kind: 'names', names }) });
     this.#remotes = new RemoteCaptures({
       ...options,
       limits: options.remoteLimits,
@@ -90,26 +95,16 @@ export class Captures {
   /** Ends all captures. */
   async close(): Promise<void> {
     this.#isClosing = true;
+    this.#door?.close();
     this.#naming.stop();
-    await this.#thread.close();
+    this.#closeThread();
+    await Promise.all(this.#endings);
     this.#slots.endAll();
   }
 
-  #startThread(): CaptureThread {
-    const { socketPath, nodeName } = this.#options;
-    return new CaptureThread(
-      { socketPath, nodeName, version: readVersion().version },
-      {
-        answer: (question) => this.#answer(question),
-        ended: (capture, end, totals) => this.#ended(capture, end, totals),
-        died: (error) => void this.#restart(error),
-      },
-    );
-  }
-
-  async #waitUntilReady(): Promise<void> {
+  async #openDoor(): Promise<void> {
     try {
-      this.#notices = await this.#thread.ready();
+      this.#door = await CaptureDoor.open(this.#options.socketPath, (client) => void this.#admit(client));
     } catch (error) {
       const message = `nobody can capture: ${(error as Error).message}`;
       this.#notices = [{ code: 'captures-unavailable', message }];
@@ -117,16 +112,52 @@ export class Captures {
     }
   }
 
-  async #restart(error: Error): Promise<void> {
+  async #admit(client: Socket): Promise<void> {
+    try {
+      (await this.#readyThread()).admit(client);
+    } catch (error) {
+      client.destroy();
+      if (!this.#isClosing) this.#logger.warn({ err: error }, 'a capture could not be served');
+    }
+  }
+
+  /** Starts the thread if there is none. What is given to it without waiting again keeps it. @throws as `CaptureThread.ready` */
+  async #readyThread(): Promise<CaptureThread> {
+    if (this.#isClosing) throw new Error('the daemon is stopping');
+    const thread = (this.#thread ??= this.#startThread());
+    await thread.ready();
+    return thread;
+  }
+
+  #startThread(): CaptureThread {
+    const { nodeName } = this.#options;
+    return new CaptureThread(
+      { nodeName, version: readVersion().version, idleMs: IDLE_MS },
+      {
+        answer: (question) => this.#answer(question),
+        ended: (capture, end, totals) => this.#ended(capture, end, totals),
+        idle: () => this.#closeThread(),
+        died: (error) => this.#buried(error),
+      },
+    );
+  }
+
+  #closeThread(): void {
+    const ending = this.#thread?.close();
+    this.#thread = undefined;
+    if (ending === undefined) return;
+    this.#endings.add(ending);
+    void ending.then(() => this.#endings.delete(ending));
+  }
+
+  /** The next capture starts another one. */
+  #buried(error: Error): void {
     this.#logger.error({ err: error }, 'the thread of captures died');
+    this.#thread = undefined;
     this.#naming.stop();
     this.#slots.endAll();
     this.#written.clear();
     this.#incoming.clear();
-    await sleep(RESTART_MS);
-    if (this.#isClosing) return;
-    this.#thread = this.#startThread();
-    await this.#waitUntilReady();
   }
 
   async #answer(question: CaptureQuestion): Promise<CaptureAnswer> {
@@ -137,18 +168,20 @@ export class Captures {
       const isEnded = incoming !== undefined && (await this.#remotes.end(incoming.node, incoming.capture));
       return { kind: 'remote-end', ended: isEnded };
     }
-    const plan = await this.#begin({ ...question, isRemote: false });
+    const { plan } = await this.#begin({ ...question, isRemote: false });
     await this.#options.obeyed();
     return { kind: 'begin', plan };
   }
 
-  async #begin(wish: CaptureWish): Promise<CapturePlan> {
+  /** What the thread is not given without waiting again it may never see: nothing else keeps it. */
+  async #begin(wish: CaptureWish): Promise<{ readonly plan: CapturePlan; readonly thread: CaptureThread }> {
     const { pod } = wish.spec;
     const podAddresses = pod === undefined ? undefined : await this.#options.podAddresses(pod);
+    const thread = await this.#readyThread();
     const plan = this.#slots.begin({ ...wish, ...(podAddresses !== undefined && { podAddresses }) });
     this.#written.add(plan.capture);
     this.#naming.start();
-    return plan;
+    return { plan, thread };
   }
 
   /** A capture of another node, for somebody here. */
@@ -176,18 +209,15 @@ export class Captures {
 
   /** A capture here, for somebody at another node. */
   async #serve({ spec, client, maxBytes }: RemoteWish, port: MessagePort): Promise<number> {
-    if (this.#notices.some(({ code }) => code === 'captures-unavailable')) {
-      throw new WeftError('captures-unavailable', this.#notices[0]!.message);
-    }
-    const plan = await this.#begin({ spec, client, isRemote: true, maxBytes });
-    this.#thread.tell({ kind: 'serve', plan, port }, [port]);
+    const { plan, thread } = await this.#begin({ spec, client, isRemote: true, maxBytes });
+    thread.serve(plan, port);
     await this.#options.obeyed();
     return plan.capture;
   }
 
   #end(capture: number): boolean {
     const isThere = this.#slots.running().some((one) => one.capture === capture);
-    if (isThere) this.#thread.tell({ kind: 'end', capture });
+    if (isThere) this.#thread?.tell({ kind: 'end', capture });
     return isThere;
   }
 

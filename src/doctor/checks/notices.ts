@@ -42,7 +42,7 @@ const finds: FindingKinds = {
   'captures-unavailable': {
     severity: 'warning',
     title: 'nothing can be captured on this node',
-    cause: 'the thread for captures failed, or could not open its socket',
+    cause: 'the socket of captures could not be opened',
   },
   notice: {
     severity: 'warning',

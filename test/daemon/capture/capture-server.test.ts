@@ -4,13 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { CAPTURE_HEADER, type CaptureSpec } from '../../../src/daemon/capture/capture-api.ts';
+import { CaptureDoor } from '../../../src/daemon/capture/capture-door.ts';
 import { CaptureQueue } from '../../../src/daemon/capture/capture-queue.ts';
 import { CaptureServer } from '../../../src/daemon/capture/capture-server.ts';
 import { ExhaustedError } from '../../../src/errors.ts';
+import { adoptSocket, releaseSocket } from '../../../src/linux/socket-handover.ts';
 
 const head = { capture: 3, node: 'n1', clockOffsetNs: 0, clockUncertaintyNs: 0 };
 
-/** A server whose captures give what the test puts into their queue. */
+/** A door, and a server behind it whose captures give what the test puts into their queue. */
 async function rig(t: ExecutionContext) {
   const directory = mkdtempSync(join(tmpdir(), 'weft-door-'));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
@@ -18,17 +20,24 @@ async function rig(t: ExecutionContext) {
   const abandoned = Promise.withResolvers<void>();
   const queue = new CaptureQueue(() => abandoned.resolve());
   const begun: [CaptureSpec, string][] = [];
-  const server = await CaptureServer.open(path, {
-    overview: async () => await Promise.resolve({ node: 'n1', nodes: ['n1', 'n2'], captures: [] }),
-    begin: async (spec, client) => {
-      if (spec.pod === 'full') throw new ExhaustedError('captures-full', 'n1 has 8 captures already');
-      begun.push([spec, client]);
-      return await Promise.resolve({ head, chunks: queue });
+  const left = Promise.withResolvers<void>();
+  const server = new CaptureServer(
+    {
+      overview: async () => await Promise.resolve({ node: 'n1', nodes: ['n1', 'n2'], captures: [] }),
+      begin: async (spec, client) => {
+        if (spec.pod === 'full') throw new ExhaustedError('captures-full', 'n1 has 8 captures already');
+        begun.push([spec, client]);
+        return await Promise.resolve({ head, chunks: queue });
+      },
+      end: async (capture) => await Promise.resolve(capture === 3),
     },
-    end: async (capture) => await Promise.resolve(capture === 3),
-  });
+    () => left.resolve(),
+  );
+  // As if another thread served them.
+  const door = await CaptureDoor.open(path, (client) => server.serve(adoptSocket(releaseSocket(client))));
+  t.teardown(() => door.close());
   t.teardown(async () => server.close());
-  return { path, queue, begun, abandoned: abandoned.promise, server };
+  return { path, queue, begun, abandoned: abandoned.promise, left: left.promise, server, door };
 }
 
 interface Answer {
@@ -104,12 +113,19 @@ test('what can be captured is said, and captures are ended by their number', asy
   t.is((await ask(path, 'DELETE', '/v1/captures/4')).text, '{"ended":false}\n');
 });
 
-test('the socket is for its owner alone, and gone with the server', async (t) => {
-  const { path, server } = await rig(t);
+test('the socket is for its owner alone, and gone with the door', async (t) => {
+  const { path, door } = await rig(t);
   t.is(statSync(path).mode & 0o777, 0o600);
-  await t.throwsAsync(async () => CaptureServer.open(path, {} as never), { code: 'socket-in-use' });
-  await server.close();
+  await t.throwsAsync(async () => CaptureDoor.open(path, () => undefined), { code: 'socket-in-use' });
+  door.close();
   t.false(existsSync(path));
+});
+
+test('who was answered is gone, and that is said', async (t) => {
+  const { path, server, left } = await rig(t);
+  await ask(path, 'GET', '/v1/captures');
+  await left;
+  t.is(server.clients, 0);
 });
 
 test('a client that often reads slowly leaves nothing behind each time', async (t) => {
@@ -127,7 +143,7 @@ test('a client that often reads slowly leaves nothing behind each time', async (
   t.deepEqual(warnings, []);
 });
 
-test('what is left of a capture is still read when the door closes', async (t) => {
+test('what is left of a capture is still read when the server closes', async (t) => {
   const { path, queue, server } = await rig(t);
   const bytes = 4_194_304;
   queue.write(Buffer.alloc(bytes));
@@ -139,11 +155,11 @@ test('what is left of a capture is still read when the door closes', async (t) =
   t.is((await answer).text.length, bytes);
 });
 
-test('a capture that nobody ended does not keep the door open', async (t) => {
+test('a capture that nobody ended does not keep the server open', async (t) => {
   const { path, server, begun, abandoned } = await rig(t);
   void ask(path, 'POST', '/v1/captures', '{}');
   while (begun.length === 0) await new Promise((resolve) => setImmediate(resolve));
   await server.close();
   await abandoned;
-  t.false(existsSync(path));
+  t.is(server.clients, 0);
 });

@@ -1,0 +1,34 @@
+/**
+ * The door of captures: a Unix socket for root alone. It is always there, while the thread behind it is not: who comes in is
+ * handed over to it, unread.
+ */
+import { rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { listenOnSocket } from '../control/control-socket.ts';
+
+export class CaptureDoor {
+  readonly #server: Server;
+  readonly #path: string;
+
+  private constructor(server: Server, path: string) {
+    this.#server = server;
+    this.#path = path;
+  }
+
+  /** Listens. @param admit takes each connection over. @throws WeftError `socket-in-use` */
+  static async open(path: string, admit: (socket: Socket) => void): Promise<CaptureDoor> {
+    const server = createServer({ pauseOnConnect: true }, (socket) => {
+      // It may go away before anybody looks at it.
+      socket.on('error', () => undefined);
+      admit(socket);
+    });
+    await listenOnSocket(server, path, false);
+    return new CaptureDoor(server, path);
+  }
+
+  /** Stops listening, and removes the socket file. */
+  close(): void {
+    rmSync(this.#path, { force: true });
+    this.#server.close();
+  }
+}
