@@ -66,7 +66,8 @@ export async function composeDiagnosis(parts: DiagnosisParts): Promise<Diagnosis
   const remote = new Remote({ identity, conversations, members: () => gossip.members(), logger });
   const probes = composeProbes(parts, remote);
   opened.defer(() => probes.close());
-  const doctor = composeDoctor(parts, remote);
+  const drops = composeDrops(parts, recorded);
+  const doctor = composeDoctor(parts, remote, drops);
   opened.defer(() => doctor.close());
   const faults = composeFaults(parts);
   opened.defer(() => faults.close());
@@ -78,7 +79,7 @@ export async function composeDiagnosis(parts: DiagnosisParts): Promise<Diagnosis
   const handlers: DiagnosisHandlers = {
     ...faults.handlers,
     captures: () => captures.overview().captures,
-    ...composeDrops(parts, recorded),
+    ...drops,
     ...probes.handlers,
     ...traces.handlers,
     ...doctor.handlers,

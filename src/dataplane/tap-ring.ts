@@ -160,7 +160,7 @@ export class TapRingReader {
     // The writer was faster.
     if (!isAsleep) return false;
     this.#isAsleep = true;
-    void this.#wakeAfter(value);
+    void value.then(() => this.#woken());
     return true;
   }
 
@@ -169,8 +169,7 @@ export class TapRingReader {
     wake(this.#control);
   }
 
-  async #wakeAfter(sleep: Promise<unknown>): Promise<void> {
-    await sleep;
+  #woken(): void {
     this.#isAsleep = false;
     this.#onWake();
   }

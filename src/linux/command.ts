@@ -38,7 +38,7 @@ export const debianPackages: Readonly<Record<string, string>> = {
  * Runs a program, without a shell, and gives what it wrote to its standard output.
  *
  * @throws {CommandError} if it exits with anything but 0, or not at all within 30 seconds.
- * @throws {RequirementError} `program-missing` if there is no such program.
+ * @throws {RequirementError} `program-missing` if there is no such program, or none that may be run.
  */
 export async function runCommand(argv: readonly string[], options: CommandOptions): Promise<string> {
   const [program = '', ...args] =
@@ -53,7 +53,8 @@ export async function runCommand(argv: readonly string[], options: CommandOption
   child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
   child.on('error', (error: NodeJS.ErrnoException) => {
     clearTimeout(timer);
-    reject(error.code === 'ENOENT' ? programMissing(program, options.purpose) : error);
+    const isMissing = error.code === 'ENOENT' || error.code === 'EACCES';
+    reject(isMissing ? programMissing(program, options.purpose) : error);
   });
   child.on('close', (exitCode, signal) => {
     clearTimeout(timer);
@@ -106,7 +107,9 @@ function commandEnvironment(): NodeJS.ProcessEnv {
 }
 
 function nsenterFoundNoProgram(exitCode: number | null, stderr: string): boolean {
-  return exitCode === 127 && /^nsenter: failed to execute .*: No such file or directory/m.test(stderr);
+  // As in a shell: 126 is for what cannot be run.
+  if (exitCode !== 126 && exitCode !== 127) return false;
+  return /^nsenter: failed to execute .*: (No such file or directory|Permission denied)$/m.test(stderr);
 }
 
 function programMissing(program: string, purpose: string): RequirementError {

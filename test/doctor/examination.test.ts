@@ -10,7 +10,7 @@ function idsOf(changes: FactChanges): string[] {
   return examine(factsWith(changes), TIME).findings.map(({ id }) => id);
 }
 
-const recent = { seconds: 30, dropped: {}, udpChecksumErrors: 0, overflow: 0, roundaboutProbes: {} };
+const recent = { seconds: 30, dropped: {}, examples: {}, udpChecksumErrors: 0, overflow: 0, roundaboutProbes: {} };
 const store = { directory: '/var/lib/weft', damaged: [], unwritable: undefined, freeBytes: 2 ** 33 };
 const underlay = {
   device: 'eth0',

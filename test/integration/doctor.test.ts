@@ -13,6 +13,7 @@ import { runProgram } from '../support/program.ts';
 import { TestLab, until, weft } from '../support/test-lab.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const flood = fileURLToPath(new URL('../support/udp-flood.ts', import.meta.url));
 const sender = fileURLToPath(new URL('../support/forged-sender.ts', import.meta.url));
 
 /** Counts of the last half minute have to be forgotten, dead nodes to be found: on a machine that is busy. */
@@ -165,6 +166,11 @@ const faults: Readonly<Record<string, Fault>> = {
     id: 'rp-filter-strict',
     seed: async () => sysctl('net.ipv4.conf.weft0.rp_filter', '1'),
     heal: async () => sysctl('net.ipv4.conf.weft0.rp_filter', '2'),
+  },
+  'errors about packets that are too big refused by the kernel': {
+    id: 'accept-local-off',
+    seed: async () => sysctl('net.ipv4.conf.weft0.accept_local', '0'),
+    heal: async () => doctor('n1', '--fix'),
   },
   'IPv4 forwarding turned off': {
     id: 'ip-forward-off',
@@ -335,7 +341,7 @@ const faults: Readonly<Record<string, Fault>> = {
       await lab.exec('n3', process.execPath, sender, '198.18.0.3', '198.18.0.1', mac);
     },
     heal: nothing,
-    evidence: /forged-source/,
+    evidence: /forged-source\nof the last: from n3, /,
   },
   'packets that are damaged on the way': {
     id: 'offload-corrupts',
@@ -345,6 +351,76 @@ const faults: Readonly<Record<string, Fault>> = {
       lab.exec('n3-p1', 'ping', '-n', '-q', '-c', '20', '-i', '0.02', '-W', '1', '10.244.1.2').catch(nothing),
     heal: async () => lab.tryAsk('n3', 'fault', 'rm', '--all'),
     evidence: /dropped as inner-bad-/,
+  },
+  'a kernel that does not join UDP datagrams': {
+    id: 'kernel-feature-missing',
+    prepare: async () => {
+      const library = await libraryWithoutUdpGro();
+      await lab.lab('stop', 'n1');
+      const daemon = lab.background(
+        'n1',
+        'env',
+        `LD_PRELOAD=${library}`,
+        ...weft,
+        'daemon',
+        '--config',
+        lab.files('n1').config,
+      );
+      endOf.set('n1', async () => daemon.end());
+      await answers('n1');
+    },
+    seed: nothing,
+    heal: async () => asBefore('n1'),
+    evidence: /udpCoalescing/,
+  },
+  'more packets than a daemon takes that stands still': {
+    id: 'receive-overflow',
+    seed: async () => {
+      const { pid } = await lab.control('n1').status();
+      process.kill(pid, 'SIGSTOP');
+      try {
+        await lab.exec('n3-p1', process.execPath, flood, '10.244.3.2', '10.244.1.2:9', '50000');
+      } finally {
+        process.kill(pid, 'SIGCONT');
+      }
+    },
+    heal: nothing,
+    evidence: /\d{3,} were lost in the last \d+ s/,
+  },
+  'a node that starts while nobody can be reached': {
+    id: 'gossip-alone',
+    prepare: async () => {
+      await lab.lab('stop', 'n1');
+      await lab.lab('cut', 'n1', 'n2');
+      await lab.lab('cut', 'n1', 'n3');
+      rmSync(join(lab.files('n1').stateDir, 'members.json'), { force: true });
+      await lab.lab('start', 'n1');
+    },
+    seed: nothing,
+    heal: async () => {
+      await lab.lab('heal', 'n1', 'n2');
+      await lab.lab('heal', 'n1', 'n3');
+    },
+    evidence: /no seed has answered/,
+  },
+  'a node that was copied with all that it knows': {
+    id: 'identity-contested',
+    // Of two, the one with the higher endpoint yields.
+    at: 'n3',
+    prepare: async () => {
+      await lab.lab('stop', 'n3');
+      const own = join(lab.files('n3').stateDir, 'identity.json');
+      const identity = readFileSync(own);
+      cpSync(join(lab.files('n1').stateDir, 'identity.json'), own);
+      await lab.lab('start', 'n3');
+      endOf.set('n3', async () => {
+        await lab.lab('stop', 'n3');
+        writeFileSync(own, identity);
+      });
+    },
+    seed: nothing,
+    heal: async () => asBefore(),
+    evidence: /198\.18\.0\.1/,
   },
   'faults that somebody injects here': {
     id: 'faults-injected',
@@ -380,6 +456,27 @@ function copyOfWeft(file: string, what: string | RegExp, by: string): string {
   return copy;
 }
 
+/** What makes a kernel of before UDP_GRO of this one, for a process that is started with it. */
+async function libraryWithoutUdpGro(): Promise<string> {
+  const source = join(copies, 'without-udp-gro.c');
+  const library = join(copies, 'without-udp-gro.so');
+  writeFileSync(
+    source,
+    `#define _GNU_SOURCE
+     #include <errno.h>
+     #include <netinet/in.h>
+     #include <netinet/udp.h>
+     #include <sys/syscall.h>
+     #include <unistd.h>
+     int setsockopt(int fd, int level, int name, const void *value, socklen_t length) {
+       if (level == IPPROTO_UDP && name == UDP_GRO) return errno = ENOPROTOOPT, -1;
+       return syscall(SYS_setsockopt, fd, level, name, value, length);
+     }`,
+  );
+  (await runProgram(['cc', '-shared', '-fPIC', '-o', library, source])).succeeded();
+  return library;
+}
+
 /** Has n3 run from there until {@link asBefore}. */
 async function n3Of(copy: string): Promise<void> {
   await lab.lab('stop', 'n3');
@@ -401,6 +498,14 @@ const machines: Readonly<Record<string, { readonly id: string; readonly argv: re
   'without a TUN device': {
     id: 'tun-missing',
     argv: ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs none /dev/net && exec "$@"', 'sh'],
+  },
+  'on a kernel of another age': {
+    id: 'kernel-too-old',
+    argv: ['setarch', '--uname-2.6'],
+  },
+  'without nftables': {
+    id: 'program-missing',
+    argv: ['unshare', '--mount', 'sh', '-c', 'mount --bind /dev/null "$(command -v nft)" && exec "$@"', 'sh'],
   },
   'without the privilege to open raw sockets': {
     id: 'privilege-missing',

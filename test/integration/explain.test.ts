@@ -196,7 +196,7 @@ test.serial('a firewall that takes packets where weft does not see it is told', 
   t.false(await lab.reaches('n1-p1', addresses.n2));
   const explanation = await explain('n1/p1', 'n2/p1');
   t.like(explanation, {
-    remarks: ['a firewall of n2 may drop it where weft does not see that: ask weft doctor there'],
+    remarks: ['the kernel of n2 may drop it where weft does not see that: ask weft doctor there'],
   });
   t.regex(textOf(explanation), /nftables chain ip filter FORWARD: policy drop/);
   await lab.exec('n2', 'nft', 'delete table ip filter');

@@ -42,6 +42,11 @@ test('a missing program is a requirement', async (t) => {
   t.regex(error.message, /the program weft-has-no-such-program is missing/);
 });
 
+test('a program that may not be run is as good as missing', async (t) => {
+  const error = await t.throwsAsync(runCommand(['/dev/null'], { purpose }), { instanceOf: RequirementError });
+  t.is(error.code, 'program-missing');
+});
+
 function timers(): number {
   return process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
 }

@@ -48,7 +48,7 @@ const daemon: DaemonFacts = {
   features: { tunChecksum: true, udpSegmentation: true, remoteChecksum: true, outerFragmentation: true },
   withoutFeatures: [],
   residual: 0,
-  recent: { seconds: 30, dropped: {}, udpChecksumErrors: 0, overflow: 0, roundaboutProbes: {} },
+  recent: { seconds: 30, dropped: {}, examples: {}, udpChecksumErrors: 0, overflow: 0, roundaboutProbes: {} },
   store: { directory: '/var/lib/weft', damaged: [], unwritable: undefined, freeBytes: 2 ** 33 },
   peers: [peer],
   canAsk: true,

@@ -47,14 +47,16 @@ export function hostFindings(wanted: WantedHost, found: FoundHost): Inspection {
     ...linkFindings(wanted, link),
     ...routeFindings(wanted.routes, found.routes),
     ...ruleFindings(found.rules),
-    ...found.sysctls.map(({ title, wanted: right, found: value }): Finding => {
-      return { problem: 'wrong', subject: title, message: `${title} is ${value}, and not ${right}` };
-    }),
+    ...found.sysctls.map(sysctlFinding),
     ...overlapNotices(wanted.clusterPrefixes, found.routes, wanted.tunDevice).map(({ subject, message }): Finding => {
       return { problem: 'foreign', subject, message };
     }),
   ];
   return { entries: wanted.addresses.length + wanted.routes.length, findings };
+}
+
+export function sysctlFinding({ title, wanted, found }: WrongSysctl): Finding {
+  return { problem: 'wrong', subject: title, message: `${title} is ${found}, and not ${wanted}` };
 }
 
 /** Routes of ours that are not wanted; those of pods are others' business. */

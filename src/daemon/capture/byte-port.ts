@@ -25,14 +25,13 @@ type Chunk = IteratorResult<Uint8Array, undefined>;
  */
 export async function writeBytes(port: MessagePort, chunks: AsyncIterator<Uint8Array>): Promise<void> {
   const inbox = new Inbox(port);
-  const isGone = inbox.closed.then((): Chunk => ({ done: true, value: undefined }));
   let failure: WorkerFailure | undefined;
   try {
     while ((await inbox.next())?.kind === 'pull') {
-      const { done, value } = await Promise.race([chunks.next(), isGone]);
-      if (done === true) break;
-      const message: Message = { kind: 'chunk', chunk: value };
-      port.postMessage(message, [value.buffer as ArrayBuffer]);
+      const chunk = await inbox.unlessGone(chunks.next());
+      if (chunk === undefined || chunk.done === true) break;
+      const message: Message = { kind: 'chunk', chunk: chunk.value };
+      port.postMessage(message, [chunk.value.buffer as ArrayBuffer]);
     }
   } catch (error) {
     failure = describeFailure(error);
@@ -81,17 +80,14 @@ export function failureOf({ code, message, details, stack }: WorkerFailure): Err
 
 /** Messages in their order, waited for. */
 class Inbox {
-  /** Resolves when the other side is gone. */
-  readonly closed: Promise<void>;
   readonly #port: MessagePort;
   readonly #messages: Message[] = [];
-  readonly #closed = Promise.withResolvers<void>();
   #isClosed = false;
   #wake: (() => void) | undefined;
+  #leave: (() => void) | undefined;
 
   constructor(port: MessagePort) {
     this.#port = port;
-    this.closed = this.#closed.promise;
     port.on('message', (message: Message) => {
       if (message.kind === 'cancel') this.#noteEnd();
       else this.#messages.push(message);
@@ -108,6 +104,15 @@ class Inbox {
     return this.#messages.shift();
   }
 
+  /** What `work` gives; `undefined` as soon as the other side is gone. One at a time, and nothing of it is kept. */
+  async unlessGone<Result>(work: Promise<Result>): Promise<Result | undefined> {
+    return await new Promise<Result | undefined>((resolve, reject) => {
+      this.#leave = () => resolve(undefined);
+      if (this.#isClosed) this.#leave();
+      work.then(resolve, reject);
+    });
+  }
+
   close(): void {
     this.#noteEnd();
     this.#port.close();
@@ -115,7 +120,7 @@ class Inbox {
 
   #noteEnd(): void {
     this.#isClosed = true;
-    this.#closed.resolve();
     this.#wake?.();
+    this.#leave?.();
   }
 }

@@ -22,17 +22,23 @@ export class CaptureNaming {
   readonly #options: CaptureNamingOptions;
   #timer: NodeJS.Timeout | undefined;
   #told: { routes: readonly ResolvedRoute[]; peers: string } | undefined;
-  /** Another one began, and this one is not to go on. */
+  #telling: Promise<void> | undefined;
+  /** Grows when another one begins, and the one before is not to go on. */
   #turn = 0;
 
   constructor(options: CaptureNamingOptions) {
     this.#options = options;
   }
 
-  /** Tells the names, and keeps telling. What was told before a capture began counts for it: many routes take a while. */
-  start(): void {
-    this.#tellIfNews();
+  /** Tells the names, and keeps telling. Resolves when all that is known was told: many routes take a while. */
+  async start(): Promise<void> {
     this.#timer ??= setInterval(() => this.#tellIfNews(), INTERVAL_MS).unref();
+    this.#tellIfNews();
+    let telling: Promise<void> | undefined;
+    while (telling !== this.#telling) {
+      telling = this.#telling;
+      await telling;
+    }
   }
 
   stop(): void {
@@ -48,7 +54,7 @@ export class CaptureNaming {
     const text = JSON.stringify(peers);
     if (this.#told !== undefined && this.#told.routes === routes && this.#told.peers === text) return;
     this.#told = { routes, peers: text };
-    void this.#tell(peers, routes);
+    this.#telling = this.#tell(peers, routes);
   }
 
   async #tell(peers: readonly NamedPeer[], routes: readonly ResolvedRoute[]): Promise<void> {

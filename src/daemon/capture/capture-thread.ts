@@ -117,6 +117,8 @@ class CaptureDesk {
 
   #tellIfIdle(): void {
     if (this.#server.clients === 0 && this.#sessions.count === 0) this.#report({ kind: 'idle', tasks: this.#tasks });
+    // Unless it is closed now.
+    this.#waitForMore();
   }
 
   async #ask(question: CaptureQuestion): Promise<CaptureAnswer> {

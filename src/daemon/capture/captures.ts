@@ -47,6 +47,8 @@ export class Captures {
   readonly #remotes: RemoteCaptures;
   /** Captures that the thread is to write, of which it needs names. */
   readonly #written = new Set<number>();
+  /** Captures that are about to be. */
+  #beginning = 0;
   /** Captures of other nodes, by their number here. */
   readonly #incoming = new Map<number, { readonly node: string; readonly capture: number }>();
   /** The one that runs, or starts. */
@@ -121,7 +123,7 @@ export class Captures {
     }
   }
 
-  /** Starts the thread if there is none. What is given to it without waiting again keeps it. @throws as `CaptureThread.ready` */
+  /** Starts the thread if there is none. @throws as `CaptureThread.ready` */
   async #readyThread(): Promise<CaptureThread> {
     if (this.#isClosing) throw new Error('the daemon is stopping');
     const thread = (this.#thread ??= this.#startThread());
@@ -136,7 +138,9 @@ export class Captures {
       {
         answer: (question) => this.#answer(question),
         ended: (capture, end, totals) => this.#ended(capture, end, totals),
-        idle: () => this.#closeThread(),
+        idle: () => {
+          if (!this.#isUsed) this.#closeThread();
+        },
         died: (error) => this.#buried(error),
       },
     );
@@ -173,15 +177,21 @@ export class Captures {
     return { kind: 'begin', plan };
   }
 
-  /** What the thread is not given without waiting again it may never see: nothing else keeps it. */
   async #begin(wish: CaptureWish): Promise<{ readonly plan: CapturePlan; readonly thread: CaptureThread }> {
     const { pod } = wish.spec;
-    const podAddresses = pod === undefined ? undefined : await this.#options.podAddresses(pod);
-    const thread = await this.#readyThread();
-    const plan = this.#slots.begin({ ...wish, ...(podAddresses !== undefined && { podAddresses }) });
-    this.#written.add(plan.capture);
-    this.#naming.start();
-    return { plan, thread };
+    this.#beginning++;
+    try {
+      const podAddresses = pod === undefined ? undefined : await this.#options.podAddresses(pod);
+      const thread = await this.#readyThread();
+      await this.#naming.start();
+      if (thread !== this.#thread) throw new Error('the thread of captures died');
+      const plan = this.#slots.begin({ ...wish, ...(podAddresses !== undefined && { podAddresses }) });
+      this.#written.add(plan.capture);
+      return { plan, thread };
+    } finally {
+      this.#beginning--;
+      this.#stopNamingIfUnused();
+    }
   }
 
   /** A capture of another node, for somebody here. */
@@ -224,6 +234,14 @@ export class Captures {
   #ended(capture: number, end: CaptureEnd, totals: CaptureTotals): void {
     this.#slots.end(capture, end, totals);
     this.#written.delete(capture);
-    if (this.#written.size === 0) this.#naming.stop();
+    this.#stopNamingIfUnused();
+  }
+
+  get #isUsed(): boolean {
+    return this.#written.size > 0 || this.#beginning > 0;
+  }
+
+  #stopNamingIfUnused(): void {
+    if (!this.#isUsed) this.#naming.stop();
   }
 }

@@ -5,8 +5,10 @@ import { listLinks } from '../../linux/link.ts';
 import { formatIpAddress } from '../../wire/address.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { DiagnosisParts } from '../diagnosis.ts';
+import type { DropHandlers } from '../explain/drops.ts';
 import { plumbingIn, readHostFacts } from './doctor-host.ts';
 import { inspectPeers } from './doctor-peers.ts';
+import { dropExamples } from './drop-examples.ts';
 import type { RecentCounts } from './recent-counts.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
 import { inspectStore } from './store-inspection.ts';
@@ -17,6 +19,7 @@ export interface DoctorSources {
   readonly audit: Pick<Audit, 'inspect'>;
   readonly remote: RemoteNodes;
   readonly recent: RecentCounts;
+  readonly drops: DropHandlers;
 }
 
 /** Reads all of them, now. */
@@ -26,14 +29,16 @@ export async function readFacts(sources: DoctorSources): Promise<Facts> {
   return { node: config.nodeName, host, daemon };
 }
 
-async function readDaemonFacts({ parts, audit, remote, recent }: DoctorSources): Promise<DaemonFacts> {
+async function readDaemonFacts({ parts, audit, remote, recent, drops }: DoctorSources): Promise<DaemonFacts> {
   const { config, gossip, keys, routes, pods, identity, paths: prober } = parts;
   const { mtuBytes, version } = gossip.current().self.announcement;
   const canAsk = keys !== undefined;
-  const [underlay, differences, podDamage, peers] = await Promise.all([
+  const counts = recent.get();
+  const [underlay, differences, podDamage, examples, peers] = await Promise.all([
     readUnderlay(parts, mtuBytes),
     audit.inspect(),
     pods.storeDamage(),
+    dropExamples(drops, counts),
     inspectPeers({
       remote,
       canAsk,
@@ -58,7 +63,7 @@ async function readDaemonFacts({ parts, audit, remote, recent }: DoctorSources):
       ...(config.pathMtu.outerFragmentation ? [] : ['outerFragmentation']),
     ],
     residual,
-    recent: { ...recent.get(), roundaboutProbes: roundaboutProbes(parts) },
+    recent: { ...counts, examples, roundaboutProbes: roundaboutProbes(parts) },
     store: inspectStore({ stateDir: config.stateDir, identity, podDamage }),
     peers,
     canAsk,

@@ -2,6 +2,7 @@
 import { ConfigError } from '../../errors.ts';
 import type { DoctorReport } from '../../doctor/finding.ts';
 import type { DiagnosisParts } from '../diagnosis.ts';
+import type { DropHandlers } from '../explain/drops.ts';
 import { Doctor } from './doctor.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
 
@@ -16,8 +17,9 @@ export interface DoctorHandlers {
 export function composeDoctor(
   parts: DiagnosisParts,
   remote: RemoteNodes,
+  drops: DropHandlers,
 ): { readonly handlers: DoctorHandlers; close(): void } {
-  const doctor = new Doctor({ parts, audit: parts.audit, remote });
+  const doctor = new Doctor({ parts, audit: parts.audit, remote, drops });
   return {
     handlers: { doctor: async (isForAll) => doctor.report(isForAll), treat: async () => doctor.treat() },
     close: () => doctor.close(),

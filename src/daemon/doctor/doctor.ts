@@ -5,6 +5,7 @@ import { examine, reportOf } from '../../doctor/examination.ts';
 import { FileStore } from '../../linux/file-store.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { DiagnosisParts } from '../diagnosis.ts';
+import type { DropHandlers } from '../explain/drops.ts';
 import { readFacts } from './doctor-facts.ts';
 import { SELF_QUESTION, type SelfAnswer } from './doctor-peers.ts';
 import { RecentCounts, readTotals } from './recent-counts.ts';
@@ -26,6 +27,7 @@ export interface DoctorOptions {
   readonly parts: DiagnosisParts;
   readonly audit: Pick<Audit, 'inspect' | 'run'>;
   readonly remote: RemoteNodes;
+  readonly drops: DropHandlers;
 }
 
 export class Doctor {

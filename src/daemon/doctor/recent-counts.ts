@@ -40,7 +40,7 @@ export class RecentCounts {
   }
 
   /** What came since the oldest sample. */
-  get(): Omit<RecentFacts, 'roundaboutProbes'> {
+  get(): Omit<RecentFacts, 'roundaboutProbes' | 'examples'> {
     const { read, nowMs } = this.#options;
     const now = read();
     const { atMs, totals } = this.#samples[0]!;

@@ -7,12 +7,13 @@ import type { Fault } from '../faults/fault-api.ts';
 import { ExplainedEnds } from './explained-ends.ts';
 import { Explainer } from './explainer.ts';
 import { plumbingIn, readHostFacts } from '../doctor/doctor-host.ts';
-import { FirewallDoubts } from './firewall-doubts.ts';
 import { type FlowRequest, Flows } from './flows.ts';
+import { HostDoubts } from './host-doubts.ts';
 import { LocalExplainer } from './local-explainer.ts';
 import { PastMoments } from './past-moments.ts';
 import type { Places } from '../probes/places.ts';
 import type { RecordedPackets } from './recorded-packets.ts';
+import { wrongNodeSysctls } from '../node-sysctls.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
 
 /** What the control server asks of it. */
@@ -33,6 +34,7 @@ export function composeExplanations(
 ): { readonly handlers: ExplainHandlers } {
   const { config, events, routes } = parts;
   const { nodeName } = config;
+  const families = [...new Set(config.nodePrefixes.map(({ address }) => address.family))];
   const past = new PastMoments({ events, recorded, routes, remote });
   const flows = new Flows({ nodeName, recorded, routes, remote });
   const explainer = new Explainer({
@@ -40,7 +42,11 @@ export function composeExplanations(
     local: new LocalExplainer(parts, faults),
     remote,
     ends: new ExplainedEnds(places, () => parts.gossip.members()),
-    firewall: new FirewallDoubts(nodeName, async () => readHostFacts(plumbingIn(config))),
+    host: new HostDoubts({
+      nodeName,
+      readHost: async () => readHostFacts(plumbingIn(config)),
+      wrongSysctls: () => wrongNodeSysctls({ tunDevice: config.tun.device, families }),
+    }),
     past: past.around.bind(past),
   });
   return {

@@ -2,6 +2,7 @@
  * Explains what would become of a packet, node by node: each of them is asked for its own part, and says to whom it would hand the
  * packet next.
  */
+import { ENCAPSULATION_LENGTH } from '../../dataplane/encapsulation.ts';
 import { ConfigError, WeftError } from '../../errors.ts';
 import { adviceFor } from '../../explain/drop-words.ts';
 import type {
@@ -16,6 +17,7 @@ import type {
 import { faultRemark } from '../../explain/injected-fault.ts';
 import { type PacketDescription, protocolName } from '../../explain/packet-description.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
+import { readIpVersion } from '../../wire/ip.ts';
 import {
   describePacket,
   type ExplainRequest,
@@ -28,7 +30,7 @@ import {
 import type { LocalExplainer } from './local-explainer.ts';
 import type { MomentWindow } from './moment-window.ts';
 import type { ExplainedEnds } from './explained-ends.ts';
-import { type FirewallDoubts, firewallRemark } from './firewall-doubts.ts';
+import { type HostDoubts, hostRemark } from './host-doubts.ts';
 import type { Place } from '../probes/places.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
 import { parseToldStage } from './told-stage.ts';
@@ -38,7 +40,7 @@ export interface ExplainerOptions {
   readonly local: LocalExplainer;
   readonly remote: RemoteNodes;
   readonly ends: ExplainedEnds;
-  readonly firewall: Pick<FirewallDoubts, 'addTo'>;
+  readonly host: Pick<HostDoubts, 'addTo'>;
   /** What was recorded of such packets on these nodes. */
   readonly past: (packet: PacketDescription, nodes: readonly string[], window: MomentWindow) => Promise<PastMoment>;
 }
@@ -58,13 +60,19 @@ export class Explainer {
 
   constructor(options: ExplainerOptions) {
     this.#options = options;
-    const { local, remote, firewall } = options;
-    remote.answer(DEPARTURE, async (body) => firewall.addTo(local.departure(parseToldPacket(body))));
-    remote.answer(ARRIVAL, async (body) => firewall.addTo(local.arrival(parseToldDatagrams(body))));
+    const { local, remote, host } = options;
+    remote.answer(DEPARTURE, async (body) => {
+      const packet = parseToldPacket(body);
+      return host.addTo(local.departure(packet), packet.source.family);
+    });
+    remote.answer(ARRIVAL, async (body) => {
+      const arrived = parseToldDatagrams(body);
+      return host.addTo(local.arrival(arrived), innerFamilyOf(arrived.datagrams));
+    });
     remote.answer(PASSED_ON, async (body) => this.#ask(parseNextNode(body), ARRIVAL, body));
     remote.answer(ASSUMED, async (body) => {
       const { packet, from } = parseAssumed(body);
-      return firewall.addTo(local.assumedArrival(packet, from));
+      return host.addTo(local.assumedArrival(packet, from), packet.source.family);
     });
   }
 
@@ -97,7 +105,7 @@ export class Explainer {
       remarks: [
         ...found.map(({ kind, remark }) => (kind === 'address' ? '' : remark)),
         ...(fate === 'outside' ? [ends.underlayRemark(packet.destination)] : []),
-        ...stages.flatMap((one) => [firewallRemark(one), faultRemark(one)]),
+        ...stages.flatMap((one) => [hostRemark(one), faultRemark(one)]),
       ].filter((remark) => remark !== ''),
       fate,
       reason,
@@ -171,6 +179,13 @@ export class Explainer {
       return await this.#ask(from, PASSED_ON, handover);
     }
   }
+}
+
+/** Of the packet in what arrives; what is too short for one is of any. */
+function innerFamilyOf([first]: readonly Uint8Array[]): 4 | 6 {
+  return first !== undefined && first.length > ENCAPSULATION_LENGTH && readIpVersion(first, ENCAPSULATION_LENGTH) === 6
+    ? 6
+    : 4;
 }
 
 /** Why a node could not be asked. Bugs are not hidden. */

@@ -11,6 +11,8 @@ const causesHere = [
   'firewall-closed',
   'underlay-lost',
   'underlay-wrong-interface',
+  // Others know this identity, and take packets, from the other machine.
+  'identity-contested',
 ];
 
 const finds: FindingKinds = {

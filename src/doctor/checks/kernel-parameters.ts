@@ -1,6 +1,7 @@
 /** Parameters of the kernel (sysctl) that weft sets when it starts, and sets again when it sees that somebody changed them. */
 import { byDoctor, byHand, found, type DaemonCheck, type FindingKinds } from '../check.ts';
-import type { Difference } from '../facts.ts';
+import type { Difference, Remark } from '../facts.ts';
+import type { Finding } from '../finding.ts';
 
 const somebodyChanged = 'somebody changed it since weft set it, such as a tool that loads /etc/sysctl.d again';
 
@@ -49,26 +50,30 @@ export const kernelParameters: DaemonCheck = {
   subject: 'ip_forward, rp_filter and other kernel parameters',
   needs: 'daemon',
   finds,
-  look: ({ daemon: { differences, notices } }) =>
-    Object.keys(finds).flatMap((id) => {
-      const wrong = differences.filter(({ subject }) =>
-        idOf.some(([pattern, one]) => one === id && pattern.test(subject)),
-      );
-      // A notice says that the daemon tried, and could not: it is in a container, and knows what that needs.
-      const refused = notices.filter(({ code }) => code === id).map(({ message }) => message);
-      if (refused.length > 0) return [found(finds, id, refused, byHand('set it from outside, as said above'))];
-      if (wrong.length === 0) return [];
-      const commands = wrong.map(
-        ({ subject, message }) => `sysctl -w ${subject}=${/not (\d+)$/.exec(message)?.[1] ?? '1'}`,
-      );
-      const evidence = wrong.map(({ message }) => message);
-      return [
-        found(
-          finds,
-          id,
-          evidence,
-          byDoctor('weft sets it again by itself within a minute; --fix does at once, and so does', ...commands),
-        ),
-      ];
-    }),
+  look: ({ daemon: { differences, notices } }) => parameterFindings(differences, notices),
 };
+
+/** @param notices what the daemon could not set. */
+export function parameterFindings(differences: readonly Difference[], notices: readonly Remark[]): Finding[] {
+  return Object.keys(finds).flatMap((id) => {
+    const wrong = differences.filter(({ subject }) =>
+      idOf.some(([pattern, one]) => one === id && pattern.test(subject)),
+    );
+    // A notice says that the daemon tried, and could not: it is in a container, and knows what that needs.
+    const refused = notices.filter(({ code }) => code === id).map(({ message }) => message);
+    if (refused.length > 0) return [found(finds, id, refused, byHand('set it from outside, as said above'))];
+    if (wrong.length === 0) return [];
+    const commands = wrong.map(
+      ({ subject, message }) => `sysctl -w ${subject}=${/not (\d+)$/.exec(message)?.[1] ?? '1'}`,
+    );
+    const evidence = wrong.map(({ message }) => message);
+    return [
+      found(
+        finds,
+        id,
+        evidence,
+        byDoctor('weft sets it again by itself within a minute; --fix does at once, and so does', ...commands),
+      ),
+    ];
+  });
+}

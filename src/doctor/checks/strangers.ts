@@ -25,16 +25,28 @@ const finds: FindingKinds = {
     severity: 'warning',
     title: 'VXLAN of strangers arrives here, and is dropped',
     cause: causeOf('unknown-sender'),
-    follows: ['endpoint-taken', 'name-taken', 'mac-taken', 'prefix-overlap', 'outside-cluster', 'other-network'],
+    follows: [
+      'endpoint-taken',
+      'identity-contested',
+      'name-taken',
+      'mac-taken',
+      'prefix-overlap',
+      'outside-cluster',
+      'other-network',
+    ],
   },
 };
 
+/** Finding to reason. */
 const reasonOf: Readonly<Record<string, string>> = {
   'wrong-vni-received': 'vxlan-wrong-vni',
   'forged-source': 'forged-source',
   'source-not-local': 'source-not-local',
   'unknown-sender': 'unknown-sender',
 };
+
+/** Reasons of which it says where the packets came from. */
+export const strangeReasons: readonly string[] = Object.values(reasonOf);
 
 /** For a moment, while news of a node spreads, this is no sign of anything. */
 const MIN_PACKETS = 5;
@@ -47,7 +59,11 @@ export const strangers: DaemonCheck = {
     Object.entries(reasonOf).flatMap(([id, reason]) => {
       const packets = recent.dropped[reason] ?? 0;
       if (packets < MIN_PACKETS) return [];
-      const evidence = [`${packets} packets in the last ${recent.seconds} s were dropped as ${reason}`];
+      const examples = recent.examples[reason] ?? [];
+      const evidence = [
+        `${packets} packets in the last ${recent.seconds} s were dropped as ${reason}`,
+        ...(examples.length === 0 ? [] : [`of the last: ${examples.join('; ')}`]),
+      ];
       const fix = byHand(remedyOf(reason), 'weft drops', `weft explain drop ${reason}`);
       return [found(finds, id, evidence, fix)];
     }),

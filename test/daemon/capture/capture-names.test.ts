@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import type { NamesSlice } from '../../../src/daemon/capture/capture-messages.ts';
 import { CaptureNames } from '../../../src/daemon/capture/capture-names.ts';
@@ -56,9 +55,9 @@ test('many routes are told in several parts, with room for others in between', a
     peers: () => [{ name: 'n2', identity: 'id-n2', kind: 'gossip', endpoint: '198.18.0.2:4789' }],
     tell: (names) => told.push(names),
   });
-  naming.start();
+  const started = naming.start();
   t.is(told.length, 1);
-  while (told.length < 3) await sleep(1);
+  await started;
   naming.stop();
   t.deepEqual(
     told.map(({ isFirst }) => isFirst),

@@ -48,7 +48,7 @@ function explainerOf(
     local: { departure: () => stage('n1', null) } as unknown as LocalExplainer,
     remote: remote as RemoteNodes,
     ends: new ExplainedEnds({ find: async (text) => Promise.resolve(placeOf(text)) }, () => members),
-    firewall: { addTo: async (one) => Promise.resolve(one) },
+    host: { addTo: async (one) => Promise.resolve(one) },
     past: async (_packet, nodes) => Promise.resolve({ from: '', to: '', nodes: nodes.map((node) => pastOf(node)) }),
   });
   return { asked, explainer, own };
