@@ -14,9 +14,10 @@ import { filterSwitch, withRecorder } from './capture/variants.ts';
 import { exitWith, listenForSignals } from './interruption.ts';
 import { removeLeftovers, runName } from './leftovers.ts';
 import { thisMachine } from './machine.ts';
+import { showProgress } from './progress.ts';
 import { median } from './statistics.ts';
 
-const parts = ['filter', 'recorder', 'full'] as const;
+const parts = ['filter', 'recorder', 'full', 'remote'] as const;
 type Part = (typeof parts)[number];
 
 /** Least ratio with a filter that matches nothing to without any capture. */
@@ -34,6 +35,7 @@ interface Figures {
   filter?: PairFigures;
   recorder?: PairFigures;
   full?: FullCaptureFigures;
+  remote?: FullCaptureFigures;
 }
 
 const usage = `usage: sudo npm run bench:capture -- [OPTIONS]
@@ -41,7 +43,8 @@ const usage = `usage: sudo npm run bench:capture -- [OPTIONS]
   --only NAMES  parts to measure, with commas between: ${parts.join(',')}
                 filter    a capture whose filter matches nothing, to no capture
                 recorder  the flight recorder, to none
-                full      a capture of everything, and how late timers of gossip are meanwhile
+                full      a capture of everything on both nodes, and how late timers of gossip are meanwhile
+                remote    the same, of both nodes from one of them
   --pairs N     pairs of runs per row (20)
   --json FILE   write every value to FILE
 `;
@@ -80,7 +83,8 @@ async function measure({ parts, pairs }: Options, directory: string): Promise<Fi
   if (parts.includes('recorder')) {
     figures.recorder = await measureSites(withRecorder, home('recorder'), pairs, showProgress);
   }
-  if (parts.includes('full')) figures.full = await measureFullCapture(home('full'), showProgress);
+  if (parts.includes('full')) figures.full = await measureFullCapture('local', home('full'), showProgress);
+  if (parts.includes('remote')) figures.remote = await measureFullCapture('remote', home('remote'), showProgress);
   return figures;
 }
 
@@ -92,7 +96,7 @@ interface Row {
   readonly verdict: 'reached' | 'missed' | '';
 }
 
-function rowsOf({ filter, recorder, full }: Figures): Row[] {
+function rowsOf({ filter, recorder, full, remote }: Figures): Row[] {
   const rows: Row[] = [];
   const ratio = (title: string, ratios: readonly number[], isTarget: boolean): void => {
     const value = median(ratios);
@@ -112,21 +116,20 @@ function rowsOf({ filter, recorder, full }: Figures): Row[] {
     ratio('TCP, the flight recorder, to none', recorder.tcp, false);
     ratio('UDP 64 bytes, the flight recorder, to none', recorder.udp, false);
   }
-  if (full !== undefined) {
-    ratio('TCP, everything captured on both nodes, headers only, to no capture', full.ratios, false);
+  const everything = (how: string, figures: FullCaptureFigures | undefined): void => {
+    if (figures === undefined) return;
+    const { ratios, lateMs } = figures;
+    ratio(`TCP, everything captured ${how}, headers only, to no capture`, ratios, false);
     rows.push({
       title: 'timers of gossip late meanwhile, at most',
-      value: `${full.lateMs.toFixed(1)} ms`,
+      value: `${lateMs.toFixed(1)} ms`,
       target: `<= ${MOST_LATE_MS} ms`,
-      verdict: full.lateMs <= MOST_LATE_MS ? 'reached' : 'missed',
+      verdict: lateMs <= MOST_LATE_MS ? 'reached' : 'missed',
     });
-  }
+  };
+  everything('on both nodes', full);
+  everything('from one node with --all', remote);
   return rows;
-}
-
-/** On standard error, so that the table can be piped. */
-function showProgress(step: string): void {
-  process.stderr.write(`bench: ${step}\n`);
 }
 
 async function main(): Promise<number> {

@@ -14,6 +14,7 @@ import { MAX_POPULATION } from './gossip/population-member.ts';
 import { exitWith, listenForSignals } from './interruption.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { thisMachine } from './machine.ts';
+import { showProgress } from './progress.ts';
 
 const NODES = 10;
 
@@ -121,11 +122,6 @@ function rowsOf({ kills, partition, members }: Figures): Row[] {
 function verdict({ value, least, aim }: Row): string {
   if (value <= aim) return 'aim reached';
   return value <= least ? 'reached' : 'missed';
-}
-
-/** On standard error, so that the table can be piped. */
-function showProgress(step: string): void {
-  process.stderr.write(`bench: ${step}\n`);
 }
 
 async function main(): Promise<number> {

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { exitWith, listenForSignals } from './interruption.ts';
 import { removeLeftovers, runName } from './leftovers.ts';
 import { parseOptions, usage } from './options.ts';
+import { showProgress } from './progress.ts';
 import { reportChart } from './report-chart.ts';
 import { reportJson } from './report-json.ts';
 import { reportText } from './report-table.ts';
@@ -32,11 +33,6 @@ async function main(): Promise<number> {
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
-}
-
-/** On standard error, so that the table can be piped. */
-function showProgress(step: string): void {
-  process.stderr.write(`bench: ${step}\n`);
 }
 
 await exitWith(main);

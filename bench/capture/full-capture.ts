@@ -19,18 +19,25 @@ export interface FullCaptureFigures {
   readonly timers: number;
 }
 
-/** @param directory empty. */
+/**
+ * @param from each node by itself, or both from the first, to which the packets of the other come over the gossip endpoint.
+ * @param directory empty.
+ */
 export async function measureFullCapture(
+  from: 'local' | 'remote',
   directory: string,
   progress: (step: string) => void,
 ): Promise<FullCaptureFigures> {
   await using cleanUp = new AsyncDisposableStack();
-  const on = await bringUp('full', directory, cleanUp, {});
+  const on = await bringUp('full', directory, cleanUp, { capture: { remote: 'on' } });
   const ratios: number[] = [];
   let lateMs = 0;
   let timers = 0;
   const turnOn = async (): Promise<() => Promise<void>> => {
-    const end = await capture(on, ['--snaplen', String(SNAPLEN_BYTES)]);
+    const headers = ['--snaplen', String(SNAPLEN_BYTES)];
+    const end = await (from === 'local'
+      ? capture(on.daemons, on.daemons, headers)
+      : capture(on.daemons.slice(0, 1), on.daemons, ['--all', ...headers]));
     const before = await Promise.all(on.daemons.map(async ({ control }) => buckets(control)));
     return async () => {
       const after = await Promise.all(on.daemons.map(async ({ control }) => buckets(control)));

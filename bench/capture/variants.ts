@@ -37,7 +37,7 @@ const MATCHES_NOTHING = 'host 192.0.2.1';
 /** A capture on both nodes whose filter matches nothing. */
 export async function filterSwitch(directory: string, cleanUp: AsyncDisposableStack): Promise<Switch> {
   const on = await bringUp('taps', directory, cleanUp, {});
-  return { on, turnOn: async () => capture(on, [MATCHES_NOTHING]) };
+  return { on, turnOn: async () => capture(on.daemons, on.daemons, [MATCHES_NOTHING]) };
 }
 
 /** The flight recorder, which the other site is started without. */
@@ -46,15 +46,21 @@ export const withRecorder: MakeVariants = async (directory, cleanUp) => ({
   probed: await bringUp('recorder', directory, cleanUp, {}),
 });
 
-/** Begins a capture on every node of a site, into nothing. Gives what ends it. */
-export async function capture({ daemons }: WeftSite, options: readonly string[]): Promise<() => Promise<void>> {
-  const captures = daemons.map(({ node, control }) => {
+/** Begins a capture at each of `at`, into nothing; then `captured` are captured. Gives what ends it. */
+export async function capture(
+  at: readonly WeftDaemon[],
+  captured: readonly WeftDaemon[],
+  options: readonly string[],
+): Promise<() => Promise<void>> {
+  const programs = at.map(({ node, control }) => {
     const argv = [process.execPath, join(root, 'src/cli/main.ts'), '--socket', control.socketPath, 'capture'];
-    return { control, program: new Program([...argv, ...options, '-w', '/dev/null'], node.netns) };
+    return new Program([...argv, ...options, '-w', '/dev/null'], node.netns);
   });
-  const stop = async (): Promise<void> => void (await Promise.all(captures.map(async ({ program }) => program.stop())));
+  const stop = async (): Promise<void> => void (await Promise.all(programs.map(async (program) => program.stop())));
   try {
-    for (const { control, program } of captures) await program.until('begin', async () => isCapturing(control));
+    for (const program of programs) {
+      for (const { control } of captured) await program.until('begin', async () => isCapturing(control));
+    }
   } catch (error) {
     await stop();
     throw error;
