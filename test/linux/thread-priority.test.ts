@@ -29,3 +29,15 @@ test('only the thread that asks comes first, if it may', (t) => {
   t.is(other, before);
   if (process.getuid?.() === 0) t.true(may || before < 0);
 });
+
+test('whoever lets others come first needs no privilege for it', (t) => {
+  const program = `
+    import { getPriority } from 'node:os';
+    import { deferThisThread } from ${JSON.stringify(module)};
+    deferThisThread();
+    console.log(getPriority());`;
+  const argv = ['--bounding-set', '-sys_nice', '--inh-caps', '-sys_nice', process.execPath, '--input-type=module'];
+  const isRoot = process.getuid?.() === 0;
+  const [file, ...args] = isRoot ? ['setpriv', ...argv] : argv.slice(4);
+  t.is(execFileSync(file!, [...args, '--eval', program], { encoding: 'utf8' }).trim(), '5');
+});

@@ -4,7 +4,6 @@
  *
  * Not on the main thread, because gossip may not wait for it; and not in a worker, because packets may not.
  */
-import { setPriority } from 'node:os';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { failureOf, readBytes, writeBytes } from './byte-port.ts';
 import type {
@@ -18,9 +17,7 @@ import { CaptureServer, type CaptureStream } from './capture-server.ts';
 import { CaptureSessions } from './capture-sessions.ts';
 import type { CaptureSpec } from './capture-api.ts';
 import { adoptSocket } from '../../linux/socket-handover.ts';
-
-/** Others come first where processors are short: packets, and gossip. A capture that is late loses records, and says so. */
-const NICENESS = 5;
+import { deferThisThread } from '../../linux/thread-priority.ts';
 
 /** Asks the main thread, and hears its orders. */
 class CaptureDesk {
@@ -138,8 +135,8 @@ class CaptureDesk {
 
 function main(setup: CaptureThreadSetup, port: MessagePort): void {
   const report = (message: CaptureReport): void => port.postMessage(message);
-  // On Linux, that of the thread that calls.
-  setPriority(NICENESS);
+  // Packets and gossip come first where processors are short. A capture that is late loses records, and says so.
+  deferThisThread();
   const desk = new CaptureDesk(setup, report);
   port.on('message', (order: CaptureOrder) => {
     desk.hear(order);
