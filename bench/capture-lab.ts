@@ -1,6 +1,6 @@
 /**
- * `npm run bench:capture`: what it costs to look at packets. Pairs of runs, with and without, one right after the other, each pair
- * the other way round than the one before; the median of their ratios.
+ * `npm run bench:capture`: what it costs to look at packets. What can be switched is switched within one run, off, on, off, and
+ * the next time the other way round; what cannot, the flight recorder, is compared between two sites. Medians of ratios.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

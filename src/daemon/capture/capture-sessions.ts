@@ -14,7 +14,7 @@ export interface CaptureSessionsOptions {
 
 /** How often to look into the rings when there was nothing in them, in ms: what a person takes for at once. */
 const INTERVAL_MS = 10;
-/** How often there must have been nothing in them before the loop sleeps until there is: to be woken costs a worker some us. */
+/** How often little or nothing must have been in them before the loop sleeps until something is: to be woken costs a worker some us. */
 const LOOKS_IN_VAIN = 10;
 /** How often to look at the wall clock, in ms: somebody may set it. */
 const CLOCK_MS = 1_000;
@@ -24,7 +24,7 @@ export class CaptureSessions {
   readonly #options: CaptureSessionsOptions;
   readonly #sessions = new Map<number, CaptureSession>();
   #timer: NodeJS.Timeout | undefined;
-  /** Looks in a row that found nothing. */
+  /** Looks in a row that left nothing to do at once. */
   #inVain = 0;
   /** Grows whenever the loop is started afresh: one that sleeps does not go on then. */
   #turn = 0;
