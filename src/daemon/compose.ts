@@ -12,7 +12,7 @@ import type { Logger } from '../env/logger.ts';
 import { nodeAddressIn } from '../ipam/pool.ts';
 import { FileStore } from '../linux/file-store.ts';
 import { listLinks } from '../linux/link.ts';
-import { preferThisThread } from '../linux/thread-priority.ts';
+import { preferThreads, presentThreads } from '../linux/thread-priority.ts';
 import type { Announcement } from '../membership/announcement.ts';
 import { NACK_CAPABILITY } from '../membership/failure-detector.ts';
 import { formatEndpoint, formatIpAddress } from '../wire/address.ts';
@@ -91,6 +91,8 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   const deviceMtuBytes = mtuOfDevices(mtuBytes, config.nodePrefixes);
   const nodeAddresses = config.nodePrefixes.map(nodeAddressIn);
 
+  // Those that gossip, and that collect garbage for it. Workers come later, and stay as they are.
+  const ownThreads = presentThreads();
   const dataplane = await Dataplane.start({
     tunDevice: config.tun.device,
     underlayAddress: underlay.address,
@@ -304,8 +306,10 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   for (const notice of [...notices, ...watch.notices(), ...gossip.notices()])
     logger.warn({ code: notice.code }, notice.message);
 
-  // Gossip that comes late takes healthy nodes for dead ones. The workers are there already, and stay as they are.
-  if (!preferThisThread()) logger.info({}, 'the main thread has no precedence over others: CAP_SYS_NICE is missing');
+  // Gossip that comes late takes healthy nodes for dead ones.
+  const precedence = preferThreads(ownThreads);
+  if (precedence !== 'real-time')
+    logger.info({ precedence }, 'gossip does not come before everything else on this node');
   const failure = new Promise<Error>((resolve) => dataplane.onDeath(resolve));
   const running = opened.move();
   return { failure, reload: () => keys?.reload(), close: () => running.disposeAsync() };

@@ -5,6 +5,7 @@
  * text and JSON are stable, and one `ip -batch` does in 3 ms what a dozen netlink messages do.
  */
 import { spawn } from 'node:child_process';
+import { setImmediate } from 'node:timers/promises';
 import { CommandError, RequirementError } from '../errors.ts';
 
 export interface CommandOptions {
@@ -43,6 +44,7 @@ export const debianPackages: Readonly<Record<string, string>> = {
 export async function runCommand(argv: readonly string[], options: CommandOptions): Promise<string> {
   const [program = '', ...args] =
     options.netns === undefined ? argv : ['nsenter', `--net=${options.netns}`, '--', ...argv];
+  await turnToStart();
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const child = spawn(program, args, { stdio: 'pipe', env: commandEnvironment() });
   // Not spawn's own: where there is no such program, that one stays, and keeps this process alive for as long.
@@ -99,6 +101,18 @@ export async function runJsonCommand<Document>(argv: readonly string[], options:
 export function commandDirectories(): readonly string[] {
   const own = (process.env['PATH'] ?? '').split(':').filter((directory) => directory !== '');
   return ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/local/bin', '/usr/bin', '/bin', ...own];
+}
+
+/** When the last of those that wait to start a program may. */
+let lastTurn = Promise.resolve();
+
+/**
+ * A program is started by a copy of this process, which takes milliseconds, and tens of them on a busy machine: nothing else
+ * happens meanwhile. So no more than one is started between two looks at timers and sockets.
+ */
+async function turnToStart(): Promise<void> {
+  lastTurn = lastTurn.then(setImmediate);
+  await lastTurn;
 }
 
 /** The caller's environment, but with English messages. */

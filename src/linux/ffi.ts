@@ -131,6 +131,10 @@ export const libc = {
     lengthBytes: number,
     mask: Uint8Array,
   ) => number,
+  /** `sched_param` is one `int` in glibc. */
+  sched_setscheduler: library.func(
+    'int sched_setscheduler(int thread, int policy, const void *parameter)',
+  ) as unknown as (thread: number, policy: number, parameter: Int32Array) => number,
   setns: library.func('int setns(int fd, int namespaceType)') as unknown as (
     fd: number,
     namespaceType: number,

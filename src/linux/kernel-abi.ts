@@ -89,6 +89,10 @@ export const Abi = {
   TUN_F_USO4: 0x20,
   TUN_F_USO6: 0x40,
 
+  // sched_setscheduler(2)
+  SCHED_RR: 2,
+  SCHED_RESET_ON_FORK: 0x40_00_00_00,
+
   // namespaces
   CLONE_NEWNET: 0x40_00_00_00,
   NSFS_MAGIC: 0x6e_73_66_73,

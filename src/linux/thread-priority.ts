@@ -1,27 +1,61 @@
-/** Who comes first where processors are short: setpriority(2), which is per thread on Linux. */
+/** Who comes first where processors are short: sched(7). Both scheduling policy and niceness are per thread on Linux. */
+import { readdirSync } from 'node:fs';
 import { setPriority } from 'node:os';
+import { lastErrnoName } from './errno.ts';
+import { libc } from './ffi.ts';
+import { Abi } from './kernel-abi.ts';
 
-/** Below 0, and so before everything that nobody gave a priority; far from those that keep the machine alive. */
+/** The least of real time: before every thread without, behind everybody else's with. */
+const REAL_TIME_PRIORITY = 1;
+/** Below 0, and so before everything in its session or control group that nobody gave a priority. */
 const PREFERRED_NICENESS = -10;
 /** Above 0, and so behind everything that nobody gave a priority. */
 const DEFERRED_NICENESS = 5;
 
 /**
- * Lets the calling thread come before others, those of this process too. Threads and processes that it starts from then on are
- * like it, unless they choose otherwise.
- *
- * @returns whether it may (CAP_SYS_NICE); if not, it stays as it is.
+ * How threads came to come first: in real time, before all others; or by niceness, which counts only among the threads of a
+ * session or control group. Or not at all.
  */
-export function preferThisThread(): boolean {
-  try {
-    setPriority(PREFERRED_NICENESS);
-    return true;
-  } catch {
-    return false;
-  }
+export type Precedence = 'real-time' | 'niceness' | 'none';
+
+/** Ids of the threads that this process has now. That of the main thread is the process's. */
+export function presentThreads(): number[] {
+  return readdirSync('/proc/self/task').map(Number);
+}
+
+/**
+ * Lets `threads` come before others, as far as this process may. Threads and programs that they start from then on do not. One
+ * that has ended is left out.
+ *
+ * Real time needs CAP_SYS_NICE; a control group with a real-time budget of its own, or a C library without
+ * sched_setscheduler(2), as musl, may refuse it nevertheless. Niceness needs CAP_SYS_NICE, and is inherited by what the threads start.
+ */
+export function preferThreads(threads: readonly number[]): Precedence {
+  const isRefused = (change: (thread: number) => Outcome): boolean =>
+    threads.some((thread) => change(thread) === 'refused');
+  if (!isRefused(runInRealTime)) return 'real-time';
+  return isRefused(runByNiceness) ? 'none' : 'niceness';
 }
 
 /** Lets others come before the calling thread. Needs no privilege. */
 export function deferThisThread(): void {
   setPriority(DEFERRED_NICENESS);
+}
+
+/** What became of a change to a thread. */
+type Outcome = 'done' | 'refused' | 'ended';
+
+function runInRealTime(thread: number): Outcome {
+  const policy = Abi.SCHED_RR | Abi.SCHED_RESET_ON_FORK;
+  if (libc.sched_setscheduler(thread, policy, new Int32Array([REAL_TIME_PRIORITY])) !== -1) return 'done';
+  return lastErrnoName() === 'ESRCH' ? 'ended' : 'refused';
+}
+
+function runByNiceness(thread: number): Outcome {
+  try {
+    setPriority(thread, PREFERRED_NICENESS);
+    return 'done';
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH' ? 'ended' : 'refused';
+  }
 }

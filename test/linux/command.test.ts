@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import test from 'ava';
 import { CommandError, RequirementError } from '../../src/errors.ts';
 import { runCommand, runJsonCommand } from '../../src/linux/command.ts';
@@ -32,6 +33,26 @@ test('a command that is killed says by what', async (t) => {
 
 test('a command that does not read its input fails by its exit code alone', async (t) => {
   await t.throwsAsync(runCommand(['false'], { purpose, input: 'x'.repeat(1_000_000) }), { instanceOf: CommandError });
+});
+
+test('of commands that are asked for at once, one is started in each turn of the event loop', async (t) => {
+  let turn = 0;
+  const count = (): void => {
+    turn += 1;
+    immediate = setImmediate(count);
+  };
+  let immediate = setImmediate(count);
+  const starts: number[] = [];
+  const note = (): void => void starts.push(turn);
+  subscribe('child_process', note);
+  try {
+    await Promise.all(Array.from({ length: 5 }, async () => runCommand(['true'], { purpose })));
+  } finally {
+    unsubscribe('child_process', note);
+    clearImmediate(immediate);
+  }
+  t.true(starts.length >= 5);
+  t.is(new Set(starts).size, starts.length);
 });
 
 test('a missing program is a requirement', async (t) => {
