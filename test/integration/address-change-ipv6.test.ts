@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import test from 'ava';
 import { changeAddress } from '../../src/lab/address.ts';
-import { TestLab, until } from '../support/test-lab.ts';
+import { TestLab } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
 
 const WORKERS = 3;
 const DEADLINE_MS = 25_000;

@@ -3,7 +3,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import test from 'ava';
 import { changeAddress, NO_ADDRESS } from '../../src/lab/address.ts';
 import type { Program } from '../support/program.ts';
-import { TestLab, until } from '../support/test-lab.ts';
+import { TestLab } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
 
 /** Address changes are noticed within a second and gossiped within another, on a machine that has the time. */
 const FOLLOW_DEADLINE_MS = 25_000;

@@ -10,7 +10,8 @@ import test from 'ava';
 import { parse, stringify } from 'yaml';
 import type { DoctorReport, Finding } from '../../src/doctor/finding.ts';
 import { runProgram } from '../support/program.ts';
-import { TestLab, until, weft } from '../support/test-lab.ts';
+import { TestLab, weft } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const flood = fileURLToPath(new URL('../support/udp-flood.ts', import.meta.url));

@@ -1,7 +1,8 @@
 /** What happened and whether everything is as it should be, on a lab of three nodes with one pod each. */
 import test from 'ava';
 import type { AuditReport, HistoryEvent } from '../../src/daemon/api.ts';
-import { TestLab, until, weft } from '../support/test-lab.ts';
+import { TestLab, weft } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
 
 /** Gossip finds a dead node in a cluster this small within eight seconds, on a machine that has the time. */
 const GOSSIP_DEADLINE_MS = 25_000;

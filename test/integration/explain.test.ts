@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import type { Explanation } from '../../src/explain/explanation.ts';
 import type { Flow, FlowReport } from '../../src/explain/flow-report.ts';
-import { TestLab, until } from '../support/test-lab.ts';
+import { TestLab } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
 
 /** From a failure until gossip and probes know of it, on a busy machine. */
 const DEADLINE_MS = 30_000;

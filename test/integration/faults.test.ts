@@ -1,7 +1,8 @@
 /** Injected faults, and what the node tells of them and of its drops, in a lab of two nodes. */
 import test from 'ava';
 import type { Fault, FaultRequest } from '../../src/daemon/faults/fault-api.ts';
-import { TestLab, until } from '../support/test-lab.ts';
+import { TestLab } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
 
 /** From a pod of n1 to one of n2. */
 const POD = '10.244.2.2';

@@ -4,7 +4,8 @@ import test from 'ava';
 import type { CaptureLine } from '../../src/cli/capture-lines.ts';
 import type { DoctorReport, Finding } from '../../src/doctor/finding.ts';
 import type { Explanation } from '../../src/explain/explanation.ts';
-import { TestLab, until, weft } from '../support/test-lab.ts';
+import { TestLab, weft } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
 
 const forgedSender = fileURLToPath(new URL('../support/forged-sender.ts', import.meta.url));
 

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import type { Key } from '../../src/daemon/api.ts';
 import { generateKey } from '../../src/daemon/gossip/key-file.ts';
-import { TestLab, until } from '../support/test-lab.ts';
+import { TestLab } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
 
 const strangerSender = fileURLToPath(new URL('../support/stranger-sender.ts', import.meta.url));
 const hostileSender = fileURLToPath(new URL('../support/hostile-sender.ts', import.meta.url));

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import type { Status } from '../../src/daemon/api.ts';
-import { TestLab, until } from '../support/test-lab.ts';
+import { TestLab } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
 
 const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 const sender = fileURLToPath(new URL('../support/hostile-sender.ts', import.meta.url));

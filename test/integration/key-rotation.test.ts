@@ -6,7 +6,8 @@ import test, { type ExecutionContext } from 'ava';
 import type { Key } from '../../src/daemon/api.ts';
 import { generateKey } from '../../src/daemon/gossip/key-file.ts';
 import { runningDaemon } from '../../src/lab/daemon-process.ts';
-import { TestLab, until } from '../support/test-lab.ts';
+import { TestLab } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
 
 const streamProbe = fileURLToPath(new URL('../support/stream-probe.ts', import.meta.url));
 

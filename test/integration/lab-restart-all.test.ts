@@ -1,6 +1,7 @@
 /** All daemons of a lab of four nodes end at once, and come back. */
 import test from 'ava';
-import { TestLab, until } from '../support/test-lab.ts';
+import { TestLab } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
 
 const nodes = ['n1', 'n2', 'n3', 'n4'] as const;
 

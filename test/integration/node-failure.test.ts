@@ -3,7 +3,8 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import type { Program } from '../support/program.ts';
-import { TestLab, until } from '../support/test-lab.ts';
+import { TestLab } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
 
 /** Gossip finds a dead node in a cluster this small within eight seconds, on a machine that has the time. */
 const GOSSIP_DEADLINE_MS = 25_000;

@@ -1,6 +1,7 @@
 /** A node of ten is killed. */
 import test from 'ava';
-import { TestLab, until } from '../support/test-lab.ts';
+import { TestLab } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
 
 const NODES = 10;
 const nodes = Array.from({ length: NODES }, (_, at) => `n${at + 1}`);

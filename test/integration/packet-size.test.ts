@@ -1,7 +1,8 @@
 /** Packets that are larger than the path to their peer: pods are told, fragments pass, TCP never notices. Needs root. */
 import test from 'ava';
 import { DataplanePair, type DirectionStatus, type NodeProcess } from '../support/dataplane-pair.ts';
-import { TestLab, until } from '../support/test-lab.ts';
+import { TestLab } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
 import { iperf, isBalanced, remote4, remote6 } from '../support/pair-traffic.ts';
 
 interface Account {

@@ -1,6 +1,7 @@
 /** A lab of five nodes falls into two parts that are dead to each other, and grows together again. */
 import test from 'ava';
-import { TestLab, until } from '../support/test-lab.ts';
+import { TestLab } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
 
 const left = ['n1', 'n2'] as const;
 const right = ['n3', 'n4', 'n5'] as const;

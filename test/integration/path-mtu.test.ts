@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import type { Peer } from '../../src/daemon/api.ts';
 import type { Program } from '../support/program.ts';
-import { TestLab, until } from '../support/test-lab.ts';
+import { TestLab } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
 
 const streamProbe = fileURLToPath(new URL('../support/stream-probe.ts', import.meta.url));
 

@@ -3,7 +3,8 @@ import test from 'ava';
 import type { Matrix } from '../../src/daemon/probes/matrix-api.ts';
 import type { PingedWay } from '../../src/daemon/probes/ping-api.ts';
 import type { Trace, TracedProbe, TraceStep } from '../../src/daemon/probes/trace-api.ts';
-import { TestLab, until } from '../support/test-lab.ts';
+import { TestLab } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
 
 /** A way through a relay is taken within seconds, on a machine that has the time. */
 const RELAY_DEADLINE_MS = 30_000;

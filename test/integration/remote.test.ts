@@ -7,7 +7,8 @@ import { generateKey } from '../../src/daemon/gossip/key-file.ts';
 
 import type { Matrix } from '../../src/daemon/probes/matrix-api.ts';
 import type { FlowReport } from '../../src/explain/flow-report.ts';
-import { TestLab, until } from '../support/test-lab.ts';
+import { TestLab } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
 
 const nodes = ['n1', 'n2', 'n3'] as const;
 type Node = (typeof nodes)[number];

@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import test from 'ava';
 import type { Program, ProgramResult } from '../support/program.ts';
-import { TestLab, until, weft } from '../support/test-lab.ts';
+import { TestLab, weft } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
 
 const remotePod = { 4: '10.244.2.2', 6: 'fd00:10:244:2::2' } as const;
 const families = [4, 6] as const;

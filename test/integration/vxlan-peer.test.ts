@@ -10,7 +10,8 @@ import test from 'ava';
 import type { Status } from '../../src/daemon/api.ts';
 import type { ReceivedDatagrams } from '../support/numbered-datagrams.ts';
 import { runProgram } from '../support/program.ts';
-import { TestLab, until } from '../support/test-lab.ts';
+import { TestLab } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
 import { attachVxlanPeer, detachVxlanPeer, peerAddresses } from '../support/vxlan-peer.ts';
 
 const BULK_BYTES = 100 * 1024 * 1024;

@@ -8,7 +8,8 @@ import type { CaptureLine } from '../../src/cli/capture-lines.ts';
 import { captureSocketPath } from '../../src/daemon/capture/capture-api.ts';
 import { decodeCapture } from '../support/capture.ts';
 import { runProgram, type Program, type ProgramResult } from '../support/program.ts';
-import { TestLab, until, weft } from '../support/test-lab.ts';
+import { TestLab, weft } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
 
 const nodes = ['n1', 'n2', 'n3'] as const;
 /** Until a way through a relay is found: some rounds of probes. */

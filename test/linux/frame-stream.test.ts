@@ -2,6 +2,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { FrameStream } from '../../src/linux/frame-stream.ts';
 import { encodeFrame } from '../../src/linux/gossip-frame.ts';
+import { untilStill } from '../support/until.ts';
 
 const MAX_BYTES = 300_000;
 
@@ -81,8 +82,7 @@ test('who sends waits while the other side does not read', async (t) => {
   const sending = (async () => {
     while (sent < 1_000 && (await stream.send(pattern(65_536)))) sent++;
   })();
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  t.true(sent < 500);
+  t.true((await untilStill('how much was sent', () => sent)) < 500);
   other.resume();
   await sending;
   t.is(sent, 1_000);

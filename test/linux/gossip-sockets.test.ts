@@ -5,6 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { GossipSockets, type GossipHandlers } from '../../src/linux/gossip-sockets.ts';
 import { formatEndpoint, parseIpAddress, type Endpoint } from '../../src/wire/address.ts';
 import { bytes } from '../support/bytes.ts';
+import { until } from '../support/until.ts';
 
 const quiet: GossipHandlers = { datagram: () => {}, exchange: () => undefined };
 
@@ -28,14 +29,6 @@ async function open(
   return { sockets, at };
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error('the condition did not come true within 10 s');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 function request(sockets: GossipSockets, to: Endpoint, message: Uint8Array): Promise<Uint8Array | undefined> {
   return new Promise((resolve) => sockets.exchange(to, message, resolve));
 }
@@ -51,7 +44,7 @@ for (const address of ['127.0.0.1', '::1']) {
     const message = Uint8Array.from(Buffer.from('hello'));
     a.sockets.sendDatagram(b.at, message);
     message.fill(0);
-    await until(() => received.length > 0);
+    await until('it is received', () => received.length > 0);
     t.deepEqual(received, [`${formatEndpoint(a.at)} hello`]);
     t.is(b.sockets.counters.datagramsReceived, 1);
   });
@@ -78,7 +71,7 @@ test('an exchange that is refused, or that nobody answers, brings nothing', asyn
 test('a datagram that cannot be sent is counted', async (t) => {
   const a = await open(t, '127.0.0.1', quiet);
   a.sockets.sendDatagram(a.at, new Uint8Array(70_000));
-  await until(() => a.sockets.counters.datagramsFailed === 1);
+  await until('it has failed', () => a.sockets.counters.datagramsFailed === 1);
   t.pass();
 });
 
@@ -134,10 +127,10 @@ test('sockets move to another address while everything goes on', async (t) => {
   });
   const moved = { address: parseIpAddress('127.0.0.2')!, port: a.at.port };
   a.sockets.sendDatagram(b.at, bytes('01'));
-  await until(() => senders.length === 1);
+  await until('one is received', () => senders.length === 1);
   await a.sockets.moveTo(moved);
   a.sockets.sendDatagram(b.at, bytes('01'));
-  await until(() => senders.length === 2);
+  await until('two are received', () => senders.length === 2);
   t.deepEqual(await request(a.sockets, b.at, bytes('02')), bytes('02'));
   t.deepEqual(await request(b.sockets, moved, bytes('03')), bytes('03'));
   t.is(await request(b.sockets, a.at, bytes('04')), undefined);
@@ -162,7 +155,7 @@ test('a frame that is too long closes the stream', async (t) => {
   const { sockets, at } = await open(t, '127.0.0.1', quiet);
   const { stream, isClosed } = await dial(t, at);
   stream.write(bytes('ffffffff'));
-  await until(isClosed);
+  await until('it is closed', isClosed);
   t.is(sockets.counters.streamsRefusedTooLong, 1);
 });
 
@@ -170,7 +163,7 @@ test('a client that says half a frame and goes is counted', async (t) => {
   const { sockets, at } = await open(t, '127.0.0.1', quiet);
   const { stream } = await dial(t, at);
   stream.end(bytes('00000010 00'));
-  await until(() => sockets.counters.streamsRefusedIncomplete === 1);
+  await until('it is refused', () => sockets.counters.streamsRefusedIncomplete === 1);
   t.pass();
 });
 
@@ -178,8 +171,8 @@ test('one client has at most eight streams, none for longer than 5 s', async (t)
   const { sockets, at } = await open(t, '127.0.0.1', quiet);
   const clients: { isClosed: () => boolean }[] = [];
   for (let index = 0; index < 9; index++) clients.push(await dial(t, at));
-  await until(() => sockets.counters.streamsRefusedBusy === 1);
-  await until(() => clients.every(({ isClosed }) => isClosed()));
+  await until('one is refused', () => sockets.counters.streamsRefusedBusy === 1);
+  await until('all are closed', () => clients.every(({ isClosed }) => isClosed()));
   t.is(sockets.counters.streamsRefusedIncomplete, 8);
 });
 
@@ -198,7 +191,7 @@ test('who holds streams with many addresses does not keep others out: the oldest
   const other = await open(t, '127.0.0.20', quiet);
   t.deepEqual([...(await request(other.sockets, at, bytes('01')))!], [1]);
   t.is(sockets.counters.streamsRefusedBusy, 1);
-  await until(() => idle[0]!.destroyed);
+  await until('one is closed', () => idle[0]!.destroyed);
   t.is(idle.filter(({ destroyed }) => destroyed).length, 1);
 });
 

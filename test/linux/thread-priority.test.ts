@@ -36,6 +36,7 @@ function preferIn(...starter: string[]): Precedences {
     const threads = presentThreads();
     const before = start();
     await ofWorker(before);
+    // The last has ended, or never was: above what the kernel gives by default.
     const precedence = preferThreads([...threads, 0x3fffff]);
     const after = start();
     console.log(JSON.stringify({

@@ -1,6 +1,7 @@
 /** Captures in a namespace of a lab, and what tshark makes of them. */
 import { runProgram, type Program } from './program.ts';
-import { until, type TestLab } from './test-lab.ts';
+import type { TestLab } from './test-lab.ts';
+import { until } from './until.ts';
 
 /** tshark does not look at checksums unless it is told to. */
 const VALIDATION = ['ip', 'udp', 'tcp'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`]);

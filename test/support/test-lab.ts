@@ -6,6 +6,7 @@ import { nodeFiles, type NodeFiles } from '../../src/lab/lab-directory.ts';
 import { measureMatrix } from '../../src/lab/matrix.ts';
 import type { LabStatus } from '../../src/lab/status.ts';
 import { Program, runProgram, type ProgramResult } from './program.ts';
+import { until } from './until.ts';
 
 const cli = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const probe = fileURLToPath(new URL('./datagram-probe.ts', import.meta.url));
@@ -132,17 +133,5 @@ export class TestLab {
   /** A command in a namespace of the lab, as arguments of a process. */
   inside(place: string, argv: readonly string[]): string[] {
     return ['nsenter', `--net=/run/netns/${this.name}-${place}`, '--', ...argv];
-  }
-}
-
-/** How soon to look again, in ms. */
-const LOOK_INTERVAL_MS = 50;
-
-/** Waits until `condition` holds. @throws Error naming `what` after `deadlineMs`. */
-export async function until(what: string, condition: () => Promise<boolean>, deadlineMs = 20_000): Promise<void> {
-  const deadline = performance.now() + deadlineMs;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`waited ${deadlineMs} ms in vain until ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, LOOK_INTERVAL_MS));
   }
 }

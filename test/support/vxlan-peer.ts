@@ -5,7 +5,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parse, stringify } from 'yaml';
 import { runProgram } from './program.ts';
-import { until, type TestLab } from './test-lab.ts';
+import type { TestLab } from './test-lab.ts';
+import { until } from './until.ts';
 
 /** Places that are added to the lab, and their overlay addresses. */
 export const peerAddresses = {

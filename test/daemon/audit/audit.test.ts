@@ -3,7 +3,7 @@ import { Audit, type AuditedPart } from '../../../src/daemon/audit/audit.ts';
 import type { Finding } from '../../../src/daemon/audit/audit-finding.ts';
 import { EventLog } from '../../../src/daemon/event-log.ts';
 import { silentLogger } from '../../support/silent-logger.ts';
-import { until } from '../../support/test-lab.ts';
+import { until } from '../../support/until.ts';
 
 const gone: Finding = { problem: 'missing', subject: '10.244.0.0/16', message: 'the route is gone' };
 const foreign: Finding = { problem: 'foreign', subject: '10.244.3.0/24', message: 'somebody routes it elsewhere' };

@@ -13,6 +13,7 @@ import type { Endpoint } from '../../../src/wire/address.ts';
 import { identityOf, memberOf } from '../../support/announcements.ts';
 import { fixedKeys, keyOf, sealingNode } from '../../support/cluster-keys.ts';
 import { conversingNodes, freeEndpoint, type ConversingNode } from '../../support/conversing-nodes.ts';
+import { until, untilStill } from '../../support/until.ts';
 
 async function pair(t: ExecutionContext): Promise<[ConversingNode, ConversingNode]> {
   const { nodes } = await conversingNodes(t, {}, {});
@@ -23,14 +24,6 @@ async function throwsCode(t: ExecutionContext, promise: Promise<unknown>, code: 
   const error = await t.throwsAsync(promise, { instanceOf: WeftError });
   t.is(error.code, code, error.message);
   return error;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error('the condition did not come true within 20 s');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 /** Chunks that come for as long as somebody wants them. */
@@ -177,7 +170,7 @@ test('a node that has too much to do says so, and is asked again', async (t) => 
   const { promise, resolve: release } = Promise.withResolvers<void>();
   n2.remote.answer('wait', async () => promise);
   const waiting = Array.from({ length: 8 }, async () => n1.remote.ask('n2', 'wait', null));
-  await until(() => (n2.remote.counters.refused.get('remote-busy') ?? 0) >= 2);
+  await until('two are refused', () => (n2.remote.counters.refused.get('remote-busy') ?? 0) >= 2);
   t.true(n2.remote.counters.active <= 8);
   release();
   await t.notThrowsAsync(Promise.all(waiting));
@@ -243,8 +236,8 @@ for (const from of ['n1', 'n2']) {
       t.is(chunk.length, 1_000);
       break;
     }
-    await until(() => signalled?.aborted === true);
-    await until(() => source.remote.counters.active === 0);
+    await until('the source is told', () => signalled?.aborted === true);
+    await until('nobody is served', () => source.remote.counters.active === 0);
   });
 
   test(`who never listens to a stream of ${from} ends it, too`, async (t) => {
@@ -258,7 +251,7 @@ for (const from of ['n1', 'n2']) {
       });
     const { chunks } = await nodes[0]!.remote.stream(from, 'endless', null);
     await chunks[Symbol.asyncIterator]().return?.();
-    await until(() => signalled?.aborted === true);
+    await until('the source is told', () => signalled?.aborted === true);
     t.true(signalled?.aborted);
   });
 }
@@ -274,8 +267,8 @@ test('a source waits for whoever listens', async (t) => {
     })(),
   }));
   const { chunks } = await n1.remote.stream('n2', 'flood', null);
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  t.true(yielded < 1_000, `${yielded} chunks`);
+  const inFlight = await untilStill('how much was yielded', () => yielded);
+  t.true(inFlight < 1_000, `${inFlight} chunks`);
   let bytes = 0;
   for await (const chunk of chunks) bytes += chunk.length;
   t.is(bytes, 2_000 * 65_000);
@@ -380,7 +373,7 @@ for (const [what, talk] of nonsense) {
     const conversation = await n1.door.converse(n2.at);
     await talk(conversation);
     await conversation.closed;
-    await until(() => n2.remote.counters.active === 0);
+    await until('nobody is served', () => n2.remote.counters.active === 0);
     t.is(await n1.remote.ask('n2', 'who', null), 'n2');
   });
 }

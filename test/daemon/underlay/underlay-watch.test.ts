@@ -4,7 +4,7 @@ import type { Underlay } from '../../../src/daemon/underlay/underlay.ts';
 import { UnderlayWatch } from '../../../src/daemon/underlay/underlay-watch.ts';
 import { formatIpAddress, parseIpAddress } from '../../../src/wire/address.ts';
 import { silentLogger } from '../../support/silent-logger.ts';
-import { until } from '../../support/test-lab.ts';
+import { until } from '../../support/until.ts';
 
 const INTERVAL_MS = 2;
 
