@@ -3,7 +3,6 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { CaptureSpec } from '../daemon/capture/capture-api.ts';
 import type { Rotation } from './capture-files.ts';
 import type { CaptureOutput, CaptureSummary } from './capture-output.ts';
-import { deferThisThread } from '../linux/thread-priority.ts';
 import { parseDuration } from './duration.ts';
 import { ExitCode } from './exit-code.ts';
 import type { OutputOptions } from './output.ts';
@@ -83,8 +82,6 @@ async function captureNodes(filter: string, options: CaptureOptions, command: Co
   const spec = await specOf(filter, options);
   const isAll = options.all === true;
   const nodes = isAll ? (await client.overview()).nodes : [...new Set(options.node ?? [undefined])];
-  // Who reads comes after those who are looked at, as their own threads of captures do.
-  deferThisThread();
   const run = new CaptureRun({ client, spec, nodes, mayMiss: isAll, output: await outputOf(options), say: tell });
   return await untilInterrupted(
     async () => run.run(),

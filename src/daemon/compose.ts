@@ -309,7 +309,11 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   // Gossip that comes late takes healthy nodes for dead ones.
   const precedence = preferThreads(ownThreads);
   if (precedence !== 'real-time')
-    logger.info({ precedence }, 'gossip does not come before everything else on this node');
+    logger.info(
+      { precedence },
+      'gossip does not run in real time, and may be late on a busy node: give the daemon CAP_SYS_NICE, a control group ' +
+        'that allows real time, and a C library with sched_setscheduler (not musl)',
+    );
   const failure = new Promise<Error>((resolve) => dataplane.onDeath(resolve));
   const running = opened.move();
   return { failure, reload: () => keys?.reload(), close: () => running.disposeAsync() };

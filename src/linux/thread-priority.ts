@@ -24,11 +24,11 @@ export function presentThreads(): number[] {
 }
 
 /**
- * Lets `threads` come before others, as far as this process may. Threads and programs that they start from then on do not. One
- * that has ended is left out.
+ * Lets `threads` come before others, as far as this process may: in real time, or else by niceness. One that has ended is left out.
  *
- * Real time needs CAP_SYS_NICE; a control group with a real-time budget of its own, or a C library without
- * sched_setscheduler(2), as musl, may refuse it nevertheless. Niceness needs CAP_SYS_NICE, and is inherited by what the threads start.
+ * Real time needs CAP_SYS_NICE, and may be refused nevertheless: by a control group without a real-time budget of its own, or by a
+ * C library without sched_setscheduler(2), as musl. Threads and programs that they start later
+ * do not run in real time, but inherit niceness.
  */
 export function preferThreads(threads: readonly number[]): Precedence {
   const isRefused = (change: (thread: number) => Outcome): boolean =>
