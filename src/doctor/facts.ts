@@ -144,7 +144,7 @@ export interface PeerAnswer {
   /** How far its clock is ahead, and how well that is known. */
   readonly clockOffsetMs: number;
   readonly clockUncertaintyMs: number;
-  /** Datagrams that it has seen of this node: of the trial if there was one, otherwise of all. */
+  /** Datagrams that it received from this node's data port: since the trial began if there was one, otherwise in all. */
   readonly seen: number;
 }
 

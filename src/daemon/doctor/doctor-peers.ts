@@ -84,7 +84,7 @@ async function ask({ name }: Peer, { remote }: DoctorPeersOptions): Promise<Peer
   });
 }
 
-/** Asks, and sends a probe; if that is lost, some more. `seen` becomes how many of those the node saw, if it tells. */
+/** Asks, and sends a probe; if that is lost, some more. `seen` becomes how many datagrams the node received from here meanwhile, if it tells. */
 async function tryOut(peer: Peer, options: DoctorPeersOptions): Promise<Pick<PeerFacts, 'trial' | 'said'>> {
   const { name, identity } = peer;
   const { probe, remote, canAsk } = options;

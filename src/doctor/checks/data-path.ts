@@ -94,7 +94,7 @@ function eatenEvidence({ name, endpoint, relay, trial, said }: PeerFacts): strin
   const { sent } = trial;
   return seen === 0
     ? `${sent} datagrams were sent straight to ${name} (${endpoint}), and it saw 0${wayOf(relay)}`
-    : `${name} (${endpoint}) saw ${Math.min(seen, sent)} of ${sent} datagrams that were sent straight to it, and no answer came back${wayOf(relay)}`;
+    : `${sent} datagrams were sent straight to ${name} (${endpoint}), it received ${seen} from here meanwhile, and no answer came back${wayOf(relay)}`;
 }
 
 function wayOf(relay: string): string {
