@@ -16,6 +16,8 @@ export class LossWindow {
   readonly #counts = new Uint32Array(FATES);
   #next = 0;
   #isAttributed = false;
+  /** What rounding left over of shares, in losses on the way there: each loss has one direction only. */
+  #outRemainder = 0;
 
   constructor() {
     this.#counts[Fate.none] = LOSS_WINDOW_PROBES;
@@ -43,8 +45,14 @@ export class LossWindow {
    */
   attribute(outShare: number | undefined): void {
     this.#isAttributed = true;
-    if (outShare === undefined) return;
-    let out = Math.round(outShare * this.#countOf(Fate.lost));
+    const lost = this.#countOf(Fate.lost);
+    if (outShare === undefined || lost === 0) return;
+    let out = outShare * lost;
+    if (outShare > 0 && outShare < 1) {
+      const exact = out + this.#outRemainder;
+      out = Math.min(lost, Math.max(0, Math.round(exact)));
+      this.#outRemainder = exact - out;
+    }
     for (let at = 0; at < LOSS_WINDOW_PROBES && this.#countOf(Fate.lost) > 0; at++) {
       if (this.#fates[at] === Fate.lost) this.#set(at, out-- > 0 ? Fate.lostOut : Fate.lostBack);
     }

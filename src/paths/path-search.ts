@@ -128,7 +128,7 @@ export class PathSearch {
     const { clock, send } = this.#options;
     const sentMs = clock.nowMs();
     this.#forgetLate(sentMs);
-    const ordinal = this.#requests.sent();
+    const ordinal = this.#requests.sent(sentMs);
     const sequence = send(sizeBytes);
     this.#late.set(sequence, { sizeBytes, sentMs, ordinal, isAnswered: false, isRefused: false });
     return sequence;
@@ -147,21 +147,22 @@ export class PathSearch {
     this.#late.delete(sequence);
     this.roundTrip.note(roundTripMs);
     this.liveness.answered(this.#options.clock.nowMs());
-    if (requestsSeen !== undefined) this.#requests.replied(probe.ordinal, requestsSeen);
+    if (requestsSeen !== undefined && this.#requests.replied(probe.ordinal, requestsSeen))
+      this.losses.attribute(this.#requests.outShare);
     if (awaited === undefined) this.#takeLate(probe);
     else if (isOver(this.#round!)) this.#judge();
   }
 
   /** The peer lets us know by another path that it has seen so many probes over this one. */
   heard(requestsSeen: number): void {
-    this.#requests.heard(requestsSeen);
-    this.#attributeLosses();
+    if (this.#requests.heard(requestsSeen, this.#options.clock.nowMs())) this.losses.attribute(this.#requests.outShare);
   }
 
   /** This node's own kernel refused to send the probe: it is too large for the device. */
   refused(sequence: number): void {
     const probe = this.#round?.probes.get(sequence);
     if (probe === undefined) return;
+    this.#requests.refused();
     probe.isRefused = true;
     if (isOver(this.#round!)) this.#judge();
   }
@@ -244,7 +245,7 @@ export class PathSearch {
   /** Whether a probe of the size in use was answered: all is well then, and that is all for now. */
   #settleIfAnswered(round: ProbeRound): boolean {
     if ((largestAnswered(round) ?? 0) < this.#mtuBytes) return false;
-    this.#noteLosses(round);
+    this.#noteLosses();
     this.#doubtedSinceMs = Infinity;
     this.#settle();
     return true;
@@ -253,7 +254,7 @@ export class PathSearch {
   /** Whether nothing was answered, which says nothing about sizes. */
   #settleIfSilent(round: ProbeRound): boolean {
     if (largestAnswered(round) !== undefined) return false;
-    this.#noteLosses(round);
+    this.#noteLosses();
     this.roundTrip.backOff();
     this.#silentRounds++;
     this.#planNext(this.roundTrip.timeoutMs * 2 ** Math.min(this.#silentRounds, 8));
@@ -274,18 +275,12 @@ export class PathSearch {
   }
 
   /** Counts the probe of the last check: others are sent only when that one was lost, and would say less than the truth. */
-  #noteLosses(round: ProbeRound): void {
+  #noteLosses(): void {
     const checked = this.#checked;
     this.#checked = undefined;
     // Before the first answer the peer may just not know of this node yet.
     if (this.roundTrip.smoothedMs === undefined || checked === undefined) return;
     this.losses.note(checked.isAnswered, this.#options.clock.nowMs());
-    // A silence has no direction before it ends, or before the peer is heard over another path.
-    if (largestAnswered(round) !== undefined) this.#attributeLosses();
-  }
-
-  #attributeLosses(): void {
-    if (this.#requests.isCounted) this.losses.attribute(this.#requests.outShare);
   }
 
   #setMtu(mtuBytes: number): void {
@@ -308,7 +303,7 @@ export class PathSearch {
     this.#round = { probes, judge };
     const step = ++this.#step;
     for (const sizeBytes of sizes) {
-      const ordinal = this.#requests.sent();
+      const ordinal = this.#requests.sent(sentMs);
       probes.set(send(sizeBytes), { sizeBytes, sentMs, ordinal, isAnswered: false, isRefused: false });
     }
     clock.after(this.roundTrip.timeoutMs, () => {

@@ -3,48 +3,81 @@
  *
  *     sent       1  2  3  4  5  6
  *     replies    1  .  .  .  .  6: "I have seen 4"     two of four did not arrive there; the replies to the other two are lost
+ *
+ * Only what it says while no other request is on its way is believed: requests that leave by several sockets overtake each
+ * other, and one that the peer has not seen yet looks like one that it will never see.
  */
+
+/** What was sent so long ago, in ms, has arrived, or is lost. */
+const SETTLED_MS = 500;
+
 export class RequestCount {
   #sent = 0;
-  /** The last request up to which is known how many arrived, and how many more were sent than the peer had seen. */
-  #known = 0;
-  #surplus: number | undefined;
+  /** Of those, the ones that this node's own kernel refused. */
+  #refused = 0;
+  #answered = 0;
+  #lastSentMs = -Infinity;
+  /** The last request, if all before it had arrived or were lost when it was sent; otherwise 0. */
+  #lone = 0;
+  /** How things stood when the peer was last believed. */
+  #base: { readonly left: number; readonly answered: number; readonly seen: number } | undefined;
   #outShare: number | undefined;
 
   /** A request is sent; its ordinal. */
-  sent(): number {
-    return ++this.#sent;
+  sent(nowMs: number): number {
+    const isLone = this.#unanswered <= 0 || this.#isSettled(nowMs);
+    this.#lastSentMs = nowMs;
+    this.#sent++;
+    this.#lone = isLone ? this.#sent : 0;
+    return this.#sent;
   }
 
-  /** The request with this ordinal was answered: the peer had seen `seen` requests, 32 bits, this one included. */
-  replied(ordinal: number, seen: number): void {
-    this.#learn(ordinal, seen, ordinal - 1 - this.#known);
+  /** A request did not leave. */
+  refused(): void {
+    this.#refused++;
   }
 
-  /** The peer lets us know by another way that it has seen `seen` requests. */
-  heard(seen: number): void {
-    this.#learn(this.#sent, seen, this.#sent - this.#known);
+  /**
+   * The request with this ordinal was answered: the peer had seen `seen` requests, 32 bits, this one included.
+   *
+   * @returns whether that tells what became of those before.
+   */
+  replied(ordinal: number, seen: number): boolean {
+    this.#answered++;
+    return ordinal === this.#lone && this.#believe(seen);
   }
 
-  /** Of the requests that were not answered, up to what was heard last: the share that did not arrive; `undefined` if unknown. */
+  /** The peer lets us know by another way that it has seen `seen` requests. @returns as {@link replied}. */
+  heard(seen: number, nowMs: number): boolean {
+    return this.#isSettled(nowMs) && this.#believe(seen);
+  }
+
+  /** Of the requests that were not answered, between the last two times that the peer was believed: the share that did not arrive. */
   get outShare(): number | undefined {
     return this.#outShare;
   }
 
-  /** Whether the peer says anything. */
-  get isCounted(): boolean {
-    return this.#surplus !== undefined;
+  #believe(seen: number): true {
+    const left = this.#left;
+    const unanswered = this.#unanswered;
+    const base = this.#base;
+    const lost = base === undefined ? Infinity : left - base.left - ((seen - base.seen) | 0);
+    this.#base = { left, answered: this.#answered, seen };
+    // A peer that began to count anew says nothing about what was before.
+    this.#outShare = unanswered <= 0 || lost > unanswered ? undefined : Math.max(0, lost) / unanswered;
+    return true;
   }
 
-  /** @param unanswered how many requests it is about. */
-  #learn(ordinal: number, seen: number, unanswered: number): void {
-    if (ordinal <= this.#known) return;
-    const surplus = (ordinal - seen) | 0;
-    const lost = this.#surplus === undefined ? Infinity : (surplus - this.#surplus) | 0;
-    this.#known = ordinal;
-    this.#surplus = surplus;
-    // A peer that began to count anew says nothing about what was before.
-    if (lost > unanswered) this.#outShare = undefined;
-    else if (unanswered > 0) this.#outShare = Math.max(0, lost) / unanswered;
+  get #left(): number {
+    return this.#sent - this.#refused;
+  }
+
+  /** Since the peer was last believed. */
+  get #unanswered(): number {
+    return this.#left - (this.#base?.left ?? 0) - (this.#answered - (this.#base?.answered ?? 0));
+  }
+
+  #isSettled(nowMs: number): boolean {
+    return nowMs - this.#lastSentMs >= SETTLED_MS;
   }
 }
