@@ -127,6 +127,10 @@ export interface PeerFacts {
   readonly announcedMtuBytes: number;
   readonly pathMtuBytes: number;
   readonly probing: 'searching' | 'confirmed' | 'black-hole' | 'off';
+  /** Shares of the probes straight to it in the last minutes, and of their answers, that were lost: 0 to 1; `null`: not known. */
+  readonly lossRatio: number | null;
+  readonly lossOutRatio: number | null;
+  readonly lossInRatio: number | null;
   /** Name of the node through which its packets go; empty: they go straight. */
   readonly relay: string;
   /** Device that the kernel's route to its endpoint leads to; `undefined`: none, or not looked at. */

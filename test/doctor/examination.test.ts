@@ -33,7 +33,7 @@ const differing = (
 ): FactChanges => ({
   daemon: { differences: [{ table, problem, subject, message: `${subject} is 0, and not 1` }] },
 });
-const silent = { trial: { sent: 5, answered: 0 } };
+const silent = { trial: { sent: 50, answered: 0 } };
 const unreachable = { code: 'remote-unreachable', message: 'node n2: no answer within 5 s' };
 
 const findings: Readonly<Record<string, FactChanges>> = {
@@ -64,6 +64,7 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'vxlan-eaten': { peer: { ...silent, said } },
   'path-cut': { peer: { ...silent, said: unreachable } },
   'vni-mismatch': { peer: { ...silent, said: { ...said, vni: 43 } } },
+  'path-lossy': { peer: { trial: { sent: 50, answered: 40 }, lossRatio: 0.2, lossOutRatio: 0.2, lossInRatio: 0 } },
   'gossip-one-way': { daemon: { recent: { ...recent, roundaboutProbes: { n2: 3 } } } },
   'gossip-alone': notice('gossip-alone'),
   'node-dead': { peer: { state: 'dead', trial: undefined, said: undefined } },
@@ -175,6 +176,8 @@ const silences: Readonly<Record<string, FactChanges>> = {
     peer: { said: { ...said, clockOffsetMs: 900, clockUncertaintyMs: 600 } },
   },
   'a path whose size is still searched for': { peer: { pathMtuBytes: 1_350, probing: 'searching' } },
+  'a packet that was lost': { peer: { trial: { sent: 50, answered: 49 } } },
+  'packets that were lost before': { peer: { trial: { sent: 50, answered: 50 }, lossRatio: 0.3 } },
   'a node that answers no probes': { peer: { trial: undefined } },
   'a node that left': { peer: { state: 'left', trial: undefined } },
   'a node of an older version that answers no questions': {
@@ -196,7 +199,7 @@ test('what follows from another finding is mentioned there, and is none of its o
     all.map(({ id }) => id),
     ['firewall-drops'],
   );
-  t.regex(all[0]!.evidence.at(-1)!, /^with it: 5 datagrams were sent straight to n2 .* saw 0/);
+  t.regex(all[0]!.evidence.at(-1)!, /^with it: 50 datagrams were sent straight to n2 .* saw 0/);
 });
 
 test('errors come before warnings', (t) => {

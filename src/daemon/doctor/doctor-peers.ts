@@ -4,7 +4,7 @@ import type { PeerAnswer, PeerFacts, Remark } from '../../doctor/facts.ts';
 import { hostOf } from '../../doctor/endpoint-text.ts';
 import { WeftError } from '../../errors.ts';
 import { runJsonCommand } from '../../linux/command.ts';
-import type { Peer } from '../api.ts';
+import type { Peer, PeerPath } from '../api.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
 
 /** Question to another node: what it is, and what it has seen of the one that asks. */
@@ -24,10 +24,13 @@ export interface SelfAnswer {
  */
 const MAX_ASKED = 32;
 
-/** What is sent straight to a node from which nothing comes back: probes, their size in bytes, and what there is between them. */
-const TRIAL_PROBES = 5;
+/** What is sent straight to a node on whose path probes are lost: how many, their size in bytes, and what there is between them. */
+const TRIAL_PROBES = 50;
 const TRIAL_BYTES = 84;
-const TRIAL_INTERVAL_MS = 200;
+const TRIAL_INTERVAL_MS = 20;
+
+/** Of the probes of the last minutes: more is lost than a burst of traffic explains. */
+const NOTABLE_LOSS_RATIO = 0.03;
 
 /** How long is waited for an answer, in ms. */
 const TRIAL_TIMEOUT_MS = 1_000;
@@ -53,7 +56,8 @@ export async function inspectPeers(options: DoctorPeersOptions): Promise<PeerFac
   const asked = new Set(live.slice(0, MAX_ASKED));
   return await Promise.all(
     all.map(async (peer): Promise<PeerFacts> => {
-      const { path, directPath, relay, name, state, since, version, endpoint } = peer;
+      const { relay, name, state, since, version, endpoint } = peer;
+      const straight = straightPathTo(peer);
       const isAsked = asked.has(peer);
       const [routeDevice, tried] = await Promise.all([
         isAsked ? routeDeviceTo(endpoint) : undefined,
@@ -66,14 +70,21 @@ export async function inspectPeers(options: DoctorPeersOptions): Promise<PeerFac
         version,
         endpoint,
         announcedMtuBytes: Math.min(peer.mtuBytes, options.mtuBytes),
-        pathMtuBytes: (directPath ?? path).mtuBytes,
-        probing: (directPath ?? path).probing,
+        pathMtuBytes: straight.mtuBytes,
+        probing: straight.probing,
+        lossRatio: straight.lossRatio,
+        lossOutRatio: straight.lossOutRatio,
+        lossInRatio: straight.lossInRatio,
         relay,
         routeDevice,
         ...tried,
       };
     }),
   );
+}
+
+function straightPathTo({ path, directPath }: Peer): PeerPath {
+  return directPath ?? path;
 }
 
 async function ask({ name }: Peer, { remote }: DoctorPeersOptions): Promise<PeerAnswer | Remark> {
@@ -84,7 +95,7 @@ async function ask({ name }: Peer, { remote }: DoctorPeersOptions): Promise<Peer
   });
 }
 
-/** Asks, and sends a probe; if that is lost, some more. `seen` becomes how many datagrams the node received from here meanwhile, if it tells. */
+/** Asks, and sends a probe; if that is lost, or others were before, some more. `seen` becomes how many datagrams the node received from here meanwhile, if it tells. */
 async function tryOut(peer: Peer, options: DoctorPeersOptions): Promise<Pick<PeerFacts, 'trial' | 'said'>> {
   const { name, identity } = peer;
   const { probe, remote, canAsk } = options;
@@ -92,7 +103,8 @@ async function tryOut(peer: Peer, options: DoctorPeersOptions): Promise<Pick<Pee
     canAsk ? ask(peer, options) : undefined,
     probe(identity, TRIAL_BYTES, TRIAL_TIMEOUT_MS),
   ]);
-  if (answered !== false) return { trial: answered && { sent: 1, answered: 1 }, said };
+  const isGood = answered === true && (straightPathTo(peer).lossRatio ?? 0) < NOTABLE_LOSS_RATIO;
+  if (answered === undefined || isGood) return { trial: answered && { sent: 1, answered: 1 }, said };
   const outcomes: Promise<boolean | undefined>[] = [];
   const isTelling = said !== undefined && 'seen' in said;
   const before = isTelling ? await look(name, remote) : undefined;

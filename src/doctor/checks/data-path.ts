@@ -33,7 +33,16 @@ const finds: FindingKinds = {
     title: 'another node has another VNI: it drops what this one sends, and the other way round',
     cause: 'vxlan.vni differs between the configurations of the nodes',
   },
+  'path-lossy': {
+    severity: 'warning',
+    title: 'some of the packets between this node and another get lost on the underlay',
+    cause: 'a link, a queue or a rate limit on the way that is overloaded, or a cable or port that is damaged',
+    follows: [...causesHere, 'offload-corrupts', 'receive-overflow'],
+  },
 };
+
+/** One may be chance, and is made good by TCP. */
+const MIN_LOST = 2;
 
 export const dataPath: DaemonCheck = {
   subject: 'VXLAN to the other nodes: sent, and seen there',
@@ -43,6 +52,7 @@ export const dataPath: DaemonCheck = {
     const down = daemon.peers.filter((peer) => peer.state === 'alive' && isSilent(peer));
     const differing = daemon.peers.filter((peer) => isAnswer(peer.said) && peer.said.vni !== daemon.vni);
     const eaten = down.filter((peer) => !differing.includes(peer) && !isCut(peer));
+    const lossy = daemon.peers.filter((peer) => peer.state === 'alive' && isLossy(peer));
     return [
       ...foundAt(
         'vni-mismatch',
@@ -59,6 +69,7 @@ export const dataPath: DaemonCheck = {
         (peer) => eatenEvidence(peer),
         (peers) => eatenFix(peers, daemon),
       ),
+      ...foundAt('path-lossy', lossy, lossEvidence, (peers) => lossFix(peers, daemon)),
     ];
   },
 };
@@ -76,6 +87,11 @@ function foundAt(
 export function isCut(peer: PeerFacts): boolean {
   const { said } = peer;
   return isSilent(peer) && said !== undefined && !isAnswer(said) && said.code === 'remote-unreachable';
+}
+
+function isLossy(peer: PeerFacts): boolean {
+  const { trial } = peer;
+  return trial !== undefined && !isSilent(peer) && trial.sent - trial.answered >= MIN_LOST;
 }
 
 function isAnswer(said: PeerFacts['said']): said is PeerAnswer {
@@ -99,6 +115,31 @@ function eatenEvidence({ name, endpoint, relay, trial, said }: PeerFacts): strin
 
 function wayOf(relay: string): string {
   return relay === '' ? '; packets go no other way yet' : `; packets go through ${relay} instead`;
+}
+
+function lossEvidence({ name, endpoint, relay, trial, ...path }: PeerFacts): string {
+  const { sent, answered } = trial!;
+  const now = `${sent - answered} of ${sent} datagrams that were sent straight to ${name} (${endpoint}) were not answered`;
+  const way = relay === '' ? '' : wayOf(relay);
+  const { lossRatio, lossOutRatio, lossInRatio } = path;
+  if (lossRatio === null) return `${now}${way}`;
+  const before =
+    lossOutRatio === null || lossInRatio === null
+      ? `${percent(lossRatio)} of them or of the answers were lost`
+      : `${percent(lossOutRatio)} did not arrive there, and of the answers ${percent(lossInRatio)} did not arrive here`;
+  return `${now}; of the probes of the last minutes ${before}${way}`;
+}
+
+function percent(ratio: number): string {
+  return `${Math.round(ratio * 100)} %`;
+}
+
+function lossFix([peer]: readonly PeerFacts[], { underlay }: FactsOfDaemon['daemon']): Finding['fix'] {
+  return byHand(
+    'see whether the underlay loses other packets as well, then look at devices, queues and rate limits on the way',
+    `weft ping ${peer!.name}`,
+    `ip -s link show dev ${underlay.device}`,
+  );
 }
 
 function eatenFix(peers: readonly PeerFacts[], { underlay }: FactsOfDaemon['daemon']): Finding['fix'] {

@@ -44,8 +44,21 @@ test('a peer that answers is tried once, and asked once', async (t) => {
 test('one that does not answer is tried more often, and says how much of that it saw', async (t) => {
   const made = world({ probe: async () => Promise.resolve(false) });
   const [facts] = await inspectPeers(made);
-  t.deepEqual(facts!.trial, { sent: 5, answered: 0 });
+  t.deepEqual(facts!.trial, { sent: 50, answered: 0 });
   t.like(facts!.said, { seen: 1 });
+});
+
+test('one that answers now, but whose probes were lost before, is tried more often, too', async (t) => {
+  const direct = { ...peer.path, lossRatio: 0.1, lossOutRatio: 0.08, lossInRatio: 0.02 };
+  let probes = 0;
+  const [facts] = await inspectPeers(
+    world({
+      peers: () => [{ ...peer, relay: 'n3', directPath: direct }],
+      probe: async () => Promise.resolve(probes++ % 10 > 0 || probes === 1),
+    }),
+  );
+  t.deepEqual(facts!.trial, { sent: 50, answered: 45 });
+  t.like(facts, { lossRatio: 0.1, lossOutRatio: 0.08, lossInRatio: 0.02 });
 });
 
 test('one that answers no probes is not tried', async (t) => {
@@ -60,7 +73,7 @@ test('that a peer cannot be asked is what is known of it', async (t) => {
   };
   const [facts] = await inspectPeers(world({ remote, probe: async () => Promise.resolve(false) }));
   t.deepEqual(facts!.said, { code: 'remote-unreachable', message: 'node n2: no answer' });
-  t.deepEqual(facts!.trial, { sent: 5, answered: 0 });
+  t.deepEqual(facts!.trial, { sent: 50, answered: 0 });
 });
 
 test('without authentication nobody is asked', async (t) => {
