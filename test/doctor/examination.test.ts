@@ -1,6 +1,7 @@
 /** Every finding, by facts that bring it about and nothing else. */
 import test from 'ava';
 import { catalogue } from '../../src/doctor/catalogue.ts';
+import type { PeerFacts } from '../../src/doctor/facts.ts';
 import { examine } from '../../src/doctor/examination.ts';
 import { chainWith, factsWith, ruleOn, type FactChanges } from '../support/doctor-facts.ts';
 
@@ -219,5 +220,18 @@ test('without authentication nobody can be asked for the time', (t) => {
   t.deepEqual(
     checks.filter(({ outcome }) => outcome === 'skipped').map(({ check }) => check),
     ['clocks'],
+  );
+});
+
+const lossEvidence = (changes: Partial<PeerFacts>): string =>
+  examine(factsWith({ peer: { trial: { sent: 50, answered: 40 }, ...changes } }), TIME).findings[0]!.evidence[0]!;
+
+test('of a path that loses packets it is said what the last minutes were like, and in which direction', (t) => {
+  t.regex(lossEvidence({}), /^10 of 50 .* were not answered; of the probes of the last minutes none was lost$/);
+  t.regex(lossEvidence({ lossRatio: null }), /^10 of 50 .* were not answered$/);
+  t.regex(lossEvidence({ lossRatio: 0.2, lossOutRatio: null, lossInRatio: null }), /20 % were lost, or their answers$/);
+  t.regex(
+    lossEvidence({ lossRatio: 0.2, lossOutRatio: 0.14, lossInRatio: 0.07, relay: 'n3' }),
+    /14 % did not arrive there, and of the answers 7 % did not arrive here; packets go through n3 instead$/,
   );
 });

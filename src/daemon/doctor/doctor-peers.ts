@@ -24,16 +24,16 @@ export interface SelfAnswer {
  */
 const MAX_ASKED = 32;
 
-/** What is sent straight to a node on whose path probes are lost: how many, their size in bytes, and what there is between them. */
-const TRIAL_PROBES = 50;
-const TRIAL_BYTES = 84;
-const TRIAL_INTERVAL_MS = 20;
+/** Probes that are sent straight to each node, and to one on whose path some were lost; and what there is between them. */
+const BRIEF_TRIAL = { probes: 20, intervalMs: 10 };
+const TRIAL = { probes: 50, intervalMs: 20 };
+const PROBE_BYTES = 84;
 
 /** Of the probes of the last minutes: more is lost than a burst of traffic explains. */
 const NOTABLE_LOSS_RATIO = 0.03;
 
 /** How long is waited for an answer, in ms. */
-const TRIAL_TIMEOUT_MS = 1_000;
+const PROBE_TIMEOUT_MS = 1_000;
 
 export interface DoctorPeersOptions {
   readonly remote: Pick<RemoteNodes, 'ask' | 'clockOffset'>;
@@ -95,28 +95,38 @@ async function ask({ name }: Peer, { remote }: DoctorPeersOptions): Promise<Peer
   });
 }
 
-/** Asks, and sends a probe; if that is lost, or others were before, some more. `seen` becomes how many datagrams the node received from here meanwhile, if it tells. */
+/**
+ * Asks, and sends probes; if any is lost, or others were before, more of them. `seen` becomes how many datagrams the node received
+ * from here meanwhile, if it tells.
+ */
 async function tryOut(peer: Peer, options: DoctorPeersOptions): Promise<Pick<PeerFacts, 'trial' | 'said'>> {
-  const { name, identity } = peer;
-  const { probe, remote, canAsk } = options;
-  const [said, answered] = await Promise.all([
-    canAsk ? ask(peer, options) : undefined,
-    probe(identity, TRIAL_BYTES, TRIAL_TIMEOUT_MS),
-  ]);
-  const isGood = answered === true && (straightPathTo(peer).lossRatio ?? 0) < NOTABLE_LOSS_RATIO;
-  if (answered === undefined || isGood) return { trial: answered && { sent: 1, answered: 1 }, said };
-  const outcomes: Promise<boolean | undefined>[] = [];
+  const { name } = peer;
+  const { remote, canAsk } = options;
+  const [said, brief] = await Promise.all([canAsk ? ask(peer, options) : undefined, send(BRIEF_TRIAL, peer, options)]);
+  const wasGood = (straightPathTo(peer).lossRatio ?? 0) < NOTABLE_LOSS_RATIO;
+  if (brief === undefined || (wasGood && brief.answered === brief.sent)) return { trial: brief, said };
   const isTelling = said !== undefined && 'seen' in said;
   const before = isTelling ? await look(name, remote) : undefined;
-  for (let sent = 0; sent < TRIAL_PROBES; sent++) {
-    outcomes.push(probe(identity, TRIAL_BYTES, TRIAL_TIMEOUT_MS));
-    await sleep(TRIAL_INTERVAL_MS);
-  }
-  const answers = await Promise.all(outcomes);
-  const trial = { sent: TRIAL_PROBES, answered: answers.filter((one) => one === true).length };
+  const trial = await send(TRIAL, peer, options);
   if (!isTelling || before === undefined || !('seen' in before)) return { trial, said };
   const after = await look(name, remote);
   return { trial, said: 'seen' in after ? { ...said, seen: after.seen - before.seen } : said };
+}
+
+/** Sends so many probes straight to a node, and counts the answers; `undefined`: it answers none, whatever the way. */
+async function send(
+  { probes, intervalMs }: typeof TRIAL,
+  { identity }: Peer,
+  { probe }: DoctorPeersOptions,
+): Promise<PeerFacts['trial']> {
+  const outcomes: Promise<boolean | undefined>[] = [];
+  for (let sent = 0; sent < probes; sent++) {
+    outcomes.push(probe(identity, PROBE_BYTES, PROBE_TIMEOUT_MS));
+    await sleep(intervalMs);
+  }
+  const answers = await Promise.all(outcomes);
+  if (answers.every((answer) => answer === undefined)) return undefined;
+  return { sent: probes, answered: answers.filter((answer) => answer === true).length };
 }
 
 async function look(name: string, remote: DoctorPeersOptions['remote']): Promise<SelfAnswer | Remark> {

@@ -117,17 +117,22 @@ function wayOf(relay: string): string {
   return relay === '' ? '; packets go no other way yet' : `; packets go through ${relay} instead`;
 }
 
-function lossEvidence({ name, endpoint, relay, trial, ...path }: PeerFacts): string {
+function lossEvidence(peer: PeerFacts): string {
+  const { name, endpoint, relay, trial } = peer;
   const { sent, answered } = trial!;
   const now = `${sent - answered} of ${sent} datagrams that were sent straight to ${name} (${endpoint}) were not answered`;
   const way = relay === '' ? '' : wayOf(relay);
-  const { lossRatio, lossOutRatio, lossInRatio } = path;
-  if (lossRatio === null) return `${now}${way}`;
-  const before =
+  return `${now}${lossBefore(peer)}${way}`;
+}
+
+function lossBefore({ lossRatio, lossOutRatio, lossInRatio }: PeerFacts): string {
+  if (lossRatio === null) return '';
+  if (lossRatio === 0) return '; of the probes of the last minutes none was lost';
+  const lost =
     lossOutRatio === null || lossInRatio === null
-      ? `${percent(lossRatio)} of them or of the answers were lost`
+      ? `${percent(lossRatio)} were lost, or their answers`
       : `${percent(lossOutRatio)} did not arrive there, and of the answers ${percent(lossInRatio)} did not arrive here`;
-  return `${now}; of the probes of the last minutes ${before}${way}`;
+  return `; of the probes of the last minutes ${lost}`;
 }
 
 function percent(ratio: number): string {
@@ -137,7 +142,7 @@ function percent(ratio: number): string {
 function lossFix([peer]: readonly PeerFacts[], { underlay }: FactsOfDaemon['daemon']): Finding['fix'] {
   return byHand(
     'see whether the underlay loses other packets as well, then look at devices, queues and rate limits on the way',
-    `weft ping ${peer!.name}`,
+    `weft ping -c 200 -i 20ms ${peer!.name}`,
     `ip -s link show dev ${underlay.device}`,
   );
 }
