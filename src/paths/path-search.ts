@@ -160,11 +160,12 @@ export class PathSearch {
 
   /** This node's own kernel refused to send the probe: it is too large for the device. */
   refused(sequence: number): void {
-    const probe = this.#round?.probes.get(sequence);
-    if (probe === undefined) return;
-    this.#requests.refused();
+    const awaited = this.#round?.probes.get(sequence);
+    const probe = awaited ?? this.#late.get(sequence);
+    if (probe === undefined || probe.isRefused) return;
     probe.isRefused = true;
-    if (isOver(this.#round!)) this.#judge();
+    this.#requests.refused();
+    if (awaited !== undefined && isOver(this.#round!)) this.#judge();
   }
 
   #takeLate(probe: Probe): void {

@@ -11,6 +11,7 @@
 /** What was sent so long ago, in ms, has arrived, or is lost. */
 const SETTLED_MS = 500;
 
+/** Of one path. */
 export class RequestCount {
   #sent = 0;
   /** Of those, the ones that this node's own kernel refused. */
@@ -20,7 +21,7 @@ export class RequestCount {
   /** The last request, if all before it had arrived or were lost when it was sent; otherwise 0. */
   #lone = 0;
   /** How things stood when the peer was last believed. */
-  #base: { readonly left: number; readonly answered: number; readonly seen: number } | undefined;
+  #base: { readonly departed: number; readonly answered: number; readonly seen: number } | undefined;
   #outShare: number | undefined;
 
   /** A request is sent; its ordinal. */
@@ -32,7 +33,7 @@ export class RequestCount {
     return this.#sent;
   }
 
-  /** A request did not leave. */
+  /** A request that was to be sent did not leave. */
   refused(): void {
     this.#refused++;
   }
@@ -44,37 +45,43 @@ export class RequestCount {
    */
   replied(ordinal: number, seen: number): boolean {
     this.#answered++;
-    return ordinal === this.#lone && this.#believe(seen);
+    if (ordinal !== this.#lone) return false;
+    this.#believe(seen);
+    return true;
   }
 
   /** The peer lets us know by another way that it has seen `seen` requests. @returns as {@link replied}. */
   heard(seen: number, nowMs: number): boolean {
-    return this.#isSettled(nowMs) && this.#believe(seen);
+    if (!this.#isSettled(nowMs)) return false;
+    this.#believe(seen);
+    return true;
   }
 
-  /** Of the requests that were not answered, between the last two times that the peer was believed: the share that did not arrive. */
+  /**
+   * Of the requests that were not answered, between the last two times that the peer was believed: the share that did not arrive;
+   * `undefined` if there were none, or it is unknown.
+   */
   get outShare(): number | undefined {
     return this.#outShare;
   }
 
-  #believe(seen: number): true {
-    const left = this.#left;
+  #believe(seen: number): void {
+    const departed = this.#departed;
     const unanswered = this.#unanswered;
     const base = this.#base;
-    const lost = base === undefined ? Infinity : left - base.left - ((seen - base.seen) | 0);
-    this.#base = { left, answered: this.#answered, seen };
+    const lost = base === undefined ? Infinity : departed - base.departed - ((seen - base.seen) | 0);
+    this.#base = { departed, answered: this.#answered, seen };
     // A peer that began to count anew says nothing about what was before.
     this.#outShare = unanswered <= 0 || lost > unanswered ? undefined : Math.max(0, lost) / unanswered;
-    return true;
   }
 
-  get #left(): number {
+  get #departed(): number {
     return this.#sent - this.#refused;
   }
 
   /** Since the peer was last believed. */
   get #unanswered(): number {
-    return this.#left - (this.#base?.left ?? 0) - (this.#answered - (this.#base?.answered ?? 0));
+    return this.#departed - (this.#base?.departed ?? 0) - (this.#answered - (this.#base?.answered ?? 0));
   }
 
   #isSettled(nowMs: number): boolean {

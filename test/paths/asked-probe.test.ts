@@ -31,30 +31,64 @@ test('a peer that is not probed is not probed if somebody asks either', (t) => {
   t.is(new SimulatedPath().table.probe(PEER + 1, 100), undefined);
 });
 
+/** A path to a peer that counts what it sees, after twenty quiet seconds. Probes above `deviceBytes` are refused by this node's own kernel. */
+class CountedPath {
+  readonly clock = new ManualClock();
+  readonly table: PathTable;
+  loses: 'nothing' | 'requests' | 'replies' = 'nothing';
+  #seen = 0;
+
+  constructor(deviceBytes = Infinity) {
+    const { clock } = this;
+    this.table = new PathTable({
+      clock,
+      random: new SeededRandom(1),
+      send: (_, sizeBytes, sequence) => {
+        if (sizeBytes > deviceBytes) clock.after(0, () => this.table.refused(sequence));
+        else this.#carry(sequence);
+      },
+      traffic: () => 0,
+      onChange: () => undefined,
+    });
+    this.table.start();
+    this.table.update([{ peer: PEER, place: 'here', ceilingBytes: 1450, overheadBytes: 50 }]);
+    clock.advance(FIRST_PROBE_DELAY_MS + 20_000);
+  }
+
+  ask(probes: number, sizeBytes: number): void {
+    for (let probe = 0; probe < probes; probe++) this.table.probe(PEER, sizeBytes);
+  }
+
+  #carry(sequence: number): void {
+    if (this.loses === 'requests') return;
+    const requests = ++this.#seen;
+    if (this.loses === 'nothing') this.clock.after(1, () => this.table.answered(sequence, 1, requests));
+  }
+}
+
 test('many probes that are asked for do not hide that others get lost on their way there', (t) => {
-  const clock = new ManualClock();
-  let [seen, isLosing] = [0, false];
-  const table = new PathTable({
-    clock,
-    random: new SeededRandom(1),
-    send: (_, __, sequence) => {
-      if (isLosing) return;
-      const requests = ++seen;
-      clock.after(1, () => table.answered(sequence, 1, requests));
-    },
-    traffic: () => 0,
-    onChange: () => undefined,
-  });
-  table.start();
-  table.update([{ peer: PEER, place: 'here', ceilingBytes: 1450, overheadBytes: 50 }]);
-  clock.advance(FIRST_PROBE_DELAY_MS + 20_000);
-  for (let probe = 0; probe < 50; probe++) table.probe(PEER, 100);
-  clock.advance(10);
-  isLosing = true;
-  clock.advance(30_000);
-  isLosing = false;
-  clock.advance(60_000);
-  const { lossOutRatio, lossInRatio } = table.stateOf(PEER)!;
+  const path = new CountedPath();
+  path.ask(50, 100);
+  path.clock.advance(10);
+  path.loses = 'requests';
+  path.clock.advance(30_000);
+  path.loses = 'nothing';
+  path.clock.advance(60_000);
+  const { lossOutRatio, lossInRatio } = path.table.stateOf(PEER)!;
   t.true(lossOutRatio! > 0.05, `${lossOutRatio} out`);
   t.is(lossInRatio, 0);
+});
+
+test('probes that are asked for and refused by this kernel are not taken for lost on their way there', (t) => {
+  const path = new CountedPath(1450);
+  for (let round = 0; round < 3; round++) {
+    path.loses = 'replies';
+    path.clock.advance(15_000);
+    path.ask(20, 1451);
+    path.loses = 'nothing';
+    path.clock.advance(30_000);
+  }
+  const { lossOutRatio, lossInRatio } = path.table.stateOf(PEER)!;
+  t.is(lossOutRatio, 0);
+  t.true(lossInRatio! > 0.05, `${lossInRatio} in`);
 });
