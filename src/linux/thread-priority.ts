@@ -27,8 +27,8 @@ export function presentThreads(): number[] {
  * Lets `threads` come before others, as far as this process may: in real time, or else by niceness. One that has ended is left out.
  *
  * Real time needs CAP_SYS_NICE, and may be refused nevertheless: by a control group without a real-time budget of its own, or by a
- * C library without sched_setscheduler(2), as musl. Threads and programs that they start later
- * do not run in real time, but inherit niceness.
+ * C library without sched_setscheduler(2), as musl. Threads and programs that they start later do not run in real time, but inherit
+ * niceness.
  */
 export function preferThreads(threads: readonly number[]): Precedence {
   const isRefused = (change: (thread: number) => Outcome): boolean =>

@@ -102,19 +102,22 @@ async function ask({ name }: Peer, { remote }: DoctorPeersOptions): Promise<Peer
 async function tryOut(peer: Peer, options: DoctorPeersOptions): Promise<Pick<PeerFacts, 'trial' | 'said'>> {
   const { name } = peer;
   const { remote, canAsk } = options;
-  const [said, brief] = await Promise.all([canAsk ? ask(peer, options) : undefined, send(BRIEF_TRIAL, peer, options)]);
+  const [said, brief] = await Promise.all([
+    canAsk ? ask(peer, options) : undefined,
+    sendProbes(BRIEF_TRIAL, peer, options),
+  ]);
   const wasGood = (straightPathTo(peer).lossRatio ?? 0) < NOTABLE_LOSS_RATIO;
   if (brief === undefined || (wasGood && brief.answered === brief.sent)) return { trial: brief, said };
   const isTelling = said !== undefined && 'seen' in said;
   const before = isTelling ? await look(name, remote) : undefined;
-  const trial = await send(TRIAL, peer, options);
+  const trial = await sendProbes(TRIAL, peer, options);
   if (!isTelling || before === undefined || !('seen' in before)) return { trial, said };
   const after = await look(name, remote);
   return { trial, said: 'seen' in after ? { ...said, seen: after.seen - before.seen } : said };
 }
 
 /** Sends so many probes straight to a node, and counts the answers; `undefined`: it answers none, whatever the way. */
-async function send(
+async function sendProbes(
   { probes, intervalMs }: typeof TRIAL,
   { identity }: Peer,
   { probe }: DoctorPeersOptions,

@@ -67,8 +67,10 @@ test('a client that is served keeps it', async (t) => {
   const answer = ask(socketPath);
   await asked.promise;
   isIdle = false;
-  // Many times as long as it would wait for somebody else.
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  // One that began to wait later has given up.
+  await (
+    await rig(t, 1)
+  ).idle;
   t.false(isIdle);
   release.resolve();
   t.deepEqual(await answer, overview);

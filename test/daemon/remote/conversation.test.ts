@@ -127,7 +127,9 @@ test('two that have nothing to say stay together', async (t) => {
   const { client, server } = await conversing(t, { aliveMs: 20, silenceMs: 1_000 });
   const heard = client.hear(100);
   void server.hear(100);
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  // One who began to listen later, to nobody, has given up.
+  const lonely = await conversing(t, { aliveMs: 20, silenceMs: 1_000 }, PATIENT);
+  await lonely.client.hear(100);
   void server.say('at last');
   t.like(await heard, { value: 'at last' });
 });
