@@ -67,10 +67,9 @@ test('a client that is served keeps it', async (t) => {
   const answer = ask(socketPath);
   await asked.promise;
   isIdle = false;
-  // One that began to wait later has given up.
-  await (
-    await rig(t, 1)
-  ).idle;
+  const later = await rig(t, 1);
+  // That one, which began to wait later, has given up.
+  await later.idle;
   t.false(isIdle);
   release.resolve();
   t.deepEqual(await answer, overview);
