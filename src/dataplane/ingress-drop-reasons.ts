@@ -70,7 +70,7 @@ export const ingressDropReasons = [
   },
   {
     name: 'inner-bad-length',
-    meaning: 'length fields of the inner IP, TCP or UDP header contradict the length of the datagram',
+    meaning: 'a length field of the inner IP, TCP or UDP header is shorter than its header, or contradicts another one',
     cause: 'a broken or hostile sender',
     remedy: 'capture on the underlay to see who sends it',
   },

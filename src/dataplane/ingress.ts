@@ -9,13 +9,7 @@
  *
  * The virtio-net header is written over the inner Ethernet header, so that it and the packet are one piece.
  */
-import {
-  ETHERNET_DESTINATION_OFFSET,
-  ETHERNET_HEADER_LENGTH,
-  ETHERNET_MIN_PAYLOAD_LENGTH,
-  EtherType,
-  readEtherType,
-} from '../wire/ethernet.ts';
+import { ETHERNET_DESTINATION_OFFSET, ETHERNET_HEADER_LENGTH, EtherType, readEtherType } from '../wire/ethernet.ts';
 import { IpProtocol } from '../wire/ip.ts';
 import { verifyIpv4HeaderChecksum } from '../wire/ipv4.ts';
 import { VIRTIO_NET_HEADER_LENGTH } from '../wire/virtio-net.ts';
@@ -27,6 +21,7 @@ import { encodeDeliveryHeader } from './delivery-header.ts';
 import { DropReason } from './drop-reason.ts';
 import { ENCAPSULATION_LENGTH, announcesChecksumOf } from './encapsulation.ts';
 import type { FlightRecorder } from './flight-recorder.ts';
+import { lengthWithoutPadding } from './frame-padding.ts';
 import type { ForwardingReader } from './forwarding-table.ts';
 import { type FaultInjection, HELD } from './fault-injection.ts';
 import type { IngressOptions } from './ingress-options.ts';
@@ -34,7 +29,7 @@ import { IngressTaps } from './ingress-taps.ts';
 import { ChecksumState, judgeChecksum, makeChecksumPartial } from './inner-checksum.ts';
 import { checksumReason, ingressFaultReason } from './inner-fault-reason.ts';
 import { InnerFault, InnerPacket } from './inner-packet.ts';
-import { MAX_PACKETS_PER_DATAGRAM, innerPacketLength, joinedDatagrams } from './joined-datagrams.ts';
+import { MAX_PACKETS_PER_DATAGRAM, joinedDatagrams } from './joined-datagrams.ts';
 import { judgeOrigin, mayHaveRemoteChecksum } from './origin.ts';
 import type { Relay } from './relay.ts';
 import { clampSegmentSize } from './segment-size.ts';
@@ -182,7 +177,7 @@ export class Ingress {
 
   /** Takes one VXLAN datagram. `groSize`, if not 0, is what a UDP super-packet in it is made of. */
   #take(at: number, paddedBytes: number, groSize: number): void {
-    const lengthBytes = this.#withoutPadding(at, paddedBytes);
+    const lengthBytes = lengthWithoutPadding(this.#memory, at, paddedBytes);
     const fault = this.#faults?.judgesIncoming === true ? this.#faults.take(at, paddedBytes, groSize) : -1;
     if (fault === HELD) return;
     const marks = this.#taps.isOn ? this.#taps.fromUnderlay(at, paddedBytes, lengthBytes, groSize) : 0;
@@ -232,13 +227,6 @@ export class Ingress {
     this.#counters.drop(reason, 1, this.#accountPeer);
     this.#recorder?.refused(this.#accountPeer, at, lengthBytes, 1, 0, reason);
     if (marks !== 0) this.#taps.dropped(marks, reason);
-  }
-
-  /** Length of a datagram without what filled the inner frame up to the least that Ethernet carries. */
-  #withoutPadding(at: number, lengthBytes: number): number {
-    if (lengthBytes !== ENCAPSULATION_LENGTH + ETHERNET_MIN_PAYLOAD_LENGTH) return lengthBytes;
-    const innerBytes = innerPacketLength(this.#memory, at, lengthBytes);
-    return innerBytes > 0 && innerBytes < ETHERNET_MIN_PAYLOAD_LENGTH ? ENCAPSULATION_LENGTH + innerBytes : lengthBytes;
   }
 
   #judgeEncapsulation(at: number, lengthBytes: number): DropReason | -1 {

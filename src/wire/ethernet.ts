@@ -21,12 +21,6 @@ const Flag = { group: 0x01 } as const;
 /** Size of the header without tags, in bytes. */
 export const ETHERNET_HEADER_LENGTH = 14;
 
-/**
- * Least payload of a frame on a wire, in bytes (IEEE 802.3, clause 4: a frame has at least 64 octets with its check sequence).
- * Shorter ones are padded, and a VTEP in hardware may leave the padding in when it encapsulates.
- */
-export const ETHERNET_MIN_PAYLOAD_LENGTH = 46;
-
 /** Size of a MAC address, in bytes. */
 export const MAC_ADDRESS_LENGTH = 6;
 

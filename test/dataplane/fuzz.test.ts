@@ -97,7 +97,9 @@ function datagrams(random: SeededRandom): { datagram: Uint8Array; groSize: numbe
   // Without a checksum, which IPv6 does not allow.
   const { protocol, at } = transportOf(one);
   if (protocol === 17 && random.below(50) === 0) one.fill(0, at + 6, at + 8);
-  const datagram = encapsulated(one);
+  // Whatever lies behind the packet in its frame.
+  const padding = random.below(6) === 0 ? random.bytes(1 + random.below(40)) : new Uint8Array(0);
+  const datagram = encapsulated(joined([one, padding]));
   if (random.below(8) === 0) {
     // The mark of a checksum that is left to us, more or less where it belongs.
     datagram[1] = 0x20;

@@ -261,19 +261,66 @@ const broken = (parts: PacketParts) => {
 };
 const cutTransport = (parts: PacketParts) => encapsulated(ipPacket(parts));
 
-const takesPaddingOff = test.macro<[parts: PacketParts]>({
-  exec: (t, parts) => {
+const takesPaddingOff = test.macro<[parts: PacketParts, paddingBytes: number]>({
+  exec: (t, parts, paddingBytes) => {
     const packet = ipPacket(parts);
-    const padded = joined([packet, new Uint8Array(46 - packet.length).fill(0xff)]);
+    const padded = joined([packet, new Uint8Array(paddingBytes).fill(0xff)]);
     const node = new OverlayNode('b');
-    t.deepEqual(node.receive(encapsulated(padded)), [{ virtio: PLAIN_VIRTIO, packet, innerPackets: 1 }]);
-    t.is(node.account().ingress.receivedBytes, packet.length);
+    const [delivered, ...others] = node.receive(encapsulated(padded));
+    t.deepEqual(others, []);
+    t.deepEqual(delivered?.packet, packet);
+    const account = node.account().ingress;
+    t.like(account, { received: 1, delivered: 1, receivedBytes: packet.length, forwardedBytes: packet.length });
+    t.is(residual(account), 0);
   },
-  title: (name) => `what fills a short frame up to what Ethernet carries is taken off: ${name}`,
+  title: (name, _parts, paddingBytes) => `${paddingBytes} bytes behind ${name} in its frame are taken off`,
 });
 
-test('IPv4', takesPaddingOff, { ...v4, ...udp });
-test('IPv6', takesPaddingOff, { ...v6, protocol: 59, transport: [1] });
+// Up to what Ethernet carries at least, and what is left of that when somebody takes a VLAN tag out.
+test('IPv4', takesPaddingOff, { ...v4, ...udp }, 46 - 31);
+test('IPv4 without a tag', takesPaddingOff, { ...v4, ...udp }, 42 - 31);
+test('IPv6', takesPaddingOff, { ...v6, protocol: 59, transport: [1] }, 46 - 41);
+test('IPv6 without a tag', takesPaddingOff, { ...v6, protocol: 59, transport: [1] }, 42 - 41);
+test('an IPv4 packet', takesPaddingOff, { ...v4, ...udp }, 1);
+test('an IPv6 packet', takesPaddingOff, { ...v6, ...udp }, 1);
+// A check sequence.
+test('a long TCP segment', takesPaddingOff, { ...v4, protocol: 6, transport: tcpSegment(1, 16, filled(1300)) }, 4);
+test(
+  'a long TCP segment over IPv6',
+  takesPaddingOff,
+  { ...v6, protocol: 6, transport: tcpSegment(1, 16, filled(9)) },
+  4,
+);
+test('an IPv4 fragment', takesPaddingOff, { ...v4, protocol: 17, fragment: 0x2000, transport: filled(16) }, 300);
+test('an IPv4 packet with options', takesPaddingOff, { ...v4, ...udp, options: [1, 1, 1, 0] }, 60_000);
+
+test('a packet whose checksum is left to us stays one without what was behind it', (t) => {
+  const packet = ipPacket({ ...v6, ...udp });
+  makePartial(packet);
+  const [delivered] = new OverlayNode('b').receive(encapsulated(joined([packet, Uint8Array.of(1, 2, 3)])));
+  t.deepEqual(delivered!.packet, packet);
+  t.deepEqual([...delivered!.virtio], [1, 0, 0, 0, 0, 0, 40, 0, 6, 0]);
+});
+
+test('padded segments that the kernel joined become one super-packet', (t) => {
+  const segment = (index: number) =>
+    ipPacket({ ...v4, protocol: 17, identification: index, transport: udpDatagram(filled(6)) });
+  const padded = [0, 1, 2].map((index) => encapsulated(joined([segment(index), Uint8Array.of(9, 9, 9, 9)])));
+  const node = new OverlayNode('b');
+  const [delivered, ...others] = node.receive(joined(padded), padded[0]!.length);
+  t.deepEqual(others, []);
+  t.is(delivered!.innerPackets, 3);
+  t.deepEqual([...delivered!.packet.subarray(28)], [...filled(6), ...filled(6), ...filled(6)]);
+  t.is(node.account().ingress.receivedBytes, 3 * 34);
+});
+
+test('the size beside a datagram is that of what it is split by, as soon as its first packet does not fill it', (t) => {
+  const packet = ipPacket({ ...v4, protocol: 17, transport: udpDatagram(filled(300)) });
+  t.is(new OverlayNode('b').receive(encapsulated(packet), 100)[0]!.innerPackets, 3);
+  const node = new OverlayNode('b');
+  t.deepEqual(node.receive(encapsulated(joined([packet, Uint8Array.of(0)])), 100), []);
+  t.is(node.account().ingress.received, 4);
+});
 
 test('an empty datagram', drops, new Uint8Array(0), 'vxlan-truncated');
 test('7 bytes', drops, good.slice(0, 7), 'vxlan-truncated');
@@ -312,8 +359,7 @@ test('a part of an IPv4 header', drops, good.slice(0, 41), 'inner-truncated');
 test('a part of an IPv6 header', drops, good6.slice(0, 61), 'inner-truncated');
 test('a packet without its last byte', drops, good.slice(0, -1), 'inner-truncated');
 test('an IPv6 packet without its last byte', drops, good6.slice(0, -1), 'inner-truncated');
-test('a packet with a byte too much', drops, joined([good, Uint8Array.of(0)]), 'inner-bad-length');
-test('an IPv6 packet with a byte too much', drops, joined([good6, Uint8Array.of(0)]), 'inner-bad-length');
+test('an IPv4 packet that claims less than its header', drops, changed(good, 25, 19), 'inner-bad-length');
 test('an IPv4 header of 16 bytes', drops, changed(good, 22, 0x44), 'inner-bad-length');
 test('an extension header that runs out of the packet', drops, changed(good6, 28, 60), 'inner-bad-extensions');
 test('a wrong header checksum', drops, changed(good, 30, 63), 'inner-bad-ip-checksum');
