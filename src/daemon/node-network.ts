@@ -13,7 +13,7 @@ import type { Logger } from '../env/logger.ts';
 import { CommandError } from '../errors.ts';
 import { ipBatch, ROUTE_PROTOCOL } from '../linux/iproute.ts';
 import { addressesOf, listLinks, type Link } from '../linux/link.ts';
-import { readTable, replaceTable } from '../linux/nftables.ts';
+import { NODE_TABLE, readTable, replaceTable } from '../linux/nftables.ts';
 import { deleteRouteLine, listRoutes, type KernelRoute } from '../linux/route.ts';
 import { formatIpAddress, type IpAddress } from '../wire/address.ts';
 import { formatPrefix, hostPrefix, type Prefix } from '../wire/prefix.ts';
@@ -82,7 +82,7 @@ export class NodeNetwork {
   async inspect(): Promise<Inspection> {
     const { tunDevice, mtuBytes, clusterPrefixes, nodePrefixes } = this.#options;
     const families = [...new Set(nodePrefixes.map(({ address }) => address.family))];
-    const [links, routes, rules] = await Promise.all([listLinks(), listRoutes('all'), readTable()]);
+    const [links, routes, rules] = await Promise.all([listLinks(), listRoutes('all'), readTable(NODE_TABLE)]);
     const wanted = {
       tunDevice,
       mtuBytes,
@@ -183,8 +183,8 @@ export class NodeNetwork {
       ...rules,
     ];
     try {
-      await replaceTable(`chain postrouting {\n${rule.join('\n')}\n}`);
-      this.#rules = await readTable();
+      await replaceTable(NODE_TABLE, `chain postrouting {\n${rule.join('\n')}\n}`);
+      this.#rules = await readTable(NODE_TABLE);
       return [];
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;

@@ -8,7 +8,7 @@ import { ConflictError } from '../errors.ts';
 import { TEMPORARY_SUFFIX } from '../linux/file-store.ts';
 import { ipBatch } from '../linux/iproute.ts';
 import { listLinks } from '../linux/link.ts';
-import { removeTable } from '../linux/nftables.ts';
+import { removeOwnTables } from '../linux/nftables.ts';
 import { deleteRouteLine, listRoutes } from '../linux/route.ts';
 import { isAttached, isOwnLink } from './own-links.ts';
 import { removeOwnNamespace } from './pods/pod-namespace.ts';
@@ -62,13 +62,12 @@ export async function resetHost(options: ResetOptions): Promise<ResetReport> {
   // After the devices: their routes went with them.
   const routes = await listRoutes('ours');
   await ipBatch(routes.map(deleteRouteLine), { purpose: "remove weft's routes" });
-  const nftTables = (await removeTable()) ? ['inet weft'] : [];
   return {
     pods: records.map(({ name }) => name),
     namespaces,
     devices,
     routes: routes.map(({ type, dst }) => (type === 'unicast' ? dst : `${type} ${dst}`)),
-    nftTables,
+    nftTables: await removeOwnTables(),
     files: removeFiles(options),
   };
 }

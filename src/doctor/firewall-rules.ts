@@ -1,16 +1,14 @@
 /** What rules of a firewall name: ports, devices, addresses. */
 import type { FirewallChain, FirewallMatch } from '../linux/firewall.ts';
+import { OWN_TABLES, titleOf } from '../linux/nftables.ts';
 import { parsePrefix, type Prefix, prefixesOverlap } from '../wire/prefix.ts';
-
-/** Name of weft's own table, of family `inet`. */
-const OWN_TABLE = 'nftables table inet weft';
 
 /** A prefix as short as this is not about pods, but about half of the internet. */
 const MAX_DEFAULT_LENGTH_BITS = 1;
 
 /** Whether weft made it. */
 export function isOwnTable({ table }: FirewallChain): boolean {
-  return table === OWN_TABLE;
+  return OWN_TABLES.some((own) => table === `nftables table ${titleOf(own)}`);
 }
 
 /** Whether a match asks for this port, alone or among others. */

@@ -1,9 +1,24 @@
-/** weft's one nftables table, `inet weft`, and a look at what others hook into forwarding. */
+/** weft's own tables of nftables, and a look at what others hook into forwarding. */
 import { CommandError } from '../errors.ts';
 import { runCommand, runJsonCommand } from './command.ts';
 
-/** Name of the table, of family `inet`. It is ours as a whole. */
-export const NFT_TABLE = 'weft';
+/** A table that is ours as a whole. */
+export interface NftTable {
+  readonly family: 'inet' | 'arp';
+  readonly name: string;
+}
+
+/** Of the node: replaced as a whole when it changes. */
+export const NODE_TABLE: NftTable = { family: 'inet', name: 'weft' };
+
+/** Of the pods: what each may send from. It is changed, and never replaced while a pod is attached. */
+export const POD_TABLE: NftTable = { family: 'inet', name: 'weft-pods' };
+
+/** The same, of ARP. */
+export const POD_ARP_TABLE: NftTable = { family: 'arp', name: 'weft-pods' };
+
+/** All of them, whatever the configuration. */
+export const OWN_TABLES: readonly NftTable[] = [NODE_TABLE, POD_TABLE, POD_ARP_TABLE];
 
 /** A chain of a hook, of any table. */
 export interface NftBaseChain {
@@ -14,35 +29,52 @@ export interface NftBaseChain {
   readonly policy: string;
 }
 
+/** How `nft` and people call a table: `inet weft`. */
+export function titleOf({ family, name }: NftTable): string {
+  return `${family} ${name}`;
+}
+
+/** Runs lines of `nft` in one transaction: all of them take effect at once, or none. */
+export async function nftTransaction(lines: readonly string[], purpose: string): Promise<void> {
+  if (lines.length === 0) return;
+  await runCommand(['nft', '-f', '-'], { purpose, input: `${lines.join('\n')}\n` });
+}
+
 /**
- * Replaces our table by one with these chains, in one transaction: there is no moment without it.
+ * Replaces a table by one with these chains, in one transaction: there is no moment without it.
  *
  * @param chains text between the braces of the table.
  */
-export async function replaceTable(chains: string): Promise<void> {
+export async function replaceTable(table: NftTable, chains: string): Promise<void> {
+  const title = titleOf(table);
   // Adding first makes the deletion succeed when there was none. A chain that is merely flushed would keep an old hook.
-  const input = `add table inet ${NFT_TABLE}\ndelete table inet ${NFT_TABLE}\ntable inet ${NFT_TABLE} {\n${chains}\n}\n`;
-  await runCommand(['nft', '-f', '-'], { purpose: `replace the nftables table ${NFT_TABLE}`, input });
+  const lines = [`add table ${title}`, `delete table ${title}`, `table ${title} {\n${chains}\n}`];
+  await nftTransaction(lines, `replace the nftables table ${title}`);
 }
 
-/** Our table as `nft` shows it, without counts; `undefined` if there is none. */
-export async function readTable(): Promise<string | undefined> {
-  const purpose = `look at the nftables table ${NFT_TABLE}`;
+/** A table as `nft` shows it, without counts; `undefined` if there is none. Its cost grows with the table. */
+export async function readTable({ family, name }: NftTable): Promise<string | undefined> {
+  const purpose = `look at the nftables table ${name}`;
   try {
-    return await runCommand(['nft', '--stateless', 'list', 'table', 'inet', NFT_TABLE], { purpose });
+    return await runCommand(['nft', '--stateless', 'list', 'table', family, name], { purpose });
   } catch (error) {
     if (error instanceof CommandError) return undefined;
     throw error;
   }
 }
 
-/** Removes our table. @returns whether there was one. */
-export async function removeTable(): Promise<boolean> {
-  const purpose = `remove the nftables table ${NFT_TABLE}`;
-  const tables = await runJsonCommand<NftDocument>(['nft', '-j', 'list', 'tables'], { purpose });
-  if (!tables.nftables.some(({ table }) => table?.family === 'inet' && table.name === NFT_TABLE)) return false;
-  await runCommand(['nft', '-f', '-'], { purpose, input: `delete table inet ${NFT_TABLE}\n` });
-  return true;
+/** Removes every table of ours. @returns the titles of those that were there. */
+export async function removeOwnTables(): Promise<string[]> {
+  const purpose = "remove weft's nftables tables";
+  const { nftables } = await runJsonCommand<NftDocument>(['nft', '-j', 'list', 'tables'], { purpose });
+  const present = OWN_TABLES.filter(({ family, name }) =>
+    nftables.some(({ table }) => table?.family === family && table.name === name),
+  ).map(titleOf);
+  await nftTransaction(
+    present.map((title) => `delete table ${title}`),
+    purpose,
+  );
+  return present;
 }
 
 /** Chains of all tables that the kernel calls by itself. */

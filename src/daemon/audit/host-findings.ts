@@ -1,7 +1,7 @@
 /** What the kernel has of the node's end of the overlay, against what it should have. */
 import { ROUTE_PROTOCOL } from '../../linux/iproute.ts';
 import { addressesOf, type Link } from '../../linux/link.ts';
-import { NFT_TABLE } from '../../linux/nftables.ts';
+import { NODE_TABLE, titleOf } from '../../linux/nftables.ts';
 import type { KernelRoute } from '../../linux/route.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
 import { formatPrefix, type Prefix } from '../../wire/prefix.ts';
@@ -113,7 +113,7 @@ function routeFindings(wanted: readonly WantedRoute[], present: readonly KernelR
 }
 
 function ruleFindings(rules: FoundHost['rules']): Finding[] {
-  const subject = `inet ${NFT_TABLE}`;
+  const subject = titleOf(NODE_TABLE);
   if (rules === 'ours') return [];
   if (rules === 'missing') return [{ problem: 'missing', subject, message: `the nftables table ${subject} is gone` }];
   return [{ problem: 'wrong', subject, message: `somebody changed the nftables table ${subject}` }];
