@@ -4,6 +4,7 @@ import type { CaptureSpec } from '../daemon/capture/capture-api.ts';
 import { WeftError } from '../errors.ts';
 import type { CaptureClient, OpenCapture } from './capture-client.ts';
 import { CountedOutput, type CaptureOutput, type CaptureSummary } from './capture-output.ts';
+import { SteadyTime } from './steady-time.ts';
 
 export interface CaptureRunOptions {
   readonly client: CaptureClient;
@@ -27,6 +28,7 @@ export class CaptureRun {
   readonly #options: CaptureRunOptions;
   readonly #output: CountedOutput;
   readonly #merger: PcapngMerger;
+  readonly #time = new SteadyTime();
   #captures: readonly OpenCapture[] = [];
   #isEnding = false;
   /** When nodes were asked: captures begin after that. */
@@ -110,7 +112,7 @@ export class CaptureRun {
   }
 
   #advance(): void {
-    const nowMs = Date.now();
+    const nowMs = this.#time.nowMs();
     this.#merger.advance({ seconds: Math.floor(nowMs / 1_000), nanoseconds: (nowMs % 1_000) * 1_000_000 });
     void this.#flush();
   }

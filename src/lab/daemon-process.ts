@@ -38,10 +38,10 @@ export async function startDaemon(plan: LabPlan, node: NodePlan, interruption?: 
   // Made once: whoever wants to try something edits it and starts the daemon again.
   if (!existsSync(files.config)) writeFileSync(files.config, stringify(nodeConfig(plan, node, files)));
   const daemon = spawnDaemon(node, files);
-  const deadline = Date.now() + START_DEADLINE_MS;
+  const deadline = performance.now() + START_DEADLINE_MS;
   while (!(await answers(files))) {
     if (!isRunning(daemon)) throw failedStart(node, files, 'ended');
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       await endDaemon(files, 'SIGKILL');
       throw failedStart(node, files, `did not answer within ${START_DEADLINE_MS / 1000} s`);
     }
@@ -69,10 +69,10 @@ export async function endProcesses(
   processes: readonly ProcessIdentity[],
   signal: 'SIGTERM' | 'SIGKILL',
 ): Promise<void> {
-  const deadline = Date.now() + STOP_DEADLINE_MS;
+  const deadline = performance.now() + STOP_DEADLINE_MS;
   for (const each of processes) signalProcess(each, signal);
   while (processes.some(isRunning)) {
-    if (Date.now() > deadline) for (const each of processes) signalProcess(each, 'SIGKILL');
+    if (performance.now() > deadline) for (const each of processes) signalProcess(each, 'SIGKILL');
     await sleep(POLL_MS);
   }
 }

@@ -89,7 +89,7 @@ async function addPods(plan: LabPlan, node: NodePlan): Promise<void> {
 }
 
 async function convergence(plan: LabPlan, interruption: AbortSignal): Promise<void> {
-  const deadline = Date.now() + CONVERGENCE_DEADLINE_MS;
+  const deadline = performance.now() + CONVERGENCE_DEADLINE_MS;
   const wanted = plan.nodes.flatMap((node) => node.prefixes);
   for (const node of plan.nodes) {
     const files = nodeFiles(plan.spec.name, node.name);
@@ -98,7 +98,7 @@ async function convergence(plan: LabPlan, interruption: AbortSignal): Promise<vo
       const known = new Set((await control.routes()).map((route) => route.prefix));
       const missing = wanted.filter((prefix) => !known.has(prefix));
       if (missing.length === 0) break;
-      if (Date.now() > deadline) {
+      if (performance.now() > deadline) {
         const what = `${node.name} has no route to ${missing.join(', ')}`;
         throw new WeftError('lab-not-converged', `${what}; ${logTail(files)}`, { node: node.name, missing });
       }

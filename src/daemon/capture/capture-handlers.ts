@@ -31,6 +31,7 @@ export async function composeCaptures(
     events,
     logger,
     wallClockMs: Date.now,
+    nowMs: () => performance.now(),
   });
 }
 

@@ -6,6 +6,7 @@
 import type { BpfProgram } from '../../capture/bpf-program.ts';
 import { hostProgram } from '../../capture/host-program.ts';
 import { createTapRingMemory, type TapRingMemory } from '../../dataplane/tap-ring.ts';
+import { TokenBucket } from '../../dataplane/token-bucket.ts';
 import type { Logger } from '../../env/logger.ts';
 import { ExhaustedError, NotFoundError } from '../../errors.ts';
 import type { IpAddress } from '../../wire/address.ts';
@@ -25,6 +26,8 @@ export interface CaptureSlotsOptions {
   readonly events: EventSink;
   readonly logger: Logger;
   readonly wallClockMs: () => number;
+  /** Any clock that does not jump, in ms: others are let in by it. */
+  readonly nowMs: () => number;
 }
 
 /** Who wants a capture, and within which limits. */
@@ -46,7 +49,7 @@ const SLOTS = 8;
 export const MAX_REMOTE_CAPTURES = 4;
 /** How many others may begin at once, and then one per second: each takes time of all workers, and lines of the history. */
 export const MAX_REMOTE_BURST = 60;
-const MS_PER_REMOTE_CAPTURE = 1_000;
+const REMOTE_CAPTURES_PER_SECOND = 1;
 /** A ring of a worker: what it takes in while the thread is not scheduled, at full rate. */
 const RING_BYTES = 8_388_608;
 /** All rings of a capture, where there are many workers, which share that rate. */
@@ -67,8 +70,8 @@ export class CaptureSlots {
   readonly #options: CaptureSlotsOptions;
   readonly #running = new Map<number, Slot>();
   #count = 0;
-  /** How many others may begin now, as of when. */
-  #remoteBurst = { left: MAX_REMOTE_BURST, atMs: 0 };
+  /** How many others may begin now. */
+  readonly #remoteBurst = new TokenBucket(REMOTE_CAPTURES_PER_SECOND, MAX_REMOTE_BURST);
 
   constructor(options: CaptureSlotsOptions) {
     this.#options = options;
@@ -99,7 +102,7 @@ export class CaptureSlots {
       throw new NotFoundError('peer-unknown', `${nodeName} has no peer ${spec.peer}: see "weft peers"`);
     }
     const slot = this.#freeSlot(isRemote);
-    if (isRemote) this.#admitRemote(wallClockMs());
+    if (isRemote) this.#admitRemote();
     const filter = spec.filter?.program;
     const program = podAddresses === undefined ? filter : hostProgram(podAddresses, filter);
     const capture = this.number();
@@ -148,15 +151,12 @@ export class CaptureSlots {
     return free;
   }
 
-  #admitRemote(nowMs: number): void {
-    const { left, atMs } = this.#remoteBurst;
-    const regained = Math.max(0, nowMs - atMs) / MS_PER_REMOTE_CAPTURE;
-    const now = Math.min(MAX_REMOTE_BURST, left + regained);
-    if (now < 1) {
-      const message = `other nodes began too many captures and traces at ${this.#options.nodeName} just now: try again`;
-      throw new ExhaustedError('captures-full', message);
-    }
-    this.#remoteBurst = { left: now - 1, atMs: nowMs };
+  #admitRemote(): void {
+    const { nodeName, nowMs } = this.#options;
+    this.#remoteBurst.refill(nowMs());
+    if (this.#remoteBurst.take()) return;
+    const message = `other nodes began too many captures and traces at ${nodeName} just now: try again`;
+    throw new ExhaustedError('captures-full', message);
   }
 
   #tellWorkers(): void {

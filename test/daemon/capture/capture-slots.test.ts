@@ -11,7 +11,7 @@ const totals = { packets: 3, lost: 1, bytes: 400 };
 function rig(onTold: () => void = () => undefined, workers = 2) {
   const told: (readonly (readonly CaptureOrder[])[])[] = [];
   const events = new EventLog(() => 0);
-  const clock = { nowMs: 0 };
+  const clock = { nowMs: 0, wallMs: 0 };
   const slots = new CaptureSlots({
     nodeName: 'n1',
     workers,
@@ -22,7 +22,8 @@ function rig(onTold: () => void = () => undefined, workers = 2) {
     isPeer: (name) => name === 'n2',
     events,
     logger: silentLogger,
-    wallClockMs: () => clock.nowMs,
+    wallClockMs: () => clock.wallMs,
+    nowMs: () => clock.nowMs,
   });
   const begin = (spec: CaptureSpec = {}, isRemote = false) => slots.begin({ spec, client: 'root, pid 7', isRemote });
   return { told, events, slots, begin, clock };
@@ -98,11 +99,21 @@ test('others cannot begin one after the other for ever, and this node can', (t) 
   t.throws(() => beginAndEnd(true), { code: 'captures-full' });
   clock.nowMs = 1_000;
   t.notThrows(() => beginAndEnd(true));
-  clock.nowMs = 500;
+  clock.nowMs = 1_999;
   t.throws(() => beginAndEnd(true), { code: 'captures-full' });
   clock.nowMs = 3_600_000;
   for (let index = 0; index < MAX_REMOTE_BURST; index++) beginAndEnd(true);
   t.throws(() => beginAndEnd(true), { code: 'captures-full' });
+});
+
+test('others are let in at the same rate when somebody sets the clock back', (t) => {
+  const { slots, begin, clock } = rig();
+  clock.wallMs = 1_767_225_600_000;
+  for (let index = 0; index < MAX_REMOTE_BURST; index++) slots.end(begin({}, true).capture, 'asked', totals);
+  clock.wallMs -= 3_600_000;
+  t.throws(() => begin({}, true), { code: 'captures-full' });
+  clock.nowMs += 1_000;
+  t.notThrows(() => begin({}, true));
 });
 
 test('of an unknown peer there is no capture', (t) => {

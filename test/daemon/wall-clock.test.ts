@@ -1,0 +1,31 @@
+/** The wall clock can be set, by an hour and backwards: it is for people to read, and nothing may wait for it. */
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+
+const source = join(import.meta.dirname, '..', '..', 'src');
+
+/** Who reads it, and for what. */
+const readers: Readonly<Record<string, string>> = {
+  'cli/drops.ts': '--since',
+  'cli/events.ts': '--since, and what is today',
+  'cli/explain.ts': '--around',
+  'cli/flows.ts': '--since',
+  'cli/routes.ts': 'since when',
+  'cli/status.ts': 'since when',
+  'cli/steady-time.ts': 'packets of several nodes are put in order by their times of day',
+  'daemon/capture/capture-handlers.ts': 'since when a capture runs',
+  'daemon/compose.ts': 'times of events, audits, pods and routes',
+  'daemon/doctor/drop-examples.ts': 'from when on drops are looked at, which are shown by times of day',
+  'daemon/explain/drops.ts': 'of when a report is',
+  'daemon/explain/recorded-packets.ts': 'what times of records are to people',
+  'daemon/faults/fault-handlers.ts': 'since when a fault is there',
+  'daemon/gossip/gossip.ts': 'since when a member is in its state',
+};
+
+test('nothing reads the wall clock but what shows it', (t) => {
+  const found = globSync('**/*.ts', { cwd: source }).filter((file) =>
+    /\bDate\.now\b/.test(readFileSync(join(source, file), 'utf8')),
+  );
+  t.deepEqual(found.toSorted(), Object.keys(readers));
+});
