@@ -10,7 +10,17 @@ const SOURCES = join(import.meta.dirname, '..', 'src');
 const MAX_LINES = 350;
 
 /** The pure rooms between `env/` and `linux/`. */
-const core = ['membership', 'authentication', 'routing', 'ipam', 'paths', 'dataplane', 'capture', 'explain'];
+const core = [
+  'membership',
+  'authentication',
+  'routing',
+  'ipam',
+  'paths',
+  'dataplane',
+  'capture',
+  'explain',
+  'firewall',
+];
 
 /** Room -> rooms that it may import from, beside itself. `type` is for types only. */
 const rooms: Readonly<Record<string, Readonly<Record<string, 'all' | 'type'>>>> = {
@@ -25,6 +35,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, 'all' | 'type'>>>> 
   dataplane: { 'errors.ts': 'all', wire: 'all', env: 'all' },
   capture: { 'errors.ts': 'all', wire: 'all', env: 'all', dataplane: 'all' },
   explain: { 'errors.ts': 'all', wire: 'all', env: 'all', dataplane: 'all' },
+  firewall: { 'errors.ts': 'all', wire: 'all', env: 'all' },
   linux: below(...core),
   doctor: below(...core, 'linux'),
   daemon: below(...core, 'linux', 'doctor'),
@@ -64,6 +75,7 @@ const pureRooms = [
   'dataplane',
   'capture',
   'explain',
+  'firewall',
 ];
 
 /** Packages that pure rooms may import: code that computes and nothing else. */

@@ -1,0 +1,153 @@
+/**
+ * What the firewall of a machine does with a packet: asked of its rules, without sending any.
+ *
+ * Chains of a hook see a packet in the order of their priorities. One that accepts it leaves it to the next one, one that drops it
+ * ends it. What is not understood is never taken for letting it pass: then the verdict is `unknown`, and the rule is named.
+ */
+import { ChainWalk, type ChainEnd, type RulePlace } from './chain-walk.ts';
+import { commonPacket, type FilteredPacket } from './filtered-packet.ts';
+import type { Answer } from './pattern.ts';
+import type { ChainBase, FirewallChain, Hook, Ruleset } from './ruleset.ts';
+
+/** The verdict on a packet. */
+export interface Judgement {
+  readonly verdict: 'accept' | 'drop' | 'reject' | 'unknown';
+  /** Where; `undefined`: it was accepted. */
+  readonly hook: Hook | undefined;
+  /** The rule or policy that ends it; if that is `unknown`, the rule of which nobody can tell what it does. */
+  readonly place: RulePlace | undefined;
+  /** If it is `unknown`: what ends the packet in one of the cases. */
+  readonly threat: RulePlace | undefined;
+  /** The packet as it goes on, if it does: marks may have been set. */
+  readonly packet: FilteredPacket;
+}
+
+/** Ways through the machine. */
+export type Passage = 'forwarded' | 'incoming' | 'outgoing';
+
+const hooksOf: Readonly<Record<Passage, readonly Hook[]>> = {
+  forwarded: ['ingress', 'prerouting', 'forward', 'postrouting', 'egress'],
+  incoming: ['ingress', 'prerouting', 'input'],
+  outgoing: ['output', 'postrouting', 'egress'],
+};
+
+/** Priority at which connections are told apart: chains before it find none. */
+const CONNTRACK_PRIORITY = -200;
+
+/**
+ * What becomes of `packet` on its whole way through the machine. Its devices are those of the way: `inDevice` where it comes from,
+ * `outDevice` where it goes to.
+ */
+export function judgePassage(ruleset: Ruleset, passage: Passage, packet: FilteredPacket): Judgement {
+  const { isDestinationLocal = passage === 'outgoing' ? undefined : passage === 'incoming' } = packet;
+  return judgeHooks(ruleset, hooksOf[passage], { ...packet, isDestinationLocal });
+}
+
+/** What becomes of `packet` at one hook. */
+export function judge(ruleset: Ruleset, hook: Hook, packet: FilteredPacket): Judgement {
+  return judgeHooks(ruleset, [hook], packet);
+}
+
+function judgeHooks(ruleset: Ruleset, hooks: readonly Hook[], packet: FilteredPacket): Judgement {
+  const walk = new ChainWalk(ruleset);
+  let current = packet;
+  let doubtful: Judgement | undefined;
+  for (const hook of hooks) {
+    for (const [chain, base] of chainsAt(ruleset, hook, packet.family)) {
+      const judgement = judgeChain(walk, chain, base, current);
+      if (judgement.verdict === 'drop' || judgement.verdict === 'reject') return judgement;
+      if (judgement.verdict === 'unknown') doubtful ??= judgement;
+      current = { ...current, ...judgement.packet };
+    }
+  }
+  const accepted = { verdict: 'accept', hook: undefined, place: undefined, threat: undefined } as const;
+  return { ...(doubtful ?? accepted), packet: current };
+}
+
+function judgeChain(walk: ChainWalk, chain: FirewallChain, base: ChainBase, packet: FilteredPacket): Judgement {
+  const { hook } = base;
+  const isEarly = hook === 'ingress' || (isTracking(hook) && base.priority < CONNTRACK_PRIORITY);
+  const seen = seenAt(hook, isEarly ? { ...packet, connection: early(packet) } : packet);
+  const applies = appliesTo(base, seen);
+  const unasked: Judgement = { verdict: 'accept', hook: undefined, place: undefined, threat: undefined, packet };
+  if (applies === false) return unasked;
+  const judgement = judgementOf(walk.endsIn(chain, seen), hook, seen);
+  const changes = restored(judgement.packet, packet, isEarly);
+  if (applies === true) return { ...judgement, packet: changes };
+  if (judgement.verdict === 'accept') return { ...judgement, packet: commonPacket(packet, changes) };
+  const { place } = judgement;
+  return { ...judgement, verdict: 'unknown', threat: place, packet: commonPacket(packet, changes) };
+}
+
+/** Several ends are one if they come to the same. */
+function judgementOf(ends: readonly ChainEnd[], hook: Hook, before: FilteredPacket): Judgement {
+  const passing = ends.filter(({ verdict }) => verdict === 'accept');
+  const losing = ends.filter(({ verdict }) => verdict === 'drop' || verdict === 'reject');
+  const packets = ends.filter((end) => !losing.includes(end)).map((end) => end.packet);
+  const packet = packets.length === 0 ? before : packets.reduce(commonPacket);
+  if (passing.length === ends.length) {
+    return { verdict: 'accept', hook: undefined, place: undefined, threat: undefined, packet };
+  }
+  if (losing.length === ends.length) {
+    const end = losing.find(({ doubts }) => doubts.length === 0) ?? losing[0]!;
+    const verdict = losing.every((one) => one.verdict === end.verdict) ? end.verdict : 'drop';
+    return { verdict: verdict as 'drop' | 'reject', hook, place: end.place, threat: undefined, packet };
+  }
+  return { verdict: 'unknown', hook, place: doubtOf(ends), threat: losing[0]?.place, packet };
+}
+
+/** The rule on which it depends: one by which a packet comes to another end than without any rule that is in doubt. */
+function doubtOf(ends: readonly ChainEnd[]): RulePlace {
+  const usual = ends.find(({ doubts, verdict }) => doubts.length === 0 && verdict !== 'mystery') ?? ends[0]!;
+  const other = ends.find((end) => isLoss(end) !== isLoss(usual) || end.verdict === 'mystery') ?? usual;
+  return other.doubts[0] ?? other.place;
+}
+
+function isLoss({ verdict }: ChainEnd): boolean {
+  return verdict === 'drop' || verdict === 'reject';
+}
+
+/** Chains that the kernel calls there, in order. */
+function chainsAt(
+  { chains }: Ruleset,
+  hook: Hook,
+  family: 4 | 6,
+): (readonly [chain: FirewallChain, base: ChainBase])[] {
+  return chains
+    .flatMap((chain) =>
+      chain.base?.hook === hook && chain.families.includes(family) ? [[chain, chain.base] as const] : [],
+    )
+    .sort(([, a], [, b]) => a.priority - b.priority);
+}
+
+function isTracking(hook: Hook): boolean {
+  return hook === 'prerouting' || hook === 'output';
+}
+
+/** Before connections are told apart, all packets are `invalid`, but for those that are not to be tracked. */
+function early({ connection }: FilteredPacket): FilteredPacket['connection'] {
+  return connection === 'untracked' ? 'untracked' : 'invalid';
+}
+
+/** Devices that are known there. */
+function seenAt(hook: Hook, packet: FilteredPacket): FilteredPacket {
+  if (hook === 'output') return { ...packet, inDevice: '' };
+  if (hook === 'ingress' || hook === 'prerouting' || hook === 'input') return { ...packet, outDevice: '' };
+  return packet;
+}
+
+/** As `after`, but with what a hook did not show. */
+function restored(after: FilteredPacket, before: FilteredPacket, wasEarly: boolean): FilteredPacket {
+  const { inDevice, outDevice } = before;
+  const isTold = wasEarly && after.connection === 'invalid';
+  return { ...after, inDevice, outDevice, connection: isTold ? before.connection : after.connection };
+}
+
+/** Whether a chain sees the packet at all. */
+function appliesTo({ isNat, devices, hook }: ChainBase, packet: FilteredPacket): Answer {
+  if (isNat && packet.connection !== undefined && packet.connection !== 'new') return false;
+  const device = hook === 'egress' ? packet.outDevice : packet.inDevice;
+  const isOfDevice = devices === undefined ? true : device === undefined ? undefined : devices.includes(device);
+  if (isOfDevice === false) return false;
+  return isNat && packet.connection === undefined ? undefined : isOfDevice;
+}
