@@ -1,0 +1,114 @@
+/** Reads all rules of a network namespace's firewall, of whichever program: nftables, and iptables inside of it and from before it. */
+import { readFileSync } from 'node:fs';
+import { CommandError, RequirementError } from '../errors.ts';
+import { parseIptablesSave, withRulesOf } from '../firewall/iptables-ruleset.ts';
+import { type NftDocument, parseNftRuleset, tablesOfIptables } from '../firewall/nft-ruleset.ts';
+import type { FirewallChain, Ruleset } from '../firewall/ruleset.ts';
+import { unreadableChains } from '../firewall/unreadable-chain.ts';
+import { type CommandOptions, runCommand, runJsonCommand } from './command.ts';
+import { enterNetworkNamespace } from './network-namespace.ts';
+
+/**
+ * All rules there are, weft's own included. What is there and cannot be read is in it as rules that may do anything, so that a
+ * judgement by them is that nobody can tell.
+ *
+ * @param netns path of the file of a network namespace; absent: the one that this process is in.
+ */
+export async function readRuleset(netns?: string): Promise<Ruleset> {
+  const options: CommandOptions = { purpose: 'look at the firewall', ...(netns === undefined ? {} : { netns }) };
+  const [nft, ...legacy] = await Promise.all([
+    readNft(options),
+    ...families.map(async (family) => readLegacy(family, options)),
+  ]);
+  return { chains: [...nft.chains, ...legacy.flat()] };
+}
+
+interface Family {
+  readonly family: 4 | 6;
+  /** As nftables calls it. */
+  readonly name: 'ip' | 'ip6';
+  readonly program: 'iptables' | 'ip6tables';
+  /** Where the kernel tells which tables there are of iptables before nftables. */
+  readonly tableNames: string;
+}
+
+const families: readonly Family[] = [
+  { family: 4, name: 'ip', program: 'iptables', tableNames: '/proc/thread-self/net/ip_tables_names' },
+  { family: 6, name: 'ip6', program: 'ip6tables', tableNames: '/proc/thread-self/net/ip6_tables_names' },
+];
+
+async function readNft(options: CommandOptions): Promise<Ruleset> {
+  const document = await ask(runJsonCommand<NftDocument>(['nft', '-j', 'list', 'ruleset'], options));
+  // A kernel without nftables has no rules of it; where it has, but the program is missing, nobody knows.
+  if (document instanceof CommandError) return { chains: [] };
+  if (document instanceof RequirementError) return { chains: unreadableChains('nftables', [4, 6], document.message) };
+  const listing = await ask(runCommand(['nft', '-nn', '--handle', '--stateless', 'list', 'ruleset'], options));
+  const ruleset = parseNftRuleset(document, typeof listing === 'string' ? listing : '');
+  const hidden = tablesOfIptables(document);
+  const saved = await Promise.all(
+    families
+      .filter(({ name }) => hidden.some((table) => table.startsWith(`${name} `)))
+      .map(async (family) => readSaved(family, options)),
+  );
+  return saved.reduce((merged, one) => withRulesOf(one, merged), ruleset);
+}
+
+/** Rules of iptables in nftables, as iptables shows them; where that is not installed, there are none to be seen. */
+async function readSaved({ family, name, program }: Family, options: CommandOptions): Promise<Ruleset> {
+  for (const variant of [`${program}-nft`, program]) {
+    const text = await ask(runCommand([`${variant}-save`], options));
+    if (typeof text !== 'string' || !isOfNftables(text)) continue;
+    return parseIptablesSave(text, {
+      program: variant,
+      family,
+      tableTitle: (table) => `nftables table ${name} ${table}`,
+    });
+  }
+  return { chains: [] };
+}
+
+/** Rules of iptables from before nftables, which `nft` does not show. */
+async function readLegacy(known: Family, options: CommandOptions): Promise<readonly FirewallChain[]> {
+  const { family, program } = known;
+  const tables = legacyTables(known, options.netns);
+  if (tables.length === 0) return [];
+  const shown = `${program}-legacy`;
+  for (const variant of [shown, program]) {
+    const text = await ask(runCommand([`${variant}-save`], options));
+    if (typeof text !== 'string' || isOfNftables(text)) continue;
+    return parseIptablesSave(text, { program: variant, family, tableTitle: (table) => `${shown} table ${table}` })
+      .chains;
+  }
+  const problem = `tables ${tables.join(', ')}, which the program ${shown}-save would show: it is missing, or fails`;
+  return unreadableChains(`${shown} tables`, [family], problem);
+}
+
+/** Asked first, since `iptables-legacy` makes the tables that it is asked about. */
+function legacyTables({ tableNames }: Family, netns: string | undefined): readonly string[] {
+  const leave = netns === undefined ? undefined : enterNetworkNamespace(netns);
+  try {
+    return readFileSync(tableNames, 'utf8')
+      .split('\n')
+      .filter((name) => name !== '');
+  } catch {
+    // Without the module of iptables there is no such file.
+    return [];
+  } finally {
+    leave?.();
+  }
+}
+
+/** `iptables-save` says on its first line which of the two it is, since 1.8.0. */
+function isOfNftables(text: string): boolean {
+  return /^# Generated by .*(nf_tables|-nft-save)/m.test(text);
+}
+
+/** A program that is missing or fails is no reason to end. */
+async function ask<Answer>(answer: Promise<Answer>): Promise<Answer | CommandError | RequirementError> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof CommandError || error instanceof RequirementError) return error;
+    throw error;
+  }
+}
