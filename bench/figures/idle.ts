@@ -25,6 +25,7 @@ export const idle: Figure = {
       underlayMtuBytes: 1500,
       ipv6Underlay: false,
       plainUnderlay: false,
+      settings: {},
     };
     await bringUp(spec, () => {}, interruption);
     try {

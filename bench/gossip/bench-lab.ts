@@ -29,6 +29,7 @@ export class BenchLab implements AsyncDisposable {
       underlayMtuBytes: 1500,
       ipv6Underlay: false,
       plainUnderlay: false,
+      settings: {},
     };
     return new BenchLab(await bringUp(spec, progress, interruption));
   }

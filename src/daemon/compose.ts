@@ -119,6 +119,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   const pods = new Pods({
     ...network,
     networkName: config.networkName,
+    netnsPrefix: config.pods.netnsPrefix,
     store: new FileStore(join(config.stateDir, 'pods.json')),
     wallClockMs: Date.now,
     logger,

@@ -35,8 +35,6 @@ export async function startDaemon(plan: LabPlan, node: NodePlan, interruption?: 
     throw new ConflictError('lab-node-running', `the daemon of ${node.name} runs already`);
   }
   mkdirSync(files.stateDir, { recursive: true, mode: 0o700 });
-  // Made once: whoever wants to try something edits it and starts the daemon again.
-  if (!existsSync(files.config)) writeFileSync(files.config, stringify(nodeConfig(plan, node, files)));
   const daemon = spawnDaemon(node, files);
   const deadline = performance.now() + START_DEADLINE_MS;
   while (!(await answers(files))) {
@@ -47,6 +45,13 @@ export async function startDaemon(plan: LabPlan, node: NodePlan, interruption?: 
     }
     await sleep(POLL_MS, undefined, interruption && { signal: interruption });
   }
+}
+
+/** Writes a node's configuration: once, so that it can be edited before the daemon is started again. */
+export function writeConfig(plan: LabPlan, node: NodePlan): void {
+  const files = nodeFiles(plan.spec.name, node.name);
+  mkdirSync(files.directory, { recursive: true, mode: 0o700 });
+  writeFileSync(files.config, stringify(nodeConfig(plan, node, files)));
 }
 
 /** The process of a node's daemon, `undefined` if it does not run. */

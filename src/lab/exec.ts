@@ -4,31 +4,27 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { NotFoundError } from '../errors.ts';
-import { existingNamespaces, loadLab, namespacePath, nodeFiles } from './lab-directory.ts';
+import { environmentOf, findPlace, type Place } from './places.ts';
 
 /** Exit code of a shell for a program that ended by signal N: 128 + N. */
 const SIGNAL_EXIT_BASE = 128;
 
 /**
- * Runs a command in the network namespace of `target`: a node (`n1`), a pod (`n1-p1`), `world` or `switch`. It has this
- * process's terminal; in a node, `WEFT_SOCKET` leads to that node's daemon.
+ * Runs a command in the network namespace of `target`: a node (`n1`), a pod (`n1/p1`), `world` or `switch`. It has this
+ * process's terminal; in a node and its pods, `WEFT_SOCKET` leads to the node's daemon.
  *
  * @returns its exit code.
  * @throws NotFoundError `lab-target-not-found`, naming those there are.
  */
 export async function execIn(labName: string, target: string, command: readonly string[]): Promise<number> {
-  const plan = loadLab(labName);
-  const netns = target.startsWith(`${labName}-`) ? target : `${labName}-${target}`;
-  const existing = existingNamespaces(labName);
-  if (!existing.includes(netns)) {
-    const names = existing.map((each) => each.slice(labName.length + 1)).sort();
-    throw new NotFoundError('lab-target-not-found', `lab ${labName} has no ${target}; it has ${names.join(', ')}`);
-  }
-  const node = plan.nodes.find((each) => each.netns === netns);
-  const child = spawn('nsenter', [`--net=${namespacePath(netns)}`, '--', ...command], {
+  return await runAt(labName, await findPlace(labName, target), command);
+}
+
+/** As {@link execIn}, with the place found already. */
+export async function runAt(labName: string, place: Place, command: readonly string[]): Promise<number> {
+  const child = spawn('nsenter', [`--net=${place.netns}`, '--', ...command], {
     stdio: 'inherit',
-    env: { ...process.env, ...launcherOnPath(), ...(node && { WEFT_SOCKET: nodeFiles(labName, node.name).socket }) },
+    env: { ...process.env, ...launcherOnPath(), ...environmentOf(labName, place) },
   });
   // Ctrl-C reaches the command through the terminal; what it does about it is its own affair.
   process.on('SIGINT', doNothing);

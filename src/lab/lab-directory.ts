@@ -4,6 +4,7 @@
  *
  *     lab.json              what was asked for
  *     gossip.key            key of its gossip, like no other lab's
+ *     shell.bashrc          what a shell of `weft lab shell` reads
  *     n1/config.yaml        configuration of the daemon; edits count from its next start on
  *     n1/state/             its state directory
  *     n1/weft.sock          its control socket; weft-ro.sock beside it
@@ -92,6 +93,19 @@ export function nodesOnDisk(labName: string): string[] {
   const directory = join(LABS, labName);
   if (!existsSync(directory)) return [];
   return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+}
+
+/** Names of the labs that have files here, in order. */
+export function labNames(): string[] {
+  if (!existsSync(LABS)) return [];
+  return readdirSync(LABS, { withFileTypes: true })
+    .flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
+    .sort();
+}
+
+/** Where `weft lab shell` keeps what a shell reads at its start. */
+export function shellProfile(labName: string): string {
+  return join(LABS, labName, 'shell.bashrc');
 }
 
 /** Removes the lab's files, and the directory of all labs with the last of them. Whether there was anything to remove. */

@@ -16,7 +16,8 @@ export function formatMatrix(matrix: LabMatrix): string {
     blocks.push(formatBlock(matrix, matrix.pods.slice(at, at + COLUMNS_PER_BLOCK)));
   }
   const answered = matrix.cells.length - matrix.lost;
-  return `${blocks.join('\n')}${answered} of ${matrix.cells.length} answered; round trips in ms, IPv4/IPv6\n`;
+  const down = matrix.down.map((node) => `${node} is down: weft lab start --name ${matrix.name} ${node}\n`);
+  return `${blocks.join('\n')}${answered} of ${matrix.cells.length} answered; round trips in ms, IPv4/IPv6\n${down.join('')}`;
 }
 
 function formatBlock(matrix: LabMatrix, columns: readonly string[]): string {

@@ -9,7 +9,7 @@ export function formatLabStatus(status: LabStatus): string {
 function formatNode(node: LabNodeStatus): string {
   const process = node.pid === null ? 'down' : `up, pid ${node.pid}`;
   const pods = node.pods.map(
-    (pod) => `  ${`${node.name}-${pod.name}`.padEnd(8)}  ${pod.addresses.join('  ') || '-'}\n`,
+    (pod) => `  ${`${node.name}/${pod.name}`.padEnd(8)}  ${pod.addresses.join('  ') || '-'}\n`,
   );
   return `${node.name}  ${process}  ${node.endpoint}  ${node.prefixes.join('  ')}\n${pods.join('')}`;
 }

@@ -30,7 +30,7 @@ export interface LabNodeStatus {
 
 /** A pod of a node. */
 export interface LabPodStatus {
-  /** Name at its node: `p1`. In the lab it is `n1-p1`. */
+  /** Name at its node: `p1`. In the lab it is `n1/p1`. */
   readonly name: string;
   readonly netns: string;
   /** While no daemon answers: those it had when it last did. */

@@ -5,6 +5,7 @@
  * 198.18.0.0/15 (RFC 2544, set aside for benchmarks) and in fd00::/8 (RFC 4193), and nothing of it is seen outside.
  */
 import { ConfigError } from '../errors.ts';
+import type { LabSettings } from './settings.ts';
 
 /** What a person asks for. */
 export interface LabSpec {
@@ -16,6 +17,8 @@ export interface LabSpec {
   readonly ipv6Underlay: boolean;
   /** Offloads are off on the underlay links, so that a capture there shows single, complete packets. */
   readonly plainUnderlay: boolean;
+  /** Configuration keys of all nodes. */
+  readonly settings: LabSettings;
 }
 
 /** A pod before it has addresses: its node's daemon leases them. */

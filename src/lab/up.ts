@@ -1,8 +1,9 @@
 /** `weft lab up`. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RequirementError, WeftError } from '../errors.ts';
+import { type ConfigProblem, loadConfig } from '../daemon/config/config.ts';
+import { ConfigError, RequirementError, WeftError } from '../errors.ts';
 import { runCommand } from '../linux/command.ts';
-import { controlOf, logTail, startDaemon } from './daemon-process.ts';
+import { controlOf, logTail, startDaemon, writeConfig } from './daemon-process.ts';
 import { takeDown } from './down.ts';
 import { createLabDirectory, namespacePath, nodeFiles } from './lab-directory.ts';
 import { labStatus } from './status.ts';
@@ -33,6 +34,7 @@ export async function bringUp(
   requireRoot();
   createLabDirectory(spec);
   try {
+    writeConfigs(plan);
     progress(`underlay: ${plan.nodes.length} nodes, a switch and the world`);
     await makeUnderlay(plan);
     interruption.throwIfAborted();
@@ -49,6 +51,19 @@ export async function bringUp(
   } catch (error) {
     await takeDown(spec.name);
     throw error;
+  }
+}
+
+/** Written and checked before anything is made. @throws ConfigError naming the setting that is wrong. */
+function writeConfigs(plan: LabPlan): void {
+  for (const node of plan.nodes) writeConfig(plan, node);
+  const [first] = plan.nodes;
+  try {
+    loadConfig({ file: nodeFiles(plan.spec.name, first!.name).config, flags: {}, env: {} });
+  } catch (error) {
+    const problems = (error as ConfigError).details?.['problems'] as readonly ConfigProblem[] | undefined;
+    if (problems === undefined) throw error;
+    throw new ConfigError('--set', problems.map(({ path, problem }) => `${path}: ${problem}`).join('; '));
   }
 }
 

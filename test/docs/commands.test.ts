@@ -7,6 +7,7 @@ import type { ResetReport } from '../../src/daemon/reset.ts';
 import type { Report } from '../../src/cli/report-archive.ts';
 import type { DownReport } from '../../src/lab/down.ts';
 import type { LabMatrix } from '../../src/lab/matrix.ts';
+import type { ListedLab } from '../../src/lab/list.ts';
 import type { LabStatus } from '../../src/lab/status.ts';
 
 const text = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'commands.md'), 'utf8');
@@ -24,7 +25,9 @@ const matrix: LabMatrix = {
   pods: [''],
   cells: [{ from: '', to: '', family: 4, address: '', rttMs: 1 }],
   lost: 0,
+  down: [''],
 };
+const list: ListedLab[] = [{ name: '', nodes: 1, running: 1, namespaces: 1 }];
 const report: Report = {
   file: '',
   sizeBytes: 1,
@@ -62,6 +65,7 @@ for (const [heading, value] of Object.entries({
   reset,
   capture,
   report,
+  'lab list': list,
   'lab status': status,
   'lab matrix': matrix,
   'lab down': down,

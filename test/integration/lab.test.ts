@@ -3,10 +3,12 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import test from 'ava';
 import { isRunning } from '../../src/lab/process-identity.ts';
 import type { ProcessIdentity } from '../../src/lab/process-identity.ts';
 import { identifyProcess } from '../../src/lab/process-identity.ts';
+import type { ListedLab } from '../../src/lab/list.ts';
 import type { LabMatrix } from '../../src/lab/matrix.ts';
 import type { LabStatus } from '../../src/lab/status.ts';
 
@@ -60,7 +62,7 @@ async function fits(from: string, address: string, lengthBytes: number): Promise
 
 test.before('two labs come up at once', async () => {
   await Promise.all([
-    lab('up', FIRST, '--nodes', '3', '--pods', '1', '--underlay-mtu', '1400'),
+    lab('up', FIRST, '--nodes', '3', '--pods', '1', '--underlay-mtu', '1400', '--set', 'recorder.size=2'),
     lab('up', SECOND, '--nodes', '2', '--pods', '1', '--ipv6-underlay', '--plain-underlay'),
   ]);
 });
@@ -105,6 +107,12 @@ test.serial('the MTU of the underlay decides the one of the overlay, down to the
   t.false(await fits('n1-p1', '10.244.2.2', 1350 - 27));
 });
 
+test.serial('a setting is in the configuration of each node', (t) => {
+  for (const node of ['n1', 'n2', 'n3']) {
+    t.regex(readFileSync(`/run/weft-lab/${FIRST}/${node}/config.yaml`, 'utf8'), /^recorder:\n {2}size: 2$/m);
+  }
+});
+
 test.serial('a command in a node finds its daemon, and its exit code comes back', async (t) => {
   const status = await inLab(FIRST, 'n2', process.execPath, MAIN, 'status', '--json');
   t.is((JSON.parse(status.stdout) as { nodeName: string }).nodeName, 'n2');
@@ -115,7 +123,66 @@ test.serial('a command in a node finds its daemon, and its exit code comes back'
 test.serial('a command in something that is not there fails and says what is', async (t) => {
   const { code, stderr } = await inLab(FIRST, 'n9', 'true');
   t.is(code, 1);
-  t.regex(stderr, /has no n9; it has n1, n1-p1, n2, .*switch, world/);
+  t.regex(stderr, /has no n9; it has n1, n1\/p1, n2, .*world, switch/);
+});
+
+test.serial(
+  'a pod that was added later is a place, has a namespace of its own name, and one without IPv6 loses none',
+  async (t) => {
+    for (const node of ['n1', 'n2']) {
+      const address = `10.244.${node.slice(1)}.77`;
+      const add = ['pod', 'add', 'extra', '--new', '--ip', address, '--json'];
+      const { stdout } = await inLab(FIRST, node, process.execPath, MAIN, ...add);
+      t.like(JSON.parse(stdout), { netns: `/run/netns/${FIRST}-${node}-extra`, addresses: [address] });
+    }
+    t.true(await reaches(FIRST, 'n1/extra', '10.244.2.77'));
+    t.true(await reaches(FIRST, 'n1-extra', '10.244.2.77'));
+    const { pods, lost } = await lab<LabMatrix>('matrix', FIRST);
+    t.true(pods.includes('n2/extra'));
+    t.is(lost, 0);
+    const status = await inLab(FIRST, 'n2/extra', process.execPath, MAIN, 'status', '--json');
+    t.is((JSON.parse(status.stdout) as { nodeName: string }).nodeName, 'n2');
+    for (const node of ['n1', 'n2']) {
+      await inLab(FIRST, node, process.execPath, MAIN, 'pod', 'rm', 'extra');
+      t.false(existsSync(`/run/netns/${FIRST}-${node}-extra`));
+    }
+  },
+);
+
+test.serial('labs are listed, and WEFT_LAB names one', async (t) => {
+  const { stdout } = await weft('lab', 'list', '--json');
+  const listed = JSON.parse(stdout) as ListedLab[];
+  t.deepEqual(
+    listed.filter(({ name }) => name === FIRST),
+    [{ name: FIRST, nodes: 3, running: 3, namespaces: 8 }],
+  );
+  const env = { ...process.env, WEFT_LAB: FIRST };
+  const { stdout: status } = await promisify(execFile)(process.execPath, [MAIN, 'lab', 'status', '--json'], { env });
+  t.is((JSON.parse(status) as LabStatus).name, FIRST);
+});
+
+test.serial('a shell says in its prompt where it is', async (t) => {
+  const child = spawn(process.execPath, [MAIN, 'lab', 'shell', '--name', FIRST, 'n1/p1'], { stdio: 'pipe' });
+  let output = '';
+  child.stderr.on('data', (text: Buffer) => (output += text.toString()));
+  child.stdin.end('exit 5\n');
+  t.deepEqual(await once(child, 'close'), [5, null]);
+  t.true(output.includes(`[lab ${FIRST} n1/p1]`), output);
+});
+
+test.serial('the log of a node is shown, whole or its end', async (t) => {
+  const { stdout } = await weft('lab', 'logs', '--name', FIRST, 'n1');
+  t.true(stdout.includes('ready'));
+  t.is((await weft('lab', 'logs', '--name', FIRST, 'n1', '-n', '1')).stdout.trim().split('\n').length, 1);
+  t.regex((await weft('lab', 'logs', '--name', FIRST, 'n7')).stderr, /has no node n7; it has n1, n2, n3/);
+});
+
+test.serial('an underlay address that is in use is refused', async (t) => {
+  for (const address of ['198.18.0.2', '198.18.255.254']) {
+    const { code, stderr } = await weft('lab', 'address', '--name', FIRST, 'n1', address);
+    t.is(code, 1);
+    t.regex(stderr, /is in use: (n2|the world) has it; --force gives it to n1 as well/);
+  }
 });
 
 test.serial('a cut link is silent, the others are not, and it heals', async (t) => {
@@ -225,6 +292,7 @@ const refused = test.macro<string[]>({
   title: (name) => `${name} is a usage error`,
 });
 
+test.serial('a setting that is wrong', refused, 'up', '--name', SECOND, '--set', 'vxlan.port=70000');
 test.serial('a name with capitals', refused, 'up', '--name', 'Lab');
 test.serial('a name that leads out of the directory', refused, 'down', '--name', '../x');
 test.serial('a name that is too long', refused, 'up', '--name', 'a'.repeat(33));

@@ -6,6 +6,7 @@ import { parseBestRoundTripMs } from '../../src/lab/matrix.ts';
 function matrixOf(
   pods: readonly string[],
   rttMs: (from: string, to: string, family: 4 | 6) => number | null,
+  down: readonly string[] = [],
 ): LabMatrix {
   const cells = pods.flatMap((from) =>
     pods
@@ -14,17 +15,17 @@ function matrixOf(
         ([4, 6] as const).map((family) => ({ from, to, family, address: '', rttMs: rttMs(from, to, family) })),
       ),
   );
-  return { name: 'lab', pods, cells, lost: cells.filter((cell) => cell.rttMs === null).length };
+  return { name: 'lab', pods, cells, lost: cells.filter((cell) => cell.rttMs === null).length, down };
 }
 
 test('a matrix is a table of round trips, IPv4 and IPv6', (t) => {
-  const table = formatMatrix(matrixOf(['n1-p1', 'n2-p1'], (from) => (from === 'n1-p1' ? 0.213 : 12.34)));
+  const table = formatMatrix(matrixOf(['n1/p1', 'n2/p1'], (from) => (from === 'n1/p1' ? 0.213 : 12.34)));
   t.is(
     table,
     [
-      'from \\ to  n1-p1      n2-p1',
-      'n1-p1      -          0.21/0.21',
-      'n2-p1      12.3/12.3  -',
+      'from \\ to  n1/p1      n2/p1',
+      'n1/p1      -          0.21/0.21',
+      'n2/p1      12.3/12.3  -',
       '4 of 4 answered; round trips in ms, IPv4/IPv6',
       '',
     ].join('\n'),
@@ -32,13 +33,18 @@ test('a matrix is a table of round trips, IPv4 and IPv6', (t) => {
 });
 
 test('what did not answer is lost, and counted', (t) => {
-  const table = formatMatrix(matrixOf(['n1-p1', 'n2-p1'], (_from, _to, family) => (family === 6 ? null : 1000)));
-  t.regex(table, /n1-p1 {6}- {10}1000\/lost\n/);
+  const table = formatMatrix(matrixOf(['n1/p1', 'n2/p1'], (_from, _to, family) => (family === 6 ? null : 1000)));
+  t.regex(table, /n1\/p1 {6}- {10}1000\/lost\n/);
   t.regex(table, /\n2 of 4 answered;/);
 });
 
+test('a node that is down is named, with the command that starts it', (t) => {
+  const table = formatMatrix(matrixOf(['n1/p1', 'n2/p1'], () => null, ['n2']));
+  t.regex(table, /\n0 of 4 answered; .*\nn2 is down: weft lab start --name lab n2\n$/);
+});
+
 test('six pods fit into 80 columns, and a seventh goes into a block below', (t) => {
-  const pods = Array.from({ length: 7 }, (_, at) => `n${at + 1}-p1`);
+  const pods = Array.from({ length: 7 }, (_, at) => `n${at + 1}/p1`);
   const table = formatMatrix(matrixOf(pods, () => 9.99));
   t.true(table.split('\n').every((line) => line.length <= 80));
   t.is(table.split('\n').filter((line) => line.startsWith('from')).length, 2);

@@ -11,6 +11,7 @@ test('a node is configured like a real machine, with everything of its own in th
     underlayMtuBytes: 1500,
     ipv6Underlay: false,
     plainUnderlay: false,
+    settings: {},
   });
   t.deepEqual(nodeConfig(plan, plan.nodes[0]!, nodeFiles('blue', 'n1')), {
     nodeName: 'n1',
@@ -22,6 +23,7 @@ test('a node is configured like a real machine, with everything of its own in th
     control: { socket: '/run/weft-lab/blue/n1/weft.sock', readOnlySocket: '/run/weft-lab/blue/n1/weft-ro.sock' },
     capture: { remote: 'on' },
     faults: 'on',
+    pods: { netnsPrefix: 'blue-n1-' },
     logLevel: 'info',
   });
 });
@@ -34,6 +36,7 @@ test('on a plain underlay every packet has a complete checksum', (t) => {
     underlayMtuBytes: 1500,
     ipv6Underlay: false,
     plainUnderlay: true,
+    settings: {},
   });
   const config = nodeConfig(plan, plan.nodes[0]!, nodeFiles('blue', 'n1')) as { dataplane: object };
   t.deepEqual(config.dataplane, { remoteChecksum: 'off' });

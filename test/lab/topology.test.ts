@@ -10,6 +10,7 @@ const spec: LabSpec = {
   underlayMtuBytes: 1500,
   ipv6Underlay: false,
   plainUnderlay: false,
+  settings: {},
 };
 
 test('a node has a name, addresses of both families, prefixes, and the other nodes as seeds', (t) => {

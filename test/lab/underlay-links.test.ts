@@ -9,6 +9,7 @@ const plan = planLab({
   underlayMtuBytes: 1400,
   ipv6Underlay: false,
   plainUnderlay: true,
+  settings: {},
 });
 
 test('the underlay is made inside its namespaces, link by link', (t) => {

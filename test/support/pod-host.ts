@@ -82,7 +82,7 @@ async function run(scenario: Scenario): Promise<void> {
   let made: Pods | undefined;
   // Not before it is needed: a reset works where what is stored is damaged.
   const pods = (): Pods =>
-    (made ??= new Pods({ ...network, networkName: 'default', store, wallClockMs: () => Date.now() }));
+    (made ??= new Pods({ ...network, networkName: 'default', netnsPrefix: '', store, wallClockMs: () => Date.now() }));
 
   const perform = async (operation: Operation): Promise<unknown> => {
     const [verb] = operation;

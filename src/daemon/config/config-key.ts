@@ -23,6 +23,7 @@ import {
   partialEndpoint,
   prefix,
   seed,
+  namePrefix,
   socketPath,
   unicastMac,
 } from './config-value.ts';
@@ -227,6 +228,11 @@ export const configKeys = {
     schema: directory(),
     default: '/var/lib/weft',
     meaning: 'directory for identity and leases',
+  }),
+  'pods.netnsPrefix': key({
+    kind: 'scalar',
+    schema: v.optional(namePrefix()),
+    meaning: 'what the name of a namespace of pod add --new begins with, before the name of the pod',
   }),
   'control.socket': key({
     kind: 'scalar',

@@ -45,6 +45,7 @@ const MAX_CPU = 1023;
 /** Largest DSCP: the field is 6 bits wide (RFC 2474, section 3). */
 const MAX_DSCP = 63;
 
+const NAME_PREFIX = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const DNS_NAME = /^(?=.{1,253}$)[a-zA-Z0-9_]([a-zA-Z0-9_-]{0,62})(\.[a-zA-Z0-9_]([a-zA-Z0-9_-]{0,62}))*\.?$/;
 
@@ -63,6 +64,16 @@ export function integer(min: number, max: number) {
 export function choice<const Choice extends string>(choices: readonly Choice[]) {
   return text((input): Choice | Problem => {
     return choices.find((one) => one === input) ?? problem(`${show(input)} is none of ${choices.join(', ')}`);
+  });
+}
+
+/** Begin of a file name. */
+export function namePrefix() {
+  return text((input): string | Problem => {
+    if (NAME_PREFIX.test(input)) return input;
+    return problem(
+      `${show(input)} is not up to 64 letters, digits, dots, hyphens and underscores, the first a letter or digit`,
+    );
   });
 }
 

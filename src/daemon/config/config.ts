@@ -76,6 +76,8 @@ export interface Config {
   };
   readonly staticPeers: readonly StaticPeer[];
   readonly stateDir: string;
+  /** `netnsPrefix`: of the names of namespaces that weft makes for pods. */
+  readonly pods: { readonly netnsPrefix: string };
   readonly control: { readonly socket: string; readonly readOnlySocket: string };
   /** What other nodes of the cluster may capture here. */
   readonly capture: {
@@ -217,6 +219,7 @@ function configOf(values: ConfigValues): Config {
       mtuBytes: mtu,
     })),
     stateDir: values.stateDir,
+    pods: { netnsPrefix: values['pods.netnsPrefix'] ?? '' },
     control: { socket: values['control.socket'], readOnlySocket: values['control.readOnlySocket'] },
     capture: {
       remote: values['capture.remote'],

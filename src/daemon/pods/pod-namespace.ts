@@ -1,5 +1,6 @@
 /** The network namespace of a pod: somebody else's, or one that weft made for it. */
 import { existsSync, rmSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
 import { ConflictError } from '../../errors.ts';
 import { batchWord, ipBatch } from '../../linux/iproute.ts';
 import { findNamespace, namespaceIdentity, namespaceOfProcess, NETNS_DIRECTORY } from '../../linux/namespace-files.ts';
@@ -15,13 +16,14 @@ const OWN_NETNS = '/proc/self/ns/net';
 /**
  * The namespace that a request means. One of our own is not made yet, so it has no identity.
  *
+ * @param newName under /run/netns, of one of our own.
  * @throws ConflictError `netns-exists` if the name of one of our own is in use, `netns-of-node` for the node's own: a pod's
  *   default route would take the node off its network.
  * @throws NotFoundError `netns-not-found`, `process-not-found`.
  */
-export function placeOf(name: string, wish: PodWish, clientPid: number | undefined): PodPlace {
+export function placeOf(newName: string, wish: PodWish, clientPid: number | undefined): PodPlace {
   if (wish.newNetns) {
-    const netns = `${NETNS_DIRECTORY}/${name}`;
+    const netns = `${NETNS_DIRECTORY}/${newName}`;
     if (existsSync(netns))
       throw new ConflictError('netns-exists', `there is a network namespace ${netns} already`, { netns });
     return { netns, netnsIdentity: '', ownsNetns: true };
@@ -46,7 +48,8 @@ export async function removeOwnNamespace(record: PodRecord): Promise<boolean> {
   const identity = namespaceIdentity(record.netns);
   if (identity === undefined) return removeEmptyFile(record.netns);
   if (record.netnsIdentity !== '' && record.netnsIdentity !== identity) return false;
-  await ipBatch([`netns delete ${batchWord(record.name)}`], { purpose: `remove the network namespace ${record.name}` });
+  const name = basename(record.netns);
+  await ipBatch([`netns delete ${batchWord(name)}`], { purpose: `remove the network namespace ${name}` });
   return true;
 }
 

@@ -1,4 +1,5 @@
 /** The pods of this node: which addresses each has, and that each is connected. */
+import { basename } from 'node:path';
 import type { Logger } from '../../env/logger.ts';
 import type { Store } from '../../env/store.ts';
 import { CommandError, ConflictError } from '../../errors.ts';
@@ -26,6 +27,8 @@ import { connectPod, disconnectPod, furnishPod, type PodCable } from './pod-wiri
 
 export interface PodsOptions {
   readonly networkName: string;
+  /** Before the pod's name in the name of a namespace that is made for it. */
+  readonly netnsPrefix: string;
   readonly nodePrefixes: readonly Prefix[];
   /** One in each node prefix; on the TUN device already. */
   readonly nodeAddresses: readonly IpAddress[];
@@ -115,13 +118,13 @@ export class Pods {
     const known = this.#book.get(name);
     if (known?.phase === 'ready') return this.#addAgain(known, wish, clientPid);
     if (known !== undefined) await this.#erase(known);
-    const place = placeOf(name, wish, clientPid);
+    const place = this.#placeOf(name, wish, clientPid);
     this.#refuseSharing(place);
     const record = this.#newRecord(name, wish, place);
     await this.#removeLeftover(record);
     this.#book.enter(record, wish.addresses);
     try {
-      const notices = await connectPod(this.#cable(record), wish.newNetns ? name : undefined);
+      const notices = await connectPod(this.#cable(record), wish.newNetns ? basename(record.netns) : undefined);
       const netnsIdentity = namespaceIdentity(record.netns) ?? record.netnsIdentity;
       const ready: PodRecord = { ...record, phase: 'ready', netnsIdentity, notices };
       this.#book.keep(ready);
@@ -134,7 +137,7 @@ export class Pods {
 
   async #addAgain(record: PodRecord, wish: PodWish, clientPid: number | undefined): Promise<Pod> {
     const isGone = !deviceNames().has(record.hostDevice);
-    const place = wish.newNetns && record.ownsNetns ? record : placeOf(record.name, wish, clientPid);
+    const place = wish.newNetns && record.ownsNetns ? record : this.#placeOf(record.name, wish, clientPid);
     const differences = this.#differences(record, wish, place, isGone);
     if (differences.length > 0) {
       const hint = isGone ? '; its namespace is gone, so "weft pod rm" loses nothing' : '';
@@ -154,6 +157,10 @@ export class Pods {
       ...(wanted === undefined || sameSet(addresses, wanted) ? [] : [`the addresses ${addresses.join(', ')}`]),
       ...(wish.mac === undefined || wish.mac === record.mac ? [] : [`the MAC address ${record.mac}`]),
     ];
+  }
+
+  #placeOf(name: string, wish: PodWish, clientPid: number | undefined): PodPlace {
+    return placeOf(`${this.#options.netnsPrefix}${name}`, wish, clientPid);
   }
 
   /** Makes everything of a known pod again that is not there, and stores what changed. */

@@ -483,6 +483,7 @@ const samples: Readonly<Record<Exclude<ConfigPath, 'staticPeers'>, string>> = {
   'gossip.authentication': 'off',
   'gossip.keyFile': '/sample',
   stateDir: '/sample',
+  'pods.netnsPrefix': 'sample-',
   'control.socket': '/sample',
   'control.readOnlySocket': '/sample',
   'capture.remote': 'on',
