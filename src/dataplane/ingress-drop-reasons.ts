@@ -99,12 +99,6 @@ export const ingressDropReasons = [
     remedy: 'turn tx checksum offload for tunnels off at the peer (ethtool -K), and outer UDP checksums on',
   },
   {
-    name: 'inner-no-checksum',
-    meaning: 'UDP over IPv6 without a checksum (RFC 8200, section 8.1)',
-    cause: 'an application that sends UDP over IPv6 with checksums turned off',
-    remedy: 'turn them on in the application',
-  },
-  {
     name: 'forged-source',
     meaning: 'the inner source address is not in a prefix of the peer that sent it',
     cause: "masquerade is missing on the peer, a route changed hands a moment ago, or a pod's address is forged",

@@ -16,9 +16,10 @@ import type { InnerPacket } from './inner-packet.ts';
 
 /**
  * What a checksum turned out to be. `complete`: verified, or nothing that could be: a fragment, a protocol without a
- * checksum that weft knows, UDP over IPv4 without one. `missing`: UDP over IPv6 without one.
+ * checksum that weft knows, UDP without one. Tunnels may send UDP over IPv6 without one (RFC 6935, RFC 6936), and weft is a
+ * node on their way: whether a socket takes it is for the kernel of the pod to say.
  */
-export const ChecksumState = { complete: 0, partial: 1, wrong: 2, missing: 3, truncated: 4, badLength: 5 } as const;
+export const ChecksumState = { complete: 0, partial: 1, wrong: 2, truncated: 3, badLength: 4 } as const;
 
 export type ChecksumState = (typeof ChecksumState)[keyof typeof ChecksumState];
 
@@ -66,7 +67,7 @@ function judgeUdp(bytes: Uint8Array, packet: InnerPacket): ChecksumState {
   if (lengthBytes < UDP_HEADER_LENGTH) return ChecksumState.badLength;
   if (lengthBytes > transportLengthBytes) return ChecksumState.truncated;
   const checksum = readUdpChecksum(bytes, transportAt);
-  if (checksum === 0) return packet.family === 4 ? ChecksumState.complete : ChecksumState.missing;
+  if (checksum === 0) return ChecksumState.complete;
   const pseudo = pseudoHeaderSum(bytes, packet, lengthBytes);
   // Options behind the datagram (RFC 9868) are not covered. The kernel would cover them when it completes a partial one.
   const isWhole = lengthBytes === transportLengthBytes;

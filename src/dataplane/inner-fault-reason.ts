@@ -26,7 +26,6 @@ export const checksumReason: Readonly<Record<ChecksumState, DropReason | -1>> = 
   [ChecksumState.complete]: -1,
   [ChecksumState.partial]: -1,
   [ChecksumState.wrong]: DropReason.innerBadChecksum,
-  [ChecksumState.missing]: DropReason.innerNoChecksum,
   [ChecksumState.truncated]: DropReason.innerTruncated,
   [ChecksumState.badLength]: DropReason.innerBadLength,
 };

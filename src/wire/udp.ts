@@ -38,7 +38,7 @@ export function readUdpLength(bytes: Uint8Array, at: number): number {
   return readU16(bytes, at + Offset.length);
 }
 
-/** Checksum as it stands there; 0 means that the sender made none, which IPv6 forbids (RFC 8200, section 8.1). */
+/** Checksum as it stands there; 0 means that the sender made none, which over IPv6 only tunnels may do (RFC 6935). */
 export function readUdpChecksum(bytes: Uint8Array, at: number): number {
   return readU16(bytes, at + Offset.checksum);
 }

@@ -4,6 +4,7 @@ import { InnerPacket } from '../../src/dataplane/inner-packet.ts';
 import { coalesced, completed, meaningOf, segmentsOf } from '../support/coalescing-twin.ts';
 import {
   type PacketParts,
+  checksumFieldAt,
   ipPacket,
   packetFault,
   put16,
@@ -154,15 +155,17 @@ test('a TCP packet above the MTU, as a kernel peer sends it, flushes its flow an
   t.deepEqual(sizes(delivered), [1, 3, 1]);
 });
 
-test('UDP without a checksum is not coalesced', (t) => {
-  const packets = [udp(0), udp(1), udp(2)].map(ipPacket);
-  put16(packets[1]!, 26, 0);
-  const delivered = new ReceivingNode().receive(packets.map(alone));
-  t.deepEqual(
-    delivered.map(({ packet }) => packet),
-    packets,
-  );
-});
+for (const addresses of [v4, v6]) {
+  test(`UDP over IPv${addresses === v4 ? 4 : 6} without a checksum is not coalesced`, (t) => {
+    const packets = [0, 1, 2].map((index) => ipPacket(udp(index, 100, addresses)));
+    put16(packets[1]!, checksumFieldAt(packets[1]!), 0);
+    const delivered = new ReceivingNode().receive(packets.map(alone));
+    t.deepEqual(
+      delivered.map(({ packet }) => packet),
+      packets,
+    );
+  });
+}
 
 test('each of the two protocols can be left out', (t) => {
   const packets = [tcp(0), udp(0), tcp(100), udp(1)].map(ipPacket).map(alone);

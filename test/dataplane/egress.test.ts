@@ -4,7 +4,16 @@ import { DropReason } from '../../src/dataplane/drop-reason.ts';
 import { Egress, MAX_SEGMENTS, MIN_HEADER_AREA_LENGTH } from '../../src/dataplane/egress.ts';
 import { PeerCounters, createPeerCountersMemory } from '../../src/dataplane/peer-counters.ts';
 import { TransmitBatch } from '../../src/dataplane/transmit-batch.ts';
-import { type PacketParts, echoRequest, ipPacket, makePartial, tcpSegment, udpDatagram } from '../support/ip-packet.ts';
+import {
+  type PacketParts,
+  checksumFieldAt,
+  echoRequest,
+  ipPacket,
+  makePartial,
+  put16,
+  tcpSegment,
+  udpDatagram,
+} from '../support/ip-packet.ts';
 import {
   MTU,
   OverlayNode,
@@ -74,6 +83,36 @@ test('UDP over IPv6', completes, { ...v6, ...udp }, 40, 6);
 test('TCP over IPv4', completes, { ...v4, protocol: 6, transport: tcpSegment(1, 2, [7]) }, 20, 16);
 test('TCP over IPv6', completes, { ...v6, protocol: 6, transport: tcpSegment(1, 2, [7]) }, 40, 16);
 test('UDP behind IPv4 options', completes, { ...v4, ...udp, options: [1, 1, 1, 0] }, 24, 6);
+
+const tunnelled = (packet: Uint8Array, addresses: typeof v4 | typeof v6) => {
+  const outside = ipPacket({ ...addresses, protocol: 17, transport: udpDatagram([...packet]) });
+  put16(outside, checksumFieldAt(outside), 0);
+  return outside;
+};
+
+for (const addresses of [v4, v6]) {
+  const family = addresses === v4 ? 4 : 6;
+  test(`UDP over IPv${family} without a checksum is sent as it is`, (t) => {
+    const packet = ipPacket({ ...addresses, ...udp });
+    put16(packet, checksumFieldAt(packet), 0);
+    for (const isAgreed of [false, true]) {
+      const [sent] = new OverlayNode('a', MTU, undefined, true, isAgreed).send(PLAIN_VIRTIO, packet);
+      t.deepEqual([...sent!.bytes], [...encapsulated(packet)]);
+    }
+  });
+
+  test(`in a tunnel over IPv${family} without a checksum, the checksum inside is completed`, (t) => {
+    const inside = ipPacket({ ...v4, protocol: 6, transport: tcpSegment(1, 2, [7]) });
+    const partial = inside.slice();
+    makePartial(partial);
+    const start = (family === 4 ? 28 : 48) + 20;
+    for (const isAgreed of [false, true]) {
+      const node = new OverlayNode('a', MTU, undefined, true, isAgreed);
+      const [sent] = node.send(virtioHeader(0, 0, start, 16), tunnelled(partial, addresses));
+      t.deepEqual([...sent!.bytes], [...encapsulated(tunnelled(inside, addresses))]);
+    }
+  });
+}
 
 test('a super-packet of one segment is sent as one packet', (t) => {
   const complete = ipPacket({ ...v4, protocol: 6, transport: tcpSegment(1, 24, [1, 2, 3]) });

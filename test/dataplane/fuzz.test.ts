@@ -94,7 +94,7 @@ function reads(random: SeededRandom): Uint8Array {
 function datagrams(random: SeededRandom): { datagram: Uint8Array; groSize: number } {
   const one = pick(random, random.below(8) === 0 ? large : packets).slice();
   if (random.below(4) === 0 && [6, 17].includes(transportOf(one).protocol)) makePartial(one);
-  // Without a checksum, which IPv6 does not allow.
+  // Without a checksum.
   const { protocol, at } = transportOf(one);
   if (protocol === 17 && random.below(50) === 0) one.fill(0, at + 6, at + 8);
   // Whatever lies behind the packet in its frame.

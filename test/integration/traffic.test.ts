@@ -160,6 +160,32 @@ test.serial('its own node, over IPv6', hostUnreachable, 'fd00:10:244:1::200', 'f
 test.serial('the node on the other side, over IPv4', hostUnreachable, '10.244.2.200', '10.244.2.1');
 test.serial('the node on the other side, over IPv6', hostUnreachable, 'fd00:10:244:2::200', 'fd00:10:244:2::1');
 
+test.serial('a tunnel of two pods over IPv6 works without UDP checksums', async (t) => {
+  const ends = [
+    { pod: 'n1-p1', local: 'fd00:10:244:1::2', remote: 'fd00:10:244:2::2', address: '192.168.77.1/24' },
+    { pod: 'n2-p1', local: 'fd00:10:244:2::2', remote: 'fd00:10:244:1::2', address: '192.168.77.2/24' },
+  ];
+  for (const { pod, local, remote, address } of ends) {
+    const tunnel = `type vxlan id 7 local ${local} remote ${remote} dstport 4790 udp6zerocsumtx udp6zerocsumrx`;
+    await lab.exec(
+      pod,
+      'sh',
+      '-c',
+      `ip link add tunnel ${tunnel}; ip addr add ${address} dev tunnel; ip link set tunnel mtu 1380 up`,
+    );
+  }
+  for (const size of ['56', '8000']) {
+    t.regex(
+      await lab.exec('n1-p1', 'ping', '-n', '-q', '-c', '1', '-W', '3', '-s', size, '192.168.77.2'),
+      /1 received/,
+    );
+  }
+  const receiver = await lab.serve('n2-p1', 7002, 'sh', '-c', 'socat -u TCP4-LISTEN:7002 STDOUT | sha256sum');
+  await lab.exec('n1-p1', 'socat', '-u', `FILE:${page}`, 'TCP:192.168.77.2:7002');
+  t.is((await receiver.ends()).stdout.split(' ')[0], (await runProgram(['sha256sum', page])).succeeded().split(' ')[0]);
+  for (const { pod } of ends) await lab.exec(pod, 'ip', 'link', 'del', 'tunnel');
+});
+
 for (const node of ['n1', 'n2', 'n3']) {
   test.serial(
     `after all that, every packet of ${node} is accounted for, and none was dropped that should not be`,

@@ -143,7 +143,7 @@ export function packetFault(packet: Uint8Array, isPartial = false): string {
   const field = checksumFieldAt(packet);
   if (field === -1 || (version === 4) === (protocol === 58) || (version === 6 && protocol === 1)) return '';
   const lengthBytes = protocol === 17 ? get16(packet, at + 4) : packet.length - at;
-  if (protocol === 17 && version === 4 && get16(packet, field) === 0) return '';
+  if (protocol === 17 && get16(packet, field) === 0) return '';
   const pseudo = protocol === 1 ? 0 : pseudoSum(packet, protocol, lengthBytes);
   if (isPartial) return get16(packet, field) === pseudo ? '' : 'partial checksum';
   const sum = slowSum([...u16(pseudo), ...packet.subarray(at, at + lengthBytes)]);
