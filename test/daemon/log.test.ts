@@ -33,6 +33,12 @@ test('lines below the level are left out', (t) => {
   );
 });
 
+test('a log that cannot be written does not end the process', (t) => {
+  const full = openSync('/dev/full', 'w');
+  t.notThrows(() => openLog('debug', full).error({}, 'nobody reads this'));
+  closeSync(full);
+});
+
 test('an error comes with its message and stack', (t) => {
   const [line] = lines(t, 'debug', (log) => log.error({ err: new Error('broken') }, 'it failed'));
   t.like(line, { err: { message: 'broken' } });
