@@ -34,7 +34,7 @@ export async function writeReport(
 ): Promise<Report> {
   if (existsSync(archive))
     throw new WeftError('usage', `${archive} is there already: choose another name with --output`);
-  const work = mkdtempSync(join(tmpdir(), 'weft-report-'));
+  const work = workplace();
   try {
     const root = basename(archive).replace(/\.tar\.gz$|\.tgz$/, '') || 'weft-report';
     const files: string[] = [];
@@ -53,12 +53,37 @@ export async function writeReport(
         missing.push({ file, reason: redaction.apply(error instanceof Error ? error.message : String(error)) });
       }
     }
-    write('missing.txt', missing.map(({ file, reason }) => `${file}: ${reason}\n`).join(''));
+    inRoom(() => write('missing.txt', missing.map(({ file, reason }) => `${file}: ${reason}\n`).join('')));
     const path = claim(archive);
-    await runCommand(['tar', '-czf', path, '--owner=0', '--group=0', '-C', work, root], { purpose: 'pack the report' });
+    await pack(path, work, root);
     return { file: path, sizeBytes: statSync(path).size, files, missing, removed: redaction.count };
   } finally {
     rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** Nothing of an archive stays that was not finished: on a full disk it would only take room. */
+async function pack(path: string, work: string, root: string): Promise<void> {
+  try {
+    await runCommand(['tar', '-czf', path, '--owner=0', '--group=0', '-C', work, root], { purpose: 'pack the report' });
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error;
+  }
+}
+
+/** A directory for the files of the report, until they are packed. */
+function workplace(): string {
+  return inRoom(() => mkdtempSync(join(tmpdir(), 'weft-report-')));
+}
+
+/** A report is needed most on a machine that is in trouble, a full disk included. @throws WeftError `usage` */
+function inRoom<Result>(write: () => Result): Result {
+  try {
+    return write();
+  } catch (error) {
+    const why = (error as Error).message;
+    throw new WeftError('usage', `${tmpdir()} cannot be written (${why}): set TMPDIR to a directory with room`);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConflictError } from '../errors.ts';
+import { ConflictError, WeftError } from '../errors.ts';
 import { TEMPORARY_SUFFIX } from '../linux/file-store.ts';
 import { ipBatch } from '../linux/iproute.ts';
 import { listLinks } from '../linux/link.ts';
@@ -74,14 +74,20 @@ export async function resetHost(options: ResetOptions): Promise<ResetReport> {
 
 function removeFiles({ stateDir, socketPaths = [] }: ResetOptions): string[] {
   const paths = [
-    ...stateFiles.flatMap((name) => [name, name + TEMPORARY_SUFFIX]).map((name) => join(stateDir, name)),
     ...socketPaths,
+    ...stateFiles.flatMap((name) => [name, name + TEMPORARY_SUFFIX]).map((name) => join(stateDir, name)),
   ];
   const removed = paths.filter((path) => existsSync(path));
-  for (const path of removed) rmSync(path);
-  if (existsSync(stateDir) && readdirSync(stateDir).length === 0) {
-    rmdirSync(stateDir);
-    removed.push(stateDir);
+  try {
+    for (const path of removed) rmSync(path);
+    if (existsSync(stateDir) && readdirSync(stateDir).length === 0) {
+      rmdirSync(stateDir);
+      removed.push(stateDir);
+    }
+  } catch (error) {
+    const why = (error as Error).message;
+    const message = `everything was removed but files: ${why}; make the file system writable, and reset again`;
+    throw new WeftError('store-failed', message, { path: stateDir }, error);
   }
   return removed;
 }
