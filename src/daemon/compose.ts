@@ -6,11 +6,9 @@
  * When members change, routes are resolved, and the workers get a new forwarding state. Everything that was opened is
  * closed in the reverse order, at the end as well as when the start fails half-way.
  */
-import { join } from 'node:path';
 import { OVERHEAD_BYTES } from '../dataplane/encapsulation.ts';
 import type { Logger } from '../env/logger.ts';
 import { nodeAddressIn } from '../ipam/pool.ts';
-import { FileStore } from '../linux/file-store.ts';
 import { listLinks } from '../linux/link.ts';
 import { preferThreads, presentThreads } from '../linux/thread-priority.ts';
 import type { Announcement } from '../membership/announcement.ts';
@@ -32,13 +30,12 @@ import { EventLog, type EventFacts } from './event-log.ts';
 import { RecordedPackets } from './explain/recorded-packets.ts';
 import { AnnouncementDelays } from './gossip/gossip-metrics.ts';
 import { Gossip } from './gossip/gossip.ts';
-import { GossipKeys } from './gossip/gossip-keys.ts';
 import { HostWatch } from './audit/host-watch.ts';
 import { keyHandlers } from './gossip/key-handlers.ts';
 import { noteMember } from './gossip/member-history.ts';
 import { MetricsServer } from './metrics-server.ts';
 import { Metrics } from './metrics.ts';
-import { IncarnationKeeper, macOfIdentity, openNodeIdentity } from './node-identity.ts';
+import { macOfIdentity } from './node-identity.ts';
 import { NodeNetwork } from './node-network.ts';
 import { OverlayRoutes } from './routes/overlay-routes.ts';
 import { refuseSecondDaemon } from './own-links.ts';
@@ -50,6 +47,7 @@ import { REMOTE } from './remote/remote.ts';
 import { checkRequirements } from './requirements.ts';
 import { RouteHistory } from './routes/route-history.ts';
 import { resolveSeeds } from './gossip/seeds.ts';
+import { openNodeState } from './state/node-state.ts';
 import { StatusView } from './status-view.ts';
 import { systemClock, systemRandom } from './system-environment.ts';
 import { TimerLateness } from './gossip/timer-lateness.ts';
@@ -76,16 +74,14 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   await refuseIfTaken(config.control.socket);
   await refuseIfTaken(config.control.readOnlySocket);
   refuseSecondDaemon(await listLinks(), config.tun.device);
-  const keys = openKeys(config, events, logger);
+  const { directory: state, nodeIdentity, incarnations, keys } = openNodeState(config, events, logger);
+  opened.defer(() => state.close());
   const seeds = await resolveSeeds(config.gossip.seeds);
   const underlay = await chooseUnderlay(config, seeds.endpoints);
   const { interface: device, reason } = underlay;
   logger.info({ interface: device, address: formatIpAddress(underlay.address), reason }, 'underlay picked');
 
-  const identityStore = new FileStore(join(config.stateDir, 'identity.json'));
-  const nodeIdentity = openNodeIdentity(identityStore);
   const { identity, incarnation } = nodeIdentity;
-  const incarnations = new IncarnationKeeper(identityStore, nodeIdentity, logger);
   const mac = macOfIdentity(identity);
   const mtuBytes = underlay.mtuBytes - OVERHEAD_BYTES[underlay.address.family];
   const deviceMtuBytes = mtuOfDevices(mtuBytes, config.nodePrefixes);
@@ -120,7 +116,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     ...network,
     networkName: config.networkName,
     netnsPrefix: config.pods.netnsPrefix,
-    store: new FileStore(join(config.stateDir, 'pods.json')),
+    store: state.file('pods.json'),
     wallClockMs: Date.now,
     logger,
   });
@@ -185,7 +181,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     incarnation,
     seeds: config.gossip.seeds,
     preset: config.gossip.preset,
-    store: new FileStore(join(config.stateDir, 'members.json')),
+    store: state.file('members.json'),
     keys,
     logger,
     pace,
@@ -238,7 +234,13 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     routes,
     pods,
     audit: () => audit.summary(),
-    notices: () => [...notices, ...watch.notices(), ...follower.notices(), ...(diagnosed?.notices() ?? [])],
+    notices: () => [
+      ...notices,
+      ...state.notices(),
+      ...watch.notices(),
+      ...follower.notices(),
+      ...(diagnosed?.notices() ?? []),
+    ],
   });
   const diagnosis = await composeDiagnosis({
     config,
@@ -253,6 +255,8 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     pods,
     audit,
     identity,
+    incarnations,
+    state,
     underlay: () => follower.underlay,
     overlayMtuBytes: deviceMtuBytes,
     status: () => view.status(),
@@ -304,7 +308,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     },
     'ready',
   );
-  for (const notice of [...notices, ...watch.notices(), ...gossip.notices()])
+  for (const notice of [...notices, ...state.notices(), ...watch.notices(), ...gossip.notices()])
     logger.warn({ code: notice.code }, notice.message);
 
   // Gossip that comes late takes healthy nodes for dead ones.
@@ -318,13 +322,6 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   const failure = new Promise<Error>((resolve) => dataplane.onDeath(resolve));
   const running = opened.move();
   return { failure, reload: () => keys?.reload(), close: () => running.disposeAsync() };
-}
-
-/** Before anything is made: a key file that is wrong is better said at once. */
-function openKeys(config: Config, events: EventLog, logger: Logger): GossipKeys | undefined {
-  const { keyFile } = config.gossip;
-  if (keyFile === undefined) return undefined;
-  return new GossipKeys({ file: keyFile, store: new FileStore(join(config.stateDir, 'keys.json')), events, logger });
 }
 
 /** What a daemon was started with, as an event. */

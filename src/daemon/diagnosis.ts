@@ -17,6 +17,7 @@ import { composeExplanations } from './explain/explain-handlers.ts';
 import { composeFaults } from './faults/fault-handlers.ts';
 import type { Gossip } from './gossip/gossip.ts';
 import type { GossipKeys } from './gossip/gossip-keys.ts';
+import type { IncarnationKeeper } from './node-identity.ts';
 import type { OverlayRoutes } from './routes/overlay-routes.ts';
 import type { PathProber } from './routes/path-prober.ts';
 import type { Pods } from './pods/pods.ts';
@@ -24,6 +25,7 @@ import { composeProbes } from './probes/probe-handlers.ts';
 import type { RecordedPackets } from './explain/recorded-packets.ts';
 import { Remote } from './remote/remote.ts';
 import { composeTraces } from './probes/trace-handlers.ts';
+import type { StateDirectory } from './state/state-directory.ts';
 import type { Underlay } from './underlay/underlay.ts';
 
 /** What it is made from. All of it stays its owner's. */
@@ -42,6 +44,8 @@ export interface DiagnosisParts {
   readonly pods: Pods;
   readonly audit: Audit;
   readonly identity: string;
+  readonly incarnations: Pick<IncarnationKeeper, 'saveAgain'>;
+  readonly state: Pick<StateDirectory, 'failing'>;
   /** The one in use at the moment. */
   readonly underlay: () => Underlay;
   readonly overlayMtuBytes: number;

@@ -17,6 +17,8 @@ export const eventMeanings = {
   configuration: 'what the daemon was started with, or told to do',
   'key-changed': 'a key of the cluster was added, removed, or made the primary one',
   'underlay-changed': 'this node has another address in the underlay',
+  'store-failed': 'the state directory cannot be written: it is full, read-only or gone',
+  'store-recovered': 'the state directory can be written again, and everything is stored',
   'fault-added': 'somebody began to inject a fault into the traffic of this node',
   'fault-removed': 'an injected fault has ended',
   'capture-started': 'somebody began to capture packets, here or from here at another node',

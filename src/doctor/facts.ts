@@ -103,9 +103,13 @@ export interface StoreFacts {
   readonly directory: string;
   /** Files that cannot be read, or are not what the daemon holds. */
   readonly damaged: readonly DamagedFile[];
+  /** Files that the daemon could not write when it last tried, since when and why. */
+  readonly failing: readonly { readonly file: string; readonly since: string; readonly reason: string }[];
   /** Why nothing can be written. */
   readonly unwritable: string | undefined;
   readonly freeBytes: number;
+  /** Files that can still be made. */
+  readonly freeFiles: number;
 }
 
 /** A file of the state directory that would not do for the next start. */

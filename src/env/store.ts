@@ -5,3 +5,19 @@ export interface Store {
   /** Replaces the document atomically: after a crash at any moment, `load` gives the old one or the new one, whole. */
   save(document: unknown): void;
 }
+
+/** A store for what may also be stored later: what is true counts, even while the disk is full or read-only. */
+export interface PatientStore extends Store {
+  /**
+   * Replaces the document if it can be stored, and changes nothing otherwise: for what must not count before it is stored.
+   *
+   * @throws WeftError `store-failed`
+   */
+  save(document: unknown): void;
+  /** The document is this one from now on. Stores it now, or as soon as that can be done. */
+  keep(document: unknown): void;
+  /** Why what is stored is older than what was last kept; `undefined`: it is not. */
+  readonly behind: string | undefined;
+  /** Why what is stored is not what this run stored; `undefined`: it is. That a save failed is no damage. */
+  damage(): string | undefined;
+}

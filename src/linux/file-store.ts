@@ -1,5 +1,5 @@
 /** {@link Store} over a JSON file. A document is small, so both methods are synchronous: nothing happens in between. */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Store } from '../env/store.ts';
 import { WeftError } from '../errors.ts';
@@ -22,7 +22,7 @@ export class FileStore implements Store {
       text = readFileSync(this.#path, 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw this.#corrupt(error);
+      throw this.#unreadable(error as Error);
     }
     try {
       return JSON.parse(text) as unknown;
@@ -31,7 +31,7 @@ export class FileStore implements Store {
     }
   }
 
-  /** @throws {WeftError} `store-failed`: the disk is full, or read-only. */
+  /** @throws {WeftError} `store-failed`: the disk is full, or read-only. The file is then as it was. */
   save(document: unknown): void {
     try {
       this.#replace(document);
@@ -47,14 +47,27 @@ export class FileStore implements Store {
     const temporary = `${this.#path}${TEMPORARY_SUFFIX}`;
     const file = openSync(temporary, 'w', 0o600);
     try {
-      writeFileSync(file, `${JSON.stringify(document, undefined, 2)}\n`);
-      // Before the rename: else a crash could leave the new name on an empty file.
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
+      try {
+        writeFileSync(file, `${JSON.stringify(document, undefined, 2)}\n`);
+        // Before the rename: else a crash could leave the new name on an empty file.
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+      renameSync(temporary, this.#path);
+    } catch (error) {
+      // A part of a document helps nobody, and takes room on a disk that has none.
+      rmSync(temporary, { force: true });
+      throw error;
     }
-    renameSync(temporary, this.#path);
     syncDirectory(directory);
+  }
+
+  /** The disk or its permissions are at fault: what the file says may be as it should be. */
+  #unreadable(cause: Error): WeftError {
+    const advice = 'make it readable; a disk with errors is said in the log of the kernel (dmesg)';
+    const message = `${this.#path} cannot be read (${cause.message}): ${advice}`;
+    return new WeftError('store-corrupt', message, { path: this.#path }, cause);
   }
 
   #corrupt(cause: unknown): WeftError {

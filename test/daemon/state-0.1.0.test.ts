@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { openNodeIdentity } from '../../src/daemon/node-identity.ts';
+import { StateFile } from '../../src/daemon/state/state-file.ts';
 import { PodBook } from '../../src/daemon/pods/pod-book.ts';
 import { membersDocument, parseMembersDocument } from '../../src/daemon/gossip/stored-members.ts';
 import type { Store } from '../../src/env/store.ts';
@@ -18,8 +19,11 @@ function stored(name: string): Store & { readonly saved: unknown[] } {
 test('the identity stays, and this start counts', (t) => {
   const store = stored('identity.json');
   const next = { identity: 'b59a925f825e94a9d1728f92cd8cf1cd', incarnation: 3 };
-  t.deepEqual(openNodeIdentity(store), next);
-  t.deepEqual(store.saved, [next]);
+  t.deepEqual(
+    openNodeIdentity(new StateFile('identity.json', store), () => 0),
+    next,
+  );
+  t.deepEqual(store.saved, [{ ...next, storedAt: '1970-01-01T00:00:00.000Z' }]);
 });
 
 test('the members last seen are seeds, and are stored as they were', (t) => {
@@ -36,7 +40,7 @@ test('the members last seen are seeds, and are stored as they were', (t) => {
 
 test('pods keep their records and addresses', (t) => {
   const store = stored('pods.json');
-  const book = new PodBook(store, announcementOf(1).prefixes);
+  const book = new PodBook(new StateFile('pods.json', store), announcementOf(1).prefixes);
   t.deepEqual(
     book.all().map(({ name, phase, hostDevice, ownsNetns }) => [name, phase, hostDevice, ownsNetns]),
     [

@@ -12,7 +12,14 @@ function idsOf(changes: FactChanges): string[] {
 }
 
 const recent = { seconds: 30, dropped: {}, examples: {}, udpChecksumErrors: 0, overflow: 0, roundaboutProbes: {} };
-const store = { directory: '/var/lib/weft', damaged: [], unwritable: undefined, freeBytes: 2 ** 33 };
+const store = {
+  directory: '/var/lib/weft',
+  damaged: [],
+  failing: [],
+  unwritable: undefined,
+  freeBytes: 2 ** 33,
+  freeFiles: Infinity,
+};
 const underlay = {
   device: 'eth0',
   address: '198.18.0.1',
@@ -80,7 +87,8 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'version-skew': { peer: { version: '0.2.0' } },
   'clock-skew': { peer: { said: { ...said, clockOffsetMs: -700 } } },
   'store-damaged': { daemon: { store: { ...store, damaged: [{ message: 'pods.json is gone', isRewritable: true }] } } },
-  'store-unwritable': { daemon: { store: { ...store, freeBytes: 1_000 } } },
+  'store-unwritable': { daemon: { store: { ...store, unwritable: '/var/lib/weft cannot be written: EROFS' } } },
+  'store-nearly-full': { daemon: { store: { ...store, freeBytes: 1_000 } } },
   'offload-corrupts': dropped('inner-bad-checksum', 3),
   'wrong-vni-received': dropped('vxlan-wrong-vni', 5),
   'forged-source': dropped('forged-source', 5),

@@ -52,7 +52,14 @@ const daemon: DaemonFacts = {
   withoutFeatures: [],
   residual: 0,
   recent: { seconds: 30, dropped: {}, examples: {}, udpChecksumErrors: 0, overflow: 0, roundaboutProbes: {} },
-  store: { directory: '/var/lib/weft', damaged: [], unwritable: undefined, freeBytes: 2 ** 33 },
+  store: {
+    directory: '/var/lib/weft',
+    damaged: [],
+    failing: [],
+    unwritable: undefined,
+    freeBytes: 2 ** 33,
+    freeFiles: Infinity,
+  },
   peers: [peer],
   canAsk: true,
 };

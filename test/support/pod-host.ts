@@ -11,6 +11,7 @@ import { checkRequirements } from '../../src/daemon/requirements.ts';
 import { resetHost } from '../../src/daemon/reset.ts';
 import type { Store } from '../../src/env/store.ts';
 import { WeftError } from '../../src/errors.ts';
+import { StateFile } from '../../src/daemon/state/state-file.ts';
 import { FileStore } from '../../src/linux/file-store.ts';
 import { parsePrefix, type Prefix } from '../../src/wire/prefix.ts';
 import { nodeAddressIn } from '../../src/ipam/pool.ts';
@@ -82,7 +83,13 @@ async function run(scenario: Scenario): Promise<void> {
   let made: Pods | undefined;
   // Not before it is needed: a reset works where what is stored is damaged.
   const pods = (): Pods =>
-    (made ??= new Pods({ ...network, networkName: 'default', netnsPrefix: '', store, wallClockMs: () => Date.now() }));
+    (made ??= new Pods({
+      ...network,
+      networkName: 'default',
+      netnsPrefix: '',
+      store: new StateFile('pods.json', store),
+      wallClockMs: () => Date.now(),
+    }));
 
   const perform = async (operation: Operation): Promise<unknown> => {
     const [verb] = operation;

@@ -19,6 +19,7 @@ const statuses: Readonly<Record<string, number>> = {
   'pod-unknown': 404,
   'trace-no-source': 400,
   'captures-full': 507,
+  'store-failed': 507,
   'remote-off': 409,
   'remote-stranger': 403,
   'remote-too-long': 507,

@@ -64,7 +64,7 @@ async function readDaemonFacts({ parts, audit, remote, recent, drops }: DoctorSo
     ],
     residual,
     recent: { ...counts, examples, roundaboutProbes: roundaboutProbes(parts) },
-    store: inspectStore({ stateDir: config.stateDir, identity, podDamage }),
+    store: inspectStore({ stateDir: config.stateDir, identity, podDamage, failing: parts.state.failing() }),
     peers,
     canAsk,
   };

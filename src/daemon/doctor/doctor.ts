@@ -1,8 +1,7 @@
 /** The doctor of a node, and of all nodes: facts are read, checks look at them, and what is weft's own can be put right. */
-import { join } from 'node:path';
 import type { Diagnosis, DoctorReport } from '../../doctor/finding.ts';
 import { examine, reportOf } from '../../doctor/examination.ts';
-import { FileStore } from '../../linux/file-store.ts';
+import { WeftError } from '../../errors.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { DiagnosisParts } from '../diagnosis.ts';
 import type { DropHandlers } from '../explain/drops.ts';
@@ -19,9 +18,6 @@ const EXAMINATION_QUESTION = 'doctor';
 
 /** How long an examination is good for, in ms. */
 const GOOD_FOR_MS = 1_000;
-
-/** Above every incarnation that the daemon may have stored: see `IncarnationKeeper`. */
-const INCARNATIONS_AHEAD = 100;
 
 export interface DoctorOptions {
   readonly parts: DiagnosisParts;
@@ -89,15 +85,17 @@ export class Doctor {
     return examine(facts, new Date().toISOString());
   }
 
-  /** Writes those files anew that are not what they should be. */
+  /** Writes those files anew that are not what they should be. One that cannot be written remains a finding. */
   async #saveState(): Promise<void> {
-    const { config, pods, identity, gossip } = this.#options.parts;
+    const { config, pods, identity, incarnations } = this.#options.parts;
     const { stateDir } = config;
-    const podDamage = await pods.storeDamage();
-    if (podDamage !== undefined) await pods.saveAll();
-    const { damaged } = inspectStore({ stateDir, identity, podDamage: undefined });
-    if (!damaged.some(({ isRewritable }) => isRewritable)) return;
-    const incarnation = gossip.current().self.incarnation + INCARNATIONS_AHEAD;
-    new FileStore(join(stateDir, 'identity.json')).save({ identity, incarnation });
+    try {
+      const podDamage = await pods.storeDamage();
+      if (podDamage !== undefined) await pods.saveAll();
+      const { damaged } = inspectStore({ stateDir, identity, podDamage: undefined, failing: [] });
+      if (damaged.some(({ isRewritable }) => isRewritable)) incarnations.saveAgain();
+    } catch (error) {
+      if (!(error instanceof WeftError) || error.code !== 'store-failed') throw error;
+    }
   }
 }

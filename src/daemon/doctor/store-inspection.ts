@@ -1,8 +1,9 @@
 /** Whether the state directory would do for the next start. */
-import { accessSync, constants, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DamagedFile, StoreFacts } from '../../doctor/facts.ts';
 import { FileStore } from '../../linux/file-store.ts';
+import type { FailingFile } from '../state/state-directory.ts';
+import { roomIn } from '../state/state-room.ts';
 
 /** What is in memory, and can be written anew. */
 export interface StoredState {
@@ -10,13 +11,15 @@ export interface StoredState {
   readonly identity: string;
   /** Why the pods that are stored are not those that are known. */
   readonly podDamage: string | undefined;
+  /** What the daemon could not write when it last tried. */
+  readonly failing: readonly FailingFile[];
 }
 
-/** Files beside the pods'. A daemon does not start with one that cannot be read. */
-const otherFiles = ['identity.json', 'members.json', 'keys.json'] as const;
+/** Files beside the pods'. A daemon does not start with one that cannot be read; it does without members.json. */
+const otherFiles = ['identity.json', 'keys.json'] as const;
 
 /** Looks at all files, and changes nothing. */
-export function inspectStore({ stateDir, identity, podDamage }: StoredState): StoreFacts {
+export function inspectStore({ stateDir, identity, podDamage, failing }: StoredState): StoreFacts {
   const others = otherFiles.flatMap((file): DamagedFile[] => {
     const isIdentity = file === 'identity.json';
     const message = damageOf(stateDir, file, isIdentity ? identity : undefined);
@@ -25,8 +28,8 @@ export function inspectStore({ stateDir, identity, podDamage }: StoredState): St
   return {
     directory: stateDir,
     damaged: [...(podDamage === undefined ? [] : [{ message: podDamage, isRewritable: true }]), ...others],
-    unwritable: whyUnwritable(stateDir),
-    freeBytes: freeBytesOf(stateDir),
+    failing,
+    ...roomIn(stateDir),
   };
 }
 
@@ -42,24 +45,5 @@ function damageOf(stateDir: string, file: string, identity: string | undefined):
   } catch (error) {
     const why = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
     return `${file} in the state directory cannot be read: ${why}`;
-  }
-}
-
-function whyUnwritable(stateDir: string): string | undefined {
-  try {
-    accessSync(stateDir, constants.W_OK);
-    return undefined;
-  } catch (error) {
-    return `${stateDir} cannot be written: ${(error as NodeJS.ErrnoException).code ?? String(error)}`;
-  }
-}
-
-/** For whoever has no privileges: the reserve of a file system is not for weft. Infinite if nobody knows. */
-function freeBytesOf(stateDir: string): number {
-  try {
-    const { bavail, bsize } = statfsSync(stateDir);
-    return bavail * bsize;
-  } catch {
-    return Infinity;
   }
 }

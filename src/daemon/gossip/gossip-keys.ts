@@ -8,14 +8,14 @@ import type { ClusterKey } from '../../authentication/cluster-key.ts';
 import type { CarriedOrder, KeyOrder } from '../../authentication/key-order.ts';
 import { KeyRing, MAX_KEYS, type KnownOrders } from '../../authentication/key-ring.ts';
 import type { Logger } from '../../env/logger.ts';
-import type { Store } from '../../env/store.ts';
+import type { PatientStore } from '../../env/store.ts';
 import { ConflictError, ExhaustedError, NotFoundError, WeftError } from '../../errors.ts';
 import { nodeCipher } from '../../linux/node-cipher.ts';
 import type { Announcement, Member } from '../../membership/announcement.ts';
 import type { Key, Notice } from '../api.ts';
 import type { EventSink } from '../event-log.ts';
 import { readKeyFile } from './key-file.ts';
-import { loadKeys, saveKeys } from './key-store.ts';
+import { keepKeys, loadKeys } from './key-store.ts';
 
 /** What carries orders: the membership. */
 export interface OrderCarrier {
@@ -30,7 +30,7 @@ export interface OrderCarrier {
 export interface GossipKeysOptions {
   /** Path of the key file. */
   readonly file: string;
-  readonly store: Store;
+  readonly store: PatientStore;
   readonly events: EventSink;
   readonly logger: Logger;
 }
@@ -42,7 +42,6 @@ export class GossipKeys {
   #carrier: OrderCarrier | undefined;
   #unheard: () => readonly string[] = () => [];
   #invalidFile: Notice | undefined;
-  #unsaved: Notice | undefined;
 
   /** @throws ConfigError if the key file is not one; WeftError `store-corrupt` */
   constructor(options: GossipKeysOptions) {
@@ -107,7 +106,12 @@ export class GossipKeys {
 
   /** What a person has to do: about a key file that cannot be used, or keys that cannot be saved. */
   notices(): Notice[] {
-    return [this.#invalidFile, this.#unsaved].filter((notice) => notice !== undefined);
+    const { behind } = this.#options.store;
+    const unsaved =
+      behind === undefined
+        ? undefined
+        : { code: 'keys-not-saved', message: `${behind}; if the daemon ends before it can be, older keys count` };
+    return [this.#invalidFile, unsaved].filter((notice) => notice !== undefined);
   }
 
   /** All keys that are held here or announced by others: the primary first, then the others here, then those elsewhere. */
@@ -202,9 +206,8 @@ export class GossipKeys {
     const before = this.ring.ids;
     const [known, fingerprint] = [this.ring.known(), this.#fingerprint];
     change();
-    const isKept = this.#unsaved === undefined && this.#fingerprint === fingerprint;
     // Whatever the membership hears leads here, and mostly has nothing to do with keys.
-    if (!isKept || !isSame(known, this.ring.known())) this.#save();
+    if (this.#fingerprint !== fingerprint || !isSame(known, this.ring.known())) this.#save();
     const after = this.ring.ids;
     if (before.join() === after.join()) return;
     this.#announce(after);
@@ -267,16 +270,7 @@ export class GossipKeys {
 
   /** A full disk is no reason to go on with another key than everybody else. */
   #save(): void {
-    try {
-      saveKeys(this.#options.store, { fingerprint: this.#fingerprint, ...this.ring.known() });
-      this.#unsaved = undefined;
-    } catch (error) {
-      this.#unsaved = {
-        code: 'keys-not-saved',
-        message: `${(error as Error).message}; after a restart, older keys count`,
-      };
-      this.#options.logger.error({ err: error }, 'the keys cannot be saved');
-    }
+    keepKeys(this.#options.store, { fingerprint: this.#fingerprint, ...this.ring.known() });
   }
 }
 

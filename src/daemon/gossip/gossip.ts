@@ -6,7 +6,7 @@
  */
 import type { Clock } from '../../env/clock.ts';
 import type { Logger } from '../../env/logger.ts';
-import type { Store } from '../../env/store.ts';
+import type { PatientStore, Store } from '../../env/store.ts';
 import { WeftError } from '../../errors.ts';
 import type { Announcement, DataEndpoint, Member, MemberChange } from '../../membership/announcement.ts';
 import { forgetOrder } from '../../membership/directives.ts';
@@ -22,7 +22,7 @@ import type { GossipKeys } from './gossip-keys.ts';
 import { gossipNotices } from './gossip-notices.ts';
 import type { Pace } from '../routes/pace.ts';
 import { SeedList } from './seed-list.ts';
-import { membersDocument, parseMembersDocument } from './stored-members.ts';
+import { membersDocument, parseMembersDocument, type StoredMembers } from './stored-members.ts';
 import { systemClock, systemRandom } from '../system-environment.ts';
 
 export interface GossipOptions {
@@ -34,7 +34,7 @@ export interface GossipOptions {
   /** How patient it is; all nodes of a cluster the same. */
   readonly preset: PresetName;
   /** Keeps the endpoints of the members that were last seen. */
-  readonly store: Store;
+  readonly store: PatientStore;
   /** Keys to seal gossip with; `undefined`: everybody is heard, and can read along. */
   readonly keys: GossipKeys | undefined;
   readonly logger: Logger;
@@ -72,7 +72,7 @@ export class Gossip {
   private constructor(options: GossipOptions) {
     this.#options = options;
     const { seeds, store, logger } = options;
-    const { endpoints, members } = parseMembersDocument(store.load());
+    const { endpoints, members } = lastSeen(store, logger);
     this.#seeds = new SeedList({ seeds, stored: endpoints, logger });
     this.#acquaintances = new Acquaintances(members, () => this.#seeds.configured());
     this.#endpoint = options.announcement.gossipEndpoint;
@@ -287,20 +287,27 @@ export class Gossip {
   }
 
   #save(): void {
-    const { announcement, store, logger } = this.#options;
+    const { announcement, store } = this.#options;
     const alive = this.#membership
       .members()
       .filter((member) => member.state === 'alive' && member.announcement.identity !== announcement.identity);
     // An empty list would forget the cluster just when this node is cut off from it.
     if (alive.length === 0) return;
-    try {
-      // Its own, too: if it has another at the next start, the node that had that one may be found here. See `moveTo`.
-      const members = alive.map((member) => member.announcement);
-      const endpoints = [this.#endpoint, ...members.map(({ gossipEndpoint }) => gossipEndpoint)];
-      store.save(membersDocument({ endpoints, members }));
-    } catch (error) {
-      // A full disk is no reason to stop forwarding: the list only helps the next start.
-      logger.warn({ err: error }, 'the members last seen cannot be saved');
-    }
+    // Its own, too: if it has another at the next start, the node that had that one may be found here. See `moveTo`.
+    const members = alive.map((member) => member.announcement);
+    const endpoints = [this.#endpoint, ...members.map(({ gossipEndpoint }) => gossipEndpoint)];
+    // A full disk is no reason to stop forwarding: the list only helps the next start.
+    store.keep(membersDocument({ endpoints, members }));
+  }
+}
+
+/** A file that cannot be read is no reason not to start, either: it is written anew with the next change. */
+function lastSeen(store: Store, logger: Logger): StoredMembers {
+  try {
+    return parseMembersDocument(store.load());
+  } catch (error) {
+    if (!(error instanceof WeftError) || error.code !== 'store-corrupt') throw error;
+    logger.warn({ err: error }, 'the members last seen cannot be read: seeds have to do');
+    return parseMembersDocument(undefined);
   }
 }

@@ -1,7 +1,7 @@
 /** Orders about keys that a node knows, over a restart: `keys.json` in the state directory, for its owner alone. */
 import type { CarriedOrder } from '../../authentication/key-order.ts';
 import type { KnownOrders } from '../../authentication/key-ring.ts';
-import type { Store } from '../../env/store.ts';
+import type { PatientStore, Store } from '../../env/store.ts';
 import { WeftError } from '../../errors.ts';
 
 /** What is kept. The keys that an order adds are masked by those that stand before them; the first is in the key file. */
@@ -25,9 +25,9 @@ export function loadKeys(store: Store): StoredKeys | undefined {
   return { fingerprint, orders, outdated };
 }
 
-/** Keeps what is known. @throws WeftError `store-failed` */
-export function saveKeys(store: Store, { fingerprint, orders, outdated }: StoredKeys): void {
-  store.save({ fingerprint, orders: orders.map(storable), outdated: outdated.map(storable) });
+/** Keeps what is known, from now on or as soon as it can be stored. */
+export function keepKeys(store: PatientStore, { fingerprint, orders, outdated }: StoredKeys): void {
+  store.keep({ fingerprint, orders: orders.map(storable), outdated: outdated.map(storable) });
 }
 
 function storable({ subject, version, content }: CarriedOrder): object {

@@ -1,19 +1,24 @@
-/** The records and leases of the pods, stored after each change. */
-import type { Store } from '../../env/store.ts';
+/**
+ * The records and leases of the pods, stored after each change.
+ *
+ * What a crash must not undo, such as that an address is taken, is stored before it counts ({@link PodBook.enter},
+ * {@link PodBook.settle}). What the next start finds out by itself counts at once, and is stored when that can be done.
+ */
+import type { PatientStore } from '../../env/store.ts';
 import { LeaseBook } from '../../ipam/lease-book.ts';
 import type { IpAddress } from '../../wire/address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
-import { parsePodsDocument, podsDocument, type PodRecord } from './pod-record.ts';
+import { parsePodsDocument, podsDocument, type PodRecord, type PodsDocument } from './pod-record.ts';
 
 export class PodBook {
-  readonly #store: Store;
+  readonly #store: PatientStore;
   readonly #leases: LeaseBook;
   readonly #records = new Map<string, PodRecord>();
   /** Of {@link readBootId} when it was last stored; `undefined` if there was nothing. */
   readonly storedBootId: string | undefined;
 
   /** @throws WeftError `store-corrupt`. */
-  constructor(store: Store, nodePrefixes: readonly Prefix[]) {
+  constructor(store: PatientStore, nodePrefixes: readonly Prefix[]) {
     this.#store = store;
     this.#leases = new LeaseBook(nodePrefixes);
     const stored = store.load();
@@ -37,23 +42,36 @@ export class PodBook {
   enter(record: PodRecord, wanted: readonly IpAddress[] | undefined): void {
     this.#leases.allocate(record.network, record.name, wanted);
     try {
-      this.keep(record);
+      this.settle(record);
     } catch (error) {
       this.#drop(record);
       throw error;
     }
   }
 
-  /** Stores what became of a pod. */
+  /** Stores what becomes of a pod before it does. @throws WeftError `store-failed`, and nothing has changed */
+  settle(record: PodRecord): void {
+    const before = this.#records.get(record.name);
+    this.#records.set(record.name, record);
+    try {
+      this.save();
+    } catch (error) {
+      if (before === undefined) this.#records.delete(record.name);
+      else this.#records.set(record.name, before);
+      throw error;
+    }
+  }
+
+  /** Notes what became of a pod. */
   keep(record: PodRecord): void {
     this.#records.set(record.name, record);
-    this.save();
+    this.keepAll();
   }
 
   /** Frees the addresses of a pod that is gone, and forgets it. */
   forget(record: PodRecord): void {
     this.#drop(record);
-    this.save();
+    this.keepAll();
   }
 
   addressesOf({ name, network }: PodRecord): readonly IpAddress[] {
@@ -65,24 +83,23 @@ export class PodBook {
     return this.addressesOf(record).filter((address) => !this.#leases.mayLease(address));
   }
 
-  /** Stores everything, with the boot id of now. */
+  /** Stores everything, with the boot id of now. @throws WeftError `store-failed` */
   save(): void {
-    this.#store.save(podsDocument(this.all(), this.#leases.document()));
+    this.#store.save(this.#document());
+  }
+
+  /** Stores everything, with the boot id of now: at once, or as soon as that can be done. */
+  keepAll(): void {
+    this.#store.keep(this.#document());
   }
 
   /** Why the store does not hold what it should: it is not there, cannot be read, or was changed. `undefined`: it does. */
   damage(): string | undefined {
-    try {
-      const stored = this.#store.load();
-      if (stored === undefined) return 'pods.json is gone from the state directory';
-      const isSame = JSON.stringify(stored) === JSON.stringify(podsDocument(this.all(), this.#leases.document()));
-      return isSame
-        ? undefined
-        : 'pods.json in the state directory is not what this daemon stored: somebody changed it';
-    } catch (error) {
-      const why = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-      return `pods.json in the state directory cannot be read: ${why}`;
-    }
+    return this.#store.damage();
+  }
+
+  #document(): PodsDocument {
+    return podsDocument(this.all(), this.#leases.document());
   }
 
   #drop({ name, network }: PodRecord): void {

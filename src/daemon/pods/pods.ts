@@ -1,8 +1,8 @@
 /** The pods of this node: which addresses each has, and that each is connected. */
 import { basename } from 'node:path';
 import type { Logger } from '../../env/logger.ts';
-import type { Store } from '../../env/store.ts';
-import { CommandError, ConflictError } from '../../errors.ts';
+import type { PatientStore } from '../../env/store.ts';
+import { CommandError, ConflictError, WeftError } from '../../errors.ts';
 import { deviceNames } from '../../linux/device-names.ts';
 import { listLinks } from '../../linux/link.ts';
 import { namespaceIdentity } from '../../linux/namespace-files.ts';
@@ -34,7 +34,7 @@ export interface PodsOptions {
   readonly nodeAddresses: readonly IpAddress[];
   /** Of the overlay. */
   readonly mtuBytes: number;
-  readonly store: Store;
+  readonly store: PatientStore;
   readonly wallClockMs: () => number;
   readonly logger: Logger;
 }
@@ -64,17 +64,22 @@ export class Pods {
    * @throws ConflictError `pod-exists` (with other properties), `address-in-use`, `netns-in-use`, `netns-exists`, `device-exists`.
    * @throws ExhaustedError `pool-exhausted`.
    * @throws NotFoundError `netns-not-found`, `process-not-found`.
+   * @throws WeftError `store-failed`, before anything is made.
    */
   add(name: string, request: PodRequest, clientPid?: number): Promise<Pod> {
     return this.#inTurn(() => this.#add(name, parsePodRequest(name, request), clientPid));
   }
 
-  /** Disconnects a pod and frees its addresses, whether its namespace is still there or not. @returns whether there was one. */
+  /**
+   * Disconnects a pod and frees its addresses, whether its namespace is still there or not. @returns whether there was one.
+   *
+   * @throws WeftError `store-failed`, and nothing was removed: a removal that nobody remembers would be undone by a restart.
+   */
   remove(name: string): Promise<boolean> {
     return this.#inTurn(async () => {
       const record = this.#book.get(name);
       if (record === undefined) return false;
-      this.#book.keep({ ...record, phase: 'removing' });
+      refusing(name, 'was not removed, and is as it was', () => this.#book.settle({ ...record, phase: 'removing' }));
       await this.#erase(record);
       return true;
     });
@@ -122,12 +127,12 @@ export class Pods {
     this.#refuseSharing(place);
     const record = this.#newRecord(name, wish, place);
     await this.#removeLeftover(record);
-    this.#book.enter(record, wish.addresses);
+    refusing(name, 'was not added, and nothing was made', () => this.#book.enter(record, wish.addresses));
     try {
       const notices = await connectPod(this.#cable(record), wish.newNetns ? basename(record.netns) : undefined);
       const netnsIdentity = namespaceIdentity(record.netns) ?? record.netnsIdentity;
       const ready: PodRecord = { ...record, phase: 'ready', netnsIdentity, notices };
-      this.#book.keep(ready);
+      refusing(name, 'was not added, and what was made is removed again', () => this.#book.settle(ready));
       return this.#pod(ready, deviceNames());
     } catch (error) {
       await this.#rollBack(record);
@@ -214,7 +219,7 @@ export class Pods {
       await disconnectPod(ifalias, ifname);
       report.removedLinks.push(ifname);
     }
-    this.#book.save();
+    this.#book.keepAll();
     return report;
   }
 
@@ -321,6 +326,17 @@ export class Pods {
     const result = this.#last.then(operation);
     this.#last = result.catch(() => undefined);
     return result;
+  }
+}
+
+/** Stores something; if it cannot be stored, the error says what that means for the pod. */
+function refusing(name: string, outcome: string, store: () => void): void {
+  try {
+    store();
+  } catch (error) {
+    if (!(error instanceof WeftError) || error.code !== 'store-failed') throw error;
+    const message = `pod ${name} ${outcome}: ${error.message}; try again when that can be written`;
+    throw new WeftError(error.code, message, { ...error.details, pod: name }, error);
   }
 }
 

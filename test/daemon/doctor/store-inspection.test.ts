@@ -15,7 +15,7 @@ test.beforeEach(() => {
 test.afterEach.always(() => rmSync(stateDir, { recursive: true }));
 
 function damaged(podDamage?: string): string[] {
-  return inspectStore({ stateDir, identity, podDamage }).damaged.map(
+  return inspectStore({ stateDir, identity, podDamage, failing: [] }).damaged.map(
     ({ message, isRewritable }) => `${message}${isRewritable ? ' (rewritable)' : ''}`,
   );
 }
@@ -26,7 +26,7 @@ test.serial('a state directory as it should be has no damage, and room', (t) => 
     unwritable,
     freeBytes,
     directory,
-  } = inspectStore({ stateDir, identity, podDamage: undefined });
+  } = inspectStore({ stateDir, identity, podDamage: undefined, failing: [] });
   t.deepEqual([found, unwritable, directory], [[], undefined, stateDir]);
   t.true(freeBytes > 0);
 });
@@ -48,7 +48,12 @@ test.serial('orders that cannot be read cannot be written again', (t) => {
 });
 
 test.serial('a directory that is gone is said to be so', (t) => {
-  const { unwritable, freeBytes } = inspectStore({ stateDir: join(stateDir, 'gone'), identity, podDamage: undefined });
+  const { unwritable, freeBytes } = inspectStore({
+    stateDir: join(stateDir, 'gone'),
+    identity,
+    podDamage: undefined,
+    failing: [],
+  });
   t.regex(unwritable!, /cannot be written: ENOENT/);
   t.is(freeBytes, Infinity);
 });

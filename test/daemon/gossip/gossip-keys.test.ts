@@ -5,6 +5,7 @@ import test from 'ava';
 import { encodeKeyOrder, type CarriedOrder, type KeyOrder } from '../../../src/authentication/key-order.ts';
 import type { ClusterKey } from '../../../src/authentication/cluster-key.ts';
 import { GossipKeys, type OrderCarrier } from '../../../src/daemon/gossip/gossip-keys.ts';
+import { StateFile } from '../../../src/daemon/state/state-file.ts';
 import { WeftError } from '../../../src/errors.ts';
 import { FileStore } from '../../../src/linux/file-store.ts';
 import { nodeCipher } from '../../../src/linux/node-cipher.ts';
@@ -70,7 +71,12 @@ class Node {
   /** As a new process would. */
   start(): GossipKeys {
     const events = { add: (_kind: string, { message }: { message: string }) => void this.events.push(message) };
-    this.keys = new GossipKeys({ file: this.file, store: this.store, events, logger: silentLogger });
+    this.keys = new GossipKeys({
+      file: this.file,
+      store: new StateFile('keys.json', this.store),
+      events,
+      logger: silentLogger,
+    });
     this.carrier.orders = [...this.keys.orders];
     this.carrier.announced = this.keys.ring.ids;
     this.keys.attach(this.carrier, () => this.unheard);

@@ -10,6 +10,8 @@ import { GossipKeys } from '../../../src/daemon/gossip/gossip-keys.ts';
 import { Pace } from '../../../src/daemon/routes/pace.ts';
 import { systemClock } from '../../../src/daemon/system-environment.ts';
 import type { Store } from '../../../src/env/store.ts';
+import { StateFile } from '../../../src/daemon/state/state-file.ts';
+import { WeftError } from '../../../src/errors.ts';
 import { FileStore } from '../../../src/linux/file-store.ts';
 import type { Announcement } from '../../../src/membership/announcement.ts';
 import { formatEndpoint } from '../../../src/wire/address.ts';
@@ -35,13 +37,14 @@ function open(
   keys?: GossipKeys,
   pace = new Pace(systemClock),
   onChange = (): void => {},
+  store = emptyStore,
 ): Promise<Gossip> {
   return Gossip.open({
     announcement: announcementOf(1, { gossipEndpoint: endpoint(`127.0.0.1:${port}`), ...change }),
     incarnation: 1,
     seeds,
     preset: 'lan',
-    store: emptyStore,
+    store: new StateFile('members.json', store),
     keys,
     logger: silentLogger,
     pace,
@@ -53,6 +56,18 @@ test('a start that fails leaves no socket open, or the process would never end',
   const port = await freePort();
   await t.throwsAsync(open(port, { version: '' }), { code: 'announcement-invalid' });
   const gossip = await open(port);
+  t.is(gossip.members().length, 1);
+  await gossip.close();
+});
+
+test('members last seen that cannot be read are no reason not to start', async (t) => {
+  const unreadable: Store = {
+    load: () => {
+      throw new WeftError('store-corrupt', 'members.json cannot be read');
+    },
+    save: () => {},
+  };
+  const gossip = await open(await freePort(), {}, [], undefined, undefined, undefined, unreadable);
   t.is(gossip.members().length, 1);
   await gossip.close();
 });
@@ -98,7 +113,7 @@ function openWithKey(t: ExecutionContext, number: number, port: number, key: num
   t.teardown(() => rmSync(directory, { recursive: true }));
   const file = join(directory, 'gossip.key');
   writeFileSync(file, Buffer.alloc(32, key).toString('base64'), { mode: 0o600 });
-  const store = new FileStore(join(directory, 'keys.json'));
+  const store = new StateFile('keys.json', new FileStore(join(directory, 'keys.json')));
   const keys =
     key === undefined ? undefined : new GossipKeys({ file, store, events: { add() {} }, logger: silentLogger });
   const seeds = [{ host: '127.0.0.1', port: seed }];

@@ -1,5 +1,6 @@
 import test from 'ava';
 import type { Store } from '../../../src/env/store.ts';
+import { StateFile } from '../../../src/daemon/state/state-file.ts';
 import { PodBook } from '../../../src/daemon/pods/pod-book.ts';
 import { WeftError } from '../../../src/errors.ts';
 import { parsePrefix } from '../../../src/wire/prefix.ts';
@@ -15,7 +16,7 @@ function bookIn(store: { content: unknown }): PodBook {
       store.content = JSON.parse(JSON.stringify(document));
     },
   };
-  const book = new PodBook(memory, [parsePrefix('10.244.1.0/24')!]);
+  const book = new PodBook(new StateFile('pods.json', memory), [parsePrefix('10.244.1.0/24')!]);
   book.save();
   return book;
 }
