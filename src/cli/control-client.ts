@@ -32,6 +32,8 @@ export interface ControlClientOptions {
   readonly origin?: string;
   /** Longest wait for an answer, in ms. Adding a pod runs several programs. */
   readonly timeoutMs?: number;
+  /** Told of each answer that is awaited, to show that something goes on. */
+  readonly whileWaiting?: <Answer>(answer: Promise<Answer>) => Promise<Answer>;
 }
 
 /** A query of `GET /v1/explain` or `GET /v1/flows`: see `docs/api.md`. */
@@ -51,11 +53,13 @@ export class ControlClient {
   readonly socketPath: string;
   readonly #origin: string | undefined;
   readonly #timeoutMs: number;
+  readonly #whileWaiting: NonNullable<ControlClientOptions['whileWaiting']>;
 
   constructor(socketPath: string, options: ControlClientOptions = {}) {
     this.socketPath = socketPath;
     this.#origin = options.origin;
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.#whileWaiting = options.whileWaiting ?? (async (answer) => await answer);
   }
 
   async status(): Promise<Status> {
@@ -222,7 +226,7 @@ export class ControlClient {
   }
 
   async #text(method: string, path: string, body?: object): Promise<string> {
-    const { status, text } = await this.#exchange(method, path, body);
+    const { status, text } = await this.#whileWaiting(this.#exchange(method, path, body));
     if (status < 400) return text;
     const { error } = parseJson(text) as { error?: SentError };
     if (error === undefined) throw badAnswer(`status ${status} without an error`);

@@ -35,6 +35,7 @@ export function formatMatrix(matrix: Matrix, terminal: Terminal): string {
         ]),
     ...formatLosses(matrix, terminal),
     ...formatSilence(silent, terminal),
+    ...(lossy === 0 ? [] : formatSettling(rows, terminal)),
   ];
   const unasked = silent.length === 0 ? '' : `, but ${plural(silent.length, 'node')} could not be asked`;
   const summary =
@@ -155,6 +156,15 @@ function formatSilence(silent: Matrix['silent'], terminal: Terminal): string[] {
   return [...byReason].map(([reason, those]) =>
     warned(`${those.map(({ node }) => node).join(', ')} could not be asked: ${reason}`, terminal),
   );
+}
+
+/** Right after many nodes have started, what was lost says little. */
+function formatSettling(rows: Matrix['rows'], terminal: Terminal): string[] {
+  const young = rows.filter(({ settling }) => settling.length > 0);
+  if (young.length === 0) return [];
+  const who = young.map(({ from, settling }) => `${from} has just met ${settling.join(', ')}`).join('; ');
+  const text = `Still settling: ${who}. What was lost may come of that: ask again in some seconds.`;
+  return [warned(text, terminal)];
 }
 
 function tellLoss({ sent, lost, problem }: Answers): string {

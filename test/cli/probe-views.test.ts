@@ -40,6 +40,7 @@ function largeMatrix(): Matrix {
       const answers = pod === 'node-4/web-7' ? { ...whole, lost: 3, minMs: null, meanMs: null } : whole;
       return { pod, address: `10.244.${Math.floor(index / 30) + 1}.${(index % 30) + 2}`, ...answers };
     }),
+    settling: [],
   }));
   return { count: 3, nodes, pods, rows, silent: [], asked: 3_090, lossy: 10 };
 }
@@ -105,6 +106,9 @@ Losses
 n2/web, 10.244.2.2: 1 of 3 lost, asked from n1
 
 n3 could not be asked: cannot reach n3
+
+Still settling: n1 has just met n2. What was lost may come of that: ask again in
+some seconds.
 
 3 of 4 answered each time, but 1 node could not be asked.
 `,

@@ -22,11 +22,13 @@ export const fixedMatrix: Matrix = {
       from: 'n1',
       nodes: [{ node: 'n2', relay: '', sent: 3, lost: 0, minMs: 0.29, meanMs: 0.31, problem: '' }],
       pods: [{ pod: 'n2/web', address: '10.244.2.2', sent: 3, lost: 1, minMs: 0.4, meanMs: 0.42, problem: '' }],
+      settling: ['n2'],
     },
     {
       from: 'n2',
       nodes: [{ node: 'n1', relay: '', sent: 3, lost: 0, minMs: 0.28, meanMs: 0.3, problem: '' }],
       pods: [{ pod: 'n2/web', address: '10.244.2.2', sent: 3, lost: 0, minMs: 0.04, meanMs: 0.05, problem: '' }],
+      settling: [],
     },
   ],
   silent: [{ node: 'n3', code: 'remote-unreachable', message: 'cannot reach n3' }],

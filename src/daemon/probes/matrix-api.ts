@@ -27,6 +27,8 @@ export interface MatrixRow {
   readonly from: string;
   readonly nodes: readonly MatrixNode[];
   readonly pods: readonly MatrixPod[];
+  /** Names of the nodes that it has known for seconds only, or does not know yet: what it lost to them may come of that. */
+  readonly settling: readonly string[];
 }
 
 /** The answers to some probes. */

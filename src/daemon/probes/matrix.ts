@@ -52,6 +52,7 @@ const answers = {
 const toldRow = v.object({
   nodes: v.array(v.object({ node: v.string(), relay: v.string(), ...answers })),
   pods: v.array(v.object({ pod: v.string(), address: v.string(), ...answers })),
+  settling: v.optional(v.array(v.string()), []),
 });
 
 export class ClusterMatrix {
@@ -104,6 +105,7 @@ export class ClusterMatrix {
         from: node,
         nodes: rows.flatMap((row) => row.nodes),
         pods: [...measured, ...alien.map((pod) => unmeasured(pod, count))],
+        settling: rows.flatMap((row) => row.settling),
       };
     } catch (error) {
       if (!(error instanceof WeftError)) throw error;

@@ -19,6 +19,9 @@ export interface MeasurementOptions {
   readonly echoes: Echoes;
   /** Nothing else is probed for others. */
   readonly clusterPrefixes: readonly Prefix[];
+  /** Since when this node knows another to be alive, in ms since 1970; `undefined`: it does not. */
+  readonly aliveSinceMs: (node: string) => number | undefined;
+  readonly wallClockMs: () => number;
 }
 
 /** Most targets of one order, and probes to each. */
@@ -30,6 +33,9 @@ const PACE_MS = 1;
 /** Between two probes to the same target at least, in ms: one lost packet says little about the next. */
 const ROUND_MS = 100;
 const TIMEOUT_MS = 1_000;
+
+/** What a node needs at most, after it heard of another, until packets pass both ways, in ms. */
+const SETTLING_MS = 10_000;
 
 const measureOrder = v.object({
   count: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_MEASURE_COUNT)),
@@ -55,6 +61,7 @@ export class Measurement {
     if (!result.success) throw new ConfigError(v.getDotPath(result.issues[0]) ?? '', result.issues[0].message);
     const { count, nodes, pods } = result.output;
     const { nodeName } = this.#options;
+    const settling = nodes.filter((node) => node !== nodeName && this.#isSettling(node));
     const others = nodes.filter((node) => node !== nodeName);
     const relays = new Map<string, string>();
     const [measuredNodes, measuredPods] = await Promise.all([
@@ -67,7 +74,14 @@ export class Measurement {
         pods.map((pod) => this.#pod(pod)),
       ),
     ]);
-    return { from: nodeName, nodes: measuredNodes, pods: measuredPods };
+    return { from: nodeName, nodes: measuredNodes, pods: measuredPods, settling };
+  }
+
+  /** Whether routes, paths and relays may still be on their way, here or there. */
+  #isSettling(node: string): boolean {
+    const { aliveSinceMs, wallClockMs } = this.#options;
+    const sinceMs = aliveSinceMs(node);
+    return sinceMs === undefined || Math.abs(wallClockMs() - sinceMs) < SETTLING_MS;
   }
 
   #node(node: string, relays: Map<string, string>): Target<MatrixNode> {

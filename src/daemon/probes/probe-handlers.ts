@@ -40,7 +40,18 @@ export function composeProbes(
   });
   const ways = new PeerWays({ echoes, paths, routes, others, staticPeers, overlayMtuBytes });
   const ping = new Ping({ nodeName, places, echoes, ways });
-  const measurement = new Measurement({ nodeName, ways, echoes, clusterPrefixes });
+  const aliveSinceMs = (node: string): number | undefined => {
+    const member = gossip.members().find(({ announcement, state }) => announcement.name === node && state === 'alive');
+    return member && member.sinceMs + gossip.clockOffsetMs();
+  };
+  const measurement = new Measurement({
+    nodeName,
+    ways,
+    echoes,
+    clusterPrefixes,
+    aliveSinceMs,
+    wallClockMs: Date.now,
+  });
   const matrix = new ClusterMatrix({ remote, pods, measurement, clusterPrefixes });
   return {
     handlers: {

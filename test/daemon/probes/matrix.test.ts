@@ -15,7 +15,12 @@ const clusterPrefixes = [prefix('10.244.0.0/16')];
 const lost: Echo = { roundTripMs: null, problem: '' };
 
 /** A measurement in which all is answered but what `loses` names. */
-function measurementOf(nodeName: string, loses: (what: string, round: number) => boolean, relay?: string) {
+function measurementOf(
+  nodeName: string,
+  loses: (what: string, round: number) => boolean,
+  relay?: string,
+  aliveSinceMs: (node: string) => number | undefined = () => 0,
+) {
   const rounds = new Map<string, number>();
   const probe = (what: string): Echo => {
     const round = (rounds.get(what) ?? 0) + 1;
@@ -28,7 +33,14 @@ function measurementOf(nodeName: string, loses: (what: string, round: number) =>
       ...(relay === undefined ? [] : [{ way: 'relay' as const, to: relay, ...answered }]),
     ]);
   const echoes = { echo: async (address: never) => await Promise.resolve(probe(formatIpAddress(address))) };
-  return new Measurement({ nodeName, ways: { tunnel } as never, echoes: echoes as never, clusterPrefixes });
+  return new Measurement({
+    nodeName,
+    ways: { tunnel } as never,
+    echoes: echoes as never,
+    clusterPrefixes,
+    aliveSinceMs,
+    wallClockMs: () => 60_000,
+  });
 }
 
 function clusterOf(names: readonly string[], loses: (from: string, what: string, round: number) => boolean) {
@@ -183,4 +195,16 @@ test('a request says how often, or nothing', (t) => {
   t.deepEqual(parseMatrixRequest('{"count":5}'), { count: 5 });
   t.throws(() => parseMatrixRequest('{"count":0}'), { message: 'count: is not 1 to 20' });
   t.throws(() => parseMatrixRequest('{"often":1}'), { message: 'often: is not a known key' });
+});
+
+test('nodes that were met seconds ago, or not yet, are said to be settling', async (t) => {
+  const since: Readonly<Record<string, number>> = { old: 0, young: 55_000 };
+  const measurement = measurementOf(
+    'n1',
+    () => false,
+    undefined,
+    (node) => since[node],
+  );
+  const { settling } = await measurement.measure({ count: 1, nodes: ['n1', 'old', 'young', 'stranger'], pods: [] });
+  t.deepEqual(settling, ['young', 'stranger']);
 });
