@@ -37,6 +37,7 @@ import { MetricsServer } from './metrics-server.ts';
 import { Metrics } from './metrics.ts';
 import { macOfIdentity } from './node-identity.ts';
 import { NodeNetwork } from './node-network.ts';
+import { NodeFirewall } from './rules/node-firewall.ts';
 import { OverlayRoutes } from './routes/overlay-routes.ts';
 import { refuseSecondDaemon } from './own-links.ts';
 import { Pace } from './routes/pace.ts';
@@ -110,7 +111,9 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     nodeAddresses,
     nodePrefixes: config.nodePrefixes,
   };
-  const host = new NodeNetwork({ ...network, clusterPrefixes: config.clusterPrefixes, logger });
+  const firewall = NodeFirewall.of(config, nodeAddresses, { underlay, seeds: seeds.endpoints }, logger);
+  opened.defer(() => firewall.stop());
+  const host = new NodeNetwork({ ...network, clusterPrefixes: config.clusterPrefixes, firewall, logger });
   const watch = await HostWatch.start({ ensure: () => host.ensure(), logger });
   const pods = new Pods({
     ...network,
@@ -189,6 +192,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
       incarnations.used(self.incarnation);
       for (const change of changes) noteMember(events, change);
       routes.update(self, others);
+      firewall.update({ members: others });
       for (const change of changes) delays.used(change, systemClock.nowMs());
     },
   });
@@ -206,6 +210,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     seeds: seeds.endpoints,
     dataplane,
     gossip,
+    onMoved: (moved) => firewall.update({ underlay: moved }),
     events,
     logger,
   });

@@ -1,6 +1,6 @@
 /**
- * The node's own end of the overlay: the TUN device's addresses, the routes that lead into it, masquerading, and the kernel
- * parameters that all this needs.
+ * The node's own end of the overlay: the TUN device's addresses, the routes that lead into it, and the kernel parameters that
+ * all this needs. The rules of nftables are beside it, in `rules/`.
  *
  * Routes, all `proto 87`, in the order in which the kernel prefers them:
  *
@@ -10,10 +10,8 @@
  *     CLUSTER PREFIX   blackhole          while the device is away, nothing of the overlay leaks to the default route
  */
 import type { Logger } from '../env/logger.ts';
-import { CommandError } from '../errors.ts';
 import { ipBatch, ROUTE_PROTOCOL } from '../linux/iproute.ts';
 import { addressesOf, listLinks, type Link } from '../linux/link.ts';
-import { NODE_TABLE, readTable, replaceTable } from '../linux/nftables.ts';
 import { deleteRouteLine, listRoutes, type KernelRoute } from '../linux/route.ts';
 import { formatIpAddress, type IpAddress } from '../wire/address.ts';
 import { formatPrefix, hostPrefix, type Prefix } from '../wire/prefix.ts';
@@ -25,6 +23,7 @@ import { hostFindings, staleRoutes, type WantedRoute } from './audit/host-findin
 import { ensureNodeSysctls, wrongNodeSysctls } from './node-sysctls.ts';
 import { isOwnTun, TUN_ALIAS } from './own-links.ts';
 import { MIN_IPV6_MTU_BYTES } from './pods/pod-wiring.ts';
+import type { NodeFirewall } from './rules/node-firewall.ts';
 import { overlapNotices } from './audit/route-overlap.ts';
 
 /** Metric of the routes into the device: behind the 0 of a person's own route, which thus wins. */
@@ -41,14 +40,14 @@ export interface NodeNetworkOptions {
   readonly nodeAddresses: readonly IpAddress[];
   readonly nodePrefixes: readonly Prefix[];
   readonly clusterPrefixes: readonly Prefix[];
+  /** The rules of nftables, which are made and looked at with the rest. */
+  readonly firewall: Pick<NodeFirewall, 'ensure' | 'inspect'>;
   readonly logger: Logger;
 }
 
 export class NodeNetwork {
   readonly #options: NodeNetworkOptions;
   #hasIpv6 = false;
-  /** Our table of nftables as we left it; `undefined` if it could not be had. */
-  #rules: string | undefined;
 
   constructor(options: NodeNetworkOptions) {
     this.#options = options;
@@ -71,7 +70,7 @@ export class NodeNetwork {
     this.#hasIpv6 = withIpv6;
     await this.#ensureDevice(links.find(({ ifname }) => ifname === tunDevice));
     await this.#ensureRoutes(routes);
-    notices.push(...(await this.#ensureMasquerade()));
+    notices.push(...(await this.#options.firewall.ensure()));
     const overlaps = overlapNotices(clusterPrefixes, routes, tunDevice);
     notices.push(...overlaps.map(({ code, message }) => ({ code, message })));
     notices.push(...(await forwardingNotices(plumbingOf({ tunDevice, clusterPrefixes }))));
@@ -80,9 +79,9 @@ export class NodeNetwork {
 
   /** Looks for what {@link ensure} made, and for routes of others in its way. Changes nothing. */
   async inspect(): Promise<Inspection> {
-    const { tunDevice, mtuBytes, clusterPrefixes, nodePrefixes } = this.#options;
+    const { tunDevice, mtuBytes, clusterPrefixes, nodePrefixes, firewall } = this.#options;
     const families = [...new Set(nodePrefixes.map(({ address }) => address.family))];
-    const [links, routes, rules] = await Promise.all([listLinks(), listRoutes('all'), readTable(NODE_TABLE)]);
+    const [links, routes, rules] = await Promise.all([listLinks(), listRoutes('all'), firewall.inspect()]);
     const wanted = {
       tunDevice,
       mtuBytes,
@@ -93,8 +92,7 @@ export class NodeNetwork {
     return hostFindings(wanted, {
       links,
       routes,
-      // Where there is no masquerading, that is a notice already.
-      rules: this.#rules === undefined || rules === this.#rules ? 'ours' : rules === undefined ? 'missing' : 'changed',
+      rules,
       sysctls: wrongNodeSysctls({ tunDevice, families: families.filter((family) => this.#hasIpv6 || family === 4) }),
     });
   }
@@ -165,43 +163,4 @@ export class NodeNetwork {
     ];
     return wanted.filter(({ prefix }) => this.#hasIpv6 || prefix.address.family === 4);
   }
-
-  /** Pods leave the cluster with the node's own address; within it, everybody sees whom they talk to. */
-  async #ensureMasquerade(): Promise<Notice[]> {
-    const { nodePrefixes, clusterPrefixes, tunDevice } = this.#options;
-    const rules = ([4, 6] as const).flatMap((family) => {
-      const field = family === 4 ? 'ip' : 'ip6';
-      const own = prefixSet(nodePrefixes, family);
-      const cluster = prefixSet(clusterPrefixes, family);
-      return own === '' || cluster === ''
-        ? []
-        : [`${field} saddr { ${own} } ${field} daddr != { ${cluster} } masquerade`];
-    });
-    const rule = [
-      'type nat hook postrouting priority srcnat; policy accept;',
-      `oifname "${tunDevice}" accept`,
-      ...rules,
-    ];
-    try {
-      await replaceTable(NODE_TABLE, `chain postrouting {\n${rule.join('\n')}\n}`);
-      this.#rules = await readTable(NODE_TABLE);
-      return [];
-    } catch (error) {
-      if (!(error instanceof CommandError)) throw error;
-      this.#rules = undefined;
-      return [
-        {
-          code: 'masquerade-unavailable',
-          message: `pods cannot reach the world outside of the cluster: ${error.message}`,
-        },
-      ];
-    }
-  }
-}
-
-function prefixSet(prefixes: readonly Prefix[], family: 4 | 6): string {
-  return prefixes
-    .filter(({ address }) => address.family === family)
-    .map(formatPrefix)
-    .join(', ');
 }

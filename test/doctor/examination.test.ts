@@ -103,6 +103,7 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'too-many-routes': notice('too-many-routes'),
   'captures-unavailable': notice('captures-unavailable'),
   'masquerade-unavailable': notice('masquerade-unavailable'),
+  'node-rules-unavailable': notice('node-rules-unavailable'),
   'host-network-broken': notice('host-network-broken'),
   notice: notice('something-new'),
 };

@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 import type { PodRequest } from '../../src/daemon/api.ts';
 import { NodeNetwork } from '../../src/daemon/node-network.ts';
+import { NodeFirewall } from '../../src/daemon/rules/node-firewall.ts';
 import { Pods } from '../../src/daemon/pods/pods.ts';
 import { checkRequirements } from '../../src/daemon/requirements.ts';
 import { resetHost } from '../../src/daemon/reset.ts';
@@ -13,6 +14,7 @@ import type { Store } from '../../src/env/store.ts';
 import { WeftError } from '../../src/errors.ts';
 import { StateFile } from '../../src/daemon/state/state-file.ts';
 import { FileStore } from '../../src/linux/file-store.ts';
+import { parseIpAddress } from '../../src/wire/address.ts';
 import { parsePrefix, type Prefix } from '../../src/wire/prefix.ts';
 import { nodeAddressIn } from '../../src/ipam/pool.ts';
 import { silentLogger } from './silent-logger.ts';
@@ -78,7 +80,25 @@ async function run(scenario: Scenario): Promise<void> {
     nodeAddresses: nodePrefixes.map(nodeAddressIn),
     logger: silentLogger,
   };
-  const node = new NodeNetwork({ ...network, clusterPrefixes: scenario.clusterPrefixes.map(prefix) });
+  const clusterPrefixes = scenario.clusterPrefixes.map(prefix);
+  const firewall = new NodeFirewall({
+    rules: {
+      ...network,
+      clusterPrefixes,
+      vxlanPort: 4_789,
+      metrics: undefined,
+      masquerade: { intoOverlay: true, vxlan: false },
+    },
+    nodes: {
+      underlay: { interface: 'eth0', address: parseIpAddress('198.18.0.1')! },
+      ports: { data: 4_789, gossip: 7_948 },
+      seeds: [],
+      staticPeers: [],
+      members: [],
+    },
+    logger: silentLogger,
+  });
+  const node = new NodeNetwork({ ...network, clusterPrefixes, firewall });
   const store = new CrashingStore(new FileStore(join(stateDir, 'pods.json')));
   let made: Pods | undefined;
   // Not before it is needed: a reset works where what is stored is damaged.

@@ -276,6 +276,19 @@ export const configKeys = {
     default: '127.0.0.1:9748',
     meaning: 'ADDRESS:PORT of the Prometheus metrics, or off',
   }),
+  'masquerade.intoOverlay': key({
+    kind: 'scalar',
+    schema: onOrOff(),
+    default: 'on',
+    meaning:
+      "packets from elsewhere, or from another address of this node, enter the overlay under the node's: on or off",
+  }),
+  'masquerade.vxlan': key({
+    kind: 'scalar',
+    schema: onOrOff(),
+    default: 'off',
+    meaning: "pods may send to VXLAN ports outside of the cluster, under this node's address: on or off",
+  }),
   logLevel: key({
     kind: 'scalar',
     schema: choice(['debug', 'info', 'warn', 'error']),

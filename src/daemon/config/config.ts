@@ -47,6 +47,14 @@ export interface DataplaneConfig {
   readonly dscp: 'copy' | number;
 }
 
+/** What leaves under an address of this node, though it is not its own. */
+export interface MasqueradeConfig {
+  /** What would be dropped as `source-not-local` enters the overlay under this node's overlay address. */
+  readonly intoOverlay: boolean;
+  /** What pods, and others behind this node, send to VXLAN ports outside of the cluster may leave under its address. */
+  readonly vxlan: boolean;
+}
+
 /** What `docs/configuration.md` describes. Optional keys that were not given are `undefined`. */
 export interface Config {
   readonly nodeName: string;
@@ -91,6 +99,7 @@ export interface Config {
   readonly recorder: { readonly sizeBytes: number };
   /** `undefined`: no metrics server. */
   readonly metrics: { readonly address: Endpoint | undefined };
+  readonly masquerade: MasqueradeConfig;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
 
@@ -228,6 +237,7 @@ function configOf(values: ConfigValues): Config {
     },
     recorder: { sizeBytes: values['recorder.size'] * BYTES_PER_MIB },
     metrics: { address: values['metrics.address'].endpoint },
+    masquerade: { intoOverlay: values['masquerade.intoOverlay'], vxlan: values['masquerade.vxlan'] },
     logLevel: values.logLevel,
   };
 }

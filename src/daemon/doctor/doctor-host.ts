@@ -5,9 +5,7 @@ import type { HostFacts, Plumbing } from '../../doctor/facts.ts';
 import { readFirewall } from '../../linux/firewall.ts';
 import type { Config } from '../config/config.ts';
 import { inspectMachine, missingRequirements } from '../requirements.ts';
-
-/** Names of devices of pods, in the words of nftables. See `hostDeviceName`. */
-const POD_DEVICES = 'wf*';
+import { POD_DEVICES } from '../rules/node-rules.ts';
 
 /** What a daemon goes by if it is not told anything else. */
 export const defaultPlumbing: Plumbing = {

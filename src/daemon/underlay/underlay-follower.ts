@@ -16,6 +16,8 @@ export interface UnderlayFollowerOptions {
   readonly seeds: readonly Endpoint[];
   readonly dataplane: Pick<Dataplane, 'moveTo'>;
   readonly gossip: Pick<Gossip, 'moveTo'>;
+  /** Called when everything is bound to another address. */
+  readonly onMoved: (underlay: Underlay) => void;
   readonly events: EventSink;
   readonly logger: Logger;
 }
@@ -25,15 +27,17 @@ export interface UnderlayFollowerOptions {
  * address sends to it at once.
  */
 export function followUnderlay(options: UnderlayFollowerOptions): UnderlayWatch {
-  const { config, underlay, seeds, dataplane, gossip, events, logger } = options;
+  const { config, underlay, seeds, dataplane, gossip, onMoved, events, logger } = options;
   return new UnderlayWatch({
     underlay,
     choose: async () => chooseUnderlay(config, seeds, runCommand, underlay.address.family),
-    take: async ({ interface: device, address }) => {
+    take: async (moved) => {
+      const { interface: device, address } = moved;
       await dataplane.moveTo(address);
       await introduce(device, logger);
       const endpoint = { address, port: config.vxlan.port };
       await gossip.moveTo({ address, port: config.gossip.port }, [{ gear: 'userspace', endpoint }]);
+      onMoved(moved);
     },
     events,
     logger,

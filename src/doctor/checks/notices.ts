@@ -34,6 +34,11 @@ const finds: FindingKinds = {
     title: 'pods cannot reach the world outside of the cluster',
     cause: 'the kernel has no nftables with NAT, or weft may not use it',
   },
+  'node-rules-unavailable': {
+    severity: 'error',
+    title: 'pods of this node can pass for the node, as what they send to the ports of nodes is not refused',
+    cause: 'the kernel lacks a part of nftables, or weft may not use it',
+  },
   'host-network-broken': {
     severity: 'error',
     title: "weft cannot put this node's network right",
@@ -61,6 +66,7 @@ const fixes: Readonly<Record<string, Fix>> = {
   'keys-not-saved': byHand('make room, or mount the file system for writing'),
   'too-many-routes': byHand('aggregate nodePrefixes', 'weft routes'),
   'masquerade-unavailable': byHand('load the module, or install nftables', 'modprobe nft_masq'),
+  'node-rules-unavailable': byHand('load the modules, or install nftables', 'modprobe -a nft_fib_inet nft_ct'),
   'captures-unavailable': byHand('start the daemon again', 'systemctl restart weft'),
 };
 

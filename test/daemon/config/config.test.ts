@@ -473,6 +473,8 @@ const samples: Readonly<Record<Exclude<ConfigPath, 'staticPeers'>, string>> = {
   'dataplane.dscp': '17',
   'pathMtu.probing': 'off',
   'pathMtu.outerFragmentation': 'off',
+  'masquerade.intoOverlay': 'off',
+  'masquerade.vxlan': 'on',
   relay: 'off',
   faults: 'on',
   clusterPrefixes: '10.0.0.0/8,fd00::/16',

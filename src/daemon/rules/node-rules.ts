@@ -1,0 +1,270 @@
+/**
+ * The text of the node's own nftables table, `inet weft`. One chain per purpose:
+ *
+ *     loopback        prerouting    no pod reaches 127/8 of the node, even where route_localnet is on
+ *     untracked-in    prerouting    data of nodes is no connection: a full table of connections does not end the overlay
+ *     untracked-out   output        the same, on its way out
+ *     pod-icmp        both          (input and forward) a pod is no router, and tells nodes nothing of paths between them
+ *     metrics         input         pods do not reach the metrics over an overlay address, unless they are there for that
+ *     own-ports       input         this node's ports: not from pods, and under a node's address only from where that node is
+ *     node-ports      forward       other nodes' ports: only from nodes
+ *     masqueraded     postrouting   what leaves under this node's address, and is not its own, goes to no port of VXLAN
+ *     leaving         postrouting   (nat) the addresses under which packets leave the cluster, and enter the overlay
+ *
+ * Why: nodes believe VXLAN because of the address that it comes from, so whatever leaves under a node's address is taken for
+ * its word. See docs/trust.md.
+ *
+ * Ports of fragments: connection tracking, which `masqueraded` asks for, puts fragments together at priority -400, before
+ * every chain here.
+ */
+import { formatIpAddress, type Endpoint, type IpAddress } from '../../wire/address.ts';
+import { formatPrefix, type Prefix } from '../../wire/prefix.ts';
+import type { MasqueradeConfig } from '../config/config.ts';
+import { renderSets, type NodeSets } from './node-sets.ts';
+
+/** What is counted, by the name of the counter in the table, which is API. */
+export const ruleCounters = {
+  'not-from-a-node': 'packets to the data or gossip port of a node, from what is no node',
+  'masqueraded-vxlan': "packets to a VXLAN port outside of the cluster, that would have left under this node's address",
+  'pod-to-loopback': 'packets of pods to a loopback address of this node',
+  'pod-to-metrics': 'packets of pods to the metrics of this node, over its overlay address',
+  'pod-as-router': 'router advertisements and redirects of pods, and their ICMP errors to underlay addresses of nodes',
+  'into-overlay':
+    "connections into the overlay that got this node's overlay address, as their own is none of this node",
+} as const;
+
+export type RuleCounter = keyof typeof ruleCounters;
+
+/** A part of nftables that some kernels lack. */
+export type RuleFeature = 'fib' | 'nat';
+
+/** Names of devices of pods, in the words of nftables. See `hostDeviceName`. */
+export const POD_DEVICES = 'wf*';
+
+/** Ports that VXLAN uses: that of RFC 7348, and the one that Linux has by default. */
+const VXLAN_PORTS = [4_789, 8_472];
+
+/** Senders of which packets were refused, as many as are remembered: no pod fills more of the kernel's memory. */
+const MAX_REFUSED = 256;
+
+/** How long a sender is remembered after its last packet. */
+const REFUSED_TIMEOUT = '10m';
+
+/** What the rules are made from. None of it changes while a daemon runs; what does is in sets, see `node-sets.ts`. */
+export interface NodeRulesOptions {
+  readonly tunDevice: string;
+  readonly vxlanPort: number;
+  readonly nodePrefixes: readonly Prefix[];
+  readonly clusterPrefixes: readonly Prefix[];
+  /** One in each node prefix. */
+  readonly nodeAddresses: readonly IpAddress[];
+  /** Where metrics are served; `undefined`: nowhere. */
+  readonly metrics: Endpoint | undefined;
+  readonly masquerade: MasqueradeConfig;
+}
+
+const toPodIcmp = [`iifname "${POD_DEVICES}" meta l4proto { icmp, icmpv6 } goto pod-icmp`];
+
+/** Text between the braces of the table. */
+export function renderNodeRules(
+  options: NodeRulesOptions,
+  sets: NodeSets,
+  without: ReadonlySet<RuleFeature> = new Set(),
+): string {
+  const { tunDevice, vxlanPort } = options;
+  const fromPods = [`iifname "${POD_DEVICES}"`, `iifname "${tunDevice}"`];
+  return [
+    ...Object.keys(ruleCounters).map((name) => `counter ${name} { }`),
+    ...renderSets(sets),
+    // Who was refused, for events. Full, it takes no more: hence the rule that drops is one of its own.
+    refusedSet(4),
+    refusedSet(6),
+    chain('refuse', [
+      'update @refused4 { iifname . ip saddr . ip daddr }',
+      'update @refused6 { iifname . ip6 saddr . ip6 daddr }',
+      'drop',
+    ]),
+    chain('no-node', ['counter name not-from-a-node goto refuse']),
+
+    base('loopback', 'filter hook prerouting priority raw', [
+      ...fromPods.map((from) => `${from} ip daddr 127.0.0.0/8 counter name pod-to-loopback goto refuse`),
+      ...fromPods.map((from) => `${from} ip6 daddr ::1 counter name pod-to-loopback goto refuse`),
+    ]),
+    base('untracked-in', 'filter hook prerouting priority raw', [
+      `ip daddr @own4 udp dport ${vxlanPort} notrack`,
+      `ip6 daddr @own6 udp dport ${vxlanPort} notrack`,
+    ]),
+    base('untracked-out', 'filter hook output priority raw', [
+      'ip daddr . udp dport @data4 notrack',
+      'ip6 daddr . udp dport @data6 notrack',
+    ]),
+
+    base('pod-icmp-in', 'filter hook input priority filter - 10', toPodIcmp),
+    base('pod-icmp-through', 'filter hook forward priority filter - 10', toPodIcmp),
+    chain('pod-icmp', [
+      'icmpv6 type { nd-router-advert, nd-redirect } counter name pod-as-router goto refuse',
+      'icmp type redirect counter name pod-as-router goto refuse',
+      // The kernel takes an error for true whoever sends it: by what it quotes, it would lower the path MTU to another node.
+      'ip daddr @node4 icmp type { destination-unreachable, time-exceeded, parameter-problem } counter name pod-as-router goto refuse',
+      'ip6 daddr @node6 icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } counter name pod-as-router goto refuse',
+    ]),
+
+    base('metrics', 'filter hook input priority filter - 10', metricsRules(options, fromPods)),
+    base('own-ports', 'filter hook input priority filter - 10', toPorts('own-port', 'own-port')),
+    chain('own-port', [
+      'iifname "lo" return',
+      ...fromPods.map((from) => `${from} goto no-node`),
+      // Of one that is no node, the dataplane and gossip decide: it may be about to join.
+      ...throughItsDevice(without),
+    ]),
+
+    base('node-ports', 'filter hook forward priority filter - 10', [
+      // Pods send each other what they like, VXLAN included.
+      `oifname "${tunDevice}" accept`,
+      ...toPorts('node-port', 'node-gossip-port'),
+      ...(options.masquerade.vxlan ? [] : podVxlanRules(options)),
+    ]),
+    chain('node-port', [
+      ...fromPods.map((from) => `${from} goto no-node`),
+      'ip saddr != @node4 goto no-node',
+      'ip6 saddr != @node6 goto no-node',
+      ...throughItsDevice(without),
+    ]),
+    chain('node-gossip-port', [
+      ...fromPods.map((from) => `${from} goto no-node`),
+      // A node that this one only routes for, and that is about to join. Under an address of this node it gets no further.
+      'iifname @underlay return',
+      'goto node-port',
+    ]),
+
+    // The kernel tells the input device here since 5.7; without it, no more than what `node-ports` sees is refused.
+    base('masqueraded', 'filter hook postrouting priority srcnat + 10', [
+      'iif != 0 ct direction original ct status snat goto under-own-address',
+    ]),
+    chain('under-own-address', [
+      ...toPorts('masqueraded-to-node', 'masqueraded-to-node'),
+      ...(options.masquerade.vxlan ? [] : foreignVxlanRules(options)),
+    ]),
+    chain('masqueraded-to-node', [
+      'ct original ip saddr @node4 return',
+      'ct original ip6 saddr @node6 return',
+      'counter name not-from-a-node goto refuse-masqueraded',
+    ]),
+    chain('refuse-masqueraded', [
+      'update @refused4 { iifname . ct original ip saddr . ip daddr }',
+      'update @refused6 { iifname . ct original ip6 saddr . ip6 daddr }',
+      'drop',
+    ]),
+
+    ...(without.has('nat') ? [] : [base('leaving', 'nat hook postrouting priority srcnat', masqueradeRules(options))]),
+  ].join('\n');
+}
+
+/** Jumps for what is addressed to a node's data or gossip port. */
+function toPorts(data: string, gossip: string): string[] {
+  return [
+    `ip daddr . udp dport @data4 goto ${data}`,
+    `ip6 daddr . udp dport @data6 goto ${data}`,
+    `meta l4proto { tcp, udp } ip daddr . th dport @gossip4 goto ${gossip}`,
+    `meta l4proto { tcp, udp } ip6 daddr . th dport @gossip6 goto ${gossip}`,
+  ];
+}
+
+/** An address is forged if no way to it leads through the device that it came by. The underlay's own device need not be asked about. */
+function throughItsDevice(without: ReadonlySet<RuleFeature>): string[] {
+  return without.has('fib') ? [] : ['iifname @underlay return', 'fib saddr . iif oif 0 goto no-node'];
+}
+
+/** Only where metrics are served at any address: at one that was chosen, they are where they are meant to be. */
+function metricsRules({ metrics, nodeAddresses }: NodeRulesOptions, fromPods: readonly string[]): string[] {
+  if (metrics === undefined || metrics.address.bytes.some((octet) => octet !== 0)) return [];
+  // `::` is IPv4 as well.
+  const served = nodeAddresses.filter(({ family }) => family <= metrics.address.family);
+  return served.flatMap((address) =>
+    fromPods.map((from) => {
+      const destination = `${fieldOf(address.family)} daddr ${formatIpAddress(address)}`;
+      return `${from} ${destination} tcp dport ${metrics.port} counter name pod-to-metrics goto refuse`;
+    }),
+  );
+}
+
+/** Pods' own, which is masqueraded for sure. */
+function podVxlanRules({ vxlanPort, nodePrefixes, clusterPrefixes }: NodeRulesOptions): string[] {
+  return perFamily(nodePrefixes, clusterPrefixes, (field, own, cluster) => [
+    `${field} saddr ${own} ${field} daddr != ${cluster} udp dport ${vxlanPorts(vxlanPort)} counter name masqueraded-vxlan goto refuse`,
+  ]);
+}
+
+/** What others masquerade. */
+function foreignVxlanRules({ vxlanPort, clusterPrefixes }: NodeRulesOptions): string[] {
+  return ([4, 6] as const).map((family) => {
+    const cluster = prefixSet(clusterPrefixes, family);
+    const outside = cluster === '' ? `meta nfproto ipv${family}` : `${fieldOf(family)} daddr != ${cluster}`;
+    return `${outside} udp dport ${vxlanPorts(vxlanPort)} counter name masqueraded-vxlan goto refuse-masqueraded`;
+  });
+}
+
+/** Pods leave the cluster with the node's own address; within it, everybody sees whom they talk to. */
+function masqueradeRules({
+  tunDevice,
+  nodePrefixes,
+  clusterPrefixes,
+  nodeAddresses,
+  masquerade,
+}: NodeRulesOptions): string[] {
+  const intoOverlay = perFamily(nodePrefixes, clusterPrefixes, (field, own, cluster, family) => {
+    const address = nodeAddresses.find((one) => one.family === family);
+    if (address === undefined) return [];
+    const isOther = `oifname "${tunDevice}" ${field} saddr != ${own} ${field} daddr ${cluster}`;
+    return [`${isOther} counter name into-overlay snat ${field} to ${formatIpAddress(address)}`];
+  });
+  return [
+    ...(masquerade.intoOverlay
+      ? // Of what a pod sends under an address that is not its own, nobody is to think that the node said it.
+        [`oifname "${tunDevice}" iifname "${POD_DEVICES}" accept`, ...intoOverlay]
+      : []),
+    `oifname "${tunDevice}" accept`,
+    ...perFamily(nodePrefixes, clusterPrefixes, (field, own, cluster) => [
+      `${field} saddr ${own} ${field} daddr != ${cluster} masquerade`,
+    ]),
+  ];
+}
+
+function perFamily(
+  nodePrefixes: readonly Prefix[],
+  clusterPrefixes: readonly Prefix[],
+  rules: (field: 'ip' | 'ip6', own: string, cluster: string, family: 4 | 6) => readonly string[],
+): string[] {
+  return ([4, 6] as const).flatMap((family) => {
+    const [own, cluster] = [prefixSet(nodePrefixes, family), prefixSet(clusterPrefixes, family)];
+    return own === '' || cluster === '' ? [] : rules(fieldOf(family), own, cluster, family);
+  });
+}
+
+function refusedSet(family: 4 | 6): string {
+  const address = `ipv${family}_addr`;
+  const details = `size ${MAX_REFUSED}; flags dynamic,timeout; timeout ${REFUSED_TIMEOUT}; counter;`;
+  return `set refused${family} { type ifname . ${address} . ${address}; ${details} }`;
+}
+
+function chain(name: string, rules: readonly string[]): string {
+  return `chain ${name} {\n${rules.map((rule) => `  ${rule}\n`).join('')}}`;
+}
+
+function base(name: string, hook: string, rules: readonly string[]): string {
+  return chain(name, [`type ${hook}; policy accept;`, ...rules]);
+}
+
+function vxlanPorts(own: number): string {
+  return `{ ${[...new Set([...VXLAN_PORTS, own])].join(', ')} }`;
+}
+
+/** Empty if there is none of this family. */
+function prefixSet(prefixes: readonly Prefix[], family: 4 | 6): string {
+  const texts = prefixes.filter(({ address }) => address.family === family).map(formatPrefix);
+  return texts.length === 0 ? '' : `{ ${texts.join(', ')} }`;
+}
+
+function fieldOf(family: 4 | 6): 'ip' | 'ip6' {
+  return family === 4 ? 'ip' : 'ip6';
+}

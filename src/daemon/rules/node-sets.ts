@@ -1,0 +1,139 @@
+/**
+ * The sets of the node's nftables table: what changes while a daemon runs. The rules look into them, and stay as they are.
+ *
+ *     node4 node6       addresses of nodes, this one included, as far as they are believed to be there
+ *     data4 data6       address and UDP port of each node's and static peer's data, whatever is known of its state
+ *     gossip4 gossip6   address and port (TCP and UDP) of each node's gossip
+ *     own4 own6         this node's own address in the underlay
+ *     underlay          the device that has it
+ */
+import type { Announcement, MemberState } from '../../membership/announcement.ts';
+import { formatIpAddress, type Endpoint, type IpAddress } from '../../wire/address.ts';
+
+const types = {
+  node4: 'ipv4_addr',
+  node6: 'ipv6_addr',
+  data4: 'ipv4_addr . inet_service',
+  data6: 'ipv6_addr . inet_service',
+  gossip4: 'ipv4_addr . inet_service',
+  gossip6: 'ipv6_addr . inet_service',
+  own4: 'ipv4_addr',
+  own6: 'ipv6_addr',
+  underlay: 'ifname',
+} as const;
+
+export type NodeSetName = keyof typeof types;
+
+/** Elements of each set, as `nft` writes them: `198.18.0.2 . 4789`. */
+export type NodeSets = Readonly<Record<NodeSetName, ReadonlySet<string>>>;
+
+export const nodeSetNames = Object.keys(types) as NodeSetName[];
+
+/** What they are made from. */
+export interface KnownNodes {
+  /** What this node has in the underlay. */
+  readonly underlay: { readonly interface: string; readonly address: IpAddress };
+  /** Ports of this node; those of others are the same, unless they say otherwise. */
+  readonly ports: { readonly data: number; readonly gossip: number };
+  /** Endpoints of gossip with which this node begins. What is not known yet, is to be protected none the less. */
+  readonly seeds: readonly Endpoint[];
+  readonly staticPeers: readonly { readonly endpoint: Endpoint }[];
+  readonly members: readonly {
+    readonly state: MemberState;
+    readonly announcement: Pick<Announcement, 'gossipEndpoint' | 'dataEndpoints'>;
+  }[];
+}
+
+export function nodeSets({ underlay, ports, seeds, staticPeers, members }: KnownNodes): NodeSets {
+  const sets = Object.fromEntries(nodeSetNames.map((name) => [name, new Set<string>()])) as Record<
+    NodeSetName,
+    Set<string>
+  >;
+  const put = (kind: 'node' | 'own', address: IpAddress): void => {
+    sets[`${kind}${address.family}`].add(formatIpAddress(address));
+  };
+  const putPort = (kind: 'data' | 'gossip', address: IpAddress, port: number): void => {
+    sets[`${kind}${address.family}`].add(`${formatIpAddress(address)} . ${port}`);
+  };
+  sets.underlay.add(underlay.interface);
+  put('own', underlay.address);
+  put('node', underlay.address);
+  putPort('data', underlay.address, ports.data);
+  putPort('gossip', underlay.address, ports.gossip);
+  for (const { address, port } of seeds) {
+    putPort('gossip', address, port);
+    putPort('data', address, ports.data);
+  }
+  for (const { endpoint } of staticPeers) {
+    put('node', endpoint.address);
+    putPort('data', endpoint.address, endpoint.port);
+  }
+  for (const { state, announcement } of members) {
+    const { gossipEndpoint, dataEndpoints } = announcement;
+    const endpoints = dataEndpoints.map(({ endpoint }) => endpoint);
+    putPort('gossip', gossipEndpoint.address, gossipEndpoint.port);
+    for (const { address, port } of endpoints) putPort('data', address, port);
+    if (state !== 'alive' && state !== 'suspect') continue;
+    for (const { address } of [gossipEndpoint, ...endpoints]) put('node', address);
+  }
+  return sets;
+}
+
+/** All elements of both. */
+export function unitedSets(a: NodeSets, b: NodeSets): NodeSets {
+  return Object.fromEntries(
+    nodeSetNames.map((name) => [name, new Set([...a[name], ...b[name]])]),
+  ) as unknown as NodeSets;
+}
+
+export function equalSets(a: NodeSets, b: NodeSets): boolean {
+  return nodeSetNames.every((name) => a[name].size === b[name].size && without(a[name], b[name]).length === 0);
+}
+
+/** Declarations, for the text of the table. */
+export function renderSets(sets: NodeSets): string[] {
+  return nodeSetNames.map((name) => {
+    const elements = [...sets[name]].map((element) => quoted(name, element));
+    const listed = elements.length === 0 ? '' : ` elements = { ${elements.join(', ')} };`;
+    return `set ${name} { type ${types[name]};${listed} }`;
+  });
+}
+
+/** Lines of `nft` that make one of the other. What is new comes first. */
+export function setChanges(table: string, from: NodeSets, to: NodeSets): string[] {
+  const lines = (verb: 'add' | 'delete', more: NodeSets, less: NodeSets): string[] =>
+    nodeSetNames.flatMap((name) => {
+      const elements = without(more[name], less[name]).map((element) => quoted(name, element));
+      return elements.length === 0 ? [] : [`${verb} element ${table} ${name} { ${elements.join(', ')} }`];
+    });
+  return [...lines('add', to, from), ...lines('delete', from, to)];
+}
+
+/** What of `nft -j list table` is read. */
+export interface NftSets {
+  readonly nftables: readonly { readonly set?: { readonly name: string; readonly elem?: readonly unknown[] } }[];
+}
+
+/** The sets as the kernel has them; those that it lacks are empty. */
+export function parseSets({ nftables }: NftSets): NodeSets {
+  const elementsOf = (name: NodeSetName): readonly unknown[] =>
+    nftables.find(({ set }) => set?.name === name)?.set?.elem ?? [];
+  return Object.fromEntries(
+    nodeSetNames.map((name) => [name, new Set(elementsOf(name).map(textOf))]),
+  ) as unknown as NodeSets;
+}
+
+/** Elements of the one that the other has not. */
+function without(elements: ReadonlySet<string>, others: ReadonlySet<string>): string[] {
+  return [...elements].filter((element) => !others.has(element));
+}
+
+function textOf(element: unknown): string {
+  if (typeof element === 'string') return element;
+  const { concat = [] } = Object(element) as { readonly concat?: readonly unknown[] };
+  return concat.map(String).join(' . ');
+}
+
+function quoted(name: NodeSetName, element: string): string {
+  return name === 'underlay' ? `"${element}"` : element;
+}

@@ -1,0 +1,75 @@
+/** What the kernel has of the node's nftables table: its rules, the sets that change, and what was counted. */
+import { CommandError } from '../../errors.ts';
+import { runJsonCommand } from '../../linux/command.ts';
+import { NODE_TABLE, titleOf } from '../../linux/nftables.ts';
+import { ruleCounters, type RuleCounter } from './node-rules.ts';
+import { parseSets, type NodeSets } from './node-sets.ts';
+
+/** One that sent what was refused, within the last minutes. */
+export interface RefusedSender {
+  /** Device that its packets came by. */
+  readonly device: string;
+  readonly source: string;
+  readonly destination: string;
+  readonly packets: number;
+}
+
+/** Of each counter, since the table was made. */
+export type RuleCounts = Readonly<Record<RuleCounter, number>>;
+
+/** One look. */
+export interface NodeTable {
+  /** Everything but counts and elements of sets: equal texts are equal rules. */
+  readonly shape: string;
+  readonly sets: NodeSets;
+  readonly counts: RuleCounts;
+  readonly refused: readonly RefusedSender[];
+}
+
+/** What of `nft -j list table` is read. */
+export interface NftTableDocument {
+  readonly nftables: readonly {
+    readonly set?: { readonly name: string; readonly elem?: readonly unknown[] };
+    readonly counter?: { readonly name: string; readonly packets: number };
+  }[];
+}
+
+/** Reads the table; `undefined` if there is none, or nothing that could read it. */
+export async function readNodeTable(): Promise<NodeTable | undefined> {
+  const { family, name } = NODE_TABLE;
+  const purpose = `look at the nftables table ${titleOf(NODE_TABLE)}`;
+  try {
+    return parseNodeTable(await runJsonCommand(['nft', '-nn', '-j', 'list', 'table', family, name], { purpose }));
+  } catch (error) {
+    if (error instanceof CommandError) return undefined;
+    throw error;
+  }
+}
+
+export function parseNodeTable(document: NftTableDocument): NodeTable {
+  const counters = document.nftables.flatMap(({ counter }) => counter ?? []);
+  const countOf = (name: string): number => counters.find((counter) => counter.name === name)?.packets ?? 0;
+  return {
+    shape: shapeOf(document),
+    sets: parseSets(document),
+    counts: Object.fromEntries(Object.keys(ruleCounters).map((name) => [name, countOf(name)])) as unknown as RuleCounts,
+    refused: document.nftables
+      .flatMap(({ set }) => (set?.name === 'refused4' || set?.name === 'refused6' ? (set.elem ?? []) : []))
+      .flatMap((element) => refusedSender(element)),
+  };
+}
+
+/** What changes by itself, or with every time that the same rules are made. */
+const changing = new Set(['metainfo', 'handle', 'elem', 'packets', 'bytes']);
+
+function shapeOf({ nftables }: NftTableDocument): string {
+  return JSON.stringify(nftables, (key, value: unknown) => (changing.has(key) ? undefined : value));
+}
+
+function refusedSender(element: unknown): RefusedSender[] {
+  const { val, counter } = ((element ?? {}) as { readonly elem?: Readonly<Record<string, unknown>> }).elem ?? {};
+  const [device, source, destination] = ((val ?? {}) as { readonly concat?: readonly unknown[] }).concat ?? [];
+  const { packets } = (counter ?? {}) as { readonly packets?: unknown };
+  if (typeof device !== 'string' || typeof source !== 'string' || typeof destination !== 'string') return [];
+  return [{ device, source, destination, packets: typeof packets === 'number' ? packets : 0 }];
+}

@@ -1,0 +1,143 @@
+import test from 'ava';
+import {
+  type NodeRulesOptions,
+  renderNodeRules,
+  ruleCounters,
+  type RuleFeature,
+} from '../../../src/daemon/rules/node-rules.ts';
+import { nodeSets } from '../../../src/daemon/rules/node-sets.ts';
+import { parseIpAddress } from '../../../src/wire/address.ts';
+import { endpoint, prefix } from '../../support/announcements.ts';
+
+const options: NodeRulesOptions = {
+  tunDevice: 'weft0',
+  vxlanPort: 4_789,
+  nodePrefixes: [prefix('10.244.1.0/24'), prefix('fd00:10:244:1::/64')],
+  clusterPrefixes: [prefix('10.244.0.0/16'), prefix('fd00:10:244::/48')],
+  nodeAddresses: [parseIpAddress('10.244.1.1')!, parseIpAddress('fd00:10:244:1::1')!],
+  metrics: endpoint('127.0.0.1:9748'),
+  masquerade: { intoOverlay: true, vxlan: false },
+};
+
+const sets = nodeSets({
+  underlay: { interface: 'eth0', address: parseIpAddress('198.18.0.1')! },
+  ports: { data: 4_789, gossip: 7_948 },
+  seeds: [],
+  staticPeers: [],
+  members: [],
+});
+
+/** Rules of one chain, without what makes it a base chain. */
+function chainOf(name: string, change: Partial<NodeRulesOptions> = {}, ...without: RuleFeature[]): string[] {
+  const text = renderNodeRules({ ...options, ...change }, sets, new Set(without));
+  const body = new RegExp(`^chain ${name} \\{\\n(.*?)^\\}`, 'ms').exec(text)?.[1];
+  if (body === undefined) return ['no such chain'];
+  const lines = body.split('\n').map((line) => line.trim());
+  return lines.filter((line) => line !== '' && !line.startsWith('type '));
+}
+
+test('what pods and others send into the overlay is free, before anything else is asked', (t) => {
+  t.is(chainOf('node-ports')[0], 'oifname "weft0" accept');
+});
+
+test('ports of other nodes are for nodes, that come by a way that leads to them', (t) => {
+  t.deepEqual(chainOf('node-port'), [
+    'iifname "wf*" goto no-node',
+    'iifname "weft0" goto no-node',
+    'ip saddr != @node4 goto no-node',
+    'ip6 saddr != @node6 goto no-node',
+    'iifname @underlay return',
+    'fib saddr . iif oif 0 goto no-node',
+  ]);
+});
+
+test('gossip of a node that is not known yet is routed from the underlay', (t) => {
+  t.deepEqual(chainOf('node-gossip-port').slice(-2), ['iifname @underlay return', 'goto node-port']);
+});
+
+test('a kernel that cannot look up routes has all the other rules', (t) => {
+  t.false(chainOf('own-port', {}, 'fib').some((rule) => rule.includes('fib')));
+  t.is(chainOf('own-port', {}, 'fib').length, chainOf('own-port').length - 2);
+});
+
+test('a kernel without NAT has all but what masquerades', (t) => {
+  t.deepEqual(chainOf('leaving', {}, 'nat'), ['no such chain']);
+  t.deepEqual(chainOf('masqueraded', {}, 'nat'), chainOf('masqueraded'));
+});
+
+test('pods leave the cluster under the address of their node; others enter the overlay under its overlay address', (t) => {
+  t.deepEqual(chainOf('leaving'), [
+    'oifname "weft0" iifname "wf*" accept',
+    'oifname "weft0" ip saddr != { 10.244.1.0/24 } ip daddr { 10.244.0.0/16 } counter name into-overlay snat ip to 10.244.1.1',
+    'oifname "weft0" ip6 saddr != { fd00:10:244:1::/64 } ip6 daddr { fd00:10:244::/48 } counter name into-overlay snat ip6 to fd00:10:244:1::1',
+    'oifname "weft0" accept',
+    'ip saddr { 10.244.1.0/24 } ip daddr != { 10.244.0.0/16 } masquerade',
+    'ip6 saddr { fd00:10:244:1::/64 } ip6 daddr != { fd00:10:244::/48 } masquerade',
+  ]);
+});
+
+test('of a family that the node has no addresses of, nothing is masqueraded', (t) => {
+  const rules = chainOf('leaving', {
+    nodePrefixes: [prefix('10.244.1.0/24')],
+    nodeAddresses: [parseIpAddress('10.244.1.1')!],
+  });
+  t.deepEqual(
+    rules.filter((rule) => rule.includes('ip6')),
+    [],
+  );
+});
+
+test('with masquerade.intoOverlay off, nothing gets the overlay address', (t) => {
+  const rules = chainOf('leaving', { masquerade: { intoOverlay: false, vxlan: false } });
+  t.deepEqual([rules[0], rules.length], ['oifname "weft0" accept', 3]);
+});
+
+test('pods and what others masquerade send to no port of VXLAN outside of the cluster', (t) => {
+  t.deepEqual(chainOf('node-ports', { vxlanPort: 5_000 }).slice(-2), [
+    'ip saddr { 10.244.1.0/24 } ip daddr != { 10.244.0.0/16 } udp dport { 4789, 8472, 5000 } counter name masqueraded-vxlan goto refuse',
+    'ip6 saddr { fd00:10:244:1::/64 } ip6 daddr != { fd00:10:244::/48 } udp dport { 4789, 8472, 5000 } counter name masqueraded-vxlan goto refuse',
+  ]);
+  t.is(chainOf('under-own-address').filter((rule) => rule.includes('masqueraded-vxlan')).length, 2);
+});
+
+test('with masquerade.vxlan on they do, but not to the ports of nodes', (t) => {
+  const change = { masquerade: { intoOverlay: true, vxlan: true } };
+  t.deepEqual(chainOf('node-ports', change), chainOf('node-ports').slice(0, 5));
+  t.deepEqual(chainOf('under-own-address', change), chainOf('under-own-address').slice(0, 4));
+});
+
+test('a cluster of one family lets no VXLAN of the other out', (t) => {
+  const rules = chainOf('under-own-address', { clusterPrefixes: [prefix('10.244.0.0/16')] });
+  t.is(
+    rules.at(-1),
+    'meta nfproto ipv6 udp dport { 4789, 8472 } counter name masqueraded-vxlan goto refuse-masqueraded',
+  );
+});
+
+const metrics = test.macro<[string | undefined, readonly string[]]>({
+  exec: (t, address, addresses) => {
+    const rules = chainOf('metrics', { metrics: address === undefined ? undefined : endpoint(address) });
+    const closed = rules.map((rule) => / daddr (\S+) tcp dport 9748 /.exec(rule)![1]!);
+    t.deepEqual([...new Set(closed)], addresses);
+  },
+  title: (_title, address, addresses) =>
+    `metrics at ${address ?? 'no address'} are closed to pods at ${addresses.join(' and ') || 'none'}`,
+});
+
+test(metrics, undefined, []);
+test(metrics, '127.0.0.1:9748', []);
+test(metrics, '198.18.0.1:9748', []);
+test(metrics, '10.244.1.1:9748', []);
+test(metrics, '0.0.0.0:9748', ['10.244.1.1']);
+test(metrics, '[::]:9748', ['10.244.1.1', 'fd00:10:244:1::1']);
+
+test('every counter is there, and counts', (t) => {
+  const text = renderNodeRules(options, sets);
+  for (const name of Object.keys(ruleCounters)) t.true(text.includes(`counter ${name} { }`), name);
+  const used = new Set(
+    [...renderNodeRules({ ...options, metrics: endpoint('[::]:9748') }, sets).matchAll(/counter name (\S+)/g)].map(
+      ([, name]) => name,
+    ),
+  );
+  t.deepEqual(used, new Set(Object.keys(ruleCounters)));
+});

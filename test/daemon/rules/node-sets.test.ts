@@ -1,0 +1,118 @@
+import test from 'ava';
+import {
+  equalSets,
+  type KnownNodes,
+  nodeSets,
+  type NodeSets,
+  parseSets,
+  renderSets,
+  setChanges,
+  unitedSets,
+} from '../../../src/daemon/rules/node-sets.ts';
+import { parseIpAddress } from '../../../src/wire/address.ts';
+import { endpoint, memberOf } from '../../support/announcements.ts';
+
+const alone: KnownNodes = {
+  underlay: { interface: 'eth0', address: parseIpAddress('198.18.0.1')! },
+  ports: { data: 4_789, gossip: 7_948 },
+  seeds: [],
+  staticPeers: [],
+  members: [],
+};
+
+/** Elements, of sets that have any. */
+function elementsOf(sets: NodeSets): Record<string, string[]> {
+  const filled = Object.entries(sets).filter(([, elements]) => elements.size > 0);
+  return Object.fromEntries(filled.map(([name, elements]) => [name, [...elements]]));
+}
+
+test('a node that knows no other protects its own ports', (t) => {
+  t.deepEqual(elementsOf(nodeSets(alone)), {
+    node4: ['198.18.0.1'],
+    data4: ['198.18.0.1 . 4789'],
+    gossip4: ['198.18.0.1 . 7948'],
+    own4: ['198.18.0.1'],
+    underlay: ['eth0'],
+  });
+});
+
+test('a static peer is a node, and has no gossip', (t) => {
+  const { node6, data6, gossip6 } = nodeSets({ ...alone, staticPeers: [{ endpoint: endpoint('[fd00::9]:8472') }] });
+  t.deepEqual([[...node6], [...data6], [...gossip6]], [['fd00::9'], ['fd00::9 . 8472'], []]);
+});
+
+test('the ports of a seed are protected before it is known, but it is no node before', (t) => {
+  const { node4, data4, gossip4 } = nodeSets({ ...alone, seeds: [endpoint('198.18.0.7:7000')] });
+  t.false(node4.has('198.18.0.7'));
+  t.true(data4.has('198.18.0.7 . 4789'));
+  t.true(gossip4.has('198.18.0.7 . 7000'));
+});
+
+for (const [state, isNode] of [
+  ['alive', true],
+  ['suspect', true],
+  ['dead', false],
+  ['left', false],
+] as const) {
+  test(`the ports of a member that is ${state} are protected, and it is ${isNode ? 'a' : 'no'} node`, (t) => {
+    const { node4, data4, gossip4 } = nodeSets({ ...alone, members: [memberOf(5, {}, state)] });
+    t.is(node4.has('198.18.0.5'), isNode);
+    t.true(data4.has('198.18.0.5 . 4789'));
+    t.true(gossip4.has('198.18.0.5 . 7948'));
+  });
+}
+
+test('every endpoint of the data that a member announces is protected, whatever it is for', (t) => {
+  const announced = [
+    { gear: 'userspace', endpoint: endpoint('198.18.0.5:4789') },
+    { gear: 'something-new', endpoint: endpoint('198.18.1.5:4500') },
+  ];
+  const { node4, data4 } = nodeSets({ ...alone, members: [memberOf(5, { dataEndpoints: announced })] });
+  t.true(data4.has('198.18.1.5 . 4500'));
+  t.true(node4.has('198.18.1.5'));
+});
+
+test('only what differs is changed, and what is new comes first', (t) => {
+  const before = nodeSets({ ...alone, members: [memberOf(5)] });
+  const after = nodeSets({ ...alone, members: [memberOf(6)] });
+  t.deepEqual(setChanges('inet weft', before, after), [
+    'add element inet weft node4 { 198.18.0.6 }',
+    'add element inet weft data4 { 198.18.0.6 . 4789 }',
+    'add element inet weft gossip4 { 198.18.0.6 . 7948 }',
+    'delete element inet weft node4 { 198.18.0.5 }',
+    'delete element inet weft data4 { 198.18.0.5 . 4789 }',
+    'delete element inet weft gossip4 { 198.18.0.5 . 7948 }',
+  ]);
+  t.deepEqual(setChanges('inet weft', after, after), []);
+});
+
+test('the name of a device is quoted', (t) => {
+  const other = nodeSets({ ...alone, underlay: { ...alone.underlay, interface: 'eth0.7' } });
+  t.deepEqual(setChanges('inet weft', nodeSets(alone), other), [
+    'add element inet weft underlay { "eth0.7" }',
+    'delete element inet weft underlay { "eth0" }',
+  ]);
+  t.true(renderSets(other).includes('set underlay { type ifname; elements = { "eth0.7" }; }'));
+  t.true(renderSets(other).includes('set node6 { type ipv6_addr; }'));
+});
+
+test('what the kernel shows is read as it was written', (t) => {
+  const document = {
+    nftables: [
+      { set: { name: 'node4', elem: ['198.18.0.1'] } },
+      { set: { name: 'data4', elem: [{ concat: ['198.18.0.1', 4789] }] } },
+      { set: { name: 'gossip4', elem: [{ concat: ['198.18.0.1', 7948] }] } },
+      { set: { name: 'own4', elem: ['198.18.0.1'] } },
+      { set: { name: 'underlay', elem: ['eth0'] } },
+      { set: { name: 'node6' } },
+    ],
+  };
+  t.true(equalSets(parseSets(document), nodeSets(alone)));
+  t.false(equalSets(parseSets({ nftables: [] }), nodeSets(alone)));
+});
+
+test('what an earlier daemon knew is added to what is known', (t) => {
+  const earlier = nodeSets({ ...alone, members: [memberOf(5)] });
+  const { node4 } = unitedSets(nodeSets(alone), earlier);
+  t.deepEqual([...node4], ['198.18.0.1', '198.18.0.5']);
+});
