@@ -1,8 +1,9 @@
 /** A daemon's status as text. Pure. */
 import type { Status } from '../daemon/api.ts';
 import type { DirectionAccount, WorkerAccount } from '../dataplane/accounts.ts';
+import { backgroundReasons } from '../dataplane/drop-reason.ts';
 import { formatSince } from './duration.ts';
-import { formatTable, wrap, type Cell } from './table.ts';
+import { formatTable, wrap } from './table.ts';
 import { bold, warning, type Terminal } from './terminal.ts';
 
 /** Width of the names in front of the facts. */
@@ -88,7 +89,10 @@ function formatAccounts({ workers, residual, tunQueueOverflow, gossip }: Status,
   const columns = [{ title: 'packets' }, ...['egress', 'ingress'].map((title) => ({ title, align: 'right' as const }))];
   const egress = accountOf('egress', workers);
   const ingress = accountOf('ingress', workers);
-  const rows = [...egress].map(([name, packets]): Cell[] => [name, packets, ingress.get(name)!]);
+  const rows = [...egress]
+    .map(([name, packets]): [string, number, number] => [name, packets, ingress.get(name)!])
+    // What is ignored is there only where there is some.
+    .filter(([name, out, inwards]) => name !== 'ignored' || out + inwards > 0);
   const sum = (of: (worker: WorkerAccount) => number): number => workers.reduce((total, one) => total + of(one), 0);
   const overflow = sum((worker) => worker.socketOverflow);
   const sockets = `${overflow} VXLAN socket, ${gossip.socketOverflow} gossip socket`;
@@ -115,10 +119,20 @@ function accountOf(direction: 'egress' | 'ingress', workers: readonly WorkerAcco
   const sent = sum((account) => account.sent);
   const delivered = sum((account) => account.delivered);
   const relayed = sum((account) => account.relayed);
-  const dropped = sum((account) => Object.values(account.dropped).reduce((total, one) => total + one, 0));
+  const droppedFor = (isBackground: boolean): number =>
+    sum(({ dropped: reasons }) =>
+      Object.entries(reasons).reduce(
+        (total, [reason, packets]) => total + (backgroundReasons.has(reason) === isBackground ? packets : 0),
+        0,
+      ),
+    );
+  const dropped = droppedFor(false);
+  const ignored = droppedFor(true);
   const queued = sum((account) => account.queued);
-  const residual = received + originated - sent - delivered - relayed - dropped - queued;
-  return new Map(Object.entries({ received, originated, sent, delivered, relayed, dropped, queued, residual }));
+  const residual = received + originated - sent - delivered - relayed - dropped - ignored - queued;
+  return new Map(
+    Object.entries({ received, originated, sent, delivered, relayed, dropped, ignored, queued, residual }),
+  );
 }
 
 function formatDrops({ workers, gossip }: Status, terminal: Terminal): string {
@@ -126,7 +140,7 @@ function formatDrops({ workers, gossip }: Status, terminal: Terminal): string {
   const add = (kind: string, reasons: Readonly<Record<string, number>>): void => {
     for (const [reason, packets] of Object.entries(reasons)) {
       const key = `${kind} ${reason}`;
-      if (packets > 0) drops.set(key, (drops.get(key) ?? 0) + packets);
+      if (packets > 0 && !backgroundReasons.has(reason)) drops.set(key, (drops.get(key) ?? 0) + packets);
     }
   };
   for (const { egress, ingress } of workers) {

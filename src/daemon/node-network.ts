@@ -13,13 +13,14 @@ import type { Logger } from '../env/logger.ts';
 import { ipBatch, ROUTE_PROTOCOL } from '../linux/iproute.ts';
 import { addressesOf, listLinks, type Link } from '../linux/link.ts';
 import { deleteRouteLine, listRoutes, type KernelRoute } from '../linux/route.ts';
+import { readSysctl } from '../linux/sysctl.ts';
 import { formatIpAddress, type IpAddress } from '../wire/address.ts';
 import { formatPrefix, hostPrefix, type Prefix } from '../wire/prefix.ts';
 import type { Notice } from './api.ts';
 import type { Inspection } from './audit/audit-finding.ts';
 import { plumbingOf } from './doctor/doctor-host.ts';
 import { forwardingNotices } from './forwarding-notices.ts';
-import { hostFindings, staleRoutes, type WantedRoute } from './audit/host-findings.ts';
+import { differingRoutes, hostFindings, staleRoutes, type WantedRoute } from './audit/host-findings.ts';
 import { ensureNodeSysctls, wrongNodeSysctls } from './node-sysctls.ts';
 import { isOwnTun, TUN_ALIAS } from './own-links.ts';
 import { MIN_IPV6_MTU_BYTES } from './pods/pod-wiring.ts';
@@ -31,6 +32,9 @@ const DEVICE_METRIC = 87;
 
 /** Metric of the routes that hold when those into the device do not: behind everything that a person or a daemon sets. */
 const FALLBACK_METRIC = 4_000_000;
+
+/** `IN6_ADDR_GEN_MODE_NONE` of the kernel, as /proc/sys shows it. */
+const ADDRESS_MODE_NONE = '1';
 
 export interface NodeNetworkOptions {
   /** Exists already. */
@@ -116,16 +120,24 @@ export class NodeNetwork {
   async #ensureDevice(link: Link | undefined): Promise<void> {
     const { tunDevice, mtuBytes } = this.#options;
     const wanted = this.#wantedAddresses();
-    const stale = link === undefined ? [] : addressesOf(link).filter((address) => !wanted.includes(address));
+    const present = link === undefined ? [] : addressesOf(link);
+    // What is as it should be is left alone: to everything that is set, the kernel answers with reports to the link.
+    const settings = [
+      ...(link?.ifalias === TUN_ALIAS ? [] : [`alias ${TUN_ALIAS}`]),
+      ...(link?.mtu === mtuBytes ? [] : [`mtu ${mtuBytes}`]),
+      ...(link?.flags.includes('UP') === true ? [] : ['up']),
+    ];
     await ipBatch(
       [
         // No link-local address: a route is all that this device is for.
-        `link set dev ${tunDevice} addrgenmode none`,
-        `link set dev ${tunDevice} alias ${TUN_ALIAS} mtu ${mtuBytes} up`,
-        ...stale.map((address) => `address delete ${address} dev ${tunDevice}`),
-        ...wanted.map(
-          (address) => `address replace ${address} dev ${tunDevice}${address.includes(':') ? ' nodad' : ''}`,
-        ),
+        ...(hasLinkLocalAddress(tunDevice) ? [`link set dev ${tunDevice} addrgenmode none`] : []),
+        ...(settings.length === 0 ? [] : [`link set dev ${tunDevice} ${settings.join(' ')}`]),
+        ...present
+          .filter((address) => !wanted.includes(address))
+          .map((address) => `address delete ${address} dev ${tunDevice}`),
+        ...wanted
+          .filter((address) => !present.includes(address))
+          .map((address) => `address replace ${address} dev ${tunDevice}${address.includes(':') ? ' nodad' : ''}`),
       ],
       { purpose: `configure the device ${tunDevice}` },
     );
@@ -140,7 +152,7 @@ export class NodeNetwork {
   async #ensureRoutes(present: readonly KernelRoute[]): Promise<void> {
     const wanted = this.#wantedRoutes();
     const stale = staleRoutes(wanted, present);
-    const lines = wanted.map(({ type, prefix, metric, device }) => {
+    const lines = differingRoutes(wanted, present).map(({ type, prefix, metric, device }) => {
       const source = device?.source === undefined ? '' : ` src ${formatIpAddress(device.source)}`;
       const rest = device === undefined ? '' : ` dev ${device.name}${source}`;
       return `route replace ${type} ${formatPrefix(prefix)}${rest} metric ${metric} proto ${ROUTE_PROTOCOL}`;
@@ -163,4 +175,9 @@ export class NodeNetwork {
     ];
     return wanted.filter(({ prefix }) => this.#hasIpv6 || prefix.address.family === 4);
   }
+}
+
+/** Whether the kernel gives the device an address of its own. `ip address` does not tell. */
+function hasLinkLocalAddress(device: string): boolean {
+  return readSysctl(`net/ipv6/conf/${device}/addr_gen_mode`) !== ADDRESS_MODE_NONE;
 }

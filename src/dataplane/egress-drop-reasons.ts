@@ -49,6 +49,13 @@ export const egressDropReasons = [
     remedy: 'nothing: the overlay carries unicast only',
   },
   {
+    name: 'node-link-control',
+    meaning: 'the kernel of this node talks to the link, as on any device: MLD, IGMP, router or neighbour discovery',
+    cause: 'the device came up, or a program of this node joined a multicast group on it',
+    remedy: 'nothing: nobody is on that link to hear it; it is counted, and not shown among drops',
+    isBackground: true,
+  },
+  {
     name: 'source-not-local',
     meaning: "the source is in none of this node's prefixes",
     cause: 'a pod uses an address that it was not given, or the node sends from its underlay address',

@@ -41,6 +41,7 @@ import type { IcmpErrors } from './icmp-errors.ts';
 import { completeChecksum } from './inner-checksum.ts';
 import { egressFaultReason } from './inner-fault-reason.ts';
 import { InnerFault, InnerPacket } from './inner-packet.ts';
+import { isLinkControl } from './link-control.ts';
 import type { PeerCounters } from './peer-counters.ts';
 import { PeerFit } from './peer-fit.ts';
 import { clampSegmentSize } from './segment-size.ts';
@@ -205,7 +206,9 @@ export class Egress {
     const offloadReason = this.#judgeOffload(at);
     if (offloadReason !== -1) return offloadReason;
     const { family } = packet;
-    if (!isRoutableUnicast(memory, packet.destinationAt, family)) return DropReason.destinationNotUnicast;
+    if (!isRoutableUnicast(memory, packet.destinationAt, family)) {
+      return isLinkControl(memory, packet) ? DropReason.nodeLinkControl : DropReason.destinationNotUnicast;
+    }
     if (this.#forwarding.lookup(memory, packet.sourceAt, family) !== 0) return DropReason.sourceNotLocal;
     const peer = this.#forwarding.lookup(memory, packet.destinationAt, family);
     if (peer === -1) return DropReason.noRoute;

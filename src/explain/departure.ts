@@ -50,6 +50,7 @@ const beforeRoute: readonly DropReason[] = [
   DropReason.offloadMalformed,
   DropReason.offloadUnsupported,
   DropReason.destinationNotUnicast,
+  DropReason.nodeLinkControl,
   DropReason.sourceNotLocal,
 ];
 /** Reasons that come of a route and its path. */

@@ -15,7 +15,6 @@ export interface Link {
     /** Of a TUN device. `numqueues` counts those that a process is attached to. */
     readonly info_data?: { readonly type?: string; readonly vnet_hdr?: boolean; readonly numqueues?: number };
   };
-  readonly inet6_addr_gen_mode?: string;
   readonly addr_info: readonly LinkAddress[];
 }
 

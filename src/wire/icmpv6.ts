@@ -27,7 +27,16 @@ export const Icmpv6Type = {
   parameterProblem: 4,
   echoRequest: 128,
   echoReply: 129,
+  multicastListenerQuery: 130,
+  multicastListenerReport: 131,
+  multicastListenerDone: 132,
+  routerSolicitation: 133,
+  routerAdvertisement: 134,
+  neighborSolicitation: 135,
+  neighborAdvertisement: 136,
   redirect: 137,
+  /** Of MLD version 2 (RFC 3810, section 5.2). */
+  multicastListenerReportV2: 143,
 } as const;
 
 /** Codes of {@link Icmpv6Type}.destinationUnreachable (RFC 4443, section 3.1) that weft knows. */

@@ -4,6 +4,7 @@
 export const IpProtocol = {
   hopByHopOptions: 0,
   icmp: 1,
+  igmp: 2,
   tcp: 6,
   udp: 17,
   routing: 43,

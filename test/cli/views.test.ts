@@ -116,6 +116,16 @@ what to do about it, and what else there is: weft doctor
   );
 });
 
+test('what every healthy node drops is no drop to show, and the account still adds up', (t) => {
+  const workers = fixedStatus.workers.map((worker) => ({
+    ...worker,
+    egress: { ...worker.egress, received: 1_000_002, dropped: { 'no-route': 10, 'node-link-control': 2 } },
+  }));
+  const text = formatStatus({ ...fixedStatus, workers }, nowMs, terminal);
+  t.regex(text, /^dropped +10 +0\nignored +2 +0\nqueued +0 +0\nresidual +0 +0$/m);
+  t.notRegex(text, /node-link-control/);
+});
+
 test('without a flight recorder, the status says so', (t) => {
   const recorder = { sizeBytes: 0, packetsSince: '', dropsSince: '' };
   t.regex(formatStatus({ ...fixedStatus, recorder }, nowMs, pipe), /^recorder {2}off$/m);

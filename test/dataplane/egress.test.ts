@@ -183,6 +183,44 @@ test(
   plain(ipPacket({ ...v6, ...udp, destination: [0xfe, 0x80, ...pod.b6.slice(2)] })),
   'destination-not-unicast',
 );
+const mldReport = {
+  source: Array.from({ length: 16 }, () => 0),
+  destination: [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x16],
+  // A router alert in front, as the kernel sends it.
+  firstExtension: 0,
+  options: [58, 0, 5, 2, 0, 0, 1, 0],
+  protocol: 58,
+} as const;
+test(
+  "the kernel's own report of multicast groups",
+  drops,
+  plain(ipPacket({ ...mldReport, transport: [143, 0, 0, 0, 0, 0, 0, 0] })),
+  'node-link-control',
+);
+test(
+  'a router solicitation',
+  drops,
+  plain(ipPacket({ ...mldReport, transport: [133, 0, 0, 0, 0, 0, 0, 0] })),
+  'node-link-control',
+);
+test(
+  'a membership report of IGMP',
+  drops,
+  plain(ipPacket({ ...v4, destination: [224, 0, 0, 22], protocol: 2, transport: [0x22, 0, 0, 0, 0, 0, 0, 0] })),
+  'node-link-control',
+);
+test(
+  'an echo request to all nodes of the link',
+  drops,
+  plain(ipPacket({ ...mldReport, transport: echoRequest(6, [1, 2, 3, 4]) })),
+  'destination-not-unicast',
+);
+test(
+  'a report of multicast groups without a byte of it',
+  drops,
+  plain(ipPacket({ ...mldReport, transport: [] })),
+  'destination-not-unicast',
+);
 test("a packet from another node's pod", drops, plain(ipPacket({ ...v4, ...udp, source: pod.b4 })), 'source-not-local');
 test('a packet from nobody', drops, plain(ipPacket({ ...v4, ...udp, source: pod.c4 })), 'source-not-local');
 test('a packet to nobody', drops, plain(ipPacket({ ...v4, ...udp, destination: pod.c4 })), 'no-route');

@@ -40,6 +40,7 @@ const reached = new Set<string>();
 const v4 = { source: pod.a4, destination: pod.b4 } as const;
 const v6 = { source: pod.a6, destination: pod.b6 } as const;
 const filled = (length: number) => Array.from({ length }, (_, index) => (index * 7) & 0xff);
+const allRouters = [0xff, 2, ...Array.from({ length: 13 }, () => 0), 2];
 const routing = [17, 0, 0, 0, 0, 0, 0, 0];
 
 const packets = [v4, v6].flatMap((addresses) => [
@@ -64,6 +65,8 @@ packets.push(
   ipPacket({ ...v4, protocol: 17, options: [1, 1, 1, 0], transport: udpDatagram(filled(8)) }),
   ipPacket({ ...v6, protocol: 44, transport: [17, 0, 0, 1, 0, 0, 0, 9, ...filled(16)] }),
   ipPacket({ ...v6, protocol: 17, firstExtension: 43, options: routing, transport: udpDatagram(filled(8)) }),
+  // A multicast listener report, as the node's own kernel sends it.
+  ipPacket({ ...v6, destination: allRouters, protocol: 58, transport: [143, 0, 0, 0, 0, 0, 0, 0] }),
 );
 const large = [v4, v6].flatMap((addresses) => [
   ipPacket({ ...addresses, protocol: 17, transport: udpDatagram(filled(600)) }),

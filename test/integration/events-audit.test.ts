@@ -66,6 +66,25 @@ test.serial('in a healthy lab nothing differs', async (t) => {
   t.true(report.compared.kernel > 6 && report.compared.workers > 6 && report.compared.routes === 6);
 });
 
+test.serial('an audit of what is as it should be changes nothing, and a quiet node shows no drop', async (t) => {
+  const tableBefore = await lab.exec('n1', 'nft', '-a', 'list', 'tables');
+  const monitor = lab.background('n1', 'ip', 'monitor', 'link', 'address', 'route');
+  const mark = async (address: string): Promise<void> => {
+    await until(`${address} is seen to come`, async () => {
+      await lab.exec('n1', 'ip', 'address', 'replace', address, 'dev', 'lo');
+      return monitor.stdout.includes(address);
+    });
+  };
+  await mark('192.0.2.1/32');
+  await audit();
+  await mark('192.0.2.2/32');
+  await monitor.end();
+  t.notRegex(monitor.stdout, /weft0|\bwf|10\.244|fd00:10/);
+  t.is(await lab.exec('n1', 'nft', '-a', 'list', 'tables'), tableBefore);
+  await lab.exec('n1', 'ip', 'address', 'flush', 'dev', 'lo', 'to', '192.0.2.0/24');
+  for (const node of nodes) t.regex((await lab.tryAsk(node, 'drops')).succeeded(), /^nothing was dropped/);
+});
+
 const damages: Readonly<Record<string, { argv: readonly string[]; subject: string; check: readonly string[] }>> = {
   'the route of the cluster': {
     argv: ['ip', 'route', 'delete', '10.244.0.0/16', 'dev', 'weft0'],

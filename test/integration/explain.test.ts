@@ -114,7 +114,7 @@ test.serial('a source that the node does not have is refused there', async (t) =
 async function accountOf(): Promise<unknown> {
   const { workers } = await lab.control('n1').status();
   return workers.map(({ egress: { received, dropped } }) => [
-    received - dropped['destination-not-unicast']!,
+    received - dropped['node-link-control']!,
     dropped['no-route'],
   ]);
 }

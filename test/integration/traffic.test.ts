@@ -196,7 +196,7 @@ for (const node of ['n1', 'n2', 'n3']) {
         // What the node's kernel tells its neighbours about multicast is for no pod.
         t.deepEqual(
           dropsOf(egress),
-          dropsOf(egress).filter((reason) => reason === 'destination-not-unicast'),
+          dropsOf(egress).filter((reason) => reason === 'node-link-control'),
         );
         // A peer that hears of this node much earlier than this node of it may probe the path as a stranger.
         t.deepEqual(

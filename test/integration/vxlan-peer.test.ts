@@ -177,7 +177,7 @@ function losses({ workers, tunQueueOverflow }: Status): Record<string, number> {
     for (const [reason, packets] of Object.entries(reasons)) lost[reason] = (lost[reason] ?? 0) + packets;
   }
   // What the node's kernel tells its neighbours about multicast is for no pod.
-  delete lost['destination-not-unicast'];
+  delete lost['node-link-control'];
   return lost;
 }
 

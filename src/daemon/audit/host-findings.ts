@@ -67,6 +67,15 @@ export function staleRoutes(wanted: readonly WantedRoute[], present: readonly Ke
   );
 }
 
+/** Wanted routes that are missing, or lead elsewhere than they should. */
+export function differingRoutes(wanted: readonly WantedRoute[], present: readonly KernelRoute[]): WantedRoute[] {
+  const ours = oursByKey(present);
+  return wanted.filter((route) => {
+    const other = ours.get(wantedKey(route));
+    return other === undefined || wrongWay(route, other) !== undefined;
+  });
+}
+
 function linkFindings({ tunDevice, mtuBytes, addresses }: WantedHost, link: Link | undefined): Finding[] {
   if (link === undefined) {
     return [{ problem: 'missing', subject: tunDevice, message: `the device ${tunDevice} is gone` }];
@@ -87,29 +96,34 @@ function linkFindings({ tunDevice, mtuBytes, addresses }: WantedHost, link: Link
 }
 
 function routeFindings(wanted: readonly WantedRoute[], present: readonly KernelRoute[]): Finding[] {
-  const ours = new Map(
-    present.filter(({ protocol }) => protocol === ROUTE_PROTOCOL).map((route) => [presentKey(route), route]),
-  );
+  const ours = oursByKey(present);
   const findings = wanted.flatMap((route): Finding[] => {
     const subject = formatPrefix(route.prefix);
     const key = wantedKey(route);
     const other = ours.get(key);
     if (other === undefined) return [{ problem: 'missing', subject, message: `the route ${key} is gone` }];
-    const { device } = route;
-    if (device === undefined) return [];
-    const [is, should] = [
-      describeWay(other.dev, other.source),
-      describeWay(device.name, device.source && formatIpAddress(device.source)),
-    ];
-    return is === should
-      ? []
-      : [{ problem: 'wrong', subject, message: `the route ${key} is ${is}, and not ${should}` }];
+    const way = wrongWay(route, other);
+    return way === undefined ? [] : [{ problem: 'wrong', subject, message: `the route ${key} is ${way}` }];
   });
   const stale = staleRoutes(wanted, present).map((route): Finding => {
     const message = `the route ${presentKey(route)}, of an earlier configuration or another program, has weft's number`;
     return { problem: 'stale', subject: route.dst, message };
   });
   return [...findings, ...stale];
+}
+
+function oursByKey(present: readonly KernelRoute[]): ReadonlyMap<string, KernelRoute> {
+  return new Map(
+    present.filter(({ protocol }) => protocol === ROUTE_PROTOCOL).map((route) => [presentKey(route), route]),
+  );
+}
+
+/** Where a route leads, if that is not where it should. */
+function wrongWay({ device }: WantedRoute, other: KernelRoute): string | undefined {
+  if (device === undefined) return undefined;
+  const is = describeWay(other.dev, other.source);
+  const should = describeWay(device.name, device.source && formatIpAddress(device.source));
+  return is === should ? undefined : `${is}, and not ${should}`;
 }
 
 function ruleFindings(rules: FoundHost['rules']): Finding[] {

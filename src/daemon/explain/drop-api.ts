@@ -4,7 +4,7 @@
  *   GET /v1/drops    DropReport    ?since=TIME, ?limit=NUMBER: which recorded ones are asked for
  */
 
-/** What this node dropped. Packets are counted after segmentation. */
+/** What this node dropped, but for reasons that belong to every healthy node. Packets are counted after segmentation. */
 export interface DropReport {
   /** What is recorded was looked at up to this time, and not beyond. */
   readonly time: string;

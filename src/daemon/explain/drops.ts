@@ -1,6 +1,6 @@
 /** What this node dropped: counted by reason and by peer, and as far as it is recorded, by pod and one by one. */
 import * as v from 'valibot';
-import { dropReasons, nameOf } from '../../dataplane/drop-reason.ts';
+import { backgroundReasons, dropReasons, nameOf } from '../../dataplane/drop-reason.ts';
 import type { FlightRecord } from '../../dataplane/flight-records.ts';
 import type { PeerAccount } from '../../dataplane/peer-counters.ts';
 import { ConfigError } from '../../errors.ts';
@@ -114,7 +114,9 @@ export class Drops {
         remedy,
       };
     });
-    return counts.filter(({ packets }) => packets > 0).sort((a, b) => b.packets - a.packets);
+    return counts
+      .filter(({ reason, packets }) => packets > 0 && !backgroundReasons.has(reason))
+      .sort((a, b) => b.packets - a.packets);
   }
 
   /** Ways to a peer count with it. What is left of the workers' accounts is of nobody who is known. */
@@ -131,7 +133,7 @@ export class Drops {
     }));
     const rest = (direction: 'egress' | 'ingress') => {
       const all = shareOf(
-        accounts().map((account) => ({ ...account[direction], dropped: sumOf(account[direction].dropped) })),
+        accounts().map((account) => ({ ...account[direction], dropped: shownOf(account[direction].dropped) })),
       );
       return known.reduce(
         (left, peer) => ({
@@ -166,6 +168,7 @@ class SeenDrops {
   add(record: FlightRecord, timeMs: number): void {
     if (record.reason === undefined) return;
     const reason = nameOf(record.reason);
+    if (backgroundReasons.has(reason)) return;
     this.last.set(reason, Math.max(timeMs, this.last.get(reason) ?? 0));
     const flow = record.isDatagram ? undefined : readFlow(record.header);
     const { direction, lengthBytes, segments: packets } = record;
@@ -223,6 +226,7 @@ function droppedOf({ egress, ingress }: PeerDrops): number {
   return egress.dropped + ingress.dropped;
 }
 
-function sumOf(counts: Readonly<Record<string, number>>): number {
-  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+/** Drops that are worth showing. */
+function shownOf(dropped: Readonly<Record<string, number>>): number {
+  return Object.entries(dropped).reduce((sum, [reason, count]) => sum + (backgroundReasons.has(reason) ? 0 : count), 0);
 }

@@ -1,5 +1,11 @@
 import test from 'ava';
-import { hostFindings, staleRoutes, type FoundHost, type WantedHost } from '../../../src/daemon/audit/host-findings.ts';
+import {
+  differingRoutes,
+  hostFindings,
+  staleRoutes,
+  type FoundHost,
+  type WantedHost,
+} from '../../../src/daemon/audit/host-findings.ts';
 import type { Link } from '../../../src/linux/link.ts';
 import type { KernelRoute } from '../../../src/linux/route.ts';
 import { parseIpAddress } from '../../../src/wire/address.ts';
@@ -113,4 +119,12 @@ test(
 test('routes to pods are not stale, and those of others never', (t) => {
   const foreign = { ...intoDevice, dst: '10.99.0.0/16', protocol: 3 };
   t.deepEqual(staleRoutes(wanted.routes, [...found.routes, foreign]), []);
+});
+
+test('only routes that are missing or lead elsewhere are to be set', (t) => {
+  const [device, fallback] = wanted.routes;
+  t.deepEqual(differingRoutes(wanted.routes, [intoDevice, blackhole]), []);
+  t.deepEqual(differingRoutes(wanted.routes, [intoDevice]), [fallback!]);
+  t.deepEqual(differingRoutes(wanted.routes, [{ ...intoDevice, source: '10.244.9.1' }, blackhole]), [device!]);
+  t.deepEqual(differingRoutes(wanted.routes, [{ ...intoDevice, protocol: 3 }, blackhole]), [device!]);
 });

@@ -63,6 +63,18 @@ test('reasons are counted by the accounts, the most frequent first, with what to
   t.true(reasons.every(({ meaning, cause, remedy }) => meaning !== '' && cause !== '' && remedy !== ''));
 });
 
+test("what a node's kernel says to the link is counted, and shown to nobody", async (t) => {
+  const groups = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x16];
+  const header = ipPacket({ source: groups, destination: groups, protocol: 58, transport: [143, 0, 0, 0, 0, 0, 0, 0] });
+  const { drops, counters } = dropsOf([recordOf(0, DropReason.nodeLinkControl, header)]);
+  counters.egressReceived(2, 192, 0);
+  counters.drop(DropReason.nodeLinkControl, 2, 0);
+  counters.publish();
+  const report = await drops.report({ sinceMs: 0, limit: 10 });
+  t.like(report, { packets: 0, reasons: [], pods: [], recent: [], omitted: 0 });
+  t.is(report.peers.at(-1)!.egress.dropped, 0);
+});
+
 test('ways to a peer count with it, and what is of no known peer stands at the end', async (t) => {
   const { drops, counters } = dropsOf();
   counters.egressReceived(10, 1_000, 2);
