@@ -8,20 +8,18 @@
  * What is held stays `queued` in the accounts. A copy is `originated`, in the direction of what it is a copy of.
  */
 import { IPV4_MIN_HEADER_LENGTH } from '../wire/ipv4.ts';
-import { readIpVersion } from '../wire/ip.ts';
-import { IPV6_DESTINATION_OFFSET, IPV6_HEADER_LENGTH } from '../wire/ipv6.ts';
-import { isLinkLocalAddress } from '../wire/link-local-address.ts';
+import { IPV6_HEADER_LENGTH } from '../wire/ipv6.ts';
 import { UDP_HEADER_LENGTH } from '../wire/udp.ts';
 import type { Counters } from './counters.ts';
 import { DropReason } from './drop-reason.ts';
 import type { FaultCountsMemory } from './fault-counts.ts';
-import { ENCAPSULATION_LENGTH } from './encapsulation.ts';
 import { damage } from './fault-damage.ts';
 import type { FaultRule } from './fault-rule.ts';
 import { FaultFate, Faults, NO_SLOT } from './faults.ts';
 import type { ForwardingReader } from './forwarding-table.ts';
 import { HeldDatagrams, HeldKind } from './held-datagrams.ts';
 import type { Ingress } from './ingress.ts';
+import { looksLikeProbe } from './probe-frame.ts';
 import type { TransmitBatch } from './transmit-batch.ts';
 
 /** What {@link FaultInjection.take} says of a datagram that comes back later. */
@@ -231,6 +229,7 @@ export class FaultInjection {
     held.socket[slot] = batch.socket[datagram]!;
     held.outerFragmentBytes[slot] = batch.outerFragmentBytes[datagram]!;
     held.trafficClass[slot] = batch.trafficClass[datagram]!;
+    held.isAlone[slot] = batch.isAlone[datagram]!;
     held.marks[slot] = batch.marks[datagram]!;
   }
 
@@ -272,6 +271,7 @@ export class FaultInjection {
     batch.accountPeer[datagram] = held.accountPeer[slot]!;
     batch.outerFragmentBytes[datagram] = held.outerFragmentBytes[slot]!;
     batch.trafficClass[datagram] = held.trafficClass[slot]!;
+    batch.isAlone[datagram] = held.isAlone[slot]!;
     batch.marks[datagram] = held.marks[slot]!;
     batch.held[datagram] = 1 + held.kind[slot]!;
   }
@@ -317,13 +317,6 @@ const Reasons = {
 
 function outerHeadersBytes(family: 4 | 6): number {
   return UDP_HEADER_LENGTH + (family === 4 ? IPV4_MIN_HEADER_LENGTH : IPV6_HEADER_LENGTH);
-}
-
-/** Whether the inner packet is for a link-local address, as those of probes alone are. */
-function looksLikeProbe(bytes: Uint8Array, at: number, lengthBytes: number): boolean {
-  const ipAt = at + ENCAPSULATION_LENGTH;
-  if (lengthBytes < ENCAPSULATION_LENGTH + IPV6_HEADER_LENGTH || readIpVersion(bytes, ipAt) !== 6) return false;
-  return isLinkLocalAddress(bytes, ipAt + IPV6_DESTINATION_OFFSET);
 }
 
 function hasRoom(batch: TransmitBatch): boolean {

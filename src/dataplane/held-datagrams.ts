@@ -47,6 +47,7 @@ export class HeldDatagrams {
   readonly socket: Int32Array;
   readonly outerFragmentBytes: Int32Array;
   readonly trafficClass: Uint8Array;
+  readonly isAlone: Uint8Array;
   readonly marks: Uint8Array;
   /** Per slot, of what came from a peer: family and port of its underlay address, which is at {@link senderAt}, and its `UDP_GRO` size. */
   readonly senderFamily: Uint8Array;
@@ -86,6 +87,7 @@ export class HeldDatagrams {
     this.socket = new Int32Array(slots);
     this.outerFragmentBytes = new Int32Array(slots);
     this.trafficClass = new Uint8Array(slots);
+    this.isAlone = new Uint8Array(slots);
     this.marks = new Uint8Array(slots);
     this.senderFamily = new Uint8Array(slots);
     this.senderPort = new Uint16Array(slots);

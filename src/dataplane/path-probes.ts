@@ -303,6 +303,7 @@ export class PathProbes {
     counters.egressQueued(1);
     const datagram = this.#batch.datagramCount;
     this.#batch.datagram(way, (sequence >>> 0) % sendingSockets);
+    this.#batch.isAlone[datagram] = 1;
     this.#batch.piece(at, ENCAPSULATION_LENGTH + headBytes);
     if (lengthBytes > headBytes) this.#batch.piece(this.#paddingAt, lengthBytes - headBytes);
     if (taps === undefined || !taps.egress) return;

@@ -10,7 +10,7 @@
  *
  * The payload is passed on as it is, in place: neither copied nor changed, the VXLAN header with its flags included. The outer
  * header keeps its traffic class, with the congestion that the first hop marked. Datagrams that the kernel had joined (`UDP_GRO`)
- * are neighbours of one length in the batch, so that they leave as one again (`UDP_SEGMENT`).
+ * are neighbours of one length in the batch, so that they leave as one again (`UDP_SEGMENT`); path probes leave alone.
  *
  *     take -> batch -> sent | failed
  */
@@ -34,6 +34,7 @@ import type { ForwardingReader } from './forwarding-table.ts';
 import { InnerFault, InnerPacket } from './inner-packet.ts';
 import { MAX_PACKETS_PER_DATAGRAM } from './joined-datagrams.ts';
 import type { PeerCounters } from './peer-counters.ts';
+import { looksLikeProbe } from './probe-frame.ts';
 import type { Taps } from './taps.ts';
 import type { TransmitBatch } from './transmit-batch.ts';
 
@@ -117,6 +118,7 @@ export class Relay {
     batch.piece(at, lengthBytes);
     batch.accountPeer[datagram] = sender;
     batch.trafficClass[datagram] = trafficClass;
+    batch.isAlone[datagram] = looksLikeProbe(this.#memory, at, lengthBytes) ? 1 : 0;
     batch.marks[datagram] = marks;
     if (this.#outerFragments) {
       const overheadBytes = OVERHEAD_BYTES[this.#forwarding.endpointFamily(target)];

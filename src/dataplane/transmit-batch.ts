@@ -4,6 +4,8 @@
  * The core fills it, the edge (`linux/datagram-sender.ts`) turns it into `sendmmsg` calls. A datagram is a header piece,
  * built by us, and slices of what was read from the TUN device: a payload is never copied in user space. Neighbouring
  * datagrams with the same peer, socket and length may leave in one `UDP_SEGMENT` send; order within a socket is kept.
+ * Over virtual links, such a send is one frame up to the receiver: it passes where each of its datagrams by itself is too large,
+ * and may be lost where they are not. Hence what measures the path leaves alone ({@link TransmitBatch.isAlone}).
  *
  * Plain typed arrays, allocated once. Offsets are bytes into the worker's memory.
  */
@@ -31,6 +33,8 @@ export class TransmitBatch {
   readonly outerFragmentBytes: Int32Array;
   /** Per datagram: traffic class of the outer header, DSCP and ECN. */
   readonly trafficClass: Uint8Array;
+  /** Per datagram: 1 if it leaves in a send of its own, as it would on any wire. */
+  readonly isAlone: Uint8Array;
   /** Per datagram: which captures want it, see `Taps`. */
   readonly marks: Uint8Array;
   /** Per datagram: 0, or one more than the `HeldKind` as which injected faults held it back before: it is not judged again. */
@@ -50,6 +54,7 @@ export class TransmitBatch {
     this.firstPiece = new Int32Array(maxDatagrams + 1);
     this.outerFragmentBytes = new Int32Array(maxDatagrams);
     this.trafficClass = new Uint8Array(maxDatagrams);
+    this.isAlone = new Uint8Array(maxDatagrams);
     this.marks = new Uint8Array(maxDatagrams);
     this.held = new Uint8Array(maxDatagrams);
     this.pieceAt = new Int32Array(maxPieces);
@@ -65,6 +70,7 @@ export class TransmitBatch {
     this.lengthBytes[index] = 0;
     this.outerFragmentBytes[index] = 0;
     this.trafficClass[index] = 0;
+    this.isAlone[index] = 0;
     this.marks[index] = 0;
     this.held[index] = 0;
     this.firstPiece[index] = this.pieceCount;

@@ -2,7 +2,7 @@
  * Sending a batch of datagrams, one sendmmsg(2) per sending socket, gathered from slices of mapped memory.
  *
  * Neighbours of one length to one peer leave as one message, which the kernel cuts up again (`UDP_SEGMENT`, udp(7)): one
- * way through its stack instead of dozens. Where a message is refused for being one, its datagrams are sent one by one.
+ * way through its stack instead of dozens. What is to leave alone does. Where a message is refused for being one, its datagrams are sent one by one.
  * Each datagram is reported as sent or failed, exactly once.
  */
 import { type TransmitBatch, WITHHELD } from '../dataplane/transmit-batch.ts';
@@ -137,7 +137,7 @@ export class DatagramSender {
 
   /** Makes the messages for one socket, up to a datagram that is not to be sent as it is. Returns how many. */
   #gather(): number {
-    const { outerFragmentBytes } = this.#batch;
+    const { outerFragmentBytes, isAlone } = this.#batch;
     let message = 0;
     let datagram = this.#gatherNext;
     while (datagram !== -1 && outerFragmentBytes[datagram] === 0) {
@@ -146,7 +146,7 @@ export class DatagramSender {
       this.#messages.append(message, first);
       let count = 1;
       datagram = this.#next[first]!;
-      if (this.segmentation) {
+      if (this.segmentation && isAlone[first] === 0) {
         while (datagram !== -1 && this.#fits(message, first, datagram, count)) {
           this.#messages.append(message, datagram);
           count++;
@@ -167,11 +167,12 @@ export class DatagramSender {
 
   /** Whether `datagram` may join the message that `first` began and that has `count` datagrams by now. */
   #fits(message: number, first: number, datagram: number, count: number): boolean {
-    const { peer, lengthBytes, firstPiece, outerFragmentBytes, trafficClass } = this.#batch;
+    const { peer, lengthBytes, firstPiece, outerFragmentBytes, trafficClass, isAlone } = this.#batch;
     const segmentBytes = lengthBytes[first]!;
     return (
       peer[datagram] === peer[first] &&
       outerFragmentBytes[datagram] === 0 &&
+      isAlone[datagram] === 0 &&
       trafficClass[datagram] === trafficClass[first] &&
       lengthBytes[datagram]! <= segmentBytes &&
       count < MAX_SEGMENTS &&

@@ -238,7 +238,7 @@ test('in a row of a ping, what somebody says is said once', (t) => {
   const refused = [{ ...lostPod, problem: '10.244.2.1 says: nobody there has this address' }];
   t.regex(formatRound(1, refused, [], pipe), /lost\n +IPv4: 10\.244\.2\.1 says/);
   t.notRegex(formatRound(2, refused, refused, pipe), /says/);
-  const long = [{ ...lostPod, problem: 'fd00:10:244:1::1 says: longer than 1280 bytes, which is all that passes' }];
+  const long = [{ ...lostPod, problem: 'fd00:10:244:1:2:3:4:1 says: unreachable (ICMPv6 type 4, code 1) '.repeat(2) }];
   const lines = formatRound(1, long, [], terminal).split('\n');
   t.true(lines.length > 3 && lines.every(({ length }) => length <= 80));
 });

@@ -292,7 +292,11 @@ test('a path probe that was held is sent as one', (t) => {
   node.orders.put(number.b, 300, 1);
   t.deepEqual(node.transmitProbes(), []);
   node.nowUs += MS;
-  t.is(node.release().sent.length, 1);
+  const { sent } = node.release();
+  t.deepEqual(
+    sent.map(({ isAlone }) => isAlone),
+    [true],
+  );
   t.like(node.account().egress, { originated: 1, sent: 1, queued: 0 });
 });
 

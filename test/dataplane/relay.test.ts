@@ -340,6 +340,24 @@ test('a probe goes through a relay and its reply comes back that way, so that th
   t.deepEqual(balanced(...Object.values(nodes)), [0, 0, 0, 0, 0, 0]);
 });
 
+test('probes leave in sends of their own, there, through a relay and back; data does not', (t) => {
+  const { a, b, c } = trio();
+  for (const sequence of [1, 2]) a.orders.put(wayNumber('c'), 1_400, sequence);
+  const requests = a.transmitProbes();
+  const relayed = requests.flatMap(({ bytes }) => b.receive('a', bytes).relayed);
+  for (const { bytes } of relayed) c.receive('b', bytes);
+  const replies = c.transmitProbes();
+  const relayedBack = replies.flatMap(({ bytes }) => b.receive('c', bytes).relayed);
+  const all = [requests, relayed, replies, relayedBack].flat();
+  t.deepEqual(
+    all.map(({ isAlone }) => isAlone),
+    Array.from({ length: 8 }, () => true),
+  );
+  const [data] = a.send(ipPacket({ source: podOf('a', 6), destination: podOf('c', 6), protocol: 253, transport: [1] }));
+  t.false(data!.isAlone);
+  t.false(b.receive('a', data!.bytes).relayed[0]!.isAlone);
+});
+
 test('a probe that is too long for the second hop is lost, and a shorter one is not', (t) => {
   const nodes = trio({ b: { mtuBytes: { c: 1_000 } } });
   t.is(probed(nodes, 1_001, 1), undefined);

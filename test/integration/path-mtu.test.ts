@@ -168,6 +168,18 @@ test.serial(startsClipped, overIpv4, 1450, 1230);
 test.serial(startsClipped, overIpv4, 1450, 650);
 test.serial(startsClipped, overIpv6, 1430, 1210);
 
+test.serial('where links are virtual, a switch with a smaller MTU is found out within seconds', async (t) => {
+  const lab = await TestLab.up('--nodes', '2', '--pods', '1');
+  labs.push(lab);
+  await lab.exec('switch', 'ip', 'link', 'set', 'n2', 'mtu', '1300');
+  // Into a veth device goes what is four bytes longer than its MTU: there may be a VLAN tag.
+  await Promise.all([untilPath(lab, 'n1', 1250, 20_000), untilPath(lab, 'n2', 1254, 20_000)]);
+  const full = ['ping', '-n', '-q', '-c', '1', '-W', '3', '-M', 'do', '-s', `${1250 - 28}`, '10.244.2.2'];
+  t.regex(await lab.exec('n1-p1', ...full), /1 received/);
+  const { stdout } = await lab.tryAsk('n1', 'ping', '-c', '1', '-s', '1400', 'n2');
+  t.regex(stdout, /^Nothing comes back from n2: too big, no more than 1250 bytes pass\.$/m);
+});
+
 test.serial('a path that is lost altogether keeps its size', async (t) => {
   const lab = await overIpv4();
   await untilPath(lab, 'n1', 1450, GROWTH_DEADLINE_MS);

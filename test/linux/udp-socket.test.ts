@@ -177,6 +177,17 @@ for (const address of loopbacks) {
   });
 }
 
+test('what is to leave alone arrives alone, and does not keep its neighbours from leaving together', async (t) => {
+  using loop = await Loop.open(loopback4);
+  for (const fill of [1, 2, 3, 4, 5, 6]) loop.add(fill, 100);
+  for (const datagram of [2, 3]) loop.batch.isAlone[datagram] = 1;
+  t.true(loop.send().every((outcome) => outcome === 'sent'));
+  t.true(loop.sender.segmentation);
+  new Poll(loop.memory, [loop.receiverFd], Abi.POLLIN).wait(1000);
+  const count = loop.receiver.receive();
+  t.deepEqual([...loop.receiver.lengthBytes.subarray(0, count)], [200, 100, 100, 200]);
+});
+
 test('a long run of equal datagrams leaves in several messages, each within the limits', async (t) => {
   using loop = await Loop.open(loopback4);
   for (let index = 0; index < 300; index++) loop.add((index % 200) + 1, 1000);

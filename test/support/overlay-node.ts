@@ -68,6 +68,8 @@ export interface SentDatagram {
   readonly outerFragmentBytes: number;
   /** Of the outer header. */
   readonly trafficClass: number;
+  /** Whether it leaves in a send of its own. */
+  readonly isAlone: boolean;
 }
 
 /** What is handed to the TUN device, the virtio-net header first. */
@@ -176,7 +178,8 @@ export class OverlayNode {
       const outerFragmentBytes = batch.outerFragmentBytes[index]!;
       const trafficClass = batch.trafficClass[index]!;
       const [peer, socket] = [batch.peer[index]!, batch.socket[index]!];
-      sent.push({ bytes: gathered, peer, socket, outerFragmentBytes, trafficClass });
+      const isAlone = batch.isAlone[index] === 1;
+      sent.push({ bytes: gathered, peer, socket, outerFragmentBytes, trafficClass, isAlone });
       if (this.failure === undefined) this.egress.sent(index);
       else this.egress.failed(index, this.failure);
     }

@@ -282,6 +282,7 @@ export class RelayingNode {
       socket: batch.socket[index]!,
       outerFragmentBytes: batch.outerFragmentBytes[index]!,
       trafficClass: batch.trafficClass[index]!,
+      isAlone: batch.isAlone[index] === 1,
     }));
   }
 

@@ -35,6 +35,11 @@ export function microseconds(ms: number): number {
   return Math.round(ms * 1_000) / 1_000;
 }
 
+/** Of a packet that was lost because no more than so many bytes pass. */
+export function tooBigWords(passingBytes: number): string {
+  return `too big, no more than ${passingBytes} bytes pass`;
+}
+
 /** What an ICMP error says. */
 export function icmpErrorWords(
   family: 4 | 6,
@@ -44,7 +49,7 @@ export function icmpErrorWords(
     family === 4
       ? type === IcmpType.destinationUnreachable && code === IcmpUnreachableCode.fragmentationNeeded
       : type === Icmpv6Type.packetTooBig;
-  if (isTooBig) return `longer than ${mtuBytes} bytes, which is all that passes`;
+  if (isTooBig) return tooBigWords(mtuBytes);
   if (type === (family === 4 ? IcmpType.timeExceeded : Icmpv6Type.timeExceeded)) return 'it goes round in circles';
   const known = (family === 4 ? words4 : words6)[`${type}/${code}`];
   return known ?? `unreachable (ICMP${family === 6 ? 'v6' : ''} type ${type}, code ${code})`;

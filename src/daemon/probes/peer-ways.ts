@@ -10,11 +10,12 @@ import { type Echo, microseconds } from './echo-words.ts';
 import type { OverlayRoutes } from '../routes/overlay-routes.ts';
 import type { PathProber } from '../routes/path-prober.ts';
 import type { PingedWay } from './ping-api.ts';
+import { sizedEcho } from './sized-echo.ts';
 
 export interface PeerWaysOptions {
   readonly echoes: Echoes;
   /** Absent where paths are not probed. */
-  readonly paths: Pick<PathProber, 'probe'> | undefined;
+  readonly paths: Pick<PathProber, 'probe' | 'stateOf'> | undefined;
   readonly routes: Pick<OverlayRoutes, 'waysTo'>;
   /** All other members, those that are there before those that are gone. */
   readonly others: () => readonly Announcement[];
@@ -35,16 +36,21 @@ export class PeerWays {
 
   /** From machine to machine, beside the tunnel; nothing for a node that is not known. */
   async underlay(node: string, timeoutMs: number, sizeBytes?: number): Promise<PingedWay[]> {
-    const endpoint = this.#find(node)?.endpoint;
-    if (endpoint === undefined) return [];
-    const { address } = endpoint;
-    const lengthBytes = sizeBytes === undefined ? undefined : sizeBytes + OVERHEAD_BYTES[address.family];
-    const echo = await this.#options.echoes.echo(address, timeoutMs, lengthBytes);
+    const found = this.#find(node);
+    if (found === undefined) return [];
+    const { address } = found.endpoint;
+    const { echoes, routes } = this.#options;
+    const echo = await sizedEcho({
+      send: async (size) =>
+        echoes.echo(address, timeoutMs, size === undefined ? undefined : size + OVERHEAD_BYTES[address.family]),
+      sizeBytes,
+      passingBytes: () => this.#passingBytes(routes.waysTo(found.key).direct),
+    });
     return [{ way: 'underlay', to: formatIpAddress(address), ...echo }];
   }
 
   /** Through the tunnel, straight, and through a relay where packets take one; nothing for a node that is not known. */
-  async tunnel(node: string, timeoutMs: number, sizeBytes = USUAL_PROBE_BYTES): Promise<PingedWay[]> {
+  async tunnel(node: string, timeoutMs: number, sizeBytes?: number): Promise<PingedWay[]> {
     const found = this.#find(node);
     if (found === undefined) return [];
     const { direct, relayed } = this.#options.routes.waysTo(found.key);
@@ -54,7 +60,14 @@ export class PeerWays {
       ...(relayed === undefined ? [] : [{ way: 'relay' as const, to: relayed.relay, peer: relayed.peer }]),
     ];
     return await Promise.all(
-      tries.map(async ({ peer, ...way }) => ({ ...way, ...(await this.#probe(found, peer, sizeBytes, timeoutMs)) })),
+      tries.map(async ({ peer, ...way }) => ({
+        ...way,
+        ...(await sizedEcho({
+          send: async (size) => this.#probe(found, peer, size ?? USUAL_PROBE_BYTES, timeoutMs),
+          sizeBytes,
+          passingBytes: () => this.#passingBytes(peer),
+        })),
+      })),
     );
   }
 
@@ -68,6 +81,12 @@ export class PeerWays {
     if (typeof outcome === 'object') return { roundTripMs: microseconds(outcome.roundTripMs), problem: '' };
     if (outcome === 'lost') return { roundTripMs: null, problem: '' };
     return notAsked(outcome === 'not-probed' ? 'it answers no probes' : 'longer than the MTU of the device');
+  }
+
+  /** Largest inner packet that passes on the way with this number, if that was measured. */
+  #passingBytes(peer: number): number | undefined {
+    const path = this.#options.paths?.stateOf(peer);
+    return path?.phase === 'confirmed' ? path.mtuBytes : undefined;
   }
 
   #find(node: string): FoundPeer | undefined {

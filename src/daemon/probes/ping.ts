@@ -7,6 +7,7 @@ import type { Echoes } from './echoes.ts';
 import type { PeerWays } from './peer-ways.ts';
 import type { PingedWay, PingRequest, PingRound } from './ping-api.ts';
 import type { Place, Places } from './places.ts';
+import { sizedEcho } from './sized-echo.ts';
 
 export interface PingOptions {
   readonly nodeName: string;
@@ -61,7 +62,11 @@ export class Ping {
     if (kind === 'node' && !isHere) toNode.unshift(ways.underlay(node, timeoutMs, sizeBytes));
     const asked = kind === 'node' && !isHere ? [] : addresses;
     const overlay = asked.map(async (address): Promise<PingedWay[]> => [
-      { way: 'overlay', to: formatIpAddress(address), ...(await echoes.echo(address, timeoutMs, sizeBytes)) },
+      {
+        way: 'overlay',
+        to: formatIpAddress(address),
+        ...(await sizedEcho({ send: async (size) => echoes.echo(address, timeoutMs, size), sizeBytes })),
+      },
     ]);
     return (await Promise.all([...toNode, ...overlay])).flat();
   }

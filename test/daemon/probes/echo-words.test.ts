@@ -20,15 +20,8 @@ test('no route over IPv6', tells, 6, error(1, 0), null, '10.0.0.1 says: there is
 test('nobody with that address', tells, 4, error(3, 1), null, '10.0.0.1 says: nobody there has this address');
 test('nobody with that address over IPv6', tells, 6, error(1, 3), null, '10.0.0.1 says: nobody there has this address');
 test('a firewall', tells, 4, error(3, 13), null, '10.0.0.1 says: a firewall refused it');
-test('a size', tells, 4, error(3, 4, 1300), null, '10.0.0.1 says: longer than 1300 bytes, which is all that passes');
-test(
-  'a size over IPv6',
-  tells,
-  6,
-  error(2, 0, 1300),
-  null,
-  '10.0.0.1 says: longer than 1300 bytes, which is all that passes',
-);
+test('a size', tells, 4, error(3, 4, 1300), null, '10.0.0.1 says: too big, no more than 1300 bytes pass');
+test('a size over IPv6', tells, 6, error(2, 0, 1300), null, '10.0.0.1 says: too big, no more than 1300 bytes pass');
 test('a loop', tells, 4, error(11, 0), null, '10.0.0.1 says: it goes round in circles');
 test('something else', tells, 4, error(3, 9), null, '10.0.0.1 says: unreachable (ICMP type 3, code 9)');
 test('something else over IPv6', tells, 6, error(4, 1), null, '10.0.0.1 says: unreachable (ICMPv6 type 4, code 1)');

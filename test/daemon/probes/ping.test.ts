@@ -20,12 +20,21 @@ const answered: ProbeOutcome = { roundTripMs: 0.4004 };
 const find = async (label: string): Promise<Place> => await Promise.resolve({ ...places[label]!, label, remark: '' });
 
 /** Node n1 with peers n2 and sw, a static one. Echoes and probes are answered, and noted with their length. */
-function setUp({ relay = '', probe = answered, isProbing = true, peer = 2 } = {}) {
+function setUp({
+  relay = '',
+  probe = answered,
+  isProbing = true,
+  peer = 2,
+  passing = Infinity,
+  measured = 1450,
+  phase = 'confirmed',
+} = {}) {
   const sent: string[] = [];
   const echoes = {
     echo: async (address: IpAddress, _timeoutMs: number, lengthBytes?: number): Promise<Echo> => {
       sent.push(`echo ${formatIpAddress(address)} ${lengthBytes ?? 'usual'}`);
-      return await Promise.resolve({ roundTripMs: 0.2, problem: '' });
+      const passes = (lengthBytes ?? 84) <= passing;
+      return await Promise.resolve({ roundTripMs: passes ? 0.2 : null, problem: '' });
     },
   } as never;
   const ways = new PeerWays({
@@ -34,8 +43,9 @@ function setUp({ relay = '', probe = answered, isProbing = true, peer = 2 } = {}
       ? {
           probe: async (to, sizeBytes) => {
             sent.push(`probe ${to} ${sizeBytes}`);
-            return await Promise.resolve(probe);
+            return await Promise.resolve(sizeBytes <= passing ? probe : 'lost');
           },
+          stateOf: () => ({ mtuBytes: measured, phase }) as never,
         }
       : undefined,
     routes: {
@@ -90,7 +100,7 @@ test(
   {},
   1450,
   ['underlay 198.18.0.2 0.2', 'data-port 198.18.0.2:4789 0.4'],
-  ['echo 198.18.0.2 1500', 'probe 2 1450'],
+  ['echo 198.18.0.2 1500', 'echo 198.18.0.2 usual', 'probe 2 1450', 'probe 2 84'],
 );
 test(
   'no probe is longer than the overlay MTU',
@@ -99,7 +109,43 @@ test(
   {},
   1451,
   ['underlay 198.18.0.2 0.2', 'data-port 198.18.0.2:4789 longer than 1450 bytes, the overlay MTU'],
-  ['echo 198.18.0.2 1501'],
+  ['echo 198.18.0.2 1501', 'echo 198.18.0.2 usual', 'probe 2 84'],
+);
+const sized = ['echo 198.18.0.2 1350', 'echo 198.18.0.2 usual', 'probe 2 1300', 'probe 2 84'];
+test(
+  'what is longer than what passes is told to be too big',
+  tries,
+  'n2',
+  { passing: 1299, measured: 1250 },
+  1300,
+  [
+    'underlay 198.18.0.2 too big, no more than 1250 bytes pass',
+    'data-port 198.18.0.2:4789 too big, no more than 1250 bytes pass',
+  ],
+  sized,
+);
+for (const options of [{ measured: 1300 }, { measured: 1250, phase: 'searching' }]) {
+  test(
+    `what may be too big, or lost by chance, is told to be either: ${JSON.stringify(options)}`,
+    tries,
+    'n2',
+    { passing: 1299, ...options },
+    1300,
+    [
+      'underlay 198.18.0.2 too big, or lost by chance: a short one comes back',
+      'data-port 198.18.0.2:4789 too big, or lost by chance: a short one comes back',
+    ],
+    sized,
+  );
+}
+test(
+  'where short ones are lost as well, size is no reason',
+  tries,
+  'n2',
+  { passing: 0, measured: 1250 },
+  1300,
+  ['underlay 198.18.0.2 lost', 'data-port 198.18.0.2:4789 lost'],
+  sized,
 );
 test(
   'a pod is tried at all its addresses, and its node through the tunnel',
