@@ -45,7 +45,7 @@ type Reader = (packet: FilteredPacket) => Reading;
 const readers = {
   iifname: ({ inDevice }) => inDevice,
   oifname: ({ outDevice }) => outDevice,
-  'ether saddr': ({ sourceMac }) => sourceMac,
+  'ether saddr': ({ sourceMac }) => (sourceMac === '' ? null : sourceMac),
   'meta protocol': ({ family }) => (family === 4 ? 'ip' : 'ip6'),
   nfproto: ({ family }) => (family === 4 ? NfProtocol.ipv4 : NfProtocol.ipv6),
   l4proto: ({ protocol }) => protocol,

@@ -13,7 +13,7 @@ export interface FilteredPacket {
   readonly inDevice: string | undefined;
   /** Device that it leaves by; empty: it is for this machine, or not routed yet. */
   readonly outDevice: string | undefined;
-  /** MAC address that it came from, lower case: `02:00:00:00:00:01`. */
+  /** MAC address that it came from, lower case: `02:00:00:00:00:01`; empty: its device has none, as a TUN device. */
   readonly sourceMac: string | undefined;
   readonly source: IpAddress | undefined;
   readonly destination: IpAddress | undefined;

@@ -16,6 +16,8 @@ export interface Judgement {
   readonly hook: Hook | undefined;
   /** The rule or policy that ends it; if that is `unknown`, the rule of which nobody can tell what it does. */
   readonly place: RulePlace | undefined;
+  /** Rules by which the packet may end already before `place`; if it is `unknown`, all by which it may end. */
+  readonly earlier: readonly RulePlace[];
   /** If it is `unknown`: what ends the packet in one of the cases. */
   readonly threat: RulePlace | undefined;
   /** The packet as it goes on, if it does: marks may have been set. */
@@ -52,16 +54,19 @@ function judgeHooks(ruleset: Ruleset, hooks: readonly Hook[], packet: FilteredPa
   const walk = new ChainWalk(ruleset);
   let current = packet;
   let doubtful: Judgement | undefined;
+  const threats: RulePlace[] = [];
   for (const hook of hooks) {
     for (const [chain, base] of chainsAt(ruleset, hook, packet.family)) {
       const judgement = judgeChain(walk, chain, base, current);
-      if (judgement.verdict === 'drop' || judgement.verdict === 'reject') return judgement;
+      if (judgement.verdict === 'drop' || judgement.verdict === 'reject') {
+        return { ...judgement, earlier: [...threats, ...judgement.earlier] };
+      }
       if (judgement.verdict === 'unknown') doubtful ??= judgement;
+      threats.push(...judgement.earlier);
       current = { ...current, ...judgement.packet };
     }
   }
-  const accepted = { verdict: 'accept', hook: undefined, place: undefined, threat: undefined } as const;
-  return { ...(doubtful ?? accepted), packet: current };
+  return { ...(doubtful ?? accepted(current)), packet: current };
 }
 
 function judgeChain(walk: ChainWalk, chain: FirewallChain, base: ChainBase, packet: FilteredPacket): Judgement {
@@ -69,8 +74,7 @@ function judgeChain(walk: ChainWalk, chain: FirewallChain, base: ChainBase, pack
   const isEarly = hook === 'ingress' || (isTracking(hook) && base.priority < CONNTRACK_PRIORITY);
   const seen = seenAt(hook, isEarly ? { ...packet, connection: early(packet) } : packet);
   const applies = appliesTo(base, seen);
-  const unasked: Judgement = { verdict: 'accept', hook: undefined, place: undefined, threat: undefined, packet };
-  if (applies === false) return unasked;
+  if (applies === false) return accepted(packet);
   const judgement = judgementOf(walk.endsIn(chain, seen), hook, seen);
   const changes = restored(judgement.packet, packet, isEarly);
   if (applies === true) return { ...judgement, packet: changes };
@@ -86,14 +90,20 @@ function judgementOf(ends: readonly ChainEnd[], hook: Hook, before: FilteredPack
   const packets = ends.filter((end) => !losing.includes(end)).map((end) => end.packet);
   const packet = packets.length === 0 ? before : packets.reduce(commonPacket);
   if (passing.length === ends.length) {
-    return { verdict: 'accept', hook: undefined, place: undefined, threat: undefined, packet };
+    return accepted(packet);
   }
   if (losing.length === ends.length) {
     const end = losing.find(({ doubts }) => doubts.length === 0) ?? losing[0]!;
     const verdict = losing.every((one) => one.verdict === end.verdict) ? end.verdict : 'drop';
-    return { verdict: verdict as 'drop' | 'reject', hook, place: end.place, threat: undefined, packet };
+    const earlier = losing.filter((one) => one !== end).map(({ place }) => place);
+    return { verdict: verdict as 'drop' | 'reject', hook, place: end.place, earlier, threat: undefined, packet };
   }
-  return { verdict: 'unknown', hook, place: doubtOf(ends), threat: losing[0]?.place, packet };
+  const earlier = losing.map(({ place }) => place);
+  return { verdict: 'unknown', hook, place: doubtOf(ends), earlier, threat: losing[0]?.place, packet };
+}
+
+function accepted(packet: FilteredPacket): Judgement {
+  return { verdict: 'accept', hook: undefined, place: undefined, earlier: [], threat: undefined, packet };
 }
 
 /** The rule on which it depends: one by which a packet comes to another end than without any rule that is in doubt. */
@@ -131,16 +141,16 @@ function early({ connection }: FilteredPacket): FilteredPacket['connection'] {
 
 /** Devices that are known there. */
 function seenAt(hook: Hook, packet: FilteredPacket): FilteredPacket {
-  if (hook === 'output') return { ...packet, inDevice: '' };
+  if (hook === 'output') return { ...packet, inDevice: '', sourceMac: '' };
   if (hook === 'ingress' || hook === 'prerouting' || hook === 'input') return { ...packet, outDevice: '' };
   return packet;
 }
 
 /** As `after`, but with what a hook did not show. */
 function restored(after: FilteredPacket, before: FilteredPacket, wasEarly: boolean): FilteredPacket {
-  const { inDevice, outDevice } = before;
+  const { inDevice, outDevice, sourceMac } = before;
   const isTold = wasEarly && after.connection === 'invalid';
-  return { ...after, inDevice, outDevice, connection: isTold ? before.connection : after.connection };
+  return { ...after, inDevice, outDevice, sourceMac, connection: isTold ? before.connection : after.connection };
 }
 
 /** Whether a chain sees the packet at all. */

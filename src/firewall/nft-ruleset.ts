@@ -1,5 +1,5 @@
 /** Tables of nftables, from what `nft -j list ruleset` writes, with the words of each rule from `nft -n --handle list ruleset`. */
-import { type Json, type NamedElements, readStatement } from './nft-statement.ts';
+import { type Json, type NamedElements, readStatements } from './nft-statement.ts';
 import { once } from './once.ts';
 import type { ChainBase, FirewallChain, FirewallRule, Hook, Ruleset } from './ruleset.ts';
 
@@ -66,7 +66,7 @@ export function parseNftRuleset({ nftables }: NftDocument, listing: string): Rul
       text: words.get(`${table} ${rule.handle}`) ?? `rule ${rule.handle}`,
       removal: `nft delete rule ${key} handle ${rule.handle}`,
       handle: rule.handle,
-      statements: once(() => rule.expr.map((expression) => readStatement(expression, named))),
+      statements: once(() => rule.expr.flatMap((expression) => readStatements(expression, named))),
     });
     rules.set(key, list);
   }

@@ -1,5 +1,6 @@
 /** Statements of nftables, as `nft -j` writes them. What is not listed here is a mystery: it may take the packet away. */
-import { isField, type Field, type Subject } from './field.ts';
+import { IpProtocol } from '../wire/ip.ts';
+import { isField, type Field, NfProtocol, type Subject } from './field.ts';
 import { readBits, readPattern, readPatterns } from './nft-value.ts';
 import { once } from './once.ts';
 import type { Pattern } from './pattern.ts';
@@ -35,7 +36,12 @@ const translations: readonly string[] = ['snat', 'dnat', 'masquerade', 'redirect
 const doubts: readonly string[] = ['limit', 'quota', 'ct count', 'meter', 'set', 'map'];
 
 /** @param json one element of the `expr` of a rule. */
-export function readStatement(json: Json, named: NamedElements): Statement {
+export function readStatements(json: Json, named: NamedElements): Statement[] {
+  const statement = readStatement(json, named);
+  return 'reject' in json ? [...rejectTests(json['reject']), statement] : [statement];
+}
+
+function readStatement(json: Json, named: NamedElements): Statement {
   const [key = '', value] = Object.entries(json)[0] ?? [];
   if (neutral.includes(key)) return { kind: 'nothing' };
   if (translations.includes(key)) return { kind: 'translate' };
@@ -48,6 +54,22 @@ export function readStatement(json: Json, named: NamedElements): Statement {
   const verdict = readVerdict(json);
   return verdict === undefined ? { kind: 'mystery' } : { kind: 'verdict', verdict };
 }
+
+/** A rule that rejects in the way of one family or protocol is for that one only: `nft` leaves out the match that says so. */
+function rejectTests(json: unknown): Statement[] {
+  const { type } = Object(json) as { readonly type?: unknown };
+  const only = rejectedOnly[String(type)];
+  if (only === undefined) return [];
+  const { field, value } = only;
+  const test: Test = { subjects: [{ field }], operator: 'in', patterns: () => [{ kind: 'is', value }] };
+  return [{ kind: 'test', test }];
+}
+
+const rejectedOnly: Readonly<Record<string, { readonly field: Field; readonly value: number }>> = {
+  icmp: { field: 'nfproto', value: NfProtocol.ipv4 },
+  icmpv6: { field: 'nfproto', value: NfProtocol.ipv6 },
+  'tcp reset': { field: 'l4proto', value: IpProtocol.tcp },
+};
 
 function readVerdict(json: Json): RuleVerdict | undefined {
   const [key = '', value] = Object.entries(json)[0] ?? [];

@@ -123,6 +123,9 @@ for (const [title, expressions, matches] of rows) {
 
 const verdicts: readonly (readonly [title: string, expression: Json, verdict: string])[] = [
   ['reject', { reject: { type: 'icmpx', expr: 'admin-prohibited' } }, 'reject'],
+  ['a way to reject of its family', { reject: { type: 'icmp', expr: 'port-unreachable' } }, 'reject'],
+  ['a way to reject of the other family', { reject: { type: 'icmpv6', expr: 'port-unreachable' } }, 'accept'],
+  ['a reset', { reject: { type: 'tcp reset' } }, 'reject'],
   ['a jump', { jump: { target: 'other' } }, 'drop'],
   ['a goto', { goto: { target: 'other' } }, 'drop'],
   ['return', { return: null }, 'accept'],
