@@ -6,6 +6,10 @@ import type { Notice } from './api.ts';
 /** Protocol number of routes that the kernel learned from router advertisements; and the one it gave them before Linux 4.20. */
 const ROUTE_PROTOCOLS_OF_ADVERTISEMENTS = [9, 2];
 
+const IP_FORWARD = 'net/ipv4/ip_forward';
+/** What a device starts with: where the device is not there yet, this is what is set from outside. */
+const DEFAULT_FORWARDING = 'net/ipv4/conf/default/forwarding';
+
 interface NodeSysctlOptions {
   readonly tunDevice: string;
   /** Of the node's prefixes. */
@@ -18,7 +22,13 @@ interface NodeSysctlOptions {
 export function ensureNodeSysctls({ tunDevice, families, routes }: NodeSysctlOptions): Notice[] {
   const notices: Notice[] = [];
   if (families.includes(4)) {
-    need(notices, 'net/ipv4/ip_forward', '1', 'ip-forward-off', 'pods reach only their own node over IPv4');
+    const effect4 = 'pods reach nothing but the node itself over IPv4, not even one another';
+    need(notices, IP_FORWARD, '1', 'ip-forward-off', effect4);
+    // Each device has its own; that of all devices sets them when it changes.
+    if (readSysctl(IP_FORWARD) === '1') {
+      const effect = `nothing that other nodes send to pods gets beyond ${tunDevice}`;
+      need(notices, deviceForwarding(tunDevice), '1', 'device-forwarding-off', effect, DEFAULT_FORWARDING);
+    }
     notices.push(...reversePathNotices(tunDevice));
     // Errors of the dataplane come in through the device, from this node's own address.
     const accept = `net/ipv4/conf/${tunDevice}/accept_local`;
@@ -35,7 +45,7 @@ export function ensureNodeSysctls({ tunDevice, families, routes }: NodeSysctlOpt
       'net/ipv6/conf/all/forwarding',
       '1',
       'ipv6-forwarding-off',
-      'pods reach only their own node over IPv6',
+      'pods reach nothing but the node itself over IPv6, not even one another',
     );
   }
   return notices;
@@ -49,7 +59,8 @@ export function wrongNodeSysctls({ tunDevice, families }: Omit<NodeSysctlOptions
     isRight: (value: string) => boolean,
     value: string,
   ])[] = [
-    [4, 'net/ipv4/ip_forward', (value) => value === '1', '1'],
+    [4, IP_FORWARD, (value) => value === '1', '1'],
+    [4, deviceForwarding(tunDevice), (value) => value === '1' || readSysctl(IP_FORWARD) !== '1', '1'],
     // The kernel takes the larger one of the device's and that of all devices; 2 is loose.
     [4, `net/ipv4/conf/${tunDevice}/rp_filter`, (value) => value === '2' || (value === '0' && !isStrictForAll()), '2'],
     [4, `net/ipv4/conf/${tunDevice}/accept_local`, (value) => value === '1', '1'],
@@ -61,6 +72,32 @@ export function wrongNodeSysctls({ tunDevice, families }: Omit<NodeSysctlOptions
     if (!families.includes(family) || found === undefined || isRight(found)) return [];
     return [{ title: sysctlTitle(name), wanted: value, found }];
   });
+}
+
+/**
+ * Has the kernel forward what comes in by a pod's device, over IPv4: without, the pod reaches nothing but its node, whatever
+ * `ip_forward` says. IPv6 looks at the parameter of all devices alone.
+ *
+ * @returns a notice if that could not be set, and is not for want of `ip_forward`.
+ */
+export function ensureDeviceForwarding(device: string, pod: string): Notice[] {
+  const notices: Notice[] = [];
+  if (readSysctl(IP_FORWARD) !== '1') return notices;
+  const effect = `pod ${pod} reaches nothing but the node itself over IPv4`;
+  need(notices, deviceForwarding(device), '1', 'device-forwarding-off', effect, DEFAULT_FORWARDING);
+  return notices;
+}
+
+/** The same, looked at: as {@link wrongNodeSysctls}. */
+export function wrongDeviceForwarding(device: string): WrongSysctl[] {
+  const name = deviceForwarding(device);
+  const found = readSysctl(name);
+  if (found === undefined || found === '1' || readSysctl(IP_FORWARD) !== '1') return [];
+  return [{ title: sysctlTitle(name), wanted: '1', found }];
+}
+
+function deviceForwarding(device: string): string {
+  return `net/ipv4/conf/${device}/forwarding`;
 }
 
 /** A parameter that has another value than it should have. */

@@ -10,7 +10,7 @@ test('a finding says what was seen, why, and what to do', (t) => {
     `n1: put right: kernel-state-stale
 n1: 1 error; 1 check made
 
-error    ip-forward-off: this node forwards no IPv4: its pods reach only each other
+error    ip-forward-off: this node forwards no IPv4: its pods reach nothing but the node itself, not even one another
   seen   net.ipv4.ip_forward is 0, and not 1
   cause  somebody changed it since weft set it
   do*    weft sets it again

@@ -57,6 +57,7 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'kernel-without-ipv6': { host: { hasIpv6: false } },
   'ip-forward-off': differing('kernel', 'wrong', 'net.ipv4.ip_forward'),
   'ipv6-forwarding-off': differing('kernel', 'wrong', 'net.ipv6.conf.all.forwarding'),
+  'device-forwarding-off': differing('kernel', 'wrong', 'net.ipv4.conf.wf0123abcd.forwarding'),
   'rp-filter-strict': differing('kernel', 'wrong', 'net.ipv4.conf.weft0.rp_filter'),
   'accept-local-off': notice('accept-local-off'),
   'node-ipv6-disabled': notice('node-ipv6-disabled'),

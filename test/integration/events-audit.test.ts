@@ -101,6 +101,11 @@ const damages: Readonly<Record<string, { argv: readonly string[]; subject: strin
     subject: 'fd00:10:244:1::1/128',
     check: ['ip', '-6', 'address', 'show', 'to', 'fd00:10:244:1::1/128'],
   },
+  "forwarding on a pod's device": {
+    argv: ['sh', '-c', 'for device in /proc/sys/net/ipv4/conf/wf*; do echo 0 > $device/forwarding; done'],
+    subject: '',
+    check: ['sh', '-c', '! grep -q 0 /proc/sys/net/ipv4/conf/wf*/forwarding && echo on'],
+  },
   'the rules of masquerading': {
     argv: ['nft', 'flush', 'table', 'inet', 'weft'],
     subject: 'inet weft',
@@ -113,7 +118,7 @@ for (const [what, { argv, subject, check }] of Object.entries(damages)) {
     const before = await lastEvent('n1');
     await lab.exec('n1', ...argv);
     const { report, exitCode } = await audit();
-    const difference = report.differences.find((one) => one.subject === subject);
+    const difference = report.differences.find((one) => subject === '' || one.subject === subject);
     t.like(difference, { table: 'kernel', repaired: true });
     t.is(exitCode, 0);
     t.not((await lab.exec('n1', ...check)).trim(), '');

@@ -180,7 +180,7 @@ test('where /proc/sys is read-only, what is wrong is named, and IPv6 is turned o
   const remedy = 'start the container with --sysctl net.ipv4.ip_forward=1';
   t.is(
     notices[0]?.message,
-    `net.ipv4.ip_forward is 0 and /proc/sys is read-only: pods reach only their own node over IPv4; ${remedy}`,
+    `net.ipv4.ip_forward is 0 and /proc/sys is read-only: pods reach nothing but the node itself over IPv4, not even one another; ${remedy}`,
   );
   t.deepEqual((add?.value as Pod | undefined)?.notices, []);
   for (const address of ['10.244.1.1', 'fd00:10:244:1::1']) t.true(await node.pings(netns, address));

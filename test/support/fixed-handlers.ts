@@ -310,7 +310,7 @@ export const fixedDoctorReport: DoctorReport = {
         {
           id: 'ip-forward-off',
           severity: 'error',
-          title: 'this node forwards no IPv4: its pods reach only each other',
+          title: 'this node forwards no IPv4: its pods reach nothing but the node itself, not even one another',
           evidence: ['net.ipv4.ip_forward is 0, and not 1'],
           cause: 'somebody changed it since weft set it',
           fix: { text: 'weft sets it again', commands: ['sysctl -w net.ipv4.ip_forward=1'], automatic: true },

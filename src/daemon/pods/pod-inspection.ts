@@ -4,6 +4,8 @@ import { addressesOf, type Link } from '../../linux/link.ts';
 import type { KernelRoute } from '../../linux/route.ts';
 import { formatIpAddress } from '../../wire/address.ts';
 import type { Finding } from '../audit/audit-finding.ts';
+import { sysctlFinding } from '../audit/host-findings.ts';
+import { wrongDeviceForwarding } from '../node-sysctls.ts';
 import { POD_DEVICE, POD_GATEWAY, type PodCable } from './pod-wiring.ts';
 
 /** What the node's namespace has, read once for all pods. */
@@ -41,6 +43,7 @@ export function hostEndFindings(cable: PodCable, host: HostState): Finding[] {
       .map(formatIpAddress)
       .filter((address) => !routes.has(address))
       .map((address) => missing(address, `the route to ${address} by ${of}, is gone`)),
+    ...(addresses.some(({ family }) => family === 4) ? wrongDeviceForwarding(hostDevice).map(sysctlFinding) : []),
   ];
 }
 

@@ -13,6 +13,7 @@ import { batchWord, ipBatch, namingTheLine, ROUTE_PROTOCOL } from '../../linux/i
 import { ensureSysctl } from '../../linux/sysctl.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
 import type { Notice } from '../api.ts';
+import { ensureDeviceForwarding } from '../node-sysctls.ts';
 
 /** Name of the pod's end. */
 export const POD_DEVICE = 'eth0';
@@ -77,11 +78,13 @@ export async function furnishPod(cable: PodCable, verb: 'add' | 'replace'): Prom
     furnishHostEnd(cable, nodeRefusal === undefined),
     furnishPodEnd(cable, verb, hasIpv6 && nodeRefusal === undefined),
   ]);
+  const hasIpv4 = cable.addresses.some(({ family }) => family === 4);
+  const notices = hasIpv4 ? ensureDeviceForwarding(cable.hostDevice, cable.pod) : [];
   const refusal = nodeRefusal ?? podRefusal;
-  if (refusal === undefined) return [];
+  if (refusal === undefined) return notices;
   if (cable.addresses.every(({ family }) => family === 6))
     throw new RequirementError('pod-ipv6-disabled', `pod ${cable.pod} has only IPv6 addresses, but ${refusal}`);
-  return [{ code: 'pod-ipv6-disabled', message: `pod ${cable.pod} has no IPv6: ${refusal}` }];
+  return [...notices, { code: 'pod-ipv6-disabled', message: `pod ${cable.pod} has no IPv6: ${refusal}` }];
 }
 
 async function furnishHostEnd(cable: PodCable, withIpv6: boolean): Promise<void> {

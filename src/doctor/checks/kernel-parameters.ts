@@ -8,13 +8,18 @@ const somebodyChanged = 'somebody changed it since weft set it, such as a tool t
 const finds: FindingKinds = {
   'ip-forward-off': {
     severity: 'error',
-    title: 'this node forwards no IPv4: its pods reach only each other',
+    title: 'this node forwards no IPv4: its pods reach nothing but the node itself, not even one another',
     cause: somebodyChanged,
   },
   'ipv6-forwarding-off': {
     severity: 'error',
-    title: 'this node forwards no IPv6: its pods reach only each other over IPv6',
+    title: 'this node forwards no IPv6: over it its pods reach nothing but the node itself, not even one another',
     cause: somebodyChanged,
+  },
+  'device-forwarding-off': {
+    severity: 'error',
+    title: 'this node forwards no IPv4 that comes in by a device of weft',
+    cause: `the kernel forwards by device: on that of a pod, the pod reaches nothing but the node, on the TUN device nothing from other nodes arrives; ${somebodyChanged}`,
   },
   'rp-filter-strict': {
     severity: 'error',
@@ -36,6 +41,7 @@ const finds: FindingKinds = {
 const idOf: readonly (readonly [RegExp, string])[] = [
   [/^net\.ipv4\.ip_forward$/, 'ip-forward-off'],
   [/^net\.ipv6\.conf\.all\.forwarding$/, 'ipv6-forwarding-off'],
+  [/^net\.ipv4\.conf\..*\.forwarding$/, 'device-forwarding-off'],
   [/\.rp_filter$/, 'rp-filter-strict'],
   [/\.accept_local$/, 'accept-local-off'],
   [/\.disable_ipv6$/, 'node-ipv6-disabled'],
