@@ -29,7 +29,14 @@ try {
   const program = await buildProgram(argv);
   await program.parseAsync(argv, { from: 'user' });
 } catch (error) {
-  process.exitCode = report(error);
+  process.exitCode = report(await explained(error));
+}
+
+/** What this very process had none left of is no bug. What it takes to tell is loaded only now: `weft version` starts fast. */
+async function explained(error: unknown): Promise<unknown> {
+  if (error instanceof CommanderError || error instanceof WeftError) return error;
+  const { explainShortage } = await import('../linux/shortage.ts');
+  return explainShortage(error, 'do it') ?? error;
 }
 
 /** Tells the person, and gives the exit code. */

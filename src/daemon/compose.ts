@@ -21,7 +21,6 @@ import type { Notice } from './api.ts';
 import { Audit } from './audit/audit.ts';
 import { auditedParts } from './audit/audited-parts.ts';
 import type { Config } from './config/config.ts';
-import { ControlServer } from './control/control-server.ts';
 import { refuseIfTaken } from './control/control-socket.ts';
 import { Dataplane, MAX_ROUTES } from './dataplane.ts';
 import { composeDiagnosis, type Diagnosis } from './diagnosis.ts';
@@ -33,7 +32,6 @@ import { Gossip } from './gossip/gossip.ts';
 import { HostWatch } from './audit/host-watch.ts';
 import { keyHandlers } from './gossip/key-handlers.ts';
 import { noteMember } from './gossip/member-history.ts';
-import { MetricsServer } from './metrics-server.ts';
 import { Metrics } from './metrics.ts';
 import { macOfIdentity } from './node-identity.ts';
 import { NodeNetwork } from './node-network.ts';
@@ -46,6 +44,7 @@ import { PathReporter } from './routes/path-reporter.ts';
 import { Pods } from './pods/pods.ts';
 import { REMOTE } from './remote/remote.ts';
 import { checkRequirements } from './requirements.ts';
+import { Resources } from './resources.ts';
 import { RouteHistory } from './routes/route-history.ts';
 import { resolveSeeds } from './gossip/seeds.ts';
 import { openNodeState } from './state/node-state.ts';
@@ -63,6 +62,8 @@ export interface Daemon {
   readonly failure: Promise<Error>;
   /** Reads again what may change while it runs: the key file. */
   reload(): void;
+  /** Whether it can go on after an error that nobody caught: it was for want of descriptors, processes or memory. */
+  survives(error: unknown): boolean;
   /** Closes everything. What the next start takes over stays: pods, leases, routes, the TUN device. */
   close(): Promise<void>;
 }
@@ -72,6 +73,8 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   await using opened = new AsyncDisposableStack();
   const notices: Notice[] = [...checkRequirements()];
   const events = new EventLog(Date.now);
+  const resources = await Resources.claim(config, events, logger);
+  opened.defer(() => resources.close());
   await refuseIfTaken(config.control.socket);
   await refuseIfTaken(config.control.readOnlySocket);
   refuseSecondDaemon(await listLinks(), config.tun.device);
@@ -186,6 +189,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     preset: config.gossip.preset,
     store: state.file('members.json'),
     keys,
+    streams: resources.doors.streams,
     logger,
     pace,
     onChange: (self, others, changes) => {
@@ -225,6 +229,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   opened.defer(() => audit.stop());
 
   const recorded = new RecordedPackets(dataplane.recorder, Math.round(performance.timeOrigin));
+  const ownNotices = (): Notice[] => [...notices, ...state.notices(), ...resources.notices(), ...watch.notices()];
   let diagnosed: Diagnosis | undefined;
   const view = new StatusView({
     config,
@@ -239,19 +244,14 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     routes,
     pods,
     audit: () => audit.summary(),
-    notices: () => [
-      ...notices,
-      ...state.notices(),
-      ...watch.notices(),
-      ...follower.notices(),
-      ...(diagnosed?.notices() ?? []),
-    ],
+    notices: () => [...ownNotices(), ...follower.notices(), ...(diagnosed?.notices() ?? [])],
   });
   const diagnosis = await composeDiagnosis({
     config,
     logger,
     events,
     dataplane,
+    resources,
     recorded,
     gossip,
     keys,
@@ -273,6 +273,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     () => routes.peers(gossip.clockOffsetMs()),
     { delays, lateness },
     () => diagnosis.remote.counters,
+    resources.metrics,
   );
   const handlers = {
     status: () => view.status(),
@@ -292,18 +293,8 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     metrics: () => metrics.text(),
     version: readVersion,
   };
-  for (const [socketPath, readOnly] of [
-    [config.control.socket, false],
-    [config.control.readOnlySocket, true],
-  ] as const) {
-    const server = await ControlServer.open({ socketPath, readOnly, handlers, logger });
-    opened.defer(() => server.close());
-    notices.push(...server.notices);
-  }
-  if (config.metrics.address !== undefined) {
-    const server = await MetricsServer.open(config.metrics.address, metrics);
-    opened.defer(() => server.close());
-  }
+  opened.defer(() => resources.doors.close());
+  notices.push(...(await resources.doors.openAll(config, { handlers, metrics })));
   logger.info(
     {
       node: config.nodeName,
@@ -313,8 +304,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     },
     'ready',
   );
-  for (const notice of [...notices, ...state.notices(), ...watch.notices(), ...gossip.notices()])
-    logger.warn({ code: notice.code }, notice.message);
+  for (const notice of [...ownNotices(), ...gossip.notices()]) logger.warn({ code: notice.code }, notice.message);
 
   // Gossip that comes late takes healthy nodes for dead ones.
   const precedence = preferThreads(ownThreads);
@@ -326,7 +316,12 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     );
   const failure = new Promise<Error>((resolve) => dataplane.onDeath(resolve));
   const running = opened.move();
-  return { failure, reload: () => keys?.reload(), close: () => running.disposeAsync() };
+  return {
+    failure,
+    reload: () => keys?.reload(),
+    survives: (error) => resources.survives(error),
+    close: () => running.disposeAsync(),
+  };
 }
 
 /** What a daemon was started with, as an event. */

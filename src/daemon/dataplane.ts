@@ -33,6 +33,7 @@ import {
 } from '../dataplane/peer-counters.ts';
 import { createProbeCountsMemory } from '../dataplane/probe-counts.ts';
 import { shareOfCpus } from '../linux/cpu-affinity.ts';
+import { isShortage } from '../linux/shortage.ts';
 import { createPersistentTun } from '../linux/tun.ts';
 import { isPortFree } from '../linux/udp-socket.ts';
 import { equalIpAddresses, type IpAddress, type MacAddress } from '../wire/address.ts';
@@ -110,6 +111,7 @@ export class Dataplane {
   /** What the workers have, unless their memory was damaged. */
   #published: ForwardingState | undefined;
   #publishTimer: NodeJS.Timeout | undefined;
+  #tunDrops = 0;
   #death: Error | undefined;
   #onDeath: ((error: Error) => void) | undefined;
   #stopping = false;
@@ -293,7 +295,13 @@ export class Dataplane {
 
   /** Packets that the kernel dropped since the start because no worker read them from the TUN device in time. */
   tunQueueOverflow(): number {
-    return Math.max(0, readTransmitDrops(this.#tunDevice) - this.#tunDropsAtStart);
+    try {
+      this.#tunDrops = Math.max(0, readTransmitDrops(this.#tunDevice) - this.#tunDropsAtStart);
+    } catch (error) {
+      // Without a descriptor to look with, what was seen last is the best there is.
+      if (!isShortage(error, 'read the counters of the TUN device')) throw error;
+    }
+    return this.#tunDrops;
   }
 
   /** Calls `callback` once, when a worker ends that was not told to: with its error. Traffic has stopped then. */

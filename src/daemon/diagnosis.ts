@@ -24,6 +24,7 @@ import type { Pods } from './pods/pods.ts';
 import { composeProbes } from './probes/probe-handlers.ts';
 import type { RecordedPackets } from './explain/recorded-packets.ts';
 import { Remote } from './remote/remote.ts';
+import type { Resources } from './resources.ts';
 import { composeTraces } from './probes/trace-handlers.ts';
 import type { StateDirectory } from './state/state-directory.ts';
 import type { Underlay } from './underlay/underlay.ts';
@@ -34,6 +35,7 @@ export interface DiagnosisParts {
   readonly logger: Logger;
   readonly events: EventLog;
   readonly dataplane: Dataplane;
+  readonly resources: Resources;
   readonly recorded: RecordedPackets;
   readonly gossip: Gossip;
   /** Absent where authentication is off. */

@@ -23,6 +23,7 @@ export const eventMeanings = {
   'fault-removed': 'an injected fault has ended',
   'capture-started': 'somebody began to capture packets, here or from here at another node',
   'capture-ended': 'a capture of packets came to its end',
+  'resources-short': 'there was nothing left of something for the daemon: descriptors, processes, memory',
   'audit-repaired': 'an audit found something of ours that was not as it should be, and put it right',
   'audit-found': 'an audit found something that it cannot put right',
 } as const;

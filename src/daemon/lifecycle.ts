@@ -39,6 +39,12 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     throw error instanceof ConfigError ? withOrigin(error, input) : error;
   });
   started.resolve(daemon);
+  process.on('uncaughtException', (error) => {
+    // Nothing that a timer or a callback could not have for the moment ends a daemon that forwards.
+    if (daemon.survives(error)) return;
+    logger.error({ err: error }, 'a bug in weft: please report it');
+    process.exit(1);
+  });
   returnGarbage();
   const end = await Promise.race([signal, daemon.failure]);
   setTimeout(() => {

@@ -2,6 +2,7 @@
 import { Counter, Gauge, Registry } from '@prometheus-io/client';
 import type { DirectionAccount, WorkerAccount } from '../dataplane/accounts.ts';
 import type { Peer, Status } from './api.ts';
+import { declareDoors, type DoorSources } from './doors/door-metrics.ts';
 import { declareGossip, type GossipHistograms } from './gossip/gossip-metrics.ts';
 import { declareRemote } from './remote/remote-metrics.ts';
 import type { RemoteServerCounters } from './remote/remote-server.ts';
@@ -17,6 +18,7 @@ export class Metrics {
   readonly #peers: () => readonly Peer[];
   readonly #histograms: GossipHistograms;
   readonly #remote: () => RemoteServerCounters;
+  readonly #doors: DoorSources;
 
   /** @param peers those that have a path; only a limited number of them has metrics of its own. */
   constructor(
@@ -24,11 +26,13 @@ export class Metrics {
     peers: () => readonly Peer[],
     histograms: GossipHistograms,
     remote: () => RemoteServerCounters,
+    doors: DoorSources,
   ) {
     this.#source = source;
     this.#peers = peers;
     this.#histograms = histograms;
     this.#remote = remote;
+    this.#doors = doors;
   }
 
   /** Prometheus text format, version 0.0.4. */
@@ -39,6 +43,7 @@ export class Metrics {
     declareLosses(registry, status);
     declareGossip(registry, status, this.#histograms);
     declareRemote(registry, this.#remote());
+    declareDoors(registry, this.#doors);
     declareAudit(registry, status);
     declareNode(registry, status);
     declarePaths(registry, this.#peers());

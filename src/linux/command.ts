@@ -4,9 +4,10 @@
  * Chosen: the distribution's programs, in batches. Instead of: netlink sockets of our own. Because: Node has none, their
  * text and JSON are stable, and one `ip -batch` does in 3 ms what a dozen netlink messages do.
  */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { setImmediate } from 'node:timers/promises';
 import { CommandError, RequirementError } from '../errors.ts';
+import { explainShortage } from './shortage.ts';
 
 export interface CommandOptions {
   /** What the command is for, completing "cannot …": `add the route to 10.0.0.0/8`. */
@@ -16,6 +17,9 @@ export interface CommandOptions {
   /** Path of a network namespace file to run it in. The file system stays the caller's, unlike with `ip netns exec`. */
   readonly netns?: string;
 }
+
+/** Programs that run at one time: each takes descriptors of this process for what it says. */
+const MAX_RUNNING = 16;
 
 /** Longest that a command may take, in ms. These take single milliseconds; on a host in trouble a few seconds. */
 const COMMAND_TIMEOUT_MS = 30_000;
@@ -40,24 +44,52 @@ export const debianPackages: Readonly<Record<string, string>> = {
  *
  * @throws {CommandError} if it exits with anything but 0, or not at all within 30 seconds.
  * @throws {RequirementError} `program-missing` if there is no such program, or none that may be run.
+ * @throws {ExhaustedError} `processes-exhausted`, `descriptors-exhausted`, `files-exhausted`, `memory-exhausted` if it cannot be started
+ *   for want of something; the message names the limit.
  */
 export async function runCommand(argv: readonly string[], options: CommandOptions): Promise<string> {
   const [program = '', ...args] =
     options.netns === undefined ? argv : ['nsenter', `--net=${options.netns}`, '--', ...argv];
-  await turnToStart();
+  await placeToRun();
+  try {
+    await turnToStart();
+    return await run(start(program, args, options.purpose), { program, argv, options });
+  } finally {
+    leavePlace();
+  }
+}
+
+/** @throws ExhaustedError where that is known at once; other failures are an event of the child */
+function start(program: string, args: readonly string[], purpose: string): ChildProcessWithoutNullStreams {
+  try {
+    return spawn(program, args, { stdio: 'pipe', env: commandEnvironment() });
+  } catch (error) {
+    throw explainShortage(error, purpose) ?? error;
+  }
+}
+
+interface RunningCommand {
+  readonly program: string;
+  readonly argv: readonly string[];
+  readonly options: CommandOptions;
+}
+
+async function run(child: ChildProcessWithoutNullStreams, { program, argv, options }: RunningCommand): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const child = spawn(program, args, { stdio: 'pipe', env: commandEnvironment() });
   // Not spawn's own: where there is no such program, that one stays, and keeps this process alive for as long.
   const timer = setTimeout(() => child.kill(), COMMAND_TIMEOUT_MS);
+  child.on('error', (error: NodeJS.ErrnoException) => {
+    clearTimeout(timer);
+    const isMissing = error.code === 'ENOENT' || error.code === 'EACCES';
+    if (isMissing) reject(programMissing(program, options.purpose));
+    else reject(explainShortage(error, options.purpose) ?? error);
+  });
+  // Without descriptors there are no pipes, whatever the type says, and an error will follow.
+  if ((child.stdout as unknown) === undefined) return await promise;
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
-  child.on('error', (error: NodeJS.ErrnoException) => {
-    clearTimeout(timer);
-    const isMissing = error.code === 'ENOENT' || error.code === 'EACCES';
-    reject(isMissing ? programMissing(program, options.purpose) : error);
-  });
   child.on('close', (exitCode, signal) => {
     clearTimeout(timer);
     const text = Buffer.concat(stderr).toString();
@@ -76,7 +108,7 @@ export async function runCommand(argv: readonly string[], options: CommandOption
   // A program that fails early closes its input before it was all written: its exit code tells, not this.
   child.stdin.on('error', () => undefined);
   child.stdin.end(options.input ?? '');
-  return promise;
+  return await promise;
 }
 
 /**
@@ -113,6 +145,22 @@ let lastTurn = Promise.resolve();
 async function turnToStart(): Promise<void> {
   lastTurn = lastTurn.then(setImmediate);
   await lastTurn;
+}
+
+let running = 0;
+/** Who waits until another program has ended. */
+const waiting: (() => void)[] = [];
+
+async function placeToRun(): Promise<void> {
+  if (running < MAX_RUNNING) running++;
+  else await new Promise<void>((resolve) => waiting.push(resolve));
+}
+
+/** The place goes to the next one, if there is one. */
+function leavePlace(): void {
+  const next = waiting.shift();
+  if (next === undefined) running--;
+  else next();
 }
 
 /** The caller's environment, but with English messages. */

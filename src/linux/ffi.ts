@@ -135,6 +135,10 @@ export const libc = {
   sched_setscheduler: library.func(
     'int sched_setscheduler(int thread, int policy, const void *parameter)',
   ) as unknown as (thread: number, policy: number, parameter: Int32Array) => number,
+  getrlimit: library.func('int getrlimit(int resource, void *limits)') as unknown as (
+    resource: number,
+    limits: BigUint64Array,
+  ) => number,
   setns: library.func('int setns(int fd, int namespaceType)') as unknown as (
     fd: number,
     namespaceType: number,

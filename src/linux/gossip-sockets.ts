@@ -16,8 +16,7 @@ import { readUdpDrops } from './socket-table.ts';
 /** Longest frame, in bytes. Above the longest exchange that membership accepts. */
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 
-/** Inbound streams at one time: in total, and from one address, so that one client cannot take all. */
-const MAX_INBOUND_STREAMS = 64;
+/** Inbound streams at one time from one address, so that one client cannot take all. */
 const MAX_INBOUND_STREAMS_PER_ADDRESS = 8;
 
 /** Memory for frames that are not complete yet, in bytes, over all inbound streams. */
@@ -39,6 +38,16 @@ export interface GossipHandlers {
   /** A request came; returns the reply, `undefined` to refuse it, or who goes on with its stream. */
   exchange(from: Endpoint, bytes: Uint8Array): Uint8Array | StreamTaker | undefined;
 }
+
+/** How many inbound streams there may be at one time. */
+export interface StreamLimits {
+  /** Until they have said what they want, and been answered. */
+  readonly exchanges: () => number;
+  /** That somebody has taken over. */
+  readonly conversations: () => number;
+}
+
+const LIMITS: StreamLimits = { exchanges: () => 64, conversations: () => 64 };
 
 /** What happened since the start. */
 export interface GossipSocketCounters {
@@ -72,24 +81,28 @@ export class GossipSockets implements GossipTransport {
     streamsRefusedIncomplete: 0,
   };
   readonly #handlers: GossipHandlers;
+  readonly #limits: StreamLimits;
   #endpoint: Endpoint;
   #localAddress: string;
   #udp: UdpSocket;
   #tcp: Server;
-  /** Dropped at sockets before the present one. */
+  /** Dropped at sockets before the present one, and in all when that could last be looked at. */
   #earlierOverflow = 0;
+  #overflow = 0;
   readonly #streams = new Set<Socket>();
   readonly #inboundByAddress = new Map<string, number>();
   #inboundStreams = 0;
+  #conversations = 0;
   /** Inbound streams whose request is not whole yet, the oldest first. */
   readonly #waiting = new Set<Socket>();
   readonly #budget: FrameBudget = { leftBytes: MAX_INBOUND_BYTES };
   #isClosed = false;
 
-  private constructor(endpoint: Endpoint, handlers: GossipHandlers, udp: UdpSocket, tcp: Server) {
+  private constructor(endpoint: Endpoint, handlers: GossipHandlers, limits: StreamLimits, udp: UdpSocket, tcp: Server) {
     this.#endpoint = endpoint;
     this.#localAddress = formatIpAddress(endpoint.address);
     this.#handlers = handlers;
+    this.#limits = limits;
     this.#udp = udp;
     this.#tcp = tcp;
     this.#listen();
@@ -101,9 +114,9 @@ export class GossipSockets implements GossipTransport {
    * @throws WeftError `port-in-use`, its details with `protocol` (`udp` or `tcp`), `address` and `port`
    * @throws SystemCallError if binding fails otherwise
    */
-  static async open(endpoint: Endpoint, handlers: GossipHandlers): Promise<GossipSockets> {
+  static async open(endpoint: Endpoint, handlers: GossipHandlers, limits = LIMITS): Promise<GossipSockets> {
     const { udp, tcp } = await bindGossipSockets(endpoint);
-    return new GossipSockets(endpoint, handlers, udp, tcp);
+    return new GossipSockets(endpoint, handlers, limits, udp, tcp);
   }
 
   /**
@@ -137,7 +150,8 @@ export class GossipSockets implements GossipTransport {
 
   /** Datagrams that the kernel dropped because they came faster than they were read. */
   datagramOverflow(): number {
-    return this.#earlierOverflow + readUdpDrops(this.#endpoint);
+    this.#overflow = Math.max(this.#overflow, this.#earlierOverflow + readUdpDrops(this.#endpoint));
+    return this.#overflow;
   }
 
   sendDatagram(to: Endpoint, bytes: Uint8Array): void {
@@ -249,8 +263,12 @@ export class GossipSockets implements GossipTransport {
       deadline.refresh();
       const reply = this.#handlers.exchange(from, outcome);
       if (reply === undefined) stream.destroy();
-      else if (typeof reply === 'function') handOver(reply);
-      else stream.end(encodeFrame(reply));
+      else if (typeof reply !== 'function') stream.end(encodeFrame(reply));
+      else if (this.#conversations < this.#limits.conversations()) handOver(reply);
+      else {
+        this.counters.streamsRefusedBusy++;
+        stream.destroy();
+      }
     };
     stream.on('data', onData);
     // A client may close its half once it has asked; it must not keep ours open.
@@ -274,6 +292,8 @@ export class GossipSockets implements GossipTransport {
     const handOver = (take: StreamTaker): void => {
       clearTimeout(deadline);
       release();
+      this.#conversations++;
+      stream.once('close', () => this.#conversations--);
       stream.removeListener('data', onData);
       stream.pause();
       take(new FrameStream(stream));
@@ -285,7 +305,7 @@ export class GossipSockets implements GossipTransport {
    * it says all within moments, and strangers with many addresses cannot keep others out.
    */
   #makeRoom(): boolean {
-    if (this.#inboundStreams < MAX_INBOUND_STREAMS) return true;
+    if (this.#inboundStreams < this.#limits.exchanges()) return true;
     const [oldest] = this.#waiting;
     if (oldest === undefined) return false;
     this.counters.streamsRefusedBusy++;

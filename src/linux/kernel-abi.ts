@@ -124,6 +124,10 @@ export const Abi = {
   SCHED_RR: 2,
   SCHED_RESET_ON_FORK: 0x40_00_00_00,
 
+  // getrlimit(2)
+  RLIMIT_NPROC: 6,
+  RLIMIT_NOFILE: 7,
+
   // namespaces
   CLONE_NEWNET: 0x40_00_00_00,
   NSFS_MAGIC: 0x6e_73_66_73,
@@ -152,6 +156,7 @@ export const Struct = {
   sock_fprog: { size: 16, len: 0, filter: 8 },
   sock_filter: { size: 8, code: 0, jt: 2, jf: 3, k: 4 },
   timespec: { size: 16, tv_sec: 0, tv_nsec: 8 },
+  rlimit: { size: 16, rlim_cur: 0, rlim_max: 8 },
   statfs: { size: 120, f_type: 0 },
   sockaddr_nl: { size: 12, nl_family: 0, nl_pid: 4, nl_groups: 8 },
   nlmsghdr: { size: 16, nlmsg_len: 0, nlmsg_type: 4 },

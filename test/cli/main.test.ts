@@ -13,6 +13,8 @@ const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 const directory = mkdtempSync(join(tmpdir(), 'weft-cli-'));
 test.after.always(() => rmSync(directory, { recursive: true }));
 
+const most = (): number => 8;
+
 interface Outcome {
   readonly exitCode: number;
   readonly stdout: string;
@@ -36,7 +38,7 @@ let sockets = 0;
 async function daemon(t: ExecutionContext, readOnly = false) {
   const { handlers, seen } = fixedHandlers();
   const socketPath = join(directory, `${sockets++}.sock`);
-  const server = await ControlServer.open({ socketPath, readOnly, handlers });
+  const server = await ControlServer.open({ socketPath, readOnly, handlers, most });
   t.teardown(async () => await server.close());
   return { socketPath, seen };
 }
@@ -280,6 +282,7 @@ test('how far explain looks around is a length of time, in whole seconds', async
   const server = await ControlServer.open({
     socketPath,
     readOnly: true,
+    most,
     handlers: {
       ...handlers,
       explain: async (request) => {

@@ -10,6 +10,7 @@ import { memberOf } from '../support/announcements.ts';
 import { fixedMetrics, fixedPeers, fixedStatus } from '../support/fixed-handlers.ts';
 
 const loopback = parseIpAddress('127.0.0.1')!;
+const door = { hostNames: ['node1.example.com'], most: () => 4 };
 
 /** Samples of a Prometheus text, by name with labels. Fails on a line that is none. */
 async function samples(metrics: Metrics): Promise<Map<string, number>> {
@@ -129,7 +130,7 @@ test('a second scrape does not add up with the first', async (t) => {
 
 test('the server gives the metrics and nothing else', async (t) => {
   const metrics = fixedMetrics();
-  const server = await MetricsServer.open({ address: loopback, port: 0 }, metrics);
+  const server = await MetricsServer.open({ endpoint: { address: loopback, port: 0 }, metrics, ...door });
   t.teardown(async () => await server.close());
   const response = await fetch(`http://127.0.0.1:${server.port}/metrics`);
   t.is(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
@@ -140,10 +141,10 @@ test('the server gives the metrics and nothing else', async (t) => {
 
 test('a port that is taken comes with the name of its holder', async (t) => {
   const metrics = fixedMetrics();
-  const server = await MetricsServer.open({ address: loopback, port: 0 }, metrics);
+  const server = await MetricsServer.open({ endpoint: { address: loopback, port: 0 }, metrics, ...door });
   t.teardown(async () => await server.close());
   const endpoint = { address: loopback, port: server.port };
-  const error = await t.throwsAsync(MetricsServer.open(endpoint, metrics), { instanceOf: WeftError });
+  const error = await t.throwsAsync(MetricsServer.open({ endpoint, metrics, ...door }), { instanceOf: WeftError });
   t.is(error.code, 'port-in-use');
   t.true(error.message.startsWith(`cannot serve metrics: TCP port 127.0.0.1:${server.port} is held by `));
   t.true(error.message.includes(`(pid ${process.pid})`));

@@ -15,6 +15,7 @@ const headers = [
   'sys/eventfd.h',
   'sys/ioctl.h',
   'sys/mman.h',
+  'sys/resource.h',
   'sys/socket.h',
   'sys/statfs.h',
   'sys/uio.h',

@@ -282,6 +282,12 @@ export function fixedMetrics(status: Status = fixedStatus, peers: readonly Peer[
     () => peers,
     { delays, lateness: new TimerLateness(systemClock) },
     () => ({ active: 1, answered: 40, streamed: 2, refused: new Map([['remote-busy', 3]]) }),
+    {
+      doors: new Map([['metrics', { connections: 2, counters: { refused: 1, displaced: 4, late: 5 } }]]),
+      shortages: { counts: new Map([['descriptors', 2]]) },
+      openDescriptors: () => 60,
+      descriptorLimit: () => 1_024,
+    },
   );
 }
 

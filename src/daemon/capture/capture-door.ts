@@ -15,14 +15,29 @@ export class CaptureDoor {
     this.#path = path;
   }
 
-  /** Listens. @param admit takes each connection over. @throws WeftError `socket-in-use` */
-  static async open(path: string, admit: (socket: Socket) => void): Promise<CaptureDoor> {
+  /**
+   * Listens.
+   *
+   * @param admit takes each connection over.
+   * @param most how many may wait to be taken over.
+   * @throws WeftError `socket-in-use`
+   */
+  static async open(path: string, admit: (socket: Socket) => void, most: () => number): Promise<CaptureDoor> {
+    const waiting = new Set<Socket>();
     const server = createServer({ pauseOnConnect: true }, (socket) => {
       // It may go away before anybody looks at it.
       socket.on('error', () => undefined);
+      if (waiting.size >= most()) {
+        socket.destroy();
+        return;
+      }
+      waiting.add(socket);
+      socket.once('close', () => waiting.delete(socket));
       admit(socket);
     });
     await listenOnSocket(server, path, false);
+    // A connection that cannot be accepted: its client finds out.
+    server.on('error', () => undefined);
     return new CaptureDoor(server, path);
   }
 

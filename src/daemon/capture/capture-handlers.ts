@@ -14,11 +14,12 @@ export async function composeCaptures(
   remotes: RemoteNodes,
   places: Pick<Places, 'find'>,
 ): Promise<Captures> {
-  const { config, dataplane, events, logger, routes, gossip, pods } = parts;
+  const { config, dataplane, resources, events, logger, routes, gossip, pods } = parts;
   const { remote, remoteRateBytes, remoteSizeBytes } = config.capture;
   return await Captures.start({
     nodeName: config.nodeName,
     socketPath: captureSocketPath(config.control.socket),
+    mostClients: () => resources.doors.descriptors.mostAt('capture'),
     workers: dataplane.workers,
     setCaptures: (orders) => dataplane.setCaptures(orders),
     podAddresses: async (name) => addressesOf(name, pods.list(), config.nodeName, places),

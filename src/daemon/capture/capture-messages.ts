@@ -18,6 +18,8 @@ export interface CaptureThreadSetup {
   readonly version: string;
   /** After how long without anybody to serve it says so, in ms. */
   readonly idleMs: number;
+  /** How many clients may be there at a time. */
+  readonly mostClients: number;
 }
 
 /** A capture that was allowed. */

@@ -1,6 +1,6 @@
 /** HTTP/1.1 with those who came in by the door of captures. Runs in the thread of captures. See `capture-api.ts`. */
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { ConfigError, NotFoundError, WeftError } from '../../errors.ts';
 import {
@@ -12,7 +12,8 @@ import {
 } from './capture-api.ts';
 import { parseCaptureSpec } from './capture-request.ts';
 import { CLIENT_PID_HEADER } from '../control/control-request.ts';
-import { readBody, send, sendError } from '../control/http-exchange.ts';
+import { send } from '../control/http-exchange.ts';
+import { HttpDoor } from '../doors/http-door.ts';
 
 /** A capture on its way. */
 export interface CaptureStream {
@@ -33,63 +34,62 @@ export interface CaptureHandlers {
 const CAPTURES_PATH = '/v1/captures';
 /** How long those who are still reading when it closes may go on, in ms. */
 const LAST_WORDS_MS = 1_000;
+/** How long the last packets may take to be read, in ms: somebody may page through them. */
+const READ_MS = 600_000;
 
 export class CaptureServer {
-  readonly #server: Server;
-  readonly #clients = new Set<Socket>();
-  readonly #onEmpty: () => void;
+  readonly #door: HttpDoor;
+  #empty = Promise.withResolvers<void>();
 
-  /** @param onEmpty called whenever the last client has gone. */
-  constructor(handlers: CaptureHandlers, onEmpty: () => void) {
-    this.#server = createServer((request, response) => void respond(request, response, handlers));
-    this.#server.on('clientError', (_error, socket) => socket.destroy());
-    this.#onEmpty = onEmpty;
+  /** @param most clients at a time. @param onEmpty called whenever the last client has gone. */
+  constructor(handlers: CaptureHandlers, most: number, onEmpty: () => void) {
+    this.#door = new HttpDoor({
+      most: () => most,
+      readMs: READ_MS,
+      respond: async (request, body, response) => respond(request, body, response, handlers),
+      onLeave: () => {
+        if (this.clients > 0) return;
+        this.#empty.resolve();
+        onEmpty();
+      },
+    });
   }
 
   /** How many are connected. */
   get clients(): number {
-    return this.#clients.size;
+    return this.#door.connections;
   }
 
   /** Answers whoever is at the other end of `socket`. */
   serve(socket: Socket): void {
-    this.#clients.add(socket);
-    socket.once('close', () => {
-      this.#clients.delete(socket);
-      if (this.#clients.size === 0) this.#onEmpty();
-    });
-    this.#server.emit('connection', socket);
+    this.#door.serve(socket);
   }
 
   /** Lets clients read what is left of captures that have ended, for a moment. */
   async close(): Promise<void> {
-    const closed = Array.from(this.#clients, async (socket) => new Promise((resolve) => socket.once('close', resolve)));
-    const timer = setTimeout(() => {
-      for (const socket of this.#clients) socket.destroy();
-    }, LAST_WORDS_MS);
-    await Promise.all(closed);
+    if (this.clients === 0) return;
+    this.#empty = Promise.withResolvers<void>();
+    const timer = setTimeout(() => this.#door.close(), LAST_WORDS_MS);
+    await this.#empty.promise;
     clearTimeout(timer);
   }
 }
 
-async function respond(request: IncomingMessage, response: ServerResponse, handlers: CaptureHandlers): Promise<void> {
-  try {
-    const [path = '/'] = (request.url ?? '/').split('?', 1);
-    const { method = 'GET' } = request;
-    const capture = new RegExp(`^${CAPTURES_PATH}/(\\d{1,9})$`).exec(path)?.[1];
-    // One request per connection: who is still connected is still being answered.
-    response.setHeader('connection', 'close');
-    const body = await readBody(request);
-    if (path === CAPTURES_PATH && method === 'GET') send(response, 200, { json: await handlers.overview() });
-    else if (path === CAPTURES_PATH && method === 'POST') {
-      await stream(response, await handlers.begin(specOf(body), clientOf(request)));
-    } else if (capture !== undefined && method === 'DELETE') {
-      send(response, 200, { json: { ended: await handlers.end(Number(capture)) } });
-    } else throw new NotFoundError('not-found', `there is no ${method} ${path}`, { paths: [CAPTURES_PATH] });
-  } catch (error) {
-    if (response.headersSent) response.destroy();
-    else sendError(response, error, undefined);
-  }
+async function respond(
+  request: IncomingMessage,
+  body: string,
+  response: ServerResponse,
+  handlers: CaptureHandlers,
+): Promise<void> {
+  const [path = '/'] = (request.url ?? '/').split('?', 1);
+  const { method = 'GET' } = request;
+  const capture = new RegExp(`^${CAPTURES_PATH}/(\\d{1,9})$`).exec(path)?.[1];
+  if (path === CAPTURES_PATH && method === 'GET') send(response, 200, { json: await handlers.overview() });
+  else if (path === CAPTURES_PATH && method === 'POST') {
+    await stream(response, await handlers.begin(specOf(body), clientOf(request)));
+  } else if (capture !== undefined && method === 'DELETE') {
+    send(response, 200, { json: { ended: await handlers.end(Number(capture)) } });
+  } else throw new NotFoundError('not-found', `there is no ${method} ${path}`, { paths: [CAPTURES_PATH] });
 }
 
 /** Writes as fast as the client reads. */

@@ -56,6 +56,7 @@ class CaptureDesk {
           return answer.kind === 'remote-end' && answer.ended;
         },
       },
+      setup.mostClients,
       () => this.#waitForMore(),
     );
     this.#waitForMore();

@@ -28,6 +28,8 @@ import { readVersion } from '../version.ts';
 export interface CapturesOptions extends CaptureSlotsOptions, Omit<CaptureNamingOptions, 'tell'> {
   /** Where the door is: see `captureSocketPath`. */
   readonly socketPath: string;
+  /** How many clients may be there at a time. */
+  readonly mostClients: () => number;
   /** Addresses of a pod of this node, or else of another. @throws NotFoundError `pod-unknown`; ConflictError `place-ambiguous` */
   readonly podAddresses: (pod: string) => Promise<readonly IpAddress[]>;
   /** Resolves when workers do what they were told: a capture has begun, and not just been ordered. */
@@ -106,7 +108,8 @@ export class Captures {
 
   async #openDoor(): Promise<void> {
     try {
-      this.#door = await CaptureDoor.open(this.#options.socketPath, (client) => void this.#admit(client));
+      const { socketPath, mostClients } = this.#options;
+      this.#door = await CaptureDoor.open(socketPath, (client) => void this.#admit(client), mostClients);
     } catch (error) {
       const message = `nobody can capture: ${(error as Error).message}`;
       this.#notices = [{ code: 'captures-unavailable', message }];
@@ -132,9 +135,9 @@ export class Captures {
   }
 
   #startThread(): CaptureThread {
-    const { nodeName } = this.#options;
+    const { nodeName, mostClients } = this.#options;
     return new CaptureThread(
-      { nodeName, version: readVersion().version, idleMs: IDLE_MS },
+      { nodeName, version: readVersion().version, idleMs: IDLE_MS, mostClients: mostClients() },
       {
         answer: (question) => this.#answer(question),
         ended: (capture, end, totals) => this.#ended(capture, end, totals),

@@ -17,6 +17,7 @@ import {
   dscpOrCopy,
   endpointOrOff,
   file,
+  hostName,
   integer,
   ipAddress,
   onOrOff,
@@ -275,6 +276,12 @@ export const configKeys = {
     schema: endpointOrOff(),
     default: '127.0.0.1:9748',
     meaning: 'ADDRESS:PORT of the Prometheus metrics, or off',
+  }),
+  'metrics.hostNames': key({
+    kind: 'list',
+    schema: v.array(hostName(), 'is not a list'),
+    default: [],
+    meaning: 'names by which metrics may be asked for, beside addresses, localhost and the name of this host',
   }),
   'masquerade.intoOverlay': key({
     kind: 'scalar',

@@ -116,6 +116,14 @@ export function dnsLabel() {
   );
 }
 
+/** Name of a host, in lower case and without a dot at its end. */
+export function hostName() {
+  return text((input): string | Problem => {
+    const isName = DNS_NAME.test(input) && /[a-zA-Z_-]/.test(input);
+    return isName ? input.toLowerCase().replace(/\.$/, '') : problem(`${show(input)} is not the name of a host`);
+  });
+}
+
 /** Name of a network device. */
 export function deviceName() {
   return text((input): string | Problem => {

@@ -98,7 +98,7 @@ export interface Config {
   /** What is remembered of packets; 0: nothing. */
   readonly recorder: { readonly sizeBytes: number };
   /** `undefined`: no metrics server. */
-  readonly metrics: { readonly address: Endpoint | undefined };
+  readonly metrics: { readonly address: Endpoint | undefined; readonly hostNames: readonly string[] };
   readonly masquerade: MasqueradeConfig;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
@@ -236,7 +236,7 @@ function configOf(values: ConfigValues): Config {
       remoteSizeBytes: values['capture.remoteSize'] * BYTES_PER_MB,
     },
     recorder: { sizeBytes: values['recorder.size'] * BYTES_PER_MIB },
-    metrics: { address: values['metrics.address'].endpoint },
+    metrics: { address: values['metrics.address'].endpoint, hostNames: values['metrics.hostNames'] },
     masquerade: { intoOverlay: values['masquerade.intoOverlay'], vxlan: values['masquerade.vxlan'] },
     logLevel: values.logLevel,
   };

@@ -1,15 +1,18 @@
 /** The control API's server: HTTP/1.1 over a Unix socket, JSON in and out. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Server } from 'node:net';
 import type { Logger } from '../../env/logger.ts';
 import type { Notice } from '../api.ts';
 import type { ControlHandlers } from './control-handlers.ts';
 import { CLIENT_PID_HEADER } from './control-request.ts';
 import { answer } from './control-routes.ts';
 import { listenOnSocket } from './control-socket.ts';
-import { readBody, send, sendError } from './http-exchange.ts';
+import { HttpDoor } from '../doors/http-door.ts';
+import type { VisitorsOptions } from '../doors/visitors.ts';
+import { send } from './http-exchange.ts';
 
 /** What a server needs. */
-export interface ControlServerOptions {
+export interface ControlServerOptions extends VisitorsOptions {
   readonly socketPath: string;
   /** Refuses everything that changes something, and lets group `weft` in. */
   readonly readOnly: boolean;
@@ -22,43 +25,50 @@ export interface ControlServerOptions {
 export class ControlServer {
   /** What a person should know about the socket. */
   readonly notices: readonly Notice[];
-  readonly #server: Server;
+  readonly #door: HttpDoor;
+  readonly #listener: Server;
 
-  private constructor(server: Server, notices: readonly Notice[]) {
-    this.#server = server;
+  private constructor(door: HttpDoor, listener: Server, notices: readonly Notice[]) {
+    this.#door = door;
+    this.#listener = listener;
     this.notices = notices;
+  }
+
+  /** Who is connected, and what became of others. */
+  get door(): Pick<HttpDoor, 'connections' | 'counters'> {
+    return this.#door;
   }
 
   /** Listens. @throws WeftError `socket-in-use` if somebody else does. */
   static async open(options: ControlServerOptions): Promise<ControlServer> {
-    const server = createServer((request, response) => void respond(request, response, options));
-    const notices = await listenOnSocket(server, options.socketPath, options.readOnly);
-    return new ControlServer(server, notices);
+    const door = new HttpDoor({
+      ...options,
+      respond: async (request, body, response) => respond(request, body, response, options),
+    });
+    const listener = door.listener();
+    const notices = await listenOnSocket(listener, options.socketPath, options.readOnly);
+    return new ControlServer(door, listener, notices);
   }
 
   /** Stops listening, ends connections, removes the socket file. */
   async close(): Promise<void> {
     await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-      this.#server.closeAllConnections();
+      this.#listener.close(() => resolve());
+      this.#door.close();
     });
   }
 }
 
 async function respond(
   request: IncomingMessage,
+  body: string,
   response: ServerResponse,
   options: ControlServerOptions,
 ): Promise<void> {
-  try {
-    const method = request.method ?? 'GET';
-    const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
-    const header = request.headers[CLIENT_PID_HEADER];
-    const clientPid = typeof header === 'string' ? header : undefined;
-    const body = await readBody(request);
-    const parsed = { method, path, query: new URLSearchParams(query), body, clientPid };
-    send(response, 200, await answer(parsed, options.handlers, options.readOnly));
-  } catch (error) {
-    sendError(response, error, options.logger);
-  }
+  const method = request.method ?? 'GET';
+  const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
+  const header = request.headers[CLIENT_PID_HEADER];
+  const clientPid = typeof header === 'string' ? header : undefined;
+  const parsed = { method, path, query: new URLSearchParams(query), body, clientPid };
+  send(response, 200, await answer(parsed, options.handlers, options.readOnly));
 }

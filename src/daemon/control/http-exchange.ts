@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../../env/logger.ts';
 import { ConfigError, ConflictError, ExhaustedError, NotFoundError, WeftError } from '../../errors.ts';
+import { explainShortage } from '../../linux/shortage.ts';
 import type { ControlAnswer } from './control-routes.ts';
 
 /** Largest body of a request: a pod request has a few hundred bytes. */
@@ -55,7 +56,8 @@ export async function readBody(request: IncomingMessage): Promise<string> {
 }
 
 /** Answers with an error. Of a bug the log learns, and the client only that there was one. */
-export function sendError(response: ServerResponse, error: unknown, logger: Logger | undefined): void {
+export function sendError(response: ServerResponse, thrown: unknown, logger: Logger | undefined): void {
+  const error = thrown instanceof WeftError ? thrown : (explainShortage(thrown, 'do what was asked for') ?? thrown);
   if (!(error instanceof WeftError)) logger?.error({ err: error }, 'a control request failed');
   const { code, message, details } = error instanceof WeftError ? error : internalError;
   if (code === 'request-too-large') response.setHeader('connection', 'close');

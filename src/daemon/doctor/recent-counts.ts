@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import type { WorkerAccount } from '../../dataplane/accounts.ts';
 import type { RecentFacts } from '../../doctor/facts.ts';
+import { isShortage, shortageIn } from '../../linux/shortage.ts';
 
 /** How often, in ms, and how many samples are kept: a quarter of a minute, so that what is mended is soon forgotten. */
 const INTERVAL_MS = 5_000;
@@ -41,8 +42,8 @@ export class RecentCounts {
 
   /** What came since the oldest sample. */
   get(): Omit<RecentFacts, 'roundaboutProbes' | 'examples'> {
-    const { read, nowMs } = this.#options;
-    const now = read();
+    const { nowMs } = this.#options;
+    const now = this.#read() ?? this.#samples.at(-1)!.totals;
     const { atMs, totals } = this.#samples[0]!;
     const dropped = Object.entries(now.dropped)
       .map(([reason, packets]) => [reason, packets - (totals.dropped[reason] ?? 0)] as const)
@@ -60,9 +61,20 @@ export class RecentCounts {
   }
 
   #sample(): void {
-    const { read, nowMs } = this.#options;
-    this.#samples.push({ atMs: nowMs(), totals: read() });
+    const totals = this.#read();
+    if (totals === undefined) return;
+    this.#samples.push({ atMs: this.#options.nowMs(), totals });
     if (this.#samples.length > SAMPLES) this.#samples.shift();
+  }
+
+  /** `undefined`: there is nothing left to look with. */
+  #read(): Totals | undefined {
+    try {
+      return this.#options.read();
+    } catch (error) {
+      if (this.#samples.length === 0 || !isShortage(error, 'read the counters of the kernel')) throw error;
+      return undefined;
+    }
   }
 }
 
@@ -92,7 +104,9 @@ function readUdpChecksumErrors(): number {
 function textOf(path: string): string {
   try {
     return readFileSync(path, 'utf8');
-  } catch {
+  } catch (error) {
+    // Taken for 0, all that was ever counted would be new the next time.
+    if (shortageIn(error) !== undefined) throw error;
     return '';
   }
 }

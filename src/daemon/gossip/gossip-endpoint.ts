@@ -5,7 +5,7 @@ import { SealedTransport } from '../../authentication/sealed-transport.ts';
 import type { Logger } from '../../env/logger.ts';
 import type { GossipTransport } from '../../env/transport.ts';
 import { WeftError } from '../../errors.ts';
-import { GossipSockets, type StreamTaker } from '../../linux/gossip-sockets.ts';
+import { GossipSockets, type StreamLimits, type StreamTaker } from '../../linux/gossip-sockets.ts';
 import { nodeCipher } from '../../linux/node-cipher.ts';
 import type { Announcement } from '../../membership/announcement.ts';
 import type { Endpoint } from '../../wire/address.ts';
@@ -30,6 +30,7 @@ export interface GossipEndpointOptions {
   readonly keys: ClusterKeys | undefined;
   /** Asked for with the first input. */
   readonly receiver: () => GossipReceiver;
+  readonly streams?: StreamLimits | undefined;
   readonly logger: Logger;
 }
 
@@ -112,17 +113,21 @@ export class GossipEndpoint {
   }
 
   async #open(): Promise<void> {
-    const { announcement, keys, receiver } = this.#options;
+    const { announcement, keys, receiver, streams } = this.#options;
     const { gossipEndpoint } = announcement;
     this.#sealed = keys && this.#seal(keys);
     this.#sockets = await naming(gossipEndpoint, async () =>
-      GossipSockets.open(gossipEndpoint, {
-        datagram: (from, bytes) => (this.#sealed ?? receiver()).handleDatagram(from, bytes),
-        exchange: (from, bytes) =>
-          this.#sealed !== undefined && isEnvelope(bytes, EnvelopeKind.opening)
-            ? this.#accept(this.#sealed, from, bytes)
-            : (this.#sealed ?? receiver()).handleExchange(from, bytes),
-      }),
+      GossipSockets.open(
+        gossipEndpoint,
+        {
+          datagram: (from, bytes) => (this.#sealed ?? receiver()).handleDatagram(from, bytes),
+          exchange: (from, bytes) =>
+            this.#sealed !== undefined && isEnvelope(bytes, EnvelopeKind.opening)
+              ? this.#accept(this.#sealed, from, bytes)
+              : (this.#sealed ?? receiver()).handleExchange(from, bytes),
+        },
+        streams,
+      ),
     );
   }
 

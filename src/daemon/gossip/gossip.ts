@@ -8,6 +8,7 @@ import type { Clock } from '../../env/clock.ts';
 import type { Logger } from '../../env/logger.ts';
 import type { PatientStore, Store } from '../../env/store.ts';
 import { WeftError } from '../../errors.ts';
+import type { StreamLimits } from '../../linux/gossip-sockets.ts';
 import type { Announcement, DataEndpoint, Member, MemberChange } from '../../membership/announcement.ts';
 import { forgetOrder } from '../../membership/directives.ts';
 import { Membership } from '../../membership/membership.ts';
@@ -37,6 +38,8 @@ export interface GossipOptions {
   readonly store: PatientStore;
   /** Keys to seal gossip with; `undefined`: everybody is heard, and can read along. */
   readonly keys: GossipKeys | undefined;
+  /** Streams of others at one time; absent: as many as are of use. */
+  readonly streams?: StreamLimits;
   readonly logger: Logger;
   /** How often changes are handed on. */
   readonly pace: Pace;
@@ -201,11 +204,12 @@ export class Gossip {
   async #start(): Promise<void> {
     // Before the sockets, which hand over what comes from the moment they are open: resolving names takes its time.
     await this.#seeds.refresh();
-    const { announcement, keys, logger } = this.#options;
+    const { announcement, keys, streams, logger } = this.#options;
     this.#door = await GossipEndpoint.open({
       announcement,
       keys: keys?.ring,
       receiver: () => this.#membership,
+      streams,
       logger,
     });
     try {

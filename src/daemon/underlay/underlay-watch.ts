@@ -9,6 +9,7 @@
  */
 import { networkInterfaces } from 'node:os';
 import type { Logger } from '../../env/logger.ts';
+import { isShortage } from '../../linux/shortage.ts';
 import { equalIpAddresses, formatIpAddress, parseIpAddress } from '../../wire/address.ts';
 import type { Notice } from '../api.ts';
 import type { EventSink } from '../event-log.ts';
@@ -149,8 +150,21 @@ export class UnderlayWatch {
 
 /** By getifaddrs(3). A device that is down, or has no carrier, is not among these. */
 function isAddressHere({ interface: device, address }: Underlay): boolean {
-  return (networkInterfaces()[device] ?? []).some((own) => {
+  const present = presentInterfaces();
+  // What cannot be looked at is not gone.
+  if (present === undefined) return true;
+  return (present[device] ?? []).some((own) => {
     const ownAddress = parseIpAddress(own.address);
     return ownAddress !== undefined && equalIpAddresses(ownAddress, address);
   });
+}
+
+/** `undefined`: there is nothing left to ask the kernel with. */
+function presentInterfaces(): ReturnType<typeof networkInterfaces> | undefined {
+  try {
+    return networkInterfaces();
+  } catch (error) {
+    if (!isShortage(error, 'look at the addresses of this machine')) throw error;
+    return undefined;
+  }
 }

@@ -10,6 +10,8 @@ import { CaptureServer } from '../../../src/daemon/capture/capture-server.ts';
 import { ExhaustedError } from '../../../src/errors.ts';
 import { adoptSocket, releaseSocket } from '../../../src/linux/socket-handover.ts';
 
+const most = (): number => 8;
+
 const head = { capture: 3, node: 'n1', clockOffsetNs: 0, clockUncertaintyNs: 0 };
 
 /** A door, and a server behind it whose captures give what the test puts into their queue. */
@@ -31,10 +33,11 @@ async function rig(t: ExecutionContext) {
       },
       end: async (capture) => await Promise.resolve(capture === 3),
     },
+    4,
     () => left.resolve(),
   );
   // As if another thread served them.
-  const door = await CaptureDoor.open(path, (client) => server.serve(adoptSocket(releaseSocket(client))));
+  const door = await CaptureDoor.open(path, (client) => server.serve(adoptSocket(releaseSocket(client))), most);
   t.teardown(() => door.close());
   t.teardown(async () => server.close());
   return { path, queue, begun, abandoned: abandoned.promise, left: left.promise, server, door };
@@ -116,7 +119,7 @@ test('what can be captured is said, and captures are ended by their number', asy
 test('the socket is for its owner alone, and gone with the door', async (t) => {
   const { path, door } = await rig(t);
   t.is(statSync(path).mode & 0o777, 0o600);
-  await t.throwsAsync(async () => CaptureDoor.open(path, () => undefined), { code: 'socket-in-use' });
+  await t.throwsAsync(async () => CaptureDoor.open(path, () => undefined, most), { code: 'socket-in-use' });
   door.close();
   t.false(existsSync(path));
 });

@@ -13,7 +13,7 @@ const overview = { node: 'n1', nodes: ['n1'], captures: [] };
 async function rig(t: ExecutionContext, idleMs: number, listener: Partial<CaptureThreadListener> = {}) {
   const idle = Promise.withResolvers<void>();
   const thread = new CaptureThread(
-    { nodeName: 'n1', version: '0', idleMs },
+    { nodeName: 'n1', version: '0', idleMs, mostClients: 8 },
     {
       answer: () => ({ kind: 'overview', overview }),
       ended: () => undefined,
@@ -27,7 +27,11 @@ async function rig(t: ExecutionContext, idleMs: number, listener: Partial<Captur
   const directory = mkdtempSync(join(tmpdir(), 'weft-thread-'));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   const socketPath = join(directory, 'capture.sock');
-  const door = await CaptureDoor.open(socketPath, (client) => thread.admit(client));
+  const door = await CaptureDoor.open(
+    socketPath,
+    (client) => thread.admit(client),
+    () => 8,
+  );
   t.teardown(() => door.close());
   return { thread, socketPath, idle: idle.promise };
 }

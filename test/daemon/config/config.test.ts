@@ -493,6 +493,7 @@ const samples: Readonly<Record<Exclude<ConfigPath, 'staticPeers'>, string>> = {
   'capture.remoteSize': '17',
   'recorder.size': '0',
   'metrics.address': '127.0.0.1:1777',
+  'metrics.hostNames': 'node1.example.com',
   logLevel: 'warn',
 };
 

@@ -26,6 +26,8 @@ import {
 const directory = mkdtempSync(join(tmpdir(), 'weft-control-'));
 test.after.always(() => rmSync(directory, { recursive: true }));
 
+const most = (): number => 8;
+
 const ignore = (): void => undefined;
 
 let sockets = 0;
@@ -33,7 +35,7 @@ let sockets = 0;
 /** A server that is closed with the test. */
 async function open(t: ExecutionContext, readOnly = false, socketPath = join(directory, `${sockets++}.sock`)) {
   const { handlers, seen } = fixedHandlers();
-  const server = await ControlServer.open({ socketPath, readOnly, handlers });
+  const server = await ControlServer.open({ socketPath, readOnly, handlers, most });
   t.teardown(async () => await server.close());
   return { socketPath, server, seen, client: new ControlClient(socketPath) };
 }
@@ -153,7 +155,7 @@ test('the directory of the socket is made', async (t) => {
 test('a socket that somebody listens on is not taken over', async (t) => {
   const { socketPath, client } = await open(t);
   const { handlers } = fixedHandlers();
-  const error = await t.throwsAsync(ControlServer.open({ socketPath, readOnly: false, handlers }), {
+  const error = await t.throwsAsync(ControlServer.open({ socketPath, readOnly: false, handlers, most }), {
     instanceOf: WeftError,
   });
   t.is(error.code, 'socket-in-use');
@@ -171,14 +173,14 @@ test('a file that is no socket is left alone', async (t) => {
   const socketPath = join(directory, 'precious');
   writeFileSync(socketPath, 'data');
   const { handlers } = fixedHandlers();
-  await t.throwsAsync(ControlServer.open({ socketPath, readOnly: false, handlers }), { code: 'socket-in-use' });
+  await t.throwsAsync(ControlServer.open({ socketPath, readOnly: false, handlers, most }), { code: 'socket-in-use' });
   t.true(existsSync(socketPath));
 });
 
 test('closing removes the socket file', async (t) => {
   const { handlers } = fixedHandlers();
   const socketPath = join(directory, 'closing.sock');
-  const server = await ControlServer.open({ socketPath, readOnly: false, handlers });
+  const server = await ControlServer.open({ socketPath, readOnly: false, handlers, most });
   await server.close();
   t.false(existsSync(socketPath));
   await t.throwsAsync(new ControlClient(socketPath).version(), { code: 'daemon-not-running' });
@@ -271,7 +273,13 @@ test('a bug is told to the log and not to the client', async (t) => {
   const socketPath = join(directory, 'bug.sock');
   const logged: object[] = [];
   const logger = { debug: ignore, info: ignore, warn: ignore, error: (fields: object) => void logged.push(fields) };
-  const server = await ControlServer.open({ socketPath, readOnly: false, handlers: fixedHandlers().handlers, logger });
+  const server = await ControlServer.open({
+    socketPath,
+    readOnly: false,
+    handlers: fixedHandlers().handlers,
+    logger,
+    most,
+  });
   t.teardown(async () => await server.close());
   const error = await t.throwsAsync(new ControlClient(socketPath).addPod('bug', { newNetns: true }));
   t.is(error.message, 'weft has a bug: see the log of the daemon');

@@ -1,0 +1,49 @@
+/** What a daemon needs of its machine to run at all, and how it lives with having too little: see its parts. */
+import { availableParallelism } from 'node:os';
+import type { Logger } from '../env/logger.ts';
+import { descriptorLimit, openDescriptors } from '../linux/descriptors.ts';
+import type { Notice } from './api.ts';
+import type { Config } from './config/config.ts';
+import { suitableWorkers } from './dataplane.ts';
+import type { DoorSources } from './doors/door-metrics.ts';
+import { Doors } from './doors/doors.ts';
+import type { EventSink } from './event-log.ts';
+import { ensureRoom } from './room-to-run.ts';
+import { Shortages } from './shortages.ts';
+import { systemClock } from './system-environment.ts';
+
+export class Resources {
+  readonly doors: Doors;
+  readonly shortages: Shortages;
+
+  private constructor(config: Config, workers: number, events: EventSink, logger: Logger) {
+    this.doors = new Doors(workers, logger);
+    this.shortages = new Shortages({ nodeName: config.nodeName, events, logger, nowMs: () => systemClock.nowMs() });
+  }
+
+  /** Makes sure that there is enough to start with. @throws ExhaustedError `descriptors-exhausted`, `processes-exhausted` */
+  static async claim(config: Config, events: EventSink, logger: Logger): Promise<Resources> {
+    const workers = config.dataplane.workers || suitableWorkers(availableParallelism());
+    await ensureRoom(workers);
+    return new Resources(config, workers, events, logger);
+  }
+
+  get metrics(): DoorSources {
+    return { doors: this.doors.open, shortages: this.shortages, openDescriptors, descriptorLimit };
+  }
+
+  /** What there is too little of. */
+  notices(): Notice[] {
+    return [...this.doors.descriptors.notices(), ...this.shortages.notices()];
+  }
+
+  /** Whether it can go on after an error that nobody caught: it was for want of descriptors, processes or memory. */
+  survives(error: unknown): boolean {
+    return this.shortages.note('do what was due', error);
+  }
+
+  /** At the very end. Doors are closed before what they ask. */
+  close(): void {
+    this.shortages.close();
+  }
+}
