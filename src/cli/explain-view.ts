@@ -1,9 +1,23 @@
 /** What would become of a packet, as text. Pure. */
-import type { ExplainedEnd, ExplainedStep, Explanation, Fate, PastNode, SeenPackets } from '../explain/explanation.ts';
+import type {
+  ExplainedEnd,
+  ExplainedNode,
+  ExplainedStep,
+  ExplainedWay,
+  Explanation,
+  Fate,
+  PastNode,
+  SeenPackets,
+} from '../explain/explanation.ts';
 import { wrap } from './table.ts';
 import { bold, warning, type Terminal } from './terminal.ts';
 
-const VERDICTS: Readonly<Record<ExplainedStep['verdict'], string>> = { pass: 'ok', doubt: 'note', stop: 'STOP' };
+const VERDICTS: Readonly<Record<ExplainedStep['verdict'], string>> = {
+  pass: 'ok',
+  doubt: 'note',
+  unknown: '?',
+  stop: 'STOP',
+};
 const VERDICT_COLUMNS = 6;
 const HOOK_COLUMNS = 'from-underlay'.length + 2;
 const COUNT_COLUMNS = '1000 packets'.length;
@@ -17,13 +31,14 @@ export function isGood(fate: Fate): boolean {
 
 /** What becomes of it in one line, and then what happens on each node. */
 export function formatExplanation(explanation: Explanation, terminal: Terminal): string {
-  const { remarks, nodes, fate, cause, remedy, around } = explanation;
-  const summary = `${fate.toUpperCase()}: ${fateWords(explanation)}`;
+  const { remarks, nodes, fate, way, back, cause, remedy, around } = explanation;
+  const summary = `${fate.toUpperCase()}${way === 'back' ? ' on the way back' : ''}: ${fateWords(explanation)}`;
   const lines = [
     ...paragraph('', packetWords(explanation), terminal),
     ...paragraph('', summary, terminal).map((line) => (isGood(fate) ? bold(line, terminal) : warning(line, terminal))),
     ...remarks.flatMap((remark) => paragraph('note: ', remark, terminal).map((line) => warning(line, terminal))),
-    ...nodes.flatMap(({ node, steps }) => ['', bold(`on ${node}`, terminal), ...formatSteps(steps, terminal)]),
+    ...formatNodes('on', nodes, terminal),
+    ...(back === null ? [] : formatBack(explanation, back, terminal)),
     ...(cause === '' ? [] : ['', ...paragraph(LABELS.cause, cause, terminal)]),
     ...(remedy === '' ? [] : paragraph(LABELS.remedy, remedy, terminal)),
     ...(around === null
@@ -47,20 +62,52 @@ function endWords({ address, node, pod }: ExplainedEnd, port: number | undefined
   return `${address}${port === undefined ? '' : ` port ${port}`}${place}`;
 }
 
-function fateWords({ fate, reason, nodes, packet }: Explanation): string {
+function fateWords(explanation: Explanation): string {
+  const { fate, way, reason, packet, back, decision } = explanation;
+  const nodes = way === 'back' && back !== null ? back.nodes : explanation.nodes;
   const last = nodes.at(-1)?.node ?? '';
   const before = nodes.at(-2)?.node ?? last;
-  const { pod } = packet.destination;
+  const { node, pod } = packet.destination;
+  const decided = decision?.text ?? '';
+  const answered = back?.fate === 'delivered' ? ', and its answer comes back' : '';
+  const receiver = pod === '' ? `${last} itself` : `pod ${pod} at ${last}`;
   const words: Readonly<Record<Fate, string>> = {
-    delivered: pod === '' ? `${last} itself gets it` : `pod ${pod} at ${last} gets it`,
+    delivered: `${node === '' ? placeOf(nodes.at(-1)) : receiver} gets it${answered}`,
     sent: `it leaves ${before}; what becomes of it then is not known here`,
     dropped: `${last} drops it as ${reason}`,
     lost: `it leaves ${before}, and gets lost on the underlay, on its way to ${last}`,
     unreachable: `it gets to ${last}, but nobody there has the address`,
+    blocked: decided,
+    diverted: decided,
     outside: 'it is not for the overlay',
-    unknown: 'the node that it comes from could not be asked',
+    unknown: decided,
   };
   return words[fate];
+}
+
+function formatNodes(title: string, nodes: readonly ExplainedNode[], terminal: Terminal): string[] {
+  return nodes.flatMap(({ node, steps }) => ['', bold(`${title} ${node}`, terminal), ...formatSteps(steps, terminal)]);
+}
+
+/** Who takes what is for nobody in the overlay: a node, or a pod. */
+function placeOf(node: ExplainedNode | undefined): string {
+  const place = node?.steps.at(-1)?.details['place'];
+  return `${typeof place === 'string' ? place : node?.node} itself`;
+}
+
+/** The way of the answer, where it is another one than the packet's, or ends otherwise. */
+function formatBack({ there, nodes }: Explanation, back: ExplainedWay, terminal: Terminal): string[] {
+  const names = back.nodes.map(({ node }) => node);
+  const isSameWay = names.toReversed().join() === nodes.map(({ node }) => node).join();
+  const isAlike = back.fate === there.fate && back.decision?.text === there.decision?.text;
+  if (isSameWay && isAlike) return [];
+  const way = names.join(' to ');
+  if (!isGood(there.fate) && isGood(back.fate)) return ['', ...paragraph('', `the way back is open: ${way}`, terminal)];
+  if (!isGood(there.fate)) {
+    const why = back.decision === null ? '' : `: ${back.decision.text}`;
+    return ['', ...paragraph('', `the way back (${way}) would be ${back.fate}${why}`, terminal)];
+  }
+  return formatNodes('on the way back, on', back.nodes, terminal);
 }
 
 function formatSteps(steps: readonly ExplainedStep[], terminal: Terminal): string[] {

@@ -12,17 +12,32 @@
  *     dropped      by weft, for one of its reasons
  *     lost         on the underlay, as far as probes tell
  *     unreachable  at the kernel of its node: nobody has the address there
+ *     blocked      by the kernel of a node or of a pod: a link, a route, a parameter, a firewall
+ *     diverted     a kernel's routes lead it past weft
  *     outside      not in the overlay: the kernel routes it, weft is not asked
- *     unknown      the node that it comes from could not be asked
+ *     unknown      that cannot be told: a node could not be asked, or a rule of a firewall is not understood
  */
-export type Fate = 'delivered' | 'sent' | 'dropped' | 'lost' | 'unreachable' | 'outside' | 'unknown';
+export type Fate = (typeof fates)[number];
+
+/** All of them. */
+export const fates = [
+  'delivered',
+  'sent',
+  'dropped',
+  'lost',
+  'unreachable',
+  'blocked',
+  'diverted',
+  'outside',
+  'unknown',
+] as const;
 
 /** One thing that happens to the packet, or is checked. */
 export interface ExplainedStep {
-  /** Name of the hook where a capture would show it. */
+  /** Name of the hook where a capture would show it; `in-pod` and `kernel` are where weft does not see it. */
   readonly hook: string;
-  /** `doubt`: it goes on, but there is something about it. */
-  readonly verdict: 'pass' | 'doubt' | 'stop';
+  /** `doubt`: it goes on, but there is something about it. `unknown`: whether it goes on cannot be told. */
+  readonly verdict: 'pass' | 'doubt' | 'unknown' | 'stop';
   /** A sentence for people. */
   readonly text: string;
   /** The same for programs; the keys depend on the hook. */
@@ -54,19 +69,46 @@ export interface ExplainedPacket {
   readonly sizeBytes: number;
 }
 
+/** The step that decides what becomes of a packet. */
+export interface Decision {
+  readonly node: string;
+  readonly hook: string;
+  readonly text: string;
+}
+
+/** How a packet fares one way. */
+export interface ExplainedWay {
+  readonly fate: Fate;
+  /** Name of the drop reason, if weft drops it; otherwise empty. */
+  readonly reason: string;
+  /** `null` if nothing stands in its way. */
+  readonly decision: Decision | null;
+  /** In the order in which the packet passes them. */
+  readonly nodes: readonly ExplainedNode[];
+}
+
 /** All of it. */
 export interface Explanation {
   readonly packet: ExplainedPacket;
   /** Why it may not be what was meant: a pod that is gone, an address that stands for another. */
   readonly remarks: readonly string[];
+  /** The worse one of both ways, */
   readonly fate: Fate;
+  /** and which of them that is: `there` where both fare alike. */
+  readonly way: 'there' | 'back';
   /** Name of the drop reason, if weft drops it; otherwise empty. */
   readonly reason: string;
+  /** The step that decides; `null` if nothing stands in the way. */
+  readonly decision: Decision | null;
   /** Of a reason: what usually lies behind it, and what to do; otherwise empty. */
   readonly cause: string;
   readonly remedy: string;
-  /** In the order in which the packet passes them. */
+  /** The way there. */
   readonly nodes: readonly ExplainedNode[];
+  /** How the packet itself fares, */
+  readonly there: Omit<ExplainedWay, 'nodes'>;
+  /** and its answer; `null` if that cannot be told, or the packet is for nobody who would answer through weft. */
+  readonly back: ExplainedWay | null;
   /** What the flight recorders and the history say of a moment in the past, if one was asked for. */
   readonly around: PastMoment | null;
 }
@@ -120,8 +162,10 @@ export interface Handover {
   readonly node: string;
   /** Whether it is weft, and can be asked. */
   readonly isNode: boolean;
-  /** Underlay address that it comes from. */
+  /** Underlay address that it comes from, */
   readonly sender: string;
+  /** and address and port that it goes to. */
+  readonly endpoint: string;
   /** Of the outer header. */
   readonly trafficClass: number;
   /** UDP payloads, in base64. */

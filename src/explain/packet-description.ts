@@ -13,6 +13,20 @@ export interface PacketDescription {
   readonly destinationPort: number;
   /** Length of the IP packet, in bytes. */
   readonly sizeBytes: number;
+  /** Whether it answers another, on a connection that is known by then; absent: it does not. */
+  readonly isAnswer?: boolean | undefined;
+}
+
+/** What comes back for a packet that got there. */
+export function answerTo(packet: PacketDescription): PacketDescription {
+  const { source, destination, sourcePort, destinationPort } = packet;
+  const swapped = {
+    source: destination,
+    destination: source,
+    sourcePort: destinationPort,
+    destinationPort: sourcePort,
+  };
+  return { ...packet, ...swapped, isAnswer: true };
 }
 
 /**

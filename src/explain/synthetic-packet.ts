@@ -15,7 +15,7 @@ const WINDOW = 0xffff;
 
 /**
  * The bytes of the packet. IPv4 must not be fragmented, as with everything that finds out its path MTU; TCP is the first packet of a
- * connection, ICMP a request of ping, and what has no ports has nothing but zeros.
+ * connection, ICMP a request of ping, or the answers to these; what has no ports has nothing but zeros.
  */
 export function syntheticPacket(description: PacketDescription): Uint8Array {
   const { source, destination, protocol, sizeBytes } = description;
@@ -33,20 +33,30 @@ export function syntheticPacket(description: PacketDescription): Uint8Array {
 }
 
 function writeTransport(description: PacketDescription, bytes: Uint8Array, at: number): void {
-  const { protocol, sourcePort, destinationPort } = description;
+  const { protocol, sourcePort, destinationPort, isAnswer = false } = description;
   const { family } = description.source;
   const lengthBytes = bytes.length - at;
   if (protocol === IpProtocol.tcp) {
-    encodeTcp(sourcePort, destinationPort, 1, 0, TcpFlag.syn, WINDOW, 0, bytes, at);
+    encodeTcp(
+      sourcePort,
+      destinationPort,
+      1,
+      isAnswer ? 1 : 0,
+      isAnswer ? TcpFlag.syn | TcpFlag.ack : TcpFlag.syn,
+      WINDOW,
+      0,
+      bytes,
+      at,
+    );
     writeTcpChecksum(bytes, at, finishChecksum(transportSum(family, protocol, bytes, at)));
   } else if (protocol === IpProtocol.udp) {
     encodeUdp(sourcePort, destinationPort, lengthBytes, 0, bytes, at);
     writeUdpChecksum(bytes, at, finishUdpChecksum(transportSum(family, protocol, bytes, at)));
   } else if (isEcho(family, protocol) && family === 4) {
-    encodeIcmp(IcmpType.echoRequest, 0, 1, bytes, at);
+    encodeIcmp(isAnswer ? IcmpType.echoReply : IcmpType.echoRequest, 0, 1, bytes, at);
     writeIcmpChecksum(bytes, at, lengthBytes);
   } else if (isEcho(family, protocol)) {
-    encodeIcmpv6(Icmpv6Type.echoRequest, 0, 1, bytes, at);
+    encodeIcmpv6(isAnswer ? Icmpv6Type.echoReply : Icmpv6Type.echoRequest, 0, 1, bytes, at);
     writeIcmpv6Checksum(bytes, 0, at, lengthBytes);
   }
 }

@@ -16,6 +16,17 @@ export interface CommandOptions {
   readonly input?: string;
   /** Path of a network namespace file to run it in. The file system stays the caller's, unlike with `ip netns exec`. */
   readonly netns?: string;
+  /** Longest that it may take, in ms, if that is to be less than 30 seconds. */
+  readonly timeoutMs?: number;
+  /** Most that it may write, in bytes: more than that is an error. Needed where a stranger decides how much there is. */
+  readonly maxOutputBytes?: number;
+}
+
+/** What a program wrote, and how it ended. */
+export interface CommandResult {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode: number;
 }
 
 /** Programs that run at one time: each takes descriptors of this process for what it says. */
@@ -48,6 +59,17 @@ export const debianPackages: Readonly<Record<string, string>> = {
  *   for want of something; the message names the limit.
  */
 export async function runCommand(argv: readonly string[], options: CommandOptions): Promise<string> {
+  const { stdout, stderr, exitCode } = await runToItsEnd(argv, options);
+  if (exitCode === 0) return stdout;
+  throw new CommandError(argv.join(' '), exitCode, stderr, options.purpose);
+}
+
+/**
+ * As {@link runCommand}, for a program of which what it wrote counts even if it fails.
+ *
+ * @throws {CommandError} only if a signal ended it, or it wrote too much.
+ */
+export async function runToItsEnd(argv: readonly string[], options: CommandOptions): Promise<CommandResult> {
   const [program = '', ...args] =
     options.netns === undefined ? argv : ['nsenter', `--net=${options.netns}`, '--', ...argv];
   await placeToRun();
@@ -74,10 +96,13 @@ interface RunningCommand {
   readonly options: CommandOptions;
 }
 
-async function run(child: ChildProcessWithoutNullStreams, { program, argv, options }: RunningCommand): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
+async function run(
+  child: ChildProcessWithoutNullStreams,
+  { program, argv, options }: RunningCommand,
+): Promise<CommandResult> {
+  const { promise, resolve, reject } = Promise.withResolvers<CommandResult>();
   // Not spawn's own: where there is no such program, that one stays, and keeps this process alive for as long.
-  const timer = setTimeout(() => child.kill(), COMMAND_TIMEOUT_MS);
+  const timer = setTimeout(() => child.kill(), options.timeoutMs ?? COMMAND_TIMEOUT_MS);
   child.on('error', (error: NodeJS.ErrnoException) => {
     clearTimeout(timer);
     const isMissing = error.code === 'ENOENT' || error.code === 'EACCES';
@@ -88,22 +113,21 @@ async function run(child: ChildProcessWithoutNullStreams, { program, argv, optio
   if ((child.stdout as unknown) === undefined) return await promise;
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
-  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+  let roomBytes = options.maxOutputBytes ?? Infinity;
+  child.stdout.on('data', (chunk: Buffer) => {
+    roomBytes -= chunk.length;
+    if (roomBytes >= 0) stdout.push(chunk);
+    else child.kill();
+  });
   child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
   child.on('close', (exitCode, signal) => {
     clearTimeout(timer);
     const text = Buffer.concat(stderr).toString();
-    if (exitCode === 0) resolve(Buffer.concat(stdout).toString());
+    const failed = (why: string) => reject(new CommandError(argv.join(' '), exitCode, why, options.purpose));
+    if (roomBytes < 0) failed(`more than ${options.maxOutputBytes} bytes`);
     else if (nsenterFoundNoProgram(exitCode, text)) reject(programMissing(argv[0] ?? '', options.purpose));
-    else
-      reject(
-        new CommandError(
-          argv.join(' '),
-          exitCode,
-          signal === null ? text : `${text} killed by ${signal}`,
-          options.purpose,
-        ),
-      );
+    else if (exitCode === null) failed(`${text} killed by ${signal}`);
+    else resolve({ stdout: Buffer.concat(stdout).toString(), stderr: text, exitCode });
   });
   // A program that fails early closes its input before it was all written: its exit code tells, not this.
   child.stdin.on('error', () => undefined);

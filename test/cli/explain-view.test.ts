@@ -1,7 +1,7 @@
 import test from 'ava';
 import { formatExplanation, isGood } from '../../src/cli/explain-view.ts';
 import { formatFlows } from '../../src/cli/flows.ts';
-import type { Explanation, Fate } from '../../src/explain/explanation.ts';
+import { type ExplainedWay, type Explanation, type Fate, fates } from '../../src/explain/explanation.ts';
 import { fixedExplanation, fixedFlows } from '../support/fixed-explanation.ts';
 
 const terminal = { widthColumns: 100, colour: false };
@@ -38,21 +38,80 @@ for (const [fate, words] of Object.entries({
   lost: 'LOST: it leaves n1, and gets lost on the underlay, on its way to n2',
   unreachable: 'UNREACHABLE: it gets to n2, but nobody there has the address',
   outside: 'OUTSIDE: it is not for the overlay',
-  unknown: 'UNKNOWN: the node that it comes from could not be asked',
+  unknown: 'UNKNOWN: weft0 is down at n1',
+  blocked: 'BLOCKED: weft0 is down at n1',
+  diverted: 'DIVERTED: weft0 is down at n1',
 } satisfies Partial<Record<Fate, string>>)) {
   test(`a packet that is ${fate} is said to be so`, (t) => {
     const nodes: Explanation['nodes'] = [
       { node: 'n1', steps: [] },
       { node: 'n2', steps: [] },
     ];
-    const text = formatExplanation({ ...fixedExplanation, fate: fate as Fate, nodes, around: null }, terminal);
-    t.is(text.split('\n')[1], words);
+    const decision = { node: 'n1', hook: 'kernel', text: 'weft0 is down at n1' };
+    const explanation = { ...fixedExplanation, fate: fate as Fate, nodes, decision, around: null };
+    t.is(formatExplanation(explanation, terminal).split('\n')[1], words);
   });
 }
 
 test('only a packet that gets there, as far as anybody knows, is good', (t) => {
-  const fates: readonly Fate[] = ['delivered', 'sent', 'dropped', 'lost', 'unreachable', 'outside', 'unknown'];
   t.deepEqual(fates.filter(isGood), ['delivered', 'sent', 'outside']);
+});
+
+const answered: Explanation = {
+  ...fixedExplanation,
+  fate: 'delivered',
+  reason: '',
+  cause: '',
+  remedy: '',
+  decision: null,
+  remarks: [],
+  nodes: ['n1', 'n2'].map((node) => ({ node, steps: [] })),
+  there: { fate: 'delivered', reason: '', decision: null },
+  around: null,
+};
+const back = (fate: Fate, text: string, ...names: readonly string[]): ExplainedWay => ({
+  fate,
+  reason: '',
+  decision: text === '' ? null : { node: names.at(-1)!, hook: 'kernel', text },
+  nodes: names.map((node) => ({
+    node,
+    steps: [{ hook: 'kernel', verdict: 'pass', text: 'out by eth0', details: {} }],
+  })),
+});
+/** Without the line about the packet. */
+const shown = (explanation: Explanation): string[] =>
+  formatExplanation(explanation, terminal).trim().split('\n').slice(1);
+
+test('an answer that comes back by the same way takes three words', (t) => {
+  t.deepEqual(shown({ ...answered, back: back('delivered', '', 'n2', 'n1') }), [
+    'DELIVERED: n2 itself gets it, and its answer comes back',
+    '',
+    'on n1',
+    '',
+    'on n2',
+  ]);
+});
+
+test('an answer that goes another way is followed there', (t) => {
+  const lines = shown({ ...answered, back: back('delivered', '', 'n2', 'n3', 'n1') });
+  t.deepEqual(
+    lines.filter((line) => line.startsWith('on the way back')),
+    ['on the way back, on n2', 'on the way back, on n3', 'on the way back, on n1'],
+  );
+});
+
+test('an answer that does not come back is the headline, with the steps of its way', (t) => {
+  const blocked = back('blocked', 'weft0 is down at n2', 'n2');
+  const lines = shown({ ...answered, fate: 'blocked', way: 'back', decision: blocked.decision, back: blocked });
+  t.is(lines[0], 'BLOCKED on the way back: weft0 is down at n2');
+  t.deepEqual(lines.slice(-2), ['on the way back, on n2', '  ok    kernel         out by eth0']);
+});
+
+test('where the packet does not get there, one line says how its answer would fare', (t) => {
+  const lost = { ...answered, fate: 'blocked', there: { fate: 'blocked', reason: '', decision: null } } as const;
+  t.is(shown({ ...lost, back: back('delivered', '', 'n2', 'n1') }).at(-1), 'the way back is open: n2 to n1');
+  const line = shown({ ...lost, back: back('blocked', 'weft0 is down at n2', 'n2') }).at(-1);
+  t.is(line, 'the way back (n2) would be blocked: weft0 is down at n2');
 });
 
 test('without a flight recorder nobody is told that no packet was seen', (t) => {

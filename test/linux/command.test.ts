@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import test from 'ava';
 import { CommandError, RequirementError } from '../../src/errors.ts';
-import { runCommand, runJsonCommand } from '../../src/linux/command.ts';
+import { runCommand, runJsonCommand, runToItsEnd } from '../../src/linux/command.ts';
 
 const purpose = 'test a command';
 
@@ -29,6 +29,22 @@ test('a command that fails says what it was for, and what it wrote', async (t) =
 test('a command that is killed says by what', async (t) => {
   const error = await t.throwsAsync(runCommand(['sh', '-c', 'kill -9 $$'], { purpose }), { instanceOf: CommandError });
   t.regex(error.message, /killed by SIGKILL/);
+});
+
+test('what a command wrote before it failed can be had', async (t) => {
+  const result = await runToItsEnd(['sh', '-c', 'echo half; echo no luck >&2; exit 3'], { purpose });
+  t.deepEqual(result, { stdout: 'half\n', stderr: 'no luck\n', exitCode: 3 });
+});
+
+test('a command that takes longer than it may is ended', async (t) => {
+  const late = runCommand(['sleep', '20'], { purpose, timeoutMs: 20 });
+  t.regex((await t.throwsAsync(late, { instanceOf: CommandError })).message, /killed by SIGTERM/);
+});
+
+test('a command that writes more than it may is ended, and nothing of it is given', async (t) => {
+  t.is(await runCommand(['printf', '12345'], { purpose, maxOutputBytes: 5 }), '12345');
+  const long = runCommand(['sh', '-c', 'while echo 12345; do :; done'], { purpose, maxOutputBytes: 5 });
+  t.regex((await t.throwsAsync(long, { instanceOf: CommandError })).message, /more than 5 bytes$/);
 });
 
 test('a command that does not read its input fails by its exit code alone', async (t) => {

@@ -14,7 +14,13 @@ export const fixedExplanation: Explanation = {
   },
   remarks: ['n2 is dead: its own address stands for that of its pod db'],
   fate: 'dropped',
+  way: 'there',
   reason: 'no-route',
+  decision: {
+    node: 'n1',
+    hook: 'route',
+    text: 'dropped as no-route: no node has announced a prefix that covers the destination',
+  },
   cause: 'the destination node is down or has not joined yet, or nobody has that address',
   remedy: 'look for the prefix in: weft routes; for the node in: weft peers',
   nodes: [
@@ -36,6 +42,16 @@ export const fixedExplanation: Explanation = {
       ],
     },
   ],
+  there: {
+    fate: 'dropped',
+    reason: 'no-route',
+    decision: {
+      node: 'n1',
+      hook: 'route',
+      text: 'dropped as no-route: no node has announced a prefix that covers the destination',
+    },
+  },
+  back: null,
   around: {
     from: '2026-01-03T04:04:30.000Z',
     to: '2026-01-03T04:05:30.000Z',

@@ -1,6 +1,8 @@
 /** Whatever explains what becomes of packets, put together. */
 import type { Explanation } from '../../explain/explanation.ts';
 import type { FlowReport } from '../../explain/flow-report.ts';
+import { nodeAddressIn } from '../../ipam/pool.ts';
+import { lookUpPassage } from '../../linux/passage-lookup.ts';
 import type { DiagnosisParts } from '../diagnosis.ts';
 import type { ExplainRequest } from './explain-request.ts';
 import type { Fault } from '../faults/fault-api.ts';
@@ -9,6 +11,7 @@ import { Explainer } from './explainer.ts';
 import { plumbingIn, readHostFacts } from '../doctor/doctor-host.ts';
 import { type FlowRequest, Flows } from './flows.ts';
 import { HostDoubts } from './host-doubts.ts';
+import { KernelExplainer } from './kernel-explainer.ts';
 import { LocalExplainer } from './local-explainer.ts';
 import { PastMoments } from './past-moments.ts';
 import type { Places } from '../probes/places.ts';
@@ -40,6 +43,16 @@ export function composeExplanations(
   const explainer = new Explainer({
     nodeName,
     local: new LocalExplainer(parts, faults),
+    kernel: new KernelExplainer({
+      nodeName,
+      tunDevice: config.tun.device,
+      clusterPrefixes: config.clusterPrefixes,
+      nodePrefixes: config.nodePrefixes,
+      nodeAddresses: config.nodePrefixes.map(nodeAddressIn),
+      pods: () => parts.pods.list(),
+      underlay: parts.underlay,
+      lookUp: lookUpPassage,
+    }),
     remote,
     ends: new ExplainedEnds(places, () => parts.gossip.members()),
     host: new HostDoubts({

@@ -138,11 +138,13 @@ const toldPacket = v.object({
   sourcePort: whole(MAX_PORT),
   destinationPort: whole(MAX_PORT),
   sizeBytes: whole(MAX_SIZE_BYTES),
+  isAnswer: v.optional(v.boolean()),
 });
 
 const toldAssumption = v.object({ packet: v.unknown(), from: v.string() });
 
 const toldDatagrams = v.object({
+  packet: v.unknown(),
   sender: address,
   trafficClass: whole(255),
   datagrams: v.pipe(
@@ -189,7 +191,7 @@ export function parseToldDatagrams(body: unknown): ArrivedDatagrams {
   const { sender, trafficClass, datagrams } = result.output;
   const decoded = datagrams.map((text) => new Uint8Array(Buffer.from(text, 'base64')));
   if (decoded.some(({ length }) => length > MAX_DATAGRAM_BYTES)) throw new ConfigError('datagrams', 'one is too long');
-  return { sender, trafficClass, datagrams: decoded };
+  return { packet: parseToldPacket(result.output.packet), sender, trafficClass, datagrams: decoded };
 }
 
 function needed(query: URLSearchParams, key: QueryKey): string {

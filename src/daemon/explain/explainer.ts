@@ -2,22 +2,14 @@
  * Explains what would become of a packet, node by node: each of them is asked for its own part, and says to whom it would hand the
  * packet next.
  */
-import { ENCAPSULATION_LENGTH } from '../../dataplane/encapsulation.ts';
 import { ConfigError, WeftError } from '../../errors.ts';
 import { adviceFor } from '../../explain/drop-words.ts';
-import type {
-  ExplainedEnd,
-  ExplainedNode,
-  Explanation,
-  Fate,
-  Handover,
-  PastMoment,
-  Stage,
-} from '../../explain/explanation.ts';
+import type { ExplainedEnd, Explanation, Fate, Handover, PastMoment, Stage } from '../../explain/explanation.ts';
+import { destinationKind } from '../../explain/destination-kind.ts';
 import { faultRemark } from '../../explain/injected-fault.ts';
-import { type PacketDescription, protocolName } from '../../explain/packet-description.ts';
+import { answerTo, type PacketDescription, protocolName } from '../../explain/packet-description.ts';
+import { isWorse, wayOver } from '../../explain/way.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
-import { readIpVersion } from '../../wire/ip.ts';
 import {
   describePacket,
   type ExplainRequest,
@@ -27,6 +19,7 @@ import {
   parseToldPacket,
   tellPacket,
 } from './explain-request.ts';
+import type { KernelExplainer } from './kernel-explainer.ts';
 import type { LocalExplainer } from './local-explainer.ts';
 import type { MomentWindow } from './moment-window.ts';
 import type { ExplainedEnds } from './explained-ends.ts';
@@ -38,12 +31,22 @@ import { parseToldStage } from './told-stage.ts';
 export interface ExplainerOptions {
   readonly nodeName: string;
   readonly local: LocalExplainer;
+  readonly kernel: Pick<KernelExplainer, 'departure' | 'arrival'>;
   readonly remote: RemoteNodes;
   readonly ends: ExplainedEnds;
   readonly host: Pick<HostDoubts, 'addTo'>;
   /** What was recorded of such packets on these nodes. */
   readonly past: (packet: PacketDescription, nodes: readonly string[], window: MomentWindow) => Promise<PastMoment>;
 }
+
+/** Nodes on a way, and where it ends by what they say. */
+interface FollowedStages {
+  readonly stages: Stage[];
+  readonly fate: Fate;
+}
+
+/** What is handed on, with the packet that is in it. */
+type Handed = Handover & { readonly packet: unknown };
 
 /** What nodes ask each other. */
 const DEPARTURE = 'explain-departure';
@@ -60,19 +63,24 @@ export class Explainer {
 
   constructor(options: ExplainerOptions) {
     this.#options = options;
-    const { local, remote, host } = options;
+    const { local, kernel, remote, host } = options;
     remote.answer(DEPARTURE, async (body) => {
       const packet = parseToldPacket(body);
-      return host.addTo(local.departure(packet), packet.source.family);
+      const told = await kernel.departure(packet, local.departure(packet));
+      return host.addTo(told, packet.source.family);
     });
     remote.answer(ARRIVAL, async (body) => {
       const arrived = parseToldDatagrams(body);
-      return host.addTo(local.arrival(arrived), innerFamilyOf(arrived.datagrams));
+      const { packet, sender } = arrived;
+      const told = await kernel.arrival(packet, sender, local.arrival(arrived));
+      return host.addTo(told, packet.source.family);
     });
     remote.answer(PASSED_ON, async (body) => this.#ask(parseNextNode(body), ARRIVAL, body));
     remote.answer(ASSUMED, async (body) => {
       const { packet, from } = parseAssumed(body);
-      return host.addTo(local.assumedArrival(packet, from), packet.source.family);
+      const arrived = local.assumed(packet, from);
+      const told = await kernel.arrival(packet, arrived.sender, local.arrival(arrived));
+      return host.addTo(told, packet.source.family);
     });
   }
 
@@ -87,9 +95,17 @@ export class Explainer {
     const [source, destination] = found;
     const packet = describePacket(request, ...addressesOf(source, destination, request.family));
     const first = request.node ?? (source.node === '' ? nodeName : source.node);
-    const { stages, fate } = await this.#stagesOf(packet, first, destination.node, request.node);
-    const { reason } = stages.at(-1)!;
-    const names = [...new Set([first, ...stages.map(({ node }) => node), destination.node])].filter(
+    const isAnswered = destinationKind(packet.destination) === 'host' && destination.node !== '';
+    const [{ stages, fate }, answer] = await Promise.all([
+      this.#stagesOf(packet, first, destination.node, request.node),
+      isAnswered ? this.#answerStages(packet, destination.node) : undefined,
+    ]);
+    const { nodes, ...there } = wayOver(stages, fate);
+    // Who is not there does not answer.
+    const back = answer === undefined || fate === 'unreachable' ? null : wayOver(answer.stages, answer.fate);
+    const way = back !== null && isWorse(back, there) ? 'back' : 'there';
+    const worse = way === 'back' ? back! : there;
+    const names = [...new Set([first, ...nodes.map(({ node }) => node), destination.node])].filter(
       (name) => name !== '',
     );
     return {
@@ -105,12 +121,16 @@ export class Explainer {
       remarks: [
         ...found.map(({ kind, remark }) => (kind === 'address' ? '' : remark)),
         ...(fate === 'outside' ? [ends.underlayRemark(packet.destination)] : []),
-        ...stages.flatMap((one) => [hostRemark(one), faultRemark(one)]),
+        ...new Set([...stages, ...(answer?.stages ?? [])].flatMap((one) => [hostRemark(one), faultRemark(one)])),
       ].filter((remark) => remark !== ''),
-      fate,
-      reason,
-      ...adviceFor(reason),
-      nodes: stages.map(({ node, steps }): ExplainedNode => ({ node, steps })),
+      fate: worse.fate,
+      way,
+      reason: worse.reason,
+      decision: worse.decision,
+      ...adviceFor(worse.reason),
+      nodes,
+      there,
+      back,
       around: request.around === undefined ? null : await past(packet, names, request.around),
     };
   }
@@ -121,9 +141,9 @@ export class Explainer {
     first: string,
     last: string,
     named: string | undefined,
-  ): Promise<{ stages: Stage[]; fate: Fate }> {
+  ): Promise<FollowedStages> {
     try {
-      return await this.#follow(await this.#ask(first, DEPARTURE, tellPacket(packet)));
+      return await this.#follow(await this.#ask(first, DEPARTURE, tellPacket(packet)), packet);
     } catch (error) {
       const why = reasonOf(error, first);
       if (first === named) throw error;
@@ -139,24 +159,35 @@ export class Explainer {
     }
   }
 
-  async #follow(departure: Stage): Promise<{ stages: Stage[]; fate: Fate }> {
+  /** How its answer would fare; `undefined` if the node where that comes from cannot be asked. */
+  async #answerStages(packet: PacketDescription, from: string): Promise<FollowedStages | undefined> {
+    const answer = answerTo(packet);
+    try {
+      return await this.#follow(await this.#ask(from, DEPARTURE, tellPacket(answer)), answer);
+    } catch (error) {
+      reasonOf(error, from);
+      return undefined;
+    }
+  }
+
+  async #follow(departure: Stage, packet: PacketDescription): Promise<FollowedStages> {
     const stages = [departure];
     for (let stage = departure; stages.length <= MAX_HANDOVERS; stages.push(stage)) {
       if (stage.fate !== null || stage.next === null) return { stages, fate: stage.fate ?? 'sent' };
-      stage = await this.#arrival(stage.next, stage.node);
+      stage = await this.#arrival({ ...stage.next, packet: tellPacket(packet) }, stage.node);
     }
     return { stages, fate: stages.at(-1)!.fate ?? 'sent' };
   }
 
   /** @param from the node that hands it on. */
-  async #arrival(handover: Handover, from: string): Promise<Stage> {
+  async #arrival(handover: Handed, from: string): Promise<Stage> {
     const { node, isNode, isPathDown } = handover;
     const hook = 'from-underlay';
     if (!isNode) return silent(node, hook, `${node} is a static peer: what it does with it is not known here`, 'sent');
     try {
       const arrival = await this.#askArrival(handover, from);
       // A wrong VNI, for one, is why probes get lost as well: then it is the better answer.
-      if (!isPathDown || arrival.fate === 'dropped') return arrival;
+      if (!isPathDown || arrival.fate === 'dropped' || isStoppedAtDoor(arrival)) return arrival;
       const lost = silent(node, hook, `${node} would take it, but probes say that it does not get there`, 'lost');
       return { ...lost, steps: [...lost.steps, ...arrival.steps] };
     } catch (error) {
@@ -169,7 +200,7 @@ export class Explainer {
     return parseToldStage(node, await this.#options.remote.ask<unknown>(node, question, body));
   }
 
-  async #askArrival(handover: Handover, from: string): Promise<Stage> {
+  async #askArrival(handover: Handed, from: string): Promise<Stage> {
     const { nodeName } = this.#options;
     try {
       return await this.#ask(handover.node, ARRIVAL, handover);
@@ -181,11 +212,9 @@ export class Explainer {
   }
 }
 
-/** Of the packet in what arrives; what is too short for one is of any. */
-function innerFamilyOf([first]: readonly Uint8Array[]): 4 | 6 {
-  return first !== undefined && first.length > ENCAPSULATION_LENGTH && readIpVersion(first, ENCAPSULATION_LENGTH) === 6
-    ? 6
-    : 4;
+/** Whether the kernel of the node ends it before weft has it. */
+function isStoppedAtDoor({ steps, fate }: Stage): boolean {
+  return fate === 'blocked' && steps.at(-1)?.hook === 'kernel' && !steps.some(({ hook }) => hook === 'from-underlay');
 }
 
 /** Why a node could not be asked. Bugs are not hidden. */
@@ -196,7 +225,8 @@ function reasonOf(error: unknown, node: string): string {
 
 /** The part of a node that says nothing. */
 function silent(node: string, hook: string, text: string, fate: Fate): Stage {
-  return { node, steps: [{ hook, verdict: 'doubt', text, details: {} }], fate, reason: '', next: null };
+  const verdict = fate === 'unknown' ? 'unknown' : 'doubt';
+  return { node, steps: [{ hook, verdict, text, details: {} }], fate, reason: '', next: null };
 }
 
 /** Addresses of one family. @throws ConfigError if there are none. */

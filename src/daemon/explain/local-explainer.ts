@@ -36,6 +36,8 @@ export type LocalExplainerParts = Pick<
 
 /** A datagram of a peer, or several, if a packet was cut. */
 export interface ArrivedDatagrams {
+  /** What is in them. */
+  readonly packet: PacketDescription;
   /** Underlay address that they come from. */
   readonly sender: IpAddress;
   /** Of the outer header. */
@@ -123,21 +125,20 @@ export class LocalExplainer {
   }
 
   /**
-   * What would become of a packet here if node `from`, which cannot be asked, sent it straight.
+   * What would come here if node `from`, which cannot be asked, sent the packet straight.
    *
    * @throws NotFoundError `peer-unknown`
    */
-  assumedArrival(packet: PacketDescription, from: string): Stage {
+  assumed(packet: PacketDescription, from: string): ArrivedDatagrams {
     const { dataplane, routes, config } = this.#parts;
     const [peer] = [...routes.entryNames()].find(([, { name, relay }]) => name === from && relay === '') ?? [];
     if (peer === undefined) throw new NotFoundError('peer-unknown', `${from} is no peer of ${config.nodeName}`);
-    return this.arrival(
-      dataplane.look((forwarding) => ({
-        sender: endpointOf(peer, forwarding).address,
-        trafficClass: 0,
-        datagrams: [assumedDatagram(syntheticPacket(packet), config.vxlan.vni, peer, forwarding)],
-      })),
-    );
+    return dataplane.look((forwarding) => ({
+      packet,
+      sender: endpointOf(peer, forwarding).address,
+      trafficClass: 0,
+      datagrams: [assumedDatagram(syntheticPacket(packet), config.vxlan.vni, peer, forwarding)],
+    }));
   }
 
   /** With what befalls it on the way out, if it leaves, and where it goes then. */
@@ -251,6 +252,7 @@ export class LocalExplainer {
       node,
       isNode: this.#memberState(node) !== undefined,
       sender: formatIpAddress(this.#parts.underlay().address),
+      endpoint: formatEndpoint(endpointOf(datagram.peer, forwarding)),
       trafficClass: datagram.trafficClass,
       datagrams: outcome.datagrams.map(({ bytes }) => Buffer.from(bytes).toString('base64')),
       isPathDown: this.#pathOver(datagram.peer, forwarding).isDown,

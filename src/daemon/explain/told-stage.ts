@@ -1,6 +1,6 @@
 /** A node's part of an explanation, as it was told: checked, since its weft may be of another version. */
 import * as v from 'valibot';
-import type { Stage } from '../../explain/explanation.ts';
+import { fates, type Stage } from '../../explain/explanation.ts';
 import { parseTold } from '../remote/told-answer.ts';
 
 const detail = v.union([v.string(), v.number(), v.boolean()]);
@@ -10,18 +10,19 @@ const stage = v.object({
   steps: v.array(
     v.object({
       hook: v.string(),
-      verdict: v.picklist(['pass', 'doubt', 'stop']),
+      verdict: v.picklist(['pass', 'doubt', 'unknown', 'stop']),
       text: v.string(),
       details: v.record(v.string(), detail),
     }),
   ),
-  fate: v.nullable(v.picklist(['delivered', 'sent', 'dropped', 'lost', 'unreachable', 'outside', 'unknown'])),
+  fate: v.nullable(v.picklist(fates)),
   reason: v.string(),
   next: v.nullable(
     v.object({
       node: v.string(),
       isNode: v.boolean(),
       sender: v.string(),
+      endpoint: v.string(),
       trafficClass: v.number(),
       datagrams: v.array(v.string()),
       isPathDown: v.boolean(),

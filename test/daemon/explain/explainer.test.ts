@@ -17,13 +17,13 @@ import { memberOf } from '../../support/announcements.ts';
 type Answers = Readonly<Record<string, Stage | string | object>>;
 
 function stage(node: string, next: string | null, change: Partial<Handover> = {}, fate: Fate = 'delivered'): Stage {
-  const handover = { isNode: true, sender: '198.18.0.1', trafficClass: 0, datagrams: ['AAAA'], isPathDown: false };
+  const handover = { isNode: true, sender: '198.18.0.1', endpoint: '198.18.0.2:4789', trafficClass: 0 };
   return {
     node,
     steps: [],
     fate: next === null ? fate : null,
     reason: fate === 'dropped' ? 'vxlan-wrong-vni' : '',
-    next: next === null ? null : { ...handover, node: next, ...change },
+    next: next === null ? null : { ...handover, datagrams: ['AAAA'], isPathDown: false, node: next, ...change },
   };
 }
 
@@ -46,6 +46,10 @@ function explainerOf(
   const explainer = new Explainer({
     nodeName: 'n1',
     local: { departure: () => stage('n1', null) } as unknown as LocalExplainer,
+    kernel: {
+      departure: async (_packet, one) => Promise.resolve(one),
+      arrival: async (_packet, _from, one) => Promise.resolve(one),
+    },
     remote: remote as RemoteNodes,
     ends: new ExplainedEnds({ find: async (text) => Promise.resolve(placeOf(text)) }, () => members),
     host: { addTo: async (one) => Promise.resolve(one) },
@@ -82,7 +86,38 @@ test('nodes are asked in the order in which the packet passes them', async (t) =
     nodes.map(({ node }) => node),
     ['n1', 'n3', 'n2'],
   );
-  t.deepEqual(asked, ['n1 explain-departure', 'n3 explain-arrival', 'n2 explain-arrival']);
+  t.deepEqual(
+    asked.filter((one) => one !== 'n2 explain-departure'),
+    ['n1 explain-departure', 'n3 explain-arrival', 'n2 explain-arrival'],
+  );
+});
+
+test('the answer is followed from the other end, and the worse of both ways is what counts', async (t) => {
+  const there = { 'n1 explain-departure': stage('n1', 'n2'), 'n2 explain-arrival': stage('n2', null) };
+  const back = { 'n2 explain-departure': stage('n2', 'n1'), 'n1 explain-arrival': stage('n1', null) };
+  const good = await explainerOf({ ...there, ...back }).explainer.explain(fromN1);
+  t.like(good, { fate: 'delivered', way: 'there', back: { fate: 'delivered' } });
+  const dropped = { ...back, 'n1 explain-arrival': stage('n1', null, {}, 'dropped') };
+  const bad = await explainerOf({ ...there, ...dropped }).explainer.explain(fromN1);
+  t.like(bad, { fate: 'dropped', way: 'back', reason: 'vxlan-wrong-vni', there: { fate: 'delivered', reason: '' } });
+  t.deepEqual(
+    bad.back!.nodes.map(({ node }) => node),
+    ['n2', 'n1'],
+  );
+  t.deepEqual(
+    bad.nodes.map(({ node }) => node),
+    ['n1', 'n2'],
+  );
+});
+
+test('who cannot be asked, and who has not got the packet, is not said to answer', async (t) => {
+  const there = { 'n1 explain-departure': stage('n1', 'n2'), 'n2 explain-arrival': stage('n2', null) };
+  t.is((await explainerOf(there).explainer.explain(fromN1)).back, null);
+  const nobody = { ...there, 'n2 explain-arrival': stage('n2', null, {}, 'unreachable') };
+  t.is(
+    (await explainerOf({ ...nobody, 'n2 explain-departure': stage('n2', 'n1') }).explainer.explain(fromN1)).back,
+    null,
+  );
 });
 
 test('nodes that hand it to each other do not keep it forever', async (t) => {

@@ -1,0 +1,259 @@
+/**
+ * The kernels of this node in an explanation: that of the pod that sends, the node's own before and after weft has the packet, and
+ * that of the pod that receives. Each is asked, now, in its own network namespace; who cannot be asked is unknown.
+ */
+import { WeftError } from '../../errors.ts';
+import { destinationKind, groupWords } from '../../explain/destination-kind.ts';
+import type { Stage } from '../../explain/explanation.ts';
+import { isEcho, type PacketDescription } from '../../explain/packet-description.ts';
+import {
+  judgePassage,
+  type JudgedPassage,
+  type Passage,
+  type PassageAim,
+  unlookedPassage,
+} from '../../explain/passage.ts';
+import type { PassageFacts, SoughtLink } from '../../explain/passage-facts.ts';
+import { withPassages } from '../../explain/stage-passages.ts';
+import { namespaceIdentity } from '../../linux/namespace-files.ts';
+import type { PassageQuestion } from '../../linux/passage-lookup.ts';
+import { equalIpAddresses, formatIpAddress, type IpAddress, parseEndpoint } from '../../wire/address.ts';
+import { IpProtocol } from '../../wire/ip.ts';
+import { type Prefix, prefixContains } from '../../wire/prefix.ts';
+import type { Pod } from '../api.ts';
+import { POD_DEVICE, POD_GATEWAY } from '../pods/pod-wiring.ts';
+import { Turns } from '../remote/turns.ts';
+
+export interface KernelExplainerOptions {
+  readonly nodeName: string;
+  readonly tunDevice: string;
+  readonly clusterPrefixes: readonly Prefix[];
+  readonly nodePrefixes: readonly Prefix[];
+  /** This node's addresses in the overlay. */
+  readonly nodeAddresses: readonly IpAddress[];
+  readonly pods: () => readonly Pod[];
+  readonly underlay: () => { readonly interface: string; readonly address: IpAddress };
+  readonly lookUp: (question: PassageQuestion) => Promise<PassageFacts>;
+}
+
+/** Packets that are looked at by this node at one time: each costs some programs. */
+const LOOKS_AT_A_TIME = 2;
+
+/** Who has an address of this node. */
+type Holder = { readonly kind: 'pod'; readonly pod: Pod } | { readonly kind: 'node' } | { readonly kind: 'nobody' };
+
+/** What was found, or why nobody could look. */
+type Look = { readonly facts: PassageFacts } | { readonly why: string };
+
+/** A look with what it is about. */
+interface Leg {
+  readonly passage: Passage;
+  readonly look: Look;
+}
+
+export class KernelExplainer {
+  readonly #options: KernelExplainerOptions;
+  readonly #turns = new Turns(LOOKS_AT_A_TIME);
+
+  constructor(options: KernelExplainerOptions) {
+    this.#options = options;
+  }
+
+  /** The part of this node, of a packet that one of its pods or itself sends, with the kernels on its way. */
+  async departure(packet: PacketDescription, told: Stage): Promise<Stage> {
+    return await this.#turns.run(async () => {
+      const before = await this.#sending(packet);
+      if (before.some(({ fate }) => fate !== null)) return withPassages(told, { before, after: [] });
+      const after = told.fate === 'delivered' ? await this.#receivingPod(packet) : await this.#leaving(told);
+      return withPassages(told, { before, after });
+    });
+  }
+
+  /** The same of a datagram that comes from `sender`. */
+  async arrival(packet: PacketDescription, sender: IpAddress, told: Stage): Promise<Stage> {
+    return await this.#turns.run(async () => {
+      const { underlay } = this.#options;
+      const { address, interface: device } = underlay();
+      const outer = outerPacket(sender, address, 0);
+      const leg = await this.#leg(outer, { entry: device }, { to: 'here' });
+      const before = [judged(leg)];
+      if (told.fate !== 'delivered') return withPassages(told, { before, after: await this.#leaving(told) });
+      return withPassages(told, { before, after: await this.#receiving(packet) });
+    });
+  }
+
+  /** From where the packet is made until it is weft's, or the next pod's. */
+  async #sending(packet: PacketDescription): Promise<JudgedPassage[]> {
+    const { nodeName } = this.#options;
+    const holder = this.#holderOf(packet.source);
+    if (holder.kind === 'nobody') return [this.#ofNobody(packet)];
+    const aim = this.#aimAt(packet.destination);
+    const exit = aim.to === 'device' ? { exit: aim.device } : {};
+    if (holder.kind === 'node') return [judged(await this.#leg(packet, exit, aim))];
+    const { pod } = holder;
+    const place = `pod ${pod.name}`;
+    if (namespaceIdentity(pod.netns) === undefined) return [podIsGone(pod)];
+    const gateway = POD_GATEWAY[packet.source.family];
+    const [inPod, atNode] = await Promise.all([
+      this.#leg(packet, { netns: pod.netns, exit: POD_DEVICE }, { to: 'device', device: POD_DEVICE }, place),
+      this.#leg(packet, { entry: pod.hostDevice, gateway, ...exit }, aim),
+    ]);
+    const stays = staysInPod(inPod);
+    if (stays !== undefined) return [stays];
+    const first = judged(knowing(inPod, entryOf(atNode)));
+    if (isForGroup(packet, atNode)) return [first, groupPassage(packet, atNode, nodeName)];
+    const isRemembered = 'facts' in inPod.look && (inPod.look.facts.neighbour?.mac ?? '') !== '';
+    const passage: Passage = { ...atNode.passage, gateway: { address: gateway, isRemembered } };
+    return [first, judged({ ...atNode, passage })];
+  }
+
+  #ofNobody({ source }: PacketDescription): JudgedPassage {
+    const { nodeName } = this.#options;
+    const why = `nobody there has ${formatIpAddress(source)}, so that it is not known by which device it comes`;
+    return unlookedPassage({ hook: 'kernel', place: nodeName }, why);
+  }
+
+  /** From weft to whoever has the address on this node. */
+  async #receiving(packet: PacketDescription): Promise<JudgedPassage[]> {
+    const { tunDevice } = this.#options;
+    const aim = this.#aimAt(packet.destination);
+    const exit = aim.to === 'device' ? { exit: aim.device } : {};
+    const [atNode, inPod] = await Promise.all([
+      this.#leg(packet, { entry: tunDevice, ...exit }, aim),
+      this.#receivingLeg(packet),
+    ]);
+    if (inPod === undefined) return [judged(atNode)];
+    return 'steps' in inPod ? [judged(atNode), inPod] : [judged(knowing(atNode, entryOf(inPod))), judged(inPod)];
+  }
+
+  async #receivingPod(packet: PacketDescription): Promise<JudgedPassage[]> {
+    const leg = await this.#receivingLeg(packet);
+    return leg === undefined ? [] : ['steps' in leg ? leg : judged(leg)];
+  }
+
+  async #receivingLeg(packet: PacketDescription): Promise<Leg | JudgedPassage | undefined> {
+    const holder = this.#holderOf(packet.destination);
+    if (holder.kind !== 'pod') return undefined;
+    const { pod } = holder;
+    if (namespaceIdentity(pod.netns) === undefined) return podIsGone(pod);
+    return await this.#leg(packet, { netns: pod.netns, entry: POD_DEVICE }, { to: 'here' }, `pod ${pod.name}`);
+  }
+
+  /** The datagram around it, on its way out of the node. */
+  async #leaving({ next }: Stage): Promise<JudgedPassage[]> {
+    const endpoint = next === null ? undefined : parseEndpoint(next.endpoint);
+    if (endpoint === undefined) return [];
+    const { underlay, tunDevice, nodeName } = this.#options;
+    const outer = outerPacket(underlay().address, endpoint.address, endpoint.port);
+    const leg = await this.#leg(outer, {}, { to: 'away' });
+    if (!('facts' in leg.look) || 'error' in leg.look.facts.route || leg.look.facts.route.device !== tunDevice)
+      return [judged(leg)];
+    const text = `the route of ${nodeName} to ${formatIpAddress(endpoint.address)} leads into ${tunDevice} itself`;
+    return [{ steps: [{ hook: 'kernel', verdict: 'stop', text, details: { place: nodeName } }], fate: 'blocked' }];
+  }
+
+  async #leg(
+    packet: PacketDescription,
+    where: Pick<PassageQuestion, 'netns' | 'entry' | 'exit' | 'gateway'>,
+    aim: PassageAim,
+    place = this.#options.nodeName,
+  ): Promise<Leg> {
+    const { source, destination, sizeBytes } = packet;
+    const passage: Passage = {
+      hook: where.netns === undefined ? 'kernel' : 'in-pod',
+      place,
+      family: source.family,
+      source: formatIpAddress(source),
+      destination: formatIpAddress(destination),
+      sizeBytes,
+      isEchoAnswer: packet.isAnswer === true && isEcho(source.family, packet.protocol),
+      aim,
+    };
+    try {
+      return { passage, look: { facts: await this.#options.lookUp({ ...packet, ...where }) } };
+    } catch (error) {
+      if (!(error instanceof WeftError)) throw error;
+      return { passage, look: { why: error.message } };
+    }
+  }
+
+  #holderOf(address: IpAddress): Holder {
+    const { nodeAddresses, pods, underlay } = this.#options;
+    const text = formatIpAddress(address);
+    const pod = pods().find(({ addresses }) => addresses.includes(text));
+    if (pod !== undefined) return { kind: 'pod', pod };
+    const isOwn = [...nodeAddresses, underlay().address].some((own) => equalIpAddresses(own, address));
+    return { kind: isOwn ? 'node' : 'nobody' };
+  }
+
+  /** Where the kernel of this node should lead a packet for the address. */
+  #aimAt(destination: IpAddress): PassageAim {
+    const { tunDevice, clusterPrefixes, nodePrefixes, nodeAddresses } = this.#options;
+    const holder = this.#holderOf(destination);
+    if (holder.kind === 'pod') return { to: 'device', device: holder.pod.hostDevice };
+    if (nodeAddresses.some((own) => equalIpAddresses(own, destination))) return { to: 'here' };
+    if (nodePrefixes.some((prefix) => prefixContains(prefix, destination))) return { to: 'nobody' };
+    const isInCluster = clusterPrefixes.some((prefix) => prefixContains(prefix, destination));
+    return isInCluster ? { to: 'device', device: tunDevice } : { to: 'anywhere' };
+  }
+}
+
+function judged({ passage, look }: Leg): JudgedPassage {
+  return 'facts' in look ? judgePassage(passage, look.facts) : unlookedPassage(passage, look.why);
+}
+
+/** The device at the other end of the wire, as seen there. */
+function entryOf({ look }: Leg): SoughtLink | undefined {
+  return 'facts' in look ? look.facts.entry : undefined;
+}
+
+/** A leg that leads to a device whose MAC address is known. */
+function knowing(leg: Leg, next: SoughtLink | undefined): Leg {
+  const { passage } = leg;
+  if (passage.aim.to !== 'device' || next === undefined || 'isMissing' in next) return leg;
+  return { ...leg, passage: { ...passage, aim: { ...passage.aim, mac: next.mac } } };
+}
+
+/** What a pod sends to itself. */
+function staysInPod({ passage, look }: Leg): JudgedPassage | undefined {
+  if ('why' in look || 'error' in look.facts.route || look.facts.route.type !== 'local') return undefined;
+  const text = `${passage.destination} is ${passage.place} itself: the packet never leaves it`;
+  return {
+    steps: [{ hook: passage.hook, verdict: 'pass', text, details: { place: passage.place } }],
+    fate: 'delivered',
+  };
+}
+
+function isForGroup({ destination }: PacketDescription, { look }: Leg): boolean {
+  const kind = destinationKind(destination);
+  if (kind === 'multicast' || kind === 'broadcast') return true;
+  return 'facts' in look && 'type' in look.facts.route && look.facts.route.type === 'broadcast';
+}
+
+/** What is for a group, or for all on the wire: the node may take it, but passes it on to nobody. */
+function groupPassage(packet: PacketDescription, { look, passage }: Leg, node: string): JudgedPassage {
+  if ('why' in look) return unlookedPassage(passage, look.why);
+  const { facts } = look;
+  const isMember = packet.source.family === 6 ? facts.groups.includes(passage.destination) : 'type' in facts.route;
+  const isAnswering =
+    !isEcho(packet.source.family, packet.protocol) ||
+    packet.source.family === 6 ||
+    facts.sysctls['net/ipv4/icmp_echo_ignore_broadcasts'] === '0';
+  const isDelivered = isMember && isAnswering;
+  const text = groupWords(packet.destination, node, isMember, !isAnswering);
+  const verdict = isDelivered ? 'pass' : 'stop';
+  return {
+    steps: [{ hook: 'kernel', verdict, text, details: { place: node } }],
+    fate: isDelivered ? 'delivered' : 'blocked',
+  };
+}
+
+function podIsGone({ name, netns }: Pod): JudgedPassage {
+  const text = `pod ${name} has no network namespace any more: there is none at ${netns}`;
+  return { steps: [{ hook: 'in-pod', verdict: 'stop', text, details: { pod: name } }], fate: 'blocked' };
+}
+
+/** The datagram of weft around a packet, as far as kernels decide by it. */
+function outerPacket(source: IpAddress, destination: IpAddress, destinationPort: number): PacketDescription {
+  return { source, destination, protocol: IpProtocol.udp, sourcePort: 0, destinationPort, sizeBytes: 0 };
+}

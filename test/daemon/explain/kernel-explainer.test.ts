@@ -1,0 +1,216 @@
+import test from 'ava';
+import type { Pod } from '../../../src/daemon/api.ts';
+import { KernelExplainer } from '../../../src/daemon/explain/kernel-explainer.ts';
+import { WeftError } from '../../../src/errors.ts';
+import type { ExplainedStep, Handover, Stage } from '../../../src/explain/explanation.ts';
+import type { PacketDescription } from '../../../src/explain/packet-description.ts';
+import type { LinkState, PassageFacts } from '../../../src/explain/passage-facts.ts';
+import type { PassageQuestion } from '../../../src/linux/passage-lookup.ts';
+import { parseIpAddress } from '../../../src/wire/address.ts';
+import { parsePrefix } from '../../../src/wire/prefix.ts';
+
+const NETNS = '/proc/self/ns/net';
+const address = (text: string) => parseIpAddress(text)!;
+const link = (name: string): LinkState => {
+  return { name, isUp: true, hasCarrier: true, mtuBytes: 1_450, mac: `mac of ${name}`, isVeth: true, hasXdp: false };
+};
+const pod = (name: string, last: number, netns = NETNS): Pod => ({
+  name,
+  network: 'default',
+  netns,
+  addresses: [`10.244.1.${last}`],
+  mac: '',
+  hostDevice: `wf-${name}`,
+  mtuBytes: 1_450,
+  createdAt: '',
+  state: 'running',
+  notices: [],
+});
+
+/** What the kernel answers if all is well: it leads where weft wants it. */
+function answer(question: PassageQuestion): PassageFacts {
+  const { entry, exit, netns, destination } = question;
+  const isLocal = exit === undefined && (netns !== undefined || destination.bytes.at(-1) === 1);
+  const device = isLocal ? 'lo' : (exit ?? 'eth0');
+  return {
+    entry: entry === undefined ? undefined : link(entry),
+    hasAddress: true,
+    route: { type: isLocal ? 'local' : 'unicast', device, gateway: '', table: 'main', prefix: '' },
+    wayBack: undefined,
+    exit: isLocal ? undefined : link(device),
+    neighbour: undefined,
+    isGateway: true,
+    rules: [],
+    refusing: [],
+    tracking: undefined,
+    groups: [],
+    sysctls: {},
+  };
+}
+
+function explainerWith(lookUp: (question: PassageQuestion) => Partial<PassageFacts> = () => ({})) {
+  const asked: string[] = [];
+  const explainer = new KernelExplainer({
+    nodeName: 'n1',
+    tunDevice: 'weft0',
+    clusterPrefixes: [parsePrefix('10.244.0.0/16')!],
+    nodePrefixes: [parsePrefix('10.244.1.0/24')!],
+    nodeAddresses: [address('10.244.1.1')],
+    pods: () => [pod('web', 2), pod('db', 3), pod('gone', 4, '/run/netns/no-such-namespace')],
+    underlay: () => ({ interface: 'eth0', address: address('198.18.0.1') }),
+    lookUp: async (question) => {
+      const { netns, entry = '', exit = '' } = question;
+      asked.push(`${netns === undefined ? 'node' : 'pod'} ${entry}>${exit}`);
+      return Promise.resolve({ ...answer(question), ...lookUp(question) });
+    },
+  });
+  return { explainer, asked };
+}
+
+const packet = (source: string, destination: string, change: Partial<PacketDescription> = {}): PacketDescription => {
+  const [from, to] = [address(source), address(destination)];
+  return { source: from, destination: to, protocol: 1, sourcePort: 0, destinationPort: 0, sizeBytes: 84, ...change };
+};
+const step = (hook: string): ExplainedStep => ({ hook, verdict: 'pass', text: hook, details: {} });
+const next: Handover = {
+  node: 'n2',
+  isNode: true,
+  sender: '198.18.0.1',
+  endpoint: '198.18.0.2:4789',
+  trafficClass: 0,
+  datagrams: [],
+  isPathDown: false,
+};
+const leaving: Stage = { node: 'n1', steps: [step('from-pod'), step('route')], fate: null, reason: '', next };
+const staying: Stage = { ...leaving, fate: 'delivered', next: null };
+const outside: Stage = { ...leaving, fate: 'outside', next: null };
+const arriving: Stage = { ...staying, steps: [step('from-underlay')] };
+
+function hooks({ steps }: Stage): string {
+  return steps.map(({ hook }) => hook).join(' ');
+}
+
+test('from a pod into the tunnel, the pod and its node are asked, and the node again for the datagram', async (t) => {
+  const { explainer, asked } = explainerWith();
+  const told = await explainer.departure(packet('10.244.1.2', '10.244.2.2'), leaving);
+  t.is(hooks(told), 'from-pod in-pod kernel route kernel');
+  t.deepEqual(asked, ['pod >eth0', 'node wf-web>weft0', 'node >']);
+  t.is(told.fate, null);
+  t.is(told.next, next);
+});
+
+test('between two pods of a node, both pods and the node are asked', async (t) => {
+  const { explainer, asked } = explainerWith();
+  const told = await explainer.departure(packet('10.244.1.2', '10.244.1.3'), staying);
+  t.is(hooks(told), 'from-pod in-pod kernel route in-pod');
+  t.deepEqual(asked, ['pod >eth0', 'node wf-web>wf-db', 'pod eth0>']);
+});
+
+test('what arrives is followed from the underlay into the pod', async (t) => {
+  const { explainer, asked } = explainerWith();
+  const told = await explainer.arrival(packet('10.244.2.2', '10.244.1.2'), address('198.18.0.2'), arriving);
+  t.is(hooks(told), 'kernel from-underlay kernel in-pod');
+  t.deepEqual(asked, ['node eth0>', 'node weft0>wf-web', 'pod eth0>']);
+});
+
+test('what is for the node itself ends at the node', async (t) => {
+  const { explainer, asked } = explainerWith();
+  await explainer.arrival(packet('10.244.2.2', '10.244.1.1'), address('198.18.0.2'), arriving);
+  t.deepEqual(asked, ['node eth0>', 'node weft0>']);
+});
+
+test('a pod without a namespace sends nothing, and gets nothing', async (t) => {
+  const { explainer } = explainerWith();
+  const sent = await explainer.departure(packet('10.244.1.4', '10.244.2.2'), leaving);
+  t.like(sent, { fate: 'blocked', next: null });
+  t.regex(sent.steps.at(-1)!.text, /^pod gone has no network namespace any more/);
+  const got = await explainer.arrival(packet('10.244.2.2', '10.244.1.4'), address('198.18.0.2'), arriving);
+  t.is(got.fate, 'blocked');
+});
+
+test('a source of nobody is not known to pass', async (t) => {
+  const { explainer } = explainerWith();
+  const told = await explainer.departure(packet('10.244.1.77', '10.244.2.2'), leaving);
+  t.is(told.steps[1]!.verdict, 'unknown');
+});
+
+test('where nobody could look, it is not known, and the rest is told', async (t) => {
+  const { explainer } = explainerWith(({ netns }) => {
+    if (netns !== undefined) throw new WeftError('program-missing', 'no nsenter');
+    return {};
+  });
+  const told = await explainer.departure(packet('10.244.1.2', '10.244.2.2'), leaving);
+  t.like(told.steps[1], {
+    verdict: 'unknown',
+    text: 'what the kernel of pod web does with it is not known: no nsenter',
+  });
+  t.is(told.fate, null);
+});
+
+test('a mistake in weft is not hidden as something unknown', async (t) => {
+  const { explainer } = explainerWith(() => {
+    throw new TypeError('a mistake');
+  });
+  await t.throwsAsync(explainer.departure(packet('10.244.1.2', '10.244.2.2'), leaving), { instanceOf: TypeError });
+});
+
+test('the MAC address that a pod sends to is compared with that of the cable', async (t) => {
+  const { explainer } = explainerWith(({ netns }) =>
+    netns === undefined
+      ? {}
+      : { neighbour: { address: '169.254.1.1', device: 'eth0', mac: '02:99', states: ['REACHABLE'] } },
+  );
+  const told = await explainer.departure(packet('10.244.1.2', '10.244.2.2'), leaving);
+  t.is(told.fate, 'blocked');
+  t.regex(told.steps.at(-1)!.text, /to the MAC address 02:99, and eth0 leads to mac of wf-web/);
+});
+
+test('what a pod sends to itself does not leave it', async (t) => {
+  const local = { type: 'local', device: 'lo', gateway: '', table: 'local', prefix: '' };
+  const { explainer } = explainerWith(({ netns }) => (netns === undefined ? {} : { route: local }));
+  const told = await explainer.departure(packet('10.244.1.2', '127.0.0.1'), outside);
+  t.is(told.fate, 'delivered');
+  t.is(told.steps.at(-1)!.text, '127.0.0.1 is pod web itself: the packet never leaves it');
+});
+
+for (const [destination, change, facts, fate, says] of [
+  [
+    '224.0.0.9',
+    {},
+    { route: { error: 'Invalid argument' } },
+    'blocked',
+    /n1 is not in that group, and passes it on to nobody$/,
+  ],
+  ['224.0.0.1', {}, {}, 'blocked', /n1 takes it, and passes it on to nobody, and answers no ping to it/],
+  ['224.0.0.1', { protocol: 17 }, {}, 'delivered', /n1 takes it, and passes it on to nobody$/],
+  [
+    '255.255.255.255',
+    {},
+    { sysctls: { 'net/ipv4/icmp_echo_ignore_broadcasts': '0' } },
+    'delivered',
+    /^255\.255\.255\.255 is a broadcast address/,
+  ],
+] as const) {
+  test(`what is for ${destination} goes no further than the node, and is ${fate} for protocol ${(change as { protocol?: number }).protocol ?? 1}`, async (t) => {
+    const { explainer } = explainerWith(({ netns }) => (netns === undefined ? facts : {}));
+    const told = await explainer.departure(packet('10.244.1.2', destination, change), outside);
+    t.is(told.fate, fate);
+    t.regex(told.steps.at(-1)!.text, says);
+  });
+}
+
+test('what is outside of the overlay, and the node itself has, is delivered', async (t) => {
+  const local = { type: 'local', device: 'lo', gateway: '', table: 'local', prefix: '' };
+  const { explainer } = explainerWith(({ netns }) => (netns === undefined ? { route: local } : {}));
+  t.is((await explainer.departure(packet('10.244.1.2', '198.18.0.1'), outside)).fate, 'delivered');
+  const away = await explainerWith().explainer.departure(packet('10.244.1.2', '192.0.2.7'), outside);
+  t.is(away.fate, 'outside');
+});
+
+test('a datagram whose way leads into the tunnel is stopped there', async (t) => {
+  const loop = { type: 'unicast', device: 'weft0', gateway: '', table: 'main', prefix: '' };
+  const { explainer } = explainerWith(({ protocol }) => (protocol === 17 ? { route: loop } : {}));
+  const told = await explainer.departure(packet('10.244.1.2', '10.244.2.2'), leaving);
+  t.is(told.fate, 'blocked');
+  t.regex(told.steps.at(-1)!.text, /leads into weft0 itself$/);
+});
