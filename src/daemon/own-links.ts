@@ -14,14 +14,19 @@ export function isOwnTun(link: Link): boolean {
   return isWeftKindOfTun(link) && link.ifalias === TUN_ALIAS;
 }
 
+/** Whether a device is the node's end of a pod's cable, of any network. */
+export function isPodLink({ ifname, ifalias, linkinfo }: Link): boolean {
+  return linkinfo?.info_kind === 'veth' && isHostDeviceName(ifname) && ifalias?.startsWith(POD_ALIAS_START) === true;
+}
+
 /**
  * Whether a device is weft's: a pod's, of any network, or a TUN device.
  *
  * @param tunDevice name of today's TUN device. One without an alias is from a daemon that died before it set it.
  */
 export function isOwnLink(link: Link, tunDevice: string): boolean {
-  const { ifname, ifalias, linkinfo } = link;
-  if (linkinfo?.info_kind === 'veth') return isHostDeviceName(ifname) && ifalias?.startsWith(POD_ALIAS_START) === true;
+  const { ifname, ifalias } = link;
+  if (isPodLink(link)) return true;
   return isOwnTun(link) || (ifname === tunDevice && isWeftKindOfTun(link) && ifalias === undefined);
 }
 

@@ -105,6 +105,8 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'captures-unavailable': notice('captures-unavailable'),
   'masquerade-unavailable': notice('masquerade-unavailable'),
   'node-rules-unavailable': notice('node-rules-unavailable'),
+  'source-check-unavailable': notice('source-check-unavailable'),
+  'source-check-without-arp': notice('source-check-without-arp'),
   'host-network-broken': notice('host-network-broken'),
   notice: notice('something-new'),
 };

@@ -398,7 +398,7 @@ test('reset leaves nothing, with or without what was stored', async (t) => {
     const report = await node.runWell<ResetReport>(['reset']);
     t.deepEqual(report.pods, damage ? [] : ['web', made]);
     t.deepEqual(report.namespaces, damage ? [] : [`/run/netns/${made}`]);
-    t.deepEqual(report.nftTables, ['inet weft']);
+    t.deepEqual(report.nftTables, ['inet weft', 'inet weft-pods', 'arp weft-pods']);
     t.deepEqual(await node.snapshot(), before);
     t.false(existsSync(node.stateDir));
     const again = await node.runWell<ResetReport>(['reset']);

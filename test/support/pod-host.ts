@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { PodRequest } from '../../src/daemon/api.ts';
 import { NodeNetwork } from '../../src/daemon/node-network.ts';
 import { NodeFirewall } from '../../src/daemon/rules/node-firewall.ts';
+import { PodSources } from '../../src/daemon/pods/pod-sources.ts';
 import { Pods } from '../../src/daemon/pods/pods.ts';
 import { checkRequirements } from '../../src/daemon/requirements.ts';
 import { resetHost } from '../../src/daemon/reset.ts';
@@ -100,11 +101,13 @@ async function run(scenario: Scenario): Promise<void> {
   });
   const node = new NodeNetwork({ ...network, clusterPrefixes, firewall });
   const store = new CrashingStore(new FileStore(join(stateDir, 'pods.json')));
+  const sources = new PodSources();
   let made: Pods | undefined;
   // Not before it is needed: a reset works where what is stored is damaged.
   const pods = (): Pods =>
     (made ??= new Pods({
       ...network,
+      sources,
       networkName: 'default',
       netnsPrefix: '',
       store: new StateFile('pods.json', store),
@@ -114,7 +117,12 @@ async function run(scenario: Scenario): Promise<void> {
   const perform = async (operation: Operation): Promise<unknown> => {
     const [verb] = operation;
     if (verb === 'requirements') return checkRequirements();
-    if (verb === 'ensure') return node.ensure();
+    if (verb === 'ensure') {
+      const notices = await node.ensure();
+      // As a daemon does when it starts: this makes the tables that bind pods to their addresses.
+      await pods().inspect();
+      return [...notices, ...sources.notices()];
+    }
     if (verb === 'reconcile') return pods().reconcile();
     if (verb === 'add') return pods().add(operation[1], operation[2]);
     if (verb === 'remove') return pods().remove(operation[1]);

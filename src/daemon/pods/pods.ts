@@ -11,6 +11,7 @@ import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import type { Notice, Pod, PodRequest } from '../api.ts';
 import type { Finding, Inspection } from '../audit/audit-finding.ts';
+import { isPodLink } from '../own-links.ts';
 import { PodBook } from './pod-book.ts';
 import { hasHostEnd, hostEndFindings, type HostState } from './pod-inspection.ts';
 import { placeOf, removeOwnNamespace, type PodPlace } from './pod-namespace.ts';
@@ -23,7 +24,9 @@ import {
 } from './pod-reconciliation.ts';
 import { hostDeviceAlias, hostDeviceName, macOfPod, type PodRecord } from './pod-record.ts';
 import { parsePodRequest, type PodWish } from './pod-request.ts';
+import type { PodSources } from './pod-sources.ts';
 import { connectPod, disconnectPod, furnishPod, type PodCable } from './pod-wiring.ts';
+import type { PodSource } from './source-rules.ts';
 
 export interface PodsOptions {
   readonly networkName: string;
@@ -35,6 +38,8 @@ export interface PodsOptions {
   /** Of the overlay. */
   readonly mtuBytes: number;
   readonly store: PatientStore;
+  /** What each may send from, in the kernel. */
+  readonly sources: PodSources;
   readonly wallClockMs: () => number;
   readonly logger: Logger;
 }
@@ -43,6 +48,8 @@ export interface PodsOptions {
 export class Pods {
   readonly #options: PodsOptions;
   readonly #book: PodBook;
+  /** Whether the kernel holds what each pod of the book may send from. */
+  #areBound = false;
   #last: Promise<unknown> = Promise.resolve();
 
   /** @throws WeftError `store-corrupt`. */
@@ -88,14 +95,19 @@ export class Pods {
   /** Looks at the node's ends of the pods that are running. Changes nothing. */
   inspect(): Promise<Inspection> {
     return this.#inTurn(async () => {
-      const found = await this.#lacking();
-      return { entries: this.#book.all().length, findings: found.flatMap(({ findings }) => findings) };
+      const [found, sources] = await Promise.all([this.#lacking(), this.#options.sources.inspect()]);
+      return {
+        entries: this.#book.all().length,
+        findings: [...sources, ...found.flatMap(({ findings }) => findings)],
+      };
     });
   }
 
   /** Puts back what {@link inspect} finds missing. */
   repair(): Promise<void> {
     return this.#inTurn(async () => {
+      const { sources } = this.#options;
+      if ((await sources.inspect()).length > 0) await sources.repair();
       for (const { record } of await this.#lacking()) await this.#repair(record);
     });
   }
@@ -129,6 +141,8 @@ export class Pods {
     await this.#removeLeftover(record);
     refusing(name, 'was not added, and nothing was made', () => this.#book.enter(record, wish.addresses));
     try {
+      // First: the kernel is to judge its first packet.
+      await this.#options.sources.bind(this.#source(record));
       const notices = await connectPod(this.#cable(record), wish.newNetns ? basename(record.netns) : undefined);
       const netnsIdentity = namespaceIdentity(record.netns) ?? record.netnsIdentity;
       const ready: PodRecord = { ...record, phase: 'ready', netnsIdentity, notices };
@@ -178,6 +192,7 @@ export class Pods {
 
   async #connectAgain(record: PodRecord): Promise<Notice[]> {
     const cable = this.#cable(record);
+    await this.#options.sources.bind(this.#source(record));
     if (deviceNames().has(record.hostDevice)) {
       try {
         return await furnishPod(cable, 'replace');
@@ -284,6 +299,7 @@ export class Pods {
   /** Removes the pair, the namespace if it is ours, the lease and the record, in this order. Whatever is missing is fine. */
   async #erase(record: PodRecord): Promise<void> {
     if (deviceNames().has(record.hostDevice)) await disconnectPod(record.name, record.hostDevice);
+    await this.#options.sources.release(record.hostDevice);
     await removeOwnNamespace(record);
     this.#book.forget(record);
   }
@@ -301,6 +317,23 @@ export class Pods {
       addresses: this.#book.addressesOf(record),
       nodeAddresses: this.#options.nodeAddresses,
     };
+  }
+
+  /** Once, before anything else: also a pod of an earlier version is bound to its addresses from then on. */
+  async #bindAll(): Promise<void> {
+    if (this.#areBound) return;
+    const known = new Set(this.#book.all().map(({ hostDevice }) => hostDevice));
+    const strays = (await listLinks()).filter((link) => isPodLink(link) && !known.has(link.ifname));
+    await this.#options.sources.ensure(
+      this.#book.all().map((record) => this.#source(record)),
+      strays.map(({ ifname }) => ifname),
+    );
+    this.#areBound = true;
+  }
+
+  #source(record: PodRecord): PodSource {
+    const { name, hostDevice, mac } = record;
+    return { pod: name, device: hostDevice, mac, addresses: this.#book.addressesOf(record), prefixes: [] };
   }
 
   #pod(record: PodRecord, devices: ReadonlySet<string>): Pod {
@@ -323,7 +356,7 @@ export class Pods {
 
   /** Runs `operation` when all earlier ones have ended, well or not. */
   #inTurn<Result>(operation: () => Promise<Result>): Promise<Result> {
-    const result = this.#last.then(operation);
+    const result = this.#last.then(() => this.#bindAll()).then(operation);
     this.#last = result.catch(() => undefined);
     return result;
   }

@@ -39,6 +39,16 @@ const finds: FindingKinds = {
     title: 'pods of this node can pass for the node, as what they send to the ports of nodes is not refused',
     cause: 'the kernel lacks a part of nftables, or weft may not use it',
   },
+  'source-check-unavailable': {
+    severity: 'error',
+    title: 'pods of this node can send from any address, also from those of others',
+    cause: 'the kernel has no nftables with sets, or weft may not use it',
+  },
+  'source-check-without-arp': {
+    severity: 'warning',
+    title: 'pods of this node can fill its table of neighbours',
+    cause: 'nftables of the kernel knows no ARP',
+  },
   'host-network-broken': {
     severity: 'error',
     title: "weft cannot put this node's network right",
@@ -67,6 +77,11 @@ const fixes: Readonly<Record<string, Fix>> = {
   'too-many-routes': byHand('aggregate nodePrefixes', 'weft routes'),
   'masquerade-unavailable': byHand('load the module, or install nftables', 'modprobe nft_masq'),
   'node-rules-unavailable': byHand('load the modules, or install nftables', 'modprobe -a nft_fib_inet nft_ct'),
+  'source-check-unavailable': byHand(
+    'load the module, or have a kernel with CONFIG_NF_TABLES_INET',
+    'modprobe nf_tables',
+  ),
+  'source-check-without-arp': byHand('have a kernel that is built with CONFIG_NF_TABLES_ARP'),
   'captures-unavailable': byHand('start the daemon again', 'systemctl restart weft'),
 };
 

@@ -1,0 +1,121 @@
+/**
+ * Keeps the tables of `source-rules.ts` as they should be: which addresses each pod may send from, and what it tried beyond.
+ *
+ *     (nothing) ──ensure──> made ──bind, release──> elements of one pod change, in one transaction
+ *                            └──repair──> all elements anew, in one transaction: there is no moment without them
+ *
+ * They stay when the daemon ends. An element is there before the device of its pod, and goes after it.
+ */
+import { CommandError } from '../../errors.ts';
+import { nftTransaction } from '../../linux/nftables.ts';
+import type { Notice } from '../api.ts';
+import type { Finding } from '../audit/audit-finding.ts';
+import { sourceFindings } from './source-findings.ts';
+import { addingLines, removingLines, routerLines, tableLines, type PodSource } from './source-rules.ts';
+import { readSourceTables } from './source-tables.ts';
+
+/** What is tried, one after the other. Counts are lost where the tables have to be made from nothing. */
+const attempts = [
+  { withArp: true, anew: false },
+  { withArp: true, anew: true },
+  { withArp: false, anew: false },
+  { withArp: false, anew: true },
+] as const;
+
+export class PodSources {
+  /** By device. */
+  readonly #pods = new Map<string, PodSource>();
+  #strays: readonly string[] = [];
+  /** What the kernel can do; `undefined`: nothing of it. */
+  #means: { readonly withArp: boolean } | undefined;
+  /** The rules as they were left. */
+  #shape = '';
+  #notices: readonly Notice[] = [];
+
+  /**
+   * Makes the tables hold exactly these pods.
+   *
+   * @param strays devices of weft's that belong to none of them.
+   */
+  async ensure(pods: readonly PodSource[], strays: readonly string[]): Promise<void> {
+    this.#pods.clear();
+    for (const pod of pods) this.#pods.set(pod.device, pod);
+    this.#strays = strays;
+    await this.repair();
+  }
+
+  /** Makes the tables as they should be. What cannot be had is a notice. */
+  async repair(): Promise<void> {
+    let failure: CommandError | undefined;
+    for (const attempt of attempts) {
+      try {
+        const lines = tableLines([...this.#pods.values()], this.#strays, attempt);
+        await nftTransaction(lines, 'bind pods to their addresses');
+      } catch (error) {
+        if (!(error instanceof CommandError)) throw error;
+        failure ??= error;
+        continue;
+      }
+      this.#means = attempt;
+      this.#shape = (await readSourceTables(attempt.withArp))?.shape ?? '';
+      this.#notices = attempt.withArp ? [] : [withoutArp(failure!)];
+      return;
+    }
+    this.#means = undefined;
+    this.#notices = [unavailable(failure!)];
+  }
+
+  /** What could not be had. */
+  notices(): readonly Notice[] {
+    return this.#notices;
+  }
+
+  /** Lets a pod send from its addresses, and from nothing else. To be called before its device is made. */
+  async bind(pod: PodSource): Promise<void> {
+    this.#pods.set(pod.device, pod);
+    await this.#change(pod, (withArp) => addingLines(pod, withArp));
+  }
+
+  /** Forgets a pod. To be called when its device is gone. */
+  async release(device: string): Promise<void> {
+    const pod = this.#pods.get(device);
+    if (pod === undefined) return;
+    this.#pods.delete(device);
+    await this.#change(pod, (withArp) => removingLines(pod, withArp));
+  }
+
+  /** Looks at the tables. Changes nothing. Its cost grows with the number of pods. */
+  async inspect(): Promise<Finding[]> {
+    if (this.#means === undefined) return [];
+    const found = await readSourceTables(this.#means.withArp);
+    return sourceFindings([...this.#pods.values()], this.#strays, this.#shape, found);
+  }
+
+  async #change(pod: PodSource, linesOf: (withArp: boolean) => string[]): Promise<void> {
+    if (this.#means === undefined) return;
+    const { withArp } = this.#means;
+    const isRouter = pod.prefixes.length > 0;
+    const lines = [...linesOf(withArp), ...(isRouter ? routerLines([...this.#pods.values()], withArp) : [])];
+    try {
+      await nftTransaction(lines, `bind pod ${pod.pod} to its addresses`);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      // Somebody took the tables away, or changed them.
+      await this.repair();
+      return;
+    }
+    if (isRouter) this.#shape = (await readSourceTables(withArp))?.shape ?? '';
+  }
+}
+
+function withoutArp({ message }: CommandError): Notice {
+  const what = 'pods can fill the tables of neighbours with ARP under any address: nftables of the kernel has no ARP';
+  return { code: 'source-check-without-arp', message: `${what}: ${message}` };
+}
+
+function unavailable({ message }: CommandError): Notice {
+  return {
+    code: 'source-check-unavailable',
+    message: `pods can send from any address, also from those of others: ${message}`,
+  };
+}
