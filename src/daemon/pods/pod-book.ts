@@ -4,6 +4,7 @@
  * What a crash must not undo, such as that an address is taken, is stored before it counts ({@link PodBook.enter},
  * {@link PodBook.settle}). What the next start finds out by itself counts at once, and is stored when that can be done.
  */
+import { WeftError } from '../../errors.ts';
 import type { PatientStore } from '../../env/store.ts';
 import { LeaseBook } from '../../ipam/lease-book.ts';
 import type { IpAddress } from '../../wire/address.ts';
@@ -105,5 +106,16 @@ export class PodBook {
   #drop({ name, network }: PodRecord): void {
     this.#leases.release(network, name);
     this.#records.delete(name);
+  }
+}
+
+/** Stores something; if it cannot be stored, the error says what that means for the pod. */
+export function refusing(name: string, outcome: string, store: () => void): void {
+  try {
+    store();
+  } catch (error) {
+    if (!(error instanceof WeftError) || error.code !== 'store-failed') throw error;
+    const message = `pod ${name} ${outcome}: ${error.message}; try again when that can be written`;
+    throw new WeftError(error.code, message, { ...error.details, pod: name }, error);
   }
 }

@@ -2,17 +2,18 @@
 import { basename } from 'node:path';
 import type { Logger } from '../../env/logger.ts';
 import type { PatientStore } from '../../env/store.ts';
-import { CommandError, ConflictError, WeftError } from '../../errors.ts';
+import { CommandError, ConflictError } from '../../errors.ts';
 import { deviceNames } from '../../linux/device-names.ts';
 import { listLinks } from '../../linux/link.ts';
 import { namespaceIdentity } from '../../linux/namespace-files.ts';
 import { listRoutes } from '../../linux/route.ts';
-import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
+import type { IpAddress } from '../../wire/address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import type { Notice, Pod, PodRequest } from '../api.ts';
 import type { Finding, Inspection } from '../audit/audit-finding.ts';
 import { isPodLink } from '../own-links.ts';
-import { PodBook } from './pod-book.ts';
+import { PodBook, refusing } from './pod-book.ts';
+import { podDifferences } from './pod-differences.ts';
 import { hasHostEnd, hostEndFindings, type HostState } from './pod-inspection.ts';
 import { placeOf, removeOwnNamespace, type PodPlace } from './pod-namespace.ts';
 import {
@@ -25,6 +26,7 @@ import {
 import { hostDeviceAlias, hostDeviceName, macOfPod, type PodRecord } from './pod-record.ts';
 import { parsePodRequest, type PodWish } from './pod-request.ts';
 import type { PodSources } from './pod-sources.ts';
+import { podView } from './pod-view.ts';
 import { connectPod, disconnectPod, furnishPod, type PodCable } from './pod-wiring.ts';
 import type { PodSource } from './source-rules.ts';
 
@@ -157,25 +159,14 @@ export class Pods {
   async #addAgain(record: PodRecord, wish: PodWish, clientPid: number | undefined): Promise<Pod> {
     const isGone = !deviceNames().has(record.hostDevice);
     const place = wish.newNetns && record.ownsNetns ? record : this.#placeOf(record.name, wish, clientPid);
-    const differences = this.#differences(record, wish, place, isGone);
+    const addresses = this.#book.addressesOf(record);
+    const differences = podDifferences({ record, addresses, isGone }, wish, place);
     if (differences.length > 0) {
       const hint = isGone ? '; its namespace is gone, so "weft pod rm" loses nothing' : '';
       const message = `pod ${record.name} exists with ${differences.join(' and ')}${hint}`;
       throw new ConflictError('pod-exists', message, { pod: record.name, differences });
     }
     return this.#pod(await this.#repair({ ...record, netns: place.netns }), deviceNames());
-  }
-
-  #differences(record: PodRecord, wish: PodWish, place: PodPlace, isGone: boolean): string[] {
-    const addresses = this.#book.addressesOf(record).map(formatIpAddress);
-    const wanted = wish.addresses?.map(formatIpAddress);
-    // A namespace that was made anew under the same name is the same request again.
-    const sameNetns = place.netnsIdentity === record.netnsIdentity || (isGone && place.netns === record.netns);
-    return [
-      ...(wish.newNetns === record.ownsNetns && sameNetns ? [] : [`another network namespace, ${record.netns}`]),
-      ...(wanted === undefined || sameSet(addresses, wanted) ? [] : [`the addresses ${addresses.join(', ')}`]),
-      ...(wish.mac === undefined || wish.mac === record.mac ? [] : [`the MAC address ${record.mac}`]),
-    ];
   }
 
   #placeOf(name: string, wish: PodWish, clientPid: number | undefined): PodPlace {
@@ -203,7 +194,7 @@ export class Pods {
       }
     }
     const isNetnsMissing = record.ownsNetns && namespaceIdentity(record.netns) === undefined;
-    return connectPod(cable, isNetnsMissing ? record.name : undefined);
+    return connectPod(cable, isNetnsMissing ? basename(record.netns) : undefined);
   }
 
   /** Of the pods whose pair is there, those that lack something at the node's end. */
@@ -337,21 +328,12 @@ export class Pods {
   }
 
   #pod(record: PodRecord, devices: ReadonlySet<string>): Pod {
-    const { name, network, netns, hostDevice, mac, createdAt, notices } = record;
-    const outside = this.#book.addressesOutside(record).map(formatIpAddress);
-    const message = `pod ${name} has ${outside.join(', ')}, outside of this node's prefixes of today: remove it and add it again`;
-    return {
-      name,
-      network,
-      netns,
-      addresses: this.#book.addressesOf(record).map(formatIpAddress),
-      mac,
-      hostDevice,
+    return podView(record, {
+      addresses: this.#book.addressesOf(record),
+      outside: this.#book.addressesOutside(record),
       mtuBytes: this.#options.mtuBytes,
-      createdAt,
-      state: devices.has(hostDevice) ? 'running' : 'gone',
-      notices: outside.length === 0 ? notices : [...notices, { code: 'pod-address-outside-prefixes', message }],
-    };
+      hasDevice: devices.has(record.hostDevice),
+    });
   }
 
   /** Runs `operation` when all earlier ones have ended, well or not. */
@@ -360,19 +342,4 @@ export class Pods {
     this.#last = result.catch(() => undefined);
     return result;
   }
-}
-
-/** Stores something; if it cannot be stored, the error says what that means for the pod. */
-function refusing(name: string, outcome: string, store: () => void): void {
-  try {
-    store();
-  } catch (error) {
-    if (!(error instanceof WeftError) || error.code !== 'store-failed') throw error;
-    const message = `pod ${name} ${outcome}: ${error.message}; try again when that can be written`;
-    throw new WeftError(error.code, message, { ...error.details, pod: name }, error);
-  }
-}
-
-function sameSet(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((text) => b.includes(text));
 }

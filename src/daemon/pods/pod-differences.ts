@@ -1,0 +1,31 @@
+/** What is other about a pod than somebody wants, who adds it once more. */
+import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
+import type { PodPlace } from './pod-namespace.ts';
+import type { PodRecord } from './pod-record.ts';
+import type { PodWish } from './pod-request.ts';
+
+/** A pod that is there. */
+export interface KnownPod {
+  readonly record: PodRecord;
+  readonly addresses: readonly IpAddress[];
+  /** Its cable is not there any more. */
+  readonly isGone: boolean;
+}
+
+/** In the words of "pod web exists with …". Empty: it is what is wanted. */
+export function podDifferences({ record, addresses, isGone }: KnownPod, wish: PodWish, place: PodPlace): string[] {
+  // A namespace that was made anew under the same name is the same request again.
+  const sameNetns = place.netnsIdentity === record.netnsIdentity || (isGone && place.netns === record.netns);
+  const present = addresses.map(formatIpAddress);
+  return [
+    ...(wish.newNetns === record.ownsNetns && sameNetns ? [] : [`another network namespace, ${record.netns}`]),
+    ...(wish.addresses === undefined || sameSet(present, wish.addresses.map(formatIpAddress))
+      ? []
+      : [`the addresses ${present.join(', ')}`]),
+    ...(wish.mac === undefined || wish.mac === record.mac ? [] : [`the MAC address ${record.mac}`]),
+  ];
+}
+
+function sameSet(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((text) => b.includes(text));
+}

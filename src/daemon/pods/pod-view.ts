@@ -1,0 +1,33 @@
+/** A pod, as the control API shows it. */
+import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
+import type { Pod } from '../api.ts';
+import type { PodRecord } from './pod-record.ts';
+
+/** What is known of a pod beyond its record. */
+export interface PodFacts {
+  readonly addresses: readonly IpAddress[];
+  /** Those of them that no pod of this node could get any more. */
+  readonly outside: readonly IpAddress[];
+  readonly mtuBytes: number;
+  /** Whether the node's end of its cable is there. */
+  readonly hasDevice: boolean;
+}
+
+/** Puts it together. */
+export function podView(record: PodRecord, facts: PodFacts): Pod {
+  const { name, network, netns, hostDevice, mac, createdAt, notices } = record;
+  const outside = facts.outside.map(formatIpAddress);
+  const message = `pod ${name} has ${outside.join(', ')}, outside of this node's prefixes of today: remove it and add it again`;
+  return {
+    name,
+    network,
+    netns,
+    addresses: facts.addresses.map(formatIpAddress),
+    mac,
+    hostDevice,
+    mtuBytes: facts.mtuBytes,
+    createdAt,
+    state: facts.hasDevice ? 'running' : 'gone',
+    notices: outside.length === 0 ? notices : [...notices, { code: 'pod-address-outside-prefixes', message }],
+  };
+}
