@@ -41,7 +41,6 @@ import { refuseSecondDaemon } from './own-links.ts';
 import { Pace } from './routes/pace.ts';
 import { PathProber } from './routes/path-prober.ts';
 import { PathReporter } from './routes/path-reporter.ts';
-import { PodSources } from './pods/pod-sources.ts';
 import { Pods } from './pods/pods.ts';
 import { REMOTE } from './remote/remote.ts';
 import { checkRequirements } from './requirements.ts';
@@ -119,10 +118,8 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   opened.defer(() => firewall.stop());
   const host = new NodeNetwork({ ...network, clusterPrefixes: config.clusterPrefixes, firewall, logger });
   const watch = await HostWatch.start({ ensure: () => host.ensure(), logger });
-  const sources = new PodSources();
   const pods = new Pods({
     ...network,
-    sources,
     networkName: config.networkName,
     netnsPrefix: config.pods.netnsPrefix,
     store: state.file('pods.json'),
@@ -237,7 +234,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     ...state.notices(),
     ...resources.notices(),
     ...watch.notices(),
-    ...sources.notices(),
+    ...pods.notices(),
   ];
   let diagnosed: Diagnosis | undefined;
   const view = new StatusView({

@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import type { PodRequest } from '../../src/daemon/api.ts';
 import { NodeNetwork } from '../../src/daemon/node-network.ts';
 import { NodeFirewall } from '../../src/daemon/rules/node-firewall.ts';
-import { PodSources } from '../../src/daemon/pods/pod-sources.ts';
 import { Pods } from '../../src/daemon/pods/pods.ts';
 import { checkRequirements } from '../../src/daemon/requirements.ts';
 import { resetHost } from '../../src/daemon/reset.ts';
@@ -101,13 +100,11 @@ async function run(scenario: Scenario): Promise<void> {
   });
   const node = new NodeNetwork({ ...network, clusterPrefixes, firewall });
   const store = new CrashingStore(new FileStore(join(stateDir, 'pods.json')));
-  const sources = new PodSources();
   let made: Pods | undefined;
   // Not before it is needed: a reset works where what is stored is damaged.
   const pods = (): Pods =>
     (made ??= new Pods({
       ...network,
-      sources,
       networkName: 'default',
       netnsPrefix: '',
       store: new StateFile('pods.json', store),
@@ -121,7 +118,7 @@ async function run(scenario: Scenario): Promise<void> {
       const notices = await node.ensure();
       // As a daemon does when it starts: this makes the tables that bind pods to their addresses.
       await pods().inspect();
-      return [...notices, ...sources.notices()];
+      return [...notices, ...pods().notices()];
     }
     if (verb === 'reconcile') return pods().reconcile();
     if (verb === 'add') return pods().add(operation[1], operation[2]);
