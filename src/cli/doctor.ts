@@ -56,11 +56,11 @@ async function withoutDaemonToo(ask: () => Promise<DoctorReport>): Promise<Docto
   } catch (error) {
     const isAlone = error instanceof WeftError && ['daemon-not-running', 'daemon-timeout'].includes(error.code);
     if (!isAlone) throw error;
-    const [{ defaultPlumbing, readHostFacts }, { examine, reportOf }] = await Promise.all([
+    const [{ defaultPlumbing, lookAtHost }, { examine, reportOf }] = await Promise.all([
       import('../daemon/doctor/doctor-host.ts'),
       import('../doctor/examination.ts'),
     ]);
-    const host = await readHostFacts(defaultPlumbing);
+    const host = await lookAtHost(defaultPlumbing);
     const facts = { node: hostname(), host, daemon: { absence: error.message } };
     return reportOf([examine(facts, new Date().toISOString())], []);
   }

@@ -79,7 +79,8 @@ function missingKernel(kernelRelease: string): MissingRequirement[] {
 }
 
 function missingTun(errnoName: string | undefined): MissingRequirement[] {
-  if (errnoName === undefined) return [];
+  // For want of descriptors or memory, nothing is known of the device.
+  if (errnoName === undefined || ['EMFILE', 'ENFILE', 'ENOMEM'].includes(errnoName)) return [];
   const isAbsent = errnoName === 'ENOENT' || errnoName === 'ENODEV' || errnoName === 'ENXIO';
   const what = isAbsent
     ? `${TUN_FILE} is missing: modprobe tun`

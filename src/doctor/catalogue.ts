@@ -18,6 +18,7 @@ import { members } from './checks/members.ts';
 import { noticesBeside } from './checks/notices.ts';
 import { overload } from './checks/overload.ts';
 import { prefixOverlap } from './checks/prefix-overlap.ts';
+import { resources } from './checks/resources.ts';
 import { strangers } from './checks/strangers.ts';
 import { underlayChoice } from './checks/underlay-choice.ts';
 import { underlayMtu } from './checks/underlay-mtu.ts';
@@ -26,6 +27,7 @@ import { versions } from './checks/versions.ts';
 const checks = {
   machine,
   daemon,
+  resources,
   'forward-policy': forwardPolicy,
   'foreign-rules': foreignRules,
   'kernel-features': kernelFeatures,

@@ -1,5 +1,5 @@
 /** What a check is: a pure function of facts, and the findings that it may have. */
-import type { DaemonFacts, Facts } from './facts.ts';
+import type { DaemonFacts, Facts, Sight } from './facts.ts';
 import type { Finding, Fix, Severity } from './finding.ts';
 
 /** What all findings of an id have in common. */
@@ -21,6 +21,8 @@ interface Described {
   /** What is looked at, in a few words: `firewall rules of others`. */
   readonly subject: string;
   readonly finds: FindingKinds;
+  /** What of the facts it goes by that may be unseen: it is made all the same, and is no proof then that all is well. */
+  readonly looksAt?: readonly Sight[];
 }
 
 /** Needs no daemon. */

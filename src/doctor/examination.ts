@@ -1,7 +1,7 @@
 /** All checks over the facts of one node. */
 import { catalogue } from './catalogue.ts';
 import type { Check, FactsOfDaemon } from './check.ts';
-import type { Facts } from './facts.ts';
+import type { Facts, Unseen } from './facts.ts';
 import type { CheckOutcome, Diagnosis, DoctorReport, Finding } from './finding.ts';
 
 /** @param time of the facts, ISO 8601. */
@@ -11,7 +11,8 @@ export function examine(facts: Facts, time: string): Diagnosis {
   for (const [check, what] of Object.entries(catalogue)) {
     const reason = whyNot(what, facts);
     const here = reason === '' ? what.look(facts as FactsOfDaemon) : [];
-    checks.push({ check, outcome: reason !== '' ? 'skipped' : here.length > 0 ? 'found' : 'ok', reason });
+    const unseen = reason !== '' ? reason : here.length > 0 ? '' : whyUnseen(what, facts);
+    checks.push({ check, outcome: here.length > 0 ? 'found' : unseen === '' ? 'ok' : 'skipped', reason: unseen });
     findings.push(...here);
   }
   const ordered = withoutConsequences(findings).sort(
@@ -30,6 +31,13 @@ function whyNot({ needs }: Check, { daemon }: Facts): string {
   if (needs === 'host') return '';
   if ('absence' in daemon) return 'no daemon answers';
   return needs === 'others' && !daemon.canAsk ? 'other nodes cannot be asked: gossip.authentication is off' : '';
+}
+
+/** What it goes by and could not be looked at. */
+function whyUnseen({ looksAt = [] }: Check, { host, daemon }: Facts): string {
+  const unseen: Unseen = { ...host.unseen, ...('absence' in daemon ? {} : daemon.unseen) };
+  const [reason] = looksAt.flatMap((sight) => unseen[sight] ?? []);
+  return reason === undefined ? '' : `could not be looked at: ${reason}`;
 }
 
 /** What another finding brings about is mentioned there, and is no finding of its own: it goes away with the other. */

@@ -3,6 +3,7 @@
  * that checks only compute.
  */
 import type { FirewallChain } from '../linux/firewall.ts';
+import type { TaskLimit } from '../linux/task-limits.ts';
 import type { Prefix } from '../wire/prefix.ts';
 
 /** All of it. */
@@ -13,8 +14,32 @@ export interface Facts {
   readonly daemon: DaemonFacts | { readonly absence: string };
 }
 
+/** What is looked at with the help of a program, or of a descriptor, and may not be there to be had. */
+export type Sight =
+  | 'machine'
+  | 'firewall'
+  /** What the audit compares. */
+  | 'kernel'
+  /** Links, with their MTU. */
+  | 'devices';
+
+/** Why it could not be looked at. Facts are then such that they accuse nobody. */
+export type Unseen = Readonly<Partial<Record<Sight, string>>>;
+
+/** How much there is of what may run out, and how much of it is taken. */
+export interface LimitFacts {
+  /** Of the process that looks, which is the daemon if one answers. */
+  readonly descriptors: { readonly open: number; readonly limit: number };
+  /** The closest to its end first. */
+  readonly tasks: readonly TaskLimit[];
+  /** Of the machine. */
+  readonly files: { readonly used: number; readonly limit: number };
+}
+
 /** The machine. */
 export interface HostFacts {
+  readonly unseen: Unseen;
+  readonly limits: LimitFacts;
   /** What weft cannot be without and this machine lacks; by the check that a daemon makes when it starts. */
   readonly missing: readonly Remark[];
   readonly kernelRelease: string;
@@ -42,6 +67,7 @@ export interface Remark {
 
 /** What a daemon knows. */
 export interface DaemonFacts {
+  readonly unseen: Unseen;
   readonly version: string;
   readonly underlay: UnderlayFacts;
   readonly vni: number;

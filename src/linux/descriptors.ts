@@ -1,5 +1,5 @@
 /** File descriptors of this process: how many it may have, and how many it has. Asked without one, as far as that is possible. */
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { checked } from './errno.ts';
 import { libc } from './ffi.ts';
 import { Abi } from './kernel-abi.ts';
@@ -28,6 +28,16 @@ export function openDescriptors(): number {
   } catch {
     // There is none left to look with.
     return descriptorLimit();
+  }
+}
+
+/** How many files all of this machine have open, and how many they may; 0 of Infinity if that cannot be read: proc_sys_fs(5). */
+export function machineFiles(): { readonly used: number; readonly limit: number } {
+  try {
+    const [used = 0, , limit = Infinity] = readFileSync('/proc/sys/fs/file-nr', 'utf8').trim().split(/\s+/).map(Number);
+    return { used, limit };
+  } catch {
+    return { used: 0, limit: Infinity };
   }
 }
 

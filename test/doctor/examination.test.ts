@@ -44,12 +44,21 @@ const differing = (
 const silent = { trial: { sent: 50, answered: 0 } };
 const unreachable = { code: 'remote-unreachable', message: 'node n2: no answer within 5 s' };
 
+const enough = { descriptors: { open: 60, limit: 1_024 }, tasks: [], files: { used: 500, limit: 100_000 } };
+const tasks = { name: 'pids.max', of: 'the control group /weft', limit: 100, used: 90, remedy: 'raise TasksMax=' };
+
 const findings: Readonly<Record<string, FactChanges>> = {
   'tun-missing': missing('tun-missing'),
   'privilege-missing': missing('privilege-missing'),
   'kernel-too-old': missing('kernel-too-old'),
   'program-missing': missing('program-missing'),
   'daemon-not-running': { daemon: { absence: 'nobody listens there' } },
+  'resources-short': notice('resources-short'),
+  'descriptors-nearly-exhausted': { host: { limits: { ...enough, descriptors: { open: 980, limit: 1_024 } } } },
+  'processes-nearly-exhausted': { host: { limits: { ...enough, tasks: [tasks] } } },
+  'files-nearly-exhausted': { host: { limits: { ...enough, files: { used: 95, limit: 100 } } } },
+  'descriptors-few': notice('descriptors-few'),
+  'not-looked-at': { host: { unseen: { firewall: 'no process can be started' } } },
   'forward-policy-drop': { host: { firewall: [chainWith('forward', 'drop')] } },
   'firewall-drops': { host: { firewall: [chainWith('input', 'accept', [ruleOn('drop', 'dport', '4789')])] } },
   'firewall-closed': { host: { firewall: [chainWith('input', 'drop', [ruleOn('accept', 'dport', '22')])] } },
@@ -246,4 +255,24 @@ test('of a path that loses packets it is said what the last minutes were like, a
     lossEvidence({ lossRatio: 0.2, lossOutRatio: 0.14, lossInRatio: 0.07, relay: 'n3' }),
     /14 % did not arrive there, and of the answers 7 % did not arrive here; packets go through n3 instead$/,
   );
+});
+
+test('a check whose facts could not be looked at says so, and all others are made', (t) => {
+  const why = 'cannot look at the firewall: no process can be started';
+  const report = examine(factsWith({ host: { unseen: { firewall: why } }, daemon: { unseen: { kernel: why } } }), TIME);
+  const skipped = report.checks.filter(({ outcome }) => outcome === 'skipped');
+  t.deepEqual(
+    skipped.map(({ check }) => check),
+    ['forward-policy', 'foreign-rules', 'kernel-parameters', 'kernel-state', 'prefix-overlap'],
+  );
+  t.true(skipped.every(({ reason }) => reason === `could not be looked at: ${why}`));
+  t.deepEqual(
+    report.findings.map(({ id, evidence }) => [id, evidence]),
+    [['not-looked-at', [why]]],
+  );
+});
+
+test('what is left of descriptors is none of the business of a doctor without a daemon', (t) => {
+  const limits = { ...enough, descriptors: { open: 1_024, limit: 1_024 } };
+  t.deepEqual(idsOf({ host: { limits }, daemon: { absence: 'nobody listens there' } }), ['daemon-not-running']);
 });

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import type { Diagnosis } from '../../src/doctor/finding.ts';
 import { WeftError } from '../../src/errors.ts';
 import type { Program } from '../support/program.ts';
 import { TaskGroup } from '../support/task-group.ts';
@@ -108,6 +109,14 @@ test.serial('a daemon that may start no process says which limit it is, and goes
   t.is(error.code, 'processes-exhausted');
   t.true(error.message.includes(`no process or thread can be started (EAGAIN): ${group.title} has `), error.message);
   t.regex(error.message, /pids\.max.*TasksMax=/);
+  // The doctor makes every check that needs no program.
+  const [{ checks, findings }] = (await client.doctor(false)).nodes as [Diagnosis];
+  const skipped = checks.filter(({ outcome }) => outcome === 'skipped');
+  t.true(skipped.some(({ check }) => check === 'kernel-state'));
+  t.true(skipped.every(({ reason }) => /^could not be looked at: .* no process .*pids\.max/.test(reason)));
+  t.true(checks.length - skipped.length > 14);
+  t.true(findings.some(({ id }) => id === 'resources-short'));
+  t.false(findings.some(({ id }) => id === 'kernel-state-missing'));
   const sent = await datagramsSent();
   await until('it goes on gossiping', async () => (await datagramsSent()) > sent + 5);
   t.true(await lab.reaches('n1-p1', '10.244.2.2'));

@@ -4,6 +4,8 @@ import type { FirewallChain, FirewallRule } from '../../src/linux/firewall.ts';
 import { parsePrefix } from '../../src/wire/prefix.ts';
 
 const host: HostFacts = {
+  unseen: {},
+  limits: { descriptors: { open: 60, limit: 1_024 }, tasks: [], files: { used: 500, limit: 100_000 } },
   missing: [],
   kernelRelease: '6.1.0-18-amd64',
   hasIpv6: true,
@@ -36,6 +38,7 @@ const peer: PeerFacts = {
 };
 
 const daemon: DaemonFacts = {
+  unseen: {},
   version: '0.3.0',
   underlay: {
     device: 'eth0',

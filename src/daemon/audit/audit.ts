@@ -15,6 +15,9 @@ import type { EventSink } from '../event-log.ts';
 /** How often. A round costs a few spawns, about 50 ms of CPU. */
 const INTERVAL_MS = 60_000;
 
+/** What a difference is of that only says that a table could not be looked at. */
+export const UNSEEN_SUBJECT = 'audit';
+
 /** Most differences that are named one by one, of each table. */
 const MAX_NAMED = 100;
 
@@ -167,7 +170,7 @@ async function inspect(part: AuditedPart, trigger: AuditTrigger): Promise<Inspec
   try {
     return await part.inspect(trigger);
   } catch (error) {
-    return { entries: 0, findings: [{ problem: 'wrong', subject: 'audit', message: messageOf(error) }] };
+    return { entries: 0, findings: [{ problem: 'wrong', subject: UNSEEN_SUBJECT, message: messageOf(error) }] };
   }
 }
 

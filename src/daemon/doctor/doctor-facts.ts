@@ -1,16 +1,17 @@
 /** Everything that checks look at, read from a daemon that runs. */
-import type { DaemonFacts, Facts, UnderlayFacts } from '../../doctor/facts.ts';
+import type { DaemonFacts, Difference, Facts, UnderlayFacts } from '../../doctor/facts.ts';
 import { OVERHEAD_BYTES } from '../../dataplane/encapsulation.ts';
 import { listLinks } from '../../linux/link.ts';
 import { formatIpAddress } from '../../wire/address.ts';
-import type { Audit } from '../audit/audit.ts';
+import { UNSEEN_SUBJECT, type Audit } from '../audit/audit.ts';
 import type { DiagnosisParts } from '../diagnosis.ts';
 import type { DropHandlers } from '../explain/drops.ts';
-import { plumbingIn, readHostFacts } from './doctor-host.ts';
+import { lookAtHost, plumbingIn } from './doctor-host.ts';
 import { inspectPeers } from './doctor-peers.ts';
 import { dropExamples } from './drop-examples.ts';
 import type { RecentCounts } from './recent-counts.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
+import { Sights } from './sights.ts';
 import { inspectStore } from './store-inspection.ts';
 
 /** Where they are read. */
@@ -25,7 +26,7 @@ export interface DoctorSources {
 /** Reads all of them, now. */
 export async function readFacts(sources: DoctorSources): Promise<Facts> {
   const { config } = sources.parts;
-  const [host, daemon] = await Promise.all([readHostFacts(plumbingIn(config)), readDaemonFacts(sources)]);
+  const [host, daemon] = await Promise.all([lookAtHost(plumbingIn(config)), readDaemonFacts(sources)]);
   return { node: config.nodeName, host, daemon };
 }
 
@@ -34,8 +35,9 @@ async function readDaemonFacts({ parts, audit, remote, recent, drops }: DoctorSo
   const { mtuBytes, version } = gossip.current().self.announcement;
   const canAsk = keys !== undefined;
   const counts = recent.get();
-  const [underlay, differences, podDamage, examples, peers] = await Promise.all([
-    readUnderlay(parts, mtuBytes),
+  const sights = new Sights();
+  const [underlay, audited, podDamage, examples, peers] = await Promise.all([
+    readUnderlay(parts, mtuBytes, sights),
     audit.inspect(),
     pods.storeDamage(),
     dropExamples(drops, counts),
@@ -51,7 +53,11 @@ async function readDaemonFacts({ parts, audit, remote, recent, drops }: DoctorSo
     }),
   ]);
   const { notices, residual, features } = parts.status();
+  // What the audit could not look at is no difference.
+  const [unknown, differences] = [audited.filter(isUnknown), audited.filter((one) => !isUnknown(one))];
+  for (const { message } of unknown) sights.miss('kernel', message);
   return {
+    unseen: sights.unseen,
     version,
     underlay,
     vni: config.vxlan.vni,
@@ -70,9 +76,14 @@ async function readDaemonFacts({ parts, audit, remote, recent, drops }: DoctorSo
   };
 }
 
-async function readUnderlay({ config, ...parts }: DiagnosisParts, overlayMtuBytes: number): Promise<UnderlayFacts> {
+async function readUnderlay(
+  { config, ...parts }: DiagnosisParts,
+  overlayMtuBytes: number,
+  sights: Sights,
+): Promise<UnderlayFacts> {
   const { interface: device, address, reason } = parts.underlay();
-  const link = (await listLinks()).find(({ ifname }) => ifname === device);
+  const links = await sights.look('devices', listLinks, []);
+  const link = links.find(({ ifname }) => ifname === device);
   return {
     device,
     address: formatIpAddress(address),
@@ -81,6 +92,11 @@ async function readUnderlay({ config, ...parts }: DiagnosisParts, overlayMtuByte
     deviceMtuBytes: link?.mtu,
     reason,
   };
+}
+
+/** It says no more than that a table could not be looked at. */
+function isUnknown({ subject }: Difference): boolean {
+  return subject === UNSEEN_SUBJECT;
 }
 
 /** By name: of a member that nobody knows any more, there is nothing to say. */

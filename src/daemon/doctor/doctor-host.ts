@@ -1,9 +1,12 @@
 /** What the doctor looks at on a machine, whether a daemon runs there or not. */
 import { existsSync } from 'node:fs';
 import { release } from 'node:os';
-import type { HostFacts, Plumbing } from '../../doctor/facts.ts';
+import type { HostFacts, Plumbing, Unseen } from '../../doctor/facts.ts';
+import { descriptorLimit, machineFiles, openDescriptors } from '../../linux/descriptors.ts';
 import { readFirewall } from '../../linux/firewall.ts';
+import { readTaskLimits } from '../../linux/task-limits.ts';
 import type { Config } from '../config/config.ts';
+import { Sights } from './sights.ts';
 import { inspectMachine, missingRequirements } from '../requirements.ts';
 import { POD_DEVICES } from '../rules/node-rules.ts';
 
@@ -26,14 +29,40 @@ export function plumbingIn({ tun, vxlan, gossip, clusterPrefixes }: Config): Plu
   return plumbingOf({ tunDevice: tun.device, vxlanPort: vxlan.port, gossipPort: gossip.port, clusterPrefixes });
 }
 
-/** Reads all of it, now. */
+/** Reads all of it, now. @throws WeftError if something cannot be looked at */
 export async function readHostFacts(plumbing: Plumbing): Promise<HostFacts> {
-  const machine = inspectMachine();
+  return hostFacts(plumbing, missingHere(), await readFirewall(), {});
+}
+
+/** Reads what can be read now. */
+export async function lookAtHost(plumbing: Plumbing): Promise<HostFacts> {
+  const sights = new Sights();
+  const missing = await sights.look('machine', missingHere, []);
+  const firewall = await sights.look('firewall', readFirewall, []);
+  return hostFacts(plumbing, missing, firewall, sights.unseen);
+}
+
+function missingHere(): HostFacts['missing'] {
+  return missingRequirements(inspectMachine());
+}
+
+function hostFacts(
+  plumbing: Plumbing,
+  missing: HostFacts['missing'],
+  firewall: HostFacts['firewall'],
+  unseen: Unseen,
+): HostFacts {
   return {
-    missing: missingRequirements(machine),
+    unseen,
+    missing,
     kernelRelease: release(),
     hasIpv6: existsSync('/proc/self/net/if_inet6'),
-    firewall: await readFirewall(),
+    firewall,
+    limits: {
+      descriptors: { open: openDescriptors(), limit: descriptorLimit() },
+      tasks: readTaskLimits(),
+      files: machineFiles(),
+    },
     plumbing,
   };
 }

@@ -20,6 +20,7 @@ const finds: FindingKinds = {
 export const foreignRules: HostCheck = {
   subject: 'firewall rules of others',
   needs: 'host',
+  looksAt: ['firewall'],
   finds,
   look: ({ host: { firewall, plumbing } }) => {
     const foreign = firewall.filter((chain) => !isOwnTable(chain));

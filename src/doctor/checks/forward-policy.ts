@@ -30,6 +30,7 @@ export function chainsAgainstPods(chains: readonly FirewallChain[], plumbing: Pl
 export const forwardPolicy: HostCheck = {
   subject: 'policy of the firewall for forwarded packets',
   needs: 'host',
+  looksAt: ['firewall'],
   finds,
   look: ({ host: { firewall, plumbing } }) => {
     const chains = chainsAgainstPods(firewall, plumbing);

@@ -55,6 +55,7 @@ export function isKernelParameter({ subject }: Difference): boolean {
 export const kernelParameters: DaemonCheck = {
   subject: 'ip_forward, rp_filter and other kernel parameters',
   needs: 'daemon',
+  looksAt: ['kernel'],
   finds,
   look: ({ daemon: { differences, notices } }) => parameterFindings(differences, notices),
 };

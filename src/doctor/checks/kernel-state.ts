@@ -24,6 +24,7 @@ const finds: FindingKinds = {
 export const kernelState: DaemonCheck = {
   subject: "weft's own routes, devices, addresses and rules",
   needs: 'daemon',
+  looksAt: ['kernel'],
   finds,
   look: ({ daemon: { differences } }) => {
     const own = differences.filter((one) => one.problem !== 'foreign' && !isKernelParameter(one));

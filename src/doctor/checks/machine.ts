@@ -26,6 +26,7 @@ const finds: FindingKinds = {
 
 export const machine: HostCheck = {
   subject: 'TUN device, privileges, kernel and programs',
+  looksAt: ['machine'],
   needs: 'host',
   finds,
   look: ({ host }) =>

@@ -53,6 +53,7 @@ const finds: FindingKinds = {
     severity: 'error',
     title: "weft cannot put this node's network right",
     cause: 'a command failed, as the evidence says',
+    follows: ['resources-short'],
   },
   'captures-unavailable': {
     severity: 'warning',

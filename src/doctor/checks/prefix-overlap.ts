@@ -13,6 +13,7 @@ const finds: FindingKinds = {
 export const prefixOverlap: DaemonCheck = {
   subject: "overlap of the overlay's prefixes with routes of this machine",
   needs: 'daemon',
+  looksAt: ['kernel'],
   finds,
   look: ({ daemon: { differences } }) => {
     const foreign = differences.filter(({ problem }) => problem === 'foreign');

@@ -25,6 +25,7 @@ const finds: FindingKinds = {
 export const underlayMtu: DaemonCheck = {
   subject: 'underlay MTU: configured, of the device, measured',
   needs: 'daemon',
+  looksAt: ['devices'],
   finds,
   look: ({ daemon: { underlay, peers } }) => {
     const { device, mtuBytes, deviceMtuBytes, isMtuConfigured } = underlay;
