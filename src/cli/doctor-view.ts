@@ -34,10 +34,9 @@ function isLine(text: string): boolean {
 function formatNode(diagnosis: Diagnosis, terminal: Terminal): string {
   const { node, findings, fixed } = diagnosis;
   const repaired = fixed.length === 0 ? [] : wrap(`${node}: put right: ${fixed.join(', ')}`, widthOf(terminal));
-  const title =
-    findings.length === 0
-      ? `${node} is healthy: ${scopeOf(diagnosis)}`
-      : `${node}: ${countsOf(findings)}; ${scopeOf(diagnosis)}`;
+  const title = findings.every(({ severity }) => severity === 'note')
+    ? `${node} is healthy: ${scopeOf(diagnosis)}`
+    : `${node}: ${countsOf(findings)}; ${scopeOf(diagnosis)}`;
   return [
     lines(...repaired, ...wrap(title, widthOf(terminal)).map((line) => bold(line, terminal))),
     ...findings.map((finding) => formatFinding(finding, terminal)),
@@ -47,7 +46,9 @@ function formatNode(diagnosis: Diagnosis, terminal: Terminal): string {
 function formatFinding({ id, severity, title, evidence, cause, fix }: Finding, terminal: Terminal): string {
   const mark = fix.automatic ? '*' : '';
   return [
-    ...labelled(severity, [`${id}: ${title}`], terminal, (line) => warning(line, terminal)),
+    ...labelled(severity, [`${id}: ${title}`], terminal, (line) =>
+      severity === 'note' ? bold(line, terminal) : warning(line, terminal),
+    ),
     ...labelled('  seen', evidence, terminal),
     ...labelled('  cause', [cause], terminal),
     ...labelled(`  do${mark}`, [fix.text], terminal),
@@ -70,7 +71,7 @@ function labelled(
 
 function countsOf(findings: readonly Finding[]): string {
   const errors = findings.filter(({ severity }) => severity === 'error').length;
-  const warnings = findings.length - errors;
+  const warnings = findings.filter(({ severity }) => severity === 'warning').length;
   const counts = [errors === 0 ? '' : count(errors, 'error'), warnings === 0 ? '' : count(warnings, 'warning')];
   return counts.filter((text) => text !== '').join(' and ');
 }

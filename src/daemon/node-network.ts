@@ -77,7 +77,11 @@ export class NodeNetwork {
     notices.push(...(await this.#options.firewall.ensure()));
     const overlaps = overlapNotices(clusterPrefixes, routes, tunDevice);
     notices.push(...overlaps.map(({ code, message }) => ({ code, message })));
-    notices.push(...(await forwardingNotices(plumbingOf({ tunDevice, clusterPrefixes }))));
+    notices.push(
+      ...(await forwardingNotices(
+        plumbingOf({ tunDevice, clusterPrefixes, nodePrefixes: this.#options.nodePrefixes }),
+      )),
+    );
     return notices;
   }
 

@@ -15,16 +15,21 @@ export function examine(facts: Facts, time: string): Diagnosis {
     checks.push({ check, outcome: here.length > 0 ? 'found' : unseen === '' ? 'ok' : 'skipped', reason: unseen });
     findings.push(...here);
   }
-  const ordered = withoutConsequences(findings).sort(
-    (a, b) => Number(a.severity === 'warning') - Number(b.severity === 'warning'),
-  );
+  const ordered = withoutConsequences(findings).sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
   return { node: facts.node, time, checks, findings: ordered, fixed: [] };
 }
 
+const order = ['error', 'warning', 'note'] as const;
+
 /** What was found on several nodes, together with who could not be asked. */
 export function reportOf(nodes: readonly Diagnosis[], unexamined: DoctorReport['unexamined']): DoctorReport {
-  const healthy = unexamined.length === 0 && nodes.every(({ findings }) => findings.length === 0);
+  const healthy = unexamined.length === 0 && nodes.every(({ findings }) => isHealthy(findings));
   return { healthy, nodes, unexamined };
+}
+
+/** Whether nothing is wrong, as far as that is known. */
+export function isHealthy(findings: readonly Finding[]): boolean {
+  return findings.every(({ severity }) => severity === 'note');
 }
 
 function whyNot({ needs }: Check, { daemon }: Facts): string {

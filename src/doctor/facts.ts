@@ -2,8 +2,9 @@
  * What checks look at: the machine, and what a daemon knows of itself and of others. Collected before any check looks, so
  * that checks only compute.
  */
-import type { FirewallChain } from '../linux/firewall.ts';
+import type { Ruleset } from '../firewall/ruleset.ts';
 import type { TaskLimit } from '../linux/task-limits.ts';
+import type { IpAddress } from '../wire/address.ts';
 import type { Prefix } from '../wire/prefix.ts';
 
 /** All of it. */
@@ -44,7 +45,8 @@ export interface HostFacts {
   readonly missing: readonly Remark[];
   readonly kernelRelease: string;
   readonly hasIpv6: boolean;
-  readonly firewall: readonly FirewallChain[];
+  /** Of all programs, weft's own rules included. */
+  readonly firewall: Ruleset;
   /** What weft's packets are told by. */
   readonly plumbing: Plumbing;
 }
@@ -57,6 +59,10 @@ export interface Plumbing {
   readonly vxlanPort: number;
   readonly gossipPort: number;
   readonly clusterPrefixes: readonly Prefix[];
+  readonly nodePrefixes: readonly Prefix[];
+  /** Device and address by which other nodes are reached; `undefined`: not known. */
+  readonly underlay: { readonly device: string; readonly address: IpAddress | undefined } | undefined;
+  readonly pods: readonly { readonly device: string; readonly addresses: readonly IpAddress[] }[];
 }
 
 /** A code and a sentence, as notices of `weft status` are. */

@@ -3,8 +3,11 @@
  * `docs/doctor.md` lists every id.
  */
 
-/** `error`: packets are lost, or will be. `warning`: it works, but not as it should, or not for long. */
-export type Severity = 'error' | 'warning';
+/**
+ * `error`: packets are lost, or will be. `warning`: it works, but not as it should, or not for long. `note`: it may be as it should be,
+ * and cannot be told from here; a node with nothing but notes is healthy.
+ */
+export type Severity = 'error' | 'warning' | 'note';
 
 /** One thing that is wrong. */
 export interface Finding {
@@ -58,7 +61,7 @@ export interface UnexaminedNode {
 
 /** Answer of `weft doctor`. */
 export interface DoctorReport {
-  /** Whether there is no finding, and every node that was to be asked answered. */
+  /** Whether there is no finding but notes, and every node that was to be asked answered. */
   readonly healthy: boolean;
   readonly nodes: readonly Diagnosis[];
   readonly unexamined: readonly UnexaminedNode[];

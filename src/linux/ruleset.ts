@@ -83,6 +83,11 @@ async function readLegacy(known: Family, options: CommandOptions): Promise<reado
   return unreadableChains(`${shown} tables`, [family], problem);
 }
 
+/** Whether there are tables of iptables from before nftables, in the namespace of this process. */
+export function hasLegacyTables(): boolean {
+  return families.some((family) => legacyTables(family, undefined).length > 0);
+}
+
 /** Asked first, since `iptables-legacy` makes the tables that it is asked about. */
 function legacyTables({ tableNames }: Family, netns: string | undefined): readonly string[] {
   const leave = netns === undefined ? undefined : enterNetworkNamespace(netns);

@@ -3,7 +3,7 @@ import test from 'ava';
 import { catalogue } from '../../src/doctor/catalogue.ts';
 import type { PeerFacts } from '../../src/doctor/facts.ts';
 import { examine } from '../../src/doctor/examination.ts';
-import { chainWith, factsWith, ruleOn, type FactChanges } from '../support/doctor-facts.ts';
+import { factsWith, firewallOf, type FactChanges } from '../support/doctor-facts.ts';
 
 const TIME = '2026-01-03T04:05:00.000Z';
 
@@ -59,9 +59,10 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'files-nearly-exhausted': { host: { limits: { ...enough, files: { used: 95, limit: 100 } } } },
   'descriptors-few': notice('descriptors-few'),
   'not-looked-at': { host: { unseen: { firewall: 'no process can be started' } } },
-  'forward-policy-drop': { host: { firewall: [chainWith('forward', 'drop')] } },
-  'firewall-drops': { host: { firewall: [chainWith('input', 'accept', [ruleOn('drop', 'dport', '4789')])] } },
-  'firewall-closed': { host: { firewall: [chainWith('input', 'drop', [ruleOn('accept', 'dport', '22')])] } },
+  'forward-policy-drop': { host: { firewall: firewallOf(':FORWARD DROP') } },
+  'firewall-drops': { host: { firewall: firewallOf('-A INPUT -p udp -m udp --dport 4789 -j DROP') } },
+  'firewall-closed': { host: { firewall: firewallOf(':INPUT DROP', '-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT') } },
+  'firewall-unclear': { host: { firewall: firewallOf('-A INPUT -p udp -m set --match-set bad src -j DROP') } },
   'kernel-feature-missing': { daemon: { features: { udpSegmentation: false } } },
   'kernel-without-ipv6': { host: { hasIpv6: false } },
   'ip-forward-off': differing('kernel', 'wrong', 'net.ipv4.ip_forward'),
@@ -145,48 +146,33 @@ test('a healthy node has no findings, and no check is skipped', (t) => {
 
 const silences: Readonly<Record<string, FactChanges>> = {
   'a chain that accepts what comes from pods and goes to pods': {
+    host: { firewall: firewallOf(':FORWARD DROP', '-A FORWARD -i wf+ -j ACCEPT', '-A FORWARD -o wf+ -j ACCEPT') },
+  },
+  'a chain that accepts what is of the overlay': {
     host: {
-      firewall: [
-        chainWith('forward', 'drop', [ruleOn('accept', 'iifname', 'wf*'), ruleOn('accept', 'oifname', 'wf*')]),
-      ],
+      firewall: firewallOf('-A FORWARD -s 10.244.0.0/16 -d 10.244.0.0/16 -j ACCEPT', '-A FORWARD -j REJECT'),
     },
   },
   'a chain that accepts everything in the end': {
-    host: { firewall: [chainWith('forward', 'drop', [{ action: 'accept', matches: [] }])] },
+    host: { firewall: firewallOf(':FORWARD DROP', '-A FORWARD -j ACCEPT') },
   },
-  'a chain for forwarded packets that accepts by default': { host: { firewall: [chainWith('forward', 'accept')] } },
+  'a chain for forwarded packets that accepts by default': { host: { firewall: firewallOf(':FORWARD ACCEPT') } },
   'a rule against another port': {
-    host: { firewall: [chainWith('input', 'accept', [ruleOn('drop', 'dport', '23', '5000-6000')])] },
-  },
-  'a rule against all ports but ours': {
-    host: {
-      firewall: [
-        chainWith('input', 'accept', [
-          { action: 'drop', matches: [{ field: 'dport', isNegated: true, values: ['4789'] }] },
-        ]),
-      ],
-    },
+    host: { firewall: firewallOf('-A INPUT -p udp -m multiport --dports 23,5000:6000 -j DROP') },
   },
   'a rule against other addresses': {
-    host: { firewall: [chainWith('forward', 'accept', [ruleOn('drop', 'saddr', '10.0.0.0/24', '0.0.0.0/0')])] },
+    host: { firewall: firewallOf('-A FORWARD -s 10.0.0.0/24 -j DROP', '-A FORWARD ! -s 0.0.0.0/0 -j DROP') },
   },
   'a rule against packets of pods in an odd state': {
-    host: {
-      firewall: [
-        chainWith('forward', 'accept', [
-          {
-            action: 'drop',
-            matches: [...ruleOn('drop', 'iifname', 'wf*').matches, ...ruleOn('drop', 'other').matches],
-          },
-        ]),
-      ],
-    },
-  },
-  'a firewall of which not all can be read': {
-    host: { firewall: [chainWith('input', 'drop', [ruleOn('accept', 'unreadable')])] },
+    host: { firewall: firewallOf('-A FORWARD -i wf+ -m conntrack --ctstate INVALID -j DROP') },
   },
   'a firewall that lets in the underlay': {
-    host: { firewall: [chainWith('input', 'drop', [ruleOn('accept', 'saddr', '198.18.0.0/16')])] },
+    host: { firewall: firewallOf(':INPUT DROP', '-A INPUT -s 198.18.0.0/16 -j ACCEPT') },
+  },
+  'a limit on what is written to a log': {
+    host: {
+      firewall: firewallOf('-A FORWARD -m limit --limit 3/min -j LOG', '-A INPUT -m limit --limit 3/min -j LOG'),
+    },
   },
   'a feature that was turned off': {
     daemon: { features: { tunChecksum: false, tunUdpSegmentation: false }, withoutFeatures: ['tunOffloads'] },
@@ -213,7 +199,7 @@ for (const [what, changes] of Object.entries(silences)) {
 
 test('what follows from another finding is mentioned there, and is none of its own', (t) => {
   const changes = {
-    host: { firewall: [chainWith('input', 'accept', [ruleOn('drop', 'dport', '4789')])] },
+    host: { firewall: firewallOf('-A INPUT -p udp -m udp --dport 4789 -j DROP') },
     peer: { ...silent, said },
   };
   const { findings: all } = examine(factsWith(changes), TIME);

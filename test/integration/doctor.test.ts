@@ -172,6 +172,21 @@ const faults: Readonly<Record<string, Fault>> = {
     heal: async () => rules('n1', 'delete table inet guard'),
     evidence: /no rule accepts VXLAN/,
   },
+  'a last rule that rejects, reached by jumps, as firewalld has it': {
+    id: 'forward-policy-drop',
+    seed: async () =>
+      rules(
+        'n1',
+        `table inet guard {
+           chain last { counter reject with icmpx admin-prohibited; }
+           chain zones { iifname "eth0" goto last; goto last; }
+           chain through { type filter hook forward priority 10; ct state vmap { established : accept, related : accept }; jump zones; }
+         }`,
+      ),
+    heal: async () => rules('n1', 'delete table inet guard'),
+    evidence:
+      /chain inet guard last has "counter reject.*" \(reached by "jump zones" in through, then "goto last" in zones\)/,
+  },
   'strict reverse path filtering': {
     id: 'rp-filter-strict',
     seed: async () => sysctl('net.ipv4.conf.weft0.rp_filter', '1'),

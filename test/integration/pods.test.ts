@@ -430,6 +430,9 @@ test("others' rules and routes in the way are named, and not changed", async (t)
     notices.map(({ code }) => code),
     ['prefix-overlaps-host-route', 'forward-policy-drop'],
   );
-  t.regex(notices[1]?.message ?? '', /^nftables chain ip filter FORWARD drops forwarded packets by default/);
+  t.regex(
+    notices[1]?.message ?? '',
+    /nftables chain ip filter FORWARD: policy drop, and no rule accepts packets from pods/,
+  );
   t.deepEqual(await node.snapshot(), before);
 });

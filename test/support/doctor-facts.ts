@@ -1,6 +1,8 @@
 /** A node on which nothing is wrong, as the doctor sees it, with one peer; tests change a part of it. */
 import type { DaemonFacts, Facts, HostFacts, PeerFacts } from '../../src/doctor/facts.ts';
-import type { FirewallChain, FirewallRule } from '../../src/linux/firewall.ts';
+import { parseIptablesSave } from '../../src/firewall/iptables-ruleset.ts';
+import type { Ruleset } from '../../src/firewall/ruleset.ts';
+import { parseIpAddress } from '../../src/wire/address.ts';
 import { parsePrefix } from '../../src/wire/prefix.ts';
 
 const host: HostFacts = {
@@ -9,13 +11,16 @@ const host: HostFacts = {
   missing: [],
   kernelRelease: '6.1.0-18-amd64',
   hasIpv6: true,
-  firewall: [],
+  firewall: { chains: [] },
   plumbing: {
     tunDevice: 'weft0',
     podDevices: 'wf*',
     vxlanPort: 4_789,
     gossipPort: 7_948,
     clusterPrefixes: [parsePrefix('10.244.0.0/16')!, parsePrefix('fd00:10:244::/48')!],
+    nodePrefixes: [parsePrefix('10.244.1.0/24')!, parsePrefix('fd00:10:244:1::/64')!],
+    underlay: { device: 'eth0', address: parseIpAddress('198.18.0.1') },
+    pods: [{ device: 'wf0000000a', addresses: [parseIpAddress('10.244.1.2')!, parseIpAddress('fd00:10:244:1::2')!] }],
   },
 };
 
@@ -85,27 +90,9 @@ export function factsWith(changes: FactChanges = {}): Facts {
   };
 }
 
-/** A chain of iptables that calls itself nftables. */
-export function chainWith(
-  hook: string,
-  policy: 'accept' | 'drop',
-  rules: readonly Pick<FirewallRule, 'action' | 'matches'>[] = [],
-): FirewallChain {
-  return {
-    table: 'nftables table ip filter',
-    title: `nftables chain ip filter ${hook.toUpperCase()}`,
-    families: [4],
-    hook,
-    policy,
-    rules: rules.map((rule) => ({ ...rule, text: 'a rule', removal: 'nft delete rule' })),
-  };
-}
-
-/** A rule that asks for one field. */
-export function ruleOn(
-  action: FirewallRule['action'],
-  field: FirewallRule['matches'][number]['field'],
-  ...values: readonly string[]
-): Pick<FirewallRule, 'action' | 'matches'> {
-  return { action, matches: [{ field, isNegated: false, values }] };
+/** Rules of the table `filter` of iptables, as `iptables-save` writes them; chains without a policy of their own accept. */
+export function firewallOf(...lines: readonly string[]): Ruleset {
+  const chains = ['INPUT', 'FORWARD', 'OUTPUT'].filter((name) => !lines.some((line) => line.startsWith(`:${name} `)));
+  const text = ['*filter', ...chains.map((name) => `:${name} ACCEPT`), ...lines].join('\n');
+  return parseIptablesSave(text, { program: 'iptables', family: 4, tableTitle: (table) => `iptables table ${table}` });
 }

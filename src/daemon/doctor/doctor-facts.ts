@@ -2,7 +2,7 @@
 import type { DaemonFacts, Difference, Facts, UnderlayFacts } from '../../doctor/facts.ts';
 import { OVERHEAD_BYTES } from '../../dataplane/encapsulation.ts';
 import { listLinks } from '../../linux/link.ts';
-import { formatIpAddress } from '../../wire/address.ts';
+import { formatIpAddress, parseIpAddress } from '../../wire/address.ts';
 import { UNSEEN_SUBJECT, type Audit } from '../audit/audit.ts';
 import type { DiagnosisParts } from '../diagnosis.ts';
 import type { DropHandlers } from '../explain/drops.ts';
@@ -25,8 +25,16 @@ export interface DoctorSources {
 
 /** Reads all of them, now. */
 export async function readFacts(sources: DoctorSources): Promise<Facts> {
-  const { config } = sources.parts;
-  const [host, daemon] = await Promise.all([lookAtHost(plumbingIn(config)), readDaemonFacts(sources)]);
+  const { config, pods, underlay } = sources.parts;
+  const { interface: device, address } = underlay();
+  const plumbing = {
+    ...plumbingIn(config),
+    underlay: { device, address },
+    pods: pods.list().map(({ hostDevice, addresses }) => {
+      return { device: hostDevice, addresses: addresses.flatMap((text) => parseIpAddress(text.split('/')[0]!) ?? []) };
+    }),
+  };
+  const [host, daemon] = await Promise.all([lookAtHost(plumbing), readDaemonFacts(sources)]);
   return { node: config.nodeName, host, daemon };
 }
 

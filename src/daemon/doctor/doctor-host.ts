@@ -1,9 +1,9 @@
 /** What the doctor looks at on a machine, whether a daemon runs there or not. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import type { HostFacts, Plumbing, Unseen } from '../../doctor/facts.ts';
 import { descriptorLimit, machineFiles, openDescriptors } from '../../linux/descriptors.ts';
-import { readFirewall } from '../../linux/firewall.ts';
+import { readRuleset } from '../../linux/ruleset.ts';
 import { readTaskLimits } from '../../linux/task-limits.ts';
 import type { Config } from '../config/config.ts';
 import { Sights } from './sights.ts';
@@ -17,6 +17,9 @@ export const defaultPlumbing: Plumbing = {
   vxlanPort: 4_789,
   gossipPort: 7_948,
   clusterPrefixes: [],
+  nodePrefixes: [],
+  underlay: undefined,
+  pods: [],
 };
 
 /** The same, but for what is known. */
@@ -25,20 +28,26 @@ export function plumbingOf(known: Partial<Plumbing>): Plumbing {
 }
 
 /** The same, as a configuration has it. */
-export function plumbingIn({ tun, vxlan, gossip, clusterPrefixes }: Config): Plumbing {
-  return plumbingOf({ tunDevice: tun.device, vxlanPort: vxlan.port, gossipPort: gossip.port, clusterPrefixes });
+export function plumbingIn({ tun, vxlan, gossip, clusterPrefixes, nodePrefixes }: Config): Plumbing {
+  return plumbingOf({
+    tunDevice: tun.device,
+    vxlanPort: vxlan.port,
+    gossipPort: gossip.port,
+    clusterPrefixes,
+    nodePrefixes,
+  });
 }
 
 /** Reads all of it, now. @throws WeftError if something cannot be looked at */
 export async function readHostFacts(plumbing: Plumbing): Promise<HostFacts> {
-  return hostFacts(plumbing, missingHere(), await readFirewall(), {});
+  return hostFacts(plumbing, missingHere(), await readRuleset(), {});
 }
 
 /** Reads what can be read now. */
 export async function lookAtHost(plumbing: Plumbing): Promise<HostFacts> {
   const sights = new Sights();
   const missing = await sights.look('machine', missingHere, []);
-  const firewall = await sights.look('firewall', readFirewall, []);
+  const firewall = await sights.look('firewall', async () => readRuleset(), { chains: [] });
   return hostFacts(plumbing, missing, firewall, sights.unseen);
 }
 
@@ -63,6 +72,17 @@ function hostFacts(
       tasks: readTaskLimits(),
       files: machineFiles(),
     },
-    plumbing,
+    plumbing: { ...plumbing, underlay: plumbing.underlay ?? likelyUnderlay() },
   };
+}
+
+/** Where no daemon says which it is: the device of the default route. */
+function likelyUnderlay(): Plumbing['underlay'] {
+  try {
+    const routes = readFileSync('/proc/self/net/route', 'utf8').split('\n').slice(1);
+    const [device] = routes.map((line) => line.split('\t')).find(([, destination]) => destination === '00000000') ?? [];
+    return device === undefined ? undefined : { device, address: undefined };
+  } catch {
+    return undefined;
+  }
 }

@@ -6,7 +6,7 @@ import { parseToldOutcomes } from './told-answer.ts';
 
 const finding = v.object({
   id: v.string(),
-  severity: v.picklist(['error', 'warning']),
+  severity: v.picklist(['error', 'warning', 'note']),
   title: v.string(),
   evidence: v.array(v.string()),
   cause: v.string(),

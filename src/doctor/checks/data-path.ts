@@ -19,7 +19,8 @@ const finds: FindingKinds = {
   'vxlan-eaten': {
     severity: 'error',
     title: 'VXLAN is lost on the way to another node, while gossip reaches it',
-    cause: 'a firewall, security group or router between the two drops the UDP port of VXLAN',
+    cause:
+      'a firewall of the other node, or a firewall, security group or router between the two, drops the UDP port of VXLAN',
     follows: [...causesHere, 'vni-mismatch'],
   },
   'path-cut': {

@@ -1,80 +1,42 @@
-/** Others' firewalls that drop what a node forwards, by default: Docker sets this policy. */
-import type { FirewallChain, FirewallRule } from '../../linux/firewall.ts';
+/** Others' firewalls that drop what a node forwards unless they know it: by policy, as Docker, or by a last rule, as firewalld. */
 import { byHand, found, type FindingKinds, type HostCheck } from '../check.ts';
-import type { Plumbing } from '../facts.ts';
-import { isOwnTable, namesDevice, namesOverlay } from '../firewall-rules.ts';
+import type { Facts } from '../facts.ts';
+import type { Finding } from '../finding.ts';
+import { type FirewallHit, firewallHits } from '../firewall-hits.ts';
+import { hitEvidence, podOpenings } from '../firewall-words.ts';
 
 const finds: FindingKinds = {
   'forward-policy-drop': {
     severity: 'error',
     title: "a firewall of this node drops pods' packets",
-    cause: 'Docker and others set the policy of forwarded packets to drop and accept their own networks only',
+    cause:
+      'Docker and others set the policy of forwarded packets to drop and accept their own networks only; firewalld, and the default rules of RHEL, end with a rule that rejects the rest',
   },
 };
-
-/** Chains that drop by default what is forwarded, and accept nothing of pods. */
-export function chainsAgainstPods(chains: readonly FirewallChain[], plumbing: Plumbing): FirewallChain[] {
-  return chains.filter(
-    (chain) =>
-      chain.hook === 'forward' &&
-      chain.policy === 'drop' &&
-      chain.families.length > 0 &&
-      !isOwnTable(chain) &&
-      !acceptsPods(
-        chains.filter(({ table }) => table === chain.table).flatMap(({ rules }) => rules),
-        plumbing,
-      ),
-  );
-}
 
 export const forwardPolicy: HostCheck = {
   subject: 'policy of the firewall for forwarded packets',
   needs: 'host',
   looksAt: ['firewall'],
   finds,
-  look: ({ host: { firewall, plumbing } }) => {
-    const chains = chainsAgainstPods(firewall, plumbing);
-    if (chains.length === 0) return [];
-    const evidence = chains.map(
-      ({ title }) => `${title}: policy drop, and no rule accepts packets of ${plumbing.podDevices}`,
-    );
-    return [
-      found(finds, 'forward-policy-drop', evidence, byHand('let packets of pods pass', ...chains.flatMap(remedies))),
-    ];
+  look: (facts) => {
+    const hits = hitsOnPods(facts);
+    return hits.length === 0 ? [] : [found(finds, 'forward-policy-drop', evidenceOf(hits, facts), fixOf(hits, facts))];
   },
 };
 
-/** Commands that let pods' packets pass through such a chain; they do not outlast a reboot. */
-export function remedies({ title, families }: FirewallChain): string[] {
-  const nft = /^nftables chain (.*)$/.exec(title)?.[1];
-  if (nft !== undefined && !/^ip6? filter FORWARD$/.test(nft)) {
-    return ['iifname', 'oifname'].map((side) => `nft insert rule ${nft} ${side} '"wf*"' accept`);
-  }
-  const program = `${families.includes(6) ? 'ip6tables' : 'iptables'}${nft === undefined ? '-legacy' : ''}`;
-  return ['-i', '-o'].map((side) => `${program} -I FORWARD ${side} wf+ -j ACCEPT`);
+/** What they do to packets of nodes is said elsewhere. */
+export function hitsOnPods(facts: Facts): FirewallHit[] {
+  return firewallHits(facts)
+    .filter(({ verdict, isLast }) => verdict !== 'unknown' && isLast)
+    .map((hit) => ({ ...hit, samples: hit.samples.filter(({ isOfPods }) => isOfPods) }))
+    .filter(({ samples }) => samples.length > 0);
 }
 
-/** From pods and to pods: each forwarded packet of the overlay has a pod of this node at one end. */
-function acceptsPods(rules: readonly FirewallRule[], plumbing: Plumbing): boolean {
-  const accepting = rules.filter(({ action }) => action === 'accept');
-  return (
-    accepting.some((rule) => passesAll(rule) || namesPods(rule, 'iifname', 'saddr', plumbing)) &&
-    accepting.some((rule) => passesAll(rule) || namesPods(rule, 'oifname', 'daddr', plumbing))
-  );
+function evidenceOf(hits: readonly FirewallHit[], facts: Facts): string[] {
+  return hits.map((hit) => hitEvidence(hit, facts));
 }
 
-function passesAll({ matches }: FirewallRule): boolean {
-  return matches.length === 0;
-}
-
-/** Nothing else may be asked: a rule for established connections is none for pods. */
-function namesPods({ matches }: FirewallRule, device: string, address: string, plumbing: Plumbing): boolean {
-  return (
-    matches.every(({ field }) => ['iifname', 'oifname', 'saddr', 'daddr'].includes(field)) &&
-    matches.some(
-      (match) =>
-        (match.field === device && namesDevice(match, plumbing.podDevices)) ||
-        (match.field === address && namesOverlay(match, plumbing.clusterPrefixes)),
-    )
-  );
+function fixOf(hits: readonly FirewallHit[], { host }: Facts): Finding['fix'] {
+  return byHand('let packets of pods pass', ...new Set(hits.flatMap((hit) => podOpenings(hit, host))));
 }
