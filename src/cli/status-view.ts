@@ -135,7 +135,7 @@ function accountOf(direction: 'egress' | 'ingress', workers: readonly WorkerAcco
   );
 }
 
-function formatDrops({ workers, gossip }: Status, terminal: Terminal): string {
+function formatDrops({ workers, gossip, kernel }: Status, terminal: Terminal): string {
   const drops = new Map<string, number>();
   const add = (kind: string, reasons: Readonly<Record<string, number>>): void => {
     for (const [reason, packets] of Object.entries(reasons)) {
@@ -147,6 +147,7 @@ function formatDrops({ workers, gossip }: Status, terminal: Terminal): string {
     add('egress', egress.dropped);
     add('ingress', ingress.dropped);
   }
+  add('kernel', kernel.refused);
   add('gossip', gossip.refused);
   if (drops.size === 0) return '';
   const rows = [...drops].map(([key, packets]) => [...key.split(' '), packets]);

@@ -68,6 +68,8 @@ export interface Status {
     readonly datagramsReceived: number;
     /** Datagrams that the kernel dropped before the daemon could read them. */
     readonly socketOverflow: number;
+    /** Datagrams that this node's own kernel did not let out (EPERM). */
+    readonly sendForbidden: number;
     /** Gossip messages that were refused, by named reason. */
     readonly refused: Readonly<Record<string, number>>;
     readonly statistics: MembershipStatistics;
@@ -85,6 +87,8 @@ export interface Status {
   readonly recorder: { readonly sizeBytes: number; readonly packetsSince: string; readonly dropsSince: string };
   /** What the kernel dropped at the TUN device before any worker could read it. */
   readonly tunQueueOverflow: number;
+  /** What rules of weft in the kernel did, beside the accounts: packets refused, by reason, and connections let in under the node's overlay address. */
+  readonly kernel: { readonly refused: Readonly<Record<string, number>>; readonly intoOverlay: number };
   /** received + originated - sent - delivered - relayed - dropped - queued over all workers: 0. */
   readonly residual: number;
   readonly notices: readonly Notice[];

@@ -36,6 +36,7 @@ import { Metrics } from './metrics.ts';
 import { macOfIdentity } from './node-identity.ts';
 import { NodeNetwork } from './node-network.ts';
 import { NodeFirewall } from './rules/node-firewall.ts';
+import { RefusedTraffic } from './rules/refused-traffic.ts';
 import { OverlayRoutes } from './routes/overlay-routes.ts';
 import { refuseSecondDaemon } from './own-links.ts';
 import { Pace } from './routes/pace.ts';
@@ -82,8 +83,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   opened.defer(() => state.close());
   const seeds = await resolveSeeds(config.gossip.seeds);
   const underlay = await chooseUnderlay(config, seeds.endpoints);
-  const { interface: device, reason } = underlay;
-  logger.info({ interface: device, address: formatIpAddress(underlay.address), reason }, 'underlay picked');
+  logger.info({ ...underlay, address: formatIpAddress(underlay.address) }, 'underlay picked');
 
   const { identity, incarnation } = nodeIdentity;
   const mac = macOfIdentity(identity);
@@ -228,6 +228,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   });
   opened.defer(() => audit.stop());
 
+  const rules = opened.use(RefusedTraffic.ofNode({ pods, events, logger }));
   const recorded = new RecordedPackets(dataplane.recorder, Math.round(performance.timeOrigin));
   const ownNotices = (): Notice[] => [
     ...notices,
@@ -250,6 +251,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     routes,
     pods,
     audit: () => audit.summary(),
+    rules,
     notices: () => [...ownNotices(), ...follower.notices(), ...(diagnosed?.notices() ?? [])],
   });
   const diagnosis = await composeDiagnosis({
@@ -282,7 +284,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     resources.metrics,
   );
   const handlers = {
-    status: () => view.status(),
+    status: async () => rules.look().then(() => view.status()),
     peers: () => routes.peers(gossip.clockOffsetMs()),
     forgetPeer: (node: string) =>
       gossip.forget(node).map(({ announcement: { name, identity } }) => ({ name, identity })),
@@ -296,7 +298,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     removePod: pods.remove.bind(pods),
     ...keyHandlers(keys),
     ...diagnosis.handlers,
-    metrics: () => metrics.text(),
+    metrics: async () => rules.look().then(() => metrics.text()),
     version: readVersion,
   };
   opened.defer(() => resources.doors.close());

@@ -41,6 +41,7 @@ export class Metrics {
     const status = this.#source();
     declareAccounts(registry, status);
     declareLosses(registry, status);
+    declareKernel(registry, status);
     declareGossip(registry, status, this.#histograms);
     declareRemote(registry, this.#remote());
     declareDoors(registry, this.#doors);
@@ -124,6 +125,22 @@ function declareLosses(registry: Registry, { workers, tunQueueOverflow }: Status
     help: 'Packets that the kernel dropped because the queue of the TUN device was full.',
     registers,
   }).inc(tunQueueOverflow);
+}
+
+function declareKernel(registry: Registry, { kernel }: Status): void {
+  const registers = [registry];
+  const refused = new Counter({
+    name: 'weft_kernel_refused_packets_total',
+    help: 'Packets that rules of weft in the kernel refused, by reason: see docs/trust.md.',
+    labelNames: ['reason'],
+    registers,
+  });
+  for (const [reason, packets] of Object.entries(kernel.refused)) refused.inc({ reason }, packets);
+  new Counter({
+    name: 'weft_kernel_masqueraded_connections_total',
+    help: "Connections that entered the overlay under the node's overlay address.",
+    registers,
+  }).inc(kernel.intoOverlay);
 }
 
 function declareAudit(registry: Registry, { audit }: Status): void {

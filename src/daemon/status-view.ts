@@ -9,6 +9,7 @@ import type { Dataplane } from './dataplane.ts';
 import type { Gossip } from './gossip/gossip.ts';
 import type { OverlayRoutes } from './routes/overlay-routes.ts';
 import type { Pods } from './pods/pods.ts';
+import type { RefusedTraffic } from './rules/refused-traffic.ts';
 import type { Underlay } from './underlay/underlay.ts';
 import type { RecordedPackets } from './explain/recorded-packets.ts';
 import { readVersion } from './version.ts';
@@ -27,6 +28,7 @@ export interface StatusViewOptions {
   readonly routes: OverlayRoutes;
   readonly pods: Pods;
   readonly audit: () => Status['audit'];
+  readonly rules: Pick<RefusedTraffic, 'refused' | 'intoOverlay'>;
   /** What is to be known of this host now. */
   readonly notices: () => readonly Notice[];
 }
@@ -40,7 +42,7 @@ export class StatusView {
   }
 
   status(): Status {
-    const { config, dataplane, gossip, routes, pods, recorded } = this.#options;
+    const { config, dataplane, gossip, routes, pods, recorded, rules } = this.#options;
     const underlay = this.#options.underlay();
     const workers = dataplane.accounts();
     const members = gossip.members();
@@ -69,6 +71,7 @@ export class StatusView {
         members: countByState(members.map((member) => member.state)),
         datagramsReceived: gossip.datagramsReceived,
         socketOverflow: gossip.datagramOverflow(),
+        sendForbidden: gossip.datagramsForbidden,
         refused: gossip.refused(),
         statistics: gossip.statistics(),
       },
@@ -81,6 +84,7 @@ export class StatusView {
       workers,
       recorder: { sizeBytes: dataplane.recorder?.buffer.byteLength ?? 0, ...recorded.span() },
       tunQueueOverflow: dataplane.tunQueueOverflow(),
+      kernel: { refused: rules.refused, intoOverlay: rules.intoOverlay },
       residual: residualOf(workers),
       notices: [...this.#options.notices(), ...routes.notices(), ...gossip.notices()],
     };

@@ -94,7 +94,7 @@ export const egressDropReasons = [
   {
     name: 'send-forbidden',
     meaning: 'the kernel refuses to send to the endpoint of the peer',
-    cause: 'a firewall rule in OUTPUT, or a prohibit route',
+    cause: 'this node itself: a firewall rule in OUTPUT, or a prohibit route',
     remedy: 'allow UDP to the VXLAN port of the peers',
   },
   {

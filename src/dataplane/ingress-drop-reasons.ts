@@ -192,7 +192,7 @@ export const ingressDropReasons = [
   {
     name: 'relay-send-forbidden',
     meaning: 'the packet is to be passed on, and the kernel refuses to send to the endpoint of its target',
-    cause: 'a firewall rule in OUTPUT, or a prohibit route',
+    cause: 'this node itself: a firewall rule in OUTPUT, or a prohibit route',
     remedy: 'allow UDP to the VXLAN port of the peers',
   },
   {

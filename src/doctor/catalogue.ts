@@ -13,12 +13,14 @@ import { kernelFeatures } from './checks/kernel-features.ts';
 import { kernelParameters } from './checks/kernel-parameters.ts';
 import { kernelState } from './checks/kernel-state.ts';
 import { leaseStore } from './checks/lease-store.ts';
+import { localSends } from './checks/local-sends.ts';
 import { machine } from './checks/machine.ts';
 import { members } from './checks/members.ts';
 import { noticesBeside } from './checks/notices.ts';
 import { overload } from './checks/overload.ts';
 import { prefixOverlap } from './checks/prefix-overlap.ts';
 import { resources } from './checks/resources.ts';
+import { refusedTraffic } from './checks/refused-traffic.ts';
 import { strangers } from './checks/strangers.ts';
 import { underlayChoice } from './checks/underlay-choice.ts';
 import { underlayMtu } from './checks/underlay-mtu.ts';
@@ -36,6 +38,7 @@ const checks = {
   'prefix-overlap': prefixOverlap,
   'underlay-choice': underlayChoice,
   'underlay-mtu': underlayMtu,
+  'local-sends': localSends,
   'data-path': dataPath,
   'gossip-path': gossipPath,
   members,
@@ -45,6 +48,7 @@ const checks = {
   'lease-store': leaseStore,
   checksums,
   strangers,
+  'refused-traffic': refusedTraffic,
   overload,
   accounts,
 } as const satisfies Readonly<Record<string, Check>>;

@@ -55,6 +55,8 @@ export interface GossipSocketCounters {
   datagramsSent: number;
   /** Sends that failed: no route, no buffer. */
   datagramsFailed: number;
+  /** Of these, those that this node's own kernel forbade (EPERM, EACCES): a firewall, a full table of connections. */
+  datagramsForbidden: number;
   /** Requests that came whole. */
   exchangesReceived: number;
   /** Exchanges of ours that brought a reply, and those that did not. */
@@ -73,6 +75,7 @@ export class GossipSockets implements GossipTransport {
     datagramsReceived: 0,
     datagramsSent: 0,
     datagramsFailed: 0,
+    datagramsForbidden: 0,
     exchangesReceived: 0,
     exchangesAnswered: 0,
     exchangesFailed: 0,
@@ -164,7 +167,7 @@ export class GossipSockets implements GossipTransport {
     // Sending may happen after this returns, and the caller's bytes are not ours to keep.
     this.#udp.send(Uint8Array.from(bytes), to.port, formatIpAddress(to.address), (error) => {
       if (error === null) this.counters.datagramsSent++;
-      else this.counters.datagramsFailed++;
+      else this.#countFailure(error);
     });
   }
 
@@ -213,6 +216,11 @@ export class GossipSockets implements GossipTransport {
     ]);
     for (const stream of this.#streams) stream.destroy();
     await closed;
+  }
+
+  #countFailure({ code }: NodeJS.ErrnoException): void {
+    this.counters.datagramsFailed++;
+    if (code === 'EPERM' || code === 'EACCES') this.counters.datagramsForbidden++;
   }
 
   #listen(): void {

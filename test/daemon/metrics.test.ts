@@ -52,6 +52,13 @@ test('losses in front of weft are samples of their own', async (t) => {
   t.is(found.get('weft_gossip_socket_overflow_datagrams_total'), 5);
 });
 
+test('what rules of the kernel did is a sample of each reason', async (t) => {
+  const found = await samples(fixedMetrics());
+  t.is(found.get('weft_kernel_refused_packets_total{reason="not-from-a-node"}'), 12);
+  t.is(found.get('weft_kernel_refused_packets_total{reason="pod-to-metrics"}'), 0);
+  t.is(found.get('weft_kernel_masqueraded_connections_total'), 4);
+});
+
 test('members, refusals, counts and the build are samples', async (t) => {
   const found = await samples(fixedMetrics());
   t.is(found.get('weft_members{state="alive"}'), 2);

@@ -36,6 +36,7 @@ export const fixedStatus: Status = {
     members: { alive: 2, suspect: 0, dead: 1, left: 0 },
     datagramsReceived: 6_000,
     socketOverflow: 5,
+    sendForbidden: 2,
     refused: { truncated: 3, 'unknown-kind': 0 },
     statistics: {
       queueLength: 4,
@@ -94,6 +95,16 @@ export const fixedStatus: Status = {
   ],
   recorder: { sizeBytes: 16_777_984, packetsSince: '2026-01-03T04:05:02.500Z', dropsSince: '2026-01-01T00:00:00.000Z' },
   tunQueueOverflow: 9,
+  kernel: {
+    refused: {
+      'not-from-a-node': 12,
+      'masqueraded-vxlan': 0,
+      'pod-to-loopback': 0,
+      'pod-to-metrics': 0,
+      'pod-as-router': 0,
+    },
+    intoOverlay: 4,
+  },
   residual: 0,
   notices: [
     {

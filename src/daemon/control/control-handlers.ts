@@ -17,7 +17,7 @@ import type { DiagnosisHandlers } from '../diagnosis-handlers.ts';
 import type { EventFilter } from '../event-log.ts';
 
 export interface ControlHandlers extends DiagnosisHandlers {
-  status(): Status;
+  status(): Status | Promise<Status>;
   peers(): readonly Peer[];
   /** Several if several bore the name. @param node a name or an identity. @throws WeftError `peer-unknown`, `peer-alive` */
   forgetPeer(node: string): readonly ForgottenPeer[];

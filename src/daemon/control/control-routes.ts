@@ -40,7 +40,7 @@ export type Answerer = (
 
 /** `METHOD PATH`. All but GET change something: they are for `weft.sock` only. */
 const answerers: Readonly<Record<string, Answerer>> = {
-  'GET /v1/status': (handlers) => ({ json: handlers.status() }),
+  'GET /v1/status': async (handlers) => ({ json: await handlers.status() }),
   'GET /v1/peers': (handlers) => ({ json: handlers.peers() }),
   'GET /v1/routes': (handlers) => ({ json: handlers.routes() }),
   'GET /v1/digest': (handlers) => ({ json: handlers.digest() }),

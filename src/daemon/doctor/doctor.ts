@@ -37,7 +37,7 @@ export class Doctor {
     const { parts, remote } = options;
     const { dataplane } = parts;
     this.#recent = new RecentCounts({
-      read: () => readTotals(dataplane.accounts(), dataplane.tunQueueOverflow()),
+      read: () => readTotals(parts.status()),
       nowMs: () => performance.now(),
     });
     this.#examination = new SpacedAnswer({

@@ -4,13 +4,18 @@
  * Samples are taken at intervals, and the oldest of them is what the present is compared with.
  */
 import { readFileSync } from 'node:fs';
-import type { WorkerAccount } from '../../dataplane/accounts.ts';
 import type { RecentFacts } from '../../doctor/facts.ts';
+import type { Status } from '../api.ts';
 import { isShortage, shortageIn } from '../../linux/shortage.ts';
 
 /** How often, in ms, and how many samples are kept: a quarter of a minute, so that what is mended is soon forgotten. */
 const INTERVAL_MS = 5_000;
 const SAMPLES = 4;
+
+/** What of a status is counted. */
+export interface CountedStatus extends Pick<Status, 'workers' | 'tunQueueOverflow' | 'kernel'> {
+  readonly gossip: Pick<Status['gossip'], 'sendForbidden'>;
+}
 
 /** Totals since the start. */
 export interface Totals {
@@ -78,15 +83,18 @@ export class RecentCounts {
   }
 }
 
-/** Totals of all workers and of this network namespace. */
-export function readTotals(accounts: readonly WorkerAccount[], tunQueueOverflow: number): Totals {
-  const dropped: Record<string, number> = {};
-  for (const { egress, ingress } of accounts) {
+/**
+ * Totals of all workers and of this network namespace. Among the reasons are those by which weft's rules in the kernel refuse, and
+ * `gossip-send-forbidden`.
+ */
+export function readTotals({ workers, tunQueueOverflow, kernel, gossip }: CountedStatus): Totals {
+  const dropped: Record<string, number> = { ...kernel.refused, 'gossip-send-forbidden': gossip.sendForbidden };
+  for (const { egress, ingress } of workers) {
     for (const [reason, packets] of [...Object.entries(egress.dropped), ...Object.entries(ingress.dropped)]) {
       dropped[reason] = (dropped[reason] ?? 0) + packets;
     }
   }
-  const overflow = accounts.reduce((sum, { socketOverflow }) => sum + socketOverflow, tunQueueOverflow);
+  const overflow = workers.reduce((sum, { socketOverflow }) => sum + socketOverflow, tunQueueOverflow);
   return { dropped, udpChecksumErrors: readUdpChecksumErrors(), overflow };
 }
 

@@ -71,6 +71,11 @@ export class GossipEndpoint {
     return this.#sockets.datagramOverflow();
   }
 
+  /** Datagrams that this node's own kernel did not let out. */
+  get datagramsForbidden(): number {
+    return this.#sockets.counters.datagramsForbidden;
+  }
+
   /** Messages and streams that were refused here, by reason. */
   refused(): {
     readonly messages: Readonly<Record<string, number>>;

@@ -143,6 +143,11 @@ export class Gossip {
     return this.#door.datagramOverflow();
   }
 
+  /** Datagrams that this node's own kernel did not let out. */
+  get datagramsForbidden(): number {
+    return this.#door.datagramsForbidden;
+  }
+
   /** What a person has to solve. */
   notices(): Notice[] {
     const { keys, seeds } = this.#options;

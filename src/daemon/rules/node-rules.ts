@@ -35,6 +35,11 @@ export const ruleCounters = {
 
 export type RuleCounter = keyof typeof ruleCounters;
 
+/** What is counted as refused. */
+export type Refusal = Exclude<RuleCounter, 'into-overlay'>;
+
+export const refusals = Object.keys(ruleCounters).filter((name): name is Refusal => name !== 'into-overlay');
+
 /** A part of nftables that some kernels lack. */
 export type RuleFeature = 'fib' | 'nat';
 

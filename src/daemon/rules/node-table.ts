@@ -1,4 +1,4 @@
-/** What the kernel has of the node's nftables table: its rules, the sets that change, and what was counted. */
+/** What the kernel has of the node's nftables table: its rules, the sets that change, what was counted and refused. */
 import { CommandError } from '../../errors.ts';
 import { runJsonCommand } from '../../linux/command.ts';
 import { NODE_TABLE, titleOf } from '../../linux/nftables.ts';
@@ -22,7 +22,6 @@ export interface NodeTable {
   /** Everything but counts and elements of sets: equal texts are equal rules. */
   readonly shape: string;
   readonly sets: NodeSets;
-  readonly counts: RuleCounts;
   readonly refused: readonly RefusedSender[];
 }
 
@@ -46,17 +45,32 @@ export async function readNodeTable(): Promise<NodeTable | undefined> {
   }
 }
 
+/** Counts alone, which costs little however many nodes there are; `undefined` if there is no table. */
+export async function readRuleCounts(): Promise<RuleCounts | undefined> {
+  const { family, name } = NODE_TABLE;
+  const purpose = `read the counters of the nftables table ${titleOf(NODE_TABLE)}`;
+  try {
+    return countsIn(await runJsonCommand(['nft', '-j', 'list', 'counters', 'table', family, name], { purpose }));
+  } catch (error) {
+    if (error instanceof CommandError) return undefined;
+    throw error;
+  }
+}
+
 export function parseNodeTable(document: NftTableDocument): NodeTable {
-  const counters = document.nftables.flatMap(({ counter }) => counter ?? []);
-  const countOf = (name: string): number => counters.find((counter) => counter.name === name)?.packets ?? 0;
   return {
     shape: shapeOf(document),
     sets: parseSets(document),
-    counts: Object.fromEntries(Object.keys(ruleCounters).map((name) => [name, countOf(name)])) as unknown as RuleCounts,
     refused: document.nftables
       .flatMap(({ set }) => (set?.name === 'refused4' || set?.name === 'refused6' ? (set.elem ?? []) : []))
       .flatMap((element) => refusedSender(element)),
   };
+}
+
+function countsIn({ nftables }: NftTableDocument): RuleCounts {
+  const counters = nftables.flatMap(({ counter }) => counter ?? []);
+  const countOf = (name: string): number => counters.find((counter) => counter.name === name)?.packets ?? 0;
+  return Object.fromEntries(Object.keys(ruleCounters).map((name) => [name, countOf(name)])) as unknown as RuleCounts;
 }
 
 /** What changes by itself, or with every time that the same rules are made. */

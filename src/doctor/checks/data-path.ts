@@ -9,6 +9,7 @@ const causesHere = [
   'faults-injected',
   'firewall-drops',
   'firewall-closed',
+  'send-refused',
   'underlay-lost',
   'underlay-wrong-interface',
   // Others know this identity, and take packets, from the other machine.

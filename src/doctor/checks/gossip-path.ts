@@ -7,13 +7,13 @@ const finds: FindingKinds = {
     severity: 'warning',
     title: 'gossip with another node gets through only by detours: over other nodes, or over TCP',
     cause: 'UDP on the port of gossip is dropped on the way there or on the way back',
-    follows: ['firewall-drops', 'firewall-closed', 'underlay-lost', 'underlay-wrong-interface'],
+    follows: ['firewall-drops', 'firewall-closed', 'send-refused', 'underlay-lost', 'underlay-wrong-interface'],
   },
   'gossip-alone': {
     severity: 'error',
     title: 'this node knows no other: nobody answers its gossip',
     cause: 'the seeds are wrong, down or cut off, or they hold other keys',
-    follows: ['firewall-drops', 'firewall-closed', 'underlay-lost', 'underlay-wrong-interface'],
+    follows: ['firewall-drops', 'firewall-closed', 'send-refused', 'underlay-lost', 'underlay-wrong-interface'],
   },
 };
 

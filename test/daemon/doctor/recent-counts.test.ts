@@ -29,7 +29,9 @@ test('what is older than a few samples is forgotten', async (t) => {
 
 test('totals are those of all workers and both directions', (t) => {
   const [worker] = fixedStatus.workers;
-  const { dropped, overflow } = readTotals([worker!, worker!], 9);
+  const { dropped, overflow } = readTotals({ ...fixedStatus, workers: [worker!, worker!], tunQueueOverflow: 9 });
   t.is(dropped['no-route'], 2 * worker!.egress.dropped['no-route']!);
+  t.is(dropped['not-from-a-node'], fixedStatus.kernel.refused['not-from-a-node']);
+  t.is(dropped['gossip-send-forbidden'], fixedStatus.gossip.sendForbidden);
   t.is(overflow, 2 * worker!.socketOverflow + 9);
 });

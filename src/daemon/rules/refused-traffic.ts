@@ -1,0 +1,161 @@
+/**
+ * What the node's rules refused, beside the accounts of packets: totals since the start, and events that name who tried.
+ *
+ * The kernel counts, also while nobody looks. It is asked at intervals, and when somebody wants to know.
+ */
+import type { Logger } from '../../env/logger.ts';
+import type { Pod } from '../api.ts';
+import type { EventSink } from '../event-log.ts';
+import { type Refusal, refusals, type RuleCounter, ruleCounters } from './node-rules.ts';
+import { readNodeTable, readRuleCounts, type RefusedSender, type RuleCounts } from './node-table.ts';
+
+/** How often. A look costs a process of some milliseconds. */
+const INTERVAL_MS = 10_000;
+
+/** A look as young as this is good enough for whoever asks. */
+const GOOD_FOR_MS = 1_000;
+
+/** Least time between two events about what comes by the same device. */
+const EVENT_INTERVAL_MS = 60_000;
+
+export interface RefusedTrafficOptions {
+  /** `undefined`: there is no table. */
+  readonly readCounts: () => Promise<RuleCounts | undefined>;
+  /** Whom the kernel remembers. Asked only if something was refused. */
+  readonly readSenders: () => Promise<readonly RefusedSender[]>;
+  /** Name of the pod behind a device of this node. */
+  readonly podBehind: (device: string) => string | undefined;
+  readonly events: EventSink;
+  readonly logger: Logger;
+  /** Any clock that does not jump, in ms. */
+  readonly nowMs: () => number;
+  readonly intervalMs?: number;
+}
+
+export interface RefusedTrafficParts extends Pick<RefusedTrafficOptions, 'events' | 'logger'> {
+  readonly pods: { list(): readonly Pick<Pod, 'name' | 'hostDevice'>[] };
+}
+
+export class RefusedTraffic implements AsyncDisposable {
+  readonly #options: RefusedTrafficOptions;
+  readonly #timer: NodeJS.Timeout;
+  #totals: RuleCounts = noCounts();
+  #last: RuleCounts = noCounts();
+  #lookedAtMs = -Infinity;
+  #round: Promise<void> | undefined;
+  /** Packets of each sender, as they were last seen. */
+  #seen = new Map<string, number>();
+  /** When there was an event about a device. */
+  readonly #toldAtMs = new Map<string, number>();
+
+  /** Looks from now on, until {@link stop}. */
+  constructor(options: RefusedTrafficOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => void this.look(), options.intervalMs ?? INTERVAL_MS);
+    this.#timer.unref();
+  }
+
+  /** Watches the rules of this node. */
+  static ofNode({ pods, ...parts }: RefusedTrafficParts): RefusedTraffic {
+    return new RefusedTraffic({
+      ...parts,
+      readCounts: readRuleCounts,
+      readSenders: async () => (await readNodeTable())?.refused ?? [],
+      podBehind: (device) => pods.list().find(({ hostDevice }) => hostDevice === device)?.name,
+      nowMs: () => performance.now(),
+    });
+  }
+
+  /** Packets refused, by reason, at the last look. */
+  get refused(): Readonly<Record<Refusal, number>> {
+    const totals = this.#totals;
+    return Object.fromEntries(refusals.map((name) => [name, totals[name]])) as unknown as Record<Refusal, number>;
+  }
+
+  /** Connections that were let into the overlay under the node's address, at the last look. */
+  get intoOverlay(): number {
+    return this.#totals['into-overlay'];
+  }
+
+  /** Has all be no older than a second. Never rejects: what cannot be read stays as it was. */
+  look(): Promise<void> {
+    if (this.#options.nowMs() - this.#lookedAtMs < GOOD_FOR_MS) return Promise.resolve();
+    this.#round ??= this.#look().finally(() => {
+      this.#round = undefined;
+    });
+    return this.#round;
+  }
+
+  /** Ends after the look that is under way. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#round;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const now = await this.#options.readCounts();
+      this.#lookedAtMs = this.#options.nowMs();
+      if (now === undefined) return;
+      const risen = refusals.filter((name) => rise(this.#last[name], now[name]) > 0);
+      this.#totals = mapCounts((name) => this.#totals[name] + rise(this.#last[name], now[name]));
+      this.#last = now;
+      if (risen.length > 0) this.#tell(await this.#options.readSenders(), risen);
+    } catch (error) {
+      this.#options.logger.warn({ err: error }, 'what the rules refused cannot be read');
+    }
+  }
+
+  #tell(senders: readonly RefusedSender[], reasons: readonly Refusal[]): void {
+    const before = this.#seen;
+    this.#seen = new Map(senders.map((sender) => [keyOf(sender), sender.packets]));
+    const active = senders
+      .filter((sender) => rise(before.get(keyOf(sender)) ?? 0, sender.packets) > 0)
+      .sort((a, b) => b.packets - a.packets);
+    const nowMs = this.#options.nowMs();
+    for (const device of new Set(active.map((sender) => sender.device))) {
+      if (nowMs - (this.#toldAtMs.get(device) ?? -Infinity) < EVENT_INTERVAL_MS) continue;
+      this.#toldAtMs.set(device, nowMs);
+      this.#tellOf(
+        active.filter((sender) => sender.device === device),
+        reasons,
+      );
+    }
+    // Devices come and go.
+    for (const [device, atMs] of this.#toldAtMs) if (nowMs - atMs >= EVENT_INTERVAL_MS) this.#toldAtMs.delete(device);
+  }
+
+  #tellOf([sender, ...others]: readonly RefusedSender[], reasons: readonly Refusal[]): void {
+    const { device, source, destination, packets } = sender!;
+    const pod = this.#options.podBehind(device) ?? null;
+    const who = pod === null ? `${source} behind ${device}` : `pod ${pod} (${source})`;
+    const more = others.length === 0 ? '' : `; ${others.length} more pairs of addresses behind ${device}`;
+    const why = reasons.join(' or ');
+    const message = `${who} sends to ${destination} what weft refuses (${why}): ${packets} packets${more}`;
+    const details = { device, pod, source, destination, packets, reason: why };
+    this.#options.events.add('traffic-refused', { subject: pod ?? device, message, details });
+    this.#options.logger.warn({ device, pod, source, destination, reason: why }, 'packets were refused by the rules');
+  }
+}
+
+function keyOf({ device, source, destination }: RefusedSender): string {
+  return `${device} ${source} ${destination}`;
+}
+
+/** A counter that is lower than before began anew. */
+function rise(before: number, now: number): number {
+  return now >= before ? now - before : now;
+}
+
+function noCounts(): RuleCounts {
+  return mapCounts(() => 0);
+}
+
+function mapCounts(countOf: (name: RuleCounter) => number): RuleCounts {
+  const names = Object.keys(ruleCounters) as RuleCounter[];
+  return Object.fromEntries(names.map((name) => [name, countOf(name)])) as unknown as RuleCounts;
+}
