@@ -1,5 +1,5 @@
 /**
- * A packet in one line, for people: `10.244.1.2.40312 > 10.244.2.2.80: tcp S 1460:1460 win 64240, 60 bytes`.
+ * A packet in one line, for people: `10.244.1.2.40312 > 10.244.2.2.80: tcp [P.] seq 1:1449 ack 1 win 502 length 1448, 1500 bytes`.
  *
  * Takes whatever was captured, cut anywhere, and never throws.
  */
@@ -40,6 +40,7 @@ import {
   TcpFlag,
 } from '../wire/tcp.ts';
 import { readUdpDestinationPort, readUdpSourcePort, UDP_HEADER_LENGTH } from '../wire/udp.ts';
+import type { TcpOrigins } from './tcp-origins.ts';
 import { readVni, VXLAN_HEADER_LENGTH } from '../wire/vxlan.ts';
 
 /** What is known of an IP packet. */
@@ -81,13 +82,14 @@ const icmpNames: Readonly<Record<string, string>> = {
  * Describes an IP packet.
  *
  * @param mayBeTunnel whether it may be a VXLAN datagram, which is described by what is in it; to whatever port: that is configured.
+ * @param origins to show sequence numbers relative to; without them they are as on the wire.
  */
-export function summarizePacket(packet: Uint8Array, mayBeTunnel = false): string {
+export function summarizePacket(packet: Uint8Array, mayBeTunnel = false, origins?: TcpOrigins): string {
   const headers = headersOf(packet, 0);
   if (headers === undefined) return `no IP packet, ${packet.length} bytes`;
   const innerAt = mayBeTunnel ? innerPacketAt(packet, headers) : -1;
   const inner = innerAt === -1 ? undefined : headersOf(packet, innerAt);
-  return inner === undefined ? describe(packet, headers) : describe(packet, inner);
+  return describe(packet, inner ?? headers, origins);
 }
 
 /** Where the IP packet in a VXLAN datagram is, or -1. */
@@ -137,9 +139,9 @@ function ipv6Headers(packet: Uint8Array, at: number): Headers {
   };
 }
 
-function describe(packet: Uint8Array, headers: Headers): string {
+function describe(packet: Uint8Array, headers: Headers, origins: TcpOrigins | undefined): string {
   const { source, destination, lengthBytes } = headers;
-  const { ports, words } = upperLayer(packet, headers);
+  const { ports, words } = upperLayer(packet, headers, origins);
   const [from, to] =
     ports === undefined ? [source, destination] : [`${source}.${ports[0]}`, `${destination}.${ports[1]}`];
   return `${from} > ${to}: ${words}, ${lengthBytes} bytes`;
@@ -150,29 +152,40 @@ interface UpperLayer {
   readonly words: string;
 }
 
-function upperLayer(packet: Uint8Array, headers: Headers): UpperLayer {
-  const { protocol, upperAt, family, isFragment } = headers;
+function upperLayer(packet: Uint8Array, headers: Headers, origins: TcpOrigins | undefined): UpperLayer {
+  const { protocol, upperAt, upperBytes, family, isFragment } = headers;
   if (isFragment) return { words: 'fragment' };
   const available = upperAt === -1 ? 0 : packet.length - upperAt;
-  if (protocol === IpProtocol.tcp && available >= TCP_MIN_HEADER_LENGTH) return tcp(packet, headers);
+  if (protocol === IpProtocol.tcp && available >= TCP_MIN_HEADER_LENGTH) return tcp(packet, headers, origins);
   if (protocol === IpProtocol.udp && available >= UDP_HEADER_LENGTH) {
-    return { ports: [readUdpSourcePort(packet, upperAt), readUdpDestinationPort(packet, upperAt)], words: 'udp' };
+    const ports = [readUdpSourcePort(packet, upperAt), readUdpDestinationPort(packet, upperAt)] as const;
+    return { ports, words: `udp length ${Math.max(0, upperBytes - UDP_HEADER_LENGTH)}` };
   }
   const isIcmp = protocol === (family === 4 ? IpProtocol.icmp : IpProtocol.icmpv6);
   if (isIcmp && available >= ICMP_HEADER_LENGTH) return { words: icmp(packet, headers) };
   return { words: protocol === -1 ? 'extensions that are wrong' : `protocol ${protocol}` };
 }
 
-function tcp(packet: Uint8Array, { upperAt, upperBytes }: Headers): UpperLayer {
+/** As tcpdump has it: the payload goes from the first number up to, and without, the second. */
+function tcp(packet: Uint8Array, headers: Headers, origins: TcpOrigins | undefined): UpperLayer {
+  const { upperAt, upperBytes, source, destination } = headers;
   const flags = readTcpFlags(packet, upperAt);
   const letters = flagLetters.filter(([flag]) => (flags & flag) !== 0).map(([, letter]) => letter);
+  const ports = [readTcpSourcePort(packet, upperAt), readTcpDestinationPort(packet, upperAt)] as const;
+  const [from, to] = [`${source}.${ports[0]}`, `${destination}.${ports[1]}`];
   const payload = Math.max(0, upperBytes - readTcpHeaderLength(packet, upperAt));
-  const ack = (flags & TcpFlag.ack) === 0 ? '' : ` ack ${readTcpAcknowledgment(packet, upperAt)}`;
-  const sequence = `seq ${readTcpSequence(packet, upperAt)}${payload === 0 ? '' : ` +${payload}`}`;
-  return {
-    ports: [readTcpSourcePort(packet, upperAt), readTcpDestinationPort(packet, upperAt)],
-    words: `tcp ${letters.join('') || 'none'} ${sequence}${ack} win ${readTcpWindow(packet, upperAt)}`,
-  };
+  const onWire = readTcpSequence(packet, upperAt);
+  const sequence = origins?.relative(from, to, onWire, (flags & TcpFlag.syn) !== 0) ?? onWire;
+  const acknowledgment = readTcpAcknowledgment(packet, upperAt);
+  const relativeAck = origins?.relativeAcknowledgment(from, to, acknowledgment) ?? acknowledgment;
+  const parts = [
+    `tcp [${letters.join('') || 'none'}]`,
+    `seq ${sequence}${payload === 0 ? '' : `:${sequence + payload}`}`,
+    ...((flags & TcpFlag.ack) === 0 ? [] : [`ack ${relativeAck}`]),
+    `win ${readTcpWindow(packet, upperAt)}`,
+    `length ${payload}`,
+  ];
+  return { ports, words: parts.join(' ') };
 }
 
 function icmp(packet: Uint8Array, { upperAt, family }: Headers): string {

@@ -2,11 +2,13 @@
 import { once } from 'node:events';
 import { parseComment, type Comment } from '../capture/comment.ts';
 import { summarizePacket } from '../capture/packet-summary.ts';
+import { TcpOrigins } from '../capture/tcp-origins.ts';
 import { LinkType, type PcapngInterface, type PcapngPacket } from '../capture/pcapng.ts';
 import { hooks } from '../dataplane/hook.ts';
 import { ETHERNET_HEADER_LENGTH, EtherType, readEtherType } from '../wire/ethernet.ts';
 import type { CaptureOutput } from './capture-output.ts';
-import { warning, type Terminal } from './terminal.ts';
+import { wrap } from './table.ts';
+import { paint, type Terminal, type Tone } from './terminal.ts';
 
 /** A packet, as `--json` has it. */
 export interface CaptureLine {
@@ -39,6 +41,8 @@ export class CaptureLines implements CaptureOutput {
   readonly #terminal: Terminal;
   readonly #write: Write;
   readonly #interfaces: PcapngInterface[] = [];
+  /** People read small numbers, programs those on the wire. */
+  readonly #origins = new TcpOrigins();
   #lines: string[] = [];
 
   constructor(isJson: boolean, terminal: Terminal, write: Write = (text) => process.stdout.write(text)) {
@@ -52,7 +56,7 @@ export class CaptureLines implements CaptureOutput {
   }
 
   packet(packet: PcapngPacket): void {
-    const line = lineOf(packet, this.#interfaces[packet.interfaceId]!);
+    const line = lineOf(packet, this.#interfaces[packet.interfaceId]!, this.#isJson ? undefined : this.#origins);
     this.#lines.push(this.#isJson ? `${JSON.stringify(line)}\n` : this.#text(line));
   }
 
@@ -75,13 +79,25 @@ export class CaptureLines implements CaptureOutput {
     const width = Math.max(...this.#interfaces.map(({ name }) => name.length));
     const what = becameOf(comment).replaceAll(UNUSUAL, '?');
     const place = (node === '' ? hook : `${node}/${hook}`).replaceAll(UNUSUAL, '?');
-    const shown = comment.verdict === 'drop' ? warning(what, this.#terminal) : what;
+    const tone = TONES[comment.verdict ?? ''];
     // Of the day a person knows; of the second six digits are enough to tell hooks apart.
-    return `${time.slice(11, 26)}  ${place.padEnd(width)}  ${packet}${shown === '' ? '' : `  ${shown}`}\n`;
+    const head = `${time.slice(11, 26)}  ${place.padEnd(width)}  `;
+    const text = `${packet}${what === '' ? '' : `  ${what}`}`;
+    const room = (this.#terminal.widthColumns ?? Infinity) - head.length;
+    if (text.length <= room) return `${head}${packet}${what === '' ? '' : `  ${paint(what, tone, this.#terminal)}`}\n`;
+    const below = ' '.repeat(head.length);
+    const lines = [...wrap(packet, room), ...wrap(what, room).map((line) => paint(line, tone, this.#terminal))];
+    return lines.map((line, at) => `${at === 0 ? head : below}${line}\n`).join('');
   }
 }
 
-function lineOf(packet: PcapngPacket, { name, linkType }: PcapngInterface): CaptureLine {
+const TONES: Readonly<Record<string, Tone | undefined>> = { drop: 'bad', delivered: 'good' };
+
+function lineOf(
+  packet: PcapngPacket,
+  { name, linkType }: PcapngInterface,
+  origins: TcpOrigins | undefined,
+): CaptureLine {
   const { seconds, nanoseconds, direction, id, queue, lengthBytes, bytes, comment } = packet;
   const slash = name.lastIndexOf('/');
   const hook = name.slice(slash + 1);
@@ -95,7 +111,7 @@ function lineOf(packet: PcapngPacket, { name, linkType }: PcapngInterface): Capt
     id: id === undefined ? null : id.toString(16).padStart(16, '0'),
     worker: queue ?? null,
     lengthBytes,
-    packet: summarizePacket(bytes.subarray(linkHeaderLength(bytes, linkType)), !isInner),
+    packet: summarizePacket(bytes.subarray(linkHeaderLength(bytes, linkType)), !isInner, origins),
     comment: (comment === undefined ? undefined : parseComment(comment)) ?? {},
   };
 }

@@ -1,7 +1,7 @@
 /** What the doctor found, as text. Pure. */
 import type { Diagnosis, DoctorReport, Finding } from '../doctor/finding.ts';
 import { wrap } from './table.ts';
-import { bold, type Terminal, warning } from './terminal.ts';
+import { bold, paint, type Terminal, warning } from './terminal.ts';
 
 /** Width of the words in front of what is said. */
 const LABEL_COLUMNS = 9;
@@ -34,11 +34,13 @@ function isLine(text: string): boolean {
 function formatNode(diagnosis: Diagnosis, terminal: Terminal): string {
   const { node, findings, fixed } = diagnosis;
   const repaired = fixed.length === 0 ? [] : wrap(`${node}: put right: ${fixed.join(', ')}`, widthOf(terminal));
-  const title = findings.every(({ severity }) => severity === 'note')
+  const isHealthy = findings.every(({ severity }) => severity === 'note');
+  const tone = isHealthy ? 'good' : undefined;
+  const title = isHealthy
     ? `${node} is healthy: ${scopeOf(diagnosis)}`
     : `${node}: ${countsOf(findings)}; ${scopeOf(diagnosis)}`;
   return [
-    lines(...repaired, ...wrap(title, widthOf(terminal)).map((line) => bold(line, terminal))),
+    lines(...repaired, ...wrap(title, widthOf(terminal)).map((line) => bold(paint(line, tone, terminal), terminal))),
     ...findings.map((finding) => formatFinding(finding, terminal)),
   ].join('\n');
 }
@@ -47,7 +49,7 @@ function formatFinding({ id, severity, title, evidence, cause, fix }: Finding, t
   const mark = fix.automatic ? '*' : '';
   return [
     ...labelled(severity, [`${id}: ${title}`], terminal, (line) =>
-      severity === 'note' ? bold(line, terminal) : warning(line, terminal),
+      severity === 'note' ? bold(line, terminal) : paint(line, severity === 'error' ? 'bad' : 'warning', terminal),
     ),
     ...labelled('  seen', evidence, terminal),
     ...labelled('  cause', [cause], terminal),

@@ -1,6 +1,6 @@
 /** Drops for people. Pure. */
 import type { DroppedPacket, DroppedShare, DropReport } from '../daemon/explain/drop-api.ts';
-import { type Cell, formatTable, wrap } from './table.ts';
+import { type Cell, fits, formatTable, toned, wrap } from './table.ts';
 import { bold, type Terminal } from './terminal.ts';
 
 /** What drops are counted by. */
@@ -30,20 +30,28 @@ const podColumns = [
   { title: 'REASONS', wraps: true },
 ] as const;
 
+/** A line for each packet, where there is room, and in a pipe. */
 const packetColumns = [
+  { title: 'TIME (UTC)' },
+  { title: 'REASON' },
+  { title: 'PACKET' },
+  { title: 'PEER' },
+  { title: 'POD' },
+] as const;
+
+/** Several lines for each, where there is less. */
+const narrowPacketColumns = [
   { title: 'TIME (UTC)' },
   { title: 'REASON', wraps: true },
   { title: 'PACKET', wraps: true },
-  { title: 'PEER', wraps: true },
-  { title: 'POD', wraps: true },
+  { title: 'PEER, POD', wraps: true },
 ] as const;
 
 /** A table by what was asked for, and below it recorded drops, the newest last. */
 export function formatDrops(report: DropReport, by: DropGrouping, terminal: Terminal): string {
   if (report.packets === 0) return `nothing was dropped since ${moment(report.since)} UTC\n`;
   const recorded = report.recordedSince === '' ? 'no flight recorder runs here' : recordedText(report);
-  const recent =
-    report.recent.length === 0 ? '' : `\n${formatTable(packetColumns, report.recent.map(packetRow), terminal)}`;
+  const recent = report.recent.length === 0 ? '' : `\n${formatPackets(report.recent, terminal)}`;
   const footer = `${report.packets} dropped since ${moment(report.since)} UTC; ${recorded}; weft explain drop REASON says what to do`;
   return `${tableBy(report, by, terminal)}${recent}\n${paragraph(footer, terminal)}`;
 }
@@ -123,15 +131,36 @@ function shareCells({ packets, dropped }: DroppedShare): readonly [number, strin
   return [packets, `${dropped} (${percent.toFixed(percent < 10 ? 1 : 0)} %)`];
 }
 
-function packetRow(packet: DroppedPacket): readonly Cell[] {
-  return [moment(packet.time), packet.reason, packetText(packet), packet.peer, packet.pod];
+function formatPackets(packets: readonly DroppedPacket[], terminal: Terminal): string {
+  const wide = packets.map((packet): readonly Cell[] => [
+    moment(packet.time),
+    toned(packet.reason, 'bad'),
+    packetText(packet),
+    packet.peer,
+    packet.pod,
+  ]);
+  if (fits(packetColumns, wide, terminal)) return formatTable(packetColumns, wide, terminal);
+  const narrow = packets.map((packet): readonly Cell[] => [
+    moment(packet.time),
+    toned(packet.reason, 'bad'),
+    packetParts(packet),
+    [packet.peer, packet.pod],
+  ]);
+  return formatTable(narrowPacketColumns, narrow, terminal);
 }
 
-function packetText({ source, destination, protocol, sourcePort, destinationPort, ...packet }: DroppedPacket): string {
-  const size =
-    packet.packets === 1 ? `${packet.lengthBytes} bytes` : `${packet.lengthBytes} bytes, ${packet.packets} packets`;
-  if (protocol === '') return `no IP packet, ${size}`;
-  return `${protocol} ${endText(source, sourcePort)} > ${endText(destination, destinationPort)}, ${size}`;
+function packetText(packet: DroppedPacket): string {
+  const [first, ...rest] = packetParts(packet);
+  // `udp SOURCE`, `> DESTINATION`, `61 bytes`; of what is no IP packet the length alone.
+  return rest.length === 2 ? `${first} ${rest.join(', ')}` : [first, ...rest].join(', ');
+}
+
+/** What may stand below each other. */
+function packetParts(packet: DroppedPacket): string[] {
+  const { source, destination, protocol, sourcePort, destinationPort, lengthBytes, packets } = packet;
+  const size = packets === 1 ? `${lengthBytes} bytes` : `${lengthBytes} bytes, ${packets} packets`;
+  if (protocol === '') return ['no IP packet', size];
+  return [`${protocol} ${endText(source, sourcePort)}`, `> ${endText(destination, destinationPort)}`, size];
 }
 
 function endText(address: string, port: number): string {

@@ -10,7 +10,7 @@ import type {
   SeenPackets,
 } from '../explain/explanation.ts';
 import { wrap } from './table.ts';
-import { bold, warning, type Terminal } from './terminal.ts';
+import { bold, paint, warning, type Terminal, type Tone } from './terminal.ts';
 
 const VERDICTS: Readonly<Record<ExplainedStep['verdict'], string>> = {
   pass: 'ok',
@@ -35,7 +35,7 @@ export function formatExplanation(explanation: Explanation, terminal: Terminal):
   const summary = `${fate.toUpperCase()}${way === 'back' ? ' on the way back' : ''}: ${fateWords(explanation)}`;
   const lines = [
     ...paragraph('', packetWords(explanation), terminal),
-    ...paragraph('', summary, terminal).map((line) => (isGood(fate) ? bold(line, terminal) : warning(line, terminal))),
+    ...paragraph('', summary, terminal).map((line) => bold(paint(line, toneOf(fate), terminal), terminal)),
     ...remarks.flatMap((remark) => paragraph('note: ', remark, terminal).map((line) => warning(line, terminal))),
     ...formatNodes('on', nodes, terminal),
     ...(back === null ? [] : formatBack(explanation, back, terminal)),
@@ -47,6 +47,13 @@ export function formatExplanation(explanation: Explanation, terminal: Terminal):
     ...(around?.nodes.flatMap((node) => formatPast(node, around.from, terminal)) ?? []),
   ];
   return lines.map((line) => `${line}\n`).join('');
+}
+
+/** What is known to arrive is good; what only leaves is neither good nor bad. */
+function toneOf(fate: Fate): Tone | undefined {
+  if (fate === 'delivered') return 'good';
+  if (fate === 'unknown') return 'warning';
+  return isGood(fate) ? undefined : 'bad';
 }
 
 function packetWords({ packet }: Explanation): string {
@@ -115,7 +122,8 @@ function formatSteps(steps: readonly ExplainedStep[], terminal: Terminal): strin
     const shownHook = steps[index - 1]?.hook === hook ? '' : hook;
     const head = `  ${VERDICTS[verdict].padEnd(VERDICT_COLUMNS)}${shownHook.padEnd(HOOK_COLUMNS)}`;
     const lines = paragraph(head, text, terminal);
-    return verdict === 'pass' ? lines : lines.map((line) => warning(line, terminal));
+    const tone = { pass: undefined, doubt: 'warning', stop: 'bad' } as const;
+    return lines.map((line) => paint(line, tone[verdict], terminal));
   });
 }
 

@@ -13,7 +13,8 @@ interface ExplainOptions extends OutputOptions {
   readonly sport?: number;
   readonly dport?: number;
   readonly size?: number;
-  readonly ipv6?: true;
+  readonly 4?: true;
+  readonly 6?: true;
   readonly node?: string;
   readonly around?: number;
   readonly window?: number;
@@ -33,11 +34,12 @@ export function registerExplain(program: Command): void {
     .option('--sport <port>', 'source port of tcp and udp; otherwise 40000', wholeFrom(0, MAX_PORT))
     .option('--dport <port>', 'destination port of tcp and udp; otherwise 80', wholeFrom(0, MAX_PORT))
     .option(
-      '--size <bytes>',
+      '-s, --size <bytes>',
       `length of the IP packet, up to ${MAX_SIZE_BYTES}: what nodes ask each other has room for no more`,
       wholeFrom(1, MAX_SIZE_BYTES),
     )
-    .option('-6, --ipv6', 'over IPv6, where both ends have IPv4, too')
+    .option('-4', 'over IPv4: the default where both ends have it')
+    .option('-6', 'over IPv6')
     .option('--node <name>', 'let it come in at this node, whoever has the source address')
     .option(
       '--around <time>',
@@ -67,7 +69,7 @@ export function registerExplain(program: Command): void {
 }
 
 function queryOf(source: string, destination: string, options: ExplainOptions): TextQuery {
-  const { proto, sport, dport, size, ipv6, node, around, window } = options;
+  const { proto, sport, dport, size, 4: isV4, 6: isV6, node, around, window } = options;
   return {
     source,
     destination,
@@ -75,7 +77,7 @@ function queryOf(source: string, destination: string, options: ExplainOptions): 
     ...(sport !== undefined && { sourcePort: String(sport) }),
     ...(dport !== undefined && { destinationPort: String(dport) }),
     ...(size !== undefined && { size: String(size) }),
-    ...(ipv6 === true && { family: '6' }),
+    ...(isV6 === true ? { family: '6' } : isV4 === true && { family: '4' }),
     ...(node !== undefined && { node }),
     ...(around !== undefined && { around: new Date(around).toISOString() }),
     ...(window !== undefined && { window: String(window) }),

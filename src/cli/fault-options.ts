@@ -1,8 +1,8 @@
 /** Values of `weft fault add`, as people write them. Pure. */
 import { InvalidArgumentError } from 'commander';
 import { WeftError } from '../errors.ts';
+import { parseDuration } from './duration.ts';
 
-const MS_PER_UNIT: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1_000 };
 const PERCENT = 100;
 
 /** A share: `5%`, or `0.5` for half a percent. Returns 0 to 1. */
@@ -13,11 +13,10 @@ export function parseShare(text: string): number {
   throw new InvalidArgumentError('a share is 0% to 100%');
 }
 
-/** A time: `20ms`, `1.5s`, `300us`. Returns milliseconds. */
+/** A length of time with its unit, in ms: without one, seconds would be meant, and few want a delay of seconds. */
 export function parseDelay(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(us|ms|s)$/.exec(text);
-  if (match !== null) return Number(match[1]) * MS_PER_UNIT[match[2]!]!;
-  throw new InvalidArgumentError('a time is so many us, ms or s: 20ms');
+  if (/\d$/.test(text)) throw new InvalidArgumentError('A length of time needs its unit (20ms, 1.5s).');
+  return parseDuration(text);
 }
 
 /** Options of which at least one has to be given, or nothing would happen. */

@@ -2,11 +2,11 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Flow, FlowReport } from '../explain/flow-report.ts';
 import { parseMoment } from './moment.ts';
-import type { OutputOptions } from './output.ts';
-import { type Cell, formatTable, wrap } from './table.ts';
+import { WATCH_HELP, type WatchOptions } from './watch.ts';
+import { type Cell, fits, formatTable, toned, wrap } from './table.ts';
 import { bold, type Terminal } from './terminal.ts';
 
-interface FlowsOptions extends OutputOptions {
+interface FlowsOptions extends WatchOptions {
   readonly node?: string;
   readonly all?: true;
   readonly since?: number;
@@ -17,26 +17,18 @@ interface FlowsOptions extends OutputOptions {
 /** A line for each flow, where there is room, and in a pipe. */
 const wideColumns = [
   { title: 'LAST' },
-  { title: 'VERDICT', wraps: true },
+  { title: 'VERDICT' },
   { title: 'PROTO' },
-  { title: 'SOURCE', wraps: true },
-  { title: 'DESTINATION', wraps: true },
+  { title: 'SOURCE' },
+  { title: 'DESTINATION' },
   { title: 'PACKETS', align: 'right' },
   { title: 'BYTES', align: 'right' },
-  { title: 'ROUTE', wraps: true },
+  { title: 'ROUTE' },
   { title: 'AT' },
 ] as const;
-const MIN_WIDE_COLUMNS = 110;
 
-/** Two lines for each, where there is less. */
-const narrowColumns = [
-  { title: 'LAST' },
-  { title: 'VERDICT', wraps: true },
-  { title: 'FLOW', wraps: true },
-  { title: 'PACKETS', align: 'right' },
-  { title: 'BYTES', align: 'right' },
-  { title: 'ROUTE', wraps: true },
-] as const;
+/** Three lines for each, where there is less: two addresses of IPv6 and their ports have room below each other. */
+const narrowColumns = [{ title: 'LAST' }, { title: 'VERDICT', wraps: true }, { title: 'FLOW', wraps: true }] as const;
 
 /** As many as fill a few screens, with the newest on top. */
 const DEFAULT_LIMIT = '100';
@@ -51,21 +43,22 @@ export function registerFlows(program: Command): void {
     .option('--since <time>', 'only what was seen since then: 90s, 10m, or a time (2026-01-31T12:00:00Z)', since)
     .option('--limit <number>', 'most flows of each node, those that were seen last', whole, DEFAULT_LIMIT)
     .option('--dropped', 'only what was dropped')
+    .option('--watch', WATCH_HELP)
     .option('--json', 'print JSON')
     .action(async (options: FlowsOptions, command: Command) => {
-      const [{ readingClient }, { print }, { standardOutput }] = await Promise.all([
+      const [{ readingClient }, { printOrWatch }] = await Promise.all([
         import('./daemon-socket.ts'),
-        import('./output.ts'),
-        import('./terminal.ts'),
+        import('./watch.ts'),
       ]);
-      const reports = await readingClient(command).flows({
+      const client = readingClient(command);
+      const query = {
         ...(options.node !== undefined && { node: options.node }),
         ...(options.all === true && { all: 'true' }),
         ...(options.since !== undefined && { since: new Date(options.since).toISOString() }),
         ...(options.limit !== undefined && { limit: options.limit }),
         ...(options.dropped === true && { dropped: 'true' }),
-      });
-      print(options, reports, () => formatFlows(reports, standardOutput()));
+      };
+      await printOrWatch(options, async () => await client.flows(query), formatFlows);
     });
 }
 
@@ -84,9 +77,9 @@ function formatReport(report: FlowReport, isNamed: boolean, terminal: Terminal):
   const covered = `recorded: packets since ${moment(packetsSince)} UTC, drops since ${moment(dropsSince)} UTC`;
   const rest = omitted === 0 ? '' : lines(`${omitted} more flows are not shown: raise --limit`, terminal);
   if (flows.length === 0) return `${title}no flows\n${lines(covered, terminal)}`;
-  const isWide = (terminal.widthColumns ?? Infinity) >= MIN_WIDE_COLUMNS;
-  const table = isWide
-    ? formatTable(wideColumns, flows.map(wideRow), terminal)
+  const wide = flows.map(wideRow);
+  const table = fits(wideColumns, wide, terminal)
+    ? formatTable(wideColumns, wide, terminal)
     : formatTable(narrowColumns, flows.map(narrowRow), terminal);
   return `${title}${table}${rest}${lines(covered, terminal)}`;
 }
@@ -101,8 +94,11 @@ function wideRow(flow: Flow): Cell[] {
 function narrowRow(flow: Flow): Cell[] {
   const { protocol, packets, bytes, route, origin, relay } = flow;
   const [source, destination] = ends(flow);
-  const where = route === '' ? '' : [route, `at ${origin}`, relay === '' ? '' : `through ${relay}`];
-  return [timeOf(flow), verdictOf(flow), [`${protocol} ${source}`, `to ${destination}`], packets, bytes, where];
+  const at = route === '' ? '' : ` by ${route}`;
+  const node = origin === '' ? '' : ` at ${origin}`;
+  const through = relay === '' ? '' : ` through ${relay}`;
+  const count = `${packets} ${packets === 1 ? 'packet' : 'packets'}, ${bytes} bytes${at}${node}${through}`;
+  return [timeOf(flow), verdictOf(flow), [`${protocol} ${source}`, `to ${destination}`, count]];
 }
 
 function timeOf({ last }: Flow): string {
@@ -110,7 +106,7 @@ function timeOf({ last }: Flow): string {
 }
 
 function verdictOf({ verdict, reason }: Flow): Cell {
-  return [verdict, reason];
+  return toned([verdict, reason], verdict === 'dropped' ? 'bad' : undefined);
 }
 
 function ends({ source, sourcePort, destination, destinationPort }: Flow): [string, string] {

@@ -1,19 +1,18 @@
 /** Moments as people write them on a command line. Pure. */
 import { InvalidArgumentError } from 'commander';
-
-const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+import { parseDuration, UNIT_MS } from './duration.ts';
 
 const DAY_MS = UNIT_MS['d']!;
 
 /**
- * Time in ms since 1970 of `10m` (so long before `nowMs`; units s, m, h and d), of an ISO 8601 time, which is UTC if it does not
+ * Time in ms since 1970 of `10m` (so long before `nowMs`; any length of time with its unit), of an ISO 8601 time, which is UTC if it does not
  * say, or of `21:20:16.251`, as commands show it: when it was that time last.
  *
  * @throws InvalidArgumentError if it is neither.
  */
 export function parseMoment(text: string, nowMs: number): number {
-  const [, count, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
-  if (count !== undefined) return nowMs - Number(count) * UNIT_MS[unit!]!;
+  // A number alone would be a length of time elsewhere, and a year here.
+  if (/^[\d.]+[a-z]+$/.test(text)) return nowMs - parseDuration(text);
   if (/^\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?$/.test(text)) {
     const today = Date.parse(`${new Date(nowMs).toISOString().slice(0, 'YYYY-MM-DD'.length)}T${text}Z`);
     if (!Number.isNaN(today)) return today > nowMs ? today - DAY_MS : today;

@@ -2,9 +2,9 @@
 import type { Command } from 'commander';
 import type { Peer, PeerPath } from '../daemon/api.ts';
 import { formatRoundTrip } from './duration.ts';
-import type { OutputOptions } from './output.ts';
-import { formatTable, wrap } from './table.ts';
-import type { Terminal } from './terminal.ts';
+import { WATCH_HELP, type WatchOptions } from './watch.ts';
+import { formatTable, toned, wrap } from './table.ts';
+import type { Terminal, Tone } from './terminal.ts';
 
 const columns = [
   { title: 'NAME', wraps: true },
@@ -21,15 +21,15 @@ export function registerPeers(program: Command): void {
   program
     .command('peers')
     .description('show the other nodes and static peers')
+    .option('--watch', WATCH_HELP)
     .option('--json', 'print JSON')
-    .action(async (options: OutputOptions, command: Command) => {
-      const [{ readingClient }, { print }, { standardOutput }] = await Promise.all([
+    .action(async (options: WatchOptions, command: Command) => {
+      const [{ readingClient }, { printOrWatch }] = await Promise.all([
         import('./daemon-socket.ts'),
-        import('./output.ts'),
-        import('./terminal.ts'),
+        import('./watch.ts'),
       ]);
-      const peers = await readingClient(command).peers();
-      print(options, peers, () => formatPeers(peers, standardOutput()));
+      const client = readingClient(command);
+      await printOrWatch(options, async () => await client.peers(), formatPeers);
     });
 }
 
@@ -38,12 +38,12 @@ export function formatPeers(peers: readonly Peer[], terminal: Terminal): string 
   if (peers.length === 0) return 'no peers\n';
   const rows = peers.map(({ name, state, endpoint, prefixes, path }) => [
     name,
-    state,
+    toned(state, STATE_TONES[state]),
     endpoint,
     prefixes,
     path.mtuBytes,
     path.roundTripMs === null ? '' : formatRoundTrip(path.roundTripMs.smoothed),
-    formatLoss(path),
+    toned(formatLoss(path), toneOfLoss(path)),
   ]);
   const relayed = peers.flatMap(({ name, relay, directPath }) =>
     directPath === null
@@ -54,6 +54,19 @@ export function formatPeers(peers: readonly Peer[], terminal: Terminal): string 
   const notes = [...relayed, ...refusals.map((text) => `refused ${text}`)];
   const lines = notes.flatMap((text) => wrap(text, terminal.widthColumns ?? Infinity));
   return formatTable(columns, rows, terminal) + lines.map((line) => `${line}\n`).join('');
+}
+
+const STATE_TONES: Readonly<Record<string, Tone | undefined>> = {
+  alive: 'good',
+  suspect: 'warning',
+  dead: 'bad',
+  left: 'faint',
+};
+
+function toneOfLoss({ lossRatio, lossOutRatio, lossInRatio }: PeerPath): Tone | undefined {
+  const worst = Math.max(lossRatio ?? 0, lossOutRatio ?? 0, lossInRatio ?? 0);
+  // What is shown as 0% is nothing to look at.
+  return worst >= 1 ? 'bad' : worst >= 0.005 ? 'warning' : undefined;
 }
 
 /** In both directions where that is known, otherwise together. */

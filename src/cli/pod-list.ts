@@ -1,8 +1,8 @@
 /** `weft pod list`. */
 import type { Command } from 'commander';
 import type { Pod } from '../daemon/api.ts';
-import type { OutputOptions } from './output.ts';
-import { formatTable, wrap } from './table.ts';
+import { WATCH_HELP, type WatchOptions } from './watch.ts';
+import { formatTable, toned, wrap } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
 const columns = [
@@ -19,22 +19,28 @@ export function registerPodList(pod: Command): void {
     .command('list')
     .alias('ls')
     .description("show this node's pods")
+    .option('--watch', WATCH_HELP)
     .option('--json', 'print JSON')
-    .action(async (options: OutputOptions, command: Command) => {
-      const [{ readingClient }, { print }, { standardOutput }] = await Promise.all([
+    .action(async (options: WatchOptions, command: Command) => {
+      const [{ readingClient }, { printOrWatch }] = await Promise.all([
         import('./daemon-socket.ts'),
-        import('./output.ts'),
-        import('./terminal.ts'),
+        import('./watch.ts'),
       ]);
-      const pods = await readingClient(command).pods();
-      print(options, pods, () => formatPods(pods, standardOutput()));
+      const client = readingClient(command);
+      await printOrWatch(options, async () => await client.pods(), formatPods);
     });
 }
 
 /** A row for each pod, and below them their notices. */
 export function formatPods(pods: readonly Pod[], terminal: Terminal): string {
   if (pods.length === 0) return 'no pods\n';
-  const rows = pods.map(({ name, state, addresses, hostDevice, netns }) => [name, state, addresses, hostDevice, netns]);
+  const rows = pods.map(({ name, state, addresses, hostDevice, netns }) => [
+    name,
+    toned(state, state === 'running' ? 'good' : 'bad'),
+    addresses,
+    hostDevice,
+    netns,
+  ]);
   const notices = pods.flatMap(({ name, notices }) => notices.map(({ message }) => `${name}: ${message}`));
   const lines = notices.flatMap((text) => wrap(`notice ${text}`, terminal.widthColumns ?? Infinity));
   return formatTable(columns, rows, terminal) + lines.map((line) => `${line}\n`).join('');

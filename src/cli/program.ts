@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { readVersion } from '../daemon/version.ts';
 import { registerAudit } from './audit.ts';
 import { registerCapture } from './capture.ts';
+import { registerCompletion } from './completion.ts';
 import { registerDaemon } from './daemon.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDrops } from './drops.ts';
@@ -60,7 +61,8 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
   registerKey(program);
   registerFault(program);
   await registerLab(program, argv);
-  for (const register of [registerReport, registerDaemon, registerReset, registerVersion]) register(program);
+  for (const register of [registerReport, registerDaemon, registerReset, registerCompletion, registerVersion])
+    register(program);
   if (argv.some((argument) => configured.includes(argument))) await addConfigFlags(program);
   return program;
 }

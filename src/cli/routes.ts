@@ -2,11 +2,11 @@
 import type { Command } from 'commander';
 import type { Route } from '../daemon/api.ts';
 import { formatSince } from './duration.ts';
-import type { OutputOptions } from './output.ts';
-import { formatTable } from './table.ts';
+import { WATCH_HELP, type WatchOptions } from './watch.ts';
+import { formatTable, toned } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
-interface RoutesOptions extends OutputOptions {
+interface RoutesOptions extends WatchOptions {
   readonly digest?: true;
 }
 
@@ -26,22 +26,24 @@ export function registerRoutes(program: Command): void {
     .command('routes')
     .description('show which prefix lies at which node')
     .option('--digest', 'show what is equal on all nodes that agree: digests of routes and members')
+    .option('--watch', WATCH_HELP)
     .option('--json', 'print JSON')
     .action(async (options: RoutesOptions, command: Command) => {
-      const [{ readingClient }, { print }, { standardOutput }] = await Promise.all([
+      const [{ readingClient }, { printOrWatch }] = await Promise.all([
         import('./daemon-socket.ts'),
-        import('./output.ts'),
-        import('./terminal.ts'),
+        import('./watch.ts'),
       ]);
       const client = readingClient(command);
       if (options.digest === true) {
         const { formatDigest } = await import('./digest-view.ts');
-        const digest = await client.digest();
-        print(options, digest, () => formatDigest(digest, standardOutput()));
+        await printOrWatch(options, async () => await client.digest(), formatDigest);
         return;
       }
-      const routes = await client.routes();
-      print(options, routes, () => formatRoutes(routes, Date.now(), standardOutput()));
+      await printOrWatch(
+        options,
+        async () => await client.routes(),
+        (routes, terminal) => formatRoutes(routes, Date.now(), terminal),
+      );
     });
 }
 
@@ -52,7 +54,7 @@ export function formatRoutes(routes: readonly Route[], nowMs: number, terminal: 
     prefix,
     node,
     kind,
-    way,
+    toned(way, way === 'relayed' ? 'warning' : undefined),
     [relay, via],
     network,
     formatSince(since, nowMs),

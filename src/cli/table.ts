@@ -1,5 +1,5 @@
 /** Tables as text: aligned columns, two spaces between them, no lines. Pure. */
-import { bold, type Terminal } from './terminal.ts';
+import { bold, paint, type Terminal, type Tone } from './terminal.ts';
 
 /** A column. */
 export interface Column {
@@ -10,8 +10,35 @@ export interface Column {
   readonly wraps?: boolean;
 }
 
-/** A cell: one text, or several that stand below each other rather than be torn apart. */
-export type Cell = string | number | readonly string[];
+/** A cell: one text, or several that stand below each other rather than be torn apart; in a colour, if it has a tone. */
+export type Cell = PlainCell | TonedCell;
+
+type PlainCell = string | number | readonly string[];
+
+interface TonedCell {
+  readonly cell: PlainCell;
+  readonly tone: Tone | undefined;
+}
+
+/** A cell in the colour of `tone`. */
+export function toned(cell: PlainCell, tone: Tone | undefined): TonedCell {
+  return { cell, tone };
+}
+
+function isToned(cell: Cell): cell is TonedCell {
+  return typeof cell === 'object' && 'tone' in cell;
+}
+
+/** Whether a table of these columns and rows has room in a terminal without wrapping. */
+export function fits(
+  columns: readonly Column[],
+  rows: readonly (readonly Cell[])[],
+  { widthColumns = Infinity }: Terminal,
+): boolean {
+  const cells = rows.map((row) => row.map((cell) => parts(cell, { widthColumns: 1, colour: false })));
+  const widths = naturalWidths(columns, cells);
+  return widths.reduce((sum, width) => sum + width, GAP.length * (columns.length - 1)) <= widthColumns;
+}
 
 /** Texts that stand below each other, by row and column. */
 type Rows = readonly (readonly (readonly string[])[])[];
@@ -42,13 +69,15 @@ export function formatTable(
     columns.map((column) => column.title),
     widths,
   );
-  return [bold(title, terminal), ...cells.flatMap((row) => formatRow(columns, row, widths))]
-    .map((line) => `${line}\n`)
-    .join('');
+  const tonesOf = (row: readonly Cell[]): (Tone | undefined)[] =>
+    row.map((cell) => (isToned(cell) ? cell.tone : undefined));
+  const lines = cells.flatMap((row, at) => formatRow(columns, row, widths, tonesOf(rows[at]!), terminal));
+  return [bold(title, terminal), ...lines].map((line) => `${line}\n`).join('');
 }
 
 /** Texts of a cell that may stand below each other. */
 function parts(cell: Cell, terminal: Terminal): readonly string[] {
+  if (isToned(cell)) return parts(cell.cell, terminal);
   if (typeof cell === 'number') return [String(cell)];
   const texts = (typeof cell === 'string' ? [cell] : cell).filter((text) => text !== '');
   if (texts.length === 0) return [EMPTY];
@@ -93,6 +122,8 @@ function formatRow(
   columns: readonly Column[],
   row: readonly (readonly string[])[],
   widths: readonly number[],
+  tones: readonly (Tone | undefined)[],
+  terminal: Terminal,
 ): string[] {
   const wrapped = row.map((texts, index) => texts.flatMap((text) => wrap(text, widths[index]!)));
   const height = Math.max(...wrapped.map((lines) => lines.length));
@@ -101,15 +132,25 @@ function formatRow(
       columns,
       wrapped.map((lines) => lines[line] ?? ''),
       widths,
+      (text, index) => paint(text, tones[index], terminal),
     ),
   );
 }
 
-function formatLine(columns: readonly Column[], texts: readonly string[], widths: readonly number[]): string {
-  const padded = texts.map((text, index) =>
-    columns[index]!.align === 'right' ? text.padStart(widths[index]!) : text.padEnd(widths[index]!),
-  );
-  return padded.join(GAP).trimEnd();
+function formatLine(
+  columns: readonly Column[],
+  texts: readonly string[],
+  widths: readonly number[],
+  dye: (text: string, index: number) => string = (text) => text,
+): string {
+  const last = texts.findLastIndex((text) => text !== '');
+  const padded = texts.slice(0, last + 1).map((text, index) => {
+    const padding = ' '.repeat(Math.max(0, widths[index]! - text.length));
+    // Spaces have no colour, and none are left at the end of a line.
+    if (columns[index]!.align === 'right') return padding + dye(text, index);
+    return dye(text, index) + (index === last ? '' : padding);
+  });
+  return padded.join(GAP);
 }
 
 /** Breaks text at spaces, and within a word only where the word alone is too long: after a hyphen, if it has one. */

@@ -26,5 +26,23 @@ export function bold(text: string, terminal: Terminal): string {
 
 /** Text that calls for attention, where colours may be used. */
 export function warning(text: string, terminal: Terminal): string {
-  return terminal.colour ? `\u001b[33m${text}\u001b[39m` : text;
+  return paint(text, 'warning', terminal);
+}
+
+/** What a colour says: all is well, look at this, this is broken, this matters less. */
+export type Tone = 'good' | 'warning' | 'bad' | 'faint';
+
+/** Select Graphic Rendition (ECMA-48, 8.3.117): on, and off again. */
+const TONES: Readonly<Record<Tone, readonly [on: number, off: number]>> = {
+  good: [32, 39],
+  warning: [33, 39],
+  bad: [31, 39],
+  faint: [2, 22],
+};
+
+/** Text in the colour of a tone, where colours may be used. */
+export function paint(text: string, tone: Tone | undefined, terminal: Terminal): string {
+  if (tone === undefined || text === '' || !terminal.colour) return text;
+  const [on, off] = TONES[tone];
+  return `\u001b[${on}m${text}\u001b[${off}m`;
 }

@@ -15,13 +15,13 @@ test(
   'a SYN',
   summary,
   `${ipv4('06', '0028')} ${syn}`,
-  '10.244.1.2.40328 > 10.244.2.2.80: tcp S seq 1 win 64240, 40 bytes',
+  '10.244.1.2.40328 > 10.244.2.2.80: tcp [S] seq 1 win 64240 length 0, 40 bytes',
 );
 test(
   'a datagram',
   summary,
   `${ipv4('11', '001c')} 1234 0035 0008 0000`,
-  '10.244.1.2.4660 > 10.244.2.2.53: udp, 28 bytes',
+  '10.244.1.2.4660 > 10.244.2.2.53: udp length 0, 28 bytes',
 );
 test(
   'an echo',
@@ -33,7 +33,7 @@ test(
   'what is in a VXLAN datagram',
   summary,
   `4500 0000 0001 4000 40 11 0000 c6120001 c6120002 8000 12b5 0000 0000 0800000000002a00 020000000002 020000000001 0800 ${ipv4('06', '0028')} ${syn}`,
-  '10.244.1.2.40328 > 10.244.2.2.80: tcp S seq 1 win 64240, 40 bytes',
+  '10.244.1.2.40328 > 10.244.2.2.80: tcp [S] seq 1 win 64240 length 0, 40 bytes',
   true,
 );
 test('a header that was cut off', summary, ipv4('06', '0028'), '10.244.1.2 > 10.244.2.2: protocol 6, 40 bytes');

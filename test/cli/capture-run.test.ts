@@ -111,7 +111,7 @@ test('a line for programs has the packet in words, and what weft says of it', as
     id: '0000000000000000',
     worker: null,
     lengthBytes: packet.length,
-    packet: '10.244.1.2.40000 > 10.244.2.2.53: udp, 68 bytes',
+    packet: '10.244.1.2.40000 > 10.244.2.2.53: udp length 40, 68 bytes',
     comment: { verdict: 'drop', reason: 'no-route' },
   });
 });

@@ -22,7 +22,7 @@ const refuses = test.macro<[(text: string) => number]>({
 });
 
 for (const text of ['101%', '-1%', 'five', '5%%', '']) test(text, refuses, parseShare);
-for (const text of ['20', '20m', '-5ms', 'ms']) test(text, refuses, parseDelay);
+for (const text of ['20', '20x', '-5ms', 'ms']) test(text, refuses, parseDelay);
 for (const text of ['1.5', '-1', '12345678901', 'x']) test(text, refuses, parseWhole);
 
 test('a fault that does nothing is refused, with the options that would do something', (t) => {

@@ -251,7 +251,7 @@ for (const [argv, problem] of [
     'explain a b --proto tcp --dport 70000',
     "'--dport <port>' argument '70000' is invalid. Not a whole number from 0 to 65535.",
   ],
-  ['explain a b --size 16385', "'--size <bytes>' argument '16385' is invalid. Not a whole number from 1 to 16384."],
+  ['explain a b --size 16385', "'-s, --size <bytes>' argument '16385' is invalid. Not a whole number from 1 to 16384."],
   ['explain a b --proto icmp --sport 5', "'--sport <port>' needs --proto tcp or udp"],
   ['trace a b --dport 80', "'--dport <port>' needs --proto tcp or udp"],
   ['trace a b --proto tcp --dport 0', 'Not a whole number from 1 to 65535.'],

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { formatTable, wrap } from '../../src/cli/table.ts';
+import { fits, formatTable, toned, wrap } from '../../src/cli/table.ts';
 
 const pipe = { widthColumns: undefined, colour: false };
 const terminal = { widthColumns: 30, colour: false };
@@ -69,4 +69,22 @@ test('text is broken at spaces, and inside of a word only if it must', (t) => {
   t.deepEqual(wrap('abcdefghijklm no', 5), ['abcde', 'fghij', 'klm', 'no']);
   t.deepEqual(wrap('destination-not-unicast', 18), ['destination-not-', 'unicast']);
   t.deepEqual(wrap('', 5), ['']);
+});
+
+test('the colour of a cell is no part of its width, and there is none in a pipe', (t) => {
+  const rows = [
+    [toned('up', 'good'), 'a', 1],
+    [toned('down', 'bad'), 'b', toned('22', 'warning')],
+  ];
+  t.is(formatTable(columns, rows, pipe), 'NAME  PREFIXES  MTU\nup    a           1\ndown  b          22\n');
+  t.is(
+    formatTable(columns, rows, { widthColumns: 30, colour: true }).split('\n').slice(1, 3).join('\n'),
+    '\u001b[32mup\u001b[39m    a           1\n\u001b[31mdown\u001b[39m  b          \u001b[33m22\u001b[39m',
+  );
+});
+
+test('a table fits where its longest cells have room beside each other', (t) => {
+  const rows = [['n1', 'fd00:1::/64', 1450]];
+  t.true(fits(columns, rows, { widthColumns: 23, colour: false }));
+  t.false(fits(columns, rows, { widthColumns: 22, colour: false }));
 });

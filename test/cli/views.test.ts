@@ -207,8 +207,8 @@ const since = test.macro<[string, string]>({
 
 test(since, '2026-01-03T04:05:06.000Z', '0 s');
 test(since, '2026-01-03T04:04:07.000Z', '59 s');
-test(since, '2026-01-03T04:03:05.000Z', '2 min 1 s');
-test(since, '2026-01-03T03:05:06.000Z', '1 h 0 min');
+test(since, '2026-01-03T04:03:05.000Z', '2 m 1 s');
+test(since, '2026-01-03T03:05:06.000Z', '1 h 0 m');
 test(since, '2025-12-31T03:05:06.000Z', '3 d 1 h');
 test(since, '2027-01-01T00:00:00.000Z', '0 s');
 test(since, '', '-');
