@@ -122,7 +122,7 @@ function formatSteps(steps: readonly ExplainedStep[], terminal: Terminal): strin
     const shownHook = steps[index - 1]?.hook === hook ? '' : hook;
     const head = `  ${VERDICTS[verdict].padEnd(VERDICT_COLUMNS)}${shownHook.padEnd(HOOK_COLUMNS)}`;
     const lines = paragraph(head, text, terminal);
-    const tone = { pass: undefined, doubt: 'warning', stop: 'bad' } as const;
+    const tone = { pass: undefined, doubt: 'warning', unknown: 'warning', stop: 'bad' } as const;
     return lines.map((line) => paint(line, tone[verdict], terminal));
   });
 }
