@@ -9,7 +9,13 @@ const KIND_COLUMNS = Math.max(...eventKinds.map((kind) => kind.length));
 const TIME_COLUMNS = '12:34:56.789'.length;
 
 /** Kinds that call for attention. */
-const bad: ReadonlySet<EventKind> = new Set(['member-suspect', 'member-dead', 'audit-repaired', 'audit-found']);
+const bad: ReadonlySet<EventKind> = new Set([
+  'member-suspect',
+  'member-dead',
+  'audit-repaired',
+  'audit-contested',
+  'audit-found',
+]);
 
 /**
  * Writes events, now and as they come. In a terminal a time is one of the day, UTC, and each other day is said once; in a

@@ -18,8 +18,7 @@ import { IPV6_MIN_MTU } from '../wire/ipv6.ts';
 import { formatPrefix, type Prefix } from '../wire/prefix.ts';
 import { RELAY, REMOTE_CHECKSUM } from './routes/active-peers.ts';
 import type { Notice } from './api.ts';
-import { Audit } from './audit/audit.ts';
-import { auditedParts } from './audit/audited-parts.ts';
+import { composeAudit } from './audit/compose-audit.ts';
 import type { Config } from './config/config.ts';
 import { refuseIfTaken } from './control/control-socket.ts';
 import { Dataplane, MAX_ROUTES } from './dataplane.ts';
@@ -219,14 +218,14 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     logger,
   });
   opened.defer(() => follower.stop());
-  const audit = await Audit.start({
-    parts: auditedParts({ gossip, routes, dataplane, host, watch, pods }),
+  const audit = await composeAudit(opened, {
+    config,
+    daemon: { gossip, routes, dataplane, host, watch, pods },
+    own: { ...network, clusterPrefixes: config.clusterPrefixes },
+    follower,
     events,
     logger,
-    wallClockMs: Date.now,
-    onRound: () => watch.look(),
   });
-  opened.defer(() => audit.stop());
 
   const rules = opened.use(RefusedTraffic.ofNode({ pods, events, logger }));
   const recorded = new RecordedPackets(dataplane.recorder, Math.round(performance.timeOrigin));

@@ -26,6 +26,7 @@ export const eventMeanings = {
   'capture-ended': 'a capture of packets came to its end',
   'resources-short': 'there was nothing left of something for the daemon: descriptors, processes, memory',
   'audit-repaired': 'an audit found something of ours that was not as it should be, and put it right',
+  'audit-contested': 'something of ours is taken away again and again: weft puts it back, less and less often',
   'audit-found': 'an audit found something that it cannot put right',
 } as const;
 

@@ -9,6 +9,11 @@ export const TUN_ALIAS = 'weft';
 /** Alias of every pod's device begins so, see `hostDeviceAlias`. */
 const POD_ALIAS_START = 'weft:';
 
+/** Whether the alias of a device says that it belongs to a pod, of any network. */
+export function isPodAlias(alias: string): boolean {
+  return alias.startsWith(POD_ALIAS_START);
+}
+
 /** Whether a device is a TUN device that a daemon of weft set up, under whatever name. */
 export function isOwnTun(link: Link): boolean {
   return isWeftKindOfTun(link) && link.ifalias === TUN_ALIAS;
@@ -16,7 +21,7 @@ export function isOwnTun(link: Link): boolean {
 
 /** Whether a device is the node's end of a pod's cable, of any network. */
 export function isPodLink({ ifname, ifalias, linkinfo }: Link): boolean {
-  return linkinfo?.info_kind === 'veth' && isHostDeviceName(ifname) && ifalias?.startsWith(POD_ALIAS_START) === true;
+  return linkinfo?.info_kind === 'veth' && isHostDeviceName(ifname) && isPodAlias(ifalias ?? '');
 }
 
 /**

@@ -38,7 +38,7 @@ let copies: string;
 
 test.before(async () => {
   copies = mkdtempSync(join(tmpdir(), 'weft-doctor-'));
-  lab = await TestLab.up('--pods', '1');
+  lab = await TestLab.up('--pods', '1', '--set', 'audit.watch=off');
 });
 
 test.after.always(async () => {

@@ -13,7 +13,7 @@ type Node = (typeof nodes)[number];
 let lab: TestLab;
 
 test.before(async () => {
-  lab = await TestLab.up('--pods', '1');
+  lab = await TestLab.up('--pods', '1', '--set', 'audit.watch=off');
 });
 
 test.after.always(async () => lab?.down());

@@ -36,7 +36,7 @@ const AGREEMENT_MS = 5_000;
 let lab: TestLab;
 
 test.before(async () => {
-  lab = await TestLab.up('--nodes', '2', '--pods', '2');
+  lab = await TestLab.up('--nodes', '2', '--pods', '2', '--set', 'audit.watch=off');
 });
 
 test.after.always(async () => lab?.down());

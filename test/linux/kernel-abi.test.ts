@@ -30,6 +30,7 @@ const headers = [
   'linux/netfilter/nfnetlink.h',
   'linux/netlink.h',
   'linux/nsfs.h',
+  'linux/rtnetlink.h',
   'linux/sock_diag.h',
   'linux/virtio_net.h',
 ];

@@ -11,6 +11,7 @@ import type { Logger } from '../../env/logger.ts';
 import type { AuditDifference, AuditedTable, AuditReport, Status } from '../api.ts';
 import type { Finding, Inspection } from './audit-finding.ts';
 import type { EventSink } from '../event-log.ts';
+import { RepairHistory, type RecentRepair } from './repair-history.ts';
 
 /** How often. A round costs a few spawns, about 50 ms of CPU. */
 const INTERVAL_MS = 60_000;
@@ -40,12 +41,13 @@ export interface AuditOptions {
   readonly intervalMs?: number;
 }
 
-/** Why one looks. */
-export type AuditTrigger = AuditReport['trigger'];
+/** Why one looks: `change` as somebody changed something in the kernel. */
+export type AuditTrigger = AuditReport['trigger'] | 'change';
 
 export class Audit {
   readonly #options: AuditOptions;
   readonly #timer: NodeJS.Timeout;
+  readonly #repairs: RepairHistory;
   #last: AuditReport | undefined;
   #repaired = 0;
   #round: Promise<unknown> = Promise.resolve();
@@ -55,6 +57,7 @@ export class Audit {
 
   private constructor(options: AuditOptions) {
     this.#options = options;
+    this.#repairs = new RepairHistory(options.wallClockMs);
     this.#timer = setInterval(() => {
       if (!this.#isBusy) void this.run('periodic');
     }, options.intervalMs ?? INTERVAL_MS);
@@ -81,10 +84,25 @@ export class Audit {
   }
 
   /** Looks now, after the round that is under way. Never rejects: what cannot be looked at is a difference. */
-  run(trigger: AuditTrigger): Promise<AuditReport> {
+  run(trigger: AuditReport['trigger']): Promise<AuditReport> {
     const round = this.#round.then(() => this.#look(trigger));
     this.#round = round;
     return round;
+  }
+
+  /**
+   * Looks at what the kernel has of ours, as something changed there, and puts it right: no round of {@link last}. Never
+   * rejects.
+   */
+  tend(): Promise<void> {
+    const look = this.#round.then(() => this.#tend());
+    this.#round = look;
+    return look;
+  }
+
+  /** What was put right within the last ten minutes, whenever it was found. */
+  repairs(): readonly RecentRepair[] {
+    return this.#repairs.recent();
   }
 
   /** Looks now, and repairs nothing: no round of {@link last}. Never rejects. */
@@ -107,16 +125,18 @@ export class Audit {
     await this.#round;
   }
 
-  async #look(trigger: AuditTrigger): Promise<AuditReport> {
+  async #look(trigger: AuditReport['trigger']): Promise<AuditReport> {
     this.#isBusy = true;
     const { parts, onRound, wallClockMs } = this.#options;
     const [startedMs, monotonicMs] = [wallClockMs(), performance.now()];
     const compared = { kernel: 0, workers: 0, routes: 0 };
     const differences: AuditDifference[] = [];
     for (const [table, part] of Object.entries(parts) as [AuditedTable, AuditedPart][]) {
-      const { entries, found } = await compare(table, part, trigger);
+      const { entries, found, wasPutRight } = await compare(table, part, trigger);
       compared[table] = entries;
       differences.push(...found);
+      // What a person has put right, that person knows.
+      if (wasPutRight && trigger === 'periodic') this.#remember(found);
     }
     // At the start it has just been done.
     if (trigger !== 'start') await onRound?.();
@@ -128,23 +148,43 @@ export class Audit {
       differences,
       remaining: differences.filter(({ repaired }) => !repaired).length,
     };
-    this.#repaired += differences.length - report.remaining;
-    this.#tell(report);
+    this.#note(differences, Object.keys(parts) as AuditedTable[]);
     this.#last = report;
     this.#isBusy = false;
     return report;
   }
 
-  #tell({ differences }: AuditReport): void {
+  async #tend(): Promise<void> {
+    const { found, wasPutRight } = await compare('kernel', this.#options.parts.kernel, 'change');
+    this.#note(found, ['kernel']);
+    if (wasPutRight) this.#remember(found);
+  }
+
+  /** Tells what was found when these tables were looked at. */
+  #note(differences: readonly AuditDifference[], tables: readonly AuditedTable[]): void {
     const { events, logger } = this.#options;
     for (const difference of differences) {
       const { table, problem, subject, message, repaired } = difference;
-      if (!repaired && this.#known.has(`${table} ${keyOf(difference)}`)) continue;
+      if (!repaired && this.#known.has(knownAs(difference))) continue;
       logger.warn({ table, problem, subject, repaired }, message);
       events.add(repaired ? 'audit-repaired' : 'audit-found', { subject, message, details: { table, problem } });
+      if (repaired) this.#repaired++;
     }
-    const remaining = differences.filter(({ repaired }) => !repaired);
-    this.#known = new Set(remaining.map((difference) => `${difference.table} ${keyOf(difference)}`));
+    const others = [...this.#known].filter((key) => !tables.some((table) => key.startsWith(`${table} `)));
+    const remaining = differences.filter(({ repaired }) => !repaired).map(knownAs);
+    this.#known = new Set([...others, ...remaining]);
+  }
+
+  /** Of what was put right, that too which is gone again: somebody may be faster. */
+  #remember(found: readonly AuditDifference[]): void {
+    for (const difference of found.filter(isOurs)) if (this.#repairs.add(difference)) this.#tellContest(difference);
+  }
+
+  #tellContest({ table, problem, subject, message }: AuditDifference): void {
+    const { events, logger } = this.#options;
+    const text = `somebody takes away again and again what weft puts back: ${message}`;
+    logger.error({ table, problem, subject }, text);
+    events.add('audit-contested', { subject, message: text, details: { table, problem } });
   }
 }
 
@@ -152,7 +192,7 @@ async function compare(
   table: AuditedTable,
   part: AuditedPart,
   trigger: AuditTrigger,
-): Promise<{ entries: number; found: readonly AuditDifference[] }> {
+): Promise<{ entries: number; found: readonly AuditDifference[]; wasPutRight: boolean }> {
   const before = await inspect(part, trigger);
   const ours = before.findings.filter(isOurs);
   const trouble = ours.length === 0 ? undefined : await repair(part);
@@ -163,7 +203,7 @@ async function compare(
     const why = repaired || trouble === undefined || !isOurs(finding) ? '' : `; ${trouble}`;
     return { table, ...finding, message: `${finding.message}${why}`, repaired };
   });
-  return { entries: after.entries, found: shortened(table, found) };
+  return { entries: after.entries, found: shortened(table, found), wasPutRight: trouble === undefined };
 }
 
 async function inspect(part: AuditedPart, trigger: AuditTrigger): Promise<Inspection> {
@@ -195,6 +235,10 @@ function shortened(table: AuditedTable, found: readonly AuditDifference[]): read
 
 function isOurs({ problem }: Finding): boolean {
   return problem !== 'foreign';
+}
+
+function knownAs(difference: AuditDifference): string {
+  return `${difference.table} ${keyOf(difference)}`;
 }
 
 function keyOf({ problem, subject }: Finding): string {

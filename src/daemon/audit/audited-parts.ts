@@ -55,6 +55,8 @@ export function auditedParts(daemon: AuditedDaemon): Readonly<Record<AuditedTabl
       repair: async () => {
         await watch.look();
         await pods.repair();
+        const trouble = watch.notices().find(({ code }) => code === 'host-network-broken');
+        if (trouble !== undefined) throw new Error(trouble.message);
       },
     },
   };

@@ -171,6 +171,12 @@ export const configKeys = {
     default: 'on',
     meaning: 'passing on packets between nodes that do not reach each other: on or off',
   }),
+  'audit.watch': key({
+    kind: 'scalar',
+    schema: onOrOff(),
+    default: 'on',
+    meaning: 'putting right at once what somebody takes from weft in the kernel, and not only once a minute: on or off',
+  }),
   faults: key({
     kind: 'scalar',
     schema: onOrOff(),

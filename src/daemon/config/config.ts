@@ -70,6 +70,8 @@ export interface Config {
   readonly pathMtu: { readonly probing: boolean; readonly outerFragmentation: boolean };
   /** Whether this node passes on packets between others. */
   readonly relay: boolean;
+  /** Whether what is weft's in the kernel is put right at once, and not only with the audit of each minute. */
+  readonly audit: { readonly watch: boolean };
   /** Whether faults may be injected. */
   readonly faults: boolean;
   readonly clusterPrefixes: readonly Prefix[];
@@ -211,6 +213,7 @@ function configOf(values: ConfigValues): Config {
     },
     pathMtu: { probing: values['pathMtu.probing'], outerFragmentation: values['pathMtu.outerFragmentation'] },
     relay: values.relay,
+    audit: { watch: values['audit.watch'] },
     faults: values.faults,
     clusterPrefixes: values.clusterPrefixes,
     nodePrefixes: values.nodePrefixes,

@@ -60,6 +60,11 @@ export class UnderlayWatch {
     this.#timer.unref();
   }
 
+  /** Looks now, as something changed: with the timer alone it would be noticed a second later. */
+  hear(): void {
+    this.#begin();
+  }
+
   /** In use now, or until it was lost. */
   get underlay(): Underlay {
     return this.#underlay;

@@ -476,6 +476,7 @@ const samples: Readonly<Record<Exclude<ConfigPath, 'staticPeers'>, string>> = {
   'masquerade.intoOverlay': 'off',
   'masquerade.vxlan': 'on',
   relay: 'off',
+  'audit.watch': 'off',
   faults: 'on',
   clusterPrefixes: '10.0.0.0/8,fd00::/16',
   nodePrefixes: '10.244.7.0/24',

@@ -1,0 +1,42 @@
+/** The audit of each minute, and beside it the ear at the kernel that has what is weft's put right at once. */
+import type { Logger } from '../../env/logger.ts';
+import type { Config } from '../config/config.ts';
+import type { EventSink } from '../event-log.ts';
+import type { UnderlayWatch } from '../underlay/underlay-watch.ts';
+import { Audit } from './audit.ts';
+import { type AuditedDaemon, auditedParts } from './audited-parts.ts';
+import { KernelWatch } from './kernel-watch.ts';
+import { concernsUs, type OwnThings } from './own-changes.ts';
+
+export interface ComposedAuditOptions {
+  readonly config: Config;
+  readonly daemon: AuditedDaemon;
+  readonly own: OwnThings;
+  readonly follower: UnderlayWatch;
+  readonly events: EventSink;
+  readonly logger: Logger;
+}
+
+/** Does the first round, and goes on until `opened` is disposed. */
+export async function composeAudit(opened: AsyncDisposableStack, options: ComposedAuditOptions): Promise<Audit> {
+  const { config, daemon, own, follower, events, logger } = options;
+  const audit = await Audit.start({
+    parts: auditedParts(daemon),
+    events,
+    logger,
+    wallClockMs: Date.now,
+    onRound: () => daemon.watch.look(),
+  });
+  opened.defer(() => audit.stop());
+  const ear = config.audit.watch
+    ? KernelWatch.open({
+        concernsUs: (change) => concernsUs(change, own),
+        tend: () => audit.tend(),
+        onOtherLink: () => follower.hear(),
+        logger,
+        nowMs: () => performance.now(),
+      })
+    : undefined;
+  opened.defer(() => ear?.stop());
+  return audit;
+}

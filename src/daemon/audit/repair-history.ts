@@ -1,0 +1,86 @@
+/** What was put right of late, and how often: for whoever finds everything in order, and wonders what happened. */
+import type { AuditDifference } from '../api.ts';
+
+/** How far back, in ms. */
+const KEPT_MS = 600_000;
+
+/** Most subjects that are kept; others push out those that were repaired longest ago. */
+const MAX_SUBJECTS = 200;
+
+/** So many repairs of the same within {@link CONTEST_MS} are no accident: somebody takes it away again and again. */
+const CONTESTED_REPAIRS = 5;
+const CONTEST_MS = 120_000;
+
+/** Repairs of one thing within the last ten minutes. */
+export interface RecentRepair {
+  readonly subject: string;
+  /** What was wrong the last time. */
+  readonly message: string;
+  readonly times: number;
+  /** ISO 8601. */
+  readonly last: string;
+  /** Whether somebody takes it away as often as it is put back. */
+  readonly isContested: boolean;
+}
+
+interface Entry {
+  message: string;
+  /** Times of the repairs, in ms since 1970. */
+  readonly atMs: number[];
+  wasContested: boolean;
+}
+
+export class RepairHistory {
+  readonly #wallClockMs: () => number;
+  /** By subject, the one that was repaired last at the end. */
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(wallClockMs: () => number) {
+    this.#wallClockMs = wallClockMs;
+  }
+
+  /** Notes a repair. @returns whether it has become contested by it. */
+  add({ subject, message }: Pick<AuditDifference, 'subject' | 'message'>): boolean {
+    const nowMs = this.#wallClockMs();
+    const entry = this.#entries.get(subject) ?? { message, atMs: [], wasContested: false };
+    this.#entries.delete(subject);
+    this.#entries.set(subject, entry);
+    entry.message = message;
+    entry.atMs.push(nowMs);
+    this.#forgetOld(nowMs);
+    const isContested = contested(entry, nowMs);
+    const isNew = isContested && !entry.wasContested;
+    entry.wasContested = isContested;
+    return isNew;
+  }
+
+  /** Those of the last ten minutes, the latest last. */
+  recent(): readonly RecentRepair[] {
+    const nowMs = this.#wallClockMs();
+    this.#forgetOld(nowMs);
+    return [...this.#entries].map(([subject, entry]) => ({
+      subject,
+      message: entry.message,
+      times: entry.atMs.length,
+      last: new Date(entry.atMs.at(-1)!).toISOString(),
+      isContested: contested(entry, nowMs),
+    }));
+  }
+
+  #forgetOld(nowMs: number): void {
+    for (const [subject, { atMs }] of this.#entries) {
+      // A clock that was set back must not keep them for ever.
+      const kept = atMs.filter((one) => Math.abs(nowMs - one) < KEPT_MS);
+      atMs.splice(0, atMs.length, ...kept);
+      if (kept.length === 0) this.#entries.delete(subject);
+    }
+    for (const subject of this.#entries.keys()) {
+      if (this.#entries.size <= MAX_SUBJECTS) break;
+      this.#entries.delete(subject);
+    }
+  }
+}
+
+function contested({ atMs }: Entry, nowMs: number): boolean {
+  return atMs.filter((one) => Math.abs(nowMs - one) < CONTEST_MS).length >= CONTESTED_REPAIRS;
+}

@@ -1,0 +1,166 @@
+/**
+ * What the kernel says when links, addresses, routes and rules of nftables change: rtnetlink(7), and the notices of nftables.
+ *
+ *     nlmsghdr, then by kind of message ifinfomsg, ifaddrmsg, rtmsg or nfgenmsg, then attributes
+ *
+ * Only what tells whether something of weft's is concerned is read of a message.
+ */
+import type { IpAddress } from '../wire/address.ts';
+import type { Prefix } from '../wire/prefix.ts';
+import { Abi, Struct } from './kernel-abi.ts';
+
+/** One change. `isGone`: it was deleted; otherwise it is there now, new or changed. */
+export type KernelChange =
+  | {
+      readonly kind: 'link';
+      readonly isGone: boolean;
+      readonly index: number;
+      readonly name: string;
+      /** Empty if it has none. */
+      readonly alias: string;
+      readonly mtuBytes: number;
+      /** Administratively: whether there is a carrier is another matter. */
+      readonly isUp: boolean;
+    }
+  | { readonly kind: 'address'; readonly isGone: boolean; readonly index: number; readonly address: IpAddress }
+  | {
+      readonly kind: 'route';
+      readonly isGone: boolean;
+      /** It took the place of another with the same destination and metric. */
+      readonly isReplacement: boolean;
+      readonly protocol: number;
+      readonly table: number;
+      readonly destination: Prefix;
+    }
+  | {
+      readonly kind: 'table';
+      /** `inet weft`: in which something changed. */
+      readonly table: string;
+      /** Whether elements were put into a set of it, and nothing else. */
+      readonly isElementAdded: boolean;
+    };
+
+const linkTypes: readonly number[] = [Abi.RTM_NEWLINK, Abi.RTM_DELLINK];
+const addressTypes: readonly number[] = [Abi.RTM_NEWADDR, Abi.RTM_DELADDR];
+const routeTypes: readonly number[] = [Abi.RTM_NEWROUTE, Abi.RTM_DELROUTE];
+
+/** Of which tables with our names are. */
+const tableFamilies: Readonly<Record<number, string>> = { [Abi.NFPROTO_INET]: 'inet', [Abi.NFPROTO_ARP]: 'arp' };
+
+/** Of every message of nftables that is about a table or something in it, the first attribute is the table's name. */
+const NFTA_TABLE = Abi.NFTA_TABLE_NAME;
+
+/** Attributes begin at multiples of this. */
+const ALIGNMENT = 4;
+
+/** Changes in the first `lengthBytes` of `bytes`, as a socket gave them; what is about something else is left out. */
+export function parseKernelChanges(bytes: Uint8Array, lengthBytes: number): KernelChange[] {
+  const changes: KernelChange[] = [];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, lengthBytes);
+  const { size, nlmsg_len: lengthAt, nlmsg_type: typeAt, nlmsg_flags: flagsAt } = Struct.nlmsghdr;
+  for (let at = 0; at + size <= lengthBytes;) {
+    const length = view.getUint32(at + lengthAt, true);
+    if (length < size || at + length > lengthBytes) break;
+    const body = bytes.subarray(at + size, at + length);
+    const change = parseChange(view.getUint16(at + typeAt, true), view.getUint16(at + flagsAt, true), body);
+    if (change !== undefined) changes.push(change);
+    at += aligned(length);
+  }
+  return changes;
+}
+
+function parseChange(type: number, flags: number, body: Uint8Array): KernelChange | undefined {
+  if (linkTypes.includes(type)) return parseLink(type === Abi.RTM_DELLINK, body);
+  if (addressTypes.includes(type)) return parseAddress(type === Abi.RTM_DELADDR, body);
+  if (routeTypes.includes(type)) return parseRoute(type === Abi.RTM_DELROUTE, (flags & Abi.NLM_F_REPLACE) !== 0, body);
+  return type >> 8 === Abi.NFNL_SUBSYS_NFTABLES ? parseTable(type & 0xff, body) : undefined;
+}
+
+function parseLink(isGone: boolean, body: Uint8Array): KernelChange | undefined {
+  const { size, ifi_index: indexAt, ifi_flags: flagsAt } = Struct.ifinfomsg;
+  if (body.length < size) return undefined;
+  const attributes = attributesOf(body.subarray(size));
+  return {
+    kind: 'link',
+    isGone,
+    index: u32(body, indexAt),
+    name: textOf(attributes.get(Abi.IFLA_IFNAME)),
+    alias: textOf(attributes.get(Abi.IFLA_IFALIAS)),
+    mtuBytes: numberOf(attributes.get(Abi.IFLA_MTU)),
+    isUp: (u32(body, flagsAt) & Abi.IFF_UP) !== 0,
+  };
+}
+
+function parseAddress(isGone: boolean, body: Uint8Array): KernelChange | undefined {
+  const { size, ifa_index: indexAt } = Struct.ifaddrmsg;
+  if (body.length < size) return undefined;
+  const attributes = attributesOf(body.subarray(size));
+  // Of a device with a peer, IFA_ADDRESS is the peer's.
+  const address = addressOf(attributes.get(Abi.IFA_LOCAL) ?? attributes.get(Abi.IFA_ADDRESS));
+  return address === undefined ? undefined : { kind: 'address', isGone, index: u32(body, indexAt), address };
+}
+
+function parseRoute(isGone: boolean, isReplacement: boolean, body: Uint8Array): KernelChange | undefined {
+  const {
+    size,
+    rtm_family: familyAt,
+    rtm_dst_len: lengthAt,
+    rtm_table: tableAt,
+    rtm_protocol: protocolAt,
+  } = Struct.rtmsg;
+  if (body.length < size) return undefined;
+  const family = body[familyAt] === Abi.AF_INET6 ? 6 : body[familyAt] === Abi.AF_INET ? 4 : undefined;
+  if (family === undefined) return undefined;
+  const attributes = attributesOf(body.subarray(size));
+  // The default route has no destination.
+  const bytes = attributes.get(Abi.RTA_DST) ?? new Uint8Array(family === 4 ? 4 : 16);
+  const address = addressOf(bytes);
+  if (address?.family !== family) return undefined;
+  const destination = { address, lengthBits: body[lengthAt]! };
+  return { kind: 'route', isGone, isReplacement, protocol: body[protocolAt]!, table: body[tableAt]!, destination };
+}
+
+function parseTable(message: number, body: Uint8Array): KernelChange | undefined {
+  const { size, nfgen_family: familyAt } = Struct.nfgenmsg;
+  if (body.length < size || message === Abi.NFT_MSG_NEWGEN) return undefined;
+  const family = tableFamilies[body[familyAt]!];
+  if (family === undefined) return undefined;
+  const name = textOf(attributesOf(body.subarray(size)).get(NFTA_TABLE));
+  return { kind: 'table', table: `${family} ${name}`, isElementAdded: message === Abi.NFT_MSG_NEWSETELEM };
+}
+
+/** Values by their types. The bits above say how a value is written, which is known here. */
+function attributesOf(bytes: Uint8Array): Map<number, Uint8Array> {
+  const attributes = new Map<number, Uint8Array>();
+  const { size, nla_len: lengthAt, nla_type: typeAt } = Struct.nlattr;
+  const u16 = (at: number): number => bytes[at]! | (bytes[at + 1]! << 8);
+  for (let at = 0; at + size <= bytes.length;) {
+    const length = u16(at + lengthAt);
+    if (length < size || at + length > bytes.length) break;
+    attributes.set(u16(at + typeAt) & 0x3f_ff, bytes.subarray(at + size, at + length));
+    at += aligned(length);
+  }
+  return attributes;
+}
+
+function addressOf(bytes: Uint8Array | undefined): IpAddress | undefined {
+  if (bytes?.length === 4) return { family: 4, bytes: bytes.slice() };
+  return bytes?.length === 16 ? { family: 6, bytes: bytes.slice() } : undefined;
+}
+
+/** Numbers of rtnetlink are in the machine's byte order. */
+function numberOf(value: Uint8Array | undefined): number {
+  return value?.length === 4 ? u32(value, 0) : 0;
+}
+
+function u32(bytes: Uint8Array, at: number): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true);
+}
+
+function textOf(value: Uint8Array | undefined): string {
+  return new TextDecoder().decode(value ?? new Uint8Array()).replace(/\0.*$/s, '');
+}
+
+function aligned(length: number): number {
+  return (length + ALIGNMENT - 1) & -ALIGNMENT;
+}

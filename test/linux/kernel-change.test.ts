@@ -1,0 +1,83 @@
+/** What the kernel says of changes that this test makes in a namespace of its own: nothing is assumed of its format. */
+import { execFileSync } from 'node:child_process';
+import test from 'ava';
+import { type KernelChange, parseKernelChanges } from '../../src/linux/kernel-change.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
+import { formatIpAddress } from '../../src/wire/address.ts';
+import { formatPrefix } from '../../src/wire/prefix.ts';
+
+/** Hears in a process of its own, which alone may be in another namespace; prints what it heard as JSON lines. */
+const script = `
+import { execFileSync } from 'node:child_process';
+import { KernelChangeSockets } from '${new URL('../../src/linux/kernel-change-sockets.ts', import.meta.url).href}';
+const sockets = new KernelChangeSockets();
+const run = (line) => execFileSync('sh', ['-c', line]);
+run('ip link add weft9 type veth peer name other && ip link set weft9 alias weft mtu 1400 up');
+run('ip address add 10.9.0.1/32 dev weft9 && ip address add fd09::1/128 dev weft9 nodad');
+run('ip route add 10.9.0.0/16 dev weft9 proto 87 metric 87 && ip route add fd09::/48 dev weft9 proto 87');
+run('ip route replace 10.9.0.0/16 dev weft9 proto 87 metric 87 src 10.9.0.1');
+run('nft add table inet weft && nft add set inet weft s "{ type ipv4_addr; }" && nft add element inet weft s "{ 1.2.3.4 }"');
+run('nft delete table inet weft');
+run('ip route delete 10.9.0.0/16 metric 87 && ip address delete fd09::1/128 dev weft9');
+run('ip link set weft9 down && ip link set weft9 name weft8 && ip link delete weft8');
+process.stdout.write(JSON.stringify(sockets.read(), (key, value) => (value instanceof Uint8Array ? [...value] : value)));
+sockets.close();
+`;
+
+interface Heard {
+  readonly changes: readonly KernelChange[];
+  readonly overran: boolean;
+}
+
+function hear(): Heard {
+  const argv = ['--net', '--', process.execPath, '--input-type=module', '--eval', script];
+  const text = execFileSync('unshare', argv, { encoding: 'utf8' });
+  return JSON.parse(text, (key, value: unknown) =>
+    key === 'bytes' ? Uint8Array.from(value as number[]) : value,
+  ) as Heard;
+}
+
+const isRoot = process.getuid?.() === 0;
+(isRoot ? test : test.skip)('changes are heard as they were made', (t) => {
+  const { changes, overran } = hear();
+  t.false(overran);
+  const texts = new Set(changes.map(describe));
+  for (const text of [
+    'link weft9 weft 1400 up',
+    'address 10.9.0.1',
+    'address fd09::1',
+    'route 10.9.0.0/16 87 254',
+    'route fd09::/48 87 254',
+    'route 10.9.0.0/16 87 254 replaced',
+    'table inet weft',
+    'element inet weft',
+    'route 10.9.0.0/16 87 254 gone',
+    'address fd09::1 gone',
+    'link weft9 weft 1400 down',
+    'link weft8 weft 1400 down',
+    'link weft8 weft 1400 down gone',
+  ]) {
+    t.true(texts.has(text), `${text} among ${[...texts].join('; ')}`);
+  }
+});
+
+function describe(change: KernelChange): string {
+  if (change.kind === 'table') return `${change.isElementAdded ? 'element' : 'table'} ${change.table}`;
+  const gone = change.isGone ? ' gone' : '';
+  if (change.kind === 'address') return `address ${formatIpAddress(change.address)}${gone}`;
+  if (change.kind === 'link')
+    return `link ${change.name} ${change.alias} ${change.mtuBytes} ${change.isUp ? 'up' : 'down'}${gone}`;
+  const { destination, protocol, table, isReplacement } = change;
+  return `route ${formatPrefix(destination)} ${protocol} ${table}${isReplacement ? ' replaced' : ''}${gone}`;
+}
+
+test('garbage is no change, and throws nothing', (t) => {
+  const random = new SeededRandom(1);
+  for (let run = 0; run < 20_000; run++) {
+    const bytes = random.bytes(random.below(200));
+    // A header that is plausible, so that what is behind it is read.
+    if (bytes.length >= 16) new DataView(bytes.buffer).setUint32(0, random.below(bytes.length + 20), true);
+    if (bytes.length >= 16) new DataView(bytes.buffer).setUint16(4, 16 + random.below(10), true);
+    t.true(parseKernelChanges(bytes, bytes.length).length <= 12);
+  }
+});
