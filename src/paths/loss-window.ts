@@ -5,6 +5,18 @@ export const LOSS_WINDOW_PROBES = 100;
 /** How old they are at most, in ms: on an idle path, that is the last twenty-four, which are enough to report a loss of. */
 export const LOSS_WINDOW_MS = 240_000;
 
+/** So many lost in a row, with nothing heard since, are no chance: a path that loses everything is one that loses everything now. */
+export const SILENT_PROBES = 3;
+
+/** Shares of probes, 0 to 1, and of how many. */
+export interface LossShares {
+  /** As {@link LossWindow.ratio}, {@link LossWindow.outRatio} and {@link LossWindow.backRatio}. */
+  readonly ratio: number | null;
+  readonly outRatio: number | null;
+  readonly backRatio: number | null;
+  readonly probes: number;
+}
+
 /** What became of a probe. Nobody knows the direction of a loss at once. */
 const Fate = { none: 0, answered: 1, lost: 2, lostOut: 3, lostBack: 4 } as const;
 const FATES = 5;
@@ -18,6 +30,8 @@ export class LossWindow {
   #isAttributed = false;
   /** What rounding left over of shares, in losses on the way there: each loss has one direction only. */
   #outRemainder = 0;
+  /** How many were lost in a row, and nothing was heard since. */
+  #silent = 0;
 
   constructor() {
     this.#counts[Fate.none] = LOSS_WINDOW_PROBES;
@@ -25,15 +39,35 @@ export class LossWindow {
 
   /** Notes what became of one more. */
   note(isAnswered: boolean, nowMs: number): void {
+    this.#silent = isAnswered ? 0 : this.#silent + 1;
     this.#set(this.#next, isAnswered ? Fate.answered : Fate.lost);
     this.#notedMs[this.#next] = nowMs;
     this.#next = (this.#next + 1) % LOSS_WINDOW_PROBES;
   }
 
+  /** Something came back, be it late or of another probe. */
+  heard(): void {
+    this.#silent = 0;
+  }
+
+  /**
+   * What holds now: shares of all in the window; or of those only that were lost in a row, as long as nothing comes back and they are
+   * at least {@link SILENT_PROBES}. What came before them would make a path that is dead look like one with a few losses.
+   */
+  get shares(): LossShares {
+    const { ratio, outRatio, backRatio, probes } = this;
+    const silent = Math.min(this.#silent, probes);
+    if (silent < SILENT_PROBES) return { ratio, outRatio, backRatio, probes };
+    const fates = Array.from({ length: silent }, (_, back) => this.#fates[this.#at(back + 1)]!);
+    const out = fates.filter((fate) => fate === Fate.lostOut).length;
+    const back = fates.filter((fate) => fate === Fate.lostBack).length;
+    return { ratio: 1, outRatio: share(out, out + back), backRatio: share(back, back), probes: silent };
+  }
+
   /** Leaves out what is too old by now. To be called before anything is read: there is no timer. */
   forgetOld(nowMs: number): void {
     for (let { probes } = this; probes > 0; probes--) {
-      const oldest = (this.#next + LOSS_WINDOW_PROBES - probes) % LOSS_WINDOW_PROBES;
+      const oldest = this.#at(probes);
       if (nowMs - this.#notedMs[oldest]! <= LOSS_WINDOW_MS) return;
       this.#set(oldest, Fate.none);
     }
@@ -76,6 +110,11 @@ export class LossWindow {
   /** Share of replies that did not arrive, 0 to 1; `null` if that is not known, or no request arrived. */
   get backRatio(): number | null {
     return share(this.#countOf(Fate.lostBack), this.#attributed - this.#countOf(Fate.lostOut));
+  }
+
+  /** Where the probe is that was noted so many before the next one. */
+  #at(before: number): number {
+    return (this.#next + LOSS_WINDOW_PROBES - before) % LOSS_WINDOW_PROBES;
   }
 
   get #attributed(): number {

@@ -147,6 +147,7 @@ export class PathSearch {
     this.#late.delete(sequence);
     this.roundTrip.note(roundTripMs);
     this.liveness.answered(this.#options.clock.nowMs());
+    this.losses.heard();
     if (requestsSeen !== undefined && this.#requests.replied(probe.ordinal, requestsSeen))
       this.losses.attribute(this.#requests.outShare);
     if (awaited === undefined) this.#takeLate(probe);

@@ -31,7 +31,7 @@ export interface PathState {
   readonly mtuBytes: number;
   /** There and back, in ms; `undefined` before the first answer. */
   readonly roundTripMs: { readonly smoothed: number; readonly min: number } | undefined;
-  /** Share of the last probes, or of their answers, that was lost: 0 to 1; `null` before the first. */
+  /** Share of the last probes, or of their answers, that was lost: 0 to 1; `null` before the first. See `LossWindow.shares`. */
   readonly lossRatio: number | null;
   /** Of it, what was lost on the way to the peer, and of the rest what was lost on the way back; `null` if that is not known. */
   readonly lossOutRatio: number | null;
@@ -151,7 +151,7 @@ export class PathTable {
     losses.forgetOld(this.#options.clock.nowMs());
     const smoothed = roundTrip.smoothedMs;
     const roundTripMs = smoothed === undefined ? undefined : { smoothed, min: roundTrip.minMs };
-    const { ratio: lossRatio, outRatio: lossOutRatio, backRatio: lossInRatio, probes } = losses;
+    const { ratio: lossRatio, outRatio: lossOutRatio, backRatio: lossInRatio, probes } = losses.shares;
     return { mtuBytes, roundTripMs, lossRatio, lossOutRatio, lossInRatio, probes, phase };
   }
 

@@ -81,3 +81,28 @@ test('what is older than a minute no longer counts', (t) => {
   window.note(false, lastLossMs + LOSS_WINDOW_MS + 20_000);
   t.is(window.ratio, 1);
 });
+
+test('when three in a row are lost and nothing is heard, all is lost, until something is heard', (t) => {
+  const window = new LossWindow();
+  for (let count = 0; count < 60; count++) window.note(true, 0);
+  window.note(false, 0);
+  window.note(false, 0);
+  t.is(window.shares.ratio, 2 / 62);
+  window.note(false, 0);
+  t.deepEqual(window.shares, { ratio: 1, outRatio: null, backRatio: null, probes: 3 });
+  window.note(false, 0);
+  window.attribute(0.5);
+  t.deepEqual(window.shares, { ratio: 1, outRatio: 0.5, backRatio: 1, probes: 4 });
+  window.heard();
+  t.like(window.shares, { ratio: 4 / 64, probes: 64 });
+  window.note(false, 0);
+  t.is(window.shares.ratio, 5 / 65);
+});
+
+test('a silence that is too old is none', (t) => {
+  const window = new LossWindow();
+  for (let count = 0; count < 3; count++) window.note(false, 0);
+  t.is(window.shares.ratio, 1);
+  window.forgetOld(LOSS_WINDOW_MS + 1);
+  t.deepEqual(window.shares, { ratio: null, outRatio: null, backRatio: null, probes: 0 });
+});

@@ -239,3 +239,19 @@ test(`on ${SEEDS} paths that change and lose up to a tenth, the size is found, a
   }
   t.pass();
 });
+
+test('a path that loses everything shows a loss of 100 % within three rounds of probes, and less when it is back', (t) => {
+  const path = new SimulatedPath();
+  path.appear();
+  path.converse(60_000);
+  t.is(path.table.stateOf(PEER)!.lossRatio, 0);
+  path.conditions.isAnswering = false;
+  path.converse(3_500);
+  t.is(path.table.stateOf(PEER)!.lossRatio, 1);
+  path.converse(20_000);
+  t.is(path.table.stateOf(PEER)!.lossRatio, 1);
+  path.conditions.isAnswering = true;
+  path.converse(5_000);
+  const { lossRatio } = path.table.stateOf(PEER)!;
+  t.true(lossRatio! > 0 && lossRatio! < 0.5);
+});
