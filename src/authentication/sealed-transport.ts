@@ -3,6 +3,7 @@ import type { Clock } from '../env/clock.ts';
 import type { Logger } from '../env/logger.ts';
 import type { GossipTransport } from '../env/transport.ts';
 import { formatEndpoint, type Endpoint } from '../wire/address.ts';
+import { SEAL_BYTES } from './envelope.ts';
 import {
   acceptConversation,
   openConversation,
@@ -63,6 +64,10 @@ export class SealedTransport implements GossipTransport {
   sendDatagram(to: Endpoint, bytes: Uint8Array): void {
     const { ownEndpoint, transport } = this.#options;
     transport.sendDatagram(to, this.#gossip.sealDatagram(ownEndpoint(), to, bytes));
+  }
+
+  datagramRoomBytes(to: Endpoint): number {
+    return (this.#options.transport.datagramRoomBytes?.(to) ?? Infinity) - SEAL_BYTES;
   }
 
   exchange(to: Endpoint, request: Uint8Array, onReply: (reply: Uint8Array | undefined) => void): void {

@@ -182,6 +182,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   const lateness = new TimerLateness(systemClock);
   const gossip = await Gossip.open({
     clock: lateness,
+    measuredPaths: () => routes.measuredPaths(),
     announcement,
     incarnation,
     seeds: config.gossip.seeds,

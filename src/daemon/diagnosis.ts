@@ -69,7 +69,13 @@ export async function composeDiagnosis(parts: DiagnosisParts): Promise<Diagnosis
   await using opened = new AsyncDisposableStack();
   const { gossip, identity, logger, recorded } = parts;
   const { conversations } = gossip;
-  const remote = new Remote({ identity, conversations, members: () => gossip.members(), logger });
+  const remote = new Remote({
+    identity,
+    conversations,
+    members: () => gossip.members(),
+    pathRemark: (address) => gossip.pathRemark(address),
+    logger,
+  });
   const probes = composeProbes(parts, remote);
   opened.defer(() => probes.close());
   const drops = composeDrops(parts, recorded);

@@ -4,6 +4,8 @@ import type { Endpoint } from '../wire/address.ts';
 export interface GossipTransport {
   /** Sends one datagram, best effort. Never throws, never blocks. The bytes are not kept. */
   sendDatagram(to: Endpoint, bytes: Uint8Array): void;
+  /** Longest datagram that passes to `to`, in bytes, as far as that is known. Absent: any does. */
+  datagramRoomBytes?(to: Endpoint): number;
   /**
    * Sends one request over a reliable stream and hands over the one reply; `undefined` when the stream failed, was
    * refused or timed out. `onReply` is called exactly once, never before this returns.

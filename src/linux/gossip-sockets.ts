@@ -5,12 +5,14 @@
  * address while everything goes on.
  */
 import type { RemoteInfo, Socket as UdpSocket } from 'node:dgram';
-import { connect, type Server, type Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { GossipTransport } from '../env/transport.ts';
 import { equalEndpoints, formatIpAddress, parseIpAddress, type Endpoint } from '../wire/address.ts';
 import { FrameStream } from './frame-stream.ts';
 import { bindGossipSockets } from './gossip-binding.ts';
 import { encodeFrame, FrameReader, type FrameBudget } from './gossip-frame.ts';
+import { datagramRoomBytes, StreamSegments, UNMEASURED } from './gossip-segments.ts';
+import { noGossipCounters, type GossipSocketCounters } from './gossip-socket-counters.ts';
 import { readUdpDrops } from './socket-table.ts';
 
 /** Longest frame, in bytes. Above the longest exchange that membership accepts. */
@@ -49,46 +51,15 @@ export interface StreamLimits {
 
 const LIMITS: StreamLimits = { exchanges: () => 64, conversations: () => 64 };
 
-/** What happened since the start. */
-export interface GossipSocketCounters {
-  datagramsReceived: number;
-  datagramsSent: number;
-  /** Sends that failed: no route, no buffer. */
-  datagramsFailed: number;
-  /** Of these, those that this node's own kernel forbade (EPERM, EACCES): a firewall, a full table of connections. */
-  datagramsForbidden: number;
-  /** Requests that came whole. */
-  exchangesReceived: number;
-  /** Exchanges of ours that brought a reply, and those that did not. */
-  exchangesAnswered: number;
-  exchangesFailed: number;
-  /** Inbound streams closed because there were too many. */
-  streamsRefusedBusy: number;
-  /** Inbound streams closed because a frame was too long, or because incomplete ones take too much memory. */
-  streamsRefusedTooLong: number;
-  /** Inbound streams that ended or timed out before a whole frame had come. */
-  streamsRefusedIncomplete: number;
-}
-
 export class GossipSockets implements GossipTransport {
-  readonly counters: GossipSocketCounters = {
-    datagramsReceived: 0,
-    datagramsSent: 0,
-    datagramsFailed: 0,
-    datagramsForbidden: 0,
-    exchangesReceived: 0,
-    exchangesAnswered: 0,
-    exchangesFailed: 0,
-    streamsRefusedBusy: 0,
-    streamsRefusedTooLong: 0,
-    streamsRefusedIncomplete: 0,
-  };
+  readonly counters: GossipSocketCounters = noGossipCounters();
   readonly #handlers: GossipHandlers;
   readonly #limits: StreamLimits;
   #endpoint: Endpoint;
   #localAddress: string;
   #udp: UdpSocket;
   #tcp: Server;
+  readonly #segments: StreamSegments;
   /** Dropped at sockets before the present one, and in all when that could last be looked at. */
   #earlierOverflow = 0;
   #overflow = 0;
@@ -101,25 +72,38 @@ export class GossipSockets implements GossipTransport {
   readonly #budget: FrameBudget = { leftBytes: MAX_INBOUND_BYTES };
   #isClosed = false;
 
-  private constructor(endpoint: Endpoint, handlers: GossipHandlers, limits: StreamLimits, udp: UdpSocket, tcp: Server) {
+  private constructor(
+    endpoint: Endpoint,
+    handlers: GossipHandlers,
+    limits: StreamLimits,
+    segments: StreamSegments,
+    { udp, tcp }: { udp: UdpSocket; tcp: Server },
+  ) {
     this.#endpoint = endpoint;
     this.#localAddress = formatIpAddress(endpoint.address);
     this.#handlers = handlers;
     this.#limits = limits;
     this.#udp = udp;
     this.#tcp = tcp;
+    this.#segments = segments;
     this.#listen();
   }
 
   /**
    * Binds both sockets.
    *
+   * @param paths how long packets may be
    * @throws WeftError `port-in-use`, its details with `protocol` (`udp` or `tcp`), `address` and `port`
    * @throws SystemCallError if binding fails otherwise
    */
-  static async open(endpoint: Endpoint, handlers: GossipHandlers, limits = LIMITS): Promise<GossipSockets> {
-    const { udp, tcp } = await bindGossipSockets(endpoint);
-    return new GossipSockets(endpoint, handlers, limits, udp, tcp);
+  static async open(
+    endpoint: Endpoint,
+    handlers: GossipHandlers,
+    limits = LIMITS,
+    paths = UNMEASURED,
+  ): Promise<GossipSockets> {
+    const bound = await bindGossipSockets(endpoint);
+    return new GossipSockets(endpoint, handlers, limits, new StreamSegments(paths), bound);
   }
 
   /**
@@ -157,6 +141,10 @@ export class GossipSockets implements GossipTransport {
     return this.#overflow;
   }
 
+  datagramRoomBytes(to: Endpoint): number {
+    return datagramRoomBytes(this.#segments.paths, to.address);
+  }
+
   sendDatagram(to: Endpoint, bytes: Uint8Array): void {
     if (this.#isClosed) return;
     // Datagrams do come from port 0 (RFC 768: no answer is wanted), and Node throws when asked to send to it.
@@ -176,7 +164,7 @@ export class GossipSockets implements GossipTransport {
       setImmediate(onReply, undefined);
       return;
     }
-    const stream = connect({ host: formatIpAddress(to.address), port: to.port, localAddress: this.#localAddress });
+    const stream = this.#segments.connect(to, this.#localAddress);
     let reply: Uint8Array | undefined;
     // What we asked for ourselves is limited by its length and by how many exchanges membership begins at a time.
     const reader = new FrameReader(MAX_FRAME_BYTES, { leftBytes: MAX_FRAME_BYTES });
@@ -191,6 +179,7 @@ export class GossipSockets implements GossipTransport {
       reader.release();
       if (reply === undefined) this.counters.exchangesFailed++;
       else this.counters.exchangesAnswered++;
+      this.#segments.ended(to, stream, reply !== undefined);
       onReply(reply);
     });
     stream.once('connect', () => deadline.refresh());
@@ -199,7 +188,7 @@ export class GossipSockets implements GossipTransport {
 
   /** A stream to the node at `to`, not yet connected: it is closed if that fails, and with the sockets. */
   openStream(to: Endpoint): FrameStream {
-    const stream = connect({ host: formatIpAddress(to.address), port: to.port, localAddress: this.#localAddress });
+    const stream = this.#segments.connect(to, this.#localAddress);
     const deadline = this.#own(stream, ignore);
     stream.once('connect', () => clearTimeout(deadline));
     if (this.#isClosed) stream.destroy();
@@ -210,6 +199,7 @@ export class GossipSockets implements GossipTransport {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#segments.close();
     const closed = Promise.all([
       new Promise<void>((resolve) => this.#udp.close(() => resolve())),
       new Promise<void>((resolve) => this.#tcp.close(() => resolve())),
@@ -224,6 +214,7 @@ export class GossipSockets implements GossipTransport {
   }
 
   #listen(): void {
+    this.#segments.listen(this.#tcp, this.#endpoint.address.family);
     this.#udp.on('message', (bytes, sender) => this.#receive(bytes, sender));
     // An ICMP error about some peer is not the end of the socket.
     this.#udp.on('error', () => this.counters.datagramsFailed++);

@@ -43,6 +43,9 @@ export class Dissemination {
   /** When each was queued, the first first. */
   readonly #queuedMs = new Map<string, number>();
 
+  /** No news that waits takes more of a datagram. */
+  #longestBytes = 0;
+
   constructor(parameters: DisseminationParameters) {
     this.#parameters = parameters;
   }
@@ -70,6 +73,7 @@ export class Dissemination {
     this.#bucket(0).set(news.about, news);
     this.#sends.set(news.about, 0);
     this.#queuedMs.set(news.about, nowMs);
+    this.#longestBytes = Math.max(this.#longestBytes, costOf(news));
   }
 
   /**
@@ -98,14 +102,30 @@ export class Dissemination {
     const taken = this.#choose(budgetBytes);
     const limit = transmitLimit(this.#parameters, clusterSize);
     return taken.map((news) => {
-      const sends = this.#sends.get(news.about)! + 1;
-      if (sends < limit) {
-        this.#bucket(sends - 1).delete(news.about);
-        this.#bucket(sends).set(news.about, news);
-        this.#sends.set(news.about, sends);
-      } else this.drop(news.about);
+      this.#countSend(news, limit);
       return encodedNow(news, nowMs);
     });
+  }
+
+  /**
+   * Counts news as sent once more that is too long for any datagram of `mostBytes` bytes, the least that every path takes being
+   * less than an announcement may be. Whether there is any: it has to go another way.
+   */
+  passOver(mostBytes: number, clusterSize: number): boolean {
+    if (mostBytes >= this.#longestBytes) return false;
+    const news = this.#bySends.flatMap((bucket) => [...bucket.values()]).filter((one) => costOf(one) > mostBytes);
+    this.#longestBytes = Math.max(0, ...this.#bySends.flatMap((bucket) => [...bucket.values()].map(costOf)));
+    const limit = transmitLimit(this.#parameters, clusterSize);
+    for (const one of news) this.#countSend(one, limit);
+    return news.length > 0;
+  }
+
+  #countSend(news: News, limit: number): void {
+    const sends = this.#sends.get(news.about)! + 1;
+    if (sends >= limit) return this.drop(news.about);
+    this.#bucket(sends - 1).delete(news.about);
+    this.#bucket(sends).set(news.about, news);
+    this.#sends.set(news.about, sends);
   }
 
   #isStale(queuedMs: number, nowMs: number): boolean {
@@ -118,8 +138,7 @@ export class Dissemination {
     let passedOver = 0;
     for (const bucket of this.#bySends) {
       for (const news of bucket.values()) {
-        const ageBytes = news.announcedMs === undefined ? 0 : ANNOUNCEMENT_AGE_BYTES;
-        const costBytes = fieldCostBytes(news.bytes.length + ageBytes);
+        const costBytes = costOf(news);
         if (costBytes <= leftBytes) {
           leftBytes -= costBytes;
           chosen.push(news);
@@ -133,6 +152,11 @@ export class Dissemination {
     while (this.#bySends.length <= sends) this.#bySends.push(new Map());
     return this.#bySends[sends]!;
   }
+}
+
+/** Bytes that it takes of a datagram. */
+function costOf({ announcedMs, bytes }: News): number {
+  return fieldCostBytes(bytes.length + (announcedMs === undefined ? 0 : ANNOUNCEMENT_AGE_BYTES));
 }
 
 /** News as it is sent now: with the age that its announcement has got meanwhile. */

@@ -86,7 +86,7 @@ export class Membership {
       refusals: this.#refusals,
       dissemination: this.#dissemination,
     };
-    this.#outbox = new Outbox(parts);
+    this.#outbox = new Outbox({ ...parts, onTooLong: (to) => this.#pushPull.introduce(to) });
     this.#rounds = new GossipRounds({ ...parts, send: (to) => this.#send(to, { kind: 'none' }) });
     this.#suspicions = new Suspicions({
       ...parts,

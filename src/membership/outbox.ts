@@ -16,7 +16,9 @@ export interface OutboxOptions {
   readonly clock: Clock;
   readonly table: MemberTable;
   readonly dissemination: Dissemination;
-  readonly transport: Pick<GossipTransport, 'sendDatagram'>;
+  readonly transport: Pick<GossipTransport, 'sendDatagram' | 'datagramRoomBytes'>;
+  /** Called where there is news that no datagram to `to` has room for: a stream carries it. */
+  readonly onTooLong?: (to: Endpoint) => void;
 }
 
 export class Outbox {
@@ -38,15 +40,21 @@ export class Outbox {
     const head = encodeDatagram(network, self, body);
     const nowMs = clock.nowMs();
     const fields: EncodedField[] = [];
-    let leftBytes = MAX_SENT_DATAGRAM_BYTES - head.length;
+    const roomBytes = Math.min(MAX_SENT_DATAGRAM_BYTES, transport.datagramRoomBytes?.(to) ?? Infinity) - head.length;
+    let leftBytes = roomBytes;
+    let isTooLong = false;
     for (const identity of first) {
       const record = table.get(identity);
       const field = record && encodedNow(newsOf(claimOf(record, nowMs), nowMs), nowMs);
-      if (field === undefined || fieldCostBytes(field.bytes.length) > leftBytes) continue;
-      leftBytes -= fieldCostBytes(field.bytes.length);
+      if (field === undefined) continue;
+      const costBytes = fieldCostBytes(field.bytes.length);
+      if (costBytes > roomBytes) isTooLong = true;
+      if (costBytes > leftBytes) continue;
+      leftBytes -= costBytes;
       fields.push(field);
     }
     fields.push(...dissemination.take(leftBytes, table.clusterSize(), nowMs));
+    if (dissemination.passOver(roomBytes, table.clusterSize()) || isTooLong) this.#options.onTooLong?.(to);
     const bytes = appendNews(head, fields);
     this.datagramsSent++;
     this.bytesSent += bytes.length;

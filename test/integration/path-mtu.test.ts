@@ -120,8 +120,13 @@ const startsClipped = test.macro<[() => Promise<TestLab>, number, number]>({
     await clip(lab, found + (full === 1450 ? 50 : 70), 'both directions');
     await lab.lab('stop', 'n1');
     await lab.lab('start', 'n1');
+    const digests = async (): Promise<Set<string>> =>
+      new Set(await Promise.all(['n1', 'n2'].map(async (node) => (await lab.control(node).digest()).members.digest)));
+    await until('both hold the same of each other', async () => (await digests()).size === 1, NOTICE_DEADLINE_MS);
     await untilPath(lab, 'n1', found, 15_000);
     await untilPath(lab, 'n2', found, 15_000);
+    t.notRegex((await lab.tryAsk('n1', 'doctor', '--all')).stdout, /could not be asked|ended before/);
+    t.regex((await lab.tryAsk('n1', 'explain', 'n1/p1', 'n2/p1')).stdout, /^on n2$/m);
     for (const address of ['10.244.2.2', 'fd00:10:244:2::2']) {
       const { bytes, longestGapMs } = await outcome(await stream(lab, address, 3));
       t.true(bytes > 1e6, `${bytes} bytes in three seconds`);

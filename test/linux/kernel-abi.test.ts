@@ -20,6 +20,7 @@ const headers = [
   'sys/statfs.h',
   'sys/uio.h',
   'netinet/in.h',
+  'netinet/tcp.h',
   'netinet/udp.h',
   'net/if.h',
   'linux/filter.h',

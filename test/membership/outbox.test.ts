@@ -3,8 +3,13 @@ import { sealAnnouncement } from '../../src/membership/announcement-codec.ts';
 import { ANNOUNCEMENT_AGE_BYTES, fieldCostBytes } from '../../src/membership/claim-codec.ts';
 import { encodeDatagram } from '../../src/membership/codec.ts';
 import { MAX_ANNOUNCEMENT_BYTES, MAX_INCARNATION, MAX_SENT_DATAGRAM_BYTES } from '../../src/membership/limits.ts';
-import { newsOf } from '../../src/membership/outbox.ts';
-import { announcementOf, identityOf, prefix } from '../support/announcements.ts';
+import { Dissemination } from '../../src/membership/dissemination.ts';
+import { MemberTable } from '../../src/membership/member-table.ts';
+import { newsOf, Outbox } from '../../src/membership/outbox.ts';
+import { defaultParameters } from '../../src/membership/parameters.ts';
+import { formatEndpoint } from '../../src/wire/address.ts';
+import { announcementOf, endpoint, identityOf, prefix } from '../support/announcements.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 
 const network = 'n'.repeat(64);
 
@@ -42,3 +47,41 @@ for (const accusers of [0, 1, 4]) {
     t.true(fieldCostBytes(news.bytes.length + ANNOUNCEMENT_AGE_BYTES) <= roomBytes);
   });
 }
+
+test('no datagram is longer than what passes; what has no room in any is left to a stream', (t) => {
+  const clock = new ManualClock();
+  const dissemination = new Dissemination(defaultParameters);
+  const table = new MemberTable(identityOf(9), defaultParameters);
+  const sent: number[] = [];
+  const tooLong: string[] = [];
+  let roomBytes = 600;
+  const outbox = new Outbox({
+    network: 'n',
+    self: identityOf(9),
+    clock,
+    table,
+    dissemination,
+    transport: {
+      sendDatagram: (_to, bytes) => sent.push(bytes.length),
+      datagramRoomBytes: () => roomBytes,
+    },
+    onTooLong: (to) => tooLong.push(formatEndpoint(to)),
+  });
+  const to = endpoint('198.18.0.2:7948');
+  for (let index = 1; index <= 20; index++) {
+    const claim = { identity: identityOf(index), incarnation: 1, state: 'alive', sealed: sealedWith(3, 5) } as const;
+    dissemination.enqueue(newsOf({ ...claim, announcedAt: 1, ageSeconds: 0, slowness: 0, accusers: [] }, 0), 0);
+  }
+  outbox.send(to, { kind: 'none' });
+  t.true(sent[0]! > 400 && sent[0]! <= 600);
+  t.deepEqual(tooLong, []);
+  const long = { identity: identityOf(30), incarnation: 1, state: 'alive', sealed: longestAnnouncement() } as const;
+  dissemination.enqueue(newsOf({ ...long, announcedAt: 1, ageSeconds: 0, slowness: 0, accusers: [] }, 0), 0);
+  outbox.send(to, { kind: 'none' });
+  t.true(sent[1]! <= 600);
+  t.deepEqual(tooLong, ['198.18.0.2:7948']);
+  roomBytes = Infinity;
+  outbox.send(to, { kind: 'none' });
+  t.true(sent[2]! > 1000 && sent[2]! <= MAX_SENT_DATAGRAM_BYTES);
+  t.is(tooLong.length, 1);
+});

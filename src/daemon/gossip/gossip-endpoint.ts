@@ -5,6 +5,7 @@ import { SealedTransport } from '../../authentication/sealed-transport.ts';
 import type { Logger } from '../../env/logger.ts';
 import type { GossipTransport } from '../../env/transport.ts';
 import { WeftError } from '../../errors.ts';
+import type { GossipPaths } from '../../linux/gossip-segments.ts';
 import { GossipSockets, type StreamLimits, type StreamTaker } from '../../linux/gossip-sockets.ts';
 import { nodeCipher } from '../../linux/node-cipher.ts';
 import type { Announcement } from '../../membership/announcement.ts';
@@ -28,6 +29,8 @@ export interface GossipEndpointOptions {
   readonly announcement: Pick<Announcement, 'gossipEndpoint' | 'network' | 'identity'>;
   /** `undefined`: everybody is heard, and can read along. */
   readonly keys: ClusterKeys | undefined;
+  /** How long packets may be on the way to other nodes. */
+  readonly paths?: GossipPaths | undefined;
   /** Asked for with the first input. */
   readonly receiver: () => GossipReceiver;
   readonly streams?: StreamLimits | undefined;
@@ -118,7 +121,7 @@ export class GossipEndpoint {
   }
 
   async #open(): Promise<void> {
-    const { announcement, keys, receiver, streams } = this.#options;
+    const { announcement, keys, paths, receiver, streams } = this.#options;
     const { gossipEndpoint } = announcement;
     this.#sealed = keys && this.#seal(keys);
     this.#sockets = await naming(gossipEndpoint, async () =>
@@ -132,6 +135,7 @@ export class GossipEndpoint {
               : (this.#sealed ?? receiver()).handleExchange(from, bytes),
         },
         streams,
+        paths,
       ),
     );
   }
@@ -147,6 +151,7 @@ export class GossipEndpoint {
       ownEndpoint: () => this.#sockets.endpoint,
       transport: {
         sendDatagram: (to, bytes) => this.#sockets.sendDatagram(to, bytes),
+        datagramRoomBytes: (to) => this.#sockets.datagramRoomBytes(to),
         exchange: (to, request, onReply) => this.#sockets.exchange(to, request, onReply),
       },
       handlers: {

@@ -14,7 +14,7 @@ import { forgetOrder } from '../../membership/directives.ts';
 import { Membership } from '../../membership/membership.ts';
 import { presets, type PresetName } from '../../membership/parameters.ts';
 import type { MembershipStatistics } from '../../membership/statistics.ts';
-import { type Endpoint, equalEndpoints } from '../../wire/address.ts';
+import { type Endpoint, equalEndpoints, type IpAddress } from '../../wire/address.ts';
 import { Acquaintances } from './acquaintances.ts';
 import type { Notice } from '../api.ts';
 import type { SeedHost } from '../config/config.ts';
@@ -22,6 +22,7 @@ import { GossipEndpoint, type Conversations } from './gossip-endpoint.ts';
 import type { GossipKeys } from './gossip-keys.ts';
 import { gossipNotices } from './gossip-notices.ts';
 import type { Pace } from '../routes/pace.ts';
+import { PathPackets, type ProbedPath } from '../routes/path-packets.ts';
 import { SeedList } from './seed-list.ts';
 import { membersDocument, parseMembersDocument, type StoredMembers } from './stored-members.ts';
 import { systemClock, systemRandom } from '../system-environment.ts';
@@ -36,6 +37,8 @@ export interface GossipOptions {
   readonly preset: PresetName;
   /** Keeps the endpoints of the members that were last seen. */
   readonly store: PatientStore;
+  /** The paths to other nodes, as far as they were measured. */
+  readonly measuredPaths?: () => readonly ProbedPath[];
   /** Keys to seal gossip with; `undefined`: everybody is heard, and can read along. */
   readonly keys: GossipKeys | undefined;
   /** Streams of others at one time; absent: as many as are of use. */
@@ -67,6 +70,7 @@ export class Gossip {
   #paceTimer: NodeJS.Timeout | undefined;
   #following: NodeJS.Immediate | undefined;
   readonly #seeds: SeedList;
+  readonly #paths: PathPackets;
   readonly #acquaintances: Acquaintances;
   /** Of others, not yet handed on. */
   #changes: MemberChange[] = [];
@@ -74,7 +78,8 @@ export class Gossip {
 
   private constructor(options: GossipOptions) {
     this.#options = options;
-    const { seeds, store, logger } = options;
+    const { announcement, measuredPaths = () => [], seeds, store, logger } = options;
+    this.#paths = new PathPackets(measuredPaths, announcement.mtuBytes);
     const { endpoints, members } = lastSeen(store, logger);
     this.#seeds = new SeedList({ seeds, stored: endpoints, logger });
     this.#acquaintances = new Acquaintances(members, () => this.#seeds.configured());
@@ -100,6 +105,11 @@ export class Gossip {
   /** Has the cluster forget whoever bears this name or identity. @throws WeftError `peer-unknown`, `peer-alive` */
   forget(node: string): readonly Member[] {
     return this.#membership.forget(node);
+  }
+
+  /** What to tell of the path to this address where a connection broke off; empty: nothing. */
+  pathRemark(address: IpAddress): string {
+    return this.#paths.remark(address);
   }
 
   /** Where conversations with other nodes begin. */
@@ -213,6 +223,7 @@ export class Gossip {
     this.#door = await GossipEndpoint.open({
       announcement,
       keys: keys?.ring,
+      paths: this.#paths,
       receiver: () => this.#membership,
       streams,
       logger,

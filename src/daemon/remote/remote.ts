@@ -23,6 +23,7 @@ import type {
   RemoteStreamer,
 } from './remote-nodes.ts';
 import { RemoteServer, type RemoteServerCounters } from './remote-server.ts';
+import type { IpAddress } from '../../wire/address.ts';
 import { Turns } from './turns.ts';
 
 /** Capability of a node that answers questions of others. */
@@ -41,6 +42,8 @@ export interface RemoteOptions {
   readonly conversations: Conversations;
   /** All that are known, this node included. */
   readonly members: () => readonly Member[];
+  /** What to tell of the path to this address where a connection broke off; empty: nothing. */
+  readonly pathRemark?: (address: IpAddress) => string;
   readonly logger: Logger;
 }
 
@@ -146,7 +149,10 @@ export class Remote implements RemoteNodes {
     } catch (error) {
       conversation?.close();
       if (!(error instanceof WeftError)) throw error;
-      throw new WeftError(error.code, `node ${name}: ${error.message}`, { ...error.details, node: name }, error);
+      const isCutOff = conversation !== undefined && error.code === 'remote-unreachable';
+      const remark = (isCutOff && this.#options.pathRemark?.(gossipEndpoint.address)) || '';
+      const message = `node ${name}: ${error.message}${remark}`;
+      throw new WeftError(error.code, message, { ...error.details, node: name }, error);
     }
   }
 

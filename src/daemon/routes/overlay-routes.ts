@@ -28,6 +28,7 @@ import { formatEndpoint, type IpAddress, type MacAddress } from '../../wire/addr
 import type { Prefix } from '../../wire/prefix.ts';
 import { type ActivePeer, activePeers, isUnreachable, keyOf, unreachableRefusal } from './active-peers.ts';
 import type { Notice, Peer, Route } from '../api.ts';
+import type { ProbedPath } from './path-packets.ts';
 import type { PathPeer, PathView } from './path-prober.ts';
 import { PeerNumbers } from './peer-numbers.ts';
 import { viewPeers } from './peer-view.ts';
@@ -148,12 +149,12 @@ export class OverlayRoutes {
   }
 
   /** The paths to all peers that are probed, as far as they are known. */
-  measuredPaths(): MeasuredPath[] {
+  measuredPaths(): (MeasuredPath & ProbedPath)[] {
     const { paths } = this.#options;
-    return [...this.#peers.keys()].flatMap((identity) => {
-      const number = this.#numbers.find(identity);
-      const state = paths?.stateOf(number);
-      return state === undefined ? [] : [{ identity, isDown: paths!.isDown(number), ...state }];
+    return [...this.#peers].flatMap(([identity, { endpoint, mtuBytes: announcedBytes }]) => {
+      const peer = this.#numbers.find(identity);
+      const state = paths?.stateOf(peer);
+      return state === undefined ? [] : [{ identity, endpoint, announcedBytes, isDown: paths!.isDown(peer), ...state }];
     });
   }
 

@@ -78,7 +78,7 @@ for (const answer of strange) {
     });
     cluster.node('n2').answer('measure', () => answer);
     const { rows, silent } = await matrix.measure({});
-    t.deepEqual(rows, [{ from: 'n1', nodes: [], pods: [] }]);
+    t.deepEqual(rows, [{ from: 'n1', nodes: [], pods: [], settling: [] }]);
     t.like(silent, [{ node: 'n2', code: 'remote-unsupported' }]);
   });
 }
