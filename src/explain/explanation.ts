@@ -155,6 +155,8 @@ export interface Stage extends ExplainedNode {
   /** Name of the drop reason, or empty. */
   readonly reason: string;
   readonly next: Handover | null;
+  /** Address under which the packet goes on, if that is another than it had. */
+  readonly masqueraded?: string | undefined;
 }
 
 /** What reaches the next node. */

@@ -110,6 +110,16 @@ for (const [who, place] of [
   });
 }
 
+test('the status counts what was refused, and an event names who sent it', async (t) => {
+  const { kernel } = await lab.control('n1').status();
+  t.is(kernel.refused['not-from-a-node'], await counted('n1', 'not-from-a-node'));
+  await until('an event names the pod', async () =>
+    (await lab.control('n1').events({ kind: 'traffic-refused' })).some(
+      ({ message }) => message.startsWith(`pod p1 (${PODS.n1}) sends to `) && message.includes('(not-from-a-node)'),
+    ),
+  );
+});
+
 test("a container's VXLAN under the address of another node is refused, to this node and to others", async (t) => {
   await lab.exec(CONTAINER, 'ip', 'address', 'add', `${UNDERLAY.n3}/32`, 'dev', 'lo');
   const forged = { source: '10.244.3.200', from: UNDERLAY.n3 };
@@ -190,6 +200,9 @@ test('what comes from an address that is not of the overlay enters it under the 
     await lab.exec('world', 'ip', 'route', 'add', '10.244.2.0/24', 'via', UNDERLAY.n1);
     t.true(await lab.reaches('world', PODS.n2));
   });
+  const explained = (await lab.tryAsk('n1', 'explain', UNDERLAY.n1, 'n2/p1')).succeeded();
+  t.regex(explained, /^DELIVERED/m);
+  t.regex(explained, /so the packet gets 10\.244\.1\.1: rule into-overlay of chain leaving/);
   // Of a container, its own network has already said under which address it leaves.
   t.true(connections >= 3, `${connections}`);
   t.is(await sourceNotLocal(), 0);

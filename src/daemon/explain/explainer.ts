@@ -6,10 +6,11 @@ import { ConfigError, WeftError } from '../../errors.ts';
 import { adviceFor } from '../../explain/drop-words.ts';
 import type { ExplainedEnd, Explanation, Fate, Handover, PastMoment, Stage } from '../../explain/explanation.ts';
 import { destinationKind } from '../../explain/destination-kind.ts';
+import { innerSource } from '../../explain/inner-addresses.ts';
 import { faultRemark } from '../../explain/injected-fault.ts';
 import { answerTo, type PacketDescription, protocolName } from '../../explain/packet-description.ts';
 import { isWorse, wayOver } from '../../explain/way.ts';
-import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
+import { formatIpAddress, type IpAddress, parseIpAddress } from '../../wire/address.ts';
 import {
   describePacket,
   type ExplainRequest,
@@ -71,7 +72,9 @@ export class Explainer {
     });
     remote.answer(ARRIVAL, async (body) => {
       const arrived = parseToldDatagrams(body);
-      const { packet, sender } = arrived;
+      const { sender } = arrived;
+      // What the packet says of itself counts: the node that sent it may have given it another source.
+      const packet = { ...arrived.packet, source: innerSource(arrived.datagrams[0]!) ?? arrived.packet.source };
       const told = await kernel.arrival(packet, sender, local.arrival(arrived));
       return host.addTo(told, packet.source.family);
     });
@@ -96,9 +99,14 @@ export class Explainer {
     const packet = describePacket(request, ...addressesOf(source, destination, request.family));
     const first = request.node ?? (source.node === '' ? nodeName : source.node);
     const isAnswered = destinationKind(packet.destination) === 'host' && destination.node !== '';
+    const following = this.#stagesOf(packet, first, destination.node, request.node);
+    const asArrived = async (): Promise<PacketDescription> => {
+      const masqueraded = (await following).stages[0]!.masqueraded;
+      return { ...packet, source: parseIpAddress(masqueraded ?? '') ?? packet.source };
+    };
     const [{ stages, fate }, answer] = await Promise.all([
-      this.#stagesOf(packet, first, destination.node, request.node),
-      isAnswered ? this.#answerStages(packet, destination.node) : undefined,
+      following,
+      isAnswered ? this.#answerStages(source.node === '' ? await asArrived() : packet, destination.node) : undefined,
     ]);
     const { nodes, ...there } = wayOver(stages, fate);
     // Who is not there does not answer.

@@ -11,6 +11,7 @@ import { type ToldStage, tellDeparture } from '../../explain/departure.ts';
 import type { Handover, Stage } from '../../explain/explanation.ts';
 import { type FaultFacts, withFaults } from '../../explain/injected-fault.ts';
 import { innerDestination, innerSource } from '../../explain/inner-addresses.ts';
+import { masqueradeStep } from '../../explain/masquerade.ts';
 import type { PacketDescription } from '../../explain/packet-description.ts';
 import { Rehearsal, type Rehearsed, type RehearsedDatagram } from '../../explain/rehearsal.ts';
 import { syntheticPacket } from '../../explain/synthetic-packet.ts';
@@ -23,7 +24,7 @@ import {
   formatIpAddress,
   type IpAddress,
 } from '../../wire/address.ts';
-import { formatPrefix, parsePrefix, prefixContains } from '../../wire/prefix.ts';
+import { formatPrefix, parsePrefix, type Prefix, prefixContains } from '../../wire/prefix.ts';
 import type { DiagnosisParts } from '../diagnosis.ts';
 import type { Fault } from '../faults/fault-api.ts';
 import { describeFault } from '../faults/fault-words.ts';
@@ -31,7 +32,7 @@ import { describeFault } from '../faults/fault-words.ts';
 /** What it needs to know. */
 export type LocalExplainerParts = Pick<
   DiagnosisParts,
-  'config' | 'dataplane' | 'events' | 'gossip' | 'routes' | 'paths' | 'pods' | 'underlay' | 'overlayMtuBytes'
+  'config' | 'dataplane' | 'events' | 'gossip' | 'routes' | 'paths' | 'pods' | 'status' | 'underlay' | 'overlayMtuBytes'
 >;
 
 /** A datagram of a peer, or several, if a packet was cut. */
@@ -68,9 +69,11 @@ export class LocalExplainer {
   /** What would become of a packet that a pod of this node, or the node itself, sends. */
   departure(packet: PacketDescription): Stage {
     const { config, dataplane, routes } = this.#parts;
-    const { source, destination, sizeBytes } = packet;
+    const { destination, sizeBytes } = packet;
+    const given = this.#masqueradedSource(packet);
+    const source = given ?? packet.source;
     return dataplane.look((forwarding) => {
-      const outcome = this.#rehearse(forwarding).egress(syntheticPacket(packet));
+      const outcome = this.#rehearse(forwarding).egress(syntheticPacket({ ...packet, source }));
       const entry = forwarding.lookup(destination.bytes, 0, destination.family);
       const route = routes.routeTo(destination);
       const told = tellDeparture({
@@ -88,7 +91,10 @@ export class LocalExplainer {
         path: entry > 0 ? this.#pathOver(entry, forwarding) : undefined,
         underlay: this.#underlayOf(outcome, forwarding),
       });
-      return this.#leaving(told, outcome, forwarding);
+      const stage = this.#leaving(told, outcome, forwarding);
+      if (given === undefined) return stage;
+      const [own, masqueraded] = [formatIpAddress(packet.source), formatIpAddress(given)];
+      return { ...stage, steps: [masqueradeStep(own, masqueraded, config.nodeName), ...stage.steps], masqueraded };
     });
   }
 
@@ -151,6 +157,18 @@ export class LocalExplainer {
     const outerBytes = outerPacketBytes(longest(datagrams.map(({ bytes }) => bytes)), forwarding.endpointFamily(peer));
     const stage = withFaults(told, this.#faultsAt('out', this.#nextNode(peer)), way, outerBytes);
     return { ...stage, next: stage.fate === null ? this.#handover(outcome, forwarding) : null };
+  }
+
+  /** This node's overlay address, if a packet enters the overlay under it: as `into-overlay` in `rules/node-rules.ts` has it. */
+  #masqueradedSource({ source, destination }: PacketDescription): IpAddress | undefined {
+    const { config, routes, status } = this.#parts;
+    const { clusterPrefixes, masquerade, nodePrefixes } = config;
+    const own = nodePrefixes.filter(({ address }) => address.family === source.family);
+    if (!masquerade.intoOverlay || own.length === 0 || isIn(own, source)) return undefined;
+    if (!isIn(clusterPrefixes, destination) || routes.routeTo(destination)?.kind === 'local') return undefined;
+    if (this.#holderOf(source).kind === 'pod') return undefined;
+    if (status().notices.some(({ code }) => code === 'masquerade-unavailable')) return undefined;
+    return nodeAddressIn(own[0]!);
   }
 
   #faultsAt(direction: Fault['direction'], peer: string): FaultFacts[] {
@@ -258,6 +276,10 @@ export class LocalExplainer {
       isPathDown: this.#pathOver(datagram.peer, forwarding).isDown,
     };
   }
+}
+
+function isIn(prefixes: readonly Prefix[], address: IpAddress): boolean {
+  return prefixes.some((prefix) => prefixContains(prefix, address));
 }
 
 function longest(all: readonly Uint8Array[]): number {

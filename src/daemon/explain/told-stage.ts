@@ -17,6 +17,7 @@ const stage = v.object({
   ),
   fate: v.nullable(v.picklist(fates)),
   reason: v.string(),
+  masqueraded: v.optional(v.string()),
   next: v.nullable(
     v.object({
       node: v.string(),

@@ -31,12 +31,14 @@ function stage(node: string, next: string | null, change: Partial<Handover> = {}
 function explainerOf(
   answers: Answers,
   ...members: readonly Member[]
-): { asked: string[]; explainer: Explainer; own: Map<string, RemoteAnswerer> } {
+): { asked: string[]; bodies: Map<string, unknown>; explainer: Explainer; own: Map<string, RemoteAnswerer> } {
   const asked: string[] = [];
+  const bodies = new Map<string, unknown>();
   const own = new Map<string, RemoteAnswerer>();
   const remote: Pick<RemoteNodes, 'ask' | 'answer'> = {
-    async ask<Answer>(node: string, question: string): Promise<Answer> {
+    async ask<Answer>(node: string, question: string, body: unknown): Promise<Answer> {
       asked.push(`${node} ${question}`);
+      bodies.set(`${node} ${question}`, body);
       const answer = await Promise.resolve(answers[`${node} ${question}`] ?? 'peer-unknown');
       if (typeof answer === 'string') throw new WeftError(answer, `node ${node}: ${answer}`);
       return answer as Answer;
@@ -55,7 +57,7 @@ function explainerOf(
     host: { addTo: async (one) => Promise.resolve(one) },
     past: async (_packet, nodes) => Promise.resolve({ from: '', to: '', nodes: nodes.map((node) => pastOf(node)) }),
   });
-  return { asked, explainer, own };
+  return { asked, bodies, explainer, own };
 }
 
 function pastOf(node: string) {
@@ -63,6 +65,8 @@ function pastOf(node: string) {
 }
 
 function placeOf(text: string): Place {
+  const address = parseIpAddress(text);
+  if (address !== undefined) return { kind: 'address', label: text, node: '', addresses: [address], remark: '' };
   const [node = ''] = text.split('/');
   const addresses = [`10.244.${node.slice(1)}.2`, `fd00:10:244:${node.slice(1)}::2`].map((one) => parseIpAddress(one)!);
   return { kind: 'pod', label: text, node, addresses, remark: '' };
@@ -108,6 +112,18 @@ test('the answer is followed from the other end, and the worse of both ways is w
     bad.nodes.map(({ node }) => node),
     ['n1', 'n2'],
   );
+});
+
+test('the answer to a packet that got another source goes to that', async (t) => {
+  const { bodies, explainer } = explainerOf({
+    'n1 explain-departure': { ...stage('n1', 'n2'), masqueraded: '10.244.1.1' },
+    'n2 explain-arrival': stage('n2', null),
+    'n2 explain-departure': stage('n2', 'n1'),
+    'n1 explain-arrival': stage('n1', null),
+  });
+  await explainer.explain({ ...fromN1, source: '198.18.0.1' });
+  t.like(bodies.get('n1 explain-departure'), { source: '198.18.0.1' });
+  t.like(bodies.get('n2 explain-departure'), { destination: '10.244.1.1' });
 });
 
 test('who cannot be asked, and who has not got the packet, is not said to answer', async (t) => {
