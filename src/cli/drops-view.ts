@@ -47,13 +47,24 @@ const narrowPacketColumns = [
   { title: 'PEER, POD', wraps: true },
 ] as const;
 
+const kernelColumns = [
+  { title: 'KERNEL' },
+  { title: 'POD', wraps: true },
+  { title: 'PACKETS', align: 'right' },
+  { title: 'SENT FROM', wraps: true },
+] as const;
+
+const KERNEL_NOTE = 'dropped by the kernel since the pod was added, before weft was given it, and in no other count';
+
 /** A table by what was asked for, and below it recorded drops, the newest last. */
 export function formatDrops(report: DropReport, by: DropGrouping, terminal: Terminal): string {
-  if (report.packets === 0) return `nothing was dropped since ${moment(report.since)} UTC\n`;
+  const kernel = kernelText(report, terminal);
+  if (report.packets === 0)
+    return `nothing was dropped${kernel === '' ? '' : ' by weft'} since ${moment(report.since)} UTC\n${kernel}`;
   const recorded = report.recordedSince === '' ? 'no flight recorder runs here' : recordedText(report);
   const recent = report.recent.length === 0 ? '' : `\n${formatPackets(report.recent, terminal)}`;
   const footer = `${report.packets} dropped since ${moment(report.since)} UTC; ${recorded}; weft explain drop REASON says what to do`;
-  return `${tableBy(report, by, terminal)}${recent}\n${paragraph(footer, terminal)}`;
+  return `${tableBy(report, by, terminal)}${recent}\n${paragraph(footer, terminal)}${kernel}`;
 }
 
 /** Drops as they happen: a line for each record, and one for what was counted and is not among them. */
@@ -93,6 +104,13 @@ export class DropLines {
     }
     return lines.join('');
   }
+}
+
+/** What the kernel dropped, below everything that weft itself did. */
+function kernelText({ kernel }: DropReport, terminal: Terminal): string {
+  if (kernel.length === 0) return '';
+  const rows = kernel.map(({ reason, pod, packets, sources }): readonly Cell[] => [reason, pod, packets, sources]);
+  return `\n${formatTable(kernelColumns, rows, terminal)}${paragraph(KERNEL_NOTE, terminal)}`;
 }
 
 function tableBy({ reasons, peers, pods }: DropReport, by: DropGrouping, terminal: Terminal): string {

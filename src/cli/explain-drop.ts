@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { nearestName } from '../daemon/nearest-name.ts';
 import { type DropReasonEntry, dropReasons } from '../dataplane/drop-reason.ts';
+import { type KernelDropReason, kernelDropReasons } from '../dataplane/kernel-drop-reasons.ts';
 import { NotFoundError } from '../errors.ts';
 import type { OutputOptions } from './output.ts';
 import { formatTable, wrap } from './table.ts';
@@ -11,6 +12,11 @@ const columns = [{ title: 'REASON' }, { title: 'DIRECTION' }, { title: 'MEANING'
 
 /** In front of what a reason's explanation says below its meaning. */
 const LABELS = { cause: 'likely cause  ', remedy: 'what to do    ' } as const;
+
+/** Those of weft, and those of the kernel. */
+export type AnyDropReason = DropReasonEntry | KernelDropReason;
+
+export const allReasons: readonly AnyDropReason[] = [...dropReasons, ...kernelDropReasons];
 
 /** Adds `drop` to `explain`. */
 export function addExplainDrop(explain: Command): void {
@@ -24,7 +30,7 @@ export function addExplainDrop(explain: Command): void {
       const options = command.optsWithGlobals<OutputOptions>();
       const [{ print }, { standardOutput }] = await Promise.all([import('./output.ts'), import('./terminal.ts')]);
       if (name === undefined) {
-        print(options, dropReasons, () => formatDropReasons(dropReasons, standardOutput()));
+        print(options, allReasons, () => formatDropReasons(allReasons, standardOutput()));
         return;
       }
       const reason = dropReasonNamed(name);
@@ -33,8 +39,8 @@ export function addExplainDrop(explain: Command): void {
 }
 
 /** The reason of this name. @throws NotFoundError `drop-reason-unknown`, with what was probably meant */
-export function dropReasonNamed(name: string): DropReasonEntry {
-  const found = dropReasons.find((reason) => reason.name === name);
+export function dropReasonNamed(name: string): AnyDropReason {
+  const found = allReasons.find((reason) => reason.name === name);
   if (found !== undefined) return found;
   const similar = similarNames(name);
   const hint = similar.length === 0 ? 'weft explain drop lists them all' : `did you mean ${similar.join(' or ')}?`;
@@ -42,14 +48,20 @@ export function dropReasonNamed(name: string): DropReasonEntry {
 }
 
 /** A row for each reason. */
-export function formatDropReasons(reasons: readonly DropReasonEntry[], terminal: Terminal): string {
+export function formatDropReasons(reasons: readonly AnyDropReason[], terminal: Terminal): string {
   const rows = reasons.map(({ name, direction, meaning }) => [name, direction, meaning]);
   return formatTable(columns, rows, terminal);
 }
 
+const ways = {
+  egress: 'from a pod to a peer',
+  ingress: 'from a peer',
+  kernel: 'by a rule of weft, and counted beside the accounts of packets',
+} as const;
+
 /** One reason, all of it. */
-export function formatDropReason({ name, direction, meaning, cause, remedy }: DropReasonEntry, terminal: Terminal) {
-  const way = direction === 'egress' ? 'from a pod to a peer' : 'from a peer';
+export function formatDropReason({ name, direction, meaning, cause, remedy }: AnyDropReason, terminal: Terminal) {
+  const way = ways[direction];
   const paragraph = (label: string, text: string): string[] => {
     const lines = wrap(text, (terminal.widthColumns ?? Infinity) - label.length);
     return lines.map((line, index) => (index === 0 ? label : ' '.repeat(label.length)) + line);
@@ -65,7 +77,7 @@ export function formatDropReason({ name, direction, meaning, cause, remedy }: Dr
 
 /** One that is spelled almost so, or all that have this in them. */
 function similarNames(name: string): string[] {
-  const names = dropReasons.map((reason) => reason.name);
+  const names = allReasons.map((reason) => reason.name);
   const nearest = nearestName(name, names);
   return nearest === undefined ? names.filter((one) => name.length > 2 && one.includes(name.toLowerCase())) : [nearest];
 }

@@ -24,7 +24,7 @@ import { refuseIfTaken } from './control/control-socket.ts';
 import { Dataplane, MAX_ROUTES } from './dataplane.ts';
 import { composeDiagnosis, type Diagnosis } from './diagnosis.ts';
 import { digestOf } from './digest.ts';
-import { EventLog, type EventFacts } from './event-log.ts';
+import { EventLog } from './event-log.ts';
 import { RecordedPackets } from './explain/recorded-packets.ts';
 import { AnnouncementDelays } from './gossip/gossip-metrics.ts';
 import { Gossip } from './gossip/gossip.ts';
@@ -42,12 +42,14 @@ import { Pace } from './routes/pace.ts';
 import { PathProber } from './routes/path-prober.ts';
 import { PathReporter } from './routes/path-reporter.ts';
 import { Pods } from './pods/pods.ts';
+import { watchSpoofing } from './pods/spoof-watch.ts';
 import { REMOTE } from './remote/remote.ts';
 import { checkRequirements } from './requirements.ts';
 import { Resources } from './resources.ts';
 import { RouteHistory } from './routes/route-history.ts';
 import { resolveSeeds } from './gossip/seeds.ts';
 import { openNodeState } from './state/node-state.ts';
+import { startOf } from './start-event.ts';
 import { StatusView } from './status-view.ts';
 import { systemClock, systemRandom } from './system-environment.ts';
 import { TimerLateness } from './gossip/timer-lateness.ts';
@@ -127,6 +129,9 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   });
   const reconciled = await pods.reconcile();
   logger.info({ ...reconciled }, 'pods reconciled');
+
+  const spoofing = watchSpoofing(pods, events);
+  opened.defer(() => spoofing.stop());
 
   const pace = new Pace(systemClock);
   const paths = config.pathMtu.probing
@@ -235,7 +240,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     ...state.notices(),
     ...resources.notices(),
     ...watch.notices(),
-    ...pods.notices(),
+    ...pods.sources.notices(),
   ];
   let diagnosed: Diagnosis | undefined;
   const view = new StatusView({
@@ -250,6 +255,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     gossip,
     routes,
     pods,
+    spoofing,
     audit: () => audit.summary(),
     rules,
     notices: () => [...ownNotices(), ...follower.notices(), ...(diagnosed?.notices() ?? [])],
@@ -266,6 +272,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     routes,
     paths,
     pods,
+    spoofing,
     audit,
     identity,
     incarnations,
@@ -329,17 +336,6 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     reload: () => keys?.reload(),
     survives: (error) => resources.survives(error),
     close: () => running.disposeAsync(),
-  };
-}
-
-/** What a daemon was started with, as an event. */
-function startOf(config: Config, { identity, name, gossipEndpoint, version }: Announcement): EventFacts {
-  const prefixes = config.nodePrefixes.map(formatPrefix).join(', ');
-  const endpoint = formatEndpoint(gossipEndpoint);
-  return {
-    subject: name,
-    message: `${name} started, weft ${version}, network ${config.networkName}, at ${endpoint}, with ${prefixes}`,
-    details: { identity, version, network: config.networkName, endpoint, prefixes },
   };
 }
 

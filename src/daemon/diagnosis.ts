@@ -21,6 +21,7 @@ import type { IncarnationKeeper } from './node-identity.ts';
 import type { OverlayRoutes } from './routes/overlay-routes.ts';
 import type { PathProber } from './routes/path-prober.ts';
 import type { Pods } from './pods/pods.ts';
+import type { SpoofWatch } from './pods/spoof-watch.ts';
 import { composeProbes } from './probes/probe-handlers.ts';
 import type { RecordedPackets } from './explain/recorded-packets.ts';
 import { Remote } from './remote/remote.ts';
@@ -44,6 +45,7 @@ export interface DiagnosisParts {
   /** Absent where paths are not probed. */
   readonly paths: PathProber | undefined;
   readonly pods: Pods;
+  readonly spoofing: SpoofWatch;
   readonly audit: Audit;
   readonly identity: string;
   readonly incarnations: Pick<IncarnationKeeper, 'saveAgain'>;

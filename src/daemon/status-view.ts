@@ -9,6 +9,7 @@ import type { Dataplane } from './dataplane.ts';
 import type { Gossip } from './gossip/gossip.ts';
 import type { OverlayRoutes } from './routes/overlay-routes.ts';
 import type { Pods } from './pods/pods.ts';
+import type { SpoofWatch } from './pods/spoof-watch.ts';
 import type { RefusedTraffic } from './rules/refused-traffic.ts';
 import type { Underlay } from './underlay/underlay.ts';
 import type { RecordedPackets } from './explain/recorded-packets.ts';
@@ -27,6 +28,7 @@ export interface StatusViewOptions {
   readonly gossip: Gossip;
   readonly routes: OverlayRoutes;
   readonly pods: Pods;
+  readonly spoofing: SpoofWatch;
   readonly audit: () => Status['audit'];
   readonly rules: Pick<RefusedTraffic, 'refused' | 'intoOverlay'>;
   /** What is to be known of this host now. */
@@ -42,7 +44,7 @@ export class StatusView {
   }
 
   status(): Status {
-    const { config, dataplane, gossip, routes, pods, recorded, rules } = this.#options;
+    const { config, dataplane, gossip, routes, pods, spoofing, recorded, rules } = this.#options;
     const underlay = this.#options.underlay();
     const workers = dataplane.accounts();
     const members = gossip.members();
@@ -84,7 +86,10 @@ export class StatusView {
       workers,
       recorder: { sizeBytes: dataplane.recorder?.buffer.byteLength ?? 0, ...recorded.span() },
       tunQueueOverflow: dataplane.tunQueueOverflow(),
-      kernel: { refused: rules.refused, intoOverlay: rules.intoOverlay },
+      kernel: {
+        refused: { ...rules.refused, 'pod-spoofed-source': spoofing.total },
+        intoOverlay: rules.intoOverlay,
+      },
       residual: residualOf(workers),
       notices: [...this.#options.notices(), ...routes.notices(), ...gossip.notices()],
     };

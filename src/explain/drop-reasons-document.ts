@@ -1,5 +1,6 @@
 /** `docs/drop-reasons.md`, made from the closed list: `scripts/document` writes it, and a test compares. Pure. */
 import { type DropReasonEntry, dropReasons } from '../dataplane/drop-reason.ts';
+import { type KernelDropReason, kernelDropReasons } from '../dataplane/kernel-drop-reasons.ts';
 
 const HEAD = `<!-- Made by scripts/document from the lists in src/dataplane: change them, and not this file. -->
 
@@ -13,6 +14,13 @@ What is counted are inner IP packets, after segmentation. A name belongs to one 
 peer: received + originated = sent + delivered + relayed + dropped + queued.
 `;
 
+const KERNEL_HEAD = `## Of pods, by the kernel
+
+Rules of nftables that weft makes (tables \`inet weft-pods\` and \`arp weft-pods\`) drop these before weft is given anything, and go on while no
+daemon runs. They are counted by pod, since the pod was added: \`weft drops\`, \`weft status\`, and the metric
+\`weft_kernel_refused_packets_total\`. These counts are beside the accounts of packets, and not in them; a super-packet counts as one.
+`;
+
 const sections = [
   { direction: 'egress', title: 'From pods to peers (egress)' },
   { direction: 'ingress', title: 'From peers to pods, or to another peer (ingress)' },
@@ -24,10 +32,10 @@ export function dropReasonsDocument(): string {
     const entries = dropReasons.filter((entry) => entry.direction === direction);
     return [`\n## ${title}\n`, ...entries.map(section)].join('\n');
   });
-  return [HEAD, ...parts].join('');
+  return [HEAD, ...parts, `\n${KERNEL_HEAD}`, ...kernelDropReasons.map((entry) => `\n${section(entry)}`)].join('');
 }
 
-function section({ name, meaning, cause, remedy }: DropReasonEntry): string {
+function section({ name, meaning, cause, remedy }: DropReasonEntry | KernelDropReason): string {
   return `### ${name}\n\n${sentence(meaning)}\n\n- Likely cause: ${cause}.\n- What to do: ${remedy}.\n`;
 }
 

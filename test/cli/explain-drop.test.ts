@@ -1,7 +1,14 @@
 import test from 'ava';
 import { Command } from 'commander';
-import { addExplainDrop, dropReasonNamed, formatDropReason, formatDropReasons } from '../../src/cli/explain-drop.ts';
+import {
+  addExplainDrop,
+  allReasons,
+  dropReasonNamed,
+  formatDropReason,
+  formatDropReasons,
+} from '../../src/cli/explain-drop.ts';
 import { dropReasons } from '../../src/dataplane/drop-reason.ts';
+import { kernelDropReasons } from '../../src/dataplane/kernel-drop-reasons.ts';
 import { runProgram } from '../support/program.ts';
 import { weft } from '../support/test-lab.ts';
 
@@ -28,8 +35,8 @@ test('in a terminal, what is too long goes on below itself', (t) => {
 });
 
 test('without a reason, all are listed', (t) => {
-  const lines = formatDropReasons(dropReasons, pipe).trimEnd().split('\n');
-  t.is(lines.length, 1 + dropReasons.length);
+  const lines = formatDropReasons(allReasons, pipe).trimEnd().split('\n');
+  t.is(lines.length, 1 + dropReasons.length + kernelDropReasons.length);
 });
 
 for (const [given, similar] of [

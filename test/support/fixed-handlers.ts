@@ -102,6 +102,7 @@ export const fixedStatus: Status = {
       'pod-to-loopback': 0,
       'pod-to-metrics': 0,
       'pod-as-router': 0,
+      'pod-spoofed-source': 13,
     },
     intoOverlay: 4,
   },
@@ -398,6 +399,18 @@ export const fixedDrops: DropReport = {
     { peer: '', egress: { packets: 0, dropped: 0 }, ingress: { packets: 4, dropped: 4 } },
   ],
   pods: [{ pod: 'web', address: '10.244.1.2', egress: 2, ingress: 0, reasons: { 'fault-loss-out': 2 } }],
+  kernel: [
+    {
+      reason: 'pod-spoofed-source',
+      pod: 'web',
+      packets: 13,
+      sources: ['10.244.1.3 of pod db'],
+      meaning: 'a pod sent under an address or a MAC address that is not its own, or passed itself off as a router',
+      cause: 'a pod that forwards for others (containers in it, a VPN, a router), changed its address, or forges it',
+      remedy:
+        'see which pod, and what it sends from, in: weft drops --json; have what it forwards leave under its own address (masquerade in the pod)',
+    },
+  ],
   recent: [
     {
       time: '2026-01-03T04:09:59.900Z',

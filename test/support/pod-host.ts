@@ -118,7 +118,7 @@ async function run(scenario: Scenario): Promise<void> {
       const notices = await node.ensure();
       // As a daemon does when it starts: this makes the tables that bind pods to their addresses.
       await pods().inspect();
-      return [...notices, ...pods().notices()];
+      return [...notices, ...pods().sources.notices()];
     }
     if (verb === 'reconcile') return pods().reconcile();
     if (verb === 'add') return pods().add(operation[1], operation[2]);

@@ -4,6 +4,8 @@
  *   GET /v1/drops    DropReport    ?since=TIME, ?limit=NUMBER: which recorded ones are asked for
  */
 
+import type { KernelDropName } from '../../dataplane/kernel-drop-reasons.ts';
+
 /** What this node dropped, but for reasons that belong to every healthy node. Packets are counted after segmentation. */
 export interface DropReport {
   /** What is recorded was looked at up to this time, and not beyond. */
@@ -20,6 +22,8 @@ export interface DropReport {
   readonly peers: readonly PeerDrops[];
   /** By pod of this node, as far as they are recorded. */
   readonly pods: readonly PodDrops[];
+  /** What the kernel dropped of pods by weft's rules, before weft was given it: beside `packets`, and in no other key. */
+  readonly kernel: readonly KernelDrops[];
   /** Recorded ones, the newest last. */
   readonly recent: readonly DroppedPacket[];
   /** How many more records there are than are given here. */
@@ -33,6 +37,19 @@ export interface DropCount {
   readonly packets: number;
   /** When the last one was, of those that are recorded; else empty. */
   readonly last: string;
+  readonly meaning: string;
+  readonly cause: string;
+  readonly remedy: string;
+}
+
+/** What the kernel dropped of one pod for one reason, since the pod was added. */
+export interface KernelDrops {
+  readonly reason: KernelDropName;
+  readonly pod: string;
+  /** As the kernel counts: a super-packet is one. */
+  readonly packets: number;
+  /** What it sent from within the last minutes, and whose that is: `10.244.1.3 of pod db`. A few of them. */
+  readonly sources: readonly string[];
   readonly meaning: string;
   readonly cause: string;
   readonly remedy: string;

@@ -10,7 +10,7 @@ import { readFlow } from '../../explain/packet-flow.ts';
 import type { WorkerAccount } from '../../dataplane/accounts.ts';
 import { integer } from '../config/config-value.ts';
 import type { DiagnosisParts } from '../diagnosis.ts';
-import type { DropCount, DroppedPacket, DropReport, PeerDrops, PodDrops } from './drop-api.ts';
+import type { DropCount, DroppedPacket, DropReport, KernelDrops, PeerDrops, PodDrops } from './drop-api.ts';
 import { clockOffsetMs, formatMs, type RecordedPackets } from './recorded-packets.ts';
 
 /** Which recorded drops are asked for. */
@@ -28,6 +28,8 @@ export interface DropsOptions {
   readonly pods: () => readonly { readonly name: string; readonly addresses: readonly string[] }[];
   readonly recorded: Pick<RecordedPackets, 'span' | 'each'>;
   readonly startedMs: number;
+  /** Of the kernel, as it counts them now. */
+  readonly kernel: () => Promise<readonly KernelDrops[]>;
 }
 
 /** What the control server asks of it. */
@@ -51,7 +53,10 @@ export function parseDropQuery(query: URLSearchParams): DropRequest {
 }
 
 /** Puts it together. */
-export function composeDrops({ dataplane, routes, pods }: DiagnosisParts, recorded: RecordedPackets): DropHandlers {
+export function composeDrops(
+  { dataplane, routes, pods, spoofing }: DiagnosisParts,
+  recorded: RecordedPackets,
+): DropHandlers {
   const drops = new Drops({
     accounts: () => dataplane.accounts(),
     accountOf: (peer) => dataplane.accountOf(peer),
@@ -59,6 +64,10 @@ export function composeDrops({ dataplane, routes, pods }: DiagnosisParts, record
     pods: () => pods.list(),
     recorded,
     startedMs: Math.round(performance.timeOrigin),
+    kernel: async () => {
+      await spoofing.look();
+      return spoofing.drops();
+    },
   });
   return { drops: async (request) => drops.report(request) };
 }
@@ -94,6 +103,7 @@ export class Drops {
       reasons,
       peers: this.#peers(),
       pods: seen.pods(),
+      kernel: await this.#options.kernel(),
       recent,
       omitted: seen.count - recent.length,
     };

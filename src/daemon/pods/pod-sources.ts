@@ -12,7 +12,7 @@ import type { Notice } from '../api.ts';
 import type { Finding } from '../audit/audit-finding.ts';
 import { sourceFindings } from './source-findings.ts';
 import { addingLines, removingLines, routerLines, tableLines, type PodSource } from './source-rules.ts';
-import { readSourceTables } from './source-tables.ts';
+import { readRefused, readSourceTables, readTried, type RefusedPackets, type TriedAddress } from './source-tables.ts';
 
 /** What is tried, one after the other. Counts are lost where the tables have to be made from nothing. */
 const attempts = [
@@ -89,6 +89,16 @@ export class PodSources {
     if (this.#means === undefined) return [];
     const found = await readSourceTables(this.#means.withArp);
     return sourceFindings([...this.#pods.values()], this.#strays, this.#shape, found);
+  }
+
+  /** What the kernel refused of each device. Its cost grows with the number of those. */
+  async readRefused(): Promise<RefusedPackets[]> {
+    return this.#means === undefined ? [] : await readRefused(this.#means.withArp);
+  }
+
+  /** What was tried within the last minutes, as many as the kernel remembers. */
+  async readTried(): Promise<TriedAddress[]> {
+    return this.#means === undefined ? [] : await readTried(this.#means.withArp);
   }
 
   async #change(pod: PodSource, linesOf: (withArp: boolean) => string[]): Promise<void> {

@@ -49,7 +49,7 @@ export class Pods {
   readonly #options: PodsOptions;
   readonly #book: PodBook;
   /** What each may send from, in the kernel. */
-  readonly #sources = new PodSources();
+  readonly sources = new PodSources();
   /** Whether the kernel holds what each pod of the book may send from. */
   #areBound = false;
   #last: Promise<unknown> = Promise.resolve();
@@ -97,7 +97,7 @@ export class Pods {
   /** Looks at the node's ends of the pods that are running. Changes nothing. */
   inspect(): Promise<Inspection> {
     return this.#inTurn(async () => {
-      const [found, sources] = await Promise.all([this.#lacking(), this.#sources.inspect()]);
+      const [found, sources] = await Promise.all([this.#lacking(), this.sources.inspect()]);
       return {
         entries: this.#book.all().length,
         findings: [...sources, ...found.flatMap(({ findings }) => findings)],
@@ -108,7 +108,7 @@ export class Pods {
   /** Puts back what {@link inspect} finds missing. */
   repair(): Promise<void> {
     return this.#inTurn(async () => {
-      if ((await this.#sources.inspect()).length > 0) await this.#sources.repair();
+      if ((await this.sources.inspect()).length > 0) await this.sources.repair();
       for (const { record } of await this.#lacking()) await this.#repair(record);
     });
   }
@@ -121,11 +121,6 @@ export class Pods {
   /** Stores everything anew. @throws WeftError `store-failed` */
   saveAll(): Promise<void> {
     return this.#inTurn(async () => Promise.resolve(this.#book.save()));
-  }
-
-  /** What pods cannot have here. */
-  notices(): readonly Notice[] {
-    return this.#sources.notices();
   }
 
   /** All pods, oldest first. */
@@ -148,7 +143,7 @@ export class Pods {
     refusing(name, 'was not added, and nothing was made', () => this.#book.enter(record, wish.addresses));
     try {
       // First: the kernel is to judge its first packet.
-      await this.#sources.bind(this.#source(record));
+      await this.sources.bind(this.#source(record));
       const notices = await connectPod(this.#cable(record), wish.newNetns ? basename(record.netns) : undefined);
       const netnsIdentity = namespaceIdentity(record.netns) ?? record.netnsIdentity;
       const ready: PodRecord = { ...record, phase: 'ready', netnsIdentity, notices };
@@ -187,7 +182,7 @@ export class Pods {
 
   async #connectAgain(record: PodRecord): Promise<Notice[]> {
     const cable = this.#cable(record);
-    await this.#sources.bind(this.#source(record));
+    await this.sources.bind(this.#source(record));
     if (deviceNames().has(record.hostDevice)) {
       try {
         return await furnishPod(cable, 'replace');
@@ -294,7 +289,7 @@ export class Pods {
   /** Removes the pair, the namespace if it is ours, the lease and the record, in this order. Whatever is missing is fine. */
   async #erase(record: PodRecord): Promise<void> {
     if (deviceNames().has(record.hostDevice)) await disconnectPod(record.name, record.hostDevice);
-    await this.#sources.release(record.hostDevice);
+    await this.sources.release(record.hostDevice);
     await removeOwnNamespace(record);
     this.#book.forget(record);
   }
@@ -319,7 +314,7 @@ export class Pods {
     if (this.#areBound) return;
     const known = new Set(this.#book.all().map(({ hostDevice }) => hostDevice));
     const strays = (await listLinks()).filter((link) => isPodLink(link) && !known.has(link.ifname));
-    await this.#sources.ensure(
+    await this.sources.ensure(
       this.#book.all().map((record) => this.#source(record)),
       strays.map(({ ifname }) => ifname),
     );

@@ -36,6 +36,7 @@ function dropsOf(records: readonly FlightRecord[] = []) {
         await Promise.resolve();
       },
     },
+    kernel: async () => [],
     startedMs: Date.parse('2026-01-01T00:00:00.000Z'),
   });
   return { drops, counters };
