@@ -6,6 +6,7 @@ import { claims } from './checks/claims.ts';
 import { clocks } from './checks/clocks.ts';
 import { daemon } from './checks/daemon.ts';
 import { dataPath } from './checks/data-path.ts';
+import { drops } from './checks/drops.ts';
 import { foreignRules } from './checks/foreign-rules.ts';
 import { forwardPolicy } from './checks/forward-policy.ts';
 import { gossipPath } from './checks/gossip-path.ts';
@@ -49,6 +50,7 @@ const checks = {
   checksums,
   strangers,
   'refused-traffic': refusedTraffic,
+  drops,
   overload,
   accounts,
 } as const satisfies Readonly<Record<string, Check>>;

@@ -120,7 +120,7 @@ export interface RecentFacts {
   readonly seconds: number;
   /** Packets dropped, by reason; those of which there were none are left out. */
   readonly dropped: Readonly<Record<string, number>>;
-  /** Some of those that were dropped for coming from where they may not, by reason: `from n3, 10.244.9.9 to 10.244.1.2`. */
+  /** Some of those that were dropped, by reason, but for harmless ones: `from n3, 10.244.9.9 to 10.244.1.2`. */
   readonly examples: Readonly<Record<string, readonly string[]>>;
   /** UDP datagrams that the kernel dropped for their checksum, of all programs of this node. */
   readonly udpChecksumErrors: number;

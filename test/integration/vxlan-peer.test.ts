@@ -7,12 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import type { Diagnosis } from '../../src/doctor/finding.ts';
 import type { Status } from '../../src/daemon/api.ts';
 import type { ReceivedDatagrams } from '../support/numbered-datagrams.ts';
 import { runProgram } from '../support/program.ts';
 import { TestLab } from '../support/test-lab.ts';
 import { until } from '../support/until.ts';
-import { attachVxlanPeer, detachVxlanPeer, peerAddresses } from '../support/vxlan-peer.ts';
+import { attachVxlanPeer, detachVxlanPeer, peerAddresses, remakeVxlanDevice } from '../support/vxlan-peer.ts';
 
 const BULK_BYTES = 100 * 1024 * 1024;
 const BURST_DATAGRAMS = 400;
@@ -193,3 +194,15 @@ async function checksumErrors(place: Place): Promise<number> {
   const [, udp6] = /^Udp6InCsumErrors\s+(\d+)/m.exec(await lab.exec(place, 'cat', '/proc/net/snmp6')) ?? [];
   return errorsOf('Tcp') + errorsOf('Udp') + Number(udp6);
 }
+
+test.serial('a peer that leaves checksums to others, which was not agreed, is found by the doctor', async (t) => {
+  await remakeVxlanDevice(lab, 'n1', 'udpcsum remcsumtx');
+  t.true(await lab.reaches('peer-pod', addresses['n1-p1'][4]));
+  const request = ['curl', '-s', '--max-time', '2', `http://${addresses['n1-p1'][4]}:${ECHO_PORT}/`];
+  t.not((await lab.tryExec('peer-pod', ...request)).exitCode, 0);
+  const [{ findings }] = (await lab.control('n1').doctor(false)).nodes as [Diagnosis];
+  const finding = findings.find(({ id }) => id === 'remote-checksum-not-agreed');
+  t.is(finding?.severity, 'error');
+  t.regex(finding?.evidence.join('\n') ?? '', /dropped as remote-checksum-not-agreed\nof the last: from kernel/);
+  t.regex(finding?.fix.text ?? '', /without remcsumtx/);
+});

@@ -22,23 +22,32 @@ const POD_MAC = '02:00:5e:00:00:03';
 
 /** Makes a kernel VTEP a static peer of `node`, whose daemon is restarted. To be removed by {@link detachVxlanPeer}. */
 export async function attachVxlanPeer(lab: TestLab, node: string): Promise<void> {
+  await addPlaces(lab);
+  await configure(lab, 'peer', [`ip address add ${UNDERLAY_ADDRESS}/16 dev eth0`, 'ip link set eth0 up']);
+  await addDevice(lab, node);
+  await addPod(lab);
+  await introduce(lab, node);
+}
+
+/** Makes the device of the peer again, with more options: `udpcsum remcsumtx`. */
+export async function remakeVxlanDevice(lab: TestLab, node: string, options: string): Promise<void> {
+  await configure(lab, 'peer', ['ip link del vx']);
+  await addDevice(lab, node, ` ${options}`);
+}
+
+async function addDevice(lab: TestLab, node: string, options = ''): Promise<void> {
   const { nodes } = await lab.status();
   const { endpoint, prefixes } = nodes.find(({ name }) => name === node)!;
   const { tun } = await lab.control(node).status();
-  await addPlaces(lab);
   await configure(lab, 'peer', [
-    `ip address add ${UNDERLAY_ADDRESS}/16 dev eth0`,
-    'ip link set eth0 up',
     // Not a byte is sent to find anything out: no learning, no flooding, no ARP.
-    `ip link add vx address ${VXLAN_MAC} mtu ${tun.mtuBytes} type vxlan id 42 local ${UNDERLAY_ADDRESS} dev eth0 dstport 4789 nolearning`,
+    `ip link add vx address ${VXLAN_MAC} mtu ${tun.mtuBytes} type vxlan id 42 local ${UNDERLAY_ADDRESS} dev eth0 dstport 4789 nolearning${options}`,
     'ip link set vx addrgenmode none up',
     `bridge fdb append ${tun.mac} dev vx dst ${endpoint.replace(/:\d+$/, '')}`,
     ...addressLines('peer', 'vx'),
     ...prefixes.map(gatewayOf).map((gateway) => `ip neigh add ${gateway} lladdr ${tun.mac} dev vx nud permanent`),
     ...prefixes.map((prefix) => `ip route add ${prefix} via ${gatewayOf(prefix)} dev vx onlink`),
   ]);
-  await addPod(lab);
-  await introduce(lab, node);
 }
 
 /** Removes the namespaces, whether they are there or not. */

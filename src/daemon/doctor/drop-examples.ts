@@ -1,5 +1,5 @@
-/** Where packets came from that were dropped for coming from there: a count alone does not tell whom to look at. */
-import { strangeReasons } from '../../doctor/checks/strangers.ts';
+/** Some of the packets that were dropped: a count alone does not tell whom to look at. */
+import { harmlessDrops } from '../../doctor/checks/drops.ts';
 import type { RecentFacts } from '../../doctor/facts.ts';
 import type { DroppedPacket } from '../explain/drop-api.ts';
 import type { DropHandlers } from '../explain/drops.ts';
@@ -15,10 +15,11 @@ export async function dropExamples(
   drops: DropHandlers,
   { dropped, seconds }: Pick<RecentFacts, 'dropped' | 'seconds'>,
 ): Promise<RecentFacts['examples']> {
-  if (!strangeReasons.some((reason) => (dropped[reason] ?? 0) > 0)) return {};
+  const reasons = Object.keys(dropped).filter((reason) => !Object.hasOwn(harmlessDrops, reason));
+  if (reasons.length === 0) return {};
   const { recent } = await drops.drops({ sinceMs: Date.now() - seconds * MS_PER_SECOND, limit: LOOKED_AT });
   return Object.fromEntries(
-    strangeReasons.map((reason) => {
+    reasons.map((reason) => {
       const texts = recent.filter((one) => one.reason === reason).map(describe);
       return [reason, [...new Set(texts.toReversed())].slice(0, SHOWN)];
     }),

@@ -1,6 +1,7 @@
 /** Packets that weft refuses for where they come from: another overlay, a stranger, a forged address. */
 import { dropReasons } from '../../dataplane/drop-reason.ts';
 import { byHand, found, type DaemonCheck, type FindingKinds } from '../check.ts';
+import { dropEvidence, remedyOf } from './drops.ts';
 
 const finds: FindingKinds = {
   'wrong-vni-received': {
@@ -45,9 +46,6 @@ const reasonOf: Readonly<Record<string, string>> = {
   'unknown-sender': 'unknown-sender',
 };
 
-/** Reasons of which it says where the packets came from. */
-export const strangeReasons: readonly string[] = Object.values(reasonOf);
-
 /** For a moment, while news of a node spreads, this is no sign of anything. */
 const MIN_PACKETS = 5;
 
@@ -59,11 +57,7 @@ export const strangers: DaemonCheck = {
     Object.entries(reasonOf).flatMap(([id, reason]) => {
       const packets = recent.dropped[reason] ?? 0;
       if (packets < MIN_PACKETS) return [];
-      const examples = recent.examples[reason] ?? [];
-      const evidence = [
-        `${packets} packets in the last ${recent.seconds} s were dropped as ${reason}`,
-        ...(examples.length === 0 ? [] : [`of the last: ${examples.join('; ')}`]),
-      ];
+      const evidence = dropEvidence(reason, packets, recent);
       const fix = byHand(remedyOf(reason), 'weft drops', `weft explain drop ${reason}`);
       return [found(finds, id, evidence, fix)];
     }),
@@ -71,8 +65,4 @@ export const strangers: DaemonCheck = {
 
 function causeOf(reason: string): string {
   return dropReasons.find(({ name }) => name === reason)!.cause;
-}
-
-function remedyOf(reason: string): string {
-  return dropReasons.find(({ name }) => name === reason)!.remedy;
 }
