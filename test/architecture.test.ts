@@ -6,8 +6,8 @@ import test from 'ava';
 
 const SOURCES = join(import.meta.dirname, '..', 'src');
 
-/** Longest that a file may get before it has to be split. */
-const MAX_LINES = 350;
+/** Longest that a file may get, whatever it is about. Long before that, it is judged by whether it is about one thing. */
+const MAX_LINES = 420;
 
 /** The pure rooms between `env/` and `linux/`. */
 const core = [

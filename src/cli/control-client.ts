@@ -145,8 +145,9 @@ export class ControlClient {
   }
 
   /** What is wrong with this node, or with all nodes. */
-  async doctor(isForAll: boolean): Promise<DoctorReport> {
-    return await this.#json<DoctorReport>('GET', `/v1/doctor${isForAll ? '?all=true' : ''}`);
+  async doctor(query: TextQuery): Promise<DoctorReport> {
+    const text = new URLSearchParams(query).toString();
+    return await this.#json<DoctorReport>('GET', `/v1/doctor${text === '' ? '' : `?${text}`}`);
   }
 
   /** Has the daemon put right what is its own, and look again. */

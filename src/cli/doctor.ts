@@ -1,14 +1,18 @@
 /** `weft doctor`. */
 import { hostname } from 'node:os';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { DoctorReport } from '../doctor/finding.ts';
-import type { ControlClient } from './control-client.ts';
+import type { ControlClient, TextQuery } from './control-client.ts';
 import { ExitCode } from './exit-code.ts';
+import { MAX_PORT, wholeFrom } from './number-option.ts';
 import type { OutputOptions } from './output.ts';
 
 interface DoctorOptions extends OutputOptions {
   readonly all?: true;
   readonly fix?: true;
+  readonly pod?: string;
+  readonly dport?: number;
+  readonly proto?: 'tcp' | 'udp';
 }
 
 /** Adds the command. */
@@ -20,8 +24,11 @@ export function registerDoctor(program: Command): void {
     )
     .option('--all', 'have every node look at itself')
     .option('--fix', "put right what is weft's own on this node; the rest is only said")
+    .option('--pod <name>', 'a pod of this node, to look for what listens on a port of it')
+    .option('--dport <port>', 'that port', wholeFrom(1, MAX_PORT))
+    .addOption(new Option('--proto <protocol>', 'of the port (default: tcp)').choices(['tcp', 'udp']))
     .option('--json', 'print JSON')
-    .action(async ({ all, fix, ...options }: DoctorOptions, command: Command) => {
+    .action(async ({ all, fix, pod, dport, proto, ...options }: DoctorOptions, command: Command) => {
       const [{ controlClient, readingClient }, { print }, { standardOutput }, { formatDoctorReport }, { WeftError }] =
         await Promise.all([
           import('./daemon-socket.ts'),
@@ -32,16 +39,23 @@ export function registerDoctor(program: Command): void {
         ]);
       if (all === true && fix === true)
         throw new WeftError('usage', '--fix is for one node at a time: leave out --all');
-      const report =
-        fix === true ? await treat(controlClient(command)) : await look(readingClient(command), all === true);
+      if ((pod === undefined) !== (dport === undefined) || (proto !== undefined && dport === undefined))
+        throw new WeftError('usage', '--pod and --dport go together, and --proto with them');
+      if (pod !== undefined && (all === true || fix === true))
+        throw new WeftError('usage', '--pod is of this node, and to look: leave out --all and --fix');
+      const query = {
+        ...(all === true && { all: 'true' }),
+        ...(pod !== undefined && { pod, port: String(dport), protocol: proto ?? 'tcp' }),
+      };
+      const report = fix === true ? await treat(controlClient(command)) : await look(readingClient(command), query);
       print(options, report, () => formatDoctorReport(report, standardOutput()));
       if (!report.healthy) process.exitCode = ExitCode.failure;
     });
 }
 
 /** Looks at this node, or at all; at this machine alone where no daemon answers. */
-export async function look(client: ControlClient, isForAll: boolean): Promise<DoctorReport> {
-  return await withoutDaemonToo(async () => client.doctor(isForAll));
+export async function look(client: ControlClient, query: TextQuery = {}): Promise<DoctorReport> {
+  return await withoutDaemonToo(async () => client.doctor(query));
 }
 
 async function treat(client: ControlClient): Promise<DoctorReport> {

@@ -7,7 +7,7 @@ import type { Terminal } from './terminal.ts';
 
 const columns = [
   { title: 'NAME', wraps: true },
-  { title: 'STATE' },
+  { title: 'STATE', wraps: true },
   { title: 'ADDRESSES', wraps: true },
   { title: 'DEVICE' },
   { title: 'NETNS', wraps: true },
@@ -34,9 +34,9 @@ export function registerPodList(pod: Command): void {
 /** A row for each pod, and below them their notices. */
 export function formatPods(pods: readonly Pod[], terminal: Terminal): string {
   if (pods.length === 0) return 'no pods\n';
-  const rows = pods.map(({ name, state, addresses, hostDevice, netns }) => [
+  const rows = pods.map(({ name, state, faults, addresses, hostDevice, netns }) => [
     name,
-    toned(state, state === 'running' ? 'good' : 'bad'),
+    toned(faults.length === 0 ? state : `${state}: ${faults.join(', ')}`, state === 'running' ? 'good' : 'bad'),
     addresses,
     hostDevice,
     netns,

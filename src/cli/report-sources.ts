@@ -43,8 +43,8 @@ export function reportSources(client: ControlClient, configFile: string): readon
     { file: 'version.json', read: () => pretty(readVersion()) },
     { file: 'config.yaml', read: () => readConfig(configFile) },
     ...readingPaths().map((path) => ({ file: fileOf(path), read: async () => formatted(await client.text(path)) })),
-    { file: 'daemon/doctor.json', read: async () => pretty(await look(client, false)) },
-    { file: 'daemon/doctor-all.json', read: async () => pretty(await client.doctor(true)) },
+    { file: 'daemon/doctor.json', read: async () => pretty(await look(client)) },
+    { file: 'daemon/doctor-all.json', read: async () => pretty(await client.doctor({ all: 'true' })) },
     ...Object.entries(programs).map(([file, argv]) => ({
       file,
       read: async () => runCommand(argv, { purpose: `run ${argv[0]}` }),

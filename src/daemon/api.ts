@@ -167,8 +167,10 @@ export interface Pod {
   readonly hostDevice: string;
   readonly mtuBytes: number;
   readonly createdAt: string;
-  /** `running`, or `gone` when its namespace went away without `pod rm`. */
-  readonly state: 'running' | 'gone';
+  /** `running`; `broken`: {@link faults} says what is wrong inside; or `gone` when its namespace went away without `pod rm`. */
+  readonly state: 'running' | 'broken' | 'gone';
+  /** What it was given and lacks: `no default route`. */
+  readonly faults: readonly string[];
   readonly notices: readonly Notice[];
 }
 

@@ -300,7 +300,10 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     events: events.list.bind(events),
     lastAudit: () => audit.last(),
     audit: () => audit.run('request'),
-    pods: () => pods.list(),
+    pods: async () => {
+      await pods.lookInside();
+      return pods.list();
+    },
     addPod: pods.add.bind(pods),
     removePod: pods.remove.bind(pods),
     ...keyHandlers(keys),

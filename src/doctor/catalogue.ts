@@ -19,6 +19,7 @@ import { machine } from './checks/machine.ts';
 import { members } from './checks/members.ts';
 import { noticesBeside } from './checks/notices.ts';
 import { overload } from './checks/overload.ts';
+import { podsInside } from './checks/pods-inside.ts';
 import { prefixOverlap } from './checks/prefix-overlap.ts';
 import { resources } from './checks/resources.ts';
 import { refusedTraffic } from './checks/refused-traffic.ts';
@@ -36,6 +37,7 @@ const checks = {
   'kernel-features': kernelFeatures,
   'kernel-parameters': kernelParameters,
   'kernel-state': kernelState,
+  'pods-inside': podsInside,
   'prefix-overlap': prefixOverlap,
   'underlay-choice': underlayChoice,
   'underlay-mtu': underlayMtu,

@@ -11,8 +11,17 @@ import type { Prefix } from '../wire/prefix.ts';
 export interface Facts {
   readonly node: string;
   readonly host: HostFacts;
+  /** A port of a pod of this node that somebody asks about. */
+  readonly question?: PortQuestion;
   /** Why no daemon answers here, or what one knows. */
   readonly daemon: DaemonFacts | { readonly absence: string };
+}
+
+/** Does anything listen there? */
+export interface PortQuestion {
+  readonly pod: string;
+  readonly protocol: 'tcp' | 'udp';
+  readonly port: number;
 }
 
 /** What is looked at with the help of a program, or of a descriptor, and may not be there to be had. */
@@ -90,6 +99,8 @@ export interface DaemonFacts {
   readonly recent: RecentFacts;
   readonly store: StoreFacts;
   readonly peers: readonly PeerFacts[];
+  /** Pods of this node, those that were looked into. */
+  readonly podsInside: readonly PodInsideFacts[];
   /** Whether other nodes can be asked: gossip is authenticated. */
   readonly canAsk: boolean;
 }
@@ -149,6 +160,30 @@ export interface DamagedFile {
   readonly message: string;
   /** Whether the daemon can write it anew. */
   readonly isRewritable: boolean;
+}
+
+/** A pod, from the inside. */
+export interface PodInsideFacts {
+  readonly name: string;
+  /** Path of its network namespace. */
+  readonly netns: string;
+  readonly addresses: readonly IpAddress[];
+  /** Name of its device. */
+  readonly device: string;
+  /** Why nobody got in; empty: somebody did. */
+  readonly problem: string;
+  readonly faults: readonly { readonly message: string; readonly isRepairable: boolean }[];
+  /** Families in which it ignores pings, by its own kernel parameters. */
+  readonly ignoresPings: readonly (4 | 6)[];
+  /** Rules of a firewall of its own. */
+  readonly firewall: Ruleset;
+  /** Sockets that wait for connections or datagrams. */
+  readonly listening: readonly {
+    readonly protocol: 'tcp' | 'udp';
+    readonly family: 4 | 6;
+    readonly port: number;
+    readonly scope: 'any' | 'loopback' | 'one';
+  }[];
 }
 
 /** Another node. */

@@ -9,7 +9,7 @@ import { type FirewallHit, hitWords } from './firewall-hits.ts';
 export function hitEvidence(hit: FirewallHit, facts: Facts): string {
   const { place, verdict, threat, isLast } = hit;
   const what = hitWords(hit, facts);
-  const where = `${placeWords(place)}${pathWords(place)}`;
+  const where = whereWords(place);
   if (verdict === 'unknown') {
     const then =
       threat === undefined || threat === place || threat.rule === place.rule ? '' : `, or ${placeWords(threat)}`;
@@ -17,6 +17,11 @@ export function hitEvidence(hit: FirewallHit, facts: Facts): string {
   }
   if (place.rule === undefined) return `${where}, and no rule accepts ${what}`;
   return isLast ? `${where}, and no rule before it accepts ${what}` : `${where}, which hits ${what}`;
+}
+
+/** Which rule it is, and how it is reached. */
+export function whereWords(place: RulePlace): string {
+  return `${placeWords(place)}${pathWords(place)}`;
 }
 
 /** `nftables chain ip filter FORWARD has "drop"`, or its policy. */

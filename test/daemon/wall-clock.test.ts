@@ -21,6 +21,7 @@ const readers: Readonly<Record<string, string>> = {
   'daemon/explain/recorded-packets.ts': 'what times of records are to people',
   'daemon/faults/fault-handlers.ts': 'since when a fault is there',
   'daemon/gossip/gossip.ts': 'since when a member is in its state',
+  'daemon/state/node-state.ts': 'since when a file cannot be stored, and an incarnation that is larger than any before',
 };
 
 test('nothing reads the wall clock but what shows it', (t) => {

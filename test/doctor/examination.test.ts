@@ -1,9 +1,9 @@
 /** Every finding, by facts that bring it about and nothing else. */
 import test from 'ava';
 import { catalogue } from '../../src/doctor/catalogue.ts';
-import type { PeerFacts } from '../../src/doctor/facts.ts';
+import type { PeerFacts, PodInsideFacts } from '../../src/doctor/facts.ts';
 import { examine } from '../../src/doctor/examination.ts';
-import { factsWith, firewallOf, type FactChanges } from '../support/doctor-facts.ts';
+import { factsWith, firewallOf, type FactChanges, healthyPod } from '../support/doctor-facts.ts';
 
 const TIME = '2026-01-03T04:05:00.000Z';
 
@@ -41,6 +41,9 @@ const differing = (
 ): FactChanges => ({
   daemon: { differences: [{ table, problem, subject, message: `${subject} is 0, and not 1` }] },
 });
+const podWith = (changes: Partial<PodInsideFacts>): FactChanges => ({
+  daemon: { podsInside: [{ ...healthyPod, ...changes }] },
+});
 const silent = { trial: { sent: 50, answered: 0 } };
 const unreachable = { code: 'remote-unreachable', message: 'node n2: no answer within 5 s' };
 
@@ -74,6 +77,11 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'kernel-state-stale': differing('kernel', 'stale', '10.250.0.0/24'),
   'kernel-state-missing': differing('kernel', 'missing', '10.244.1.2'),
   'forwarding-differs': differing('workers', 'wrong', '10.244.2.0/24'),
+  'pod-broken': podWith({ faults: [{ message: 'no default route', isRepairable: true }] }),
+  'pod-firewall': podWith({ firewall: firewallOf(':INPUT DROP') }),
+  'pod-ignores-pings': podWith({ ignoresPings: [4] }),
+  'pod-port-closed': { ...podWith({}), question: { pod: 'web', protocol: 'tcp', port: 80 } },
+  'pod-not-seen': podWith({ problem: 'its namespace cannot be entered' }),
   'prefix-overlaps-host-route': differing('kernel', 'foreign', '10.244.77.0/24'),
   'underlay-lost': notice('underlay-lost'),
   'underlay-wrong-interface': { peer: { routeDevice: 'eth1' } },

@@ -1,5 +1,5 @@
 /** A node on which nothing is wrong, as the doctor sees it, with one peer; tests change a part of it. */
-import type { DaemonFacts, Facts, HostFacts, PeerFacts } from '../../src/doctor/facts.ts';
+import type { DaemonFacts, Facts, HostFacts, PeerFacts, PodInsideFacts, PortQuestion } from '../../src/doctor/facts.ts';
 import { parseIptablesSave } from '../../src/firewall/iptables-ruleset.ts';
 import type { Ruleset } from '../../src/firewall/ruleset.ts';
 import { parseIpAddress } from '../../src/wire/address.ts';
@@ -42,8 +42,22 @@ const peer: PeerFacts = {
   said: { vxlanPort: 4_789, vni: 42, clockOffsetMs: 3, clockUncertaintyMs: 0.2, seen: 100 },
 };
 
+/** A pod in which nothing is wrong. */
+export const healthyPod: PodInsideFacts = {
+  name: 'web',
+  netns: '/run/netns/web',
+  addresses: [parseIpAddress('10.244.1.2')!],
+  device: 'eth0',
+  problem: '',
+  faults: [],
+  ignoresPings: [],
+  firewall: { chains: [] },
+  listening: [],
+};
+
 const daemon: DaemonFacts = {
   unseen: {},
+  podsInside: [],
   version: '0.3.0',
   underlay: {
     device: 'eth0',
@@ -76,6 +90,7 @@ const daemon: DaemonFacts = {
 export interface FactChanges {
   readonly host?: Partial<HostFacts>;
   readonly daemon?: Partial<DaemonFacts> | { readonly absence: string };
+  readonly question?: PortQuestion;
   /** Of the one peer. */
   readonly peer?: Partial<PeerFacts>;
 }
@@ -86,6 +101,7 @@ export function factsWith(changes: FactChanges = {}): Facts {
   return {
     node: 'n1',
     host: { ...host, ...changes.host },
+    ...(changes.question !== undefined && { question: changes.question }),
     daemon: 'absence' in change ? change : { ...daemon, peers: [{ ...peer, ...changes.peer }], ...change },
   };
 }

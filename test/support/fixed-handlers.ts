@@ -282,6 +282,7 @@ export const fixedPod: Pod = {
   mtuBytes: 1450,
   createdAt: '2026-01-01T00:00:00.000Z',
   state: 'running',
+  faults: [],
   notices: [],
 };
 
@@ -474,7 +475,7 @@ export function fixedHandlers(): { handlers: ControlHandlers; seen: SeenRequest[
       seen.push({ name: 'all' });
       return await Promise.resolve([fixedFault]);
     },
-    pods: () => [fixedPod],
+    pods: async () => await Promise.resolve([fixedPod]),
     addPod: async (name, request, clientPid) => {
       seen.push({ name, request, clientPid });
       if (name === 'taken') throw new ConflictError('address-taken', '10.244.1.2 is leased to web', { pod: 'web' });

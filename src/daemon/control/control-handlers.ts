@@ -28,7 +28,7 @@ export interface ControlHandlers extends DiagnosisHandlers {
   lastAudit(): AuditReport;
   /** Looks now, and repairs what is ours. */
   audit(): Promise<AuditReport>;
-  pods(): readonly Pod[];
+  pods(): Promise<readonly Pod[]>;
   /**
    * Idempotent. Keys of `request` have the right types; whether they make sense is for the handler to say.
    *

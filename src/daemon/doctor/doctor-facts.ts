@@ -8,6 +8,7 @@ import type { DiagnosisParts } from '../diagnosis.ts';
 import type { DropHandlers } from '../explain/drops.ts';
 import { lookAtHost, plumbingIn } from './doctor-host.ts';
 import { inspectPeers } from './doctor-peers.ts';
+import { inspectPods } from './doctor-pods.ts';
 import { dropExamples } from './drop-examples.ts';
 import type { RecentCounts } from './recent-counts.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
@@ -44,11 +45,12 @@ async function readDaemonFacts({ parts, audit, remote, recent, drops }: DoctorSo
   const canAsk = keys !== undefined;
   const counts = recent.get();
   const sights = new Sights();
-  const [underlay, audited, podDamage, examples, peers] = await Promise.all([
+  const [underlay, audited, podDamage, examples, podsInside, peers] = await Promise.all([
     readUnderlay(parts, mtuBytes, sights),
     audit.inspect(),
     pods.storeDamage(),
     dropExamples(drops, counts),
+    inspectPods(pods),
     inspectPeers({
       remote,
       canAsk,
@@ -80,6 +82,7 @@ async function readDaemonFacts({ parts, audit, remote, recent, drops }: DoctorSo
     recent: { ...counts, examples, roundaboutProbes: roundaboutProbes(parts) },
     store: inspectStore({ stateDir: config.stateDir, identity, podDamage, failing: parts.state.failing() }),
     peers,
+    podsInside,
     canAsk,
   };
 }

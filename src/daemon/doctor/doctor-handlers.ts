@@ -1,14 +1,15 @@
 /** What the control server asks of the doctor. */
+import type { PortQuestion } from '../../doctor/facts.ts';
 import { ConfigError } from '../../errors.ts';
 import type { DoctorReport } from '../../doctor/finding.ts';
 import type { DiagnosisParts } from '../diagnosis.ts';
 import type { DropHandlers } from '../explain/drops.ts';
-import { Doctor } from './doctor.ts';
+import { Doctor, type DoctorQuery } from './doctor.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
 
 export interface DoctorHandlers {
-  /** @param isForAll of all nodes of the cluster, by asking them. */
-  doctor(isForAll: boolean): Promise<DoctorReport>;
+  /** Of this node, or of all nodes of the cluster by asking them. @throws NotFoundError `pod-unknown` */
+  doctor(query: DoctorQuery): Promise<DoctorReport>;
   /** Puts right what is weft's own on this node, and looks again. */
   treat(): Promise<DoctorReport>;
 }
@@ -21,16 +22,32 @@ export function composeDoctor(
 ): { readonly handlers: DoctorHandlers; close(): void } {
   const doctor = new Doctor({ parts, audit: parts.audit, remote, drops });
   return {
-    handlers: { doctor: async (isForAll) => doctor.report(isForAll), treat: async () => doctor.treat() },
+    handlers: { doctor: async (query) => doctor.report(query), treat: async () => doctor.treat() },
     close: () => doctor.close(),
   };
 }
 
-/** Query `?all=true`. @throws ConfigError naming the key that is wrong. */
-export function parseDoctorQuery(query: URLSearchParams): boolean {
-  const unknown = [...query.keys()].find((name) => name !== 'all');
+/** Query `?all=true`, or `?pod=web&port=80&protocol=tcp`. @throws ConfigError naming the key that is wrong. */
+export function parseDoctorQuery(query: URLSearchParams): DoctorQuery {
+  const unknown = [...query.keys()].find((name) => !['all', 'pod', 'port', 'protocol'].includes(name));
   if (unknown !== undefined) throw new ConfigError(unknown, 'is not a known key');
   const all = query.get('all') ?? 'false';
   if (all !== 'true' && all !== 'false') throw new ConfigError('all', `${all} is neither true nor false`);
-  return all === 'true';
+  const question = parseQuestion(query);
+  if (question === undefined) return { isForAll: all === 'true' };
+  if (all === 'true') throw new ConfigError('pod', 'is of this node: leave out all');
+  return { isForAll: false, question };
+}
+
+function parseQuestion(query: URLSearchParams): PortQuestion | undefined {
+  const [pod, port, protocol] = ['pod', 'port', 'protocol'].map((key) => query.get(key));
+  if (pod === null && port === null && protocol === null) return undefined;
+  if (pod == null || port == null)
+    throw new ConfigError(pod == null ? 'pod' : 'port', 'is missing: pod and port go together');
+  const number = Number(port);
+  if (!/^\d{1,5}$/.test(port) || number < 1 || number > 65_535)
+    throw new ConfigError('port', `${port} is not 1 to 65535`);
+  const name = protocol ?? 'tcp';
+  if (name !== 'tcp' && name !== 'udp') throw new ConfigError('protocol', `${name} is neither tcp nor udp`);
+  return { pod, port: number, protocol: name };
 }

@@ -1,7 +1,8 @@
 /** The doctor of a node, and of all nodes: facts are read, checks look at them, and what is weft's own can be put right. */
 import type { Diagnosis, DoctorReport } from '../../doctor/finding.ts';
 import { examine, reportOf } from '../../doctor/examination.ts';
-import { WeftError } from '../../errors.ts';
+import type { Facts, PortQuestion } from '../../doctor/facts.ts';
+import { NotFoundError, WeftError } from '../../errors.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { DiagnosisParts } from '../diagnosis.ts';
 import type { DropHandlers } from '../explain/drops.ts';
@@ -26,10 +27,26 @@ export interface DoctorOptions {
   readonly drops: DropHandlers;
 }
 
+/** What was read, and when (ISO 8601). */
+interface TimedFacts {
+  readonly facts: Facts;
+  readonly time: string;
+}
+
+/** Whom to look at. */
+export interface DoctorQuery {
+  readonly isForAll: boolean;
+  readonly question?: PortQuestion;
+}
+
+function diagnosisOf({ facts, time }: TimedFacts, question?: PortQuestion): Diagnosis {
+  return examine(question === undefined ? facts : { ...facts, question }, time);
+}
+
 export class Doctor {
   readonly #options: DoctorOptions;
   readonly #recent: RecentCounts;
-  readonly #examination: SpacedAnswer<Diagnosis>;
+  readonly #facts: SpacedAnswer<TimedFacts>;
 
   /** Counts, and answers other nodes, from now on. */
   constructor(options: DoctorOptions) {
@@ -40,8 +57,8 @@ export class Doctor {
       read: () => readTotals(parts.status()),
       nowMs: () => performance.now(),
     });
-    this.#examination = new SpacedAnswer({
-      find: async () => this.#examine(),
+    this.#facts = new SpacedAnswer({
+      find: async () => this.#read(),
       goodForMs: GOOD_FOR_MS,
       nowMs: () => performance.now(),
     });
@@ -54,23 +71,25 @@ export class Doctor {
   }
 
   /** This node. Who asks at one time, or soon after, gets the same answer: a look costs a few processes, and anybody may ask. */
-  async examine(): Promise<Diagnosis> {
-    return this.#examination.get();
+  async examine(question?: PortQuestion): Promise<Diagnosis> {
+    return diagnosisOf(await this.#facts.get(), question);
   }
 
   /** This node, or all of the cluster. Never rejects for a node that does not answer. */
-  async report(isForAll: boolean): Promise<DoctorReport> {
-    if (!isForAll) return reportOf([await this.examine()], []);
+  async report({ isForAll, question }: DoctorQuery): Promise<DoctorReport> {
+    if (question !== undefined) this.#refuseUnknown(question);
+    if (!isForAll) return reportOf([await this.examine(question)], []);
     const told = parseToldDiagnoses(await this.#options.remote.askAll(EXAMINATION_QUESTION, {}));
     return reportOf(told.nodes, told.unexamined);
   }
 
   /** Puts right what is weft's own on this node, and says what that helped. */
   async treat(): Promise<DoctorReport> {
-    const before = await this.#examination.getFresh();
+    const before = diagnosisOf(await this.#facts.getFresh());
     await this.#options.audit.run('request');
+    await this.#options.parts.pods.repairInside();
     await this.#saveState();
-    const after = await this.#examination.getFresh();
+    const after = diagnosisOf(await this.#facts.getFresh());
     const left = new Set(after.findings.map(({ id }) => id));
     const fixed = before.findings.map(({ id }) => id).filter((id) => !left.has(id));
     return reportOf([{ ...after, fixed }], []);
@@ -80,9 +99,16 @@ export class Doctor {
     this.#recent.stop();
   }
 
-  async #examine(): Promise<Diagnosis> {
+  async #read(): Promise<TimedFacts> {
     const facts = await readFacts({ ...this.#options, recent: this.#recent });
-    return examine(facts, new Date().toISOString());
+    return { facts, time: new Date().toISOString() };
+  }
+
+  /** @throws NotFoundError `pod-unknown` */
+  #refuseUnknown({ pod }: PortQuestion): void {
+    const { config, pods } = this.#options.parts;
+    if (pods.list().some(({ name }) => name === pod)) return;
+    throw new NotFoundError('pod-unknown', `${config.nodeName} has no pod ${pod}`, { pod });
   }
 
   /** Writes those files anew that are not what they should be. One that cannot be written remains a finding. */

@@ -200,7 +200,7 @@ export class LocalExplainer {
     const text = formatIpAddress(address);
     const pod = pods.list().find(({ addresses }) => addresses.includes(text));
     if (pod !== undefined) {
-      return { kind: 'pod', name: pod.name, isRunning: pod.state === 'running', device: pod.hostDevice };
+      return { kind: 'pod', name: pod.name, isRunning: pod.state !== 'gone', device: pod.hostDevice };
     }
     const prefix = config.nodePrefixes.find((one) => prefixContains(one, address));
     return { kind: 'nobody', prefix: prefix === undefined ? '' : formatPrefix(prefix) };

@@ -11,6 +11,8 @@ export interface PodFacts {
   readonly mtuBytes: number;
   /** Whether the node's end of its cable is there. */
   readonly hasDevice: boolean;
+  /** What was missing or wrong inside of it when it was looked into last. */
+  readonly faults: readonly string[];
 }
 
 /** Puts it together. */
@@ -27,7 +29,8 @@ export function podView(record: PodRecord, facts: PodFacts): Pod {
     hostDevice,
     mtuBytes: facts.mtuBytes,
     createdAt,
-    state: facts.hasDevice ? 'running' : 'gone',
+    state: !facts.hasDevice ? 'gone' : facts.faults.length > 0 ? 'broken' : 'running',
+    faults: facts.hasDevice ? facts.faults : [],
     notices: outside.length === 0 ? notices : [...notices, { code: 'pod-address-outside-prefixes', message }],
   };
 }

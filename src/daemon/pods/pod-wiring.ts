@@ -114,6 +114,8 @@ function hostRoutes(cable: PodCable): { family: 4 | 6; line: string }[] {
 async function furnishPodEnd(cable: PodCable, verb: 'add' | 'replace', withIpv6: boolean): Promise<string | undefined> {
   const ipv4 = [
     'link set dev lo up',
+    // A new device has it already; one that the pod changed is given it again.
+    ...(verb === 'replace' ? [`link set dev ${POD_DEVICE} address ${cable.podMac}`] : []),
     `link set dev ${POD_DEVICE} mtu ${cable.mtuBytes} up`,
     ...podLines(cable, 4, verb),
   ];

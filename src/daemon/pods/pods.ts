@@ -15,7 +15,8 @@ import { isPodLink } from '../own-links.ts';
 import { PodBook, refusing } from './pod-book.ts';
 import { podDifferences } from './pod-differences.ts';
 import { hasHostEnd, hostEndFindings, type HostState } from './pod-inspection.ts';
-import { placeOf, removeOwnNamespace, type PodPlace } from './pod-namespace.ts';
+import { PodLooks, type PodLook } from './pod-looks.ts';
+import { isPlaceReachable, placeOf, removeOwnNamespace, type PodPlace } from './pod-namespace.ts';
 import {
   examinePod,
   strayLinks,
@@ -48,6 +49,7 @@ export interface PodsOptions {
 export class Pods {
   readonly #options: PodsOptions;
   readonly #book: PodBook;
+  readonly #looks = new PodLooks();
   /** What each may send from, in the kernel. */
   readonly sources = new PodSources();
   /** Whether the kernel holds what each pod of the book may send from. */
@@ -121,6 +123,39 @@ export class Pods {
   /** Stores everything anew. @throws WeftError `store-failed` */
   saveAll(): Promise<void> {
     return this.#inTurn(async () => Promise.resolve(this.#book.save()));
+  }
+
+  /**
+   * Looks into pods, those first that were looked into longest ago: {@link list} tells what was seen. Never rejects. Not in turn, since
+   * it changes nothing.
+   */
+  async lookInside(): Promise<readonly PodLook[]> {
+    const devices = deviceNames();
+    const cables = this.#book
+      .all()
+      .filter((record) => record.phase === 'ready' && devices.has(record.hostDevice) && isPlaceReachable(record))
+      .map((record) => withoutRefusedIpv6(this.#cable(record), record.notices));
+    await this.#looks.refresh(cables);
+    return cables.flatMap(({ pod }) => this.#looks.of(pod) ?? []);
+  }
+
+  /** Gives pods again what {@link lookInside} misses in them, as `weft pod add` would. @returns their names. */
+  repairInside(): Promise<string[]> {
+    return this.#inTurn(async () => {
+      const repaired: string[] = [];
+      for (const { cable, faults } of await this.lookInside()) {
+        const record = this.#book.get(cable.pod);
+        if (record === undefined || !faults.some(({ isRepairable }) => isRepairable)) continue;
+        try {
+          await this.#repair(record);
+          repaired.push(record.name);
+        } catch (error) {
+          // Of one pod the next is not to suffer; the doctor goes on to say what is wrong.
+          this.#options.logger.warn({ err: error, pod: record.name }, 'pod could not be put right inside');
+        }
+      }
+      return repaired;
+    });
   }
 
   /** All pods, oldest first. */
@@ -332,6 +367,7 @@ export class Pods {
       outside: this.#book.addressesOutside(record),
       mtuBytes: this.#options.mtuBytes,
       hasDevice: devices.has(record.hostDevice),
+      faults: this.#looks.of(record.name)?.faults.map(({ message }) => message) ?? [],
     });
   }
 

@@ -27,7 +27,7 @@ export interface SilentNode {
 const QUESTION = 'pods';
 
 const toldPods = v.array(
-  v.object({ name: v.string(), addresses: v.array(v.string()), state: v.picklist(['running', 'gone']) }),
+  v.object({ name: v.string(), addresses: v.array(v.string()), state: v.picklist(['running', 'broken', 'gone']) }),
 );
 
 const TELLING = 'tells of its pods';

@@ -70,7 +70,7 @@ export class ClusterMatrix {
     const { remote, pods } = this.#options;
     const nodes = remote.names();
     const survey = await pods.all();
-    const running = survey.pods.filter(({ state }) => state === 'running');
+    const running = survey.pods.filter(({ state }) => state !== 'gone');
     const targets = running.flatMap(({ node, name, addresses }) =>
       addresses.map((address) => ({ pod: `${node}/${name}`, address })),
     );

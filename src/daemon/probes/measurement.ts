@@ -19,9 +19,8 @@ export interface MeasurementOptions {
   readonly echoes: Echoes;
   /** Nothing else is probed for others. */
   readonly clusterPrefixes: readonly Prefix[];
-  /** Since when this node knows another to be alive, in ms since 1970; `undefined`: it does not. */
-  readonly aliveSinceMs: (node: string) => number | undefined;
-  readonly wallClockMs: () => number;
+  /** For how long this node has known another to be alive, in ms; `undefined`: it does not. */
+  readonly aliveForMs: (node: string) => number | undefined;
 }
 
 /** Most targets of one order, and probes to each. */
@@ -79,9 +78,8 @@ export class Measurement {
 
   /** Whether routes, paths and relays may still be on their way, here or there. */
   #isSettling(node: string): boolean {
-    const { aliveSinceMs, wallClockMs } = this.#options;
-    const sinceMs = aliveSinceMs(node);
-    return sinceMs === undefined || Math.abs(wallClockMs() - sinceMs) < SETTLING_MS;
+    const forMs = this.#options.aliveForMs(node);
+    return forMs === undefined || forMs < SETTLING_MS;
   }
 
   #node(node: string, relays: Map<string, string>): Target<MatrixNode> {

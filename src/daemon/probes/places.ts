@@ -132,7 +132,7 @@ function placeOf(pod: ClusterPod): Place {
     label: labelOf(pod),
     node,
     addresses: addresses.flatMap((text) => parseIpAddress(text) ?? []),
-    remark: state === 'running' ? '' : `pod ${name} is gone: its network namespace went away without "weft pod rm"`,
+    remark: state !== 'gone' ? '' : `pod ${name} is gone: its network namespace went away without "weft pod rm"`,
   };
 }
 

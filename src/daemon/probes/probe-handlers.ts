@@ -11,6 +11,7 @@ import type { PingRequest, PingRound } from './ping-api.ts';
 import { Ping } from './ping.ts';
 import { Places } from './places.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
+import { systemClock } from '../system-environment.ts';
 
 /** What the control server asks of it. */
 export interface ProbeHandlers {
@@ -40,17 +41,16 @@ export function composeProbes(
   });
   const ways = new PeerWays({ echoes, paths, routes, others, staticPeers, overlayMtuBytes });
   const ping = new Ping({ nodeName, places, echoes, ways });
-  const aliveSinceMs = (node: string): number | undefined => {
+  const aliveForMs = (node: string): number | undefined => {
     const member = gossip.members().find(({ announcement, state }) => announcement.name === node && state === 'alive');
-    return member && member.sinceMs + gossip.clockOffsetMs();
+    return member && systemClock.nowMs() - member.sinceMs;
   };
   const measurement = new Measurement({
     nodeName,
     ways,
     echoes,
     clusterPrefixes,
-    aliveSinceMs,
-    wallClockMs: Date.now,
+    aliveForMs,
   });
   const matrix = new ClusterMatrix({ remote, pods, measurement, clusterPrefixes });
   return {

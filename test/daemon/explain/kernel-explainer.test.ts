@@ -24,6 +24,7 @@ const pod = (name: string, last: number, netns = NETNS): Pod => ({
   mtuBytes: 1_450,
   createdAt: '',
   state: 'running',
+  faults: [],
   notices: [],
 });
 

@@ -19,7 +19,7 @@ function measurementOf(
   nodeName: string,
   loses: (what: string, round: number) => boolean,
   relay?: string,
-  aliveSinceMs: (node: string) => number | undefined = () => 0,
+  aliveForMs: (node: string) => number | undefined = () => 60_000,
 ) {
   const rounds = new Map<string, number>();
   const probe = (what: string): Echo => {
@@ -38,8 +38,7 @@ function measurementOf(
     ways: { tunnel } as never,
     echoes: echoes as never,
     clusterPrefixes,
-    aliveSinceMs,
-    wallClockMs: () => 60_000,
+    aliveForMs,
   });
 }
 
@@ -198,12 +197,12 @@ test('a request says how often, or nothing', (t) => {
 });
 
 test('nodes that were met seconds ago, or not yet, are said to be settling', async (t) => {
-  const since: Readonly<Record<string, number>> = { old: 0, young: 55_000 };
+  const known: Readonly<Record<string, number>> = { old: 60_000, young: 5_000 };
   const measurement = measurementOf(
     'n1',
     () => false,
     undefined,
-    (node) => since[node],
+    (node) => known[node],
   );
   const { settling } = await measurement.measure({ count: 1, nodes: ['n1', 'old', 'young', 'stranger'], pods: [] });
   t.deepEqual(settling, ['young', 'stranger']);

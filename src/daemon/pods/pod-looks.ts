@@ -1,0 +1,74 @@
+/**
+ * What was seen inside of pods of late. To look costs a program for each pod, so that not all are looked at each time where there
+ * are many, and nobody is looked at twice within a moment.
+ */
+import { WeftError } from '../../errors.ts';
+import { podFaults, type PodFault } from './pod-faults.ts';
+import { lookInside, type PodInterior } from './pod-interior.ts';
+import type { PodCable } from './pod-wiring.ts';
+
+/** What a look into a pod gave. */
+export interface PodLook {
+  readonly cable: PodCable;
+  /** `undefined`: nobody got in; `problem` says why. */
+  readonly interior: PodInterior | undefined;
+  readonly problem: string;
+  readonly faults: readonly PodFault[];
+}
+
+/** Pods that are looked at in one go, and how many of them at a time. */
+const MAX_LOOKS = 32;
+const LOOKS_AT_A_TIME = 4;
+
+/** How long a look is good for, in ms. */
+const GOOD_FOR_MS = 1_500;
+
+export class PodLooks {
+  readonly #nowMs: () => number;
+  readonly #look: typeof lookInside;
+  /** By name, the one looked at last at the end. */
+  readonly #looks = new Map<string, { readonly look: PodLook; readonly atMs: number }>();
+
+  constructor(nowMs: () => number = () => performance.now(), look: typeof lookInside = lookInside) {
+    this.#nowMs = nowMs;
+    this.#look = look;
+  }
+
+  /** The last look at a pod; `undefined`: there was none. */
+  of(pod: string): PodLook | undefined {
+    return this.#looks.get(pod)?.look;
+  }
+
+  /** Looks at those of these pods that were looked at longest ago, and forgets all others. Never rejects. */
+  async refresh(cables: readonly PodCable[]): Promise<void> {
+    const names = new Set(cables.map(({ pod }) => pod));
+    for (const name of this.#looks.keys()) if (!names.has(name)) this.#looks.delete(name);
+    const dueMs = this.#nowMs() - GOOD_FOR_MS;
+    const atMs = ({ pod }: PodCable): number => this.#looks.get(pod)?.atMs ?? -Infinity;
+    const queue = cables
+      .filter((cable) => atMs(cable) <= dueMs)
+      .sort((a, b) => atMs(a) - atMs(b))
+      .slice(0, MAX_LOOKS)
+      .values();
+    const takeTurns = async (): Promise<void> => {
+      for (const cable of queue) await this.#lookAt(cable);
+    };
+    await Promise.all(Array.from({ length: LOOKS_AT_A_TIME }, takeTurns));
+  }
+
+  async #lookAt(cable: PodCable): Promise<void> {
+    const look = await this.#tryToLook(cable);
+    this.#looks.delete(cable.pod);
+    this.#looks.set(cable.pod, { look, atMs: this.#nowMs() });
+  }
+
+  async #tryToLook(cable: PodCable): Promise<PodLook> {
+    try {
+      const interior = await this.#look(cable);
+      return { cable, interior, problem: '', faults: podFaults(cable, interior) };
+    } catch (error) {
+      if (!(error instanceof WeftError)) throw error;
+      return { cable, interior: undefined, problem: error.message, faults: [] };
+    }
+  }
+}
