@@ -39,6 +39,11 @@ export class PodLooks {
     return this.#looks.get(pod)?.look;
   }
 
+  /** What was seen does not hold any more. */
+  forget(pod: string): void {
+    this.#looks.delete(pod);
+  }
+
   /** Looks at those of these pods that were looked at longest ago, and forgets all others. Never rejects. */
   async refresh(cables: readonly PodCable[]): Promise<void> {
     const names = new Set(cables.map(({ pod }) => pod));

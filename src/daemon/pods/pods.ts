@@ -148,6 +148,7 @@ export class Pods {
         if (record === undefined || !faults.some(({ isRepairable }) => isRepairable)) continue;
         try {
           await this.#repair(record);
+          this.#looks.forget(record.name);
           repaired.push(record.name);
         } catch (error) {
           // Of one pod the next is not to suffer; the doctor goes on to say what is wrong.
