@@ -200,7 +200,7 @@ test.serial('a peer that leaves checksums to others, which was not agreed, is fo
   t.true(await lab.reaches('peer-pod', addresses['n1-p1'][4]));
   const request = ['curl', '-s', '--max-time', '2', `http://${addresses['n1-p1'][4]}:${ECHO_PORT}/`];
   t.not((await lab.tryExec('peer-pod', ...request)).exitCode, 0);
-  const [{ findings }] = (await lab.control('n1').doctor(false)).nodes as [Diagnosis];
+  const [{ findings }] = (await lab.control('n1').doctor({})).nodes as [Diagnosis];
   const finding = findings.find(({ id }) => id === 'remote-checksum-not-agreed');
   t.is(finding?.severity, 'error');
   t.regex(finding?.evidence.join('\n') ?? '', /dropped as remote-checksum-not-agreed\nof the last: from kernel/);
