@@ -84,9 +84,11 @@ test.serial('a port on which nothing listens, or on loopback only, is said', asy
   t.pass();
 });
 
+async function inNode(...args: readonly string[]) {
+  return await lab.tryExec('n1', ...weft, '--socket', lab.files('n1').socket, 'doctor', ...args);
+}
+
 test.serial('a pod that is not there, and options that do not go together, are refused', async (t) => {
-  const inNode = async (...args: readonly string[]) =>
-    await lab.tryExec('n1', ...weft, '--socket', lab.files('n1').socket, 'doctor', ...args);
   t.regex((await inNode('--pod', 'none', '--dport', '80')).stderr, /n1 has no pod none/);
   t.regex((await inNode('--pod', 'p1')).stderr, /--pod and --dport go together/);
   t.regex((await inNode('--pod', 'p1', '--dport', '80', '--all')).stderr, /leave out --all/);
