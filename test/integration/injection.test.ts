@@ -291,6 +291,35 @@ async function sendIcmp(...args: string[]): Promise<string> {
   return lab.exec('n1-p1', process.execPath, icmpSender, ...args);
 }
 
+test('over IPv6 it is the same: the word of a node is its own, and not that of its pods', async (t) => {
+  const other = await TestLab.up('--nodes', '2', '--pods', '1', '--ipv6-underlay');
+  t.teardown(async () => other.down());
+  const { mac } = (await other.control('n2').status()).tun;
+  const arrived = async (): Promise<number> =>
+    Number(/UdpNoPorts\s+(\d+)/.exec(await other.exec('n2-p1', 'nstat', '-asz', 'UdpNoPorts'))![1]);
+  const attack = async (place: string, bytes: number): Promise<unknown> =>
+    other.exec(
+      place,
+      process.execPath,
+      injector,
+      '[fd00:198:18::2]:4789',
+      mac,
+      '10.244.1.200',
+      PODS.n2,
+      `${PACKETS}`,
+      `${bytes}`,
+    );
+  await attack('n1-p1', 8);
+  await attack('n1-p1', FRAGMENTED_BYTES);
+  await attack('n1', 8);
+  await until("the node's own arrive", async () => (await arrived()) >= PACKETS);
+  t.is(await arrived(), PACKETS);
+  await until('all that is refused is counted', async () => {
+    const { kernel } = await other.control('n1').status();
+    return kernel.refused['not-from-a-node'] === 2 * PACKETS;
+  });
+});
+
 async function sourceNotLocal(): Promise<number> {
   const { workers } = await lab.control('n1').status();
   return workers.reduce((sum, { egress }) => sum + (egress.dropped['source-not-local'] ?? 0), 0);
