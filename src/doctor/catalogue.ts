@@ -13,6 +13,7 @@ import { gossipPath } from './checks/gossip-path.ts';
 import { kernelFeatures } from './checks/kernel-features.ts';
 import { kernelParameters } from './checks/kernel-parameters.ts';
 import { kernelState } from './checks/kernel-state.ts';
+import { kernelWays } from './checks/kernel-ways.ts';
 import { leaseStore } from './checks/lease-store.ts';
 import { localSends } from './checks/local-sends.ts';
 import { machine } from './checks/machine.ts';
@@ -37,6 +38,7 @@ const checks = {
   'kernel-features': kernelFeatures,
   'kernel-parameters': kernelParameters,
   'kernel-state': kernelState,
+  'kernel-ways': kernelWays,
   'pods-inside': podsInside,
   'prefix-overlap': prefixOverlap,
   'underlay-choice': underlayChoice,

@@ -30,6 +30,8 @@ export type Sight =
   | 'firewall'
   /** What the audit compares. */
   | 'kernel'
+  /** Where the kernel leads packets. */
+  | 'ways'
   /** Links, with their MTU. */
   | 'devices';
 
@@ -99,6 +101,7 @@ export interface DaemonFacts {
   readonly recent: RecentFacts;
   readonly store: StoreFacts;
   readonly peers: readonly PeerFacts[];
+  readonly ways: KernelWays;
   /** Pods of this node, those that were looked into. */
   readonly podsInside: readonly PodInsideFacts[];
   /** Whether other nodes can be asked: gossip is authenticated. */
@@ -160,6 +163,24 @@ export interface DamagedFile {
   readonly message: string;
   /** Whether the daemon can write it anew. */
   readonly isRewritable: boolean;
+}
+
+/** Where the kernel leads packets, and what room it has. */
+export interface KernelWays {
+  /** Packets of pods for other nodes that do not go to weft's device. */
+  readonly diverted: readonly {
+    readonly pod: string;
+    readonly node: string;
+    readonly address: string;
+    readonly device: string;
+    readonly table: string;
+  }[];
+  /** Policy rules that come before the main table. */
+  readonly rules: readonly string[];
+  /** Length of the queue of weft's device; `undefined`: not known. */
+  readonly queuePackets: number | undefined;
+  /** Connections that are tracked; `undefined`: none are. */
+  readonly tracked: { readonly used: number; readonly limit: number } | undefined;
 }
 
 /** A pod, from the inside. */

@@ -1,7 +1,7 @@
 /** Every finding, by facts that bring it about and nothing else. */
 import test from 'ava';
 import { catalogue } from '../../src/doctor/catalogue.ts';
-import type { PeerFacts, PodInsideFacts } from '../../src/doctor/facts.ts';
+import type { KernelWays, PeerFacts, PodInsideFacts } from '../../src/doctor/facts.ts';
 import { examine } from '../../src/doctor/examination.ts';
 import { factsWith, firewallOf, type FactChanges, healthyPod } from '../support/doctor-facts.ts';
 
@@ -41,6 +41,9 @@ const differing = (
 ): FactChanges => ({
   daemon: { differences: [{ table, problem, subject, message: `${subject} is 0, and not 1` }] },
 });
+const waysWith = (changes: Partial<KernelWays>): FactChanges => ({
+  daemon: { ways: { diverted: [], rules: [], queuePackets: 500, tracked: undefined, ...changes } },
+});
 const podWith = (changes: Partial<PodInsideFacts>): FactChanges => ({
   daemon: { podsInside: [{ ...healthyPod, ...changes }] },
 });
@@ -77,6 +80,11 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'kernel-state-stale': differing('kernel', 'stale', '10.250.0.0/24'),
   'kernel-state-missing': differing('kernel', 'missing', '10.244.1.2'),
   'forwarding-differs': differing('workers', 'wrong', '10.244.2.0/24'),
+  'pods-diverted': waysWith({
+    diverted: [{ pod: 'web', node: 'n2', address: '10.244.2.1', device: 'tailscale0', table: '52' }],
+  }),
+  'conntrack-nearly-full': waysWith({ tracked: { used: 950, limit: 1_000 } }),
+  'queue-short': waysWith({ queuePackets: 10 }),
   'pod-broken': podWith({ faults: [{ message: 'no default route', isRepairable: true }] }),
   'pod-firewall': podWith({ firewall: firewallOf(':INPUT DROP') }),
   'pod-ignores-pings': podWith({ ignoresPings: [4] }),

@@ -56,6 +56,14 @@ for (const [fault, commands] of Object.entries(breaks)) {
   });
 }
 
+test.serial('a queue that was made short is found', async (t) => {
+  await lab.exec('n1', 'ip', 'link', 'set', 'dev', 'weft0', 'txqueuelen', '10');
+  await until('the queue is seen', async () => (await found()).has('queue-short'));
+  await lab.exec('n1', 'ip', 'link', 'set', 'dev', 'weft0', 'txqueuelen', '500');
+  await until('it is long again', async () => !(await found()).has('queue-short'));
+  t.pass();
+});
+
 test.serial('a firewall of the pod that lets nothing in is a note, with its rule', async (t) => {
   await lab.exec(
     'n1-p1',
@@ -92,4 +100,23 @@ test.serial('a pod that is not there, and options that do not go together, are r
   t.regex((await inNode('--pod', 'none', '--dport', '80')).stderr, /n1 has no pod none/);
   t.regex((await inNode('--pod', 'p1')).stderr, /--pod and --dport go together/);
   t.regex((await inNode('--pod', 'p1', '--dport', '80', '--all')).stderr, /leave out --all/);
+});
+
+test.serial('a policy rule that leads pods past weft is found, with the rule', async (t) => {
+  const pair = await TestLab.up('--nodes', '2', '--pods', '1');
+  try {
+    const ask = async () => {
+      const { nodes } = await pair.control('n1').doctor({});
+      return nodes[0]!.findings.find(({ id }) => id === 'pods-diverted')?.evidence.join('\n') ?? '';
+    };
+    await pair.exec('n1', 'ip', 'route', 'add', 'default', 'via', '198.18.255.254', 'dev', 'eth0', 'table', '52');
+    await pair.exec('n1', 'ip', 'rule', 'add', 'priority', '5210', 'to', '10.244.0.0/16', 'lookup', '52');
+    await until('it is found', async () => (await ask()) !== '');
+    t.regex(await ask(), /packets from pod p1 to n2 \(10\.244\.2\.1\) leave by eth0, by table 52, and not by weft0/);
+    t.regex(await ask(), /rules before the main table: .*5210: .*lookup 52/);
+    await pair.exec('n1', 'ip', 'rule', 'delete', 'priority', '5210');
+    await until('it is gone', async () => (await ask()) === '');
+  } finally {
+    await pair.down();
+  }
 });

@@ -58,6 +58,7 @@ export const healthyPod: PodInsideFacts = {
 const daemon: DaemonFacts = {
   unseen: {},
   podsInside: [],
+  ways: { diverted: [], rules: [], queuePackets: 500, tracked: undefined },
   version: '0.3.0',
   underlay: {
     device: 'eth0',

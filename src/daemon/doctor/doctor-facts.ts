@@ -1,5 +1,5 @@
 /** Everything that checks look at, read from a daemon that runs. */
-import type { DaemonFacts, Difference, Facts, UnderlayFacts } from '../../doctor/facts.ts';
+import type { DaemonFacts, Difference, Facts, KernelWays, UnderlayFacts } from '../../doctor/facts.ts';
 import { OVERHEAD_BYTES } from '../../dataplane/encapsulation.ts';
 import { listLinks } from '../../linux/link.ts';
 import { formatIpAddress, parseIpAddress } from '../../wire/address.ts';
@@ -9,6 +9,7 @@ import type { DropHandlers } from '../explain/drops.ts';
 import { lookAtHost, plumbingIn } from './doctor-host.ts';
 import { inspectPeers } from './doctor-peers.ts';
 import { inspectPods } from './doctor-pods.ts';
+import { readKernelWays, type WayQuestions } from './doctor-ways.ts';
 import { dropExamples } from './drop-examples.ts';
 import type { RecentCounts } from './recent-counts.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
@@ -45,12 +46,13 @@ async function readDaemonFacts({ parts, audit, remote, recent, drops }: DoctorSo
   const canAsk = keys !== undefined;
   const counts = recent.get();
   const sights = new Sights();
-  const [underlay, audited, podDamage, examples, podsInside, peers] = await Promise.all([
+  const [underlay, audited, podDamage, examples, podsInside, ways, peers] = await Promise.all([
     readUnderlay(parts, mtuBytes, sights),
     audit.inspect(),
     pods.storeDamage(),
     dropExamples(drops, counts),
     inspectPods(pods),
+    sights.look('ways', async () => readKernelWays(wayQuestions(parts)), unknownWays),
     inspectPeers({
       remote,
       canAsk,
@@ -83,7 +85,26 @@ async function readDaemonFacts({ parts, audit, remote, recent, drops }: DoctorSo
     store: inspectStore({ stateDir: config.stateDir, identity, podDamage, failing: parts.state.failing() }),
     peers,
     podsInside,
+    ways,
     canAsk,
+  };
+}
+
+const unknownWays: KernelWays = { diverted: [], rules: [], queuePackets: undefined, tracked: undefined };
+
+function wayQuestions({ config, gossip, pods, identity }: DiagnosisParts): WayQuestions {
+  return {
+    tunDevice: config.tun.device,
+    pods: pods
+      .list()
+      .filter(({ state }) => state !== 'gone')
+      .map(({ name, hostDevice, addresses }) => {
+        return { name, device: hostDevice, addresses: addresses.flatMap((text) => parseIpAddress(text) ?? []) };
+      }),
+    peers: gossip
+      .members()
+      .filter(({ state, announcement }) => state === 'alive' && announcement.identity !== identity)
+      .map(({ announcement: { name, prefixes } }) => ({ name, prefixes })),
   };
 }
 
