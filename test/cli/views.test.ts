@@ -104,10 +104,11 @@ residual          0        0
 lost before weft: 9 TUN queue, 7 VXLAN socket, 5 gossip socket
 outer packets fragmented: 3, ICMP errors suppressed: 1
 
-dropped  reason           count
-egress   no-route            10
-kernel   not-from-a-node     12
-gossip   truncated            3
+dropped  reason              count
+egress   no-route               10
+kernel   not-from-a-node        12
+kernel   pod-spoofed-source     13
+gossip   truncated               3
 
 notice forward-policy: the FORWARD chain of table ip filter drops by default:
   pods will not reach the outside

@@ -14,6 +14,7 @@ const readers: Readonly<Record<string, string>> = {
   'cli/routes.ts': 'since when',
   'cli/status.ts': 'since when',
   'cli/steady-time.ts': 'packets of several nodes are put in order by their times of day',
+  'daemon/audit/compose-audit.ts': 'of when an audit is',
   'daemon/capture/capture-handlers.ts': 'since when a capture runs',
   'daemon/compose.ts': 'times of events, audits, pods and routes',
   'daemon/doctor/drop-examples.ts': 'from when on drops are looked at, which are shown by times of day',
