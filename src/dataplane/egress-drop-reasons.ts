@@ -57,19 +57,20 @@ export const egressDropReasons = [
   },
   {
     name: 'source-not-local',
-    meaning: "the source is in none of this node's prefixes",
+    meaning: "the source is in none of this node's prefixes; it was told that this is prohibited",
     cause: 'a pod uses an address that it was not given, or the node sends from its underlay address',
     remedy: "check the pod's addresses, and that the cluster routes of this node name its overlay address as source",
   },
   {
     name: 'no-route',
-    meaning: 'no node has announced a prefix that covers the destination',
+    meaning: 'no node has announced a prefix that covers the destination; the sender was told that there is no route',
     cause: 'the destination node is down or has not joined yet, or nobody has that address',
     remedy: 'look for the prefix in: weft routes; for the node in: weft peers',
   },
   {
     name: 'destination-local',
-    meaning: 'the kernel sent to the TUN device what belongs to a pod of this node',
+    meaning:
+      'the kernel sent to the TUN device what belongs to a pod of this node; the sender was told that it is unreachable',
     cause: 'the pod is gone, or the routes of this node were changed by someone else',
     remedy: 'compare: ip route get ADDRESS and weft pod list; a restart of the daemon repairs the routes',
   },

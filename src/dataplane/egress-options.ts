@@ -21,7 +21,7 @@ export interface EgressOptions {
   readonly vni: number;
   /** How many sending sockets flows are spread over. */
   readonly sendingSockets: number;
-  /** Where senders are told that a packet was too big. */
+  /** Where senders are told that a packet was too big, or that there is no way for it. */
   readonly errors: IcmpErrors;
   /** Whether the edge can fragment outer packets, and shall, where IPv6 needs it. */
   readonly outerFragmentation: boolean;

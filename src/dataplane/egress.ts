@@ -51,6 +51,7 @@ import type { Taps } from './taps.ts';
 import { type OuterTrafficClass, outerTrafficClass } from './traffic-class.ts';
 import { TransmitBatch } from './transmit-batch.ts';
 import { isRoutableUnicast } from './unicast.ts';
+import { isUnreachable } from './unreachable-error.ts';
 
 // What the memory of a worker must be like for `Egress`, said where it is needed.
 export { EGRESS_HEADROOM } from './encapsulation.ts';
@@ -148,6 +149,7 @@ export class Egress {
       this.#recorder?.dropped(0, this.#peer, ipAt, packetBytes, segments, this.#gsoSize, reason);
       if (marks !== 0) this.#taps.dropped(marks, reason);
       if (reason === DropReason.packetTooBig) this.#answerTooBig();
+      else if (isUnreachable(reason)) this.#answerUnreachable(reason);
       return;
     }
     const { packets, outerFragments, gsoSize } = this.#fit;
@@ -237,9 +239,22 @@ export class Egress {
   #answerTooBig(): void {
     const { toldMtuBytes } = this.#fit;
     if (toldMtuBytes === 0) return;
+    this.#errors.packetTooBig(this.#packet, this.#quotedBytes(), toldMtuBytes);
+  }
+
+  #answerUnreachable(reason: DropReason): void {
+    const memory = this.#memory;
     const packet = this.#packet;
-    const lengthBytes = this.#segments === 1 ? packet.lengthBytes : this.#headerLength + this.#gsoSize;
-    this.#errors.packetTooBig(packet, lengthBytes, toldMtuBytes);
+    const { sourceAt, family } = packet;
+    // Who forges the address of a pod elsewhere, or one that nobody has, does not have others told.
+    const isForged = reason === DropReason.sourceNotLocal && this.#forwarding.lookup(memory, sourceAt, family) > 0;
+    if (isForged || !isRoutableUnicast(memory, sourceAt, family)) return;
+    this.#errors.unreachable(packet, this.#quotedBytes(), reason);
+  }
+
+  /** Length of the packet in hand, or of its first segment. */
+  #quotedBytes(): number {
+    return this.#segments === 1 ? this.#packet.lengthBytes : this.#headerLength + this.#gsoSize;
   }
 
   #judgeOffload(at: number): DropReason | -1 {

@@ -8,21 +8,27 @@ import type { Counters } from './counters.ts';
 import type { DeliveryBatch } from './delivery-batch.ts';
 import { DropReason } from './drop-reason.ts';
 import type { FlightRecorder } from './flight-recorder.ts';
+import { MAX_ICMP_ERROR_LENGTH, mayAnswer } from './icmp-error.ts';
 import { IngressTaps } from './ingress-taps.ts';
 import type { InnerPacket } from './inner-packet.ts';
+import { SourceBuckets } from './source-buckets.ts';
 import type { Taps } from './taps.ts';
 import { TokenBucket } from './token-bucket.ts';
-import { MAX_TOO_BIG_ERROR_LENGTH, encodeTooBigError, mayAnswerTooBig } from './too-big-error.ts';
+import { encodeTooBigError } from './too-big-error.ts';
+import { encodeUnreachableError } from './unreachable-error.ts';
 
 /** As Linux has it for all its errors (`net.ipv4.icmp_msgs_per_sec`, `icmp_msgs_burst`), here per worker. */
 const RATE_PER_SECOND = 1000;
 const BURST = 50;
+/** Of those that say that there is no way, for each source: what scans or floods hears no more, and others go on hearing. */
+const SOURCE_RATE_PER_SECOND = 100;
+const SOURCE_BURST = 10;
 
 /** In whose account errors are: nobody's, as they are for a pod of this node. */
 const NO_PEER = 0;
 
 /** Memory for one error, in bytes. */
-export const ICMP_ERROR_BYTES = VIRTIO_NET_HEADER_LENGTH + MAX_TOO_BIG_ERROR_LENGTH;
+export const ICMP_ERROR_BYTES = VIRTIO_NET_HEADER_LENGTH + MAX_ICMP_ERROR_LENGTH;
 
 /** Errors that fit into one batch: as many as may be sent at once. */
 export const MAX_ICMP_ERRORS = BURST;
@@ -51,7 +57,11 @@ export class IcmpErrors {
   readonly #batch: DeliveryBatch;
   readonly #address4: Uint8Array | undefined;
   readonly #address6: Uint8Array | undefined;
-  readonly #bucket = new TokenBucket(RATE_PER_SECOND, BURST);
+  /** One for each kind: nobody waits to hear that a packet was too big because of others who look for what is not there. */
+  readonly #tooBig = new TokenBucket(RATE_PER_SECOND, BURST);
+  readonly #unreachable = new TokenBucket(RATE_PER_SECOND, BURST);
+  readonly #unreachableBySource = new SourceBuckets(SOURCE_RATE_PER_SECOND, SOURCE_BURST);
+  #nowMs = 0;
   readonly #taps: IngressTaps;
   readonly #recorder: FlightRecorder | undefined;
 
@@ -76,7 +86,9 @@ export class IcmpErrors {
 
   /** To be called before the packets of a turn, with a monotonic time: errors become due with it. */
   beginTurn(nowMs: number): void {
-    this.#bucket.refill(nowMs);
+    this.#nowMs = nowMs;
+    this.#tooBig.refill(nowMs);
+    this.#unreachable.refill(nowMs);
   }
 
   /**
@@ -86,22 +98,26 @@ export class IcmpErrors {
    * @param mtuBytes that would do.
    */
   packetTooBig(packet: InnerPacket, lengthBytes: number, mtuBytes: number): void {
-    const source = packet.family === 4 ? this.#address4 : this.#address6;
-    if (source === undefined || !mayAnswerTooBig(this.#memory, packet)) return;
-    const batch = this.#batch;
-    if (batch.packetCount === MAX_ICMP_ERRORS || !this.#bucket.take()) {
-      this.#counters.icmpErrorSuppressed();
-      return;
-    }
-    const virtioAt = this.#areaAt + batch.packetCount * ICMP_ERROR_BYTES;
-    const at = virtioAt + VIRTIO_NET_HEADER_LENGTH;
-    encodeVirtioNet(0, GsoType.none, 0, 0, 0, 0, this.#memory, virtioAt);
-    const errorLength = encodeTooBigError(this.#memory, packet, lengthBytes, mtuBytes, source, at);
-    const marks = this.#taps.isOn ? this.#taps.originated(at, errorLength) : 0;
-    batch.packet(1, errorLength, errorLength, NO_PEER, marks);
-    batch.piece(virtioAt, VIRTIO_NET_HEADER_LENGTH + errorLength);
-    this.#counters.egressOriginated(1, NO_PEER);
-    this.#counters.egressQueued(1);
+    const source = this.#sourceFor(packet);
+    if (source === undefined) return;
+    if (!this.#hasRoom() || !this.#tooBig.take()) return this.#counters.icmpErrorSuppressed();
+    const errorLength = encodeTooBigError(this.#memory, packet, lengthBytes, mtuBytes, source, this.#nextAt());
+    this.#add(errorLength);
+  }
+
+  /**
+   * Tells the sender of `packet` that there is no way for it, unless it must not be told.
+   *
+   * @param lengthBytes as of {@link packetTooBig}.
+   * @param reason why it was dropped: one that `isUnreachable`.
+   */
+  unreachable(packet: InnerPacket, lengthBytes: number, reason: DropReason): void {
+    const source = this.#sourceFor(packet);
+    if (source === undefined) return;
+    const isAllowed =
+      this.#hasRoom() && this.#unreachableBySource.take(this.#memory, packet, this.#nowMs) && this.#unreachable.take();
+    if (!isAllowed) return this.#counters.icmpErrorSuppressed();
+    this.#add(encodeUnreachableError(this.#memory, packet, lengthBytes, reason, source, this.#nextAt()));
   }
 
   /** Error `error` of the batch was written. To be called once per error, or {@link failed}. */
@@ -121,5 +137,33 @@ export class IcmpErrors {
   /** Forgets the batch. Each of its errors was reported before. */
   clear(): void {
     this.#batch.clear();
+  }
+
+  /** Where errors about `packet` come from; `undefined` if there are none. */
+  #sourceFor(packet: InnerPacket): Uint8Array | undefined {
+    const source = packet.family === 4 ? this.#address4 : this.#address6;
+    return source !== undefined && mayAnswer(this.#memory, packet) ? source : undefined;
+  }
+
+  #hasRoom(): boolean {
+    return this.#batch.packetCount < MAX_ICMP_ERRORS;
+  }
+
+  /** Where the next error is to be written. */
+  #nextAt(): number {
+    return this.#areaAt + this.#batch.packetCount * ICMP_ERROR_BYTES + VIRTIO_NET_HEADER_LENGTH;
+  }
+
+  /** Puts what was written there into the batch. */
+  #add(errorLength: number): void {
+    const batch = this.#batch;
+    const at = this.#nextAt();
+    const virtioAt = at - VIRTIO_NET_HEADER_LENGTH;
+    encodeVirtioNet(0, GsoType.none, 0, 0, 0, 0, this.#memory, virtioAt);
+    const marks = this.#taps.isOn ? this.#taps.originated(at, errorLength) : 0;
+    batch.packet(1, errorLength, errorLength, NO_PEER, marks);
+    batch.piece(virtioAt, VIRTIO_NET_HEADER_LENGTH + errorLength);
+    this.#counters.egressOriginated(1, NO_PEER);
+    this.#counters.egressQueued(1);
   }
 }

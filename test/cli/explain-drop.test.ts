@@ -20,7 +20,7 @@ test('a reason is explained with its direction, its meaning, its likely cause an
     formatDropReason(reason, pipe),
     [
       'no-route (egress: from a pod to a peer)',
-      'no node has announced a prefix that covers the destination',
+      'no node has announced a prefix that covers the destination; the sender was told that there is no route',
       'likely cause  the destination node is down or has not joined yet, or nobody has that address',
       'what to do    look for the prefix in: weft routes; for the node in: weft peers',
       '',

@@ -16,7 +16,7 @@ note: n2 is dead: its own address stands for that of its pod db
 on n1
   ok    from-pod       10.244.1.2 is pod web, which is running
   STOP  route          dropped as no-route: no node has announced a prefix that covers the
-                       destination
+                       destination; the sender was told that there is no route
 
 likely cause  the destination node is down or has not joined yet, or nobody has that address
 what to do    look for the prefix in: weft routes; for the node in: weft peers

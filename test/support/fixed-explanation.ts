@@ -19,7 +19,7 @@ export const fixedExplanation: Explanation = {
   decision: {
     node: 'n1',
     hook: 'route',
-    text: 'dropped as no-route: no node has announced a prefix that covers the destination',
+    text: 'dropped as no-route: no node has announced a prefix that covers the destination; the sender was told that there is no route',
   },
   cause: 'the destination node is down or has not joined yet, or nobody has that address',
   remedy: 'look for the prefix in: weft routes; for the node in: weft peers',
@@ -36,7 +36,7 @@ export const fixedExplanation: Explanation = {
         {
           hook: 'route',
           verdict: 'stop',
-          text: 'dropped as no-route: no node has announced a prefix that covers the destination',
+          text: 'dropped as no-route: no node has announced a prefix that covers the destination; the sender was told that there is no route',
           details: { reason: 'no-route' },
         },
       ],
@@ -48,7 +48,7 @@ export const fixedExplanation: Explanation = {
     decision: {
       node: 'n1',
       hook: 'route',
-      text: 'dropped as no-route: no node has announced a prefix that covers the destination',
+      text: 'dropped as no-route: no node has announced a prefix that covers the destination; the sender was told that there is no route',
     },
   },
   back: null,
