@@ -167,8 +167,11 @@ export interface Pod {
   readonly hostDevice: string;
   readonly mtuBytes: number;
   readonly createdAt: string;
-  /** `running`; `broken`: {@link faults} says what is wrong inside; or `gone` when its namespace went away without `pod rm`. */
-  readonly state: 'running' | 'broken' | 'gone';
+  /**
+   * `running`; `broken`: {@link faults} says what is wrong inside; `disconnected` when the node's end of its cable is gone while
+   * its namespace is there, which weft mends; or `gone` when its namespace went away without `pod rm`.
+   */
+  readonly state: 'running' | 'broken' | 'disconnected' | 'gone';
   /** What it was given and lacks: `no default route`. */
   readonly faults: readonly string[];
   readonly notices: readonly Notice[];

@@ -333,6 +333,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
         'that allows real time, and a C library with sched_setscheduler (not musl)',
     );
   const failure = new Promise<Error>((resolve) => dataplane.onDeath(resolve));
+  void failure.then(() => gossip.endSilently());
   const running = opened.move();
   return {
     failure,

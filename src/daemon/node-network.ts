@@ -11,9 +11,10 @@
  */
 import type { Logger } from '../env/logger.ts';
 import { ipBatch, ROUTE_PROTOCOL } from '../linux/iproute.ts';
-import { addressesOf, listLinks, type Link } from '../linux/link.ts';
+import { addressesOf, listLinks, renameLink, type Link } from '../linux/link.ts';
 import { deleteRouteLine, listRoutes, type KernelRoute } from '../linux/route.ts';
 import { readSysctl } from '../linux/sysctl.ts';
+import { createPersistentTun } from '../linux/tun.ts';
 import { formatIpAddress, type IpAddress } from '../wire/address.ts';
 import { formatPrefix, hostPrefix, type Prefix } from '../wire/prefix.ts';
 import type { Notice } from './api.ts';
@@ -22,7 +23,7 @@ import { plumbingOf } from './doctor/doctor-host.ts';
 import { forwardingNotices } from './forwarding-notices.ts';
 import { differingRoutes, hostFindings, staleRoutes, type WantedRoute } from './audit/host-findings.ts';
 import { ensureNodeSysctls, wrongNodeSysctls } from './node-sysctls.ts';
-import { isOwnTun, TUN_ALIAS } from './own-links.ts';
+import { isAttached, isOwnTun, TUN_ALIAS } from './own-links.ts';
 import { MIN_IPV6_MTU_BYTES } from './pods/pod-wiring.ts';
 import type { NodeFirewall } from './rules/node-firewall.ts';
 import { overlapNotices } from './audit/route-overlap.ts';
@@ -65,8 +66,7 @@ export class NodeNetwork {
    */
   async ensure(): Promise<Notice[]> {
     const { tunDevice, clusterPrefixes } = this.#options;
-    const links = await listLinks();
-    await this.#removeStaleDevices(links);
+    const links = await this.#settleDevices();
     const routes = await listRoutes('all');
     const families = [...new Set(this.#options.nodePrefixes.map(({ address }) => address.family))];
     const notices = ensureNodeSysctls({ tunDevice, families, routes });
@@ -105,10 +105,25 @@ export class NodeNetwork {
     });
   }
 
-  async #removeStaleDevices(links: readonly Link[]): Promise<void> {
-    const stale = links.filter((link) => isOwnTun(link) && link.ifname !== this.#options.tunDevice);
+  /**
+   * Has the TUN device there, under its name: somebody may have renamed or deleted it while workers had it open. Removes those of
+   * an earlier configuration.
+   *
+   * @returns all devices, as they are then.
+   */
+  async #settleDevices(): Promise<readonly Link[]> {
+    const { tunDevice } = this.#options;
+    const links = await listLinks();
+    const named = links.find(({ ifname }) => ifname === tunDevice);
+    const others = links.filter((link) => isOwnTun(link) && link.ifname !== tunDevice);
+    const renamed = named === undefined ? others.find(isAttached) : undefined;
+    // What a process has open is never removed: packets go through it.
+    const stale = others.filter((link) => !isAttached(link));
     const lines = stale.map(({ ifname }) => `link delete dev ${ifname}`);
     await ipBatch(lines, { purpose: 'remove the TUN device of an earlier configuration' });
+    if (renamed !== undefined) await renameLink(renamed.ifname, tunDevice);
+    else if (named === undefined) createPersistentTun(tunDevice);
+    return named === undefined || stale.length > 0 ? listLinks() : links;
   }
 
   #withIpv6(notices: Notice[]): boolean {

@@ -18,6 +18,11 @@ export const libc = {
     flags: number,
     mode: number,
   ) => number,
+  dup3: library.func('int dup3(int from, int to, int flags)') as unknown as (
+    from: number,
+    to: number,
+    flags: number,
+  ) => number,
   close: library.func('int close(int fd)') as unknown as (fd: number) => number,
   read: library.func('int64_t read(int fd, uintptr_t address, size_t length)') as unknown as (
     fd: number,

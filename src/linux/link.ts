@@ -1,5 +1,6 @@
 /** Network devices and their addresses, as `ip -json address` shows them. */
-import { runJsonCommand } from './command.ts';
+import { CommandError } from '../errors.ts';
+import { runCommand, runJsonCommand } from './command.ts';
 
 /** One device. Only what weft reads; `ip` writes more. */
 export interface Link {
@@ -32,4 +33,18 @@ export function listLinks(netns?: string): Promise<Link[]> {
 /** Addresses of a device in the form `10.0.0.1/24`. */
 export function addressesOf(link: Link): string[] {
   return link.addr_info.map(({ local, prefixlen }) => `${local}/${prefixlen}`);
+}
+
+/** Gives a device another name. Kernels before 6.2 rename none that is up: there it is down afterwards. */
+export async function renameLink(from: string, to: string): Promise<void> {
+  const purpose = `rename the device ${from} to ${to}`;
+  // Not in a batch: there are names that it cannot take.
+  const rename = async (): Promise<unknown> => runCommand(['ip', 'link', 'set', 'dev', from, 'name', to], { purpose });
+  try {
+    await rename();
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    await runCommand(['ip', 'link', 'set', 'dev', from, 'down'], { purpose });
+    await rename();
+  }
 }

@@ -15,6 +15,8 @@ export class TunReader {
   readonly #firstAt: number;
   readonly #slotBytes: number;
   readonly #addresses: AddressTable;
+  /** Whether the device was deleted. Whoever gives the descriptor another one sets this back. */
+  isGone = false;
 
   /** Bytes of mapped memory that `slots` slots with `headroomBytes` in front of each packet take. */
   static memoryBytes(slots: number, headroomBytes: number): number {
@@ -36,15 +38,19 @@ export class TunReader {
 
   /**
    * Reads the next packet, or super-packet, into slot `slot`. Returns its length with the virtio-net header, 0 when there
-   * is none at the moment.
+   * is none at the moment, or no device any more: see {@link isGone}.
    *
-   * @throws SystemCallError when the device is gone.
+   * @throws SystemCallError
    */
   read(slot: number): number {
     const lengthBytes = libc.read(this.#fd, this.#addresses.get(slot), MAX_READ_BYTES);
     if (lengthBytes >= 0) return lengthBytes;
     const name = errnoName(lastErrno());
     if (name === 'EAGAIN' || name === 'EINTR') return 0;
+    if (name === 'EBADFD') {
+      this.isGone = true;
+      return 0;
+    }
     throw new SystemCallError('read', name, 'read from the TUN device');
   }
 }

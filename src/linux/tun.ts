@@ -58,6 +58,22 @@ export function openTunQueue(name: string, offloads = true): TunQueue {
   }
 }
 
+/**
+ * Has descriptor `fd`, whose device was deleted, stand for a queue of a device of that name again, which is made if it does not
+ * exist: whoever reads and writes `fd` need not know.
+ *
+ * @throws as {@link openTunQueue}; then nothing has changed, and it may be tried again.
+ */
+export function reopenTunQueue(fd: number, name: string, offloads = true): void {
+  createPersistentTun(name);
+  const queue = openTunQueue(name, offloads);
+  try {
+    checked(libc.dup3(queue.fd, fd, Abi.O_CLOEXEC), 'dup3', `open the TUN device ${name} again`);
+  } finally {
+    libc.close(queue.fd);
+  }
+}
+
 /** Makes device `name` if there is none, and lets it stay when nobody is attached. @throws as {@link openTunQueue} */
 export function createPersistentTun(name: string): void {
   const fd = attach(name);

@@ -6,6 +6,9 @@ import { until } from '../support/until.ts';
 /** Less than a minute: the audit would do it as well. */
 const DEADLINE_MS = 15_000;
 
+/** The node's end of its pod's pair, for a shell. */
+const CABLE = '$(ip -br link | sed -n "s/^\\(wf[0-9a-f]*\\)@.*/\\1/p")';
+
 let lab: TestLab;
 
 test.before(async () => {
@@ -21,6 +24,10 @@ async function told(wanted: string): Promise<string[]> {
 }
 
 const repaired = async (): Promise<string[]> => told('audit-repaired');
+
+/** How often something was said of devices of pods. */
+const ofPods = async (): Promise<number> =>
+  [...(await repaired()), ...(await told('audit-found'))].filter((subject) => subject.startsWith('wf')).length;
 
 const damages: Readonly<Record<string, { damage: string; subject: string; check: string }>> = {
   'the route of the cluster': {
@@ -43,6 +50,26 @@ const damages: Readonly<Record<string, { damage: string; subject: string; check:
     subject: '10.244.1.2',
     check: 'ip route show 10.244.1.2 | grep -q wf',
   },
+  'the TUN device, by renaming it': {
+    damage: 'ip link set weft0 name tun7',
+    subject: 'weft0',
+    check: 'ip link show weft0 | grep -q ,UP',
+  },
+  'the TUN device, by deleting it': {
+    damage: 'ip link delete weft0',
+    subject: 'weft0',
+    check: 'ip route show 10.244.0.0/16 dev weft0 | grep -q .',
+  },
+  "a pod's device, by renaming it": {
+    damage: `ip link set ${CABLE} name veth7`,
+    subject: '',
+    check: 'ip route show 10.244.1.2 | grep -q wf',
+  },
+  "a pod's device, by deleting it": {
+    damage: `ip link delete ${CABLE}`,
+    subject: '',
+    check: 'ip route show 10.244.1.2 | grep -q wf',
+  },
   'all rules of nftables': {
     damage: 'nft flush ruleset',
     subject: 'inet weft',
@@ -52,18 +79,44 @@ const damages: Readonly<Record<string, { damage: string; subject: string; check:
 
 for (const [what, { damage, subject, check }] of Object.entries(damages)) {
   test.serial(`somebody takes away ${what}, and it is back before the next audit`, async (t) => {
-    const before = (await repaired()).filter((one) => one === subject).length;
+    const before = (await repaired()).filter(
+      (one) => one === subject || (subject === '' && one.startsWith('wf')),
+    ).length;
     await lab.exec('n1', 'sh', '-c', damage);
     await until('it is back', async () => (await lab.tryExec('n1', 'sh', '-c', check)).exitCode === 0, DEADLINE_MS);
     await until(
       'an event tells it',
-      async () => (await repaired()).filter((one) => one === subject).length > before,
+      async () =>
+        (await repaired()).filter((one) => one === subject || (subject === '' && one.startsWith('wf'))).length > before,
       DEADLINE_MS,
     );
     await until('pods reach each other', async () => lab.isConnected(), DEADLINE_MS);
     t.pass();
   });
 }
+
+test.serial('what happened was no reason for anybody to take the node for gone', async (t) => {
+  t.deepEqual(
+    (await lab.control('n2').events()).filter(({ kind }) => /left|dead/.test(kind)),
+    [],
+  );
+  t.like((await lab.control('n1').pods())[0], { name: 'p1', state: 'running' });
+});
+
+test.serial('a pod that deletes its own end without end gets another one, less and less often', async (t) => {
+  const thief = lab.background('n1-p1', 'sh', '-c', 'while :; do ip link delete eth0 2> /dev/null; sleep 0.02; done');
+  const before = await ofPods();
+  await until('it is said', async () => (await ofPods()) > before, DEADLINE_MS);
+  await lab.exec('n1', 'ip', 'route', 'delete', '10.244.0.0/16', 'dev', 'weft0');
+  await until(
+    'what else is missing is put back all the same',
+    async () =>
+      (await lab.tryExec('n1', 'sh', '-c', 'ip route show 10.244.0.0/16 dev weft0 | grep -q .')).exitCode === 0,
+    DEADLINE_MS,
+  );
+  t.true((await ofPods()) < before + 20);
+  await thief.end();
+});
 
 test.serial('who takes the same away without end is named by an event, and weft does not run after it', async (t) => {
   const thief = lab.background(
@@ -79,5 +132,10 @@ test.serial('who takes the same away without end is named by an event, and weft 
   );
   await thief.end();
   t.true((await repaired()).length < 60);
-  await until('the route is back for good', async () => lab.isConnected(), DEADLINE_MS * 4);
+  await until(
+    'the route is back for good',
+    async () =>
+      (await lab.tryExec('n1', 'sh', '-c', 'ip route show 10.244.0.0/16 dev weft0 | grep -q .')).exitCode === 0,
+    DEADLINE_MS * 4,
+  );
 });

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
+import { until } from '../support/until.ts';
 import { optionalFeatures } from '../../src/daemon/optional-feature.ts';
 import { DataplanePair, type NodeProcess, type PairOptions, type WorkerStatus } from '../support/dataplane-pair.ts';
 import { accountOf, iperf, isBalanced, ping, remote4, remote6, sum } from '../support/pair-traffic.ts';
@@ -92,10 +93,29 @@ test.serial('no way to end hangs on the worker', async (t) => {
 test.serial('a worker that dies is reported with its error', async (t) => {
   await using pair = new DataplanePair();
   const [first] = await pair.up();
-  pair.ip(1, 'link delete weft0');
-  t.regex((await first.report()).death ?? '', /cannot read from the TUN device: read failed with EBADFD/);
+  // Fewer descriptors than it waits for: the next time that it waits, the kernel refuses.
+  await pair.run(1, `prlimit --pid ${first.pid} --nofile=2`);
+  const report = first.report();
+  await t.throwsAsync(ping(pair, remote4));
+  t.regex((await report).death ?? '', /cannot wait for packets: ppoll failed with EINVAL/);
   t.is(await endsWithin(first.ended()), 3);
 });
+
+test.serial('a worker whose device is deleted opens another one of that name, and lives', async (t) => {
+  await using pair = new DataplanePair();
+  const [first] = await pair.up();
+  for (let deletions = 0; deletions < 3; deletions++) {
+    pair.ip(1, 'link delete weft0');
+    await until('there is a device again', () => /numqueues [1-9]/.test(links(pair)));
+  }
+  t.regex(links(pair), /weft0.* persist on/s);
+  t.true(isBalanced((await accountOf(first)).egress));
+  t.is(await endsWithin(first.stop()), 0);
+});
+
+function links(pair: DataplanePair): string {
+  return pair.ip(1, '-details link show');
+}
 
 test.serial('packets that nobody reads in time are counted, but none from before the start', async (t) => {
   await using pair = new DataplanePair();

@@ -7,7 +7,7 @@ import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
 import { formatPrefix, type Prefix } from '../../wire/prefix.ts';
 import type { Finding, Inspection } from './audit-finding.ts';
 import type { WrongSysctl } from '../node-sysctls.ts';
-import { TUN_ALIAS } from '../own-links.ts';
+import { isAttached, isOwnTun, TUN_ALIAS } from '../own-links.ts';
 import { isHostDeviceName } from '../pods/pod-record.ts';
 import { overlapNotices } from './route-overlap.ts';
 
@@ -43,8 +43,9 @@ export interface FoundHost {
 /** Compares. Routes of others that stand in the way are foreign; pods' devices and routes are not looked at. */
 export function hostFindings(wanted: WantedHost, found: FoundHost): Inspection {
   const link = found.links.find(({ ifname }) => ifname === wanted.tunDevice);
+  const renamed = found.links.find((other) => isOwnTun(other) && isAttached(other));
   const findings = [
-    ...linkFindings(wanted, link),
+    ...linkFindings(wanted, link, renamed),
     ...routeFindings(wanted.routes, found.routes),
     ...ruleFindings(found.rules),
     ...found.sysctls.map(sysctlFinding),
@@ -76,9 +77,14 @@ export function differingRoutes(wanted: readonly WantedRoute[], present: readonl
   });
 }
 
-function linkFindings({ tunDevice, mtuBytes, addresses }: WantedHost, link: Link | undefined): Finding[] {
+function linkFindings(
+  { tunDevice, mtuBytes, addresses }: WantedHost,
+  link: Link | undefined,
+  renamed: Link | undefined,
+): Finding[] {
   if (link === undefined) {
-    return [{ problem: 'missing', subject: tunDevice, message: `the device ${tunDevice} is gone` }];
+    const what = renamed === undefined ? 'is gone: somebody deleted it' : `was renamed to ${renamed.ifname}`;
+    return [{ problem: 'missing', subject: tunDevice, message: `the device ${tunDevice} ${what}` }];
   }
   const wrong = (message: string): Finding => ({ problem: 'wrong', subject: tunDevice, message });
   const present = addressesOf(link);

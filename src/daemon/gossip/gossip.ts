@@ -64,6 +64,7 @@ export class Gossip {
   #membership!: Membership;
   #door!: GossipEndpoint;
   #seedTimer: NodeJS.Timeout | undefined;
+  #endsSilently = false;
   #saveTimer: NodeJS.Timeout | undefined;
   #isGathering = false;
   #gathering: NodeJS.Immediate | undefined;
@@ -201,11 +202,19 @@ export class Gossip {
     }
   }
 
+  /**
+   * Has {@link close} say no goodbye: after a failure the node comes back within seconds, and until then its pods are there. Nodes
+   * that were told that it left would give its routes away, and with them its connections.
+   */
+  endSilently(): void {
+    this.#endsSilently = true;
+  }
+
   /** Says goodbye, so that nobody waits for a time-out, and closes the port. */
   async close(): Promise<void> {
     clearInterval(this.#seedTimer);
     this.#save();
-    this.#membership.leave();
+    if (!this.#endsSilently) this.#membership.leave();
     await new Promise((resolve) => setTimeout(resolve, LEAVE_GRACE_MS));
     this.#membership.stop();
     // Only now: leaving is a change, too.

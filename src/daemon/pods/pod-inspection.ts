@@ -15,6 +15,38 @@ export interface HostState {
   readonly routes: readonly KernelRoute[];
 }
 
+/** What became of the node's end of a pair: it is there, perhaps under another name or without its alias; or it is not. */
+export type HostEnd =
+  | { readonly kind: 'here' | 'unnamed' | 'deleted' }
+  | { readonly kind: 'renamed'; readonly name: string }
+  /** Its name is that of somebody else's device. */
+  | { readonly kind: 'taken' };
+
+/** Told by name, alias and MAC address: somebody may have changed one of them by hand. */
+export function findHostEnd({ hostDevice, alias, hostMac }: PodCable, { links }: HostState): HostEnd {
+  const named = links.find(({ ifname }) => ifname === hostDevice);
+  if (named?.ifalias === alias) return { kind: 'here' };
+  const renamed = links.find(({ ifalias, linkinfo }) => ifalias === alias && linkinfo?.info_kind === 'veth');
+  if (named === undefined)
+    return renamed === undefined ? { kind: 'deleted' } : { kind: 'renamed', name: renamed.ifname };
+  return { kind: named.linkinfo?.info_kind === 'veth' && named.address === hostMac ? 'unnamed' : 'taken' };
+}
+
+/** What is wrong with the node's end of a pod whose namespace is there. */
+export function cableFindings(cable: PodCable, host: HostState): Finding[] {
+  const { pod, hostDevice } = cable;
+  const of = `${hostDevice}, of pod ${pod}`;
+  const end = findHostEnd(cable, host);
+  const wrong = (message: string): Finding => ({ problem: 'wrong', subject: hostDevice, message });
+  if (end.kind === 'here') return hostEndFindings(cable, host);
+  if (end.kind === 'unnamed') return [wrong(`the alias of ${of}, is not ${cable.alias}`)];
+  if (end.kind === 'renamed') return [wrong(`the device ${of}, was renamed to ${end.name}`)];
+  if (end.kind === 'deleted')
+    return [missing(hostDevice, `the device ${of}, was deleted, while the pod's namespace is there`)];
+  const message = `the node has a device ${hostDevice} that is not weft's, so that pod ${pod} cannot be connected`;
+  return [{ problem: 'foreign', subject: hostDevice, message }];
+}
+
 /** Whether the node's end of the pair is there, and is the one of this pod. */
 export function hasHostEnd(cable: PodCable, host: HostState): boolean {
   return hostEnd(cable, host) !== undefined;

@@ -1,6 +1,7 @@
 /** A pod, as the control API shows it. */
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
 import type { Pod } from '../api.ts';
+import { isPlaceReachable } from './pod-namespace.ts';
 import type { PodRecord } from './pod-record.ts';
 
 /** What is known of a pod beyond its record. */
@@ -29,7 +30,13 @@ export function podView(record: PodRecord, facts: PodFacts): Pod {
     hostDevice,
     mtuBytes: facts.mtuBytes,
     createdAt,
-    state: !facts.hasDevice ? 'gone' : facts.faults.length > 0 ? 'broken' : 'running',
+    state: !facts.hasDevice
+      ? isPlaceReachable(record)
+        ? 'disconnected'
+        : 'gone'
+      : facts.faults.length > 0
+        ? 'broken'
+        : 'running',
     faults: facts.hasDevice ? facts.faults : [],
     notices: outside.length === 0 ? notices : [...notices, { code: 'pod-address-outside-prefixes', message }],
   };

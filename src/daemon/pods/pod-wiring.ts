@@ -90,7 +90,7 @@ export async function furnishPod(cable: PodCable, verb: 'add' | 'replace'): Prom
 async function furnishHostEnd(cable: PodCable, withIpv6: boolean): Promise<void> {
   const device = cable.hostDevice;
   const lines = [
-    `link set dev ${device} mtu ${cable.mtuBytes} up`,
+    `link set dev ${device} alias ${batchWord(cable.alias)} mtu ${cable.mtuBytes} up`,
     `address replace ${POD_GATEWAY[4]}/32 dev ${device} scope link`,
     ...(withIpv6 ? [`address replace ${POD_GATEWAY[6]}/64 dev ${device} nodad`] : []),
     ...hostRoutes(cable)

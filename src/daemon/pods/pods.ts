@@ -2,19 +2,19 @@
 import { basename } from 'node:path';
 import type { Logger } from '../../env/logger.ts';
 import type { PatientStore } from '../../env/store.ts';
-import { CommandError, ConflictError } from '../../errors.ts';
+import { ConflictError } from '../../errors.ts';
 import { deviceNames } from '../../linux/device-names.ts';
 import { listLinks } from '../../linux/link.ts';
 import { namespaceIdentity } from '../../linux/namespace-files.ts';
 import { listRoutes } from '../../linux/route.ts';
 import type { IpAddress } from '../../wire/address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
-import type { Notice, Pod, PodRequest } from '../api.ts';
+import type { Pod, PodRequest } from '../api.ts';
 import type { Finding, Inspection } from '../audit/audit-finding.ts';
 import { isPodLink } from '../own-links.ts';
 import { PodBook, refusing } from './pod-book.ts';
 import { podDifferences } from './pod-differences.ts';
-import { hasHostEnd, hostEndFindings, type HostState } from './pod-inspection.ts';
+import { cableFindings, hasHostEnd, type HostState } from './pod-inspection.ts';
 import { PodLooks, type PodLook } from './pod-looks.ts';
 import { isPlaceReachable, placeOf, removeOwnNamespace, type PodPlace } from './pod-namespace.ts';
 import {
@@ -28,7 +28,9 @@ import { hostDeviceAlias, hostDeviceName, macOfPod, type PodRecord } from './pod
 import { parsePodRequest, type PodWish } from './pod-request.ts';
 import { PodSources } from './pod-sources.ts';
 import { podView } from './pod-view.ts';
-import { connectPod, disconnectPod, furnishPod, type PodCable } from './pod-wiring.ts';
+import { connectAgain } from './reconnection.ts';
+import { ReconnectPace } from './reconnect-pace.ts';
+import { connectPod, disconnectPod, type PodCable } from './pod-wiring.ts';
 import type { PodSource } from './source-rules.ts';
 
 export interface PodsOptions {
@@ -52,6 +54,7 @@ export class Pods {
   readonly #looks = new PodLooks();
   /** What each may send from, in the kernel. */
   readonly sources = new PodSources();
+  readonly #reconnects = new ReconnectPace(() => performance.now());
   /** Whether the kernel holds what each pod of the book may send from. */
   #areBound = false;
   #last: Promise<unknown> = Promise.resolve();
@@ -111,7 +114,14 @@ export class Pods {
   repair(): Promise<void> {
     return this.#inTurn(async () => {
       if ((await this.sources.inspect()).length > 0) await this.sources.repair();
-      for (const { record } of await this.#lacking()) await this.#repair(record);
+      const failures: unknown[] = [];
+      for (const { record, findings } of await this.#lacking()) {
+        if (findings.every(({ problem }) => problem === 'foreign') || this.#reconnects.waitMs(record.name) > 0)
+          continue;
+        await this.#repair(record).catch((error: unknown) => failures.push(error));
+      }
+      // One that cannot be mended keeps nobody else waiting.
+      if (failures.length > 0) throw failures[0];
     });
   }
 
@@ -210,36 +220,22 @@ export class Pods {
 
   /** Makes everything of a known pod again that is not there, and stores what changed. */
   async #repair(record: PodRecord): Promise<PodRecord> {
-    const notices = await this.#connectAgain(record);
+    await this.sources.bind(this.#source(record));
+    const notices = await connectAgain(record, this.#cable(record), this.#reconnects);
     const repaired = { ...record, notices, netnsIdentity: namespaceIdentity(record.netns) ?? record.netnsIdentity };
     this.#book.keep(repaired);
     return repaired;
   }
 
-  async #connectAgain(record: PodRecord): Promise<Notice[]> {
-    const cable = this.#cable(record);
-    await this.sources.bind(this.#source(record));
-    if (deviceNames().has(record.hostDevice)) {
-      try {
-        return await furnishPod(cable, 'replace');
-      } catch (error) {
-        // The other end was moved or renamed inside the pod. Any other failure is not cured by a new pair.
-        if (!(error instanceof CommandError && error.message.includes('Cannot find device'))) throw error;
-        await disconnectPod(record.name, record.hostDevice);
-      }
-    }
-    const isNetnsMissing = record.ownsNetns && namespaceIdentity(record.netns) === undefined;
-    return connectPod(cable, isNetnsMissing ? basename(record.netns) : undefined);
-  }
-
-  /** Of the pods whose pair is there, those that lack something at the node's end. */
+  /** Of the pods that are there, or whose namespace is, those that lack something at the node's end. */
   async #lacking(): Promise<{ record: PodRecord; findings: readonly Finding[] }[]> {
     if (this.#book.all().length === 0) return [];
     const [links, routes] = await Promise.all([listLinks(), listRoutes('ours')]);
     return this.#book.all().flatMap((record) => {
       const cable = withoutRefusedIpv6(this.#cable(record), record.notices);
-      if (record.phase !== 'ready' || !hasHostEnd(cable, { links, routes })) return [];
-      const findings = hostEndFindings(cable, { links, routes });
+      if (record.phase !== 'ready') return [];
+      if (!hasHostEnd(cable, { links, routes }) && !isPlaceReachable(record)) return [];
+      const findings = cableFindings(cable, { links, routes });
       return findings.length === 0 ? [] : [{ record, findings }];
     });
   }

@@ -27,7 +27,11 @@ export interface SilentNode {
 const QUESTION = 'pods';
 
 const toldPods = v.array(
-  v.object({ name: v.string(), addresses: v.array(v.string()), state: v.picklist(['running', 'broken', 'gone']) }),
+  v.object({
+    name: v.string(),
+    addresses: v.array(v.string()),
+    state: v.picklist(['running', 'broken', 'disconnected', 'gone']),
+  }),
 );
 
 const TELLING = 'tells of its pods';

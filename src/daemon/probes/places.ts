@@ -132,7 +132,12 @@ function placeOf(pod: ClusterPod): Place {
     label: labelOf(pod),
     node,
     addresses: addresses.flatMap((text) => parseIpAddress(text) ?? []),
-    remark: state !== 'gone' ? '' : `pod ${name} is gone: its network namespace went away without "weft pod rm"`,
+    remark:
+      state === 'gone'
+        ? `pod ${name} is gone: its network namespace went away without "weft pod rm"`
+        : state === 'disconnected'
+          ? `pod ${name} is disconnected: the node's end of its cable is gone, and weft puts it back`
+          : '',
   };
 }
 

@@ -10,6 +10,7 @@
  */
 import { receiveMessageOnPort } from 'node:worker_threads';
 import { Abi } from '../../linux/kernel-abi.ts';
+import { reopenTunQueue } from '../../linux/tun.ts';
 import { Wakeup } from '../../linux/wakeup.ts';
 import { equalIpAddresses } from '../../wire/address.ts';
 import { type UnderlayOrder, UnderlayOrderReader } from './underlay-order.ts';
@@ -28,6 +29,9 @@ const TUN_BATCHES = 16;
 /** Most batches that are still taken from a socket before it is closed. */
 const LAST_BATCHES = 256;
 
+/** How soon to try to have a TUN device again that somebody deleted, in ms. */
+const REOPEN_INTERVAL_MS = 200;
+
 /** Both directions between one set of descriptors, over one piece of memory. */
 export class WorkerTurns {
   readonly #setup: WorkerSetup;
@@ -39,6 +43,7 @@ export class WorkerTurns {
   readonly #captures = new TapCaptures();
   /** Whether there was one packet, and no more, when the TUN device was last read. */
   #isSingle = false;
+  #nextReopenMs = 0;
 
   /** Maps the memory. The descriptors stay the caller's, except for the sockets on the underlay. */
   constructor(setup: WorkerSetup, descriptors: WorkerDescriptors) {
@@ -82,6 +87,7 @@ export class WorkerTurns {
       this.#parts.counters.publish();
       this.#parts.recorder?.endTurn();
       if (isOrdered) this.#takeOrders(report);
+      if (this.#parts.tunReader.isGone) this.#reopenTun();
       if (this.#parts.sender.segmentation !== hadSegmentation) {
         hadSegmentation = this.#parts.sender.segmentation;
         report({ kind: 'features', features: this.features() });
@@ -133,7 +139,28 @@ export class WorkerTurns {
         if (this.#parts.poll.wait(0) > 0) return;
       } while (performance.now() < endMs && Atomics.load(stop, 0) === 0);
     }
-    this.#parts.poll.wait(this.#parts.faults?.waitMs() ?? -1);
+    const waitMs = this.#parts.faults?.waitMs() ?? -1;
+    const isForReopening = this.#parts.tunReader.isGone && (waitMs === -1 || waitMs > REOPEN_INTERVAL_MS);
+    this.#parts.poll.wait(isForReopening ? REOPEN_INTERVAL_MS : waitMs);
+  }
+
+  /** Somebody deleted the TUN device: pods are still there, and so are their connections. The main thread sets it up. */
+  #reopenTun(): void {
+    const { tun } = this.#descriptors;
+    const { poll, tunReader } = this.#parts;
+    const nowMs = performance.now();
+    // Without a device it is always ready, with an error.
+    poll.watch(Ready.tun, -1, 0);
+    if (nowMs < this.#nextReopenMs) return;
+    this.#nextReopenMs = nowMs + REOPEN_INTERVAL_MS;
+    try {
+      reopenTunQueue(tun.fd, this.#setup.tunDevice, !this.#setup.without.includes('tunOffloads'));
+    } catch {
+      // Something else has its name now. What the audit says of it is not for a worker.
+      return;
+    }
+    tunReader.isGone = false;
+    poll.watch(Ready.tun, tun.fd, Abi.POLLIN);
   }
 
   /** Returns how many datagrams, or coalesced ones, there were. */

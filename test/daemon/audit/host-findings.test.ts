@@ -63,7 +63,21 @@ const finds = test.macro<[Partial<FoundHost>, ...string[]]>({
   title: (name) => `${name} is found`,
 });
 
-test('a device that is gone', finds, { links: [] }, 'missing weft0: the device weft0 is gone');
+test('a device that is gone', finds, { links: [] }, 'missing weft0: the device weft0 is gone: somebody deleted it');
+test(
+  'a device that was renamed',
+  finds,
+  {
+    links: [
+      {
+        ...link,
+        ifname: 'tun7',
+        linkinfo: { info_kind: 'tun', info_data: { type: 'tun', vnet_hdr: true, numqueues: 1 } },
+      },
+    ],
+  },
+  'missing weft0: the device weft0 was renamed to tun7',
+);
 test(
   'a device that is down',
   finds,

@@ -1,0 +1,49 @@
+/**
+ * How often a pod whose cable is gone gets another one by itself. A pod is root in its namespace, and may delete its end as often
+ * as it likes: to answer each time would keep the node busy for it.
+ */
+
+/** So many times at once; */
+const AT_ONCE = 3;
+
+/** then after this, and after twice as long each time, in ms, */
+const FIRST_WAIT_MS = 5_000;
+
+/** but after no more than this. As long without is as if nothing had been. */
+const LONGEST_WAIT_MS = 300_000;
+
+interface Connections {
+  times: number;
+  lastMs: number;
+}
+
+export class ReconnectPace {
+  readonly #nowMs: () => number;
+  readonly #pods = new Map<string, Connections>();
+
+  /** @param nowMs any clock that does not jump. */
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  /** How long the pod has to wait, in ms: 0 if it may be connected now. */
+  waitMs(pod: string): number {
+    const known = this.#pods.get(pod);
+    if (known === undefined || known.times < AT_ONCE) return 0;
+    const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (known.times - AT_ONCE));
+    return Math.max(0, known.lastMs + wait - this.#nowMs());
+  }
+
+  /** Notes that the pod was connected again. */
+  connected(pod: string): void {
+    const nowMs = this.#nowMs();
+    for (const [name, { lastMs }] of this.#pods) if (nowMs - lastMs > 2 * LONGEST_WAIT_MS) this.#pods.delete(name);
+    const times = (this.#pods.get(pod)?.times ?? 0) + 1;
+    this.#pods.set(pod, { times, lastMs: nowMs });
+  }
+
+  /** How often it was, of late. */
+  times(pod: string): number {
+    return this.#pods.get(pod)?.times ?? 0;
+  }
+}
