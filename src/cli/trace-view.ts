@@ -45,7 +45,7 @@ function rowsOf(those: readonly TraceStep[], all: readonly TraceStep[]): string[
   return those.map((step) => [
     step.node,
     step.hook,
-    step.timeMs.toFixed(3),
+    step.timeMs?.toFixed(3) ?? '',
     formatStep(step, all.slice(0, all.indexOf(step))),
     describe(step),
   ]);
@@ -53,8 +53,8 @@ function rowsOf(those: readonly TraceStep[], all: readonly TraceStep[]): string[
 
 /** Since the hook before, in ms: from one node to the next it is as good as their clocks are known. */
 function formatStep(step: TraceStep, before: readonly TraceStep[]): string {
-  const since = before.at(-1);
-  if (since === undefined) return '';
+  const since = before.findLast(({ timeMs }) => timeMs !== null);
+  if (since?.timeMs === undefined || since.timeMs === null || step.timeMs === null) return '';
   const ms = step.timeMs - since.timeMs;
   const sign = ms < 0 ? '' : '+';
   if (step.node === since.node) return `${sign}${ms.toFixed(3)}`;
@@ -62,7 +62,8 @@ function formatStep(step: TraceStep, before: readonly TraceStep[]): string {
 }
 
 /** A few words for what the hook shows. */
-function describe({ hook, peer, relay, from, to, reason, says, lengthBytes }: TraceStep): string {
+function describe({ hook, peer, relay, from, to, reason, says, lengthBytes, verdict }: TraceStep): string {
+  if (verdict !== '') return describeKernel(verdict, says);
   const name = peer === '' ? 'a node that is not known' : peer;
   const next = relay === '' ? name : `${name} through ${relay}`;
   const endpoints = from === '' ? '' : `, ${from} > ${to}`;
@@ -88,6 +89,13 @@ function describe({ hook, peer, relay, from, to, reason, says, lengthBytes }: Tr
   }
 }
 
+/** What rules of the kernel did. */
+function describeKernel(verdict: Exclude<TraceStep['verdict'], ''>, says: string): string {
+  if (verdict === 'accept') return says === '' ? 'kernel: no rules of anybody' : `kernel: ${says}`;
+  const words = { drop: 'dropped by', reject: 'rejected by', unknown: 'taken away by' }[verdict];
+  return `kernel: ${words} ${says}`;
+}
+
 function clockLine(nodes: readonly TracedNode[], terminal: Terminal): string[] {
   const [first, ...others] = nodes.filter(({ problem }) => problem === '');
   if (first === undefined || others.length === 0) return [];
@@ -98,9 +106,12 @@ function clockLine(nodes: readonly TracedNode[], terminal: Terminal): string[] {
   return [lines(`times by the clock of ${first.node}; corrected: ${offsets.join('; ')}`, terminal)];
 }
 
-function noteOf({ node, problem, lost }: TracedNode): string[] {
+function noteOf({ node, problem, kernelProblem, lost }: TracedNode): string[] {
   if (problem !== '') return [`Nobody could listen at ${node}: ${problem}`];
-  return lost === 0 ? [] : [`${node} had no room for ${lost} records: something may be missing`];
+  return [
+    ...(lost === 0 ? [] : [`${node} had no room for ${lost} records: something may be missing`]),
+    ...(kernelProblem === '' ? [] : [`The kernel of ${node} does not say all that it does: ${kernelProblem}`]),
+  ];
 }
 
 function endText(label: string, address: string): string {

@@ -19,9 +19,9 @@ const MAX_COUNT = 31;
 const MAX_SIZE_BYTES = 65_535;
 
 const NOTES = `
-The node of the source sends the packet, under the source's address, right into
-the tunnel. What lies between a pod and the tunnel, such as a firewall of that
-node, is not tried: ping from within the pod for that, and ask weft doctor.`;
+The packet leaves the pod of the source as one of its own, through the kernel of
+its node, whose rules (nftables) say what they did with it, there and at the
+other node. Rules of iptables from before nftables do not: weft doctor does.`;
 
 /** Adds the command. */
 export function registerTrace(program: Command): void {
@@ -49,7 +49,9 @@ export function registerTrace(program: Command): void {
       ]);
       const trace = await controlClient(command).trace(requestOf(source, destination, options));
       print(options, trace, () => formatTrace(trace, standardOutput()));
-      const isReached = trace.probes.some(({ fate, roundTripMs }) => fate === 'local' || roundTripMs !== null);
+      const isReached = trace.probes.some(
+        ({ fate, roundTripMs }) => ['answered', 'local'].includes(fate) || (fate !== 'dropped' && roundTripMs !== null),
+      );
       if (!isReached) process.exitCode = ExitCode.failure;
     });
 }

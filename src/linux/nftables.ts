@@ -17,8 +17,11 @@ export const POD_TABLE: NftTable = { family: 'inet', name: 'weft-pods' };
 /** The same, of ARP. */
 export const POD_ARP_TABLE: NftTable = { family: 'arp', name: 'weft-pods' };
 
+/** Of traces: it is there while somebody traces. */
+export const TRACE_TABLE: NftTable = { family: 'inet', name: 'weft-trace' };
+
 /** All of them, whatever the configuration. */
-export const OWN_TABLES: readonly NftTable[] = [NODE_TABLE, POD_TABLE, POD_ARP_TABLE];
+export const OWN_TABLES: readonly NftTable[] = [NODE_TABLE, POD_TABLE, POD_ARP_TABLE, TRACE_TABLE];
 
 /** A chain of a hook, of any table. */
 export interface NftBaseChain {
@@ -61,6 +64,12 @@ export async function readTable({ family, name }: NftTable): Promise<string | un
     if (error instanceof CommandError) return undefined;
     throw error;
   }
+}
+
+/** Removes a table, if it is there. */
+export async function removeTable(table: NftTable): Promise<void> {
+  const title = titleOf(table);
+  await nftTransaction([`add table ${title}`, `delete table ${title}`], `remove the nftables table ${title}`);
 }
 
 /** Removes every table of ours. @returns the titles of those that were there. */

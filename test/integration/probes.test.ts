@@ -2,6 +2,7 @@
 import test from 'ava';
 import type { Matrix } from '../../src/daemon/probes/matrix-api.ts';
 import type { PingedWay } from '../../src/daemon/probes/ping-api.ts';
+import type { DoctorReport } from '../../src/doctor/finding.ts';
 import type { Trace, TracedProbe, TraceStep } from '../../src/daemon/probes/trace-api.ts';
 import { TestLab } from '../support/test-lab.ts';
 import { until } from '../support/until.ts';
@@ -59,7 +60,9 @@ async function trace(...args: readonly string[]): Promise<Asked<Trace> & { reado
 
 const answeredWays = (ways: readonly PingedWay[]) =>
   ways.map(({ way, roundTripMs }) => `${way} ${roundTripMs !== null}`);
-const hooksOf = (steps: readonly TraceStep[]) => steps.map(({ node, hook }) => `${node} ${hook}`);
+/** Hooks of weft; those of the kernel are looked at apart. */
+const hooksOf = (steps: readonly TraceStep[]) =>
+  steps.flatMap(({ node, hook, verdict }) => (verdict === '' ? [`${node} ${hook}`] : []));
 
 /** While `node` takes no datagrams of the tunnel. */
 async function withBlockedPort(node: string, action: () => Promise<void>): Promise<void> {
@@ -116,7 +119,9 @@ test.serial('a trace shows every hook there and back, in their order, and packet
   const { answer, probe, exitCode } = await trace('n1/p1', 'n3/p1');
   t.is(probe.fate, 'answered');
   t.deepEqual(hooksOf(probe.steps), [...there, ...back]);
-  const idsOf = (role: string) => [...new Set(probe.steps.flatMap((step) => (step.role === role ? step.id : [])))];
+  const idsOf = (role: string) => [
+    ...new Set(probe.steps.flatMap((step) => (step.role === role && step.verdict === '' ? step.id : []))),
+  ];
   const [probeIds, answerIds] = [idsOf('probe'), idsOf('answer')];
   t.deepEqual([probeIds.length, answerIds.length], [1, 1]);
   t.regex(probeIds[0]!, /^[0-9a-f]{16}$/);
@@ -140,14 +145,14 @@ test.serial('a trace shows every hook there and back, in their order, and packet
 test.serial('a trace may begin at another node, and go over IPv6', async (t) => {
   const { probe } = await trace('n2/p2', 'n3/p1', '-6');
   t.is(probe.fate, 'answered');
-  t.is(probe.steps.length, 14);
+  t.is(hooksOf(probe.steps).length, 14);
   t.is(probe.steps[0]!.node, 'n2');
 });
 
 test.serial('every packet of several has its own steps', async (t) => {
   const { answer } = await trace('n1', 'n3/p1', '-c', '3');
   t.deepEqual(
-    answer.probes.map(({ number, steps }) => [number, steps.length]),
+    answer.probes.map(({ number, steps }) => [number, hooksOf(steps).length]),
     [
       [1, 14],
       [2, 14],
@@ -170,16 +175,86 @@ test.serial('a closed port is told from one where somebody listens', async (t) =
   t.regex(refused.probe.text, /It arrived, and was refused: 10\.244\.3\.2 says: nobody listens at that port/);
 });
 
-test.serial('between two pods of one node weft has no part', async (t) => {
+test.serial(
+  'the kernel says what its rules do with the packet and its answer, inside and outside of VXLAN',
+  async (t) => {
+    const { answer, probe } = await trace('n1/p1', 'n3/p1');
+    t.deepEqual(
+      answer.nodes.map(({ kernelProblem }) => kernelProblem),
+      ['', ''],
+    );
+    const ofKernel = probe.steps.filter(({ role, verdict }) => role === 'probe' && verdict !== '');
+    t.deepEqual(
+      ofKernel.map(({ node, hook, verdict }) => `${node} ${hook} ${verdict}`),
+      [
+        ...['prerouting', 'forward', 'postrouting', 'outer-output', 'outer-postrouting'].map(
+          (hook) => `n1 ${hook} accept`,
+        ),
+        ...['outer-prerouting', 'outer-input', 'prerouting', 'forward', 'postrouting'].map(
+          (hook) => `n3 ${hook} accept`,
+        ),
+      ],
+    );
+    t.notRegex(await lab.exec('n3', 'nft', 'list', 'tables'), /weft-trace/);
+  },
+);
+
+test.serial('between two pods of one node the kernel alone says what becomes of it', async (t) => {
   const { probe, exitCode } = await trace('n1/p1', 'n1/p2');
-  t.is(probe.fate, 'local');
+  t.is(probe.fate, 'answered');
+  t.deepEqual(hooksOf(probe.steps), []);
+  t.true(probe.steps.some(({ role, hook, verdict }) => `${role} ${hook} ${verdict}` === 'answer postrouting accept'));
   t.is(exitCode, 0);
 });
+
+const firewalls: readonly (readonly [what: string, node: string, rules: string, hook: string, text: RegExp])[] = [
+  [
+    'a last reject that is reached by jumps',
+    'n3',
+    'chain last { counter reject; }; chain zones { goto last; }; chain b { type filter hook forward priority 10; ct state established accept; jump zones; }',
+    'forward',
+    /^It was rejected at n3 .* chain inet guard last has "counter reject.*" \(reached by "jump zones" in b, then "goto last" in zones\)\.$/,
+  ],
+  [
+    'a rule at the node of the source',
+    'n1',
+    'chain b { type filter hook forward priority 10; iifname "wf*" icmp type echo-request drop; }',
+    'forward',
+    /^It was dropped at n1 .* has "iifname "wf\*" icmp type 8 drop"\.$/,
+  ],
+  [
+    'a rule against VXLAN, told by the node that has it',
+    'n3',
+    'chain b { type filter hook input priority 0; udp dport 4789 drop; }',
+    'outer-input',
+    /^It was dropped at n3 .* hook outer-input: nftables chain inet guard b has "udp dport 4789 drop"\.$/,
+  ],
+];
+
+for (const [what, node, rules, hook, text] of firewalls) {
+  test.serial(`the rule is named, the same as by the doctor: ${what}`, async (t) => {
+    await lab.exec(node, 'nft', `table inet guard { ${rules}; }`);
+    const { probe, exitCode } = await trace('n1/p1', 'n3/p1');
+    const doctor = await lab.tryAsk(node, 'doctor', '--json');
+    await lab.exec(node, 'nft', 'delete table inet guard');
+    t.is(probe.fate, 'dropped');
+    t.is(exitCode, 1);
+    t.regex(probe.text, text);
+    const taken = probe.steps.find(({ verdict }) => verdict === 'drop' || verdict === 'reject')!;
+    t.is(`${taken.node} ${taken.hook}`, `${node} ${hook}`);
+    const { nodes } = JSON.parse(doctor.stdout) as DoctorReport;
+    const seen = nodes.flatMap(({ findings }) => findings.flatMap(({ evidence }) => evidence));
+    t.true(
+      seen.some((evidence) => evidence.startsWith(taken.says)),
+      seen.join('\n'),
+    );
+  });
+}
 
 test.serial('where a packet is dropped, and why, is told', async (t) => {
   const { probe, exitCode } = await trace('n1/p1', '10.244.9.9');
   t.deepEqual(hooksOf(probe.steps), ['n1 from-pod', 'n1 drop']);
-  t.is(probe.steps[1]!.reason, 'no-route');
+  t.is(probe.steps.at(-1)!.reason, 'no-route');
   t.regex(probe.text, /dropped at n1: no-route/);
   t.is(exitCode, 1);
 });
@@ -214,9 +289,12 @@ test.serial('a port that is blocked is found by ping, matrix and trace alike', a
     t.deepEqual(lost.sort(), ['n1 n3', 'n2 n3', 'n3 n1', 'n3 n2']);
     t.is(matrix.exitCode, 1);
     const { probe } = await trace('n1/p1', 'n3/p1');
-    t.is(probe.fate, 'lost');
+    t.is(probe.fate, 'dropped');
     t.deepEqual(hooksOf(probe.steps), there.slice(0, 4));
-    t.regex(probe.text, /left n1 for n3 .*lost on the underlay/);
+    t.regex(
+      probe.text,
+      /^It was dropped at n3 .* in hook outer-input: nftables chain inet blocked input has "udp dport 4789 drop"/,
+    );
   });
   await until('the tunnel works again', async () => (await ping('n3/p1')).exitCode === 0);
 });

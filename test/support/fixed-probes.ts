@@ -51,6 +51,7 @@ const step: TraceStep = {
   to: '',
   reason: '',
   says: '',
+  verdict: '',
 };
 const outer = { peer: 'n2', from: '198.18.0.1:54177', to: '198.18.0.2:4789' };
 
@@ -66,8 +67,8 @@ export const fixedTrace: Trace = {
   source: { label: 'n1/web', node: 'n1', remark: '' },
   destination: { label: 'n2/db', node: 'n2', remark: '' },
   nodes: [
-    { node: 'n1', clockOffsetNs: 0, clockUncertaintyNs: 0, lost: 0, problem: '' },
-    { node: 'n2', clockOffsetNs: -1_250_000, clockUncertaintyNs: 85_000, lost: 0, problem: '' },
+    { node: 'n1', clockOffsetNs: 0, clockUncertaintyNs: 0, lost: 0, problem: '', kernelProblem: '' },
+    { node: 'n2', clockOffsetNs: -1_250_000, clockUncertaintyNs: 85_000, lost: 0, problem: '', kernelProblem: '' },
   ],
   probes: [
     {

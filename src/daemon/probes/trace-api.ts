@@ -51,6 +51,8 @@ export interface TracedNode {
   readonly lost: number;
   /** Empty, or why nobody could listen there. */
   readonly problem: string;
+  /** Empty, or why the kernel there did not say what it did, or not all of it. */
+  readonly kernelProblem: string;
 }
 
 /** How it ended. `local`: weft has no part in it. `unseen`: it never came to weft. */
@@ -71,12 +73,13 @@ export interface TracedProbe {
 /** A packet at a hook. */
 export interface TraceStep {
   readonly node: string;
+  /** Of weft; or of the kernel: `prerouting`, `input`, `forward`, `output`, `postrouting`, with `outer-` in front for VXLAN. */
   readonly hook: string;
   readonly role: TraceRole;
   /** The same for one packet at all hooks of all nodes, 16 hexadecimal digits; empty if it cannot be known. */
   readonly id: string;
-  /** Since the first step of the probe, in ms. */
-  readonly timeMs: number;
+  /** Since the first step of the probe, in ms; `null` for hooks of the kernel, which does not say when. */
+  readonly timeMs: number | null;
   /** How far from the truth that may be. */
   readonly uncertaintyMs: number;
   /** Of the inner packet. */
@@ -90,12 +93,26 @@ export interface TraceStep {
   readonly to: string;
   /** Name of the drop reason; empty: not dropped. */
   readonly reason: string;
-  /** What an answer or an error says; empty if nothing. */
+  /** What an answer or an error says, or a rule of the kernel's; empty if nothing. */
+  readonly says: string;
+  /** Of the kernel's rules; empty at hooks of weft. */
+  readonly verdict: '' | KernelSighting['verdict'];
+}
+
+/** A packet at a hook of the kernel. */
+export interface KernelSighting {
+  /** Number of the probe. */
+  readonly number: number;
+  readonly role: 'probe' | 'answer';
+  readonly hook: string;
+  /** `unknown`: it was handed to something else. */
+  readonly verdict: 'accept' | 'drop' | 'reject' | 'unknown';
+  /** The rule or policy that ended it, and the jumps that led there; or how many chains let it pass. */
   readonly says: string;
 }
 
 /** A packet at a hook of one node, by its own clock: what it tells others. */
-export interface Sighting extends Omit<TraceStep, 'node' | 'timeMs' | 'uncertaintyMs'> {
+export interface Sighting extends Omit<TraceStep, 'node' | 'timeMs' | 'uncertaintyMs' | 'verdict'> {
   /** Number of the probe. */
   readonly number: number;
   /** CLOCK_REALTIME, in ns; text, as JSON has no integers of that size. */

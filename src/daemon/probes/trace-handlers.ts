@@ -1,5 +1,12 @@
 /** Traces, put together: this node's part in those of others, and its own. */
+import { enterNetworkNamespace } from '../../linux/network-namespace.ts';
+import { NftTraceSocket } from '../../linux/nft-trace-socket.ts';
+import { removeTable, replaceTable, TRACE_TABLE } from '../../linux/nftables.ts';
 import { sendRawPacket } from '../../linux/raw-packet.ts';
+import { hasLegacyTables, readRuleset } from '../../linux/ruleset.ts';
+import { equalIpAddresses, type IpAddress, parseIpAddress } from '../../wire/address.ts';
+import type { Pods } from '../pods/pods.ts';
+import { KernelTraces } from './kernel-traces.ts';
 import type { CaptureSlots } from '../capture/capture-slots.ts';
 import type { DiagnosisParts } from '../diagnosis.ts';
 import type { Places } from './places.ts';
@@ -16,11 +23,22 @@ export interface TraceHandlers {
 
 /** Puts it together. */
 export function composeTraces(
-  { config, identity, routes, dataplane }: DiagnosisParts,
+  { config, identity, routes, dataplane, pods, logger }: DiagnosisParts,
   remote: RemoteNodes,
   places: Places,
   slots: CaptureSlots,
-): { readonly handlers: TraceHandlers; close(): void } {
+): { readonly handlers: TraceHandlers; close(): Promise<void> } {
+  const kernel = new KernelTraces({
+    setRules: async (chains) => (chains === undefined ? removeTable(TRACE_TABLE) : replaceTable(TRACE_TABLE, chains)),
+    listen: () => new NftTraceSocket(),
+    readRuleset: async () => readRuleset(),
+    hasLegacyTables,
+    logger,
+  });
+  // Where there is no nftables, there is nothing left of it either.
+  void kernel
+    .start()
+    .catch((error: unknown) => logger.debug({ error: String(error) }, 'no rules of traces are removed'));
   const node = new TraceNode({
     nodeName: config.nodeName,
     identity,
@@ -30,8 +48,29 @@ export function composeTraces(
     routes,
     nodePrefixes: config.nodePrefixes,
     clusterPrefixes: config.clusterPrefixes,
-    send: sendRawPacket,
+    send: (packet, source, destination) => sendFrom(pods, packet, source, destination),
+    kernel,
   });
   const tracer = new Tracer({ places, remote });
-  return { handlers: { trace: async (request) => tracer.trace(request) }, close: () => node.close() };
+  return {
+    handlers: { trace: async (request) => tracer.trace(request) },
+    close: async () => {
+      node.close();
+      await kernel.close();
+    },
+  };
+}
+
+/** As the pod would that has the address: through its own kernel. What is no pod's, the node sends itself. */
+function sendFrom(pods: Pick<Pods, 'list'>, packet: Uint8Array, source: IpAddress, destination: IpAddress): void {
+  const pod = pods.list().find(({ state, addresses }) => {
+    const own = addresses.map((text) => parseIpAddress(text.split('/')[0]!));
+    return state === 'running' && own.some((address) => address !== undefined && equalIpAddresses(address, source));
+  });
+  const leave = pod === undefined ? undefined : enterNetworkNamespace(pod.netns);
+  try {
+    sendRawPacket(packet, destination);
+  } finally {
+    leave?.();
+  }
 }

@@ -14,6 +14,7 @@ import type { RemoteCaller, RemoteNodes } from '../remote/remote-nodes.ts';
 import type { Sighting } from './trace-api.ts';
 import { traceFilter } from './trace-filter.ts';
 import { type NamedNumber, TraceListener } from './trace-listener.ts';
+import type { KernelSeen, KernelTraces } from './kernel-traces.ts';
 import { encodeTraceProbe, NUMBER_BITS, type TracedPacket } from './trace-probe.ts';
 
 export interface TraceNodeOptions {
@@ -24,8 +25,10 @@ export interface TraceNodeOptions {
   /** Resolves when the workers do what the slots last told them. */
   readonly obeyed: () => Promise<void>;
   readonly routes: Pick<OverlayRoutes, 'inUse' | 'waysTo'>;
-  /** Sends a whole IP packet by the routes of this node. @throws SystemCallError, RequirementError */
-  readonly send: (packet: Uint8Array, destination: IpAddress) => void;
+  /** Sends a whole IP packet out of the pod that has the source address, or else by the routes of this node. @throws WeftError */
+  readonly send: (packet: Uint8Array, source: IpAddress, destination: IpAddress) => void;
+  /** What the kernel says of packets of a trace. */
+  readonly kernel: Pick<KernelTraces, 'begin' | 'end'>;
   /** Packets are sent from these only. */
   readonly nodePrefixes: readonly Prefix[];
   /** And to these, or where a route leads. */
@@ -41,6 +44,9 @@ export type ToldTrace = Omit<TracedPacket, 'source' | 'destination'> & {
   readonly destination: string;
 };
 
+/** What `begin` asks for: nodes that are older know of no count. */
+export type TraceWish = ToldTrace & { readonly count?: number };
+
 /** The answer to `begin`: the number of the listener here, and the nodes to which such packets go from here, and answers. */
 export interface TraceBegun {
   readonly listener: number;
@@ -48,9 +54,15 @@ export interface TraceBegun {
 }
 
 /** The answer to `end`. */
-export interface TraceSeen {
+export interface TraceSeen extends KernelSeen {
   readonly sightings: readonly Sighting[];
   readonly lost: number;
+}
+
+/** The answer to `send`: `refused` is empty, or why the kernel did not send it. */
+export interface TraceSent {
+  readonly waitedMs: number;
+  readonly refused: string;
 }
 
 /** How long an answer to a probe is awaited, and how often is looked, in ms. */
@@ -81,6 +93,7 @@ const toldTrace = v.object({
   destinationPort: whole(0xff_ff),
   sizeBytes: whole(0xff_ff),
   mark: whole(0xff_ff),
+  count: v.optional(v.pipe(whole((1 << NUMBER_BITS) - 1), v.minValue(1)), 1),
 });
 const sendOrder = v.object({ listener: whole(Number.MAX_SAFE_INTEGER), number: whole((1 << NUMBER_BITS) - 1) });
 const endOrder = v.object({ listener: whole(Number.MAX_SAFE_INTEGER) });
@@ -100,24 +113,27 @@ export class TraceNode {
   constructor(options: TraceNodeOptions) {
     this.#options = options;
     const { remote } = options;
-    remote.answer(TraceQuestion.begin, async (body, caller) => this.#begin(parseTrace(body), caller));
+    remote.answer(TraceQuestion.begin, async (body, caller) => {
+      const { count, ...traced } = parseTrace(body);
+      return await this.#begin(traced, count, caller);
+    });
     remote.answer(TraceQuestion.send, async (body, caller) => {
       const { listener, number } = parse(sendOrder, body);
       return await this.#send(this.#find(listener, caller), number);
     });
-    remote.answer(TraceQuestion.end, (body, caller) => {
+    remote.answer(TraceQuestion.end, async (body, caller) => {
       const { listener } = parse(endOrder, body);
       this.#find(listener, caller);
-      return this.#end(listener);
+      return await this.#end(listener);
     });
   }
 
   /** Ends all listening. */
   close(): void {
-    for (const listener of this.#listening.keys()) this.#end(listener);
+    for (const listener of this.#listening.keys()) this.#endLater(listener);
   }
 
-  async #begin(traced: TracedPacket, caller: RemoteCaller): Promise<TraceBegun> {
+  async #begin(traced: TracedPacket, count: number, caller: RemoteCaller): Promise<TraceBegun> {
     const { nodeName, identity, slots, obeyed } = this.#options;
     const text = `trace from ${formatIpAddress(traced.source)} to ${formatIpAddress(traced.destination)}`;
     const { capture, rings } = slots.begin({
@@ -128,19 +144,20 @@ export class TraceNode {
     });
     const names = this.#names();
     const listener = new TraceListener(traced, rings, (peer) => names.get(peer));
-    const expiry = setTimeout(() => this.#end(capture), EXPIRY_MS).unref();
+    const expiry = setTimeout(() => this.#endLater(capture), EXPIRY_MS).unref();
     this.#listening.set(capture, { identity: caller.identity, traced, listener, expiry });
-    await obeyed();
+    await Promise.all([obeyed(), this.#options.kernel.begin(capture, traced, count)]);
     const next = [traced.destination, traced.source].flatMap((one) => this.#next(one));
     return { listener: capture, next: [...new Set(next)].filter((name) => name !== nodeName) };
   }
 
-  async #send({ traced, listener }: Listening, number: number): Promise<{ readonly waitedMs: number }> {
+  async #send({ traced, listener }: Listening, number: number): Promise<TraceSent> {
     this.#check(traced);
     try {
-      this.#options.send(encodeTraceProbe(traced, number), traced.destination);
+      this.#options.send(encodeTraceProbe(traced, number), traced.source, traced.destination);
     } catch (error) {
-      if (!(error instanceof SystemCallError) || error.errnoName !== 'EMSGSIZE') throw error;
+      if (!(error instanceof SystemCallError)) throw error;
+      if (error.errnoName !== 'EMSGSIZE') return { waitedMs: 0, refused: refusalWords(error.errnoName) };
       throw new ConfigError(
         'sizeBytes',
         `${traced.sizeBytes} is more than the MTU of the device that it would go through: see weft explain --size`,
@@ -149,7 +166,7 @@ export class TraceNode {
     const startedMs = performance.now();
     const waited = (): number => performance.now() - startedMs;
     while (waited() < ANSWER_TIMEOUT_MS && !listener.isOver(number)) await sleep(LOOK_MS);
-    return { waitedMs: waited() };
+    return { waitedMs: waited(), refused: '' };
   }
 
   /** Nobody has this node send what its pods could not, or beyond the overlay. @throws ConfigError */
@@ -163,14 +180,19 @@ export class TraceNode {
     throw new ConfigError('destination', `packets to ${formatIpAddress(destination)} do not go through weft`);
   }
 
-  #end(id: number): TraceSeen {
+  async #end(id: number): Promise<TraceSeen> {
     const { listener, expiry } = this.#listening.get(id)!;
     clearTimeout(expiry);
     const sightings = listener.look();
     const { lost } = listener;
     this.#listening.delete(id);
     this.#options.slots.end(id, 'asked', { packets: sightings.length, lost, bytes: 0 });
-    return { sightings, lost };
+    return { sightings, lost, ...(await this.#options.kernel.end(id)) };
+  }
+
+  /** Of a listener that nobody asks any more. */
+  #endLater(id: number): void {
+    void this.#end(id);
   }
 
   /** @throws NotFoundError `trace-over`, also for the listener of somebody else */
@@ -207,8 +229,20 @@ export class TraceNode {
   }
 }
 
+/** Why the kernel of the pod or node did not even send it. */
+function refusalWords(errnoName: string): string {
+  const words: Readonly<Record<string, string>> = {
+    EPERM: 'a firewall rule there forbids it',
+    ENETUNREACH: 'it has no route to there',
+    EHOSTUNREACH: 'it has no route to there',
+    ENETDOWN: 'its device is down',
+    EINVAL: 'it has no device or address for that',
+  };
+  return `${words[errnoName] ?? 'it failed'} (${errnoName})`;
+}
+
 /** @throws ConfigError for a packet that cannot be */
-function parseTrace(body: unknown): TracedPacket {
+function parseTrace(body: unknown): TracedPacket & { readonly count: number } {
   const traced = parse(toldTrace, body);
   const { source, destination, protocol, sizeBytes } = traced;
   const { family } = source;

@@ -15,9 +15,9 @@ import { parseBody } from '../control/control-request.ts';
 import { describePacket } from '../explain/explain-request.ts';
 import type { Place, Places } from './places.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
-import type { Trace, TracedNode, TracedProbe, TraceEnd, TraceRequest } from './trace-api.ts';
+import type { Trace, TracedNode, TraceEnd, TraceRequest } from './trace-api.ts';
 import { parseTold } from '../remote/told-answer.ts';
-import { type ToldTrace, TraceQuestion, type TraceSeen } from './trace-node.ts';
+import { type ToldTrace, TraceQuestion, type TraceSeen, type TraceWish } from './trace-node.ts';
 import { NUMBER_BITS, type TracedPacket } from './trace-probe.ts';
 import { tellProbe } from './trace-story.ts';
 
@@ -78,7 +78,22 @@ const toldSeen = v.object({
     }),
   ),
   lost: v.number(),
+  // Nodes that are older do not ask their kernels.
+  kernel: v.optional(
+    v.array(
+      v.object({
+        number: v.number(),
+        role: v.picklist(['probe', 'answer']),
+        hook: v.string(),
+        verdict: v.picklist(['accept', 'drop', 'reject', 'unknown']),
+        says: v.string(),
+      }),
+    ),
+    [],
+  ),
+  kernelProblem: v.optional(v.string(), ''),
 });
+const toldSent = v.object({ refused: v.optional(v.string(), '') });
 const TELLING = 'traces';
 
 interface Listening extends TracedNode {
@@ -115,7 +130,6 @@ export class Tracer {
       source: endOf(source),
       destination: endOf(destination),
     };
-    if (source.node === destination.node) return { ...facts, nodes: [], probes: [stayingAt(source.node)] };
     return { ...facts, ...(await this.#follow(traced, source.node, destination.node, request.count ?? 1)) };
   }
 
@@ -126,29 +140,40 @@ export class Tracer {
     count: number,
   ): Promise<Pick<Trace, 'nodes' | 'probes'>> {
     const { remote } = this.#options;
-    const listening = await this.#listen(traced, sourceNode, destinationNode);
+    const listening = await this.#listen(traced, count, sourceNode, destinationNode);
     const seen = new Map<string, TraceSeen>();
+    const refused = new Map<number, string>();
     try {
       for (let number = 1; number <= count; number++) {
-        await remote.ask(sourceNode, TraceQuestion.send, { listener: listening[0]!.listener, number });
+        const sent = await remote.ask(sourceNode, TraceQuestion.send, { listener: listening[0]!.listener, number });
+        refused.set(number, parseTold(toldSent, sourceNode, sent, TELLING).refused);
       }
       await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     } finally {
       for (const { node, answer } of await this.#end(listening)) if (answer !== undefined) seen.set(node, answer);
     }
     const nodes = listening.map(({ node, clockOffsetNs, clockUncertaintyNs, problem }): TracedNode => {
-      const lost = seen.get(node)?.lost ?? 0;
-      return { node, clockOffsetNs, clockUncertaintyNs, lost, problem };
+      const { lost = 0, kernelProblem = '' } = seen.get(node) ?? {};
+      return { node, clockOffsetNs, clockUncertaintyNs, lost, problem, kernelProblem };
     });
-    const sightings = new Map([...seen].map(([node, { sightings: those }]) => [node, those]));
     const setting = { sourceNode, destinationNode, nodes };
-    const probes = Array.from({ length: count }, (_, index) => tellProbe(index + 1, sightings, setting));
+    const sightings = new Map([...seen].map(([node, { sightings: those }]) => [node, those]));
+    const kernel = new Map([...seen].map(([node, { kernel: those }]) => [node, those]));
+    const probes = Array.from({ length: count }, (_, index) => {
+      const number = index + 1;
+      return tellProbe(number, sightings, setting, { kernel, refused: refused.get(number) ?? '' });
+    });
     return { nodes, probes };
   }
 
   /** The source's node first. @throws as `RemoteNodes.ask`, if nobody can listen there */
-  async #listen(traced: TracedPacket, sourceNode: string, destinationNode: string): Promise<Listening[]> {
-    const told = tellTrace(traced);
+  async #listen(
+    traced: TracedPacket,
+    count: number,
+    sourceNode: string,
+    destinationNode: string,
+  ): Promise<Listening[]> {
+    const told: TraceWish = { ...tellTrace(traced), count };
     const known = this.#options.remote.names();
     const begun = [await this.#begin(sourceNode, sourceNode, told)];
     try {
@@ -172,7 +197,7 @@ export class Tracer {
   async #begin(
     node: string,
     sourceNode: string,
-    told: ToldTrace,
+    told: TraceWish,
   ): Promise<{ listening: Listening; next: readonly string[]; error?: WeftError }> {
     const { remote } = this.#options;
     try {
@@ -182,7 +207,10 @@ export class Tracer {
       const isFirst = node === sourceNode;
       const clockOffsetNs = isFirst ? 0 : there.offsetNs - here.offsetNs;
       const clockUncertaintyNs = isFirst ? 0 : there.uncertaintyNs + here.uncertaintyNs;
-      return { listening: { node, listener, clockOffsetNs, clockUncertaintyNs, lost: 0, problem: '' }, next };
+      return {
+        listening: { node, listener, clockOffsetNs, clockUncertaintyNs, lost: 0, problem: '', kernelProblem: '' },
+        next,
+      };
     } catch (error) {
       if (!(error instanceof WeftError)) throw error;
       return { listening: unheard(node, error.message.replace(`node ${node}: `, '')), next: [], error };
@@ -249,11 +277,6 @@ function endOf({ label, node, remark }: Place): TraceEnd {
   return { label, node, remark };
 }
 
-function stayingAt(node: string): TracedProbe {
-  const text = `Both ends are at ${node}: its kernel passes packets between them, and weft has no part in that.`;
-  return { number: 1, fate: 'local', text, roundTripMs: null, steps: [] };
-}
-
 function unheard(node: string, problem: string): Listening {
-  return { node, listener: undefined, clockOffsetNs: 0, clockUncertaintyNs: 0, lost: 0, problem };
+  return { node, listener: undefined, clockOffsetNs: 0, clockUncertaintyNs: 0, lost: 0, problem, kernelProblem: '' };
 }

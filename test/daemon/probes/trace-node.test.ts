@@ -31,6 +31,10 @@ function answersOfN2(t: ExecutionContext, wishes: CaptureWish[] = []): ReadonlyM
       end: () => true,
     },
     send: () => t.fail('something was sent'),
+    kernel: {
+      begin: async () => Promise.resolve(),
+      end: async () => Promise.resolve({ kernel: [], kernelProblem: '' }),
+    },
     nodePrefixes: [prefix('10.244.2.0/24')],
     clusterPrefixes: [prefix('10.244.0.0/16')],
     obeyed: async () => Promise.resolve(),
@@ -71,7 +75,7 @@ test('the listener of one node is not for another to use, or to end', async (t) 
     await answers.get(question)!({ listener: 1, number: 0 }, from);
   await t.throwsAsync(ask(TraceQuestion.send, other), { code: 'trace-over' });
   await t.throwsAsync(ask(TraceQuestion.end, other), { code: 'trace-over' });
-  t.deepEqual(await ask(TraceQuestion.end, caller), { sightings: [], lost: 0 });
+  t.deepEqual(await ask(TraceQuestion.end, caller), { sightings: [], lost: 0, kernel: [], kernelProblem: '' });
 });
 
 for (const [name, identity, isRemote] of [

@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { Sighting, TracedNode } from '../../../src/daemon/probes/trace-api.ts';
+import type { KernelSighting, Sighting, TracedNode } from '../../../src/daemon/probes/trace-api.ts';
 import { tellProbe, type TraceSetting } from '../../../src/daemon/probes/trace-story.ts';
 
 const START_NS = 1_790_000_000_000_000_000n;
@@ -12,6 +12,7 @@ const nodes = Object.entries(clockOf).map(([node, clockOffsetNs]): TracedNode =>
   clockUncertaintyNs: node === 'n1' ? 0 : 50_000,
   lost: 0,
   problem: '',
+  kernelProblem: '',
 }));
 const setting: TraceSetting = { sourceNode: 'n1', destinationNode: 'n3', nodes };
 
@@ -85,7 +86,7 @@ test('steps are in the order of the way there and back, whatever clocks say', (t
 test('times are corrected by how much a clock is ahead, and say how far that may be off', (t) => {
   const { steps, roundTripMs } = told([...left, ...arrived, ...answered]);
   t.deepEqual(
-    steps.map(({ timeMs }) => Math.round(timeMs * 1_000)),
+    steps.map(({ timeMs }) => Math.round(timeMs! * 1_000)),
     [0, 5, 10, 90, 60, 65, 70, 100, 110, 150, 160],
   );
   t.deepEqual(
@@ -99,7 +100,7 @@ test('an offset that is wrong moves the times of that node, and never the order'
   const wrong = nodes.map((one) => (one.node === 'n3' ? { ...one, clockOffsetNs: one.clockOffsetNs + 1e9 } : one));
   const { steps } = told([...left, ...arrived, ...answered], { ...setting, nodes: wrong });
   t.deepEqual(steps.map(({ node }) => node).join(' '), 'n1 n1 n1 n1 n3 n3 n3 n3 n3 n1 n1');
-  t.is(Math.round(steps[4]!.timeMs), -1_000);
+  t.is(Math.round(steps[4]!.timeMs!), -1_000);
 });
 
 test('a relay is between the ends', (t) => {
@@ -190,3 +191,77 @@ test(
   /^It did not arrive/,
 );
 test('that it never came to weft', ends, [], 'unseen', /kernel of n1 did not route it/);
+
+const kernelOf = (...lines: readonly (readonly [Node, string, Partial<KernelSighting>?])[]) => {
+  const kernel = new Map<string, KernelSighting[]>();
+  for (const [node, hook, more] of lines) {
+    const one: KernelSighting = { number: 1, role: 'probe', hook, verdict: 'accept', says: '', ...more };
+    kernel.set(node, [...(kernel.get(node) ?? []), one]);
+  }
+  return { kernel, refused: '' };
+};
+
+test('hooks of the kernel have their place by the way', (t) => {
+  const kernel = kernelOf(
+    ['n3', 'outer-input'],
+    ['n3', 'prerouting'],
+    ['n3', 'postrouting'],
+    ['n1', 'prerouting'],
+    ['n1', 'outer-output'],
+  );
+  const { steps } = tellProbe(1, seenBy([...left, ...arrived]), setting, kernel);
+  t.deepEqual(
+    steps.map(({ node, hook }) => `${node} ${hook}`),
+    [
+      'n1 prerouting',
+      'n1 from-pod',
+      'n1 route',
+      'n1 encapsulate',
+      'n1 outer-output',
+      'n1 to-underlay',
+      'n3 outer-input',
+      'n3 from-underlay',
+      'n3 decapsulate',
+      'n3 to-pod',
+      'n3 prerouting',
+      'n3 postrouting',
+    ],
+  );
+  t.true(steps.filter(({ verdict }) => verdict !== '').every(({ timeMs }) => timeMs === null));
+});
+
+test('a rule of the kernel that ends it is the end of the story', (t) => {
+  const kernel = kernelOf(['n3', 'outer-input', { verdict: 'drop', says: 'nftables chain inet g i has "drop"' }]);
+  const { fate, text } = tellProbe(1, seenBy(left), setting, kernel);
+  t.is(fate, 'dropped');
+  t.is(text, 'It was dropped at n3 by a firewall, in hook outer-input: nftables chain inet g i has "drop".');
+});
+
+test('what a kernel takes in and does not pass on is lost in its routing', (t) => {
+  const { fate, text } = tellProbe(1, seenBy([...left, ...arrived]), setting, kernelOf(['n3', 'prerouting']));
+  t.is(fate, 'lost');
+  t.regex(text, /^The kernel of n3 took it in, and neither kept it nor passed it on/);
+});
+
+test('what the kernel of the source does not even send is not sent', (t) => {
+  const { fate, text } = tellProbe(1, new Map(), setting, {
+    kernel: new Map(),
+    refused: 'it has no route to there (ENETUNREACH)',
+  });
+  t.is(fate, 'unseen');
+  t.regex(text, /^It was not sent: .*ENETUNREACH/);
+});
+
+test('between pods of one node the kernel says whether it was answered', (t) => {
+  const alone = { ...setting, destinationNode: 'n1' };
+  const back = { role: 'answer' } as const;
+  const both = kernelOf(
+    ['n1', 'prerouting'],
+    ['n1', 'postrouting'],
+    ['n1', 'prerouting', back],
+    ['n1', 'postrouting', back],
+  );
+  t.is(tellProbe(1, new Map(), alone, both).fate, 'answered');
+  t.is(tellProbe(1, new Map(), alone, kernelOf(['n1', 'prerouting'], ['n1', 'postrouting'])).fate, 'delivered');
+  t.is(tellProbe(1, new Map(), alone).fate, 'local');
+});

@@ -31,6 +31,12 @@ const find = async (label: string): Promise<Place> => {
 };
 
 /** Nodes n1 to n3, of which the first passes what it sends straight into the rings of all. */
+/** A kernel that says nothing. */
+const silentKernel = {
+  begin: async () => Promise.resolve(),
+  end: async () => Promise.resolve({ kernel: [], kernelProblem: '' }),
+};
+
 function setUp(relay = '') {
   const cluster = new FakeCluster();
   const members = [memberOf(1), memberOf(2), memberOf(3)];
@@ -76,7 +82,8 @@ function setUp(relay = '') {
       },
       nodePrefixes: self.announcement.prefixes,
       clusterPrefixes,
-      send: (packet, destination) => {
+      kernel: silentKernel,
+      send: (packet, _source, destination) => {
         if (refusal !== undefined) throw refusal;
         sent.push(`${nodeName} to ${formatIpAddress(destination)}, ${packet.length} bytes`);
         record('n1', Hook.fromPod, packet);
@@ -153,11 +160,14 @@ test('from an address at no node nobody can send', async (t) => {
   await t.throwsAsync(async () => tracer.trace({ ...request, source: '10.244.9.2' }), { code: 'trace-no-source' });
 });
 
-test('both ends at one node is no case for weft', async (t) => {
+test('a packet between two pods of one node is sent as well: its kernel says what it does', async (t) => {
   const { tracer, sent } = setUp();
-  const { probes } = await tracer.trace({ ...request, destination: '10.244.1.3' });
-  t.is(probes[0]!.fate, 'local');
-  t.deepEqual(sent, []);
+  const { nodes } = await tracer.trace({ ...request, destination: '10.244.1.3' });
+  t.deepEqual(
+    nodes.map(({ node }) => node),
+    ['n1'],
+  );
+  t.is(sent.length, 1);
 });
 
 test('a packet that the kernel finds too long is a mistake of whoever asked', async (t) => {
