@@ -142,13 +142,19 @@ export class SpoofWatch {
   /** What a pod tried to send from, and whose it is, as far as that is remembered. */
   #sourcesOf({ hostDevice, addresses }: WatchedPod, pods: readonly WatchedPod[]): string[] {
     const tried = this.#tried.filter(({ device }) => device === hostDevice);
-    const named = tried.slice(0, MAX_NAMED).map(({ address: text, mac }) => {
+    const all = tried.map(({ address: text, mac }) => {
       const parsed = parseIpAddress(text);
       const address = parsed === undefined ? text : formatIpAddress(parsed);
-      if (addresses.includes(address)) return `${address} from ${mac}`;
-      const owner = pods.find((pod) => pod.addresses.includes(address));
-      return owner === undefined ? address : `${address} of pod ${owner.name}`;
+      const owner = addresses.includes(address) ? undefined : pods.find((pod) => pod.addresses.includes(address));
+      const from = addresses.includes(address) ? ` from ${mac}` : '';
+      return { owner, text: owner === undefined ? address + from : `${address} of pod ${owner.name}` };
     });
+    // Whose address it is, if it is somebody's, is what one wants to know first.
+    const sorted = [
+      ...all.filter(({ owner }) => owner !== undefined),
+      ...all.filter(({ owner }) => owner === undefined),
+    ];
+    const named = sorted.slice(0, MAX_NAMED).map(({ text }) => text);
     return tried.length > MAX_NAMED ? [...named, `${tried.length - MAX_NAMED} more`] : named;
   }
 }

@@ -37,9 +37,9 @@ test('a pod that sends under addresses of others is named, with those addresses 
   watched.packets.set('wf01', 3);
   const mac = '02:00:00:00:00:99';
   watched.tried = [
+    { device: 'wf01', address: '192.0.2.1', mac },
     { device: 'wf01', address: '10.244.1.3', mac },
     { device: 'wf01', address: 'fd00:10:244:1:0:0:0:3', mac },
-    { device: 'wf01', address: '192.0.2.1', mac },
     { device: 'wf01', address: '10.244.1.2', mac },
     { device: 'wf02', address: '198.51.100.1', mac },
   ];
