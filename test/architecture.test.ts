@@ -34,7 +34,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, 'all' | 'type'>>>> 
   paths: { 'errors.ts': 'all', wire: 'all', env: 'all' },
   dataplane: { 'errors.ts': 'all', wire: 'all', env: 'all' },
   capture: { 'errors.ts': 'all', wire: 'all', env: 'all', dataplane: 'all' },
-  explain: { 'errors.ts': 'all', wire: 'all', env: 'all', dataplane: 'all' },
+  explain: { 'errors.ts': 'all', wire: 'all', env: 'all', dataplane: 'all', firewall: 'all' },
   firewall: { 'errors.ts': 'all', wire: 'all', env: 'all' },
   linux: below(...core),
   doctor: below(...core, 'linux'),

@@ -3,6 +3,7 @@
  * so that the first thing that stops the packet is named. Pure.
  */
 import type { ExplainedStep, Fate } from './explanation.ts';
+import type { FirewallObstacle } from './firewall-words.ts';
 import type { LinkState, PassageFacts, PolicyRule, SoughtLink } from './passage-facts.ts';
 
 /** Where the packet should come to, if all is well. */
@@ -54,10 +55,19 @@ const VLAN_TAG_BYTES = 4;
 /** From this share on, the connections are worth a warning. */
 const NEARLY_FULL = 0.9;
 
-/** Judges what was looked up. */
-export function judgePassage(passage: Passage, facts: PassageFacts): JudgedPassage {
+/**
+ * Judges what was looked up.
+ *
+ * @param firewall what stands in the packet's way; `undefined`: nothing. @param isTracked whether its connection needs room.
+ */
+export function judgePassage(
+  passage: Passage,
+  facts: PassageFacts,
+  firewall?: FirewallObstacle,
+  isTracked = true,
+): JudgedPassage {
   const steps: ExplainedStep[] = [];
-  for (const obstacle of obstacles(passage, facts)) {
+  for (const obstacle of obstacles(passage, facts, firewall, isTracked)) {
     const { verdict, fate, text } = obstacle;
     steps.push(step(passage, verdict, text));
     if (verdict === 'stop') return { steps, fate };
@@ -85,7 +95,12 @@ function step(
   return { hook, verdict, text, details: { place } };
 }
 
-function* obstacles(passage: Passage, facts: PassageFacts): Generator<Obstacle> {
+function* obstacles(
+  passage: Passage,
+  facts: PassageFacts,
+  firewall: FirewallObstacle | undefined,
+  isTracked: boolean,
+): Generator<Obstacle> {
   const { place, source, destination, aim } = passage;
   const { entry, hasAddress, exit } = facts;
   if (entry === undefined && !hasAddress)
@@ -95,8 +110,10 @@ function* obstacles(passage: Passage, facts: PassageFacts): Generator<Obstacle> 
     yield stop(`${destination} is on no device of ${place}: nobody takes the packet`);
   yield* gatewayObstacles(passage, facts);
   yield* echoObstacles(passage, facts);
-  yield* trackingObstacles(passage, facts);
+  if (firewall?.isBeforeRoute === true) yield obstacleOf(firewall);
+  if (isTracked) yield* trackingObstacles(passage, facts);
   yield* routeObstacles(passage, facts);
+  if (firewall?.isBeforeRoute === false) yield obstacleOf(firewall);
   if (exit === undefined || passage.aim.to === 'here' || isTakenIn(facts)) return;
   yield* linkObstacles(exit, place);
   yield* exitObstacles(passage, facts);
@@ -104,6 +121,10 @@ function* obstacles(passage: Passage, facts: PassageFacts): Generator<Obstacle> 
 
 function stop(text: string, fate: Fate = 'blocked'): Obstacle {
   return { verdict: 'stop', fate, text };
+}
+
+function obstacleOf({ verdict, text }: FirewallObstacle): Obstacle {
+  return verdict === 'stop' ? stop(text) : doubt('unknown', text);
 }
 
 function doubt(verdict: 'unknown' | 'doubt', text: string): Obstacle {

@@ -55,7 +55,6 @@ export class ChainWalk {
 
   /** All the ways in which it may end for `packet` in a chain with a hook; two at least if that is not known. */
   endsIn(chain: FirewallChain, packet: FilteredPacket): readonly ChainEnd[] {
-    this.#steps = 0;
     const { ends, rest } = this.#walk(chain, packet, [], []);
     if (rest === undefined) return ends;
     const place = { chain, rule: undefined, path: [] };

@@ -75,16 +75,25 @@ const readers = {
   'udplite sport': ofProtocol(136, () => undefined),
   'udplite dport': ofProtocol(136, () => undefined),
   mark: ({ mark }) => mark,
-  'ct mark': ({ connectionMark }) => connectionMark,
+  'ct mark': ofConnection(({ connectionMark }) => connectionMark),
   'ct state': ({ connection }) => (connection === undefined ? undefined : ConnectionBit[connection]),
-  'ct direction': ({ connection }) => (connection === 'new' ? 0 : undefined),
+  'ct direction': ofConnection(({ connection, isReply }) =>
+    isReply === true ? 1 : connection === 'new' ? 0 : undefined,
+  ),
   // Bits: answered, assured, rewritten and so on. A new connection has none, unless it was rewritten.
-  'ct status': ({ connection, isTranslated }) => (connection === 'new' && isTranslated === false ? 0 : undefined),
+  'ct status': ofConnection(({ connection, isTranslated }) =>
+    connection === 'new' && isTranslated === false ? 0 : undefined,
+  ),
   'fib daddr type': ({ isDestinationLocal }) =>
     isDestinationLocal === undefined ? undefined : isDestinationLocal ? 'local' : NOT_LOCAL,
   'fib saddr iif': ({ returnsByInDevice }) =>
     returnsByInDevice === undefined ? undefined : returnsByInDevice ? 'exists' : 'missing',
 } as const satisfies Readonly<Record<string, Reader>>;
+
+/** What is in no connection has nothing of one. */
+function ofConnection(read: Reader): Reader {
+  return (packet) => (packet.connection === 'untracked' ? null : read(packet));
+}
 
 function ofFamily(family: 4 | 6, read: Reader): Reader {
   return (packet) => (packet.family === family ? read(packet) : null);

@@ -27,6 +27,8 @@ export interface FilteredPacket {
   readonly icmpType: number | undefined;
   readonly icmpCode: number | undefined;
   readonly connection: ConnectionState | undefined;
+  /** Whether it goes the other way than the first packet of its connection; absent: not known, but of a first packet. */
+  readonly isReply?: boolean;
   readonly mark: number | undefined;
   /** Mark of its connection. */
   readonly connectionMark: number | undefined;

@@ -15,13 +15,21 @@ import { enterNetworkNamespace } from './network-namespace.ts';
  * @param netns path of the file of a network namespace; absent: the one that this process is in.
  */
 export async function readRuleset(netns?: string): Promise<Ruleset> {
-  const options: CommandOptions = { purpose: 'look at the firewall', ...(netns === undefined ? {} : { netns }) };
+  const options: CommandOptions = {
+    purpose: 'look at the firewall',
+    // Whose namespace it is may have as many rules as it likes.
+    ...(netns === undefined ? {} : { netns, timeoutMs: NETNS_TIMEOUT_MS, maxOutputBytes: MAX_NETNS_OUTPUT_BYTES }),
+  };
   const [nft, ...legacy] = await Promise.all([
     readNft(options),
     ...families.map(async (family) => readLegacy(family, options)),
   ]);
   return { chains: [...nft.chains, ...legacy.flat()] };
 }
+
+/** What is read of another namespace, at most: what is beyond is as good as unreadable. */
+const MAX_NETNS_OUTPUT_BYTES = 1024 * 1024;
+const NETNS_TIMEOUT_MS = 4_000;
 
 interface Family {
   readonly family: 4 | 6;
@@ -40,7 +48,9 @@ const families: readonly Family[] = [
 async function readNft(options: CommandOptions): Promise<Ruleset> {
   const document = await ask(runJsonCommand<NftDocument>(['nft', '-j', 'list', 'ruleset'], options));
   // A kernel without nftables has no rules of it; where it has, but the program is missing, nobody knows.
-  if (document instanceof CommandError) return { chains: [] };
+  if (document instanceof CommandError) {
+    return { chains: isCutShort(document) ? unreadableChains('nftables', [4, 6], document.message) : [] };
+  }
   if (document instanceof RequirementError) return { chains: unreadableChains('nftables', [4, 6], document.message) };
   const listing = await ask(runCommand(['nft', '-nn', '--handle', '--stateless', 'list', 'ruleset'], options));
   const ruleset = parseNftRuleset(document, typeof listing === 'string' ? listing : '');
@@ -101,6 +111,11 @@ function legacyTables({ tableNames }: Family, netns: string | undefined): readon
   } finally {
     leave?.();
   }
+}
+
+/** Whether the program was ended, or what it wrote was too much: it did not fail by itself. */
+function isCutShort({ details }: CommandError): boolean {
+  return details['exitCode'] === null || details['exitCode'] === 0;
 }
 
 /** `iptables-save` says on its first line which of the two it is, since 1.8.0. */

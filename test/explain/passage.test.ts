@@ -258,6 +258,22 @@ for (const [name, differing, change] of [
   });
 }
 
+const rule = { verdict: 'stop', isBeforeRoute: true, text: 'a firewall' } as const;
+
+test('a firewall is named where the kernel asks it: before the route, or behind it', (t) => {
+  const bad = { ...facts, route: { error: 'No route to host' } };
+  t.is(judgePassage(passage, bad, rule).steps.at(-1)!.text, 'a firewall');
+  t.not(judgePassage(passage, bad, { ...rule, isBeforeRoute: false }).steps.at(-1)!.text, 'a firewall');
+  t.is(judgePassage(passage, facts, { ...rule, isBeforeRoute: false }).fate, 'blocked');
+  t.is(judgePassage(passage, facts, { ...rule, verdict: 'unknown' }).fate, null);
+});
+
+test('what is not tracked needs no room among connections', (t) => {
+  const full = { ...facts, tracking: { connections: 9, maxConnections: 9, refused: 5 } };
+  t.is(judgePassage(passage, full, undefined, false).fate, null);
+  t.is(judgePassage(passage, full, undefined, true).fate, 'blocked');
+});
+
 test('what a namespace has itself ends there, where anything may be', (t) => {
   const local = { ...facts, route: route('lo', { type: 'local' }) };
   t.is(judgePassage({ ...passage, aim: { to: 'anywhere' } }, local).fate, 'delivered');

@@ -44,6 +44,12 @@ test.after.always(async () => lab?.down());
 const sysctl = (place: string, name: string, value: number): Command => [place, 'sysctl', '-qw', `${name}=${value}`];
 const ip = (place: string, words: string): Command => [place, 'ip', ...words.split(' ')];
 
+/** A chain of a firewall of somebody else, and how it goes again. */
+const nft = (place: string, chains: string): Pick<Fault, 'seed' | 'heal'> => ({
+  seed: [[place, 'nft', `table inet oops {\n${chains}\n}\n`]],
+  heal: [[place, 'nft', 'delete table inet oops']],
+});
+
 /** What `furnishPod` gives a pod, after its device or its address was gone. */
 const furnish = (pod: string, address: string): Command[] => [
   ip(pod, `address replace ${address}/32 dev eth0`),
@@ -182,10 +188,79 @@ function faultsOf(node: 'n1' | 'n2'): Fault[] {
   ];
 }
 
+/** As firewalld has it: an accept policy, and a last rule that rejects, in a chain to which others jump. */
+const lastReject = `chain f { type filter hook forward priority 0; policy accept; ct state established accept; jump g; }
+chain g { iifname "lo" accept; counter reject; }`;
+
+/** Those of firewalls, at either end, in the pod and on the node. */
+const firewallFaults: Fault[] = [
+  {
+    name: 'a policy to drop what is forwarded on n1',
+    ...nft('n1', 'chain f { type filter hook forward priority 0; policy drop; }'),
+    fate: 'blocked',
+    says: /^a firewall of n1 drops it: nftables chain inet oops f: policy drop$/,
+  },
+  {
+    name: 'a last rule that rejects on n1',
+    ...nft('n1', lastReject),
+    fate: 'blocked',
+    says: /^a firewall of n1 rejects it: nftables chain inet oops g has "counter .*reject.*", reached from f$/,
+  },
+  {
+    name: 'a last rule that rejects on n2',
+    ...nft('n2', lastReject),
+    fate: 'blocked',
+    says: /^a firewall of n2 rejects it: nftables chain inet oops g has/,
+  },
+  {
+    name: 'a policy to drop between two pods of one node',
+    ...nft('n1', 'chain f { type filter hook forward priority 0; policy drop; }'),
+    to: 'n1/p2',
+    fate: 'blocked',
+    says: /^a firewall of n1 drops it/,
+  },
+  {
+    name: 'a rule against VXLAN on n2',
+    ...nft('n2', 'chain i { type filter hook input priority 0; udp dport 4789 drop; }'),
+    fate: 'blocked',
+    says: /^a firewall of n2 drops it: nftables chain inet oops i has "udp dport 4789 drop"$/,
+  },
+  {
+    name: 'a rule against VXLAN on its way out of n2',
+    ...nft('n2', 'chain o { type filter hook output priority 0; udp dport 4789 drop; }'),
+    way: 'back',
+    fate: 'blocked',
+    says: /^a firewall of n2 drops it: nftables chain inet oops o has/,
+  },
+  {
+    name: 'a firewall in the pod that sends',
+    ...nft('n1-p1', 'chain o { type filter hook output priority 0; ip daddr 10.244.0.0/16 drop; }'),
+    fate: 'blocked',
+    says: /^a firewall of pod p1 drops it: nftables chain inet oops o has "ip daddr 10\.244\.0\.0\/16 drop"$/,
+  },
+  {
+    name: 'a firewall in the pod that receives',
+    ...nft(
+      'n2-p1',
+      'chain i { type filter hook input priority 0; policy drop; iifname "lo" accept; tcp dport 80 accept; }',
+    ),
+    fate: 'blocked',
+    says: /^a firewall of pod p1 drops it: nftables chain inet oops i: policy drop$/,
+  },
+  {
+    name: 'a firewall in the pod that receives, against answers alone',
+    ...nft('n2-p1', 'chain o { type filter hook output priority 0; icmp type echo-reply drop; }'),
+    way: 'back',
+    fate: 'blocked',
+    says: /^a firewall of pod p1 drops it: nftables chain inet oops o has "icmp type .* drop"$/,
+  },
+];
+
 /** Those of the way back, of the node itself, and of two pods of one node. */
 const faults: Fault[] = [
   ...faultsOf('n1'),
   ...faultsOf('n2'),
+  ...firewallFaults,
   {
     name: 'a strict rp_filter and another way back',
     seed: [
@@ -260,19 +335,16 @@ async function run(commands: readonly Command[]): Promise<void> {
   for (const [place, ...argv] of commands) await lab.exec(place, ...argv);
 }
 
-/** What is said, as soon as a ping that is sent meanwhile agrees. */
+/** What is said, as soon as a ping that is sent meanwhile agrees. @throws Error with both if they do not come to agree */
 async function agreed(to: keyof typeof places): Promise<Explanation> {
-  let agreement: Explanation | undefined;
-  await until(
-    'explain and a ping agree',
-    async () => {
-      const [explanation, isReached] = await Promise.all([explain(to), reaches(to)]);
-      if ((explanation.fate === 'delivered') === isReached) agreement = explanation;
-      return agreement !== undefined;
-    },
-    AGREEMENT_MS,
-  );
-  return agreement!;
+  const deadline = performance.now() + AGREEMENT_MS;
+  for (;;) {
+    const [explanation, isReached] = await Promise.all([explain(to), reaches(to)]);
+    if ((explanation.fate === 'delivered') === isReached) return explanation;
+    if (performance.now() < deadline) continue;
+    const { fate, way, decision } = explanation;
+    throw new Error(`a ping is ${isReached ? '' : 'not '}answered, but: ${fate} ${way}: ${decision?.text ?? ''}`);
+  }
 }
 
 /** Seeds it all the time, in one place. */

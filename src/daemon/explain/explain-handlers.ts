@@ -3,20 +3,18 @@ import type { Explanation } from '../../explain/explanation.ts';
 import type { FlowReport } from '../../explain/flow-report.ts';
 import { nodeAddressIn } from '../../ipam/pool.ts';
 import { lookUpPassage } from '../../linux/passage-lookup.ts';
+import { readRuleset } from '../../linux/ruleset.ts';
 import type { DiagnosisParts } from '../diagnosis.ts';
 import type { ExplainRequest } from './explain-request.ts';
 import type { Fault } from '../faults/fault-api.ts';
 import { ExplainedEnds } from './explained-ends.ts';
 import { Explainer } from './explainer.ts';
-import { plumbingIn, readHostFacts } from '../doctor/doctor-host.ts';
 import { type FlowRequest, Flows } from './flows.ts';
-import { HostDoubts } from './host-doubts.ts';
 import { KernelExplainer } from './kernel-explainer.ts';
 import { LocalExplainer } from './local-explainer.ts';
 import { PastMoments } from './past-moments.ts';
 import type { Places } from '../probes/places.ts';
 import type { RecordedPackets } from './recorded-packets.ts';
-import { wrongNodeSysctls } from '../node-sysctls.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
 
 /** What the control server asks of it. */
@@ -37,7 +35,6 @@ export function composeExplanations(
 ): { readonly handlers: ExplainHandlers } {
   const { config, events, routes } = parts;
   const { nodeName } = config;
-  const families = [...new Set(config.nodePrefixes.map(({ address }) => address.family))];
   const past = new PastMoments({ events, recorded, routes, remote });
   const flows = new Flows({ nodeName, recorded, routes, remote });
   const explainer = new Explainer({
@@ -46,20 +43,17 @@ export function composeExplanations(
     kernel: new KernelExplainer({
       nodeName,
       tunDevice: config.tun.device,
+      vxlanPort: config.vxlan.port,
       clusterPrefixes: config.clusterPrefixes,
       nodePrefixes: config.nodePrefixes,
       nodeAddresses: config.nodePrefixes.map(nodeAddressIn),
       pods: () => parts.pods.list(),
       underlay: parts.underlay,
       lookUp: lookUpPassage,
+      readRuleset,
     }),
     remote,
     ends: new ExplainedEnds(places, () => parts.gossip.members()),
-    host: new HostDoubts({
-      nodeName,
-      readHost: async () => readHostFacts(plumbingIn(config)),
-      wrongSysctls: () => wrongNodeSysctls({ tunDevice: config.tun.device, families }),
-    }),
     past: past.around.bind(past),
   });
   return {

@@ -24,7 +24,6 @@ import type { KernelExplainer } from './kernel-explainer.ts';
 import type { LocalExplainer } from './local-explainer.ts';
 import type { MomentWindow } from './moment-window.ts';
 import type { ExplainedEnds } from './explained-ends.ts';
-import { type HostDoubts, hostRemark } from './host-doubts.ts';
 import type { Place } from '../probes/places.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
 import { parseToldStage } from './told-stage.ts';
@@ -35,7 +34,6 @@ export interface ExplainerOptions {
   readonly kernel: Pick<KernelExplainer, 'departure' | 'arrival'>;
   readonly remote: RemoteNodes;
   readonly ends: ExplainedEnds;
-  readonly host: Pick<HostDoubts, 'addTo'>;
   /** What was recorded of such packets on these nodes. */
   readonly past: (packet: PacketDescription, nodes: readonly string[], window: MomentWindow) => Promise<PastMoment>;
 }
@@ -64,26 +62,22 @@ export class Explainer {
 
   constructor(options: ExplainerOptions) {
     this.#options = options;
-    const { local, kernel, remote, host } = options;
+    const { local, kernel, remote } = options;
     remote.answer(DEPARTURE, async (body) => {
       const packet = parseToldPacket(body);
-      const told = await kernel.departure(packet, local.departure(packet));
-      return host.addTo(told, packet.source.family);
+      return kernel.departure(packet, local.departure(packet));
     });
     remote.answer(ARRIVAL, async (body) => {
       const arrived = parseToldDatagrams(body);
-      const { sender } = arrived;
       // What the packet says of itself counts: the node that sent it may have given it another source.
       const packet = { ...arrived.packet, source: innerSource(arrived.datagrams[0]!) ?? arrived.packet.source };
-      const told = await kernel.arrival(packet, sender, local.arrival(arrived));
-      return host.addTo(told, packet.source.family);
+      return kernel.arrival(packet, arrived.sender, local.arrival(arrived));
     });
     remote.answer(PASSED_ON, async (body) => this.#ask(parseNextNode(body), ARRIVAL, body));
     remote.answer(ASSUMED, async (body) => {
       const { packet, from } = parseAssumed(body);
       const arrived = local.assumed(packet, from);
-      const told = await kernel.arrival(packet, arrived.sender, local.arrival(arrived));
-      return host.addTo(told, packet.source.family);
+      return kernel.arrival(packet, arrived.sender, local.arrival(arrived));
     });
   }
 
@@ -129,7 +123,7 @@ export class Explainer {
       remarks: [
         ...found.map(({ kind, remark }) => (kind === 'address' ? '' : remark)),
         ...(fate === 'outside' ? [ends.underlayRemark(packet.destination)] : []),
-        ...new Set([...stages, ...(answer?.stages ?? [])].flatMap((one) => [hostRemark(one), faultRemark(one)])),
+        ...new Set([...stages, ...(answer?.stages ?? [])].map(faultRemark)),
       ].filter((remark) => remark !== ''),
       fate: worse.fate,
       way,

@@ -5,6 +5,8 @@
 import { WeftError } from '../../errors.ts';
 import { destinationKind, groupWords } from '../../explain/destination-kind.ts';
 import type { Stage } from '../../explain/explanation.ts';
+import { judgeFirewall } from '../../explain/filtered-passage.ts';
+import { firewallObstacle, isSpoofed } from '../../explain/firewall-words.ts';
 import { isEcho, type PacketDescription } from '../../explain/packet-description.ts';
 import {
   judgePassage,
@@ -15,6 +17,7 @@ import {
 } from '../../explain/passage.ts';
 import type { PassageFacts, SoughtLink } from '../../explain/passage-facts.ts';
 import { withPassages } from '../../explain/stage-passages.ts';
+import type { Ruleset } from '../../firewall/ruleset.ts';
 import { namespaceIdentity } from '../../linux/namespace-files.ts';
 import type { PassageQuestion } from '../../linux/passage-lookup.ts';
 import { equalIpAddresses, formatIpAddress, type IpAddress, parseEndpoint } from '../../wire/address.ts';
@@ -27,6 +30,7 @@ import { Turns } from '../remote/turns.ts';
 export interface KernelExplainerOptions {
   readonly nodeName: string;
   readonly tunDevice: string;
+  readonly vxlanPort: number;
   readonly clusterPrefixes: readonly Prefix[];
   readonly nodePrefixes: readonly Prefix[];
   /** This node's addresses in the overlay. */
@@ -34,6 +38,8 @@ export interface KernelExplainerOptions {
   readonly pods: () => readonly Pod[];
   readonly underlay: () => { readonly interface: string; readonly address: IpAddress };
   readonly lookUp: (question: PassageQuestion) => Promise<PassageFacts>;
+  /** All rules of the firewall of a namespace; `undefined`: of this process's own. */
+  readonly readRuleset: (netns: string | undefined) => Promise<Ruleset>;
 }
 
 /** Packets that are looked at by this node at one time: each costs some programs. */
@@ -43,10 +49,11 @@ const LOOKS_AT_A_TIME = 2;
 type Holder = { readonly kind: 'pod'; readonly pod: Pod } | { readonly kind: 'node' } | { readonly kind: 'nobody' };
 
 /** What was found, or why nobody could look. */
-type Look = { readonly facts: PassageFacts } | { readonly why: string };
+type Look = { readonly facts: PassageFacts; readonly ruleset: Ruleset } | { readonly why: string };
 
 /** A look with what it is about. */
 interface Leg {
+  readonly packet: PacketDescription;
   readonly passage: Passage;
   readonly look: Look;
 }
@@ -54,6 +61,7 @@ interface Leg {
 export class KernelExplainer {
   readonly #options: KernelExplainerOptions;
   readonly #turns = new Turns(LOOKS_AT_A_TIME);
+  readonly #reading = new Map<string, Promise<Ruleset>>();
 
   constructor(options: KernelExplainerOptions) {
     this.#options = options;
@@ -72,9 +80,9 @@ export class KernelExplainer {
   /** The same of a datagram that comes from `sender`. */
   async arrival(packet: PacketDescription, sender: IpAddress, told: Stage): Promise<Stage> {
     return await this.#turns.run(async () => {
-      const { underlay } = this.#options;
+      const { underlay, vxlanPort } = this.#options;
       const { address, interface: device } = underlay();
-      const outer = outerPacket(sender, address, 0);
+      const outer = outerPacket(sender, address, vxlanPort);
       const leg = await this.#leg(outer, { entry: device }, { to: 'here' });
       const before = [judged(leg)];
       if (told.fate !== 'delivered') return withPassages(told, { before, after: await this.#leaving(told) });
@@ -86,9 +94,9 @@ export class KernelExplainer {
   async #sending(packet: PacketDescription): Promise<JudgedPassage[]> {
     const { nodeName } = this.#options;
     const holder = this.#holderOf(packet.source);
-    if (holder.kind === 'nobody') return [this.#ofNobody(packet)];
     const aim = this.#aimAt(packet.destination);
     const exit = aim.to === 'device' ? { exit: aim.device } : {};
+    if (holder.kind === 'nobody') return [await this.#ofNobody(packet, exit, aim)];
     if (holder.kind === 'node') return [judged(await this.#leg(packet, exit, aim))];
     const { pod } = holder;
     const place = `pod ${pod.name}`;
@@ -104,13 +112,22 @@ export class KernelExplainer {
     if (isForGroup(packet, atNode)) return [first, groupPassage(packet, atNode, nodeName)];
     const isRemembered = 'facts' in inPod.look && (inPod.look.facts.neighbour?.mac ?? '') !== '';
     const passage: Passage = { ...atNode.passage, gateway: { address: gateway, isRemembered } };
-    return [first, judged({ ...atNode, passage })];
+    return [first, judged({ ...atNode, passage }, macOf(exitOf(inPod)))];
   }
 
-  #ofNobody({ source }: PacketDescription): JudgedPassage {
-    const { nodeName } = this.#options;
-    const why = `nobody there has ${formatIpAddress(source)}, so that it is not known by which device it comes`;
-    return unlookedPassage({ hook: 'kernel', place: nodeName }, why);
+  /** From a source that nobody here has: if it is a pod that sends from there, the kernel drops it, and otherwise nobody knows. */
+  async #ofNobody(
+    packet: PacketDescription,
+    exit: { readonly exit?: string },
+    aim: PassageAim,
+  ): Promise<JudgedPassage> {
+    const { nodeName, pods } = this.#options;
+    const why = `nobody there has ${formatIpAddress(packet.source)}, so that it is not known by which device it comes`;
+    const unknown = unlookedPassage({ hook: 'kernel', place: nodeName }, why);
+    const pod = pods().find(({ state }) => state === 'running');
+    if (pod === undefined) return unknown;
+    const leg = await this.#leg(packet, { entry: pod.hostDevice, ...exit }, aim);
+    return isDroppedAsSpoofed(leg, pod.mac) ? judged(leg, pod.mac) : unknown;
   }
 
   /** From weft to whoever has the address on this node. */
@@ -122,8 +139,11 @@ export class KernelExplainer {
       this.#leg(packet, { entry: tunDevice, ...exit }, aim),
       this.#receivingLeg(packet),
     ]);
-    if (inPod === undefined) return [judged(atNode)];
-    return 'steps' in inPod ? [judged(atNode), inPod] : [judged(knowing(atNode, entryOf(inPod))), judged(inPod)];
+    // A TUN device has no MAC address.
+    if (inPod === undefined) return [judged(atNode, '')];
+    return 'steps' in inPod
+      ? [judged(atNode, ''), inPod]
+      : [judged(knowing(atNode, entryOf(inPod)), ''), judged(inPod, macOf(exitOf(atNode)))];
   }
 
   async #receivingPod(packet: PacketDescription): Promise<JudgedPassage[]> {
@@ -170,11 +190,21 @@ export class KernelExplainer {
       aim,
     };
     try {
-      return { passage, look: { facts: await this.#options.lookUp({ ...packet, ...where }) } };
+      const { lookUp } = this.#options;
+      const [facts, ruleset] = await Promise.all([lookUp({ ...packet, ...where }), this.#rulesetOf(where.netns)]);
+      return { packet, passage, look: { facts, ruleset } };
     } catch (error) {
       if (!(error instanceof WeftError)) throw error;
-      return { passage, look: { why: error.message } };
+      return { packet, passage, look: { why: error.message } };
     }
+  }
+
+  /** Several that ask at one time get the same. */
+  async #rulesetOf(netns: string | undefined): Promise<Ruleset> {
+    const key = netns ?? '';
+    const reading = this.#reading.get(key) ?? this.#options.readRuleset(netns).finally(() => this.#reading.delete(key));
+    this.#reading.set(key, reading);
+    return await reading;
   }
 
   #holderOf(address: IpAddress): Holder {
@@ -198,13 +228,33 @@ export class KernelExplainer {
   }
 }
 
-function judged({ passage, look }: Leg): JudgedPassage {
-  return 'facts' in look ? judgePassage(passage, look.facts) : unlookedPassage(passage, look.why);
+/** @param sourceMac of the device that it comes from, if that is known. */
+function judged({ packet, passage, look }: Leg, sourceMac?: string): JudgedPassage {
+  if ('why' in look) return unlookedPassage(passage, look.why);
+  const { facts, ruleset } = look;
+  const judgement = judgeFirewall(ruleset, packet, facts, sourceMac, passage.hook === 'in-pod');
+  const isTracked = judgement?.packet.connection !== 'untracked';
+  return judgePassage(passage, facts, firewallObstacle(judgement, passage.place), isTracked);
 }
 
 /** The device at the other end of the wire, as seen there. */
 function entryOf({ look }: Leg): SoughtLink | undefined {
   return 'facts' in look ? look.facts.entry : undefined;
+}
+
+/** The device that it leaves by. */
+function exitOf({ look }: Leg): SoughtLink | undefined {
+  return 'facts' in look ? look.facts.exit : undefined;
+}
+
+function macOf(link: SoughtLink | undefined): string | undefined {
+  return link === undefined || 'isMissing' in link ? undefined : link.mac;
+}
+
+function isDroppedAsSpoofed({ packet, look }: Leg, mac: string): boolean {
+  if ('why' in look) return false;
+  const judgement = judgeFirewall(look.ruleset, packet, look.facts, mac, false);
+  return judgement !== undefined && isSpoofed(judgement);
 }
 
 /** A leg that leads to a device whose MAC address is known. */

@@ -54,7 +54,6 @@ function explainerOf(
     },
     remote: remote as RemoteNodes,
     ends: new ExplainedEnds({ find: async (text) => Promise.resolve(placeOf(text)) }, () => members),
-    host: { addTo: async (one) => Promise.resolve(one) },
     past: async (_packet, nodes) => Promise.resolve({ from: '', to: '', nodes: nodes.map((node) => pastOf(node)) }),
   });
   return { asked, bodies, explainer, own };

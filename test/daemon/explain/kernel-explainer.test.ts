@@ -1,6 +1,8 @@
 import test from 'ava';
 import type { Pod } from '../../../src/daemon/api.ts';
 import { KernelExplainer } from '../../../src/daemon/explain/kernel-explainer.ts';
+import { parseIptablesSave } from '../../../src/firewall/iptables-ruleset.ts';
+import type { Ruleset } from '../../../src/firewall/ruleset.ts';
 import { WeftError } from '../../../src/errors.ts';
 import type { ExplainedStep, Handover, Stage } from '../../../src/explain/explanation.ts';
 import type { PacketDescription } from '../../../src/explain/packet-description.ts';
@@ -49,11 +51,15 @@ function answer(question: PassageQuestion): PassageFacts {
   };
 }
 
-function explainerWith(lookUp: (question: PassageQuestion) => Partial<PassageFacts> = () => ({})) {
+function explainerWith(
+  lookUp: (question: PassageQuestion) => Partial<PassageFacts> = () => ({}),
+  rulesets: Readonly<Partial<Record<'node' | 'pod', Ruleset>>> = {},
+) {
   const asked: string[] = [];
   const explainer = new KernelExplainer({
     nodeName: 'n1',
     tunDevice: 'weft0',
+    vxlanPort: 4_789,
     clusterPrefixes: [parsePrefix('10.244.0.0/16')!],
     nodePrefixes: [parsePrefix('10.244.1.0/24')!],
     nodeAddresses: [address('10.244.1.1')],
@@ -64,6 +70,7 @@ function explainerWith(lookUp: (question: PassageQuestion) => Partial<PassageFac
       asked.push(`${netns === undefined ? 'node' : 'pod'} ${entry}>${exit}`);
       return Promise.resolve({ ...answer(question), ...lookUp(question) });
     },
+    readRuleset: async (netns) => Promise.resolve(rulesets[netns === undefined ? 'node' : 'pod'] ?? { chains: [] }),
   });
   return { explainer, asked };
 }
@@ -214,4 +221,63 @@ test('a datagram whose way leads into the tunnel is stopped there', async (t) =>
   const told = await explainer.departure(packet('10.244.1.2', '10.244.2.2'), leaving);
   t.is(told.fate, 'blocked');
   t.regex(told.steps.at(-1)!.text, /leads into weft0 itself$/);
+});
+
+const rulesOf = (table: string, ...lines: readonly string[]): Ruleset =>
+  parseIptablesSave(['*filter', ...lines].join('\n'), { program: 'iptables', family: 4, tableTitle: () => table });
+const forwarding = rulesOf('nftables table ip filter', ':FORWARD ACCEPT', '-A FORWARD -j REJECT');
+const closed = rulesOf('nftables table ip filter', ':INPUT DROP');
+const guessing = rulesOf('nftables table ip filter', ':FORWARD ACCEPT', '-A FORWARD -m quota --quota 5 -j DROP');
+
+test('a firewall of the node is named where packets are passed on', async (t) => {
+  const { explainer } = explainerWith(undefined, { node: forwarding });
+  const told = await explainer.departure(packet('10.244.1.2', '10.244.2.2'), leaving);
+  t.is(told.fate, 'blocked');
+  t.regex(told.steps.at(-1)!.text, /^a firewall of n1 rejects it: .*FORWARD has "-A FORWARD -j REJECT"$/);
+});
+
+test('a firewall of the pod is named at the end that it stands at', async (t) => {
+  const { explainer } = explainerWith(undefined, { pod: closed });
+  t.is((await explainer.departure(packet('10.244.1.2', '10.244.2.2'), leaving)).fate, null);
+  const told = await explainer.arrival(packet('10.244.2.2', '10.244.1.2'), address('198.18.0.2'), arriving);
+  t.is(told.fate, 'blocked');
+  t.regex(told.steps.at(-1)!.text, /^a firewall of pod web drops it: .*INPUT: policy drop$/);
+});
+
+test('a firewall before weft is named where the datagram comes in', async (t) => {
+  const against = rulesOf('nftables table ip filter', ':INPUT ACCEPT', '-A INPUT -p udp --dport 4789 -j DROP');
+  const { explainer } = explainerWith(undefined, { node: against });
+  const told = await explainer.arrival(packet('10.244.2.2', '10.244.1.2'), address('198.18.0.2'), arriving);
+  t.is(hooks(told), 'kernel');
+  t.is(told.fate, 'blocked');
+});
+
+test('a rule that nobody can tell is not said to let the packet pass', async (t) => {
+  const { explainer } = explainerWith(undefined, { node: guessing });
+  const told = await explainer.departure(packet('10.244.1.2', '10.244.2.2'), leaving);
+  t.is(told.fate, null);
+  const unsure = told.steps.find(({ verdict }) => verdict === 'unknown')!;
+  t.regex(unsure.text, /^whether the firewall of n1 lets it pass cannot be told: .*--quota 5/);
+});
+
+test('a pod with more chains than can be judged is not said to let the packet pass', async (t) => {
+  const [chain] = closed.chains;
+  const many = { chains: Array.from({ length: 17 }, (_, index) => ({ ...chain!, name: `c${index}` })) };
+  const { explainer } = explainerWith(undefined, { pod: many });
+  const told = await explainer.departure(packet('10.244.1.2', '10.244.2.2'), leaving);
+  t.true(told.steps.some(({ verdict, text }) => verdict === 'unknown' && text.endsWith('it has too many chains')));
+});
+
+test('from a source that no pod has, a pod cannot send', async (t) => {
+  const bound = rulesOf(
+    'nftables table inet weft-pods',
+    ':INPUT ACCEPT',
+    ':FORWARD DROP',
+    '-A FORWARD -s 10.244.1.2 -j ACCEPT',
+  );
+  const { explainer } = explainerWith(undefined, { node: bound });
+  const told = await explainer.departure(packet('10.244.3.9', '10.244.2.2'), leaving);
+  t.is(told.fate, 'blocked');
+  t.regex(told.steps.at(-1)!.text, /^dropped by the kernel of n1 as pod-spoofed-source: no pod may send from there/);
+  t.is((await explainer.departure(packet('10.244.1.2', '10.244.2.2'), leaving)).fate, null);
 });
