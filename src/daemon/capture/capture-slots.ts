@@ -38,6 +38,8 @@ export interface CaptureWish {
   /** `root, pid 4711`, `root, pid 4711 on n2`. */
   readonly client: string;
   readonly isRemote: boolean;
+  /** It looks for the packets of one trace only: that is no event. */
+  readonly isTrace?: boolean;
   readonly maxBytes?: number;
   /** Of each worker: a power of two. Absent: enough for traffic at full rate. */
   readonly ringBytes?: number;
@@ -60,6 +62,7 @@ const SNAPLEN_BYTES = 65_535;
 interface Slot extends RunningCapture {
   readonly slot: number;
   readonly isRemote: boolean;
+  readonly isTrace: boolean;
   readonly spec: CaptureSpec;
   /** What workers look for. The rest of what is wanted is looked at by who reads the rings. */
   readonly program: BpfProgram | undefined;
@@ -92,7 +95,15 @@ export class CaptureSlots {
    *
    * @throws ExhaustedError `captures-full`; NotFoundError `peer-unknown`; WeftError `filter-invalid`
    */
-  begin({ spec: asked, podAddresses, client, isRemote, maxBytes, ringBytes }: CaptureWish): CapturePlan {
+  begin({
+    spec: asked,
+    podAddresses,
+    client,
+    isRemote,
+    isTrace = false,
+    maxBytes,
+    ringBytes,
+  }: CaptureWish): CapturePlan {
     const { nodeName, workers, isPeer, wallClockMs } = this.#options;
     const largestRing = Math.min(RING_BYTES, 2 ** Math.floor(Math.log2(MAX_RINGS_BYTES / workers)));
     const { peer, ...ofAll } = asked;
@@ -109,14 +120,14 @@ export class CaptureSlots {
     const rings = Array.from({ length: workers }, () => createTapRingMemory(ringBytes ?? largestRing));
     const since = new Date(wallClockMs()).toISOString();
     const what = describeCapture(asked);
-    this.#running.set(capture, { capture, slot, isRemote, since, client, what, spec, program, rings });
+    this.#running.set(capture, { capture, slot, isRemote, isTrace, since, client, what, spec, program, rings });
     try {
       this.#tellWorkers();
     } catch (error) {
       this.#running.delete(capture);
       throw error;
     }
-    this.#note('capture-started', capture, `was started by ${client}: ${what}`, { client, what });
+    if (!isTrace) this.#note('capture-started', capture, `was started by ${client}: ${what}`, { client, what });
     return { capture, spec, rings, podAddresses, maxBytes };
   }
 
@@ -126,7 +137,8 @@ export class CaptureSlots {
     if (slot === undefined) return false;
     this.#running.delete(capture);
     this.#tellWorkers();
-    const { client, what } = slot;
+    const { client, what, isTrace } = slot;
+    if (isTrace) return true;
     const message = `ended (${end}) with ${packets} packets, and ${lost} lost; it was started by ${client}`;
     this.#note('capture-ended', capture, message, { client, what, end, packets, lost, bytes });
     return true;

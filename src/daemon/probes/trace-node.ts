@@ -139,6 +139,7 @@ export class TraceNode {
     const { capture, rings } = slots.begin({
       spec: { filter: { text, program: traceFilter(traced) }, snaplenBytes: SNAPLEN_BYTES },
       client: `weft trace on ${caller.name}`,
+      isTrace: true,
       isRemote: caller.identity !== identity,
       ringBytes: RING_BYTES,
     });

@@ -158,3 +158,11 @@ test('the history says who captured what, and what came of it', (t) => {
     lost: 1,
   });
 });
+
+test('a trace is no event of the history', (t) => {
+  const { events, slots } = rig();
+  const { capture } = slots.begin({ spec: {}, client: 'weft trace on n2', isRemote: true, isTrace: true });
+  t.is(slots.running().length, 1);
+  t.true(slots.end(capture, 'asked', totals));
+  t.deepEqual(events.list(), []);
+});
