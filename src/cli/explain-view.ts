@@ -32,9 +32,14 @@ export function isGood(fate: Fate): boolean {
 /** What becomes of it in one line, and then what happens on each node. */
 export function formatExplanation(explanation: Explanation, terminal: Terminal): string {
   const { remarks, nodes, fate, way, back, cause, remedy, around } = explanation;
-  const summary = `${fate.toUpperCase()}${way === 'back' ? ' on the way back' : ''}: ${fateWords(explanation)}`;
+  const now = around === null ? '' : 'now ';
+  const summary = `${now}${fate.toUpperCase()}${way === 'back' ? ' on the way back' : ''}: ${fateWords(explanation)}`;
   const lines = [
     ...paragraph('', packetWords(explanation), terminal),
+    // Who asks about a moment that has passed is told of that first.
+    ...(around === null
+      ? []
+      : paragraph('', `THEN: ${around.conclusion}`, terminal).map((line) => bold(line, terminal))),
     ...paragraph('', summary, terminal).map((line) => bold(paint(line, toneOf(fate), terminal), terminal)),
     ...remarks.flatMap((remark) => paragraph('note: ', remark, terminal).map((line) => warning(line, terminal))),
     ...formatNodes('on', nodes, terminal),

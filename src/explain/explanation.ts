@@ -117,6 +117,8 @@ export interface Explanation {
 export interface PastMoment {
   readonly from: string;
   readonly to: string;
+  /** What became of them, in one line. */
+  readonly conclusion: string;
   /** By node: the source's, the destination's, and relays in between. */
   readonly nodes: readonly PastNode[];
 }

@@ -10,7 +10,8 @@ test('an explanation says what becomes of the packet, why, and what to do', (t) 
   t.is(
     formatExplanation(fixedExplanation, terminal),
     `tcp packet of 60 bytes from 10.244.1.2 port 40000 (n1/web) to 10.244.2.1 port 80 (n2)
-DROPPED: n1 drops it as no-route
+THEN: 12 there, 0 back: 12 there dropped at n1 as no-route
+now DROPPED: n1 drops it as no-route
 note: n2 is dead: its own address stands for that of its pod db
 
 on n1

@@ -55,6 +55,7 @@ export const fixedExplanation: Explanation = {
   around: {
     from: '2026-01-03T04:04:30.000Z',
     to: '2026-01-03T04:05:30.000Z',
+    conclusion: '12 there, 0 back: 12 there dropped at n1 as no-route',
     nodes: [
       {
         node: 'n1',

@@ -5,6 +5,7 @@ import { hooks } from '../../dataplane/hook.ts';
 import { ConfigError } from '../../errors.ts';
 import type { PastMoment, PastNode, SeenPackets } from '../../explain/explanation.ts';
 import { type CountedFlow, FlowTable, millisecondsOf } from '../../explain/flow-table.ts';
+import { concludePast } from '../../explain/past-conclusion.ts';
 import { wayBetween } from '../../explain/packet-flow.ts';
 import type { PacketDescription } from '../../explain/packet-description.ts';
 import { formatIpAddress, type IpAddress, parseIpAddress } from '../../wire/address.ts';
@@ -88,11 +89,9 @@ export class PastMoments {
         return { node, error: (error as Error).message, packetsSince: '', dropsSince: '', seen: [], events: [] };
       }
     });
-    return {
-      from: new Date(window.fromMs).toISOString(),
-      to: new Date(window.toMs).toISOString(),
-      nodes: await Promise.all(told),
-    };
+    const from = formatMs(window.fromMs);
+    const all = await Promise.all(told);
+    return { from, to: formatMs(window.toMs), conclusion: concludePast(all, from), nodes: all };
   }
 
   async #tell(question: PastQuestion): Promise<ToldPast> {

@@ -54,7 +54,8 @@ function explainerOf(
     },
     remote: remote as RemoteNodes,
     ends: new ExplainedEnds({ find: async (text) => Promise.resolve(placeOf(text)) }, () => members),
-    past: async (_packet, nodes) => Promise.resolve({ from: '', to: '', nodes: nodes.map((node) => pastOf(node)) }),
+    past: async (_packet, nodes) =>
+      Promise.resolve({ from: '', to: '', conclusion: '', nodes: nodes.map((node) => pastOf(node)) }),
   });
   return { asked, bodies, explainer, own };
 }
