@@ -253,8 +253,9 @@ for (const [what, node, rules, hook, text] of firewalls) {
 
 test.serial('where a packet is dropped, and why, is told', async (t) => {
   const { probe, exitCode } = await trace('n1/p1', '10.244.9.9');
-  t.deepEqual(hooksOf(probe.steps), ['n1 from-pod', 'n1 drop']);
-  t.is(probe.steps.at(-1)!.reason, 'no-route');
+  // The pod is told, by an ICMP error.
+  t.deepEqual(hooksOf(probe.steps), ['n1 from-pod', 'n1 drop', 'n1 to-pod']);
+  t.is(probe.steps.find(({ hook }) => hook === 'drop')!.reason, 'no-route');
   t.regex(probe.text, /dropped at n1: no-route/);
   t.is(exitCode, 1);
 });
