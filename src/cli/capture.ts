@@ -15,6 +15,7 @@ export interface CaptureOptions extends OutputOptions {
   readonly peer?: string;
   readonly hook?: readonly string[];
   readonly drops?: true;
+  readonly probes?: true;
   readonly snaplen?: number;
   readonly count?: number;
   /** In ms. */
@@ -54,6 +55,7 @@ export function registerCapture(program: Command): void {
     .option('--peer <node>', 'only packets to and from a node')
     .option('--hook <names>', 'only at these hooks, from-pod,to-pod; may be repeated', list)
     .option('--drops', 'only what is dropped')
+    .option('--probes', "also weft's own probes of paths")
     .option('--snaplen <bytes>', 'of each packet, only its beginning, 64 or more', snaplen)
     .option('-c, --count <number>', 'end after so many packets', whole)
     .option('--for <time>', 'end after so long: 10s, 5m', parseDuration)
@@ -119,7 +121,7 @@ async function untilInterrupted(run: () => Promise<CaptureSummary>, end: () => v
 }
 
 async function specOf(filter: string, options: CaptureOptions): Promise<CaptureSpec> {
-  const { outer, pod, peer, hook, drops, snaplen: snaplenBytes, count } = options;
+  const { outer, pod, peer, hook, drops, probes, snaplen: snaplenBytes, count } = options;
   await refuseUnknownHooks(hook ?? []);
   const needsCompiler = filter !== '' || outer !== undefined;
   const compile = needsCompiler ? (await import('../linux/packet-filter.ts')).compileExpression : undefined;
@@ -131,6 +133,7 @@ async function specOf(filter: string, options: CaptureOptions): Promise<CaptureS
     ...(pod !== undefined && { pod }),
     ...(peer !== undefined && { peer }),
     ...(drops === true && { dropsOnly: true }),
+    ...(probes === true && { probes: true }),
     ...(snaplenBytes !== undefined && { snaplenBytes }),
     ...(count !== undefined && { count }),
     ...(options.for !== undefined && { seconds: options.for / 1_000 }),
@@ -160,8 +163,8 @@ async function outputOf({ write, rotate, json }: CaptureOptions): Promise<Captur
 }
 
 async function refuseContradictions(options: CaptureOptions): Promise<void> {
-  const { write, rotate, json, all, node, iface, outer, pod, peer, hook, drops } = options;
-  const ofWeft = { all, node, outer, pod, peer, hook, drops };
+  const { write, rotate, json, all, node, iface, outer, pod, peer, hook, drops, probes } = options;
+  const ofWeft = { all, node, outer, pod, peer, hook, drops, probes };
   const alien = Object.entries(ofWeft).find(([, value]) => value !== undefined)?.[0];
   const problems = [
     ...(all === true && node !== undefined ? ['--all and --node contradict each other'] : []),

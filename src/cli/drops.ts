@@ -11,6 +11,7 @@ interface DropsOptions extends OutputOptions {
   readonly by: DropGrouping;
   readonly since?: number;
   readonly limit: string;
+  readonly probes?: true;
   readonly watch?: true;
 }
 
@@ -33,6 +34,7 @@ export function registerDrops(program: Command): void {
     .addOption(new Option('--by <group>', 'what to count by').choices(['reason', 'peer', 'pod']).default('reason'))
     .option('--since <time>', 'recorded ones from then on: 90s, 10m, or a time (2026-01-31T12:00:00Z)', since)
     .option('--limit <number>', 'most recorded ones to show one by one', '10')
+    .option('--probes', "also weft's own probes of paths, among those that are shown one by one")
     .option('--watch', 'go on and show drops as they happen')
     .option('--json', 'print JSON; with --watch, an object on each line')
     .addHelpText('after', NOTES)
@@ -49,7 +51,7 @@ function since(text: string): number {
 
 async function showDrops(
   client: ControlClient,
-  { by, since: sinceMs, limit, ...options }: DropsOptions,
+  { by, since: sinceMs, limit, probes, ...options }: DropsOptions,
 ): Promise<void> {
   const [{ print }, { formatDrops }, { standardOutput }] = await Promise.all([
     import('./output.ts'),
@@ -57,12 +59,12 @@ async function showDrops(
     import('./terminal.ts'),
   ]);
   const from = sinceMs === undefined ? {} : { since: new Date(sinceMs).toISOString() };
-  const report = await client.drops({ limit, ...from });
+  const report = await client.drops({ limit, ...from, ...(probes === true && { probes: 'true' }) });
   print(options, report, () => formatDrops(report, by, standardOutput()));
 }
 
 /** Each record on a line; and, where more was dropped than is recorded, how many. */
-async function watchDrops(client: ControlClient, { json, by, since: sinceMs }: DropsOptions): Promise<void> {
+async function watchDrops(client: ControlClient, { json, by, since: sinceMs, probes }: DropsOptions): Promise<void> {
   const [{ DropLines }, { standardOutput }] = await Promise.all([import('./drops-view.ts'), import('./terminal.ts')]);
   const lines = new DropLines(standardOutput(), by);
   let from = sinceMs === undefined ? undefined : new Date(sinceMs).toISOString();
@@ -70,7 +72,11 @@ async function watchDrops(client: ControlClient, { json, by, since: sinceMs }: D
   if (json !== true) process.stdout.write(lines.title());
   for (;;) {
     const limit = from === undefined ? '0' : WATCH_LIMIT;
-    const report = await client.drops({ limit, ...(from !== undefined && { since: from }) });
+    const report = await client.drops({
+      limit,
+      ...(from !== undefined && { since: from }),
+      ...(probes === true && { probes: 'true' }),
+    });
     const isFirst = before === undefined && sinceMs === undefined;
     if (json === true) process.stdout.write(report.recent.map((drop) => `${JSON.stringify(drop)}\n`).join(''));
     else if (!isFirst) process.stdout.write(lines.lines(report, before));

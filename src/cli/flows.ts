@@ -12,6 +12,7 @@ interface FlowsOptions extends WatchOptions {
   readonly since?: number;
   readonly limit?: string;
   readonly dropped?: true;
+  readonly probes?: true;
 }
 
 /** A line for each flow, where there is room, and in a pipe. */
@@ -43,6 +44,7 @@ export function registerFlows(program: Command): void {
     .option('--since <time>', 'only what was seen since then: 90s, 10m, or a time (2026-01-31T12:00:00Z)', since)
     .option('--limit <number>', 'most flows of each node, those that were seen last', whole, DEFAULT_LIMIT)
     .option('--dropped', 'only what was dropped')
+    .option('--probes', "also weft's own probes of paths")
     .option('--watch', WATCH_HELP)
     .option('--json', 'print JSON')
     .action(async (options: FlowsOptions, command: Command) => {
@@ -57,6 +59,7 @@ export function registerFlows(program: Command): void {
         ...(options.since !== undefined && { since: new Date(options.since).toISOString() }),
         ...(options.limit !== undefined && { limit: options.limit }),
         ...(options.dropped === true && { dropped: 'true' }),
+        ...(options.probes === true && { probes: 'true' }),
       };
       await printOrWatch(options, async () => await client.flows(query), formatFlows);
     });

@@ -1,6 +1,6 @@
 /** Recorded packets, put together to flows. Pure. */
 import type { FlightRecord, FlightTime } from '../dataplane/flight-records.ts';
-import { flowKey, type PacketFlow, readFlow } from './packet-flow.ts';
+import { flowKey, type PacketFlow, isProbe, readFlow } from './packet-flow.ts';
 
 /** Packets of one flow that fared alike. */
 export interface CountedFlow extends PacketFlow, Pick<FlightRecord, 'hook' | 'direction' | 'reason' | 'peer'> {
@@ -22,8 +22,9 @@ interface Count {
 export class FlowTable {
   readonly #counts = new Map<string, Count>();
 
-  /** Takes a record, in any order. What is no IP packet belongs to no flow, and is left out. */
-  add(record: FlightRecord): void {
+  /** Takes a record, in any order. What is no IP packet belongs to no flow, and is left out; so are weft's own probes, unless they are asked for. */
+  add(record: FlightRecord, withProbes = false): void {
+    if (!withProbes && isProbe(record.header)) return;
     const flow = record.isDatagram ? '' : flowKey(record.header);
     if (flow === '') return;
     const { hook, direction, reason, peer, segments, lengthBytes } = record;

@@ -16,6 +16,7 @@ import {
   upperLayerOffset,
   upperLayerProtocol,
 } from '../wire/ipv6-extensions.ts';
+import { isLinkLocalAddress } from '../wire/link-local-address.ts';
 import { equalOctets, readU16 } from '../wire/octets.ts';
 import { hasPorts } from './packet-description.ts';
 
@@ -38,6 +39,15 @@ export function readFlow(header: Uint8Array): PacketFlow | undefined {
   if (version === 4 && header.length >= IPV4_MIN_HEADER_LENGTH) return readFlow4(header);
   if (version === 6 && header.length >= IPV6_HEADER_LENGTH) return readFlow6(header);
   return undefined;
+}
+
+/**
+ * Whether the IP packet that begins like this is one of weft's own: probes of paths, and their answers, go from one link-local
+ * address to another, as no packet of a pod does here.
+ */
+export function isProbe(header: Uint8Array): boolean {
+  if (header.length < IPV6_HEADER_LENGTH || readIpVersion(header, 0) !== 6) return false;
+  return isLinkLocalAddress(header, IPV6_SOURCE_OFFSET) && isLinkLocalAddress(header, IPV6_DESTINATION_OFFSET);
 }
 
 /** A short text that is the same for packets of one flow, and of no other; empty if it is no IP packet. Cheap. */

@@ -129,3 +129,15 @@ test('packets of a flow are counted together, and those that were dropped by the
     },
   ]);
 });
+
+test("weft's own probes are no flow, unless they are asked for", (t) => {
+  const prefix = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe, 0, 0];
+  const ends = { source: [...prefix, 1], destination: [...prefix, 2] };
+  const probe = ipPacket({ ...ends, protocol: 17, transport: udpDatagram([1]) });
+  const table = new FlowTable();
+  table.add(record({ header: probe }));
+  table.add(record({}));
+  t.is(table.size, 1);
+  table.add(record({ header: probe }), true);
+  t.is(table.size, 2);
+});

@@ -32,6 +32,8 @@ export interface CaptureSpec {
   readonly peer?: string;
   /** The hook `drop` and no other. */
   readonly dropsOnly?: boolean;
+  /** Weft's own probes, too. */
+  readonly probes?: boolean;
   /** How much of each packet to keep, counted from its innermost IP header. */
   readonly snaplenBytes?: number;
   /** End after so many packets. */

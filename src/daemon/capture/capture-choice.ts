@@ -5,7 +5,13 @@ import type { TapHeader } from '../../capture/tap-reader.ts';
 import { TapForm } from '../../dataplane/tap-record.ts';
 import { readIpVersion } from '../../wire/ip.ts';
 import { IPV4_ADDRESS_LENGTH, IPV4_DESTINATION_OFFSET, IPV4_SOURCE_OFFSET } from '../../wire/ipv4.ts';
-import { IPV6_ADDRESS_LENGTH, IPV6_DESTINATION_OFFSET, IPV6_SOURCE_OFFSET } from '../../wire/ipv6.ts';
+import {
+  IPV6_ADDRESS_LENGTH,
+  IPV6_DESTINATION_OFFSET,
+  IPV6_HEADER_LENGTH,
+  IPV6_SOURCE_OFFSET,
+} from '../../wire/ipv6.ts';
+import { isLinkLocalAddress } from '../../wire/link-local-address.ts';
 import { equalOctets } from '../../wire/octets.ts';
 import type { IpAddress } from '../../wire/address.ts';
 import type { CapturePlan } from './capture-messages.ts';
@@ -23,6 +29,7 @@ export class CaptureChoice {
   readonly #podAddresses: readonly IpAddress[] | undefined;
   readonly #peer: string | undefined;
   readonly #names: CaptureNames;
+  readonly #withProbes: boolean;
 
   /** @throws WeftError `filter-invalid` */
   constructor({ spec, podAddresses }: Pick<CapturePlan, 'spec' | 'podAddresses'>, names: CaptureNames) {
@@ -30,12 +37,14 @@ export class CaptureChoice {
     this.#outer = spec.outer && compileFilter(spec.outer.program);
     this.#podAddresses = podAddresses;
     this.#peer = spec.peer;
+    this.#withProbes = spec.probes ?? false;
     this.#names = names;
   }
 
   /** Whether the packet in hand, of the record with this header, is wanted. */
   wants(header: TapHeader, record: Uint8Array, packets: TappedPackets): boolean {
     return (
+      (this.#withProbes || !isProbe(packets)) &&
       this.#hasInner(packets) &&
       this.#hasOuter(header, packets) &&
       this.#hasPod(packets) &&
@@ -71,6 +80,15 @@ export class CaptureChoice {
           equalOctets(octets, 0, bytes, innerAt + destination, lengthBytes)),
     );
   }
+}
+
+/** Whether the packet in hand is one of weft's own: from one link-local address to another, as no packet of a pod is here. */
+function isProbe({ bytes, innerAt, innerCapturedBytes }: TappedPackets): boolean {
+  if (innerAt === -1 || innerCapturedBytes < IPV6_HEADER_LENGTH || readIpVersion(bytes, innerAt) !== 6) return false;
+  return (
+    isLinkLocalAddress(bytes, innerAt + IPV6_SOURCE_OFFSET) &&
+    isLinkLocalAddress(bytes, innerAt + IPV6_DESTINATION_OFFSET)
+  );
 }
 
 /** Name of the node that the packet in hand goes to, or comes from; empty: nobody knows. */

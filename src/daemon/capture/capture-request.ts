@@ -51,6 +51,7 @@ const captureSpec = v.strictObject({
   pod: v.exactOptional(name),
   peer: v.exactOptional(name),
   dropsOnly: v.exactOptional(v.boolean('is neither true nor false')),
+  probes: v.exactOptional(v.boolean('is neither true nor false')),
   snaplenBytes: v.exactOptional(whole(MIN_SNAPLEN_BYTES, MAX_SNAPLEN_BYTES)),
   count: v.exactOptional(whole(1, MAX_COUNT)),
   seconds: v.exactOptional(v.pipe(v.number('is not a number'), v.gtValue(0), v.maxValue(MAX_SECONDS))),
@@ -71,13 +72,14 @@ export function parseCaptureSpec(input: unknown): CaptureSpec {
 
 /** A specification in words, for logs and people: `tcp port 80, hooks drop`. */
 export function describeCapture(spec: CaptureSpec): string {
-  const { filter, outer, hooks, pod, peer, dropsOnly, count, seconds } = spec;
+  const { filter, outer, hooks, pod, peer, dropsOnly, probes, count, seconds } = spec;
   const words = [
     filter === undefined || filter.text === '' ? 'all packets' : filter.text,
     ...(outer === undefined ? [] : [`outer ${outer.text}`]),
     ...(pod === undefined ? [] : [`pod ${pod}`]),
     ...(peer === undefined ? [] : [`peer ${peer}`]),
     ...(dropsOnly === true ? ['drops'] : hooks === undefined ? [] : [`hooks ${hooks.join(' ')}`]),
+    ...(probes === true ? ['probes as well'] : []),
     ...(count === undefined ? [] : [`at most ${count}`]),
     ...(seconds === undefined ? [] : [`for ${seconds} s`]),
   ];

@@ -17,7 +17,11 @@ export async function dropExamples(
 ): Promise<RecentFacts['examples']> {
   const reasons = Object.keys(dropped).filter((reason) => !Object.hasOwn(harmlessDrops, reason));
   if (reasons.length === 0) return {};
-  const { recent } = await drops.drops({ sinceMs: Date.now() - seconds * MS_PER_SECOND, limit: LOOKED_AT });
+  const { recent } = await drops.drops({
+    sinceMs: Date.now() - seconds * MS_PER_SECOND,
+    limit: LOOKED_AT,
+    probes: false,
+  });
   return Object.fromEntries(
     reasons.map((reason) => {
       const texts = recent.filter((one) => one.reason === reason).map(describe);

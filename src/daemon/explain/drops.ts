@@ -6,7 +6,7 @@ import type { PeerAccount } from '../../dataplane/peer-counters.ts';
 import { ConfigError } from '../../errors.ts';
 import { millisecondsOf } from '../../explain/flow-table.ts';
 import { protocolName } from '../../explain/packet-description.ts';
-import { readFlow } from '../../explain/packet-flow.ts';
+import { isProbe, readFlow } from '../../explain/packet-flow.ts';
 import type { WorkerAccount } from '../../dataplane/accounts.ts';
 import { integer } from '../config/config-value.ts';
 import type { DiagnosisParts } from '../diagnosis.ts';
@@ -19,6 +19,8 @@ export interface DropRequest {
   readonly sinceMs: number;
   /** Most of them that are given one by one: the newest. */
   readonly limit: number;
+  /** Whether weft's own probes are among them. */
+  readonly probes: boolean;
 }
 
 export interface DropsOptions {
@@ -42,14 +44,16 @@ const MAX_LIMIT = 1_000;
 
 /** Query of `GET /v1/drops`. @throws ConfigError naming the key that is wrong. */
 export function parseDropQuery(query: URLSearchParams): DropRequest {
-  const unknown = [...query.keys()].find((name) => name !== 'since' && name !== 'limit');
+  const unknown = [...query.keys()].find((name) => !['since', 'limit', 'probes'].includes(name));
   if (unknown !== undefined) throw new ConfigError(unknown, 'is not a known key');
   const since = query.get('since');
   const sinceMs = since === null ? 0 : Date.parse(since);
   if (Number.isNaN(sinceMs)) throw new ConfigError('since', `${since} is not a time (ISO 8601)`);
   const limit = v.safeParse(integer(0, MAX_LIMIT), query.get('limit') ?? String(DEFAULT_LIMIT));
   if (!limit.success) throw new ConfigError('limit', limit.issues[0].message);
-  return { sinceMs, limit: limit.output };
+  const probes = query.get('probes') ?? 'false';
+  if (probes !== 'true' && probes !== 'false') throw new ConfigError('probes', `${probes} is neither true nor false`);
+  return { sinceMs, limit: limit.output, probes: probes === 'true' };
 }
 
 /** Puts it together. */
@@ -79,7 +83,7 @@ export class Drops {
     this.#options = options;
   }
 
-  async report({ sinceMs, limit }: DropRequest): Promise<DropReport> {
+  async report({ sinceMs, limit, probes }: DropRequest): Promise<DropReport> {
     const { recorded, startedMs } = this.#options;
     const endMs = Date.now();
     const seen = new SeenDrops(this.#options);
@@ -89,7 +93,7 @@ export class Drops {
       sinceMs,
       (record) => {
         const timeMs = millisecondsOf(record) + offsetMs;
-        if (timeMs < endMs) seen.add(record, timeMs);
+        if (timeMs < endMs) seen.add(record, timeMs, probes);
       },
       ['drops'],
     );
@@ -175,11 +179,12 @@ class SeenDrops {
     return this.#packets.length;
   }
 
-  add(record: FlightRecord, timeMs: number): void {
+  add(record: FlightRecord, timeMs: number, withProbes: boolean): void {
     if (record.reason === undefined) return;
     const reason = nameOf(record.reason);
     if (backgroundReasons.has(reason)) return;
     this.last.set(reason, Math.max(timeMs, this.last.get(reason) ?? 0));
+    if (!withProbes && !record.isDatagram && isProbe(record.header)) return;
     const flow = record.isDatagram ? undefined : readFlow(record.header);
     const { direction, lengthBytes, segments: packets } = record;
     const { source = '', destination = '', sourcePort = 0, destinationPort = 0 } = flow ?? {};

@@ -32,6 +32,8 @@ export interface FlowRequest {
   readonly limit: number;
   /** Whether only what was dropped is asked for. */
   readonly dropped: boolean;
+  /** Whether weft's own probes are, too. */
+  readonly probes: boolean;
 }
 
 /** What nodes ask each other. */
@@ -44,6 +46,7 @@ const flowQuestion = v.object({
   sinceMs: v.number(),
   limit: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_LIMIT)),
   dropped: v.boolean(),
+  probes: v.optional(v.boolean(), false),
 });
 
 const flow = v.object({
@@ -86,7 +89,9 @@ const verdicts: Readonly<Partial<Record<Hook, Flow['verdict']>>> = {
 
 /** Query of `GET /v1/flows`. @throws ConfigError naming the key that is wrong. */
 export function parseFlowQuery(query: URLSearchParams): FlowRequest {
-  const unknown = [...query.keys()].find((name) => !['node', 'all', 'since', 'limit', 'dropped'].includes(name));
+  const unknown = [...query.keys()].find(
+    (name) => !['node', 'all', 'since', 'limit', 'dropped', 'probes'].includes(name),
+  );
   if (unknown !== undefined) throw new ConfigError(unknown, 'is not a known key');
   const limitText = query.get('limit') ?? String(DEFAULT_LIMIT);
   const limit = /^\d{1,9}$/.test(limitText) ? Number(limitText) : 0;
@@ -94,11 +99,11 @@ export function parseFlowQuery(query: URLSearchParams): FlowRequest {
   const since = query.get('since');
   const sinceMs = since === null ? 0 : Date.parse(since);
   if (Number.isNaN(sinceMs)) throw new ConfigError('since', `${since} is not a time (ISO 8601)`);
-  const [all, dropped] = [flag(query, 'all'), flag(query, 'dropped')];
-  return { node: query.get('node') ?? undefined, all, sinceMs, limit, dropped };
+  const [all, dropped, probes] = [flag(query, 'all'), flag(query, 'dropped'), flag(query, 'probes')];
+  return { node: query.get('node') ?? undefined, all, sinceMs, limit, dropped, probes };
 }
 
-function flag(query: URLSearchParams, key: 'all' | 'dropped'): boolean {
+function flag(query: URLSearchParams, key: 'all' | 'dropped' | 'probes'): boolean {
   const text = query.get(key) ?? 'false';
   if (text !== 'true' && text !== 'false') throw new ConfigError(key, `${text} is neither true nor false`);
   return text === 'true';
@@ -139,10 +144,10 @@ export class Flows {
     return reports;
   }
 
-  async #tell({ sinceMs, limit, dropped }: FlowQuestion): Promise<ToldFlows> {
+  async #tell({ sinceMs, limit, dropped, probes }: FlowQuestion): Promise<ToldFlows> {
     const { recorded, routes } = this.#options;
     const table = new FlowTable();
-    await recorded.each(sinceMs, (record) => table.add(record), dropped ? ['drops'] : undefined);
+    await recorded.each(sinceMs, (record) => table.add(record, probes), dropped ? ['drops'] : undefined);
     const [names, offsetMs] = [routes.entryNames(), clockOffsetMs()];
     return {
       ...recorded.span(),

@@ -50,7 +50,7 @@ test('reasons are counted by the accounts, the most frequent first, with what to
   counters.ingressReceived(4, 400, 3);
   counters.drop(DropReason.forgedSource, 4, 3);
   counters.publish();
-  const { packets, reasons, since } = await drops.report({ sinceMs: 0, limit: 10 });
+  const { packets, reasons, since } = await drops.report({ sinceMs: 0, limit: 10, probes: false });
   t.is(packets, 12);
   t.is(since, '2026-01-01T00:00:00.000Z');
   t.deepEqual(
@@ -71,7 +71,7 @@ test("what a node's kernel says to the link is counted, and shown to nobody", as
   counters.egressReceived(2, 192, 0);
   counters.drop(DropReason.nodeLinkControl, 2, 0);
   counters.publish();
-  const report = await drops.report({ sinceMs: 0, limit: 10 });
+  const report = await drops.report({ sinceMs: 0, limit: 10, probes: false });
   t.like(report, { packets: 0, reasons: [], pods: [], recent: [], omitted: 0 });
   t.is(report.peers.at(-1)!.egress.dropped, 0);
 });
@@ -92,7 +92,7 @@ test('ways to a peer count with it, and what is of no known peer stands at the e
   counters.drop(DropReason.innerNotIp, 1, 9);
   counters.publish();
   const none = { packets: 0, dropped: 0 };
-  t.deepEqual((await drops.report({ sinceMs: 0, limit: 10 })).peers, [
+  t.deepEqual((await drops.report({ sinceMs: 0, limit: 10, probes: false })).peers, [
     { peer: 'n2', egress: { packets: 16, dropped: 5 }, ingress: none },
     { peer: 'n3', egress: none, ingress: { packets: 4, dropped: 4 } },
     { peer: '', egress: { packets: 7, dropped: 7 }, ingress: { packets: 2, dropped: 1 } },
@@ -108,7 +108,7 @@ test('recorded drops are those of pods, by the address of this node in them', as
     recordOf(300, DropReason.packetTooBig, web, { peer: 12, lengthBytes: 9_000, segments: 2 }),
     recordOf(400, DropReason.vxlanNoVni, new Uint8Array(8), { direction: 'ingress', isDatagram: true }),
   ]);
-  const { pods, recent, omitted, reasons } = await drops.report({ sinceMs: 0, limit: 2 });
+  const { pods, recent, omitted, reasons } = await drops.report({ sinceMs: 0, limit: 2, probes: false });
   t.deepEqual(reasons, []);
   t.deepEqual(pods, [
     { pod: 'web', address: '10.244.1.2', egress: 3, ingress: 0, reasons: { 'no-route': 1, 'packet-too-big': 2 } },
@@ -133,15 +133,15 @@ test('recorded drops are those of pods, by the address of this node in them', as
 test('who asks again from the end of a report on is told nothing twice', async (t) => {
   const web = ipPacket({ ...v4, protocol: 6, transport: tcpSegment(1, 2, [], []) });
   const { drops } = dropsOf([recordOf(50, DropReason.noRoute, web), recordOf(70_000, DropReason.noRoute, web)]);
-  const first = await drops.report({ sinceMs: 0, limit: 10 });
+  const first = await drops.report({ sinceMs: 0, limit: 10, probes: false });
   t.is(first.recent.length, 1, 'one of them lies in the future');
-  const second = await drops.report({ sinceMs: Date.parse(first.time), limit: 10 });
+  const second = await drops.report({ sinceMs: Date.parse(first.time), limit: 10, probes: false });
   t.deepEqual(second.recent, []);
 });
 
 test('a query names a time and a number, and nothing else', (t) => {
-  t.deepEqual(parse(''), { sinceMs: 0, limit: 20 });
-  t.deepEqual(parse('since=1970-01-01T00:00:01Z&limit=0'), { sinceMs: 1_000, limit: 0 });
+  t.deepEqual(parse(''), { sinceMs: 0, limit: 20, probes: false });
+  t.deepEqual(parse('since=1970-01-01T00:00:01Z&limit=0&probes=true'), { sinceMs: 1_000, limit: 0, probes: true });
   for (const text of ['since=yesterday', 'limit=1001', 'limit=-1', 'by=pod']) {
     t.throws(() => parse(text), { code: 'config-invalid' }, text);
   }
