@@ -37,7 +37,7 @@ function formatNode(diagnosis: Diagnosis, terminal: Terminal): string {
   const isHealthy = findings.every(({ severity }) => severity === 'note');
   const tone = isHealthy ? 'good' : undefined;
   const title = isHealthy
-    ? `${node} is healthy: ${scopeOf(diagnosis)}`
+    ? `${node} ${findings.some(({ id }) => id === 'repaired-by-itself') ? 'is in order again' : 'is healthy'}: ${scopeOf(diagnosis)}`
     : `${node}: ${countsOf(findings)}; ${scopeOf(diagnosis)}`;
   return [
     lines(...repaired, ...wrap(title, widthOf(terminal)).map((line) => bold(paint(line, tone, terminal), terminal))),

@@ -92,6 +92,8 @@ export interface DaemonFacts {
   readonly notices: readonly Remark[];
   /** What differs between what should be and what is, seen without repairing it; see `weft audit`. */
   readonly differences: readonly Difference[];
+  /** What the daemon put right by itself within the last ten minutes, the latest last. */
+  readonly repairs?: readonly Repair[];
   /** Features of the dataplane, whether in use. */
   readonly features: Readonly<Record<string, boolean>>;
   /** Those of them that the configuration turned off. */
@@ -118,6 +120,15 @@ export interface UnderlayFacts {
   /** Of the device now; `undefined`: it is gone. */
   readonly deviceMtuBytes: number | undefined;
   readonly reason: string;
+}
+
+/** Repairs of one thing: what was wrong the last time, how often it was put right, and when that was last. */
+export interface Repair {
+  readonly message: string;
+  readonly times: number;
+  readonly last: string;
+  /** Whether somebody takes it away as often as it is put back. */
+  readonly isContested: boolean;
 }
 
 /** As the audit has it. */

@@ -41,6 +41,9 @@ const differing = (
 ): FactChanges => ({
   daemon: { differences: [{ table, problem, subject, message: `${subject} is 0, and not 1` }] },
 });
+const repairedAs = (isContested: boolean): FactChanges => ({
+  daemon: { repairs: [{ message: 'the route is gone', times: 3, last: '2026-01-01T10:00:00.000Z', isContested }] },
+});
 const waysWith = (changes: Partial<KernelWays>): FactChanges => ({
   daemon: { ways: { diverted: [], rules: [], queuePackets: 500, tracked: undefined, ...changes } },
 });
@@ -79,6 +82,8 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'node-ipv6-disabled': notice('node-ipv6-disabled'),
   'kernel-state-stale': differing('kernel', 'stale', '10.250.0.0/24'),
   'kernel-state-missing': differing('kernel', 'missing', '10.244.1.2'),
+  'repairs-contested': repairedAs(true),
+  'repaired-by-itself': repairedAs(false),
   'forwarding-differs': differing('workers', 'wrong', '10.244.2.0/24'),
   'pods-diverted': waysWith({
     diverted: [{ pod: 'web', node: 'n2', address: '10.244.2.1', device: 'tailscale0', table: '52' }],

@@ -58,7 +58,8 @@ async function answers(node: string): Promise<void> {
 }
 
 function findingsOf({ nodes }: DoctorReport): readonly Finding[] {
-  return nodes.flatMap(({ findings }) => findings);
+  // What an audit of before has put right is said for ten minutes.
+  return nodes.flatMap(({ findings }) => findings).filter(({ id }) => id !== 'repaired-by-itself');
 }
 
 async function untilFound(node: string, id: string, seed: () => Promise<unknown>): Promise<Finding> {

@@ -95,6 +95,13 @@ for (const [what, { damage, subject, check }] of Object.entries(damages)) {
   });
 }
 
+test.serial('the doctor says what was put right, and that all is in order again', async (t) => {
+  const { stdout, exitCode } = await lab.tryAsk('n1', 'doctor');
+  t.is(exitCode, 0, stdout);
+  t.regex(stdout, /^n1 is in order again: /m);
+  t.regex(stdout, /the device weft0 is gone: somebody deleted it|somebody deleted the device weft0/);
+});
+
 test.serial('what happened was no reason for anybody to take the node for gone', async (t) => {
   t.deepEqual(
     (await lab.control('n2').events()).filter(({ kind }) => /left|dead/.test(kind)),

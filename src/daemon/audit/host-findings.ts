@@ -88,6 +88,9 @@ function linkFindings(
   }
   const wrong = (message: string): Finding => ({ problem: 'wrong', subject: tunDevice, message });
   const present = addressesOf(link);
+  // A worker opens another one at once; nobody but the audit sets it up.
+  if (link.ifalias === undefined && !link.flags.includes('UP') && present.length === 0)
+    return [wrong(`somebody deleted the device ${tunDevice}: the one in its place is not set up`)];
   return [
     ...(link.flags.includes('UP') ? [] : [wrong(`the device ${tunDevice} is down`)]),
     ...(link.mtu === mtuBytes ? [] : [wrong(`the MTU of ${tunDevice} is ${link.mtu}, and not ${mtuBytes}`)]),

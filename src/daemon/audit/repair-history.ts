@@ -4,8 +4,8 @@ import type { AuditDifference } from '../api.ts';
 /** How far back, in ms. */
 const KEPT_MS = 600_000;
 
-/** Most subjects that are kept; others push out those that were repaired longest ago. */
-const MAX_SUBJECTS = 200;
+/** Most that are kept; others push out those that were repaired longest ago. */
+const MAX_KEPT = 200;
 
 /** So many repairs of the same within {@link CONTEST_MS} are no accident: somebody takes it away again and again. */
 const CONTESTED_REPAIRS = 5;
@@ -14,7 +14,7 @@ const CONTEST_MS = 120_000;
 /** Repairs of one thing within the last ten minutes. */
 export interface RecentRepair {
   readonly subject: string;
-  /** What was wrong the last time. */
+  /** What was wrong: one thing may lack several. */
   readonly message: string;
   readonly times: number;
   /** ISO 8601. */
@@ -24,7 +24,7 @@ export interface RecentRepair {
 }
 
 interface Entry {
-  message: string;
+  readonly subject: string;
   /** Times of the repairs, in ms since 1970. */
   readonly atMs: number[];
   wasContested: boolean;
@@ -32,7 +32,7 @@ interface Entry {
 
 export class RepairHistory {
   readonly #wallClockMs: () => number;
-  /** By subject, the one that was repaired last at the end. */
+  /** By message, the one that was repaired last at the end. */
   readonly #entries = new Map<string, Entry>();
 
   constructor(wallClockMs: () => number) {
@@ -42,10 +42,9 @@ export class RepairHistory {
   /** Notes a repair. @returns whether it has become contested by it. */
   add({ subject, message }: Pick<AuditDifference, 'subject' | 'message'>): boolean {
     const nowMs = this.#wallClockMs();
-    const entry = this.#entries.get(subject) ?? { message, atMs: [], wasContested: false };
-    this.#entries.delete(subject);
-    this.#entries.set(subject, entry);
-    entry.message = message;
+    const entry = this.#entries.get(message) ?? { subject, atMs: [], wasContested: false };
+    this.#entries.delete(message);
+    this.#entries.set(message, entry);
     entry.atMs.push(nowMs);
     this.#forgetOld(nowMs);
     const isContested = contested(entry, nowMs);
@@ -58,9 +57,9 @@ export class RepairHistory {
   recent(): readonly RecentRepair[] {
     const nowMs = this.#wallClockMs();
     this.#forgetOld(nowMs);
-    return [...this.#entries].map(([subject, entry]) => ({
-      subject,
-      message: entry.message,
+    return [...this.#entries].map(([message, entry]) => ({
+      subject: entry.subject,
+      message,
       times: entry.atMs.length,
       last: new Date(entry.atMs.at(-1)!).toISOString(),
       isContested: contested(entry, nowMs),
@@ -68,15 +67,15 @@ export class RepairHistory {
   }
 
   #forgetOld(nowMs: number): void {
-    for (const [subject, { atMs }] of this.#entries) {
+    for (const [message, { atMs }] of this.#entries) {
       // A clock that was set back must not keep them for ever.
       const kept = atMs.filter((one) => Math.abs(nowMs - one) < KEPT_MS);
       atMs.splice(0, atMs.length, ...kept);
-      if (kept.length === 0) this.#entries.delete(subject);
+      if (kept.length === 0) this.#entries.delete(message);
     }
-    for (const subject of this.#entries.keys()) {
-      if (this.#entries.size <= MAX_SUBJECTS) break;
-      this.#entries.delete(subject);
+    for (const message of this.#entries.keys()) {
+      if (this.#entries.size <= MAX_KEPT) break;
+      this.#entries.delete(message);
     }
   }
 }

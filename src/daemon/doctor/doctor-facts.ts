@@ -19,7 +19,7 @@ import { inspectStore } from './store-inspection.ts';
 /** Where they are read. */
 export interface DoctorSources {
   readonly parts: DiagnosisParts;
-  readonly audit: Pick<Audit, 'inspect'>;
+  readonly audit: Pick<Audit, 'inspect' | 'repairs'>;
   readonly remote: RemoteNodes;
   readonly recent: RecentCounts;
   readonly drops: DropHandlers;
@@ -75,6 +75,7 @@ async function readDaemonFacts({ parts, audit, remote, recent, drops }: DoctorSo
     vni: config.vxlan.vni,
     notices,
     differences,
+    repairs: audit.repairs(),
     features,
     withoutFeatures: [
       ...config.dataplane.without,

@@ -22,7 +22,7 @@ const GOOD_FOR_MS = 1_000;
 
 export interface DoctorOptions {
   readonly parts: DiagnosisParts;
-  readonly audit: Pick<Audit, 'inspect' | 'run'>;
+  readonly audit: Pick<Audit, 'inspect' | 'run' | 'repairs'>;
   readonly remote: RemoteNodes;
   readonly drops: DropHandlers;
 }

@@ -1,6 +1,7 @@
 /** Devices, addresses, routes and rules of weft's own, and the tables of its workers, against what they should be. */
-import { byDoctor, found, type DaemonCheck, type FindingKinds } from '../check.ts';
-import type { Difference } from '../facts.ts';
+import { byDoctor, byHand, found, type DaemonCheck, type FindingKinds } from '../check.ts';
+import type { Difference, Repair } from '../facts.ts';
+import type { Finding } from '../finding.ts';
 import { isKernelParameter } from './kernel-parameters.ts';
 
 const finds: FindingKinds = {
@@ -14,6 +15,17 @@ const finds: FindingKinds = {
     title: 'something that weft had set in the kernel is gone, or was changed',
     cause: 'a person or a program deleted it: a network manager that starts again, a firewall that is loaded again',
   },
+  'repairs-contested': {
+    severity: 'error',
+    title: 'somebody takes away again and again what weft puts back in the kernel',
+    cause:
+      'another program keeps the same routes, devices or rules, such as a network manager, a firewall or another overlay',
+  },
+  'repaired-by-itself': {
+    severity: 'note',
+    title: 'weft put something right within the last ten minutes',
+    cause: 'a person or a program took it away, or changed it',
+  },
   'forwarding-differs': {
     severity: 'error',
     title: 'workers forward by other routes than gossip gives',
@@ -26,7 +38,7 @@ export const kernelState: DaemonCheck = {
   needs: 'daemon',
   looksAt: ['kernel'],
   finds,
-  look: ({ daemon: { differences } }) => {
+  look: ({ daemon: { differences, repairs = [] } }) => {
     const own = differences.filter((one) => one.problem !== 'foreign' && !isKernelParameter(one));
     const kernel = own.filter(({ table }) => table === 'kernel');
     return [
@@ -41,6 +53,14 @@ export const kernelState: DaemonCheck = {
       ...findingOf(
         'forwarding-differs',
         own.filter(({ table }) => table !== 'kernel'),
+      ),
+      ...repairsOf(
+        'repairs-contested',
+        repairs.filter(({ isContested }) => isContested),
+      ),
+      ...repairsOf(
+        'repaired-by-itself',
+        repairs.filter(({ isContested }) => !isContested),
       ),
     ];
   },
@@ -57,4 +77,13 @@ function findingOf(id: string, differences: readonly Difference[]) {
       byDoctor('weft puts it right by itself within a minute; --fix does at once, and so does', 'weft audit'),
     ),
   ];
+}
+
+function repairsOf(id: string, repairs: readonly Repair[]): Finding[] {
+  if (repairs.length === 0) return [];
+  const evidence = repairs.map(({ message, times, last }) => {
+    const often = times === 1 ? 'put right once' : `put right ${times} times`;
+    return `${message}: ${often}, last at ${last.slice(11, 19)} UTC`;
+  });
+  return [found(finds, id, evidence, byHand('find out who did it', 'weft events --kind audit'))];
 }

@@ -64,6 +64,13 @@ const finds = test.macro<[Partial<FoundHost>, ...string[]]>({
 });
 
 test('a device that is gone', finds, { links: [] }, 'missing weft0: the device weft0 is gone: somebody deleted it');
+const { ifalias: _alias, ...bare } = link;
+test(
+  'a device in the place of one that was deleted',
+  finds,
+  { links: [{ ...bare, flags: ['POINTOPOINT'], mtu: 1500, addr_info: [] }] },
+  'wrong weft0: somebody deleted the device weft0: the one in its place is not set up',
+);
 test(
   'a device that was renamed',
   finds,

@@ -56,8 +56,8 @@ test('repairs now and then are not contested', (t) => {
 
 test('of very many things the last ones are kept', (t) => {
   const { history } = historyAt();
-  for (let number = 0; number < 1_000; number++) history.add({ ...route, subject: `route ${number}` });
+  for (let number = 0; number < 1_000; number++) history.add({ ...route, message: `route ${number}` });
   const recent = history.recent();
   t.is(recent.length, 200);
-  t.is(recent.at(-1)!.subject, 'route 999');
+  t.is(recent.at(-1)!.message, 'route 999');
 });
