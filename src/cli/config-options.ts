@@ -8,6 +8,7 @@ import {
   type ConfigKey,
   type ConfigPath,
 } from '../daemon/config/config-key.ts';
+import { CONFIG_VARIABLE, configFileOf, DEFAULT_CONFIG_FILE } from '../daemon/config/config-place.ts';
 
 /** Where the command's configuration is. */
 export interface ConfigChoice {
@@ -18,7 +19,10 @@ export interface ConfigChoice {
 
 /** Adds `--config` and a flag for each key that may have one. */
 export function addConfigOptions(command: Command): Command {
-  command.option('--config <file>', 'configuration file (YAML)');
+  command.option(
+    '--config <file>',
+    `configuration file (YAML); default ${DEFAULT_CONFIG_FILE} if there is one (${CONFIG_VARIABLE})`,
+  );
   for (const path of inlinePaths) {
     const placeholder = configKeys[path].kind === 'list' ? 'list' : 'value';
     command.addOption(new Option(`--${flagOf(path)} <${placeholder}>`, describe(path)));
@@ -33,13 +37,13 @@ function describe(path: ConfigPath): string {
   return `${key.meaning}${separated}${standard} (${variableOf(path)})`;
 }
 
-/** What was given. */
+/** What was given, and the file that counts. */
 export function configChoice(command: Command): ConfigChoice {
   const options = command.opts<Record<string, string | undefined>>();
   const given = inlinePaths.flatMap((path) => {
     const value = options[new Option(`--${flagOf(path)} <value>`).attributeName()];
     return value === undefined ? [] : [[path, value] as const];
   });
-  const file = options['config'];
+  const file = configFileOf(options['config'], process.env);
   return { ...(file !== undefined && { file }), flags: Object.fromEntries(given) };
 }

@@ -1,24 +1,43 @@
-/** Which daemon a command talks to: `--socket PATH`, else `WEFT_SOCKET`, else the default. */
+/**
+ * Which daemon a command talks to: `--socket PATH`, else `WEFT_SOCKET`, else as the configuration of this machine has it,
+ * else the default.
+ */
 import { accessSync, constants } from 'node:fs';
 import type { Command } from 'commander';
+import { defaultSockets, type ConfiguredSockets } from './configured-socket.ts';
 import { ControlClient, type ControlClientOptions } from './control-client.ts';
 import { withProgress } from './progress.ts';
 
-const DEFAULT_SOCKET = '/run/weft/weft.sock';
-const DEFAULT_READ_ONLY_SOCKET = '/run/weft/weft-ro.sock';
+/** Option of the program that holds {@link ConfiguredSockets}; nobody gives it on the command line. */
+const CONFIGURED = 'configuredSockets';
 
 /** Client for whoever may change things. */
 export function controlClient(command: Command): ControlClient {
   const named = namedSocket(command);
-  return named ?? clientOf(DEFAULT_SOCKET, { origin: 'the default; change it with --socket or WEFT_SOCKET' });
+  if (named !== undefined) return named;
+  const { socket, origin } = socketsOf(command);
+  return clientOf(socket, { origin });
 }
 
 /** Client for reading: where nothing is named and only the read-only socket may be opened, that one. */
 export function readingClient(command: Command): ControlClient {
   const named = namedSocket(command);
   if (named !== undefined) return named;
-  const preferReadOnly = !mayOpen(DEFAULT_SOCKET) && mayOpen(DEFAULT_READ_ONLY_SOCKET);
-  return preferReadOnly ? clientOf(DEFAULT_READ_ONLY_SOCKET, { origin: 'the default' }) : controlClient(command);
+  const { socket, readOnlySocket, origin } = socketsOf(command);
+  const preferReadOnly = !mayOpen(socket) && mayOpen(readOnlySocket);
+  return clientOf(preferReadOnly ? readOnlySocket : socket, { origin });
+}
+
+/** Reads where the daemon of this machine listens, unless it is named. Before any command runs. */
+export async function lookUpSockets(program: Command): Promise<void> {
+  const { socket } = program.opts<{ socket?: string }>();
+  if (socket !== undefined || (process.env['WEFT_SOCKET'] ?? '') !== '') return;
+  const { configuredSockets } = await import('./configured-socket.ts');
+  program.setOptionValue(CONFIGURED, await configuredSockets(process.env));
+}
+
+function socketsOf(command: Command): ConfiguredSockets {
+  return command.optsWithGlobals<{ [CONFIGURED]?: ConfiguredSockets }>()[CONFIGURED] ?? defaultSockets;
 }
 
 function namedSocket(command: Command): ControlClient | undefined {

@@ -27,6 +27,9 @@ import { registerVersion } from './version.ts';
 /** Commands that read the configuration, and so have a flag for each of its keys. */
 const configured: readonly string[] = ['daemon', 'reset'];
 
+/** Commands that ask no daemon, or find it by themselves. */
+const without: readonly string[] = ['daemon', 'reset', 'version', 'generate', 'completion'];
+
 /**
  * Builds the program.
  *
@@ -64,7 +67,16 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
   for (const register of [registerReport, registerDaemon, registerReset, registerCompletion, registerVersion])
     register(program);
   if (argv.some((argument) => configured.includes(argument))) await addConfigFlags(program);
+  program.hook('preAction', async (_program, command) => findDaemon(program, command));
   return program;
+}
+
+/** Most commands ask the daemon of this machine: where it listens, its configuration may say. */
+async function findDaemon(program: Command, command: Command): Promise<void> {
+  const isForDaemon = command.parent?.name() !== 'lab' && !without.includes(command.name());
+  if (!isForDaemon) return;
+  const { lookUpSockets } = await import('./daemon-socket.ts');
+  await lookUpSockets(program);
 }
 
 async function addConfigFlags(program: Command): Promise<void> {

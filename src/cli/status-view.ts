@@ -31,6 +31,7 @@ function formatFacts(status: Status, nowMs: number, terminal: Terminal): string 
   const facts: readonly (readonly [string, string])[] = [
     ['node', `${status.nodeName} (${status.identity}), network ${status.network}`],
     ['daemon', `weft ${status.version}, pid ${status.pid}, up ${formatSince(status.startedAt, nowMs)}`],
+    ['config', status.configFile ?? 'no file: flags and variables'],
     ['underlay', `${underlay.address} on ${underlay.interface}, MTU ${underlay.mtuBytes}: ${underlay.reason}`],
     ['vxlan', `UDP port ${vxlan.port}, VNI ${vxlan.vni}`],
     ['device', `${tun.device}, MTU ${tun.mtuBytes}, MAC ${tun.mac}`],

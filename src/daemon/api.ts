@@ -47,6 +47,8 @@ export interface Status {
   readonly network: string;
   readonly startedAt: string;
   readonly pid: number;
+  /** File of the configuration; `null`: there is none, and flags and variables said it all. */
+  readonly configFile: string | null;
   readonly underlay: {
     readonly interface: string;
     readonly address: string;

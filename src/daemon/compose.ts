@@ -41,6 +41,7 @@ import { refuseSecondDaemon } from './own-links.ts';
 import { Pace } from './routes/pace.ts';
 import { PathProber } from './routes/path-prober.ts';
 import { PathReporter } from './routes/path-reporter.ts';
+import { hiddenNamespacesNotices } from './pods/hidden-namespace.ts';
 import { Pods } from './pods/pods.ts';
 import { watchSpoofing } from './pods/spoof-watch.ts';
 import { REMOTE } from './remote/remote.ts';
@@ -73,12 +74,12 @@ export interface Daemon {
 /** Starts everything. @throws WeftError naming what is missing, taken or wrong; nothing stays open then. */
 export async function composeDaemon(config: Config, logger: Logger): Promise<Daemon> {
   await using opened = new AsyncDisposableStack();
-  const notices: Notice[] = [...checkRequirements()];
+  const notices: Notice[] = [...checkRequirements(), ...hiddenNamespacesNotices()];
   const events = new EventLog(Date.now);
   const resources = await Resources.claim(config, events, logger);
   opened.defer(() => resources.close());
-  await refuseIfTaken(config.control.socket);
-  await refuseIfTaken(config.control.readOnlySocket);
+  await refuseIfTaken({ path: config.control.socket, key: 'control.socket' });
+  await refuseIfTaken({ path: config.control.readOnlySocket, key: 'control.readOnlySocket' });
   refuseSecondDaemon(await listLinks(), config.tun.device);
   const { directory: state, nodeIdentity, incarnations, keys } = openNodeState(config, events, logger);
   opened.defer(() => state.close());

@@ -26,7 +26,8 @@ export interface DaemonOptions {
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   const input = { ...options, env: process.env };
   const config = loadConfig(input);
-  const logger = openLog(config.logLevel);
+  const logger = openLog({ level: config.logLevel, format: config.log.format });
+  logger.info({ file: config.file ?? null }, 'configuration read');
   // Signals are caught before anything is made: a SIGTERM during the start still ends in order.
   const signal = new Promise<NodeJS.Signals>((resolve) => {
     process.once('SIGTERM', resolve);

@@ -1,7 +1,7 @@
 /** Who holds a port, so that "address already in use" comes with a name. Reads /proc: proc_net(5), proc_pid_fd(5). */
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
-import { basename } from 'node:path';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { WeftError } from '../errors.ts';
+import { processName } from '../linux/process-state.ts';
 import { readSocketTable, tableAddress, type SocketRow, type SocketTableName } from '../linux/socket-table.ts';
 import { formatEndpoint, type Endpoint } from '../wire/address.ts';
 
@@ -68,23 +68,6 @@ function openFiles(pid: string): string[] {
 function targetOf(link: string): string {
   try {
     return readlinkSync(link);
-  } catch {
-    return '';
-  }
-}
-
-/** Name of a process; of a Node program the script's, as Node calls its main thread `MainThread`. */
-function processName(pid: string): string {
-  const [program = '', script = ''] = textOf(`/proc/${pid}/cmdline`).split('\0');
-  if (basename(program) === 'node' && script !== '' && !script.startsWith('-')) {
-    return /\/cli\/main\.[jt]s$/.test(script) ? 'weft' : basename(script);
-  }
-  return textOf(`/proc/${pid}/comm`).trim();
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
   } catch {
     return '';
   }

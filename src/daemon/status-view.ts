@@ -55,6 +55,7 @@ export class StatusView {
       network: config.networkName,
       startedAt: this.#startedAt,
       pid: process.pid,
+      configFile: config.file ?? null,
       underlay: {
         interface: underlay.interface,
         address: formatIpAddress(underlay.address),

@@ -78,6 +78,7 @@ test('the status reads like this', (t) => {
     formatStatus(fixedStatus, nowMs, terminal),
     `node      n1 (4f1c2a9be07d4d5fb1a0c3d2e4f50617), network default
 daemon    weft 0.1.0, pid 4711, up 2 d 4 h
+config    /etc/weft/weft.yaml
 underlay  198.18.0.1 on eth0, MTU 1500: its route leads to seed 198.18.0.2
 vxlan     UDP port 4789, VNI 42
 device    weft0, MTU 1450, MAC 02:4f:1c:2a:9b:e0

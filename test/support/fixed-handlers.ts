@@ -23,6 +23,7 @@ export const fixedStatus: Status = {
   network: 'default',
   startedAt: '2026-01-01T00:00:00.000Z',
   pid: 4711,
+  configFile: '/etc/weft/weft.yaml',
   underlay: { interface: 'eth0', address: '198.18.0.1', mtuBytes: 1500, reason: 'its route leads to seed 198.18.0.2' },
   vxlan: { port: 4789, vni: 42 },
   tun: { device: 'weft0', mtuBytes: 1450, mac: '02:4f:1c:2a:9b:e0' },

@@ -35,7 +35,8 @@ export class CaptureDoor {
       socket.once('close', () => waiting.delete(socket));
       admit(socket);
     });
-    await listenOnSocket(server, path, false);
+    // Its path follows from that of the control socket.
+    await listenOnSocket(server, { path, key: 'control.socket' }, false);
     // A connection that cannot be accepted: its client finds out.
     server.on('error', () => undefined);
     return new CaptureDoor(server, path);

@@ -1,10 +1,13 @@
 /** Checks between keys, once each of them is fine by itself. */
 import { equalIpAddresses, formatIpAddress, parseIpAddress, type IpAddress } from '../../wire/address.ts';
 import { formatPrefix, prefixContains, prefixCovers, prefixesOverlap, type Prefix } from '../../wire/prefix.ts';
+import { captureSocketPath } from '../capture/capture-api.ts';
 import { ClaimedPrefixes } from '../../routing/claimed-prefixes.ts';
 import { MAX_NODE_ADDRESSES } from '../../membership/limits.ts';
 import type { ConfigSteps } from './config-file.ts';
 import type { ConfigPath, ConfigValues } from './config-key.ts';
+import { readOnlySocketPath } from './config-place.ts';
+import { MAX_SOCKET_PATH_BYTES } from './config-value.ts';
 
 /** A contradiction; it is reported at the key that should change. */
 export interface Contradiction {
@@ -73,8 +76,19 @@ function checkPorts(values: ConfigValues): Contradiction[] {
 }
 
 function checkSockets(values: ConfigValues): Contradiction[] {
-  if (values['control.socket'] !== values['control.readOnlySocket']) return [];
-  return [{ path: 'control.readOnlySocket', below: [], problem: 'is the same path as control.socket' }];
+  const socket = values['control.socket'];
+  const readOnlySocket = values['control.readOnlySocket'];
+  const at = { path: 'control.readOnlySocket', below: [] } as const;
+  if (readOnlySocket === socket) return [{ ...at, problem: 'is the same path as control.socket' }];
+  if (readOnlySocket === undefined && isTooLong(readOnlySocketPath(socket))) {
+    return [{ ...at, problem: `is missing: ${readOnlySocketPath(socket)} is too long for a Unix socket` }];
+  }
+  if (readOnlySocket !== captureSocketPath(socket)) return [];
+  return [{ ...at, problem: 'is the path of the socket for captures, which is named after control.socket' }];
+}
+
+function isTooLong(path: string): boolean {
+  return Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES;
 }
 
 /** Who leaves out both keys wants what is safe, and is told what to do for it. */

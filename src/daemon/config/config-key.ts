@@ -7,6 +7,7 @@
 import * as v from 'valibot';
 import { presetNames } from '../../membership/parameters.ts';
 import { MAX_VNI } from '../../wire/vxlan.ts';
+import { DEFAULT_SOCKET } from './config-place.ts';
 import {
   MAX_PORT,
   choice,
@@ -244,14 +245,13 @@ export const configKeys = {
   'control.socket': key({
     kind: 'scalar',
     schema: socketPath(),
-    default: '/run/weft/weft.sock',
+    default: DEFAULT_SOCKET,
     meaning: 'Unix socket for everything',
   }),
   'control.readOnlySocket': key({
     kind: 'scalar',
-    schema: socketPath(),
-    default: '/run/weft/weft-ro.sock',
-    meaning: 'Unix socket for reading only',
+    schema: v.optional(socketPath()),
+    meaning: 'Unix socket for reading only; default: beside control.socket, with -ro in its name',
   }),
   'capture.remote': key({
     kind: 'scalar',
@@ -307,6 +307,12 @@ export const configKeys = {
     schema: choice(['debug', 'info', 'warn', 'error']),
     default: 'info',
     meaning: 'debug, info, warn or error',
+  }),
+  'log.format': key({
+    kind: 'scalar',
+    schema: choice(['auto', 'json', 'text']),
+    default: 'auto',
+    meaning: 'how the log is written: json, text, or auto, which is text on a terminal',
   }),
 } as const;
 

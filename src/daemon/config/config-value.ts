@@ -37,7 +37,7 @@ export const MAX_PORT = 65_535;
 const MAX_DEVICE_NAME_LENGTH = 15;
 
 /** Longest path of a Unix socket: sun_path without its final zero (unix(7)). */
-const MAX_SOCKET_PATH_BYTES = 107;
+export const MAX_SOCKET_PATH_BYTES = 107;
 
 /** Largest number of a CPU: one less than the CPU_SETSIZE of sched_setaffinity(2). */
 const MAX_CPU = 1023;

@@ -3,6 +3,7 @@
  *
  * `config-key.ts` has the table of keys, `config-sources.ts` says which source counts, `config-check.ts` compares keys.
  */
+import { resolve } from 'node:path';
 import * as v from 'valibot';
 import { ConfigError } from '../../errors.ts';
 import type { PresetName } from '../../membership/parameters.ts';
@@ -10,6 +11,7 @@ import type { Endpoint, IpAddress, MacAddress } from '../../wire/address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import { contradictions } from './config-check.ts';
 import { readConfigFile, type ConfigSteps } from './config-file.ts';
+import { readOnlySocketPath } from './config-place.ts';
 import { configKeys, configPaths, type ConfigPath, type ConfigValues } from './config-key.ts';
 import type { CpuRange } from './config-value.ts';
 import { sourceOf, type ConfigSources, type SourcedValue } from './config-sources.ts';
@@ -57,6 +59,8 @@ export interface MasqueradeConfig {
 
 /** What `docs/configuration.md` describes. Optional keys that were not given are `undefined`. */
 export interface Config {
+  /** That it was read from; `undefined`: flags and variables said it all. */
+  readonly file: string | undefined;
   readonly nodeName: string;
   readonly networkName: string;
   readonly underlay: {
@@ -103,6 +107,7 @@ export interface Config {
   readonly metrics: { readonly address: Endpoint | undefined; readonly hostNames: readonly string[] };
   readonly masquerade: MasqueradeConfig;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  readonly log: { readonly format: 'auto' | 'json' | 'text' };
 }
 
 const BYTES_PER_MB = 1_000_000;
@@ -155,7 +160,7 @@ export function loadConfig(input: ConfigInput): Config {
     );
     refuseIfAny(contradicting);
   }
-  return configOf(parsed);
+  return configOf(parsed, input.file);
 }
 
 function parseValue(path: ConfigPath, source: SourcedValue, allowMissing: boolean) {
@@ -191,10 +196,11 @@ function formatSteps(steps: ConfigSteps): string {
   return steps.map((step, at) => (typeof step === 'number' ? `[${step}]` : `${at === 0 ? '' : '.'}${step}`)).join('');
 }
 
-function configOf(values: ConfigValues): Config {
+function configOf(values: ConfigValues, file: string | undefined): Config {
   const vxlanPort = values['vxlan.port'];
   const gossipPort = values['gossip.port'];
   return {
+    file: file === undefined ? undefined : resolve(file),
     nodeName: values.nodeName,
     networkName: values.networkName,
     underlay: {
@@ -232,7 +238,10 @@ function configOf(values: ConfigValues): Config {
     })),
     stateDir: values.stateDir,
     pods: { netnsPrefix: values['pods.netnsPrefix'] ?? '' },
-    control: { socket: values['control.socket'], readOnlySocket: values['control.readOnlySocket'] },
+    control: {
+      socket: values['control.socket'],
+      readOnlySocket: values['control.readOnlySocket'] ?? readOnlySocketPath(values['control.socket']),
+    },
     capture: {
       remote: values['capture.remote'],
       remoteRateBytes: values['capture.remoteRate'] * BYTES_PER_MB,
@@ -242,6 +251,7 @@ function configOf(values: ConfigValues): Config {
     metrics: { address: values['metrics.address'].endpoint, hostNames: values['metrics.hostNames'] },
     masquerade: { intoOverlay: values['masquerade.intoOverlay'], vxlan: values['masquerade.vxlan'] },
     logLevel: values.logLevel,
+    log: { format: values['log.format'] },
   };
 }
 

@@ -46,7 +46,9 @@ export class ControlServer {
       respond: async (request, body, response) => respond(request, body, response, options),
     });
     const listener = door.listener();
-    const notices = await listenOnSocket(listener, options.socketPath, options.readOnly);
+    const { socketPath: path, readOnly } = options;
+    const key = readOnly ? 'control.readOnlySocket' : 'control.socket';
+    const notices = await listenOnSocket(listener, { path, key }, readOnly);
     return new ControlServer(door, listener, notices);
   }
 

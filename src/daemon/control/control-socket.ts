@@ -2,7 +2,8 @@
 import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
-import { WeftError } from '../../errors.ts';
+import { ConfigError, WeftError } from '../../errors.ts';
+import { describeListener, findListener } from '../../linux/socket-listener.ts';
 import type { Notice } from '../api.ts';
 
 /** Group that may read. */
@@ -10,29 +11,47 @@ const READER_GROUP = 'weft';
 
 const ATTEMPTS = 2;
 
+/** A socket, and the key of the configuration to change if it cannot be had. */
+export interface SocketPlace {
+  readonly path: string;
+  readonly key: 'control.socket' | 'control.readOnlySocket';
+}
+
 /**
  * Makes `server` listen on a Unix socket; its directory is made (0755) if missing.
  *
  * `readOnly` chooses the mode: 0660 with group `weft` where that exists, or 0600.
  *
  * @returns what a person should know: the group could not be given.
- * @throws WeftError `socket-in-use` if somebody listens there, or the path is something else than a socket.
+ * @throws WeftError `socket-in-use` if somebody listens there, or the path is something else than a socket; ConfigError if
+ *   there can be no socket at this path.
  */
-export async function listenOnSocket(server: Server, path: string, readOnly: boolean): Promise<Notice[]> {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await listen(server, path);
-      break;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || attempt === ATTEMPTS) throw error;
-      await removeStale(path);
-    }
+export async function listenOnSocket(server: Server, place: SocketPlace, readOnly: boolean): Promise<Notice[]> {
+  const { path, key } = place;
+  try {
+    await listenAt(server, place);
+  } catch (error) {
+    if (error instanceof WeftError) throw error;
+    throw new ConfigError(key, `there can be no socket ${path}: ${(error as Error).message}`);
   }
   if (!readOnly) return [];
   const notices = giveToReaders(path);
   chmodSync(path, 0o660);
   return notices;
+}
+
+async function listenAt(server: Server, place: SocketPlace): Promise<void> {
+  const { path } = place;
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await listen(server, path);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || attempt === ATTEMPTS) throw error;
+      await removeStale(place);
+    }
+  }
 }
 
 async function listen(server: Server, path: string): Promise<void> {
@@ -52,29 +71,29 @@ async function listen(server: Server, path: string): Promise<void> {
   }
 }
 
-async function removeStale(path: string): Promise<void> {
-  await refuseIfTaken(path);
-  rmSync(path, { force: true });
+async function removeStale(place: SocketPlace): Promise<void> {
+  await refuseIfTaken(place);
+  rmSync(place.path, { force: true });
 }
 
 /**
- * Makes sure that `path` can be had. To be asked before anything of the machine is touched: two daemons of one
+ * Makes sure that a path can be had. To be asked before anything of the machine is touched: two daemons of one
  * configuration would take devices, routes and pods out of each other's hands.
  *
  * @throws WeftError `socket-in-use`
  */
-export async function refuseIfTaken(path: string): Promise<void> {
+export async function refuseIfTaken({ path, key }: SocketPlace): Promise<void> {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return;
   if (!stats.isSocket()) {
-    throw new WeftError('socket-in-use', `${path} is there and is not a socket: remove it, or choose another path`, {
-      path,
-    });
+    const message = `${path} is there and is not a socket: remove it, or set ${key} to another path`;
+    throw new WeftError('socket-in-use', message, { path, key });
   }
   if (await somebodyListens(path)) {
-    throw new WeftError('socket-in-use', `another daemon listens on ${path}: stop it, or choose another path`, {
-      path,
-    });
+    const listener = await findListener(path);
+    const who = listener === undefined ? '' : ` (${describeListener(listener)})`;
+    const message = `another daemon listens on ${path}${who}: stop it, or set ${key} to another path`;
+    throw new WeftError('socket-in-use', message, { path, key, pid: listener?.pid ?? null });
   }
 }
 

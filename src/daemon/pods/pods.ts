@@ -12,6 +12,7 @@ import type { Prefix } from '../../wire/prefix.ts';
 import type { Pod, PodRequest } from '../api.ts';
 import type { Finding, Inspection } from '../audit/audit-finding.ts';
 import { isPodLink } from '../own-links.ts';
+import { hiddenNamespaceNotices } from './hidden-namespace.ts';
 import { PodBook, refusing } from './pod-book.ts';
 import { podDifferences } from './pod-differences.ts';
 import { cableFindings, hasHostEnd, type HostState } from './pod-inspection.ts';
@@ -190,7 +191,8 @@ export class Pods {
     try {
       // First: the kernel is to judge its first packet.
       await this.sources.bind(this.#source(record));
-      const notices = await connectPod(this.#cable(record), wish.newNetns ? basename(record.netns) : undefined);
+      const wired = await connectPod(this.#cable(record), wish.newNetns ? basename(record.netns) : undefined);
+      const notices = [...wired, ...(wish.newNetns ? hiddenNamespaceNotices(record.netns, clientPid) : [])];
       const netnsIdentity = namespaceIdentity(record.netns) ?? record.netnsIdentity;
       const ready: PodRecord = { ...record, phase: 'ready', netnsIdentity, notices };
       refusing(name, 'was not added, and what was made is removed again', () => this.#book.settle(ready));

@@ -159,6 +159,11 @@ test('a socket that somebody listens on is not taken over', async (t) => {
     instanceOf: WeftError,
   });
   t.is(error.code, 'socket-in-use');
+  // This test listens, which node runs.
+  t.regex(
+    error.message,
+    new RegExp(`\\(\\S+, pid ${process.pid}\\): stop it, or set control\\.socket to another path$`),
+  );
   t.is((await client.version()).version, '0.1.0');
 });
 
@@ -175,6 +180,16 @@ test('a file that is no socket is left alone', async (t) => {
   const { handlers } = fixedHandlers();
   await t.throwsAsync(ControlServer.open({ socketPath, readOnly: false, handlers, most }), { code: 'socket-in-use' });
   t.true(existsSync(socketPath));
+});
+
+test('a path where there can be no socket is the fault of its key', async (t) => {
+  const file = join(directory, 'a-file');
+  writeFileSync(file, '');
+  const { handlers } = fixedHandlers();
+  const error = await t.throwsAsync(
+    ControlServer.open({ socketPath: join(file, 's'), readOnly: true, handlers, most }),
+  );
+  t.regex(error.message, /^control\.readOnlySocket: there can be no socket .*: (ENOTDIR|EEXIST)/);
 });
 
 test('closing removes the socket file', async (t) => {
