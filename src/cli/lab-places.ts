@@ -1,5 +1,6 @@
 /** `weft lab exec`, `shell`, `logs` and `list`: labs from the inside. */
 import type { Command } from 'commander';
+import { formatLogLine } from '../daemon/log-text.ts';
 import { execIn } from '../lab/exec.ts';
 import { listLabs } from '../lab/list.ts';
 import { readLog } from '../lab/logs.ts';
@@ -50,13 +51,19 @@ export function registerPlaces(lab: Command): void {
     });
   lab
     .command('logs')
-    .description('show what the daemon of a node wrote')
+    .description('show what the daemon of a node wrote: as text on a terminal, as JSON in a pipe')
     .addOption(labName())
     .option('-f, --follow', 'go on as it writes more, until Ctrl-C')
     .option('-n, --lines <count>', 'only the last lines', wholeFrom(0, MAX_LINES))
     .argument('<node>')
     .action(async (node: string, { name, follow, lines }: NamedLab & { follow?: true; lines?: number }) => {
-      await readLog(name, node, { follow: follow ?? false, lines }, (line) => process.stdout.write(`${line}\n`));
+      const { widthColumns, colour } = standardOutput();
+      // As the daemon itself would write it there.
+      const asShown = (line: string): string =>
+        widthColumns === undefined ? line : formatLogLine(line, colour).trimEnd();
+      await readLog(name, node, { follow: follow ?? false, lines }, (line) =>
+        process.stdout.write(`${asShown(line)}\n`),
+      );
     });
 }
 
