@@ -43,6 +43,7 @@ import { PathProber } from './routes/path-prober.ts';
 import { PathReporter } from './routes/path-reporter.ts';
 import { hiddenNamespacesNotices } from './pods/hidden-namespace.ts';
 import { Pods } from './pods/pods.ts';
+import { GonePods } from './pods/gone-pods.ts';
 import { watchSpoofing } from './pods/spoof-watch.ts';
 import { REMOTE } from './remote/remote.ts';
 import { checkRequirements } from './requirements.ts';
@@ -130,6 +131,15 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   });
   const reconciled = await pods.reconcile();
   logger.info({ ...reconciled }, 'pods reconciled');
+
+  const gonePods = new GonePods({
+    freeAfterMs: config.pods.freeAfterMs,
+    gone: () => pods.gone(),
+    free: (name) => pods.freeGone(name),
+    events,
+    nowMs: () => performance.now(),
+  }).start();
+  opened.defer(() => gonePods.stop());
 
   const spoofing = watchSpoofing(pods, events);
   opened.defer(() => spoofing.stop());

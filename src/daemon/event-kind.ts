@@ -21,6 +21,7 @@ export const eventMeanings = {
   'store-recovered': 'the state directory can be written again, and everything is stored',
   'traffic-refused': 'a rule of weft in the kernel refused packets of a pod, or of somebody else behind this node',
   'pod-spoofed-source': 'a pod of this node sent under addresses that are not its own, and the kernel dropped it',
+  'pod-forgotten': 'the network namespace of a pod was gone for long, and its addresses are free again',
   'fault-added': 'somebody began to inject a fault into the traffic of this node',
   'fault-removed': 'an injected fault has ended',
   'capture-started': 'somebody began to capture packets, here or from here at another node',

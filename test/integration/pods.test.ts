@@ -1,5 +1,6 @@
 /** Pods on one node: real namespaces, devices and routes, no daemon around them. */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
@@ -8,7 +9,9 @@ import type { ReconcileReport } from '../../src/daemon/pods/pod-reconciliation.t
 import type { ResetReport } from '../../src/daemon/reset.ts';
 import { runCommand } from '../../src/linux/command.ts';
 import { listLinks } from '../../src/linux/link.ts';
+import { namespaceIdentity } from '../../src/linux/namespace-files.ts';
 import { PodNode } from '../support/pod-node.ts';
+import { until } from '../support/until.ts';
 
 /** One at a time: each makes namespaces and starts dozens of programs. */
 const test = anyTest.serial;
@@ -268,6 +271,32 @@ test('a pod whose namespace is gone is shown as gone, and can be removed', async
   t.is((list?.value as Pod[] | undefined)?.[0]?.state, 'gone');
   t.true(removed?.value);
   t.deepEqual(empty?.value, []);
+});
+
+test('a pod is gone when its namespace is, and then its addresses can be freed; not when the namespace is only hidden', async (t) => {
+  const { node, netns, pod } = await makeNodeWithPod(t);
+  const running = await node.runWell<string[] | undefined>(['freeGone', 'web']);
+  t.is(running, undefined);
+  // Its file goes, and a process keeps it: as if a private mount hid it.
+  const holder = spawn('nsenter', [`--net=/run/netns/${netns}`, '--', 'sleep', '60']);
+  const ended = once(holder, 'exit');
+  await until(
+    'it is in there',
+    () => namespaceIdentity(`/proc/${holder.pid}/ns/net`) === namespaceIdentity(`/run/netns/${netns}`),
+  );
+  await runCommand(['ip', 'netns', 'delete', netns], { purpose: 'hide the namespace' });
+  t.is(await node.runWell(['freeGone', 'web']), undefined);
+  holder.kill();
+  await ended;
+  while (await hasDevice(node, pod.hostDevice));
+  const [freed, list, again] = await node.run(
+    ['freeGone', 'web'],
+    ['list'],
+    ['add', `${node.name}-new`, { newNetns: true, addresses: [pod.addresses[0]!] }],
+  );
+  t.deepEqual(freed?.value, pod.addresses);
+  t.deepEqual(list?.value, []);
+  t.deepEqual((again?.value as Pod | undefined)?.addresses, [pod.addresses[0]]);
 });
 
 test('a pod that cannot be connected leaves nothing', async (t) => {

@@ -29,6 +29,7 @@ export type Operation =
   | readonly ['add', string, PodRequest]
   | readonly ['remove', string]
   | readonly ['list']
+  | readonly ['freeGone', string]
   | readonly ['reset']
   /** Ends the process as `kill -9` does, when it has saved that often from now on and is about to save again. */
   | readonly ['crashAfterSaves', number];
@@ -124,6 +125,7 @@ async function run(scenario: Scenario): Promise<void> {
     if (verb === 'add') return pods().add(operation[1], operation[2]);
     if (verb === 'remove') return pods().remove(operation[1]);
     if (verb === 'list') return pods().list();
+    if (verb === 'freeGone') return pods().freeGone(operation[1]);
     if (verb === 'reset') return resetHost({ stateDir, tunDevice: TUN_DEVICE });
     store.savesLeft = operation[1];
     return undefined;

@@ -45,6 +45,9 @@ const MAX_CAPTURE_MB = 1_000_000;
 /** Largest flight recorder, in MiB: to read more takes seconds. */
 const MAX_RECORDER_MIB = 1024;
 
+/** Longest that addresses of a pod that is gone are kept, in minutes: a month. */
+const MAX_FREE_AFTER_MINUTES = 43_200;
+
 /** Longest busy polling, in microseconds: beyond it, a worker never sleeps while there is any traffic at all. */
 const MAX_BUSY_POLL_US = 100_000;
 
@@ -241,6 +244,12 @@ export const configKeys = {
     kind: 'scalar',
     schema: v.optional(namePrefix()),
     meaning: 'what the name of a namespace of pod add --new begins with, before the name of the pod',
+  }),
+  'pods.freeAfterMinutes': key({
+    kind: 'scalar',
+    schema: integer(0, MAX_FREE_AFTER_MINUTES),
+    default: '10',
+    meaning: 'how long a pod has to be gone before its addresses are free again, in minutes; 0: until pod rm',
   }),
   'control.socket': key({
     kind: 'scalar',

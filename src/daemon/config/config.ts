@@ -90,8 +90,12 @@ export interface Config {
   };
   readonly staticPeers: readonly StaticPeer[];
   readonly stateDir: string;
-  /** `netnsPrefix`: of the names of namespaces that weft makes for pods. */
-  readonly pods: { readonly netnsPrefix: string };
+  readonly pods: {
+    /** Of the names of namespaces that weft makes for pods. */
+    readonly netnsPrefix: string;
+    /** How long a pod has to be gone until its addresses are free, in ms; 0: they never are. */
+    readonly freeAfterMs: number;
+  };
   readonly control: { readonly socket: string; readonly readOnlySocket: string };
   /** What other nodes of the cluster may capture here. */
   readonly capture: {
@@ -111,6 +115,8 @@ export interface Config {
 }
 
 const BYTES_PER_MB = 1_000_000;
+
+const MS_PER_MINUTE = 60_000;
 
 /** Where to look. */
 export interface ConfigInput {
@@ -237,7 +243,10 @@ function configOf(values: ConfigValues, file: string | undefined): Config {
       mtuBytes: mtu,
     })),
     stateDir: values.stateDir,
-    pods: { netnsPrefix: values['pods.netnsPrefix'] ?? '' },
+    pods: {
+      netnsPrefix: values['pods.netnsPrefix'] ?? '',
+      freeAfterMs: values['pods.freeAfterMinutes'] * MS_PER_MINUTE,
+    },
     control: {
       socket: values['control.socket'],
       readOnlySocket: values['control.readOnlySocket'] ?? readOnlySocketPath(values['control.socket']),

@@ -2,17 +2,18 @@
 import { basename } from 'node:path';
 import type { Logger } from '../../env/logger.ts';
 import type { PatientStore } from '../../env/store.ts';
-import { ConflictError } from '../../errors.ts';
+import { ConflictError, ExhaustedError } from '../../errors.ts';
 import { deviceNames } from '../../linux/device-names.ts';
 import { listLinks } from '../../linux/link.ts';
 import { namespaceIdentity } from '../../linux/namespace-files.ts';
 import { listRoutes } from '../../linux/route.ts';
-import type { IpAddress } from '../../wire/address.ts';
+import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import type { Pod, PodRequest } from '../api.ts';
 import type { Finding, Inspection } from '../audit/audit-finding.ts';
 import { isPodLink } from '../own-links.ts';
 import { hiddenNamespaceNotices } from './hidden-namespace.ts';
+import { removeLeftover } from './leftover-device.ts';
 import { PodBook, refusing } from './pod-book.ts';
 import { podDifferences } from './pod-differences.ts';
 import { cableFindings, hasHostEnd, type HostState } from './pod-inspection.ts';
@@ -47,6 +48,9 @@ export interface PodsOptions {
   readonly wallClockMs: () => number;
   readonly logger: Logger;
 }
+
+/** Pods that are named where there are many. */
+const MAX_NAMED = 8;
 
 /** Operations that change something wait for each other, in the order of their calls. */
 export class Pods {
@@ -170,6 +174,32 @@ export class Pods {
     });
   }
 
+  /** Names of the pods whose cable is not there any more, and whose namespace is not where it was. */
+  gone(): string[] {
+    const devices = deviceNames();
+    return this.#book
+      .all()
+      .filter((record) => record.phase === 'ready' && isGone(record, devices))
+      .map(({ name }) => name);
+  }
+
+  /** Forgets a pod that is gone, and frees its addresses. @returns them; `undefined` if it is not gone, or that cannot be stored now. */
+  freeGone(name: string): Promise<string[] | undefined> {
+    return this.#inTurn(async () => {
+      const record = this.#book.get(name);
+      if (record?.phase !== 'ready' || !isGone(record, deviceNames())) return undefined;
+      const addresses = this.#book.addressesOf(record).map(formatIpAddress);
+      try {
+        this.#book.settle({ ...record, phase: 'removing' });
+        await this.#erase(record);
+        return addresses;
+      } catch (error) {
+        this.#options.logger.warn({ err: error, pod: name }, 'pod that is gone could not be forgotten');
+        return undefined;
+      }
+    });
+  }
+
   /** All pods, oldest first. */
   list(): Pod[] {
     const devices = deviceNames();
@@ -186,8 +216,8 @@ export class Pods {
     const place = this.#placeOf(name, wish, clientPid);
     this.#refuseSharing(place);
     const record = this.#newRecord(name, wish, place);
-    await this.#removeLeftover(record);
-    refusing(name, 'was not added, and nothing was made', () => this.#book.enter(record, wish.addresses));
+    await removeLeftover(record);
+    refusing(name, 'was not added, and nothing was made', () => this.#enter(record, wish));
     try {
       // First: the kernel is to judge its first packet.
       await this.sources.bind(this.#source(record));
@@ -214,6 +244,19 @@ export class Pods {
       throw new ConflictError('pod-exists', message, { pod: record.name, differences });
     }
     return this.#pod(await this.#repair({ ...record, netns: place.netns }), deviceNames());
+  }
+
+  /** @throws ExhaustedError that says how many addresses pods have that are gone */
+  #enter(record: PodRecord, { addresses }: PodWish): void {
+    try {
+      this.#book.enter(record, addresses);
+    } catch (error) {
+      const gone = this.gone();
+      if (!(error instanceof ExhaustedError) || error.code !== 'pool-exhausted' || gone.length === 0) throw error;
+      const shown = gone.slice(0, MAX_NAMED).join(', ') + (gone.length > MAX_NAMED ? ', ...' : '');
+      const message = `${error.message}; ${gone.length} of ${this.#book.all().length} pods that have addresses are gone (${shown}): free them with "weft pod rm"`;
+      throw new ExhaustedError(error.code, message, { ...error.details, gone: gone.length });
+    }
   }
 
   #placeOf(name: string, wish: PodWish, clientPid: number | undefined): PodPlace {
@@ -300,17 +343,6 @@ export class Pods {
     };
   }
 
-  /** Removes a device of an earlier run that nobody knows, so that from here on the name stands for ours. */
-  async #removeLeftover({ name, network, hostDevice }: PodRecord): Promise<void> {
-    if (!deviceNames().has(hostDevice)) return;
-    const link = (await listLinks()).find(({ ifname }) => ifname === hostDevice);
-    if (link !== undefined && link.ifalias !== hostDeviceAlias(network, name)) {
-      const message = `pod ${name} cannot be connected: the node has a device ${hostDevice} that is not weft's`;
-      throw new ConflictError('device-exists', message, { pod: name });
-    }
-    await disconnectPod(name, hostDevice);
-  }
-
   async #rollBack(record: PodRecord): Promise<void> {
     try {
       await this.#erase(record);
@@ -376,4 +408,8 @@ export class Pods {
     this.#last = result.catch(() => undefined);
     return result;
   }
+}
+
+function isGone(record: PodRecord, devices: ReadonlySet<string>): boolean {
+  return !devices.has(record.hostDevice) && !isPlaceReachable(record);
 }

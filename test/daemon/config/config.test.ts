@@ -500,6 +500,7 @@ const samples: Readonly<Record<Exclude<ConfigPath, 'staticPeers'>, string>> = {
   'gossip.keyFile': '/sample',
   stateDir: '/sample',
   'pods.netnsPrefix': 'sample-',
+  'pods.freeAfterMinutes': '17',
   'control.socket': '/sample',
   'control.readOnlySocket': '/sample',
   'capture.remote': 'on',

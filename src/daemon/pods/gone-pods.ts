@@ -1,0 +1,69 @@
+/**
+ * Pods whose network namespace went away without `weft pod rm`: after a decent time their addresses are free again.
+ *
+ * Gone is a pod whose cable is not there any more, and whose namespace file does not stand for its namespace. A namespace that only
+ * a private mount hides is not gone: the cable lives as long as the namespace does.
+ */
+import type { EventSink } from '../event-log.ts';
+
+/** How often one looks, in ms: the time that a pod is given is counted in minutes. */
+const INTERVAL_MS = 10_000;
+
+export interface GonePodsOptions {
+  /** How long a pod has to be gone, in ms; 0: its addresses are never freed. */
+  readonly freeAfterMs: number;
+  /** Names of the pods that are gone now. */
+  readonly gone: () => readonly string[];
+  /** Frees what a pod has if it is still gone. @returns its addresses; `undefined`: it was not freed. */
+  readonly free: (name: string) => Promise<readonly string[] | undefined>;
+  readonly events: EventSink;
+  /** Monotonic. */
+  readonly nowMs: () => number;
+}
+
+export class GonePods {
+  readonly #options: GonePodsOptions;
+  /** Since when each has been gone, as far as was seen. */
+  readonly #since = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #round: Promise<void> = Promise.resolve();
+
+  constructor(options: GonePodsOptions) {
+    this.#options = options;
+  }
+
+  /** Looks from now on, again and again. */
+  start(): this {
+    if (this.#options.freeAfterMs > 0) {
+      this.#timer = setInterval(() => {
+        this.#round = this.#round.then(() => this.look());
+      }, INTERVAL_MS);
+      this.#timer.unref();
+    }
+    return this;
+  }
+
+  /** Looks now. Never rejects: what could not be freed is tried again. */
+  async look(): Promise<void> {
+    const { gone, nowMs, freeAfterMs, free, events } = this.#options;
+    const names = new Set(gone());
+    for (const name of this.#since.keys()) if (!names.has(name)) this.#since.delete(name);
+    for (const name of names) {
+      const sinceMs = this.#since.get(name) ?? nowMs();
+      this.#since.set(name, sinceMs);
+      if (nowMs() - sinceMs < freeAfterMs) continue;
+      const addresses = await free(name);
+      if (addresses === undefined) continue;
+      this.#since.delete(name);
+      const minutes = Math.round((nowMs() - sinceMs) / 60_000);
+      const message = `the addresses ${addresses.join(', ')} of pod ${name} are free again: its network namespace has been gone for ${minutes} minutes`;
+      events.add('pod-forgotten', { subject: name, message, details: { addresses: addresses.join(', ') } });
+    }
+  }
+
+  /** Ends it, and waits for a look that goes on. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#round;
+  }
+}
