@@ -24,6 +24,7 @@ import { WeftError } from '../errors.ts';
 import type { DoctorReport } from '../doctor/finding.ts';
 import type { Explanation } from '../explain/explanation.ts';
 import type { FlowReport } from '../explain/flow-report.ts';
+import { describeListener, findListener } from '../linux/socket-listener.ts';
 import { connectError } from './connect-error.ts';
 
 /** What to do differently. */
@@ -47,6 +48,9 @@ interface SentError {
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** How often one looks whether whoever is to answer is stopped, in ms. */
+const LOOK_INTERVAL_MS = 1_500;
 
 /** One daemon. Each call is a connection of its own; all reject with a {@link WeftError}, the daemon's own if it sent one. */
 export class ControlClient {
@@ -246,15 +250,30 @@ export class ControlClient {
       const outgoing = request(options, (response) => {
         readText(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject);
       });
-      outgoing.on('timeout', () => outgoing.destroy(this.#timedOut()));
+      const looks = setInterval(() => {
+        void this.#whyStopped().then((why) => why && outgoing.destroy(why));
+      }, LOOK_INTERVAL_MS);
+      outgoing.on('timeout', () => void this.#timedOut().then((error) => outgoing.destroy(error)));
       outgoing.on('error', (error) => reject(this.#connectError(error)));
+      outgoing.on('close', () => clearInterval(looks));
       outgoing.end(payload);
     });
   }
 
-  #timedOut(): WeftError {
-    const message = `the daemon on ${this.socketPath} did not answer within ${this.#timeoutMs / 1_000} s`;
+  async #timedOut(): Promise<WeftError> {
+    const listener = await findListener(this.socketPath);
+    const who = listener === undefined ? '' : ` (${describeListener(listener)})`;
+    const message = `the daemon on ${this.socketPath}${who} did not answer within ${this.#timeoutMs / 1_000} s`;
     return new WeftError('daemon-timeout', message, { socket: this.socketPath });
+  }
+
+  /** A process that is stopped still has its connections accepted by the kernel, and would be waited for in vain. */
+  async #whyStopped(): Promise<WeftError | undefined> {
+    const listener = await findListener(this.socketPath);
+    if (listener?.state !== 'stopped') return undefined;
+    const { pid } = listener;
+    const message = `the daemon on ${this.socketPath} is stopped, and answers nobody: let it go on with kill -CONT ${pid}`;
+    return new WeftError('daemon-stopped', message, { socket: this.socketPath, pid });
   }
 
   #connectError(error: NodeJS.ErrnoException): WeftError {

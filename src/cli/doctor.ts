@@ -55,27 +55,31 @@ export function registerDoctor(program: Command): void {
 
 /** Looks at this node, or at all; at this machine alone where no daemon answers. */
 export async function look(client: ControlClient, query: TextQuery = {}): Promise<DoctorReport> {
-  return await withoutDaemonToo(async () => client.doctor(query));
+  return await withoutDaemonToo(client, async () => client.doctor(query));
 }
 
 async function treat(client: ControlClient): Promise<DoctorReport> {
-  return await withoutDaemonToo(async () => client.treat());
+  return await withoutDaemonToo(client, async () => client.treat());
 }
 
-/** What can be seen of the machine alone, where no daemon answers. */
-async function withoutDaemonToo(ask: () => Promise<DoctorReport>): Promise<DoctorReport> {
+const NO_ANSWER = ['daemon-not-running', 'daemon-timeout', 'daemon-stopped'];
+
+/** What can be seen of the machine, and of what the daemon left, where no daemon answers. */
+async function withoutDaemonToo(client: ControlClient, ask: () => Promise<DoctorReport>): Promise<DoctorReport> {
   const { WeftError } = await import('../errors.ts');
   try {
     return await ask();
   } catch (error) {
-    const isAlone = error instanceof WeftError && ['daemon-not-running', 'daemon-timeout'].includes(error.code);
-    if (!isAlone) throw error;
-    const [{ defaultPlumbing, lookAtHost }, { examine, reportOf }] = await Promise.all([
+    if (!(error instanceof WeftError && NO_ANSWER.includes(error.code))) throw error;
+    const [{ lookAtHost }, { readRemains }, { examine, reportOf }] = await Promise.all([
       import('../daemon/doctor/doctor-host.ts'),
+      import('../daemon/doctor/remains.ts'),
       import('../doctor/examination.ts'),
     ]);
-    const host = await lookAtHost(defaultPlumbing);
-    const facts = { node: hostname(), host, daemon: { absence: error.message } };
-    return reportOf([examine(facts, new Date().toISOString())], []);
+    const { plumbing, sentences } = await readRemains(client.socketPath);
+    const host = await lookAtHost(plumbing);
+    const isSilent = error.code !== 'daemon-not-running';
+    const daemon = { absence: error.message, isSilent, remains: sentences };
+    return reportOf([examine({ node: hostname(), host, daemon }, new Date().toISOString())], []);
   }
 }

@@ -14,7 +14,16 @@ export interface Facts {
   /** A port of a pod of this node that somebody asks about. */
   readonly question?: PortQuestion;
   /** Why no daemon answers here, or what one knows. */
-  readonly daemon: DaemonFacts | { readonly absence: string };
+  readonly daemon: DaemonFacts | DaemonAbsence;
+}
+
+/** No daemon answers. */
+export interface DaemonAbsence {
+  readonly absence: string;
+  /** One is there, and is stopped or hangs. */
+  readonly isSilent?: boolean;
+  /** What it stored, left in the kernel, and wrote last, a sentence each. */
+  readonly remains?: readonly string[];
 }
 
 /** Does anything listen there? */

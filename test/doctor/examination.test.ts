@@ -62,6 +62,7 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'kernel-too-old': missing('kernel-too-old'),
   'program-missing': missing('program-missing'),
   'daemon-not-running': { daemon: { absence: 'nobody listens there' } },
+  'daemon-silent': { daemon: { absence: 'the daemon is stopped', isSilent: true } },
   'resources-short': notice('resources-short'),
   'descriptors-nearly-exhausted': { host: { limits: { ...enough, descriptors: { open: 980, limit: 1_024 } } } },
   'processes-nearly-exhausted': { host: { limits: { ...enough, tasks: [tasks] } } },

@@ -1,5 +1,13 @@
 /** A node on which nothing is wrong, as the doctor sees it, with one peer; tests change a part of it. */
-import type { DaemonFacts, Facts, HostFacts, PeerFacts, PodInsideFacts, PortQuestion } from '../../src/doctor/facts.ts';
+import type {
+  DaemonAbsence,
+  DaemonFacts,
+  Facts,
+  HostFacts,
+  PeerFacts,
+  PodInsideFacts,
+  PortQuestion,
+} from '../../src/doctor/facts.ts';
 import { parseIptablesSave } from '../../src/firewall/iptables-ruleset.ts';
 import type { Ruleset } from '../../src/firewall/ruleset.ts';
 import { parseIpAddress } from '../../src/wire/address.ts';
@@ -90,7 +98,7 @@ const daemon: DaemonFacts = {
 /** What differs from a healthy node. */
 export interface FactChanges {
   readonly host?: Partial<HostFacts>;
-  readonly daemon?: Partial<DaemonFacts> | { readonly absence: string };
+  readonly daemon?: Partial<DaemonFacts> | DaemonAbsence;
   readonly question?: PortQuestion;
   /** Of the one peer. */
   readonly peer?: Partial<PeerFacts>;

@@ -8,25 +8,43 @@ const finds: FindingKinds = {
     cause: 'it was not started, it ended with an error, or it listens on another socket',
     follows: ['tun-missing', 'privilege-missing', 'kernel-too-old', 'program-missing'],
   },
+  'daemon-silent': {
+    severity: 'error',
+    title: 'a daemon is there on this node, and does not answer: its pods reach nobody on other nodes',
+    cause: 'its process was stopped (SIGSTOP, a debugger), or it hangs: then please report it',
+  },
 };
 
 export const daemon: HostCheck = {
   subject: 'the daemon of this node',
   needs: 'host',
   finds,
-  look: ({ daemon: known }) =>
-    'absence' in known
+  look: ({ daemon: known }) => {
+    if (!('absence' in known)) return [];
+    return known.isSilent === true
       ? [
           found(
             finds,
+            'daemon-silent',
+            [known.absence, ...(known.remains ?? [])],
+            byHand(
+              'let it go on if it is stopped; otherwise end it, and start it again: pods and connections stay',
+              'journalctl -u weft -n 30',
+              'systemctl restart weft',
+            ),
+          ),
+        ]
+      : [
+          found(
+            finds,
             'daemon-not-running',
-            [known.absence],
+            [known.absence, ...(known.remains ?? [])],
             byHand(
               'start it (in a lab: weft lab start NODE), and look why it ended',
               'systemctl start weft',
               'journalctl -u weft -n 30',
             ),
           ),
-        ]
-      : [],
+        ];
+  },
 };
