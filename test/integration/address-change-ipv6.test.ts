@@ -30,7 +30,7 @@ async function socketsAt(node: string, address: string): Promise<number> {
 test.serial('all workers take the other address, and keep nothing at the one before', async (t) => {
   const before = await socketsAt('n1', 'fd00:198:18::1');
   t.is(before, WORKERS * 17 + 1);
-  await changeAddress(lab.name, 'n1', 'fd00:198:18::101');
+  await changeAddress(lab.name, 'n1', 'fd00:198:18::101', { force: true });
   await until(
     'n2 knows where n1 is now',
     async () => (await lab.control('n2').peers())[0]?.endpoint === '[fd00:198:18::101]:4789',
@@ -42,7 +42,7 @@ test.serial('all workers take the other address, and keep nothing at the one bef
 });
 
 test.serial('two nodes, each of which knows only the other, exchange their addresses', async (t) => {
-  await changeAddress(lab.name, 'n1', 'fd00:198:18::2');
+  await changeAddress(lab.name, 'n1', 'fd00:198:18::2', { force: true });
   await changeAddress(lab.name, 'n2', 'fd00:198:18::101');
   await until('all pods reach each other', async () => lab.isConnected(), DEADLINE_MS);
   for (const node of ['n1', 'n2']) {
@@ -59,7 +59,7 @@ test.serial('two nodes come back from a kill, each with the address of the other
     process.kill(pid, 'SIGKILL');
     await until(`${node} is gone`, async () => Promise.resolve(!existsSync(`/proc/${pid}`)));
   }
-  await changeAddress(lab.name, 'n1', 'fd00:198:18::101');
+  await changeAddress(lab.name, 'n1', 'fd00:198:18::101', { force: true });
   await changeAddress(lab.name, 'n2', 'fd00:198:18::2');
   await Promise.all([lab.lab('start', 'n1'), lab.lab('start', 'n2')]);
   await until('all pods reach each other', async () => lab.isConnected(), DEADLINE_MS);
