@@ -231,7 +231,7 @@ test.serial('an address that somebody else holds is taken as soon as it is free'
 test.serial('nodes that were killed come back at other addresses, one of them at that of the other', async (t) => {
   const before = await identities();
   await Promise.all([lab.lab('kill', 'n1'), lab.lab('kill', 'n2')]);
-  await changeAddress(lab.name, 'n1', '198.18.0.101');
+  await changeAddress(lab.name, 'n1', '198.18.0.101', { force: true });
   await changeAddress(lab.name, 'n2', '198.18.0.104');
   await Promise.all([lab.lab('start', 'n1'), lab.lab('start', 'n2')]);
   await untilFollowed({ n1: '198.18.0.101', n2: '198.18.0.104', n3: '198.18.0.103' });

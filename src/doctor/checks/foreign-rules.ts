@@ -20,6 +20,8 @@ const finds: FindingKinds = {
     title: "it cannot be told whether a firewall of this node drops weft's packets",
     cause:
       'the rule asks for something that weft does not look into: a rate, a set of another program, a match of iptables that nobody shows, or what is not known without a daemon',
+    // Without nft nobody can tell anything.
+    follows: ['program-missing'],
   },
 };
 
