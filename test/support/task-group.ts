@@ -45,9 +45,10 @@ export class TaskGroup {
     writeFileSync(join(this.#path, 'pids.max'), 'max');
   }
 
-  /** Puts the process back where it can be. */
-  remove(): void {
+  /** Puts the process back where it can be. Programs that it has just started are in the group as well, until they end. */
+  async remove(): Promise<void> {
     writeFileSync(join(this.#root, 'cgroup.procs'), `${this.#pid}`);
+    await until('nobody is left in the group', () => this.#tasks === 0);
     rmdirSync(this.#path);
   }
 
