@@ -105,7 +105,8 @@ export class Dataplane {
   readonly #publisher: ForwardingPublisher;
   /** Reads what workers read, in a place of its own. */
   readonly #reader: ForwardingReader;
-  #tunDropsAtStart = 0;
+  /** What the device counted when it was looked at last. */
+  #tunDropsSeen = 0;
   readonly #wakeAll = (): void => this.#threads.forEach((thread) => thread.requestStop());
   #pending: ForwardingState | undefined;
   /** What the workers have, unless their memory was damaged. */
@@ -133,7 +134,7 @@ export class Dataplane {
     try {
       await Promise.all(dataplane.#threads.map(async (thread) => thread.ready()));
       // What pods sent before was not too much: nobody was there.
-      dataplane.#tunDropsAtStart = readTransmitDrops(options.tunDevice);
+      dataplane.#tunDropsSeen = readTransmitDrops(options.tunDevice) ?? 0;
     } catch (error) {
       await dataplane.stop();
       throw error;
@@ -296,7 +297,11 @@ export class Dataplane {
   /** Packets that the kernel dropped since the start because no worker read them from the TUN device in time. */
   tunQueueOverflow(): number {
     try {
-      this.#tunDrops = Math.max(0, readTransmitDrops(this.#tunDevice) - this.#tunDropsAtStart);
+      const now = readTransmitDrops(this.#tunDevice);
+      if (now === undefined) return this.#tunDrops;
+      // A device that was made anew counts from 0.
+      this.#tunDrops += now >= this.#tunDropsSeen ? now - this.#tunDropsSeen : now;
+      this.#tunDropsSeen = now;
     } catch (error) {
       // Without a descriptor to look with, what was seen last is the best there is.
       if (!isShortage(error, 'read the counters of the TUN device')) throw error;

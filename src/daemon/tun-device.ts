@@ -24,14 +24,14 @@ export async function waitUntilReleased(tunDevice: string): Promise<void> {
 
 /**
  * Packets that could not be queued for transmission, as nobody read them in time. From /proc, which shows the network namespace that
- * this process is in; /sys shows the one it was mounted in.
+ * this process is in; /sys shows the one it was mounted in. `undefined`: there is no such device.
  */
-export function readTransmitDrops(device: string): number {
+export function readTransmitDrops(device: string): number | undefined {
   const lines = readFileSync('/proc/self/net/dev', 'utf8').split('\n');
   const line = lines.find((line) => line.trimStart().startsWith(`${device}:`));
   const fields = line
     ?.slice(line.indexOf(':') + 1)
     .trim()
     .split(/\s+/);
-  return Number(fields?.[TRANSMIT_DROPPED_FIELD] ?? 0);
+  return fields === undefined ? undefined : Number(fields[TRANSMIT_DROPPED_FIELD] ?? 0);
 }

@@ -16,8 +16,19 @@ export interface FirewallHit {
   readonly isLast: boolean;
 }
 
-/** All that end packets of weft, in the order in which they are met. */
+/** By what was read: several checks ask, and so does everybody who asks the doctor within a second. */
+const hitsByHost = new WeakMap<Facts['host'], readonly FirewallHit[]>();
+
+/** All that end packets of weft, in the order in which they are met. Judged once for facts that were read together. */
 export function firewallHits(facts: Facts): readonly FirewallHit[] {
+  const known = hitsByHost.get(facts.host);
+  if (known !== undefined) return known;
+  const hits = findHits(facts);
+  hitsByHost.set(facts.host, hits);
+  return hits;
+}
+
+function findHits(facts: Facts): readonly FirewallHit[] {
   const { firewall } = facts.host;
   const ruleset = foreignRules(firewall);
   if (ruleset.chains.length === 0) return [];

@@ -179,6 +179,7 @@ function nodeSamples({ underlay, vxlanPort, gossipPort }: Plumbing, peer: PeerFa
     destinationPort: FROM_PORT,
     tcpFlags: TcpFlag.syn | TcpFlag.ack,
     connection: 'established',
+    connectionMark: undefined,
   };
   const one = (
     subject: string,

@@ -42,6 +42,8 @@ function filtered(packet: PacketDescription, facts: PassageFacts, sourceMac: str
     destinationPort: hasPorts(protocol) ? destinationPort : undefined,
     ...(isAnswer && {
       connection: 'established',
+      // What the first packet of its connection had set.
+      connectionMark: undefined,
       isReply: true,
       tcpFlags: protocol === IpProtocol.tcp ? TcpFlag.syn | TcpFlag.ack : undefined,
       icmpType: isEcho(family, protocol) ? answerType : undefined,

@@ -27,7 +27,7 @@ export interface ChainEnd {
   readonly packet: FilteredPacket;
 }
 
-/** Rules that are looked at for one packet: beyond this it is not known what comes. Each costs a microsecond or so. */
+/** Rules and elements of sets that are looked at for one packet: beyond this it is not known what comes. Each costs a microsecond or so. */
 const MAX_STEPS = 100_000;
 
 /** The kernel allows for 16 jumps; iptables before nftables for more. */
@@ -100,6 +100,7 @@ export class ChainWalk {
     for (const statement of statements) {
       if (current === undefined) break;
       if (statement.kind === 'test' || statement.kind === 'doubt') {
+        if (statement.kind === 'test') this.#steps += statement.test.patterns().length;
         const answer = statement.kind === 'doubt' ? undefined : decideTest(statement.test, current);
         if (answer === false) return merge(aside, current);
         if (answer === undefined) doubt();

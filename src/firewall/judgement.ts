@@ -87,7 +87,7 @@ function judgeChain(walk: ChainWalk, chain: FirewallChain, base: ChainBase, pack
 function judgementOf(ends: readonly ChainEnd[], hook: Hook, before: FilteredPacket): Judgement {
   const passing = ends.filter(({ verdict }) => verdict === 'accept');
   const losing = ends.filter(({ verdict }) => verdict === 'drop' || verdict === 'reject');
-  const packets = ends.filter((end) => !losing.includes(end)).map((end) => end.packet);
+  const packets = ends.flatMap(({ verdict, packet }) => (verdict === 'drop' || verdict === 'reject' ? [] : packet));
   const packet = packets.length === 0 ? before : packets.reduce(commonPacket);
   if (passing.length === ends.length) {
     return accepted(packet);

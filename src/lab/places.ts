@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { NotFoundError } from '../errors.ts';
 import { loadLab, namespacePath, nodeFiles } from './lab-directory.ts';
 import { labStatus } from './status.ts';
-import type { NodePlan } from './topology.ts';
+import type { LabPlan, NodePlan } from './topology.ts';
 
 /** One of them. */
 export interface Place {
@@ -22,6 +22,10 @@ export interface Place {
  * @throws NotFoundError `lab-target-not-found`, naming those there are; `lab-not-found`.
  */
 export async function findPlace(labName: string, target: string): Promise<Place> {
+  // Daemons are only asked for what the plan does not know: one that does not answer is no reason to wait.
+  const planned = placesIn(labName, loadLab(labName), (node) => node.pods);
+  const known = planned.find((place) => namesOf(labName, place).includes(target));
+  if (known !== undefined) return known;
   const places = await placesOf(labName);
   const found = places.find((place) => namesOf(labName, place).includes(target));
   if (found !== undefined) return found;
@@ -38,17 +42,22 @@ export function environmentOf(labName: string, { name, node }: Place): NodeJS.Pr
   };
 }
 
-/** Those whose namespace is there. Pods that were added later are known to the daemons alone, or by what they said last. */
+/** With the pods that were added later, which are known to the daemons alone, or by what they said last. */
 async function placesOf(labName: string): Promise<Place[]> {
-  const plan = loadLab(labName);
   const { nodes } = await labStatus(labName);
-  const inNodes = plan.nodes.flatMap((node): Place[] => {
-    const pods = nodes.find(({ name }) => name === node.name)?.pods ?? [];
-    return [
-      { name: node.name, netns: namespacePath(node.netns), node },
-      ...pods.map(({ name, netns }) => ({ name: `${node.name}/${name}`, netns: pathOf(netns), node })),
-    ];
-  });
+  return placesIn(labName, loadLab(labName), ({ name }) => nodes.find((node) => node.name === name)?.pods ?? []);
+}
+
+/** Those whose namespace is there. */
+function placesIn(
+  labName: string,
+  plan: LabPlan,
+  podsOf: (node: NodePlan) => readonly { readonly name: string; readonly netns: string }[],
+): Place[] {
+  const inNodes = plan.nodes.flatMap((node): Place[] => [
+    { name: node.name, netns: namespacePath(node.netns), node },
+    ...podsOf(node).map(({ name, netns }) => ({ name: `${node.name}/${name}`, netns: pathOf(netns), node })),
+  ]);
   const others = [plan.world.netns, plan.switchNetns].map((netns) => ({
     name: netns.slice(labName.length + 1),
     netns: namespacePath(netns),

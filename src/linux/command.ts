@@ -75,19 +75,38 @@ export async function runToItsEnd(argv: readonly string[], options: CommandOptio
   await placeToRun();
   try {
     await turnToStart();
-    return await run(start(program, args, options.purpose), { program, argv, options });
+    return await run(start(program, args, options), { program, argv, options });
   } finally {
     leavePlace();
   }
 }
 
 /** @throws ExhaustedError where that is known at once; other failures are an event of the child */
-function start(program: string, args: readonly string[], purpose: string): ChildProcessWithoutNullStreams {
+function start(program: string, args: readonly string[], options: CommandOptions): ChildProcessWithoutNullStreams {
+  const { purpose } = options;
   try {
-    return spawn(program, args, { stdio: 'pipe', env: commandEnvironment() });
+    return spawn(program, args, { stdio: 'pipe', env: commandEnvironment(), detached: isBounded(options) });
   } catch (error) {
     throw explainShortage(error, purpose) ?? error;
   }
+}
+
+/** Such a program is at the mercy of a stranger: it has a process group of its own, so that it can be ended with all that it started. */
+function isBounded({ timeoutMs, maxOutputBytes }: CommandOptions): boolean {
+  return timeoutMs !== undefined || maxOutputBytes !== undefined;
+}
+
+/** Ends a program and what it started, and lets go of what they would still write: whoever waits goes on. */
+function end(child: ChildProcessWithoutNullStreams, options: CommandOptions): void {
+  if (isBounded(options) && child.pid !== undefined) {
+    try {
+      process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // They have ended by themselves.
+    }
+  } else child.kill();
+  child.stdout.destroy();
+  child.stderr.destroy();
 }
 
 interface RunningCommand {
@@ -102,7 +121,7 @@ async function run(
 ): Promise<CommandResult> {
   const { promise, resolve, reject } = Promise.withResolvers<CommandResult>();
   // Not spawn's own: where there is no such program, that one stays, and keeps this process alive for as long.
-  const timer = setTimeout(() => child.kill(), options.timeoutMs ?? COMMAND_TIMEOUT_MS);
+  const timer = setTimeout(() => end(child, options), options.timeoutMs ?? COMMAND_TIMEOUT_MS);
   child.on('error', (error: NodeJS.ErrnoException) => {
     clearTimeout(timer);
     const isMissing = error.code === 'ENOENT' || error.code === 'EACCES';
@@ -117,9 +136,13 @@ async function run(
   child.stdout.on('data', (chunk: Buffer) => {
     roomBytes -= chunk.length;
     if (roomBytes >= 0) stdout.push(chunk);
-    else child.kill();
+    else end(child, options);
   });
-  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+  let errorRoomBytes = options.maxOutputBytes ?? Infinity;
+  child.stderr.on('data', (chunk: Buffer) => {
+    errorRoomBytes -= chunk.length;
+    if (errorRoomBytes >= 0) stderr.push(chunk);
+  });
   child.on('close', (exitCode, signal) => {
     clearTimeout(timer);
     const text = Buffer.concat(stderr).toString();

@@ -56,7 +56,8 @@ export class NftTraceSocket {
         events.push(...parseNftTraceEvents(this.#bytes, length));
         continue;
       }
-      const name = lastErrnoName();
+      // 0 bytes are no error, and leave the number of an earlier one.
+      const name = length === 0 ? 'EAGAIN' : lastErrnoName();
       if (name === 'EAGAIN') break;
       if (name !== 'ENOBUFS') throw new SystemCallError('read', name, 'hear what nftables traces');
       this.#overran = true;

@@ -1,5 +1,4 @@
 /** weft's own tables of nftables, and a look at what others hook into forwarding. */
-import { CommandError } from '../errors.ts';
 import { runCommand, runJsonCommand } from './command.ts';
 
 /** A table that is ours as a whole. */
@@ -53,17 +52,6 @@ export async function replaceTable(table: NftTable, chains: string): Promise<voi
   // Adding first makes the deletion succeed when there was none. A chain that is merely flushed would keep an old hook.
   const lines = [`add table ${title}`, `delete table ${title}`, `table ${title} {\n${chains}\n}`];
   await nftTransaction(lines, `replace the nftables table ${title}`);
-}
-
-/** A table as `nft` shows it, without counts; `undefined` if there is none. Its cost grows with the table. */
-export async function readTable({ family, name }: NftTable): Promise<string | undefined> {
-  const purpose = `look at the nftables table ${name}`;
-  try {
-    return await runCommand(['nft', '--stateless', 'list', 'table', family, name], { purpose });
-  } catch (error) {
-    if (error instanceof CommandError) return undefined;
-    throw error;
-  }
 }
 
 /** Removes a table, if it is there. */

@@ -28,7 +28,7 @@ export async function readRuleset(netns?: string): Promise<Ruleset> {
 }
 
 /** What is read of another namespace, at most: what is beyond is as good as unreadable. */
-const MAX_NETNS_OUTPUT_BYTES = 1024 * 1024;
+const MAX_NETNS_OUTPUT_BYTES = 128 * 1024;
 const NETNS_TIMEOUT_MS = 4_000;
 
 interface Family {

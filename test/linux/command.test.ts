@@ -38,7 +38,7 @@ test('what a command wrote before it failed can be had', async (t) => {
 
 test('a command that takes longer than it may is ended', async (t) => {
   const late = runCommand(['sleep', '20'], { purpose, timeoutMs: 20 });
-  t.regex((await t.throwsAsync(late, { instanceOf: CommandError })).message, /killed by SIGTERM/);
+  t.regex((await t.throwsAsync(late, { instanceOf: CommandError })).message, /killed by SIGKILL/);
 });
 
 test('a command that writes more than it may is ended, and nothing of it is given', async (t) => {
@@ -114,4 +114,9 @@ test('JSON is parsed, and nothing at all is an empty list', async (t) => {
 
 test('what is not JSON is a failure of the command', async (t) => {
   await t.throwsAsync(runJsonCommand(['echo', 'usage: …'], { purpose }), { instanceOf: CommandError });
+});
+
+test('a command that is ended takes along what it started, so that nobody waits for that', async (t) => {
+  const late = runCommand(['sh', '-c', 'sleep 20; true'], { purpose, timeoutMs: 50 });
+  t.regex((await t.throwsAsync(late, { instanceOf: CommandError })).message, /killed by SIGKILL/);
 });

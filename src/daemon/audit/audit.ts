@@ -136,7 +136,7 @@ export class Audit {
       compared[table] = entries;
       differences.push(...found);
       // What a person has put right, that person knows.
-      if (wasPutRight && trigger === 'periodic') this.#remember(found);
+      if (trigger === 'periodic') this.#remember(found, wasPutRight);
     }
     // At the start it has just been done.
     if (trigger !== 'start') await onRound?.();
@@ -156,8 +156,8 @@ export class Audit {
 
   async #tend(): Promise<void> {
     const { found, wasPutRight } = await compare('kernel', this.#options.parts.kernel, 'change');
+    this.#remember(found, wasPutRight);
     this.#note(found, ['kernel']);
-    if (wasPutRight) this.#remember(found);
   }
 
   /** Tells what was found when these tables were looked at. */
@@ -175,9 +175,15 @@ export class Audit {
     this.#known = new Set([...others, ...remaining]);
   }
 
-  /** Of what was put right, that too which is gone again: somebody may be faster. */
-  #remember(found: readonly AuditDifference[]): void {
-    for (const difference of found.filter(isOurs)) if (this.#repairs.add(difference)) this.#tellContest(difference);
+  /**
+   * What was put right; and, where the repair went well, what is gone again at once, as somebody may be faster: but not what was
+   * so the last time already, since there nothing helps.
+   */
+  #remember(found: readonly AuditDifference[], wasPutRight: boolean): void {
+    for (const difference of found.filter(isOurs)) {
+      const isNew = wasPutRight && !this.#known.has(knownAs(difference));
+      if ((difference.repaired || isNew) && this.#repairs.add(difference)) this.#tellContest(difference);
+    }
   }
 
   #tellContest({ table, problem, subject, message }: AuditDifference): void {

@@ -25,7 +25,10 @@ export async function composeAudit(opened: AsyncDisposableStack, options: Compos
     events,
     logger,
     wallClockMs: Date.now,
-    onRound: () => daemon.watch.look(),
+    onRound: async () => {
+      await daemon.watch.look();
+      await daemon.pods.retryBinding();
+    },
   });
   opened.defer(() => audit.stop());
   const ear = config.audit.watch

@@ -83,7 +83,12 @@ export function hostEndFindings(cable: PodCable, host: HostState): Finding[] {
 export async function isPodEndFurnished(cable: PodCable): Promise<boolean> {
   const script = `ip -details -json address show dev ${POD_DEVICE} && ip -4 -json route show default && ip -6 -json route show default`;
   try {
-    const text = await runCommand(['sh', '-c', script], { purpose: `look at pod ${cable.pod}`, netns: cable.netns });
+    const text = await runCommand(['sh', '-c', script], {
+      purpose: `look at pod ${cable.pod}`,
+      netns: cable.netns,
+      timeoutMs: 4_000,
+      maxOutputBytes: 512 * 1024,
+    });
     // One JSON document per line.
     const [links, ...routes] = text
       .split('\n')

@@ -2,7 +2,6 @@
  * What was seen inside of pods of late. To look costs a program for each pod, so that not all are looked at each time where there
  * are many, and nobody is looked at twice within a moment.
  */
-import { WeftError } from '../../errors.ts';
 import { podFaults, type PodFault } from './pod-faults.ts';
 import { lookInside, type PodInterior } from './pod-interior.ts';
 import type { PodCable } from './pod-wiring.ts';
@@ -27,6 +26,7 @@ export class PodLooks {
   readonly #nowMs: () => number;
   readonly #look: typeof lookInside;
   /** By name, the one looked at last at the end. */
+  #round: Promise<void> | undefined;
   readonly #looks = new Map<string, { readonly look: PodLook; readonly atMs: number }>();
 
   constructor(nowMs: () => number = () => performance.now(), look: typeof lookInside = lookInside) {
@@ -44,8 +44,18 @@ export class PodLooks {
     this.#looks.delete(pod);
   }
 
-  /** Looks at those of these pods that were looked at longest ago, and forgets all others. Never rejects. */
+  /**
+   * Looks at those of these pods that were looked at longest ago, and forgets all others. Whoever asks meanwhile waits for the round
+   * that is under way. Never rejects.
+   */
   async refresh(cables: readonly PodCable[]): Promise<void> {
+    this.#round ??= this.#refresh(cables).finally(() => {
+      this.#round = undefined;
+    });
+    await this.#round;
+  }
+
+  async #refresh(cables: readonly PodCable[]): Promise<void> {
     const names = new Set(cables.map(({ pod }) => pod));
     for (const name of this.#looks.keys()) if (!names.has(name)) this.#looks.delete(name);
     const dueMs = this.#nowMs() - GOOD_FOR_MS;
@@ -72,8 +82,7 @@ export class PodLooks {
       const interior = await this.#look(cable);
       return { cable, interior, problem: '', faults: podFaults(cable, interior) };
     } catch (error) {
-      if (!(error instanceof WeftError)) throw error;
-      return { cable, interior: undefined, problem: error.message, faults: [] };
+      return { cable, interior: undefined, problem: (error as Error).message, faults: [] };
     }
   }
 }

@@ -2,6 +2,7 @@
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { ConflictError } from '../../errors.ts';
+import { deviceNames } from '../../linux/device-names.ts';
 import { batchWord, ipBatch } from '../../linux/iproute.ts';
 import { findNamespace, namespaceIdentity, namespaceOfProcess, NETNS_DIRECTORY } from '../../linux/namespace-files.ts';
 import type { PodRecord } from './pod-record.ts';
@@ -40,6 +41,18 @@ export function placeOf(newName: string, wish: PodWish, clientPid: number | unde
 /** Whether the file of a pod's namespace still stands for the namespace that the pod was connected in. */
 export function isPlaceReachable({ netns, netnsIdentity }: PodPlace): boolean {
   return netnsIdentity !== '' && namespaceIdentity(netns) === netnsIdentity;
+}
+
+/** @throws ConflictError `netns-in-use` if a pod that is there lives in it. */
+export function refuseSharing({ netns, netnsIdentity }: PodPlace, pods: readonly PodRecord[]): void {
+  const devices = deviceNames();
+  for (const other of pods) {
+    // The number of a namespace that is gone can be given again.
+    if (other.netnsIdentity !== netnsIdentity || !devices.has(other.hostDevice)) continue;
+    throw new ConflictError('netns-in-use', `${netns} is the network namespace of pod ${other.name}`, {
+      pod: other.name,
+    });
+  }
 }
 
 /** Removes a namespace that weft made, unless its name now stands for another. @returns whether there was something. */

@@ -65,6 +65,11 @@ export class PodSources {
     this.#notices = [unavailable(failure!)];
   }
 
+  /** Tries once more what could not be had: a module may have been loaded since. */
+  async retry(): Promise<void> {
+    if (this.#notices.length > 0) await this.repair();
+  }
+
   /** What could not be had. */
   notices(): readonly Notice[] {
     return this.#notices;

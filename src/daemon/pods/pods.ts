@@ -18,7 +18,7 @@ import { PodBook, refusing } from './pod-book.ts';
 import { podDifferences } from './pod-differences.ts';
 import { cableFindings, hasHostEnd, type HostState } from './pod-inspection.ts';
 import { PodLooks, type PodLook } from './pod-looks.ts';
-import { isPlaceReachable, placeOf, removeOwnNamespace, type PodPlace } from './pod-namespace.ts';
+import { isPlaceReachable, placeOf, refuseSharing, removeOwnNamespace, type PodPlace } from './pod-namespace.ts';
 import {
   examinePod,
   strayLinks,
@@ -115,6 +115,11 @@ export class Pods {
     });
   }
 
+  /** Tries once more to bind pods to their addresses, where the kernel could not. */
+  retryBinding(): Promise<void> {
+    return this.#inTurn(async () => this.sources.retry());
+  }
+
   /** Puts back what {@link inspect} finds missing. */
   repair(): Promise<void> {
     return this.#inTurn(async () => {
@@ -163,7 +168,6 @@ export class Pods {
         if (record === undefined || !faults.some(({ isRepairable }) => isRepairable)) continue;
         try {
           await this.#repair(record);
-          this.#looks.forget(record.name);
           repaired.push(record.name);
         } catch (error) {
           // Of one pod the next is not to suffer; the doctor goes on to say what is wrong.
@@ -214,7 +218,7 @@ export class Pods {
     if (known?.phase === 'ready') return this.#addAgain(known, wish, clientPid);
     if (known !== undefined) await this.#erase(known);
     const place = this.#placeOf(name, wish, clientPid);
-    this.#refuseSharing(place);
+    refuseSharing(place, this.#book.all());
     const record = this.#newRecord(name, wish, place);
     await removeLeftover(record);
     refusing(name, 'was not added, and nothing was made', () => this.#enter(record, wish));
@@ -269,6 +273,7 @@ export class Pods {
     const notices = await connectAgain(record, this.#cable(record), this.#reconnects);
     const repaired = { ...record, notices, netnsIdentity: namespaceIdentity(record.netns) ?? record.netnsIdentity };
     this.#book.keep(repaired);
+    this.#looks.forget(record.name);
     return repaired;
   }
 
@@ -317,17 +322,6 @@ export class Pods {
     }
   }
 
-  #refuseSharing({ netns, netnsIdentity }: PodPlace): void {
-    const devices = deviceNames();
-    for (const other of this.#book.all()) {
-      // The number of a namespace that is gone can be given again.
-      if (other.netnsIdentity !== netnsIdentity || !devices.has(other.hostDevice)) continue;
-      throw new ConflictError('netns-in-use', `${netns} is the network namespace of pod ${other.name}`, {
-        pod: other.name,
-      });
-    }
-  }
-
   #newRecord(name: string, wish: PodWish, place: PodPlace): PodRecord {
     const network = this.#options.networkName;
     const taken = new Set(this.#book.all().map(({ hostDevice }) => hostDevice));
@@ -357,6 +351,7 @@ export class Pods {
     if (deviceNames().has(record.hostDevice)) await disconnectPod(record.name, record.hostDevice);
     await this.sources.release(record.hostDevice);
     await removeOwnNamespace(record);
+    this.#looks.forget(record.name);
     this.#book.forget(record);
   }
 

@@ -52,6 +52,7 @@ export class SpoofWatch {
   readonly #timer: NodeJS.Timeout;
   /** Packets by device. */
   #counts: ReadonlyMap<string, number> = new Map();
+  #total = 0;
   #tried: readonly TriedAddress[] = [];
   /** By device: when it was last spoken of, and how many packets there were then. */
   readonly #told = new Map<string, { atMs: number; packets: number }>();
@@ -76,9 +77,9 @@ export class SpoofWatch {
     return this.#counts.get(hostDevice) ?? 0;
   }
 
-  /** Packets of all pods that were refused, as of the last look. */
+  /** Packets of all pods that were refused, also of those that are gone, as of the last look. Never falls. */
   get total(): number {
-    return this.#options.pods().reduce((sum, pod) => sum + this.countOf(pod), 0);
+    return this.#total;
   }
 
   /** Those of all pods of this node, the one with the most first, as of the last look. */
@@ -113,6 +114,10 @@ export class SpoofWatch {
     const counts = new Map((await readRefused()).map(({ device, packets }) => [device, packets]));
     const isGrown = [...counts].some(([device, packets]) => packets !== (before.get(device) ?? 0));
     if (isGrown) this.#tried = await readTried();
+    for (const [device, packets] of counts) {
+      const seen = before.get(device) ?? 0;
+      this.#total += packets >= seen ? packets - seen : packets;
+    }
     this.#counts = counts;
     this.#lookedAtMs = nowMs();
     const present = pods();

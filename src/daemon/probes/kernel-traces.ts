@@ -7,6 +7,7 @@
 import type { Logger } from '../../env/logger.ts';
 import { WeftError } from '../../errors.ts';
 import type { Ruleset } from '../../firewall/ruleset.ts';
+import type { NftTraceEvent } from '../../linux/nft-trace-message.ts';
 import type { NftTraceSocket } from '../../linux/nft-trace-socket.ts';
 import { kernelSightings, needsRules } from './kernel-sightings.ts';
 import type { KernelSighting } from './trace-api.ts';
@@ -70,12 +71,19 @@ export class KernelTraces {
     this.#problems.delete(id);
     const listening = this.#listening.get(id);
     if (listening === undefined) return problem === undefined ? NOTHING : { kernel: [], kernelProblem: problem };
-    const events = listening.socket.read();
+    let events: NftTraceEvent[] = [];
+    let failed = '';
+    try {
+      events = listening.socket.read();
+    } catch (error) {
+      failed = firstLine((error as Error).message);
+    }
     const { overran } = listening.socket;
     this.#forget(id);
     void this.#update().catch((error: unknown) =>
       this.#options.logger.warn({ error: String(error) }, 'rules of a trace stay'),
     );
+    if (failed !== '') return { kernel: [], kernelProblem: failed };
     try {
       const ruleset = needsRules(events) ? await this.#options.readRuleset() : { chains: [] };
       const kernel = kernelSightings(id, events, ruleset);

@@ -158,6 +158,8 @@ export class NodeFirewall {
       this.#notices = without.map((feature) => lacking(feature, failure!.message));
       const shape = (await readNodeTable())?.shape;
       this.#made = shape === undefined ? undefined : { shape, sets };
+      // Members may have changed meanwhile.
+      this.#changeSoon();
       return;
     }
     if (candidates.length < attempts.length) return;

@@ -17,9 +17,10 @@
  * Ports of fragments: connection tracking, which `masqueraded` asks for, puts fragments together at priority -400, before
  * every chain here.
  */
-import { formatIpAddress, type Endpoint, type IpAddress } from '../../wire/address.ts';
+import { formatIpAddress, parseIpAddress, type Endpoint, type IpAddress } from '../../wire/address.ts';
 import { formatPrefix, type Prefix } from '../../wire/prefix.ts';
 import type { MasqueradeConfig } from '../config/config.ts';
+import { POD_GATEWAY } from '../pods/pod-wiring.ts';
 import { renderSets, type NodeSets } from './node-sets.ts';
 
 /** What is counted, by the name of the counter in the table, which is API. */
@@ -183,8 +184,12 @@ function throughItsDevice(without: ReadonlySet<RuleFeature>): string[] {
 /** Only where metrics are served at any address: at one that was chosen, they are where they are meant to be. */
 function metricsRules({ metrics, nodeAddresses }: NodeRulesOptions, fromPods: readonly string[]): string[] {
   if (metrics === undefined || metrics.address.bytes.some((octet) => octet !== 0)) return [];
-  // `::` is IPv4 as well.
-  const served = nodeAddresses.filter(({ family }) => family <= metrics.address.family);
+  // The gateway's address is the node's, too, on the device of each pod. `::` is IPv4 as well.
+  const gateways = [parseIpAddress(POD_GATEWAY[4])!, parseIpAddress(POD_GATEWAY[6])!];
+  const families = new Set(nodeAddresses.map(({ family }) => family));
+  const served = [...nodeAddresses, ...gateways.filter(({ family }) => families.has(family))].filter(
+    ({ family }) => family <= metrics.address.family,
+  );
   return served.flatMap((address) =>
     fromPods.map((from) => {
       const destination = `${fieldOf(address.family)} daddr ${formatIpAddress(address)}`;

@@ -128,8 +128,8 @@ test(metrics, undefined, []);
 test(metrics, '127.0.0.1:9748', []);
 test(metrics, '198.18.0.1:9748', []);
 test(metrics, '10.244.1.1:9748', []);
-test(metrics, '0.0.0.0:9748', ['10.244.1.1']);
-test(metrics, '[::]:9748', ['10.244.1.1', 'fd00:10:244:1::1']);
+test(metrics, '0.0.0.0:9748', ['10.244.1.1', '169.254.1.1']);
+test(metrics, '[::]:9748', ['10.244.1.1', 'fd00:10:244:1::1', '169.254.1.1', 'fe80::1']);
 
 test('every counter is there, and counts', (t) => {
   const text = renderNodeRules(options, sets);
