@@ -11,7 +11,7 @@ import { nftTransaction } from '../../linux/nftables.ts';
 import type { Notice } from '../api.ts';
 import type { Finding } from '../audit/audit-finding.ts';
 import { sourceFindings } from './source-findings.ts';
-import { addingLines, removingLines, routerLines, tableLines, type PodSource } from './source-rules.ts';
+import { addingLines, removingLines, tableLines, type PodSource } from './source-rules.ts';
 import { readRefused, readSourceTables, readTried, type RefusedPackets, type TriedAddress } from './source-tables.ts';
 
 /** What is tried, one after the other. Counts are lost where the tables have to be made from nothing. */
@@ -109,17 +109,13 @@ export class PodSources {
   async #change(pod: PodSource, linesOf: (withArp: boolean) => string[]): Promise<void> {
     if (this.#means === undefined) return;
     const { withArp } = this.#means;
-    const isRouter = pod.prefixes.length > 0;
-    const lines = [...linesOf(withArp), ...(isRouter ? routerLines([...this.#pods.values()], withArp) : [])];
     try {
-      await nftTransaction(lines, `bind pod ${pod.pod} to its addresses`);
+      await nftTransaction(linesOf(withArp), `bind pod ${pod.pod} to its addresses`);
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       // Somebody took the tables away, or changed them.
       await this.repair();
-      return;
     }
-    if (isRouter) this.#shape = (await readSourceTables(withArp))?.shape ?? '';
   }
 }
 

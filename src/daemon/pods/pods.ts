@@ -384,7 +384,7 @@ export class Pods {
 
   #source(record: PodRecord): PodSource {
     const { name, hostDevice, mac } = record;
-    return { pod: name, device: hostDevice, mac, addresses: this.#book.addressesOf(record), prefixes: [] };
+    return { pod: name, device: hostDevice, mac, addresses: this.#book.addressesOf(record) };
   }
 
   #pod(record: PodRecord, devices: ReadonlySet<string>): Pod {

@@ -4,7 +4,6 @@
  *     inet weft-pods   prerouting, before fragments are put together
  *       a device of no pod                                    -> accept
  *       device . address . MAC of a pod                       -> accept    own4, own6
- *       an allowed prefix of the pod, from its MAC            -> accept    routers
  *       a router advertisement or a redirect                  -> refuse
  *       its link-local address, towards the link              -> accept    link6
  *       no address yet (::): duplicate detection, MLD         -> accept    macs
@@ -18,7 +17,6 @@
  */
 import { POD_ARP_TABLE, POD_TABLE, titleOf } from '../../linux/nftables.ts';
 import { formatIpAddress, parseMacAddress, type IpAddress } from '../../wire/address.ts';
-import { formatPrefix, type Prefix } from '../../wire/prefix.ts';
 
 /** What one pod may send from. */
 export interface PodSource {
@@ -27,8 +25,6 @@ export interface PodSource {
   readonly device: string;
   readonly mac: string;
   readonly addresses: readonly IpAddress[];
-  /** Of a pod that is a router: what lies behind it. */
-  readonly prefixes: readonly Prefix[];
 }
 
 /** Sets with an element for each pod, or for each of its addresses. */
@@ -70,7 +66,6 @@ set refused { type ifname; size 65536; flags dynamic; }
 set tried4 { type ifname . ipv4_addr . ether_addr; size ${MAX_TRIED}; flags dynamic,timeout; timeout ${TRIED_TIMEOUT}; }
 set tried6 { type ifname . ipv6_addr . ether_addr; size ${MAX_TRIED}; flags dynamic,timeout; timeout ${TRIED_TIMEOUT}; }
 chain refuse {}
-chain routers {}
 chain others {}
 chain prerouting { type filter hook prerouting priority -450; policy accept; }`;
 
@@ -80,7 +75,6 @@ set own { type ifname . ipv4_addr . ether_addr; }
 set refused { type ifname; size 65536; flags dynamic; }
 set tried { type ifname . ipv4_addr . ether_addr; size ${MAX_TRIED}; flags dynamic,timeout; timeout ${TRIED_TIMEOUT}; }
 chain refuse {}
-chain routers {}
 chain input { type filter hook input priority 0; policy accept; }`;
 
 /** By chain. Full, a set takes no more: hence the rule that drops is one of its own. */
@@ -92,7 +86,6 @@ const inetRules: Readonly<Record<string, readonly string[]>> = {
     'iifname @guarded goto others',
   ],
   others: [
-    'jump routers',
     'icmpv6 type { nd-router-advert, nd-redirect } goto refuse',
     'ip6 daddr { fe80::/10, ff02::/16 } iifname . ip6 saddr . ether saddr @link6 accept',
     'ip6 saddr :: ip6 daddr ff02::1:ff00:0/104 icmpv6 type nd-neighbor-solicit iifname . ether saddr @macs accept',
@@ -111,12 +104,7 @@ const inetRules: Readonly<Record<string, readonly string[]>> = {
 const ARP_SENDER = 'iifname . arp saddr ip . arp saddr ether @own iifname . arp saddr ip . ether saddr @own';
 
 const arpRules: Readonly<Record<string, readonly string[]>> = {
-  input: [
-    'iifname != "wf*" accept',
-    `arp htype 1 arp ptype ip ${ARP_SENDER} accept`,
-    'jump routers',
-    'iifname @guarded goto refuse',
-  ],
+  input: ['iifname != "wf*" accept', `arp htype 1 arp ptype ip ${ARP_SENDER} accept`, 'iifname @guarded goto refuse'],
   refuse: ['update @refused { iifname counter }', 'update @tried { iifname . arp saddr ip . arp saddr ether }', 'drop'],
 };
 
@@ -152,7 +140,6 @@ export function tableLines(
     ]),
     ...elementSets.filter(isOfThese).map((name) => `flush set ${name}`),
     ...elementLines('add', elements).filter((line) => isOfThese(line.slice('add element '.length))),
-    ...routerLines(pods, withArp),
   ];
 }
 
@@ -167,19 +154,6 @@ export function removingLines(pod: PodSource, withArp: boolean): string[] {
   // Adding first makes it no error to remove what is not there.
   const lines = [...elementLines('add', elements), ...elementLines('delete', elements)];
   return [...lines.filter((line) => withArp || !isOfArp(line)), ...uncountingLines(pod, withArp)];
-}
-
-/** Lines that set the rules of the pods that are routers: all of them anew, since a rule has no name to remove it by. */
-export function routerLines(pods: readonly PodSource[], withArp: boolean): string[] {
-  const chains = [`${titleOf(POD_TABLE)} routers`, ...(withArp ? [`${titleOf(POD_ARP_TABLE)} routers`] : [])];
-  return chains.flatMap((chain) => [
-    `flush chain ${chain}`,
-    ...pods.flatMap(({ device, mac, prefixes }) =>
-      prefixes
-        .filter(({ address }) => address.family === 4 || !isOfArp(chain))
-        .map((prefix) => `add rule ${chain} iifname "${device}" ${routedFrom(prefix, mac, isOfArp(chain))} accept`),
-    ),
-  ]);
 }
 
 /** What the sets hold for these pods. */
@@ -217,12 +191,6 @@ function elementLines(verb: 'add' | 'delete', elements: SourceElements): string[
 function uncountingLines({ device }: PodSource, withArp: boolean): string[] {
   const sets = [`${titleOf(POD_TABLE)} refused`, ...(withArp ? [`${titleOf(POD_ARP_TABLE)} refused`] : [])];
   return sets.flatMap((name) => ['add', 'delete'].map((verb) => `${verb} element ${name} { "${device}" }`));
-}
-
-function routedFrom(prefix: Prefix, mac: string, isArp: boolean): string {
-  const text = formatPrefix(prefix);
-  if (isArp) return `arp htype 1 arp ptype ip arp saddr ip ${text} arp saddr ether ${mac} ether saddr ${mac}`;
-  return `${prefix.address.family === 4 ? 'ip' : 'ip6'} saddr ${text} ether saddr ${mac}`;
 }
 
 function isOfArp(line: string): boolean {

@@ -20,7 +20,6 @@ const web: PodSource = {
   device: 'wf01234567',
   mac: '02:00:00:00:00:01',
   addresses: [parseIpAddress('10.244.1.2')!],
-  prefixes: [],
 };
 
 function counted(packets: number): unknown {
