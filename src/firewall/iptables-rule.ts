@@ -144,6 +144,15 @@ function readTarget({ name, words }: Option, details: readonly Option[]): Statem
       return verdict('mystery');
     case 'MARK':
       return [markStatement(detail('--set-xmark'))];
+    case 'CONNMARK':
+      // From the connection to the packet, or the other way round.
+      return [
+        {
+          kind: 'mark',
+          of: details.some((one) => one.name === '--restore-mark') ? 'packet' : 'connection',
+          value: undefined,
+        },
+      ];
     case 'NOTRACK':
       return [{ kind: 'untrack' }];
     case 'CT':

@@ -75,3 +75,13 @@ test('a chain that both show with different rules stays as nft shows it', (t) =>
   const shown = withRulesOf(parseIptablesSave(saved, source), parseNftRuleset(documentOf(7, 8), ''));
   t.is(judge(shown, 'forward', firstPacket({ family: 4 })).verdict, 'unknown');
 });
+
+function verdictAfter(option: string): string {
+  const rules = `*filter\n:FORWARD ACCEPT\n-A FORWARD -j CONNMARK ${option}\n-A FORWARD -m mark --mark 0x80/0x80 -j DROP\nCOMMIT\n`;
+  return judge(parseIptablesSave(rules, source), 'forward', firstPacket({ family: 4 })).verdict;
+}
+
+test('a mark that is restored from the connection is not known any more', (t) => {
+  t.is(verdictAfter('--restore-mark'), 'unknown');
+  t.is(verdictAfter('--save-mark'), 'accept');
+});

@@ -250,6 +250,9 @@ function parseTrace(body: unknown): TracedPacket & { readonly count: number } {
   if (destination.family !== family) throw new ConfigError('destination', 'is of another family than the source');
   if (!hasPorts(protocol) && !isEcho(family, protocol))
     throw new ConfigError('protocol', `${protocol} cannot be traced`);
+  // They are the number of the packet.
+  if (hasPorts(protocol) && (traced.mark & ((1 << NUMBER_BITS) - 1)) !== 0)
+    throw new ConfigError('mark', `has some of its last ${NUMBER_BITS} bits set`);
   if (sizeBytes < minSizeBytes(family, protocol)) throw new ConfigError('sizeBytes', 'does not hold the headers');
   return traced;
 }

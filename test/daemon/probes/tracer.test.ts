@@ -192,6 +192,7 @@ const refused: Readonly<Record<string, object>> = {
   'of another protocol': { protocol: 47 },
   'between two families': { destination: 'fd00::1' },
   'that does not hold its headers': { sizeBytes: 20 },
+  'with bits of its number in its mark': { protocol: 6, destinationPort: 80, mark: 0x10_01 },
   'from what is no address': { source: 'x' },
 };
 
