@@ -47,7 +47,8 @@ test.serial(
     const daemon = daemonWith(needed);
     await lab.answers('n1');
     const control = lab.control('n1');
-    const name = `${lab.name}-n1-p7`;
+    // Its namespace is LAB-n1-p7: a place of the lab.
+    const name = 'p7';
     const pod = await control.addPod(name, { newNetns: true });
     t.deepEqual(pod.notices, []);
     t.true(await lab.reaches('n1', pod.addresses[0]!));
