@@ -72,7 +72,13 @@ async function labOf(...options: readonly string[]): Promise<TestLab> {
 async function capturedTraffic(lab: TestLab): Promise<Frame[]> {
   const file = join(directory, `${lab.name}.pcap`);
   await lab.serveEcho('n2-p1', ECHO_PORT);
-  await lab.serve('n2-p1', TCP_PORT, 'socat', `TCP6-LISTEN:${TCP_PORT},fork,backlog=64`, 'SYSTEM:head -c 100000 /dev/zero');
+  await lab.serve(
+    'n2-p1',
+    TCP_PORT,
+    'socat',
+    `TCP6-LISTEN:${TCP_PORT},fork,backlog=64`,
+    'SYSTEM:head -c 100000 /dev/zero',
+  );
   const capture = await startCapture(lab, 'n1', file);
   for (const address of PODS) {
     await lab.exec('n1-p1', 'ping', '-nqc3', '-i0.05', '-W2', address);
