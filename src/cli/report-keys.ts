@@ -7,12 +7,13 @@ import { readConfigFile } from '../daemon/config/config-file.ts';
 const KEY_FILE = '/etc/weft/gossip.key';
 
 /** Those of the key file that the configuration names, as far as they can be read: who cannot read them, cannot report them. */
-export function knownKeys(configFile: string, env: NodeJS.ProcessEnv = process.env): readonly Uint8Array[] {
+export function knownKeys(configFile: string | undefined, env: NodeJS.ProcessEnv = process.env): readonly Uint8Array[] {
   const files = [KEY_FILE, env['WEFT_GOSSIP_KEY_FILE'], keyFileOf(configFile)];
   return files.flatMap((file) => (file === undefined ? [] : keysIn(file)));
 }
 
-function keyFileOf(configFile: string): string | undefined {
+function keyFileOf(configFile: string | undefined): string | undefined {
+  if (configFile === undefined) return undefined;
   try {
     const { gossip } = readConfigFile(configFile).root;
     const keyFile = typeof gossip === 'object' && gossip !== null && 'keyFile' in gossip ? gossip.keyFile : undefined;

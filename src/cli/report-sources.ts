@@ -38,7 +38,7 @@ const programs: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What a report has. */
-export function reportSources(client: ControlClient, configFile: string): readonly ReportSource[] {
+export function reportSources(client: ControlClient, configFile: string | undefined): readonly ReportSource[] {
   return [
     { file: 'version.json', read: () => pretty(readVersion()) },
     { file: 'config.yaml', read: () => readConfig(configFile) },
@@ -65,7 +65,8 @@ function fileOf(path: string): string {
     : `daemon${path}.txt`;
 }
 
-function readConfig(file: string): string {
+function readConfig(file: string | undefined): string {
+  if (file === undefined) throw new WeftError('usage', 'the daemon was started without a configuration file');
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {

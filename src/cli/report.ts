@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
+import { configFileOf, DEFAULT_CONFIG_FILE } from '../daemon/config/config-place.ts';
 import type { ControlClient } from './control-client.ts';
 import type { OutputOptions } from './output.ts';
 import type { Report } from './report-archive.ts';
@@ -12,7 +13,6 @@ interface ReportOptions extends OutputOptions {
   readonly config?: string;
 }
 
-const CONFIG_FILE = '/etc/weft/weft.yaml';
 const LAB_CONFIG_FILE = 'config.yaml';
 
 /** Adds the command. */
@@ -23,7 +23,7 @@ export function registerReport(program: Command): void {
     .option('-o, --output <file>', 'the archive (default: weft-report-NODE-TIME.tar.gz in this directory)')
     .option(
       '--config <file>',
-      `configuration that goes into it (default: ${LAB_CONFIG_FILE} beside the daemon's socket, as in a lab, or ${CONFIG_FILE})`,
+      "configuration that goes into it (default: the daemon's; without a daemon the one that it would read)",
     )
     .option('--json', 'print JSON')
     .action(report);
@@ -40,25 +40,27 @@ async function report({ output, ...options }: ReportOptions, command: Command): 
       import('./report-keys.ts'),
     ]);
   const client = readingClient(command);
-  const config = options.config ?? configBeside(client.socketPath);
-  const archive = output ?? `weft-report-${await nodeName(client)}-${compactTime(new Date())}.tar.gz`;
+  const { nodeName, configFile } = await daemonOf(client);
+  const config = options.config ?? configFile;
+  const archive = output ?? `weft-report-${nodeName}-${compactTime(new Date())}.tar.gz`;
   const made = await writeReport(archive, reportSources(client, config), new Redaction(knownKeys(config)));
   print(options, made, () => formatReport(made));
 }
 
-/** Where the configuration is, if nobody says. */
-function configBeside(socketPath: string): string {
-  const file = join(dirname(socketPath), LAB_CONFIG_FILE);
-  return existsSync(file) ? file : CONFIG_FILE;
+/** What the daemon says of itself; where none answers, what is likely: `configFile` is `undefined` if it was started without one. */
+async function daemonOf(client: ControlClient): Promise<{ nodeName: string; configFile: string | undefined }> {
+  try {
+    const { nodeName, configFile } = await client.status();
+    return { nodeName, configFile: configFile ?? undefined };
+  } catch {
+    return { nodeName: hostname(), configFile: likelyConfig(client.socketPath) };
+  }
 }
 
-/** The name of the machine, if no daemon says its own. */
-async function nodeName(client: ControlClient): Promise<string> {
-  try {
-    return (await client.status()).nodeName;
-  } catch {
-    return hostname();
-  }
+/** What a daemon with this socket would read: in a lab it is beside the socket. */
+function likelyConfig(socketPath: string): string {
+  const file = join(dirname(socketPath), LAB_CONFIG_FILE);
+  return existsSync(file) ? file : (configFileOf(undefined, process.env) ?? DEFAULT_CONFIG_FILE);
 }
 
 /** `20261122T201500Z`. */
