@@ -40,6 +40,9 @@ export const TCP_MIN_HEADER_LENGTH = 20;
 /** Size of the header with all the options that fit, in bytes. */
 export const TCP_MAX_HEADER_LENGTH = 60;
 
+/** Where the octet with the flags lies in the header. */
+export const TCP_FLAGS_OFFSET = Offset.flags;
+
 /** Where the checksum lies in the header. */
 export const TCP_CHECKSUM_OFFSET = Offset.checksum;
 

@@ -169,6 +169,16 @@ test.serial('a closed port is told from one where somebody listens', async (t) =
   const program = await lab.serve('n3-p1', 80, process.execPath, '-e', server);
   const open = await trace('n1/p1', 'n3/p1', '--proto', 'tcp');
   t.regex(open.probe.text, /^Answered\. SYN ACK: somebody listens/);
+  // The kernel of the source resets what it did not open: that is another packet than the SYN.
+  await lab.exec(
+    'n1',
+    'nft',
+    'table inet guard { chain b { type filter hook forward priority 10; tcp flags rst drop; }; }',
+  );
+  const withoutReset = await trace('n1/p1', 'n3/p1', '--proto', 'tcp');
+  await lab.exec('n1', 'nft', 'delete table inet guard');
+  t.regex(withoutReset.probe.text, /^Answered\. SYN ACK/);
+  t.false(withoutReset.probe.steps.some(({ verdict }) => verdict === 'drop'));
   await program.end();
   const refused = await trace('n1/p1', 'n3/p1', '--proto', 'udp', '--dport', '9');
   t.is(refused.probe.fate, 'refused');

@@ -10,6 +10,7 @@ import { isEcho } from '../../explain/packet-description.ts';
 import { IPV4_DESTINATION_OFFSET, IPV4_MIN_HEADER_LENGTH, IPV4_SOURCE_OFFSET } from '../../wire/ipv4.ts';
 import { IPV6_DESTINATION_OFFSET, IPV6_HEADER_LENGTH, IPV6_SOURCE_OFFSET } from '../../wire/ipv6.ts';
 import { IpProtocol } from '../../wire/ip.ts';
+import { TCP_FLAGS_OFFSET, TcpFlag } from '../../wire/tcp.ts';
 import { UDP_HEADER_LENGTH } from '../../wire/udp.ts';
 import { VXLAN_HEADER_LENGTH } from '../../wire/vxlan.ts';
 import type { TracedPacket } from './trace-probe.ts';
@@ -84,7 +85,16 @@ function innerMatch(traced: TracedPacket, role: TraceLabel['role'], number: numb
   }
   const name = protocol === IpProtocol.tcp ? 'tcp' : 'udp';
   const [own, other] = role === 'probe' ? ['sport', 'dport'] : ['dport', 'sport'];
-  return `${addresses} ${name} ${own} ${mark + number} ${name} ${other} ${destinationPort}`;
+  const flags = isSyn(protocol, role) ? ' tcp flags & (syn | ack) == syn' : '';
+  return `${addresses} ${name} ${own} ${mark + number} ${name} ${other} ${destinationPort}${flags}`;
+}
+
+/**
+ * Whether it is a SYN, and must be told from other segments of the same ports: the kernel of the source knows of no
+ * connection, and resets the one that an answer would open (RFC 9293, section 3.10.7.1).
+ */
+function isSyn(protocol: number, role: TraceLabel['role']): boolean {
+  return protocol === IpProtocol.tcp && role === 'probe';
 }
 
 function outerMatch(traced: TracedPacket, role: TraceLabel['role'], number: number): string {
@@ -98,11 +108,16 @@ function outerMatch(traced: TracedPacket, role: TraceLabel['role'], number: numb
   const identity = isEcho(source.family, protocol)
     ? [octets(transportAt + 4, 2, hex16(mark)), octets(transportAt + 6, 2, hex16(number))]
     : [octets(transportAt + (role === 'probe' ? 0 : 2), 2, hex16(mark + number))];
+  const synOrAck = hex8(TcpFlag.syn | TcpFlag.ack);
+  const flags = isSyn(protocol, role)
+    ? [octets(transportAt + TCP_FLAGS_OFFSET, 1, `& ${synOrAck} == ${hex8(TcpFlag.syn)}`)]
+    : [];
   return [
     'meta l4proto udp',
     octets(INNER_AT + sourceAt, from.bytes.length, hexOf(from)),
     octets(INNER_AT + destinationAt, to.bytes.length, hexOf(to)),
     ...identity,
+    ...flags,
   ].join(' ');
 }
 
@@ -113,6 +128,10 @@ function octets(at: number, length: number, value: string): string {
 
 function hexOf({ bytes }: IpAddress): string {
   return `0x${Array.from(bytes, (octet) => octet.toString(16).padStart(2, '0')).join('')}`;
+}
+
+function hex8(value: number): string {
+  return `0x${value.toString(16).padStart(2, '0')}`;
 }
 
 function hex16(value: number): string {

@@ -22,9 +22,11 @@ test('an echo is known by its identifier and number, inside and outside of VXLAN
 test('with ports, the number is in the source port, and the answer goes to it', (t) => {
   const traced = { ...packet, ...ends, protocol: 6, destinationPort: 80, mark: 0x80_00 };
   const rules = renderTraceRules([{ id: 7, traced, count: 2 }]);
-  t.true(rules.includes('tcp sport 32770 tcp dport 80 goto t7-inner-probe-2'));
+  t.true(rules.includes('tcp sport 32770 tcp dport 80 tcp flags & (syn | ack) == syn goto t7-inner-probe-2'));
   t.true(rules.includes('tcp dport 32770 tcp sport 80 goto t7-inner-answer-2'));
   t.true(rules.includes('@th,416,16 0x8002 goto t7-outer-answer-2'));
+  // Not the RST with which the source's kernel answers the answer.
+  t.true(rules.includes('@th,400,16 0x8002 @th,504,8 & 0x12 == 0x02 goto t7-outer-probe-2'));
 });
 
 test('IPv6 has its own offsets', (t) => {
