@@ -5,6 +5,7 @@ import type { EventSink } from '../event-log.ts';
 import type { UnderlayWatch } from '../underlay/underlay-watch.ts';
 import { Audit } from './audit.ts';
 import { type AuditedDaemon, auditedParts } from './audited-parts.ts';
+import { KernelChangeSockets } from '../../linux/kernel-change-sockets.ts';
 import { KernelWatch } from './kernel-watch.ts';
 import { concernsUs, type OwnThings } from './own-changes.ts';
 
@@ -32,7 +33,8 @@ export async function composeAudit(opened: AsyncDisposableStack, options: Compos
   });
   opened.defer(() => audit.stop());
   const ear = config.audit.watch
-    ? KernelWatch.open({
+    ? new KernelWatch({
+        open: () => new KernelChangeSockets(),
         concernsUs: (change) => concernsUs(change, own),
         tend: () => audit.tend(),
         onOtherLink: () => follower.hear(),

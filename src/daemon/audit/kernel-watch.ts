@@ -9,7 +9,7 @@
  */
 import { TokenBucket } from '../../dataplane/token-bucket.ts';
 import type { Logger } from '../../env/logger.ts';
-import { type HeardChanges, KernelChangeSockets } from '../../linux/kernel-change-sockets.ts';
+import type { HeardChanges } from '../../linux/kernel-change-sockets.ts';
 import type { KernelChange } from '../../linux/kernel-change.ts';
 
 /** How often what was heard is read, in ms. Costs two system calls. */
@@ -19,8 +19,18 @@ const INTERVAL_MS = 200;
 const LOOKS_IN_A_ROW = 12;
 const LOOKS_PER_SECOND = 0.25;
 
+/** After a failure it is tried so much later to hear again, in ms. */
+const REOPEN_MS = 10_000;
+
+/** Where changes are heard. */
+interface ChangeSockets {
+  read(): HeardChanges;
+  close(): void;
+}
+
 export interface KernelWatchOptions {
-  readonly sockets: { read(): HeardChanges; close(): void };
+  /** Hears from now on. May throw: then the minute's audit has to do for a while, and the log says so. */
+  readonly open: () => ChangeSockets;
   /** Whether something of weft's may be gone by it. */
   readonly concernsUs: (change: KernelChange) => boolean;
   /** Looks at what is ours, and puts it right. Never rejects. */
@@ -36,24 +46,17 @@ export class KernelWatch {
   readonly #options: KernelWatchOptions;
   readonly #timer: NodeJS.Timeout;
   readonly #looks = new TokenBucket(LOOKS_PER_SECOND, LOOKS_IN_A_ROW);
+  #sockets: ChangeSockets | undefined;
+  /** When it is tried again to hear; `undefined` where nothing failed. */
+  #reopenAtMs: number | undefined;
   #isDue = false;
-  #isStopped = false;
   #round: Promise<unknown> | undefined;
-
-  /** Hears this process's namespace. @returns nothing where that may not be: the minute's audit has to do, and the log says so. */
-  static open(options: Omit<KernelWatchOptions, 'sockets'>): KernelWatch | undefined {
-    try {
-      return new KernelWatch({ ...options, sockets: new KernelChangeSockets() });
-    } catch (error) {
-      options.logger.warn({ err: error }, 'the kernel is not heard: repairs wait for the audit of each minute');
-      return undefined;
-    }
-  }
 
   /** Hears from now on, until {@link stop}. */
   constructor(options: KernelWatchOptions) {
     this.#options = options;
     this.#looks.refill(options.nowMs());
+    this.#open();
     this.#timer = setInterval(() => this.#read(), options.intervalMs ?? INTERVAL_MS);
     this.#timer.unref();
   }
@@ -61,24 +64,21 @@ export class KernelWatch {
   /** Ends after the look that is under way. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    if (!this.#isStopped) this.#options.sockets.close();
-    this.#isStopped = true;
+    this.#close();
     await this.#round;
   }
 
   #read(): void {
-    const { sockets, concernsUs, onOtherLink, nowMs, logger } = this.#options;
+    const { concernsUs, onOtherLink, nowMs } = this.#options;
+    if (this.#sockets === undefined && nowMs() >= this.#reopenAtMs!) this.#open();
     try {
-      const { changes, overran } = sockets.read();
+      const { changes, overran } = this.#sockets?.read() ?? { changes: [], overran: false };
       const ours = changes.filter(concernsUs);
       if (overran || ours.length > 0) this.#isDue = true;
       const others = changes.some((change) => !ours.includes(change) && ['link', 'address'].includes(change.kind));
       if (overran || others) onOtherLink();
     } catch (error) {
-      // The minute's audit goes on.
-      logger.error({ err: error }, 'the kernel is no longer heard: repairs wait for the audit of each minute');
-      void this.stop();
-      return;
+      this.#fail(error);
     }
     if (!this.#isDue || this.#round !== undefined) return;
     this.#looks.refill(nowMs());
@@ -87,5 +87,32 @@ export class KernelWatch {
     this.#round = this.#options.tend().finally(() => {
       this.#round = undefined;
     });
+  }
+
+  #open(): void {
+    try {
+      this.#sockets = this.#options.open();
+    } catch (error) {
+      return this.#fail(error);
+    }
+    if (this.#reopenAtMs === undefined) return;
+    this.#reopenAtMs = undefined;
+    this.#options.logger.info({}, 'the kernel is heard again');
+    // Whatever changed in between, nobody heard it.
+    this.#isDue = true;
+    this.#options.onOtherLink();
+  }
+
+  #close(): void {
+    this.#sockets?.close();
+    this.#sockets = undefined;
+  }
+
+  /** Told once, however often it is tried. */
+  #fail(error: unknown): void {
+    this.#close();
+    if (this.#reopenAtMs === undefined)
+      this.#options.logger.error({ err: error }, 'the kernel is not heard: repairs wait for the audit of each minute');
+    this.#reopenAtMs = this.#options.nowMs() + REOPEN_MS;
   }
 }

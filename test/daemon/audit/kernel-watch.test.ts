@@ -25,20 +25,25 @@ class Kernel {
   nowMs = 0;
   looks = 0;
   others = 0;
-  isClosed = false;
+  opened = 0;
+  closed = 0;
   reads = 0;
 
   constructor(t: ExecutionContext) {
     const watch = new KernelWatch({
-      sockets: {
-        read: () => {
-          this.reads++;
-          const { heard } = this;
-          if (heard instanceof Error) throw heard;
-          if (!this.isLasting) this.heard = quiet;
-          return heard;
-        },
-        close: () => (this.isClosed = true),
+      open: () => {
+        this.opened++;
+        if (this.heard instanceof Error) throw this.heard;
+        return {
+          read: () => {
+            this.reads++;
+            const { heard } = this;
+            if (heard instanceof Error) throw heard;
+            if (!this.isLasting) this.heard = quiet;
+            return heard;
+          },
+          close: () => this.closed++,
+        };
       },
       concernsUs: (change) => change === ours,
       tend: async () => {
@@ -96,9 +101,17 @@ test('where somebody takes things away without end, looks are limited, and go on
   t.is(kernel.looks, looks + 2);
 });
 
-test('a kernel that cannot be heard any more ends nothing but this', async (t) => {
+test('a kernel that cannot be heard any more ends nothing, and is heard again, and then everything is looked at', async (t) => {
   const kernel = new Kernel(t);
   kernel.heard = new Error('EBADF');
-  await until('it is closed', () => kernel.isClosed);
+  await until('it is closed', () => kernel.closed === 1);
   t.is(kernel.looks, 0);
+  kernel.nowMs = 10_000;
+  await until('it was tried in vain', () => kernel.opened === 2);
+  kernel.heard = quiet;
+  kernel.nowMs = 20_000;
+  await until('it is heard, and looked at', () => kernel.opened === 3 && kernel.looks === 1 && kernel.others === 1);
+  await kernel.untilRead();
+  t.is(kernel.looks, 1);
+  t.is(kernel.closed, 1);
 });
