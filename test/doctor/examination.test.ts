@@ -135,6 +135,7 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'broken-packets-received': dropped('inner-truncated', 5),
   'not-vxlan-received': dropped('vxlan-no-vni', 5),
   'broken-packets-sent': dropped('packet-bad-length', 5),
+  'pod-spoofs-source': dropped('pod-spoofed-source', 5),
   'segments-tiny': dropped('too-many-segments', 5),
   'nobody-there': dropped('no-route', 5),
   'destination-elsewhere': dropped('destination-not-ours', 5),

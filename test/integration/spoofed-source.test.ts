@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import anyTest from 'ava';
 import type { Pod } from '../../src/daemon/api.ts';
 import { macOfPod } from '../../src/daemon/pods/pod-record.ts';
+import type { DoctorReport } from '../../src/doctor/finding.ts';
 import { runCommand } from '../../src/linux/command.ts';
 import { parseIpAddress } from '../../src/wire/address.ts';
 import { ipPacket } from '../support/ip-packet.ts';
@@ -132,6 +133,9 @@ test('what a pod sends under addresses of others goes nowhere, with and without 
     await lab.control('n1').metrics(),
     new RegExp(`weft_kernel_refused_packets_total\\{reason="pod-spoofed-source"\\} ${forged.length}`),
   );
+  const { nodes } = JSON.parse((await lab.tryAsk('n1', 'doctor', '--json')).stdout) as DoctorReport;
+  const finding = nodes[0]?.findings.find(({ id }) => id === 'pod-spoofs-source');
+  t.regex(finding?.evidence[0] ?? '', new RegExp(`^${forged.length} packets in the last `));
   const [event] = await lab.control('n1').events({ kind: 'pod-spoofed-source' });
   t.is(event?.subject, web.name);
   t.regex(event?.message ?? '', new RegExp(`of pod ${db.name}`));

@@ -1,5 +1,6 @@
 /** Packets that weft drops: whichever reason rises is a finding here, or in another check, or harmless for a reason that is said. */
 import { dropReasons } from '../../dataplane/drop-reason.ts';
+import { kernelDropReasons } from '../../dataplane/kernel-drop-reasons.ts';
 import { byHand, found, type DaemonCheck, type FindingKind } from '../check.ts';
 import type { RecentFacts } from '../facts.ts';
 import type { Finding } from '../finding.ts';
@@ -89,6 +90,13 @@ const kinds: Readonly<Record<string, DropFinding>> = {
     title: 'packets leave this node or its pods that contradict themselves, and are dropped',
     cause: 'a program that makes packets itself: a raw or packet socket',
     reasons: ['packet-not-ip', 'packet-truncated', 'packet-bad-length', 'packet-bad-extensions', 'offload-malformed'],
+    least: FEW,
+  },
+  'pod-spoofs-source': {
+    severity: 'warning',
+    title: 'a pod of this node sends under addresses that are not its own, and the kernel drops those packets',
+    cause: kernelDropReasons[0].cause,
+    reasons: [kernelDropReasons[0].name],
     least: FEW,
   },
   'segments-tiny': {
@@ -233,5 +241,5 @@ export function dropEvidence(reason: string, packets: number, { seconds, example
 
 /** As the list of drop reasons has it. */
 export function remedyOf(reason: string): string {
-  return dropReasons.find(({ name }) => name === reason)!.remedy;
+  return [...dropReasons, ...kernelDropReasons].find(({ name }) => name === reason)!.remedy;
 }

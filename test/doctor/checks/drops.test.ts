@@ -5,6 +5,7 @@ import { harmlessDrops } from '../../../src/doctor/checks/drops.ts';
 import { examine } from '../../../src/doctor/examination.ts';
 import type { Finding } from '../../../src/doctor/finding.ts';
 import { dropReasons } from '../../../src/dataplane/drop-reason.ts';
+import { kernelDropReasons } from '../../../src/dataplane/kernel-drop-reasons.ts';
 import { refusals } from '../../../src/daemon/rules/node-rules.ts';
 import { factsWith } from '../../support/doctor-facts.ts';
 
@@ -14,7 +15,7 @@ function findingsOf(dropped: Readonly<Record<string, number>>, examples = {}): r
 }
 
 /** Those of the dataplane, and those of the rules in the kernel. */
-const reasons: readonly string[] = [...dropReasons.map(({ name }) => name), ...refusals];
+const reasons: readonly string[] = [...[...dropReasons, ...kernelDropReasons].map(({ name }) => name), ...refusals];
 
 for (const name of reasons) {
   const why = harmlessDrops[name];
