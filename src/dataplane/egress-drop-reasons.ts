@@ -72,7 +72,8 @@ export const egressDropReasons = [
     meaning:
       'the kernel sent to the TUN device what belongs to a pod of this node; the sender was told that it is unreachable',
     cause: 'the pod is gone, or the routes of this node were changed by someone else',
-    remedy: 'compare: ip route get ADDRESS and weft pod list; a restart of the daemon repairs the routes',
+    remedy:
+      'compare: ip route get ADDRESS and weft pod list; weft puts its routes back within a second: weft events --kind audit',
   },
   {
     name: 'packet-too-big',
@@ -121,7 +122,7 @@ export const egressDropReasons = [
     name: 'icmp-error-undelivered',
     meaning: 'an ICMP error of weft to a pod could not be written to the TUN device',
     cause: 'the TUN device is down',
-    remedy: 'check: ip link show weft0; a restart of the daemon sets it up again',
+    remedy: 'nothing, unless it goes on: weft sets the device up again; when that was: weft events --kind audit',
   },
   {
     name: 'fault-loss-out',

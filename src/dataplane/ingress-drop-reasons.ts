@@ -120,7 +120,7 @@ export const ingressDropReasons = [
     name: 'tun-down',
     meaning: 'the TUN device is down or gone',
     cause: 'somebody set it down (ip link set down) or removed it',
-    remedy: 'restart the daemon, which brings it up again',
+    remedy: 'nothing, unless it goes on: weft sets the device up again; when that was: weft events --kind audit',
   },
   {
     name: 'tun-rejected',
