@@ -32,11 +32,12 @@ try {
   process.exitCode = report(await explained(error));
 }
 
-/** What this very process had none left of is no bug. What it takes to tell is loaded only now: `weft version` starts fast. */
+/** What this very process had none left of is no bug, nor is a file system that is full. What it takes to tell is loaded only now: `weft version` starts fast. */
 async function explained(error: unknown): Promise<unknown> {
   if (error instanceof CommanderError || error instanceof WeftError) return error;
   const { explainShortage } = await import('../linux/shortage.ts');
-  return explainShortage(error, 'do it') ?? error;
+  const { explainWriteError } = await import('./write-error.ts');
+  return explainShortage(error, 'do it') ?? explainWriteError(error) ?? error;
 }
 
 /** Tells the person, and gives the exit code. */
