@@ -11,9 +11,8 @@
  */
 import type { Logger } from '../env/logger.ts';
 import { ipBatch, ROUTE_PROTOCOL } from '../linux/iproute.ts';
-import { addressesOf, listLinks, renameLink, type Link } from '../linux/link.ts';
+import { addressesOf, generatesLinkLocal, listLinks, renameLink, type Link } from '../linux/link.ts';
 import { deleteRouteLine, listRoutes, type KernelRoute } from '../linux/route.ts';
-import { readSysctl } from '../linux/sysctl.ts';
 import { createPersistentTun } from '../linux/tun.ts';
 import { formatIpAddress, type IpAddress } from '../wire/address.ts';
 import { formatPrefix, hostPrefix, type Prefix } from '../wire/prefix.ts';
@@ -33,9 +32,6 @@ const DEVICE_METRIC = 87;
 
 /** Metric of the routes that hold when those into the device do not: behind everything that a person or a daemon sets. */
 const FALLBACK_METRIC = 4_000_000;
-
-/** `IN6_ADDR_GEN_MODE_NONE` of the kernel, as /proc/sys shows it. */
-const ADDRESS_MODE_NONE = '1';
 
 export interface NodeNetworkOptions {
   /** Exists already. */
@@ -149,7 +145,7 @@ export class NodeNetwork {
     await ipBatch(
       [
         // No link-local address: a route is all that this device is for.
-        ...(hasLinkLocalAddress(tunDevice) ? [`link set dev ${tunDevice} addrgenmode none`] : []),
+        ...(generatesLinkLocal(tunDevice) ? [`link set dev ${tunDevice} addrgenmode none`] : []),
         ...(settings.length === 0 ? [] : [`link set dev ${tunDevice} ${settings.join(' ')}`]),
         ...present
           .filter((address) => !wanted.includes(address))
@@ -194,9 +190,4 @@ export class NodeNetwork {
     ];
     return wanted.filter(({ prefix }) => this.#hasIpv6 || prefix.address.family === 4);
   }
-}
-
-/** Whether the kernel gives the device an address of its own. `ip address` does not tell. */
-function hasLinkLocalAddress(device: string): boolean {
-  return readSysctl(`net/ipv6/conf/${device}/addr_gen_mode`) !== ADDRESS_MODE_NONE;
 }

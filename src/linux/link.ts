@@ -1,6 +1,7 @@
 /** Network devices and their addresses, as `ip -json address` shows them. */
 import { CommandError } from '../errors.ts';
 import { runCommand, runJsonCommand } from './command.ts';
+import { readSysctl } from './sysctl.ts';
 
 /** One device. Only what weft reads; `ip` writes more. */
 export interface Link {
@@ -47,4 +48,16 @@ export async function renameLink(from: string, to: string): Promise<void> {
     await runCommand(['ip', 'link', 'set', 'dev', from, 'down'], { purpose });
     await rename();
   }
+}
+
+/** Of `net.ipv6.conf.*.addr_gen_mode`: no address is generated. */
+const ADDRESS_MODE_NONE = '1';
+
+/**
+ * Whether the kernel gives a device a link-local address of its own, which `ip address` does not tell. Where it has no IPv6, as with an MTU
+ * below 1280 bytes, it does not, and `ip link set DEVICE addrgenmode` fails.
+ */
+export function generatesLinkLocal(device: string): boolean {
+  const mode = readSysctl(`net/ipv6/conf/${device}/addr_gen_mode`);
+  return mode !== undefined && mode !== ADDRESS_MODE_NONE;
 }

@@ -5,11 +5,14 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
 import type { Notice, Pod } from '../../src/daemon/api.ts';
+import { macOfPod } from '../../src/daemon/pods/pod-record.ts';
 import type { ReconcileReport } from '../../src/daemon/pods/pod-reconciliation.ts';
+import { linkLocalAddressOf } from '../../src/daemon/pods/source-rules.ts';
 import type { ResetReport } from '../../src/daemon/reset.ts';
 import { runCommand } from '../../src/linux/command.ts';
 import { listLinks } from '../../src/linux/link.ts';
 import { namespaceIdentity } from '../../src/linux/namespace-files.ts';
+import { formatIpAddress } from '../../src/wire/address.ts';
 import { PodNode } from '../support/pod-node.ts';
 import { until } from '../support/until.ts';
 
@@ -207,6 +210,36 @@ test('where nothing can be mounted either, a pod has IPv4, and says why no IPv6'
   );
   t.deepEqual((again?.value as ReconcileReport | undefined)?.kept, ['off']);
   t.true(await node.pings(netns, '10.244.1.1'));
+});
+
+test('an IPv4 overlay may have an MTU that is too small for IPv6, also after a restart', async (t) => {
+  const node = await PodNode.make();
+  t.teardown(() => node.remove());
+  node.settings = { nodePrefixes: ['10.244.1.0/24'], clusterPrefixes: ['10.244.0.0/16'], mtuBytes: 1_000 };
+  await node.makeTun();
+  const [web, db] = [`${node.name}-web`, `${node.name}-db`];
+  const report = await node.runWell<ReconcileReport>(
+    ['ensure'],
+    ['add', web, { newNetns: true }],
+    ['add', db, { newNetns: true }],
+    ['ensure'],
+    ['reconcile'],
+  );
+  t.deepEqual(report.kept.toSorted(), [db, web].toSorted());
+  const [pod] = await node.runWell<Pod[]>(['list']);
+  t.deepEqual(pod?.addresses, ['10.244.1.2']);
+  t.true(await node.pings(web, '10.244.1.3'));
+  t.true(await node.pings('node', '10.244.1.2'));
+});
+
+test('the link-local address of a pod is the one that the node lets through, whatever the namespace prefers', async (t) => {
+  const node = await makeNode(t);
+  const netns = await node.makeNamespace(`${node.name}-stable`);
+  const options = { purpose: 'prefer addresses that do not show the MAC address', netns: `/run/netns/${netns}` };
+  await runCommand(['sysctl', '-qw', 'net.ipv6.conf.default.addr_gen_mode=3'], options);
+  const pod = await node.runWell<Pod>(['add', 'stable', { netns }]);
+  const shown = await runCommand(['ip', '-6', '-br', 'address', 'show', 'dev', 'eth0', 'scope', 'link'], options);
+  t.true(shown.includes(`${formatIpAddress(linkLocalAddressOf(macOfPod(pod.network, 'stable', 'pod')))}/64`), shown);
 });
 
 test('three privileges are enough', async (t) => {

@@ -15,6 +15,12 @@ export class PodNode {
   readonly name = `pn${process.pid}-${++made}`;
   readonly netns = `/run/netns/${this.name}`;
   readonly stateDir = mkdtempSync(join(tmpdir(), 'weft-pods-'));
+  /** What its runs are configured with. */
+  settings: Pick<Scenario, 'nodePrefixes' | 'clusterPrefixes' | 'mtuBytes'> = {
+    nodePrefixes: ['10.244.1.0/24', 'fd00:10:244:1::/64'],
+    clusterPrefixes: ['10.244.0.0/16', 'fd00:10:244::/48'],
+    mtuBytes: 1450,
+  };
   readonly #world = `${this.name}-world`;
   readonly #namespaces: string[] = [];
 
@@ -73,13 +79,7 @@ export class PodNode {
 
   /** As {@link run}, with a command before it that restricts the process. */
   async runBelow(wrapper: readonly string[], ...operations: Operation[]): Promise<Outcome[]> {
-    const scenario: Scenario = {
-      stateDir: this.stateDir,
-      nodePrefixes: ['10.244.1.0/24', 'fd00:10:244:1::/64'],
-      clusterPrefixes: ['10.244.0.0/16', 'fd00:10:244::/48'],
-      mtuBytes: 1450,
-      operations,
-    };
+    const scenario: Scenario = { stateDir: this.stateDir, ...this.settings, operations };
     const script = join(import.meta.dirname, 'pod-host.ts');
     const argv = [`--net=${this.netns}`, '--', ...wrapper, process.execPath, script, JSON.stringify(scenario)];
     try {

@@ -10,6 +10,7 @@
 import { CommandError, ConflictError, RequirementError } from '../../errors.ts';
 import { runCommand } from '../../linux/command.ts';
 import { batchWord, ipBatch, namingTheLine, ROUTE_PROTOCOL } from '../../linux/iproute.ts';
+import { generatesLinkLocal } from '../../linux/link.ts';
 import { ensureSysctl } from '../../linux/sysctl.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
 import type { Notice } from '../api.ts';
@@ -51,7 +52,7 @@ export async function connectPod(cable: PodCable, newNetns?: string): Promise<No
   const lines = [
     ...(newNetns === undefined ? [] : [`netns add ${batchWord(newNetns)}`]),
     `link add name ${hostDevice} mtu ${mtuBytes} address ${hostMac} type veth ${peer}`,
-    `link set dev ${hostDevice} alias ${batchWord(cable.alias)} addrgenmode none`,
+    `link set dev ${hostDevice} alias ${batchWord(cable.alias)}`,
   ];
   try {
     await ipBatch(lines, { purpose });
@@ -75,7 +76,7 @@ export async function furnishPod(cable: PodCable, verb: 'add' | 'replace'): Prom
   const hasIpv6 = cable.addresses.some(({ family }) => family === 6);
   const nodeRefusal = hasIpv6 ? whyNoIpv6OnNode(cable) : undefined;
   const [, podRefusal] = await Promise.all([
-    furnishHostEnd(cable, nodeRefusal === undefined),
+    furnishHostEnd(cable, hasIpv6 && nodeRefusal === undefined),
     furnishPodEnd(cable, verb, hasIpv6 && nodeRefusal === undefined),
   ]);
   const hasIpv4 = cable.addresses.some(({ family }) => family === 4);
@@ -90,6 +91,8 @@ export async function furnishPod(cable: PodCable, verb: 'add' | 'replace'): Prom
 async function furnishHostEnd(cable: PodCable, withIpv6: boolean): Promise<void> {
   const device = cable.hostDevice;
   const lines = [
+    // Before it is up, when it would get one.
+    ...(generatesLinkLocal(device) ? [`link set dev ${device} addrgenmode none`] : []),
     `link set dev ${device} alias ${batchWord(cable.alias)} mtu ${cable.mtuBytes} up`,
     `address replace ${POD_GATEWAY[4]}/32 dev ${device} scope link`,
     ...(withIpv6 ? [`address replace ${POD_GATEWAY[6]}/64 dev ${device} nodad`] : []),
@@ -179,6 +182,8 @@ ipv6_on() {
   for device in all default lo "$1"; do set_to 0 "$conf/$device/disable_ipv6" || return 1; done
   # No duplicate address detection: there are two ends, and a second of waiting would be for nothing.
   set_to 0 "$conf/$1/accept_dad" || true
+  # A link-local address made from the MAC address: the node lets no other one through.
+  set_to 0 "$conf/$1/addr_gen_mode" || true
 }
 [ -z "$4" ] || mount -t proc proc /proc || exit 1
 lines=$2
