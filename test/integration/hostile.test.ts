@@ -48,14 +48,14 @@ async function attack(
 test.serial(`every one of a million hostile datagrams to the VXLAN port is counted (SEED=${seed})`, async (t) => {
   t.timeout(ATTACK_DEADLINE_MS);
   const { mac } = started.tun;
-  const flood = async (count: number): Promise<void> => {
+  const flood = async (count: number): Promise<string> => {
     const before = await quietAccounts();
     const ping = lab.background('n1-p1', 'ping', '-n', '-i', '0.2', '10.244.2.2');
     const [asStranger, asPeer] = await Promise.all([
       attack('world', 'vxlan', STRANGER, VXLAN, count * 0.3, mac),
       attack('n2', 'vxlan', PEER, VXLAN, count * 0.7, mac),
     ]);
-    t.regex((await ping.end('SIGINT')).stdout, /bytes from 10\.244\.2\.2/);
+    const { stdout: answersOfPod } = await ping.end('SIGINT');
     const sent = asStranger + asPeer;
     t.true(sent > 0.99 * count, `${sent} of ${count} were sent`);
     let missing = Number.NaN;
@@ -68,10 +68,12 @@ test.serial(`every one of a million hostile datagrams to the VXLAN port is count
       return missing === 0 || (after.overflow > before.overflow && missing > 0 && missing < answers);
     };
     await until(`each of ${sent} datagrams is counted`, isCounted).catch(() => t.is(missing, 0));
+    return answersOfPod;
   };
   await flood(100_000);
   const warm = residentBytes();
-  await flood(900_000);
+  // Whoever fills the socket of a node takes room from others. They are not shut out.
+  t.regex(await flood(900_000), /bytes from 10\.244\.2\.2/);
   t.true(residentBytes() - warm < MAX_GROWTH_BYTES, `${(residentBytes() - warm) / 1024 / 1024} MiB more`);
   await isWell(t);
 });
