@@ -8,6 +8,7 @@
 import type { IpAddress } from '../wire/address.ts';
 import type { Prefix } from '../wire/prefix.ts';
 import { Abi, Struct } from './kernel-abi.ts';
+import { aligned, attributesOf, textOf } from './netlink-attributes.ts';
 
 /** One change. `isGone`: it was deleted; otherwise it is there now, new or changed. */
 export type KernelChange =
@@ -49,9 +50,6 @@ const tableFamilies: Readonly<Record<number, string>> = { [Abi.NFPROTO_INET]: 'i
 
 /** Of every message of nftables that is about a table or something in it, the first attribute is the table's name. */
 const NFTA_TABLE = Abi.NFTA_TABLE_NAME;
-
-/** Attributes begin at multiples of this. */
-const ALIGNMENT = 4;
 
 /** Changes in the first `lengthBytes` of `bytes`, as a socket gave them; what is about something else is left out. */
 export function parseKernelChanges(bytes: Uint8Array, lengthBytes: number): KernelChange[] {
@@ -129,20 +127,6 @@ function parseTable(message: number, body: Uint8Array): KernelChange | undefined
   return { kind: 'table', table: `${family} ${name}`, isElementAdded: message === Abi.NFT_MSG_NEWSETELEM };
 }
 
-/** Values by their types. The bits above say how a value is written, which is known here. */
-function attributesOf(bytes: Uint8Array): Map<number, Uint8Array> {
-  const attributes = new Map<number, Uint8Array>();
-  const { size, nla_len: lengthAt, nla_type: typeAt } = Struct.nlattr;
-  const u16 = (at: number): number => bytes[at]! | (bytes[at + 1]! << 8);
-  for (let at = 0; at + size <= bytes.length;) {
-    const length = u16(at + lengthAt);
-    if (length < size || at + length > bytes.length) break;
-    attributes.set(u16(at + typeAt) & 0x3f_ff, bytes.subarray(at + size, at + length));
-    at += aligned(length);
-  }
-  return attributes;
-}
-
 function addressOf(bytes: Uint8Array | undefined): IpAddress | undefined {
   if (bytes?.length === 4) return { family: 4, bytes: bytes.slice() };
   return bytes?.length === 16 ? { family: 6, bytes: bytes.slice() } : undefined;
@@ -155,12 +139,4 @@ function numberOf(value: Uint8Array | undefined): number {
 
 function u32(bytes: Uint8Array, at: number): number {
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true);
-}
-
-function textOf(value: Uint8Array | undefined): string {
-  return new TextDecoder().decode(value ?? new Uint8Array()).replace(/\0.*$/s, '');
-}
-
-function aligned(length: number): number {
-  return (length + ALIGNMENT - 1) & -ALIGNMENT;
 }

@@ -7,6 +7,7 @@
  */
 import { readU16, readU32 } from '../wire/octets.ts';
 import { Abi, Struct } from './kernel-abi.ts';
+import { aligned, attributesOf, textOf } from './netlink-attributes.ts';
 
 /** One message. */
 export interface NftTraceEvent {
@@ -51,9 +52,6 @@ const verdicts: Readonly<Record<number, NftTraceEvent['verdict']>> = {
 };
 
 const TRACE = (Abi.NFNL_SUBSYS_NFTABLES << 8) | Abi.NFT_MSG_TRACE;
-
-/** Attributes begin at multiples of this. */
-const ALIGNMENT = 4;
 
 /** Messages in the first `lengthBytes` of `bytes`, those about something else left out. */
 export function parseNftTraceEvents(bytes: Uint8Array, lengthBytes: number): NftTraceEvent[] {
@@ -100,28 +98,6 @@ function parseEvent(bytes: Uint8Array): NftTraceEvent | undefined {
   };
 }
 
-/** Values by their types. The bits above say how a value is written, which is known here. */
-function attributesOf(bytes: Uint8Array): Map<number, Uint8Array> {
-  const attributes = new Map<number, Uint8Array>();
-  const { size, nla_len: lengthAt, nla_type: typeAt } = Struct.nlattr;
-  const u16 = (at: number): number => bytes[at]! | (bytes[at + 1]! << 8);
-  for (let at = 0; at + size <= bytes.length;) {
-    const length = u16(at + lengthAt);
-    if (length < size || at + length > bytes.length) break;
-    attributes.set(u16(at + typeAt) & 0x3f_ff, bytes.slice(at + size, at + length));
-    at += aligned(length);
-  }
-  return attributes;
-}
-
 function numberOf(value: Uint8Array | undefined): number | undefined {
   return value?.length === 4 ? readU32(value, 0) : value?.length === 2 ? readU16(value, 0) : undefined;
-}
-
-function textOf(value: Uint8Array | undefined): string {
-  return new TextDecoder().decode(value ?? new Uint8Array()).replace(/\0.*$/s, '');
-}
-
-function aligned(length: number): number {
-  return (length + ALIGNMENT - 1) & -ALIGNMENT;
 }
