@@ -136,7 +136,8 @@ export class RandomRules {
     const port = `${name} ${this.#pick(['sport', 'dport', 'dport'])}`;
     return this.#pick([
       `${port} ${not}${this.#port()}`,
-      `${port} ${this.#pick(['<', '>', '<=', '>='])} ${this.#port()}`,
+      // Not `>=`: nft 1.0.6 lists `udp sport >= 443 udp dport <= 3500` as `udp dport 443-3500`, which is not what the kernel does.
+      `${port} ${this.#pick(['<', '>', '<='])} ${this.#port()}`,
       `${port} ${not}{ ${this.#port()}, 20000-65535 }`,
       `${port} ${not}@ports`,
       ...(protocol === 'tcp'
