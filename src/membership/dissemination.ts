@@ -108,16 +108,20 @@ export class Dissemination {
   }
 
   /**
-   * Counts news as sent once more that is too long for any datagram of `mostBytes` bytes, the least that every path takes being
-   * less than an announcement may be. Whether there is any: it has to go another way.
+   * Whether there is news too long for any datagram of `mostBytes` bytes, the least that every path takes being less than an
+   * announcement may be: it has to go another way.
    */
-  passOver(mostBytes: number, clusterSize: number): boolean {
+  isLonger(mostBytes: number): boolean {
     if (mostBytes >= this.#longestBytes) return false;
-    const news = this.#bySends.flatMap((bucket) => [...bucket.values()]).filter((one) => costOf(one) > mostBytes);
     this.#longestBytes = Math.max(0, ...this.#bySends.flatMap((bucket) => [...bucket.values()].map(costOf)));
+    return mostBytes < this.#longestBytes;
+  }
+
+  /** Counts such news as sent once more: it went another way. */
+  passOver(mostBytes: number, clusterSize: number): void {
     const limit = transmitLimit(this.#parameters, clusterSize);
+    const news = this.#bySends.flatMap((bucket) => [...bucket.values()]).filter((one) => costOf(one) > mostBytes);
     for (const one of news) this.#countSend(one, limit);
-    return news.length > 0;
   }
 
   #countSend(news: News, limit: number): void {

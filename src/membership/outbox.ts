@@ -17,8 +17,8 @@ export interface OutboxOptions {
   readonly table: MemberTable;
   readonly dissemination: Dissemination;
   readonly transport: Pick<GossipTransport, 'sendDatagram' | 'datagramRoomBytes'>;
-  /** Called where there is news that no datagram to `to` has room for: a stream carries it. */
-  readonly onTooLong?: (to: Endpoint) => void;
+  /** Called where there is news that no datagram to `to` has room for: a stream carries it. Says whether one was begun. */
+  readonly onTooLong?: (to: Endpoint) => boolean;
 }
 
 export class Outbox {
@@ -54,7 +54,9 @@ export class Outbox {
       fields.push(field);
     }
     fields.push(...dissemination.take(leftBytes, table.clusterSize(), nowMs));
-    if (dissemination.passOver(roomBytes, table.clusterSize()) || isTooLong) this.#options.onTooLong?.(to);
+    if ((isTooLong || dissemination.isLonger(roomBytes)) && this.#options.onTooLong?.(to) === true) {
+      dissemination.passOver(roomBytes, table.clusterSize());
+    }
     const bytes = appendNews(head, fields);
     this.datagramsSent++;
     this.bytesSent += bytes.length;

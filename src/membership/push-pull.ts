@@ -143,12 +143,16 @@ export class PushPull {
     this.exchangeWithAnyone();
   }
 
-  /** Somebody whom this node does not know, or believes dead, sent a message from there. */
-  introduce(from: Endpoint): void {
+  /**
+   * Somebody whom this node does not know, or believes dead, sent a message from there; or has to hear what no datagram holds.
+   *
+   * @returns whether an exchange was begun: they are limited
+   */
+  introduce(from: Endpoint): boolean {
     const nowMs = this.#options.clock.nowMs();
-    if (nowMs - this.#lastIntroductionMs < INTRODUCTION_INTERVAL_MS) return;
+    if (nowMs - this.#lastIntroductionMs < INTRODUCTION_INTERVAL_MS) return false;
     this.#lastIntroductionMs = nowMs;
-    this.#dial(from);
+    return this.#dial(from);
   }
 
   #attemptJoin(joinNumber: number, backoffMs: number): void {
@@ -183,12 +187,17 @@ export class PushPull {
     return this.#options.table.liveOthers().length > 0;
   }
 
-  /** @param onEnd called when the exchange is over, or was not begun */
-  #dial(endpoint: Endpoint, onEnd = (): void => {}): void {
+  /**
+   * @param onEnd called when the exchange is over, or was not begun
+   * @returns whether it was begun
+   */
+  #dial(endpoint: Endpoint, onEnd = (): void => {}): boolean {
     const { table, request, onReply, onLastReply, ownEndpoint } = this.#options;
     const key = formatEndpoint(endpoint);
-    if (equalEndpoints(endpoint, ownEndpoint())) return onEnd();
-    if (this.#dialling.has(key) || this.#dialling.size >= MAX_DIALS) return onEnd();
+    if (equalEndpoints(endpoint, ownEndpoint()) || this.#dialling.has(key) || this.#dialling.size >= MAX_DIALS) {
+      onEnd();
+      return false;
+    }
     this.#dialling.add(key);
     this.exchangesStarted++;
     const end = (): void => {
@@ -205,6 +214,7 @@ export class PushPull {
         end();
       });
     });
+    return true;
   }
 
   #exchange(endpoint: Endpoint, request: Uint8Array, onReply: (reply: Uint8Array | undefined) => void): void {

@@ -55,6 +55,7 @@ test('no datagram is longer than what passes; what has no room in any is left to
   const sent: number[] = [];
   const tooLong: string[] = [];
   let roomBytes = 600;
+  let mayBegin = false;
   const outbox = new Outbox({
     network: 'n',
     self: identityOf(9),
@@ -65,7 +66,10 @@ test('no datagram is longer than what passes; what has no room in any is left to
       sendDatagram: (_to, bytes) => sent.push(bytes.length),
       datagramRoomBytes: () => roomBytes,
     },
-    onTooLong: (to) => tooLong.push(formatEndpoint(to)),
+    onTooLong: (to) => {
+      if (mayBegin) tooLong.push(formatEndpoint(to));
+      return mayBegin;
+    },
   });
   const to = endpoint('198.18.0.2:7948');
   for (let index = 1; index <= 20; index++) {
@@ -77,11 +81,15 @@ test('no datagram is longer than what passes; what has no room in any is left to
   t.deepEqual(tooLong, []);
   const long = { identity: identityOf(30), incarnation: 1, state: 'alive', sealed: longestAnnouncement() } as const;
   dissemination.enqueue(newsOf({ ...long, announcedAt: 1, ageSeconds: 0, slowness: 0, accusers: [] }, 0), 0);
+  // As long as no stream may be begun, nothing counts as sent, however often somebody is spoken to.
+  for (let sent = 0; sent < 50; sent++) outbox.send(to, { kind: 'none' });
+  t.true(dissemination.isLonger(600));
+  mayBegin = true;
   outbox.send(to, { kind: 'none' });
-  t.true(sent[1]! <= 600);
+  t.true(sent.slice(1).every((bytes) => bytes <= 600));
   t.deepEqual(tooLong, ['198.18.0.2:7948']);
   roomBytes = Infinity;
   outbox.send(to, { kind: 'none' });
-  t.true(sent[2]! > 1000 && sent[2]! <= MAX_SENT_DATAGRAM_BYTES);
+  t.true(sent.at(-1)! > 1000 && sent.at(-1)! <= MAX_SENT_DATAGRAM_BYTES);
   t.is(tooLong.length, 1);
 });
