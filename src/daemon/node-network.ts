@@ -10,7 +10,7 @@
  *     CLUSTER PREFIX   blackhole          while the device is away, nothing of the overlay leaks to the default route
  */
 import type { Logger } from '../env/logger.ts';
-import { ipBatch, ROUTE_PROTOCOL } from '../linux/iproute.ts';
+import { ipBatch, ipRemove, ROUTE_PROTOCOL } from '../linux/iproute.ts';
 import { addressesOf, generatesLinkLocal, listLinks, renameLink, type Link } from '../linux/link.ts';
 import { deleteRouteLine, listRoutes, type KernelRoute } from '../linux/route.ts';
 import { createPersistentTun } from '../linux/tun.ts';
@@ -116,7 +116,7 @@ export class NodeNetwork {
     // What a process has open is never removed: packets go through it.
     const stale = others.filter((link) => !isAttached(link));
     const lines = stale.map(({ ifname }) => `link delete dev ${ifname}`);
-    await ipBatch(lines, { purpose: 'remove the TUN device of an earlier configuration' });
+    await ipRemove(lines, { purpose: 'remove the TUN device of an earlier configuration' });
     if (renamed !== undefined) await renameLink(renamed.ifname, tunDevice);
     else if (named === undefined) createPersistentTun(tunDevice);
     return named === undefined || stale.length > 0 ? listLinks() : links;

@@ -6,7 +6,7 @@ import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConflictError, WeftError } from '../errors.ts';
 import { TEMPORARY_SUFFIX } from '../linux/file-store.ts';
-import { ipBatch } from '../linux/iproute.ts';
+import { ipRemove } from '../linux/iproute.ts';
 import { listLinks } from '../linux/link.ts';
 import { removeOwnTables } from '../linux/nftables.ts';
 import { deleteRouteLine, listRoutes } from '../linux/route.ts';
@@ -51,7 +51,7 @@ export async function resetHost(options: ResetOptions): Promise<ResetReport> {
     });
   }
   const devices = ours.map(({ ifname }) => ifname);
-  await ipBatch(
+  await ipRemove(
     devices.map((device) => `link delete dev ${device}`),
     { purpose: "remove weft's devices" },
   );
@@ -61,7 +61,7 @@ export async function resetHost(options: ResetOptions): Promise<ResetReport> {
   }
   // After the devices: their routes went with them.
   const routes = await listRoutes('ours');
-  await ipBatch(routes.map(deleteRouteLine), { purpose: "remove weft's routes" });
+  await ipRemove(routes.map(deleteRouteLine), { purpose: "remove weft's routes" });
   return {
     pods: records.map(({ name }) => name),
     namespaces,

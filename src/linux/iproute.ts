@@ -22,6 +22,30 @@ export async function ipBatch(lines: readonly string[], options: CommandOptions)
   }
 }
 
+/** What `ip` says of a thing that is not there: a device, a route. */
+const GONE =
+  /^(Cannot find device .*|RTNETLINK answers: No such (process|device)|Error: (FIB|ipv6: FIB) table does not exist\.)$/;
+
+/**
+ * Runs `ip` commands that remove something, as {@link ipBatch}. All are tried, and what is gone already is no failure: the kernel
+ * removes the devices of a namespace that ends, and their routes, whenever it likes.
+ *
+ * @throws {CommandError} naming the first command that failed.
+ */
+export async function ipRemove(lines: readonly string[], options: CommandOptions): Promise<void> {
+  if (lines.length === 0) return;
+  try {
+    await runCommand(['ip', '-force', '-batch', '-'], { ...options, input: `${lines.join('\n')}\n` });
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    const failures = String(error.details['stderr']).split(/(?<=^Command failed -:\d+$)\n?/m);
+    const failure = failures.find((said) => said.trim() !== '' && !GONE.test(said.trim().split('\n')[0]!));
+    if (failure === undefined) return;
+    const { exitCode } = error.details as { exitCode: number | null };
+    throw namingTheLine(new CommandError('ip -batch', exitCode, failure, options.purpose), lines, options.purpose);
+  }
+}
+
 /** `text` as one word of a batch. @throws RangeError if it has a character that `ip` has no way to take. */
 export function batchWord(text: string): string {
   if (/["'\\\n\r\0]/.test(text)) throw new RangeError(`${JSON.stringify(text)} cannot be given to ip`);

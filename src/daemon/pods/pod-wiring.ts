@@ -9,7 +9,7 @@
  */
 import { CommandError, ConflictError, RequirementError } from '../../errors.ts';
 import { runCommand } from '../../linux/command.ts';
-import { batchWord, ipBatch, namingTheLine, ROUTE_PROTOCOL } from '../../linux/iproute.ts';
+import { batchWord, ipBatch, ipRemove, namingTheLine, ROUTE_PROTOCOL } from '../../linux/iproute.ts';
 import { generatesLinkLocal } from '../../linux/link.ts';
 import { ensureSysctl } from '../../linux/sysctl.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
@@ -220,5 +220,5 @@ function deviceExists(error: unknown, cable: PodCable): ConflictError | undefine
 
 /** Removes a pair, by its node's end. */
 export async function disconnectPod(pod: string, hostDevice: string): Promise<void> {
-  await ipBatch([`link delete dev ${hostDevice}`], { purpose: `disconnect pod ${pod}` });
+  await ipRemove([`link delete dev ${hostDevice}`], { purpose: `disconnect pod ${pod}` });
 }

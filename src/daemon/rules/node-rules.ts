@@ -50,8 +50,8 @@ export const POD_DEVICES = 'wf*';
 /** Ports that VXLAN uses: that of RFC 7348, and the one that Linux has by default. */
 const VXLAN_PORTS = [4_789, 8_472];
 
-/** Senders of which packets were refused, as many as are remembered: no pod fills more of the kernel's memory. */
-const MAX_REFUSED = 256;
+/** Devices and pairs of addresses whose packets were refused, as many as are remembered: no pod fills more of the kernel's memory. */
+const MAX_REFUSED = 1_024;
 
 /** How long a sender is remembered after its last packet. */
 const REFUSED_TIMEOUT = '10m';
@@ -82,10 +82,13 @@ export function renderNodeRules(
   return [
     ...Object.keys(ruleCounters).map((name) => `counter ${name} { }`),
     ...renderSets(sets),
-    // Who was refused, for events. Full, it takes no more: hence the rule that drops is one of its own.
-    refusedSet(4),
-    refusedSet(6),
+    // Who was refused, for events. Full, they take no more: hence the rule that drops is one of its own. A pod that tries every
+    // address fills those of pairs, but never the one of devices, and so hides nobody.
+    refusedSet('by', ['ifname']),
+    refusedSet('4', ['ifname', 'ipv4_addr', 'ipv4_addr']),
+    refusedSet('6', ['ifname', 'ipv6_addr', 'ipv6_addr']),
     chain('refuse', [
+      'update @refusedby { iifname }',
       'update @refused4 { iifname . ip saddr . ip daddr }',
       'update @refused6 { iifname . ip6 saddr . ip6 daddr }',
       'drop',
@@ -157,6 +160,7 @@ export function renderNodeRules(
       'counter name not-from-a-node goto refuse-masqueraded',
     ]),
     chain('refuse-masqueraded', [
+      'update @refusedby { iifname }',
       'update @refused4 { iifname . ct original ip saddr . ip daddr }',
       'update @refused6 { iifname . ct original ip6 saddr . ip6 daddr }',
       'drop',
@@ -251,10 +255,9 @@ function perFamily(
   });
 }
 
-function refusedSet(family: 4 | 6): string {
-  const address = `ipv${family}_addr`;
+function refusedSet(suffix: string, types: readonly string[]): string {
   const details = `size ${MAX_REFUSED}; flags dynamic,timeout; timeout ${REFUSED_TIMEOUT}; counter;`;
-  return `set refused${family} { type ifname . ${address} . ${address}; ${details} }`;
+  return `set refused${suffix} { type ${types.join(' . ')}; ${details} }`;
 }
 
 function chain(name: string, rules: readonly string[]): string {

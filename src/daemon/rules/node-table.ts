@@ -5,14 +5,16 @@ import { NODE_TABLE, titleOf } from '../../linux/nftables.ts';
 import { ruleCounters, type RuleCounter } from './node-rules.ts';
 import { parseSets, type NodeSets } from './node-sets.ts';
 
-/** One that sent what was refused, within the last minutes. */
+/** What was refused within the last minutes, of one device or of one pair of addresses behind it. */
 export interface RefusedSender {
-  /** Device that its packets came by. */
+  /** Device that the packets came by. */
   readonly device: string;
-  readonly source: string;
-  readonly destination: string;
+  /** `undefined`: all that came by the device, also pairs that there was no room to remember. */
+  readonly pair: { readonly source: string; readonly destination: string } | undefined;
   readonly packets: number;
 }
+
+const refusedSets: readonly string[] = ['refusedby', 'refused4', 'refused6'];
 
 /** Of each counter, since the table was made. */
 export type RuleCounts = Readonly<Record<RuleCounter, number>>;
@@ -62,7 +64,7 @@ export function parseNodeTable(document: NftTableDocument): NodeTable {
     shape: shapeOf(document),
     sets: parseSets(document),
     refused: document.nftables
-      .flatMap(({ set }) => (set?.name === 'refused4' || set?.name === 'refused6' ? (set.elem ?? []) : []))
+      .flatMap(({ set }) => (set !== undefined && refusedSets.includes(set.name) ? (set.elem ?? []) : []))
       .flatMap((element) => refusedSender(element)),
   };
 }
@@ -82,8 +84,10 @@ function shapeOf({ nftables }: NftTableDocument): string {
 
 function refusedSender(element: unknown): RefusedSender[] {
   const { val, counter } = ((element ?? {}) as { readonly elem?: Readonly<Record<string, unknown>> }).elem ?? {};
+  const { packets: counted } = (counter ?? {}) as { readonly packets?: unknown };
+  const packets = typeof counted === 'number' ? counted : 0;
+  if (typeof val === 'string') return [{ device: val, pair: undefined, packets }];
   const [device, source, destination] = ((val ?? {}) as { readonly concat?: readonly unknown[] }).concat ?? [];
-  const { packets } = (counter ?? {}) as { readonly packets?: unknown };
   if (typeof device !== 'string' || typeof source !== 'string' || typeof destination !== 'string') return [];
-  return [{ device, source, destination, packets: typeof packets === 'number' ? packets : 0 }];
+  return [{ device, pair: { source, destination }, packets }];
 }

@@ -129,21 +129,26 @@ export class RefusedTraffic implements AsyncDisposable {
     for (const [device, atMs] of this.#toldAtMs) if (nowMs - atMs >= EVENT_INTERVAL_MS) this.#toldAtMs.delete(device);
   }
 
-  #tellOf([sender, ...others]: readonly RefusedSender[], reasons: readonly Refusal[]): void {
-    const { device, source, destination, packets } = sender!;
+  /** @param active what rose of one device */
+  #tellOf(active: readonly RefusedSender[], reasons: readonly Refusal[]): void {
+    const pairs = active.filter(({ pair }) => pair !== undefined);
+    const { device, packets } = (pairs[0] ?? active[0])!;
+    const { source = null, destination = null } = pairs[0]?.pair ?? {};
     const pod = this.#options.podBehind(device) ?? null;
-    const who = pod === null ? `${source} behind ${device}` : `pod ${pod} (${source})`;
-    const more = others.length === 0 ? '' : `; ${others.length} more pairs of addresses behind ${device}`;
+    const address = source === null ? '' : pod === null ? `${source} behind ` : ` (${source})`;
+    const who = pod === null ? `${address}${device}` : `pod ${pod}${address}`;
+    const where = destination === null ? '' : ` to ${destination}`;
+    const more = pairs.length < 2 ? '' : `; ${pairs.length - 1} more pairs of addresses behind ${device}`;
     const why = reasons.join(' or ');
-    const message = `${who} sends to ${destination} what weft refuses (${why}): ${packets} packets${more}`;
+    const message = `${who} sends${where} what weft refuses (${why}): ${packets} packets${more}`;
     const details = { device, pod, source, destination, packets, reason: why };
     this.#options.events.add('traffic-refused', { subject: pod ?? device, message, details });
     this.#options.logger.warn({ device, pod, source, destination, reason: why }, 'packets were refused by the rules');
   }
 }
 
-function keyOf({ device, source, destination }: RefusedSender): string {
-  return `${device} ${source} ${destination}`;
+function keyOf({ device, pair }: RefusedSender): string {
+  return `${device} ${pair?.source ?? ''} ${pair?.destination ?? ''}`;
 }
 
 /** A counter that is lower than before began anew. */

@@ -10,6 +10,15 @@ function document(handle: number, packets: number, element = '198.18.0.1'): NftT
     {
       set: {
         family: 'inet',
+        name: 'refusedby',
+        table: 'weft',
+        handle,
+        elem: [{ elem: { val: 'docker0', expires: 599, counter: { packets, bytes: packets * 86 } } }],
+      },
+    },
+    {
+      set: {
+        family: 'inet',
         name: 'refused4',
         table: 'weft',
         handle,
@@ -40,6 +49,7 @@ test('other rules have another shape', (t) => {
 
 test('a sender that was refused is read with its packets', (t) => {
   t.deepEqual(parseNodeTable(document(1, 5)).refused, [
-    { device: 'docker0', source: '172.17.0.2', destination: '198.18.0.2', packets: 5 },
+    { device: 'docker0', pair: undefined, packets: 5 },
+    { device: 'docker0', pair: { source: '172.17.0.2', destination: '198.18.0.2' }, packets: 5 },
   ]);
 });

@@ -14,8 +14,16 @@ const zero: RuleCounts = {
   'into-overlay': 0,
 };
 
-const ofPod: RefusedSender = { device: 'wf01234567', source: '10.244.1.2', destination: '198.18.0.2', packets: 5 };
-const ofContainer: RefusedSender = { device: 'docker0', source: '172.17.0.2', destination: '198.18.0.2', packets: 3 };
+const ofPod: RefusedSender = {
+  device: 'wf01234567',
+  pair: { source: '10.244.1.2', destination: '198.18.0.2' },
+  packets: 5,
+};
+const ofContainer: RefusedSender = {
+  device: 'docker0',
+  pair: { source: '172.17.0.2', destination: '198.18.0.2' },
+  packets: 3,
+};
 
 /** A kernel in which a test counts, and who watches it. Each look is a minute after the one before, unless it is sooner. */
 function watched() {
@@ -90,7 +98,11 @@ test('an event names the pod, or the device of what is none', async (t) => {
 
 test('there is one event a minute and device, however many addresses are tried', async (t) => {
   const { traffic, look, messages } = watched();
-  const scan = Array.from({ length: 200 }, (_, index) => ({ ...ofPod, destination: `198.18.1.${index}`, packets: 1 }));
+  const scan = Array.from({ length: 200 }, (_, index) => ({
+    ...ofPod,
+    pair: { source: '10.244.1.2', destination: `198.18.1.${index}` },
+    packets: 1,
+  }));
   await look({ 'not-from-a-node': 200 }, scan);
   t.is(messages().length, 1);
   t.regex(messages()[0]!, /199 more pairs of addresses/);
@@ -98,6 +110,20 @@ test('there is one event a minute and device, however many addresses are tried',
   t.is(messages().length, 1);
   await look({ 'not-from-a-node': 206 }, [...scan, { ...ofPod, packets: 6 }], 30_000);
   t.is(messages().length, 2);
+  await traffic.stop();
+});
+
+test('who finds no room among the pairs of addresses is named nevertheless', async (t) => {
+  const { traffic, look, messages } = watched();
+  await look({ 'not-from-a-node': 9 }, [
+    { device: ofPod.device, pair: undefined, packets: 9 },
+    { device: 'docker0', pair: undefined, packets: 3 },
+    ofContainer,
+  ]);
+  t.deepEqual(messages(), [
+    'web: pod web sends what weft refuses (not-from-a-node): 9 packets',
+    'docker0: 172.17.0.2 behind docker0 sends to 198.18.0.2 what weft refuses (not-from-a-node): 3 packets',
+  ]);
   await traffic.stop();
 });
 
