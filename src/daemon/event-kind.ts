@@ -16,7 +16,7 @@ export const eventMeanings = {
   'way-changed': 'packets for a node go through a relay, or straight again',
   configuration: 'what the daemon was started with, or told to do',
   'key-changed': 'a key of the cluster was added, removed, or made the primary one',
-  'underlay-changed': 'this node has another address in the underlay',
+  'underlay-changed': 'this node has another address in the underlay, or its interface there has another name',
   'store-failed': 'the state directory cannot be written: it is full, read-only or gone',
   'store-recovered': 'the state directory can be written again, and everything is stored',
   'traffic-refused': 'a rule of weft in the kernel refused packets of a pod, or of somebody else behind this node',

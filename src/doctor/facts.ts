@@ -121,6 +121,8 @@ export interface DaemonFacts {
 
 export interface UnderlayFacts {
   readonly device: string;
+  /** What `underlay.interface` says; it differs from the device if that got another name. */
+  readonly configuredDevice?: string | undefined;
   readonly address: string;
   /** That the overlay was made for. */
   readonly mtuBytes: number;

@@ -99,6 +99,10 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'prefix-overlaps-host-route': differing('kernel', 'foreign', '10.244.77.0/24'),
   'underlay-lost': notice('underlay-lost'),
   'underlay-wrong-interface': { peer: { routeDevice: 'eth1' } },
+  'underlay-renamed': {
+    daemon: { underlay: { ...underlay, device: 'uplink0', configuredDevice: 'eth0' } },
+    peer: { routeDevice: 'uplink0' },
+  },
   'underlay-mtu-too-large': { daemon: { underlay: { ...underlay, mtuBytes: 1_600, isMtuConfigured: true } } },
   'underlay-mtu-changed': { daemon: { underlay: { ...underlay, deviceMtuBytes: 1_400 } } },
   'path-mtu-small': { peer: { pathMtuBytes: 1_350 } },

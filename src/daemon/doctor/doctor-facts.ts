@@ -119,6 +119,7 @@ async function readUnderlay(
   const link = links.find(({ ifname }) => ifname === device);
   return {
     device,
+    configuredDevice: config.underlay.interface,
     address: formatIpAddress(address),
     mtuBytes: overlayMtuBytes + OVERHEAD_BYTES[address.family],
     isMtuConfigured: config.underlay.mtuBytes !== undefined,

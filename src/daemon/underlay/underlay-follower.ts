@@ -16,7 +16,7 @@ export interface UnderlayFollowerOptions {
   readonly seeds: readonly Endpoint[];
   readonly dataplane: Pick<Dataplane, 'moveTo'>;
   readonly gossip: Pick<Gossip, 'moveTo'>;
-  /** Called when everything is bound to another address. */
+  /** Called when everything is bound to another address, or the interface has another name. */
   readonly onMoved: (underlay: Underlay) => void;
   readonly events: EventSink;
   readonly logger: Logger;
@@ -30,7 +30,9 @@ export function followUnderlay(options: UnderlayFollowerOptions): UnderlayWatch 
   const { config, underlay, seeds, dataplane, gossip, onMoved, events, logger } = options;
   return new UnderlayWatch({
     underlay,
-    choose: async () => chooseUnderlay(config, seeds, runCommand, underlay.address.family),
+    configuredInterface: config.underlay.interface,
+    choose: async (inUse) => chooseUnderlay(config, seeds, runCommand, inUse),
+    rename: onMoved,
     take: async (moved) => {
       const { interface: device, address } = moved;
       await dataplane.moveTo(address);

@@ -7,6 +7,8 @@ export type RunCommand = typeof runCommand;
 
 /** What `ip -j addr` says of a device, as far as it matters here. */
 export interface Device {
+  /** Stays as it is when the device gets another name. */
+  readonly ifindex: number;
   readonly ifname: string;
   readonly mtu: number;
   readonly flags: readonly string[];
@@ -60,13 +62,12 @@ export class UnderlayHost {
     return this.#devices.find(({ ifname }) => ifname === name);
   }
 
+  deviceAt(index: number): Device | undefined {
+    return this.#devices.find(({ ifindex }) => ifindex === index);
+  }
+
   deviceWith(address: IpAddress): Device | undefined {
-    return this.#devices.find(({ addr_info }) =>
-      addr_info.some(({ local }) => {
-        const own = parseIpAddress(local ?? '');
-        return own !== undefined && equalIpAddresses(own, address);
-      }),
-    );
+    return this.#devices.find((device) => hasAddress(device, address));
   }
 
   async routeTo(address: IpAddress): Promise<KernelRoute | undefined> {
@@ -86,6 +87,14 @@ export class UnderlayHost {
     const routes = parseJson<KernelRoute>(await this.#run(argv, { purpose: 'find the default route' }));
     return routes.sort((a, b) => (a.metric ?? 0) - (b.metric ?? 0));
   }
+}
+
+/** Whether the device has the address, up or not. */
+export function hasAddress({ addr_info }: Device, address: IpAddress): boolean {
+  return addr_info.some(({ local }) => {
+    const own = parseIpAddress(local ?? '');
+    return own !== undefined && equalIpAddresses(own, address);
+  });
 }
 
 /** `ip -j` prints nothing at all, or `[{}]`, where it has nothing to say. */

@@ -3,6 +3,7 @@
  * exchange theirs.
  *
  *     held --address is gone--> lost --it is back, or there is another--> held
+ *     held --the device has another name--> held
  *
  * A look costs no process as long as the address is there. Only when it is gone is the choice made anew, by the rules of
  * the start: a second address beside it changes nothing. The family stays: devices and peers are set up for its overhead.
@@ -24,13 +25,17 @@ const LOOKS_PER_MTU = 60;
 export interface UnderlayWatchOptions {
   /** What was chosen at the start. */
   readonly underlay: Underlay;
-  /** Chooses anew, as at the start. Rejects if there is nothing to choose. */
-  readonly choose: () => Promise<Underlay>;
+  /** What `underlay.interface` says. */
+  readonly configuredInterface?: string | undefined;
+  /** Chooses anew, as at the start, but for a device in use that has another name. Rejects if there is nothing to choose. */
+  readonly choose: (inUse: Underlay) => Promise<Underlay>;
   /**
    * Takes the address that was found, which may be the one from before: sockets, and what others are told. It is tried
    * again after a while if it rejects.
    */
   readonly take: (underlay: Underlay) => Promise<void>;
+  /** The same address, of the same device, which has another name now: sockets stay. */
+  readonly rename: (underlay: Underlay) => void;
   /** Whether the device has the address, and is up. */
   readonly isHere?: (underlay: Underlay) => boolean;
   readonly events: EventSink;
@@ -70,9 +75,10 @@ export class UnderlayWatch {
     return this.#underlay;
   }
 
-  /** That the address is lost; that the MTU is not the one that the overlay was made for. */
+  /** That the address is lost; that the MTU is not the one that the overlay was made for; that the configuration has an old name. */
   notices(): Notice[] {
     const { interface: device, address, mtuBytes } = this.#underlay;
+    const { configuredInterface: configured } = this.#options;
     const notices: Notice[] = [];
     if (this.#problem !== undefined) {
       const message = `the underlay address ${formatIpAddress(address)} is lost: ${this.#problem}`;
@@ -81,6 +87,10 @@ export class UnderlayWatch {
     if (mtuBytes !== this.#mtuAtStart) {
       const message = `the MTU of ${device} is ${mtuBytes}, and was ${this.#mtuAtStart} at the start: devices and pods keep theirs until the daemon is started again`;
       notices.push({ code: 'underlay-mtu-changed', message });
+    }
+    if (configured !== undefined && configured !== device) {
+      const message = `the underlay interface ${configured} is named ${device} now, and underlay.interface still says ${configured}: that is what the daemon looks for when it is started again`;
+      notices.push({ code: 'underlay-renamed', message });
     }
     return notices;
   }
@@ -105,26 +115,29 @@ export class UnderlayWatch {
   }
 
   async #seek(): Promise<void> {
-    const { choose, take } = this.#options;
+    const { choose, take, rename } = this.#options;
     const before = this.#underlay;
+    const wasHeld = this.#problem === undefined;
     try {
-      const found = await choose();
+      const found = await choose(before);
       if (!this.#isHere(found)) throw new Error(`${found.interface} is down`);
-      await take(found);
+      if (wasHeld && isRenamed(found, before)) rename(found);
+      else await take(found);
       this.#problem = undefined;
       this.#underlay = found;
     } catch (error) {
-      const wasHeld = this.#problem === undefined;
       this.#problem = error instanceof Error ? error.message : String(error);
       if (wasHeld) this.#reportLoss(this.#problem);
       return;
     }
-    this.#reportFind(before);
+    if (this.#underlay.index === before.index && this.#underlay.interface !== before.interface)
+      this.#reportName(before);
+    if (!wasHeld || !isRenamed(this.#underlay, before)) this.#reportFind(before);
   }
 
   /** A choice that falls on another device is none about this one. */
   async #lookAtMtu(): Promise<void> {
-    const found = await this.#options.choose().catch(() => undefined);
+    const found = await this.#options.choose(this.#underlay).catch(() => undefined);
     if (found?.interface === this.#underlay.interface) {
       this.#underlay = { ...this.#underlay, mtuBytes: found.mtuBytes };
     }
@@ -139,6 +152,14 @@ export class UnderlayWatch {
     events.add('underlay-changed', { subject: device, message, details: { before: address, after: null } });
   }
 
+  #reportName(before: Underlay): void {
+    const { events, logger } = this.#options;
+    const { interface: device } = this.#underlay;
+    logger.warn({ interface: device, before: before.interface }, 'underlay interface renamed');
+    const message = `the underlay interface ${before.interface} is named ${device} now`;
+    events.add('underlay-changed', { subject: device, message, details: { before: before.interface, after: device } });
+  }
+
   #reportFind({ address }: Underlay): void {
     const { events, logger } = this.#options;
     const { interface: device, reason } = this.#underlay;
@@ -151,6 +172,15 @@ export class UnderlayWatch {
         : `the underlay address is ${after} of ${device} now, and was ${before}`;
     events.add('underlay-changed', { subject: device, message, details: { before, after } });
   }
+}
+
+/** Whether the name is another one, and nothing else is. */
+function isRenamed(found: Underlay, before: Underlay): boolean {
+  return (
+    found.index === before.index &&
+    found.interface !== before.interface &&
+    equalIpAddresses(found.address, before.address)
+  );
 }
 
 /** By getifaddrs(3). A device that is down, or has no carrier, is not among these. */

@@ -16,11 +16,13 @@ import {
 } from '../../wire/address.ts';
 import { formatPrefix, prefixContains } from '../../wire/prefix.ts';
 import type { Config } from '../config/config.ts';
-import { UnderlayHost, type Device, type RunCommand } from './underlay-host.ts';
+import { hasAddress, UnderlayHost, type Device, type RunCommand } from './underlay-host.ts';
 
 /** The choice. */
 export interface Underlay {
   readonly interface: string;
+  /** Of the interface: what it keeps when it is renamed. */
+  readonly index: number;
   readonly address: IpAddress;
   readonly mtuBytes: number;
   /** A clause that completes "it was picked because ...": `its route leads to seed 198.18.0.1`. */
@@ -36,8 +38,12 @@ interface Choice {
 /**
  * Chooses the underlay.
  *
+ * A device that got another name while it was in use is still the one that was chosen, also where `underlay.interface`
+ * names it as it was. Chosen instead of: to wait until there is a device of that name again. Because: the address is there,
+ * and every socket that is bound to it works.
+ *
  * @param seeds resolved; see `seeds.ts`.
- * @param family only addresses of this one; without it, of any.
+ * @param inUse what was chosen before: only addresses of its family; without it, of any.
  * @throws ConfigError if the configuration names a device or address that is not there, or the choice lies in the overlay.
  * @throws RequirementError `underlay-not-found` if nothing leads anywhere.
  */
@@ -45,13 +51,15 @@ export async function chooseUnderlay(
   config: Config,
   seeds: readonly Endpoint[],
   run: RunCommand = runCommand,
-  family?: 4 | 6,
+  inUse?: Underlay,
 ): Promise<Underlay> {
+  const family = inUse?.address.family;
   const host = await UnderlayHost.read(run, family);
   const reachable = seeds.filter(({ address }) => family === undefined || address.family === family);
   const choice =
+    renamed(config, host, inUse) ??
     configuredAddress(config, host) ??
-    configuredInterface(config, host, reachable) ??
+    configuredInterface(config, host, reachable, inUse) ??
     (await routeToSeed(config, host, reachable)) ??
     (await defaultRoute(config, host, family));
   if (choice === undefined) {
@@ -63,7 +71,19 @@ export async function chooseUnderlay(
   refuseOverlayAddress(config, choice.address);
   refuseUnreachablePeers(config, choice.address);
   const { device, address, reason } = choice;
-  return { interface: device.ifname, address, mtuBytes: config.underlay.mtuBytes ?? device.mtu, reason };
+  const mtuBytes = config.underlay.mtuBytes ?? device.mtu;
+  return { interface: device.ifname, index: device.ifindex, address, mtuBytes, reason };
+}
+
+/** The device in use, up and with its address, under another name. */
+function renamed({ underlay }: Config, host: UnderlayHost, inUse: Underlay | undefined): Choice | undefined {
+  if (inUse === undefined) return undefined;
+  const { address } = inUse;
+  const device = host.deviceAt(inUse.index);
+  if (device === undefined || device.ifname === inUse.interface) return undefined;
+  if (!device.flags.includes('UP') || !hasAddress(device, address)) return undefined;
+  const isByName = underlay.address === undefined && underlay.interface !== undefined;
+  return { device, address, reason: isByName ? reasonOfName(underlay.interface, device) : inUse.reason };
 }
 
 function configuredAddress({ underlay }: Config, host: UnderlayHost): Choice | undefined {
@@ -80,17 +100,30 @@ function configuredAddress({ underlay }: Config, host: UnderlayHost): Choice | u
   return { device, address, reason: 'underlay.address names it' };
 }
 
-function configuredInterface({ underlay }: Config, host: UnderlayHost, seeds: readonly Endpoint[]): Choice | undefined {
+function configuredInterface(
+  { underlay }: Config,
+  host: UnderlayHost,
+  seeds: readonly Endpoint[],
+  inUse: Underlay | undefined,
+): Choice | undefined {
   if (underlay.interface === undefined) return undefined;
-  const device = host.device(underlay.interface);
+  const device = host.device(underlay.interface) ?? (inUse && host.deviceAt(inUse.index));
   if (device === undefined) {
     throw new ConfigError('underlay.interface', `there is no device ${underlay.interface}: ${host.names()}`);
   }
   const address = addressOf(device, seeds[0]?.address.family);
   if (address === undefined) {
-    throw new ConfigError('underlay.interface', `${underlay.interface} has no address that other nodes could reach`);
+    const name = device.ifname === underlay.interface ? device.ifname : `${device.ifname}, once ${underlay.interface},`;
+    throw new ConfigError('underlay.interface', `${name} has no address that other nodes could reach`);
   }
-  return { device, address, reason: 'underlay.interface names it' };
+  return { device, address, reason: reasonOfName(underlay.interface, device) };
+}
+
+/** Why a device is used that `underlay.interface` names, now or by the name that it had. */
+function reasonOfName(configured: string, { ifname }: Device): string {
+  return configured === ifname
+    ? 'underlay.interface names it'
+    : `underlay.interface names it ${configured}, as it was called`;
 }
 
 async function routeToSeed(

@@ -15,6 +15,11 @@ const finds: FindingKinds = {
     cause: 'the wrong device was chosen or configured, or a route changed since weft started',
     follows: ['underlay-lost'],
   },
+  'underlay-renamed': {
+    severity: 'warning',
+    title: 'the underlay interface has another name than the configuration says; weft goes on with it',
+    cause: 'somebody, or a rule of udev, renamed it while weft ran',
+  },
 };
 
 export const underlayChoice: DaemonCheck = {
@@ -26,7 +31,7 @@ export const underlayChoice: DaemonCheck = {
     const elsewhere = peers.filter(
       ({ state, routeDevice }) => state === 'alive' && routeDevice !== undefined && routeDevice !== underlay.device,
     );
-    const { device, address, reason } = underlay;
+    const { device, address, reason, configuredDevice = device } = underlay;
     return [
       ...(lost.length === 0
         ? []
@@ -48,6 +53,21 @@ export const underlayChoice: DaemonCheck = {
               byHand(
                 'set underlay.interface to the right device, or correct the route',
                 ...elsewhere.map(({ endpoint }) => `ip route get ${hostOf(endpoint)}`),
+              ),
+            ),
+          ]),
+      ...(configuredDevice === device
+        ? []
+        : [
+            found(
+              finds,
+              'underlay-renamed',
+              [
+                `the underlay interface ${configuredDevice} is named ${device} now; underlay.interface still says ${configuredDevice}`,
+              ],
+              byHand(
+                `set underlay.interface to ${device}, or rename the interface back: the daemon looks for ${configuredDevice} when it is started again`,
+                `ip link set ${device} name ${configuredDevice}`,
               ),
             ),
           ]),

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { loadConfig } from '../../../src/daemon/config/config.ts';
-import { chooseUnderlay } from '../../../src/daemon/underlay/underlay.ts';
+import { chooseUnderlay, type Underlay } from '../../../src/daemon/underlay/underlay.ts';
 import type { RunCommand } from '../../../src/daemon/underlay/underlay-host.ts';
-import { formatIpAddress, parseEndpoint } from '../../../src/wire/address.ts';
+import { formatIpAddress, parseEndpoint, parseIpAddress } from '../../../src/wire/address.ts';
 
 interface HostAddress {
   readonly local: string;
@@ -16,8 +16,15 @@ interface HostAddress {
 const global = (local: string): HostAddress => ({ local, scope: 'global' });
 
 const devices = [
-  { ifname: 'lo', mtu: 65_536, flags: ['LOOPBACK', 'UP'], addr_info: [{ local: '127.0.0.1', scope: 'host' }] },
   {
+    ifindex: 1,
+    ifname: 'lo',
+    mtu: 65_536,
+    flags: ['LOOPBACK', 'UP'],
+    addr_info: [{ local: '127.0.0.1', scope: 'host' }],
+  },
+  {
+    ifindex: 2,
     ifname: 'eth0',
     mtu: 1500,
     flags: ['UP'],
@@ -28,9 +35,9 @@ const devices = [
       global('2001:db8::2'),
     ],
   },
-  { ifname: 'eth1', mtu: 9000, flags: ['UP'], addr_info: [global('198.18.0.1')] },
-  { ifname: 'weft0', mtu: 1450, flags: ['UP'], addr_info: [global('10.244.1.1')] },
-  { ifname: 'eth2', mtu: 1500, flags: ['UP'], addr_info: [{ local: 'fe80::2', scope: 'link' }] },
+  { ifindex: 3, ifname: 'eth1', mtu: 9000, flags: ['UP'], addr_info: [global('198.18.0.1')] },
+  { ifindex: 4, ifname: 'weft0', mtu: 1450, flags: ['UP'], addr_info: [global('10.244.1.1')] },
+  { ifindex: 5, ifname: 'eth2', mtu: 1500, flags: ['UP'], addr_info: [{ local: 'fe80::2', scope: 'link' }] },
 ];
 
 /** What `ip` says on a machine with these devices; destinations without a route fail, as with `ip`. */
@@ -54,11 +61,19 @@ const machine: RunCommand = async (argv) => {
 const isolated: RunCommand = async (argv) =>
   await Promise.resolve(argv.includes('addr') ? JSON.stringify(devices) : '');
 
+/** What was in use before, of a device that is gone unless another index is given. */
+function used(address: string, index = 9, device = 'eth7'): Underlay {
+  return { interface: device, index, address: parseIpAddress(address)!, mtuBytes: 1500, reason: 'it was chosen' };
+}
+
+const lost4 = used('203.0.113.1');
+const lost6 = used('2001:db8::99');
+
 async function choose(
   flags: Record<string, string>,
   seeds: readonly string[],
   run: RunCommand = machine,
-  family?: 4 | 6,
+  inUse?: Underlay,
 ) {
   const env = {
     WEFT_NODE_NAME: 'n1',
@@ -71,7 +86,7 @@ async function choose(
     config,
     seeds.map((seed) => parseEndpoint(seed, 7948)!),
     run,
-    family,
+    inUse,
   );
   return `${formatIpAddress(chosen.address)} on ${chosen.interface}, MTU ${chosen.mtuBytes}: ${chosen.reason}`;
 }
@@ -199,6 +214,78 @@ test(
   'clusterPrefixes: 192.0.0.0/16 contains the underlay address 192.0.2.2: tunnels would lead into themselves',
 );
 
+const goesOn = test.macro({
+  exec: async (t, flags: Record<string, string>, inUse: Underlay, expected: string) => {
+    t.is(await choose(flags, ['198.18.0.2'], machine, inUse), expected);
+  },
+  title: (name) => `goes on with ${name}`,
+});
+
+test(
+  'the device in use under its new name, though underlay.interface has the old one',
+  goesOn,
+  { 'underlay.interface': 'uplink0' },
+  used('192.0.2.2', 2, 'uplink0'),
+  '192.0.2.2 on eth0, MTU 1500: underlay.interface names it uplink0, as it was called',
+);
+test(
+  'the device in use under its old name again',
+  goesOn,
+  { 'underlay.interface': 'eth0' },
+  used('192.0.2.2', 2, 'uplink0'),
+  '192.0.2.2 on eth0, MTU 1500: underlay.interface names it',
+);
+test(
+  'the device in use under its new name, though another one has the old name',
+  goesOn,
+  { 'underlay.interface': 'eth1' },
+  used('192.0.2.2', 2, 'eth1'),
+  '192.0.2.2 on eth0, MTU 1500: underlay.interface names it eth1, as it was called',
+);
+test(
+  'another address of the device in use under its new name',
+  goesOn,
+  { 'underlay.interface': 'uplink0' },
+  used('192.0.2.77', 2, 'uplink0'),
+  '192.0.2.2 on eth0, MTU 1500: underlay.interface names it uplink0, as it was called',
+);
+test(
+  'the device in use under its new name, with the address that is configured',
+  goesOn,
+  { 'underlay.address': '192.0.2.2', 'underlay.interface': 'uplink0' },
+  used('192.0.2.2', 2, 'uplink0'),
+  '192.0.2.2 on eth0, MTU 1500: it was chosen',
+);
+test(
+  'a device that nobody configured, under its new name',
+  goesOn,
+  {},
+  used('192.0.2.2', 2, 'uplink0'),
+  '192.0.2.2 on eth0, MTU 1500: it was chosen',
+);
+test(
+  'another choice where the device in use has lost its address, and was chosen by nobody',
+  goesOn,
+  {},
+  used('192.0.2.77', 2, 'uplink0'),
+  '198.18.0.1 on eth1, MTU 9000: its route leads to seed 198.18.0.2',
+);
+
+test('a device in use that is down under its new name is not stuck to', async (t) => {
+  const down = devices.map((device) => (device.ifindex === 2 ? { ...device, ifname: 'old0', flags: [] } : device));
+  const run: RunCommand = async (argv, options) =>
+    argv.includes('addr') ? Promise.resolve(JSON.stringify(down)) : machine(argv, options);
+  const chosen = await choose({ 'underlay.interface': 'eth1' }, [], run, used('192.0.2.2', 2, 'eth1'));
+  t.is(chosen, '198.18.0.1 on eth1, MTU 9000: underlay.interface names it');
+});
+
+test('a renamed device without an address is said to be one', async (t) => {
+  const bare = used('192.0.2.77', 5, 'uplink0');
+  await t.throwsAsync(choose({ 'underlay.interface': 'uplink0' }, [], machine, bare), {
+    message: 'underlay.interface: eth2, once uplink0, has no address that other nodes could reach',
+  });
+});
+
 const directory = mkdtempSync(join(tmpdir(), 'weft-underlay-'));
 test.after.always(() => rmSync(directory, { recursive: true }));
 
@@ -231,11 +318,11 @@ test(
 
 test('only an address of the family that is asked for is chosen', async (t) => {
   const eth0 = { 'underlay.interface': 'eth0' };
-  t.regex(await choose(eth0, ['198.18.0.2'], machine, 6), /^2001:db8::2 on eth0/);
-  t.regex(await choose(eth0, ['2001:db8::7'], machine, 4), /^192\.0\.2\.2 on eth0/);
-  t.regex(await choose({}, ['2001:db8::7', '198.18.0.2'], machine, 4), /^198\.18\.0\.1 on eth1/);
-  await t.throwsAsync(choose({ 'underlay.interface': 'eth1' }, [], machine, 6), { code: 'config-invalid' });
-  await t.throwsAsync(choose({}, ['198.18.0.2'], machine, 6), { code: 'underlay-not-found' });
+  t.regex(await choose(eth0, ['198.18.0.2'], machine, lost6), /^2001:db8::2 on eth0/);
+  t.regex(await choose(eth0, ['2001:db8::7'], machine, lost4), /^192\.0\.2\.2 on eth0/);
+  t.regex(await choose({}, ['2001:db8::7', '198.18.0.2'], machine, lost4), /^198\.18\.0\.1 on eth1/);
+  await t.throwsAsync(choose({ 'underlay.interface': 'eth1' }, [], machine, lost6), { code: 'config-invalid' });
+  await t.throwsAsync(choose({}, ['198.18.0.2'], machine, lost6), { code: 'underlay-not-found' });
 });
 
 test('a machine that leads nowhere is told what to set', async (t) => {
