@@ -23,6 +23,7 @@
  */
 import { TAG_BYTES } from '../env/cipher.ts';
 import { copyOctets, readU16, readU32, writeU16, writeU32 } from '../wire/octets.ts';
+import { parseHexadecimal } from './hexadecimal.ts';
 
 const Offset = { kind: 0, keyId: 1, salt: 9, sender: 25, counter: 41 } as const;
 
@@ -92,6 +93,11 @@ export function saltKey(bytes: Uint8Array): string {
 /** Sender in the head as a key for maps, like {@link saltKey}. */
 export function senderKey(bytes: Uint8Array): string {
   return mapKeyOf(bytes, Offset.sender);
+}
+
+/** Identity of a node as the key that {@link senderKey} gives for it. */
+export function identityKey(identity: string): string {
+  return mapKeyOf(parseHexadecimal(identity), 0);
 }
 
 /** Counter in the head. */

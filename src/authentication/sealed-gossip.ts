@@ -50,6 +50,9 @@ export interface SealedGossipOptions {
 /** What a request is for: its reply, or a conversation that begins with it. */
 export type RequestKind = typeof EnvelopeKind.request | typeof EnvelopeKind.opening;
 
+/** What comes in without having been asked for. */
+export type ComingKind = RequestKind | typeof EnvelopeKind.datagram;
+
 /** A request of this node, and how to open what is answered to it, and to nothing else. */
 export interface SealedRequest {
   readonly bytes: Uint8Array;
@@ -76,6 +79,9 @@ export const MESSAGES_PER_SALT: number = 2 ** 32;
 /** Subkeys of this node that are kept: while a key is exchanged, two are in use. */
 const MAX_OWN_SUBKEYS = 2;
 
+/** Senders whose messages came from elsewhere, and are remembered: replays of them count for nothing. */
+const MAX_TRANSLATED = 1_024;
+
 const LABEL = octetsOf('weft gossip');
 
 /**
@@ -91,6 +97,8 @@ export class SealedGossip {
   readonly #associated: AssociatedData;
   readonly #sender: Uint8Array;
   readonly #correspondents = new Correspondents();
+  /** Whose messages came from elsewhere: apart, as nothing that comes so may push out what tells replays. */
+  readonly #translated = new Correspondents(MAX_TRANSLATED);
   #salt: Uint8Array;
   #counter = 0;
   readonly #nonceBytes = new Uint8Array(NONCE_BYTES);
@@ -117,12 +125,33 @@ export class SealedGossip {
 
   /** What was sealed into a datagram that came from `from` to this node's endpoint `own`, or why it is refused. */
   openDatagram(from: Endpoint, own: Endpoint, bytes: Uint8Array): Uint8Array | SealRefusal {
+    return this.#openDatagram(this.#correspondents, from, own, bytes);
+  }
+
+  /**
+   * Whether this message, which was refused as it came from somewhere else, is authentic if it was sent from `announced`. It stays
+   * refused: whoever repeats what he read along can have it come from anywhere. Each message counts once.
+   */
+  wasSentFrom(announced: Endpoint, own: Endpoint, bytes: Uint8Array, kind: ComingKind): boolean {
+    const outcome =
+      kind === EnvelopeKind.datagram
+        ? this.#openDatagram(this.#translated, announced, own, bytes)
+        : this.#openRequest(this.#translated, announced, own, bytes, kind);
+    return typeof outcome !== 'string';
+  }
+
+  #openDatagram(
+    correspondents: Correspondents,
+    from: Endpoint,
+    own: Endpoint,
+    bytes: Uint8Array,
+  ): Uint8Array | SealRefusal {
     if (!isEnvelope(bytes, EnvelopeKind.datagram)) return 'not-authenticated';
     const key = this.#options.keys.find(readKeyId(bytes));
     if (key === undefined) return 'key-unknown';
     const sender = senderKey(bytes);
     const salt = saltKey(bytes);
-    const known = this.#correspondents.find(sender, salt);
+    const known = correspondents.find(sender, salt);
     const counter = readCounter(bytes);
     if (known?.datagrams.isFresh(counter) === false) return 'replayed';
 
@@ -134,7 +163,7 @@ export class SealedGossip {
     const correspondent = known ?? new Correspondent();
     if (knownSubkey === undefined) correspondent.keepSubkey(key.id, subkey);
     correspondent.datagrams.accept(counter);
-    this.#correspondents.keep(sender, salt, correspondent);
+    correspondents.keep(sender, salt, correspondent);
     return plain;
   }
 
@@ -159,12 +188,22 @@ export class SealedGossip {
     bytes: Uint8Array,
     kind: RequestKind = EnvelopeKind.request,
   ): OpenedRequest | SealRefusal {
+    return this.#openRequest(this.#correspondents, from, own, bytes, kind);
+  }
+
+  #openRequest(
+    correspondents: Correspondents,
+    from: Endpoint,
+    own: Endpoint,
+    bytes: Uint8Array,
+    kind: RequestKind,
+  ): OpenedRequest | SealRefusal {
     if (!isEnvelope(bytes, kind)) return 'not-authenticated';
     const key = this.#options.keys.find(readKeyId(bytes));
     if (key === undefined) return 'key-unknown';
     const sender = senderKey(bytes);
     const salt = saltKey(bytes);
-    const known = this.#correspondents.find(sender, salt);
+    const known = correspondents.find(sender, salt);
     const counter = readCounter(bytes);
     if (known?.requests.isFresh(counter) === false) return 'replayed';
 
@@ -175,7 +214,7 @@ export class SealedGossip {
     if (plain === undefined) return 'not-authenticated';
     const correspondent = known ?? new Correspondent();
     correspondent.requests.accept(counter);
-    this.#correspondents.keep(sender, salt, correspondent);
+    correspondents.keep(sender, salt, correspondent);
     return {
       bytes: plain,
       key,

@@ -2,8 +2,9 @@
 import type { Clock } from '../env/clock.ts';
 import type { Logger } from '../env/logger.ts';
 import type { GossipTransport } from '../env/transport.ts';
-import { formatEndpoint, type Endpoint } from '../wire/address.ts';
-import { SEAL_BYTES } from './envelope.ts';
+import { equalEndpoints, equalIpAddresses, formatEndpoint, type Endpoint } from '../wire/address.ts';
+import { EnvelopeKind, identityKey, isEnvelope, readSender, SEAL_BYTES, senderKey } from './envelope.ts';
+import { formatHexadecimal } from './hexadecimal.ts';
 import {
   acceptConversation,
   openConversation,
@@ -12,8 +13,9 @@ import {
   type ConversationOptions,
   type SealedConversation,
 } from './sealed-conversation.ts';
-import { SealedGossip, type SealedGossipOptions } from './sealed-gossip.ts';
+import { type ComingKind, SealedGossip, type SealedGossipOptions } from './sealed-gossip.ts';
 import { SealRefusals, type SealRefusal } from './seal-refusals.ts';
+import { carrierOf, Sightings, type Sighting } from './sightings.ts';
 
 /** Takes what was opened. */
 export interface OpenedGossipHandlers {
@@ -26,6 +28,8 @@ export interface OpenedGossipHandlers {
 export interface SealedTransportOptions extends SealedGossipOptions {
   /** Where this node itself is reached at the moment: what it sends, comes from there. */
   readonly ownEndpoint: () => Endpoint;
+  /** Where a node says that it is reached; `undefined`: it is no member. Without it, nobody is looked for. */
+  readonly announcedEndpoint?: (identity: string) => Endpoint | undefined;
   /** Carries sealed bytes. */
   readonly transport: GossipTransport;
   readonly handlers: OpenedGossipHandlers;
@@ -35,6 +39,12 @@ export interface SealedTransportOptions extends SealedGossipOptions {
 
 /** Endpoints that did not answer lately, and are remembered: seeds, and the dead that are asked by turns. */
 const MAX_UNANSWERED = 1_024;
+
+/**
+ * Refused messages that are looked at again, in each second, for where they were sent from: what names a member and a key that is held
+ * costs a derived key, and whoever reads along can make such messages up.
+ */
+const LOOKS_PER_SECOND = 20;
 
 /**
  * Seals what goes out through another transport, and opens what came in there before it is handed on.
@@ -53,6 +63,9 @@ export class SealedTransport implements GossipTransport {
   readonly #refusals: SealRefusals;
   /** Requests in a row that were not answered, by endpoint; the latest last. */
   readonly #unanswered = new Map<string, number>();
+  readonly #sightings = new Sightings();
+  #looksFromMs = -Infinity;
+  #looks = 0;
 
   constructor(options: SealedTransportOptions) {
     this.#options = options;
@@ -79,6 +92,7 @@ export class SealedTransport implements GossipTransport {
     transport.exchange(to, sealed.bytes, (reply) => {
       const opened = reply === undefined ? undefined : sealed.openReply(reply);
       if (typeof opened === 'string') this.#refusals.count(opened, to);
+      else if (opened !== undefined) this.#sightings.noteHeard(senderKey(reply!), this.#options.clock.nowMs());
       const answer = typeof opened === 'string' ? undefined : opened;
       this.#noteAnswer(name, answer !== undefined);
       onReply(answer);
@@ -88,19 +102,20 @@ export class SealedTransport implements GossipTransport {
   /** Takes a datagram that came from `from`. Nothing of `bytes` is kept, and nothing is ever answered to a stranger. */
   handleDatagram(from: Endpoint, bytes: Uint8Array): void {
     const { ownEndpoint, handlers } = this.#options;
-    const opened = this.#gossip.openDatagram(from, ownEndpoint(), bytes);
-    if (typeof opened === 'string') this.#refusals.count(opened, from);
-    else handlers.datagram(from, opened);
+    const opened = this.#seen(
+      this.#gossip.openDatagram(from, ownEndpoint(), bytes),
+      from,
+      bytes,
+      EnvelopeKind.datagram,
+    );
+    if (typeof opened !== 'string') handlers.datagram(from, opened);
   }
 
   /** Takes a request that came from `from`, and gives the sealed reply; `undefined` if it was refused. */
   handleExchange(from: Endpoint, bytes: Uint8Array): Uint8Array | undefined {
     const { ownEndpoint, handlers } = this.#options;
-    const opened = this.#gossip.openRequest(from, ownEndpoint(), bytes);
-    if (typeof opened === 'string') {
-      this.#refusals.count(opened, from);
-      return undefined;
-    }
+    const opened = this.#seen(this.#gossip.openRequest(from, ownEndpoint(), bytes), from, bytes, EnvelopeKind.request);
+    if (typeof opened === 'string') return undefined;
     const reply = handlers.exchange(from, opened.bytes);
     return reply === undefined ? undefined : opened.sealReply(reply);
   }
@@ -109,23 +124,66 @@ export class SealedTransport implements GossipTransport {
   *openings(to: Endpoint): Iterable<ConversationOpening> {
     for (const key of this.#options.keys.all) {
       const opening = openConversation(this.#conversations, this.#options.ownEndpoint(), to, key);
-      yield { bytes: opening.bytes, begin: (reply) => this.#counted(opening.begin(reply), to) };
+      yield { bytes: opening.bytes, begin: (reply) => this.#begun(opening.begin(reply), to) };
     }
   }
 
   /** Takes an opening that came from `from`; `undefined` if it was refused. */
   handleOpening(from: Endpoint, bytes: Uint8Array): AcceptedConversation | undefined {
     const { ownEndpoint } = this.#options;
-    const accepted = this.#counted(acceptConversation(this.#conversations, from, ownEndpoint(), bytes), from);
+    const accepted = this.#seen(
+      acceptConversation(this.#conversations, from, ownEndpoint(), bytes),
+      from,
+      bytes,
+      EnvelopeKind.opening,
+    );
     return typeof accepted === 'string' ? undefined : accepted;
   }
 
-  #counted<Outcome extends SealedConversation | AcceptedConversation>(
-    outcome: Outcome | SealRefusal,
-    from: Endpoint,
-  ): Outcome | SealRefusal {
-    if (typeof outcome === 'string') this.#refusals.count(outcome, from);
+  /** When the node with this identity was heard, and whether of late from elsewhere. */
+  sightingOf(identity: string): Sighting {
+    return this.#sightings.get(identityKey(identity), this.#options.clock.nowMs());
+  }
+
+  #begun(outcome: SealedConversation | SealRefusal, to: Endpoint): SealedConversation | SealRefusal {
+    if (typeof outcome === 'string') this.#refusals.count(outcome, to);
+    else this.#sightings.noteHeard(identityKey(outcome.peer), this.#options.clock.nowMs());
     return outcome;
+  }
+
+  /** Remembers of whom a message was that came in, counts it if it was refused, and then says why. */
+  #seen<Opened extends object>(
+    outcome: Opened | SealRefusal,
+    from: Endpoint,
+    bytes: Uint8Array,
+    kind: ComingKind,
+  ): Opened | SealRefusal {
+    if (typeof outcome !== 'string') {
+      this.#sightings.noteHeard(senderKey(bytes), this.#options.clock.nowMs(), carrierOf(kind));
+      return outcome;
+    }
+    const isTranslated = outcome === 'not-authenticated' && this.#isTranslated(from, bytes, kind);
+    const reason = isTranslated ? 'address-translated' : outcome;
+    this.#refusals.count(reason, from);
+    return reason;
+  }
+
+  #isTranslated(from: Endpoint, bytes: Uint8Array, kind: ComingKind): boolean {
+    const { announcedEndpoint, ownEndpoint, clock } = this.#options;
+    if (announcedEndpoint === undefined || !isEnvelope(bytes, kind)) return false;
+    const announced = announcedEndpoint(formatHexadecimal(readSender(bytes)));
+    const carrier = carrierOf(kind);
+    const isAsAnnounced = carrier === 'datagram' ? equalEndpoints : sameHost;
+    if (announced === undefined || isAsAnnounced(announced, from)) return false;
+    if (!this.#mayLook() || !this.#gossip.wasSentFrom(announced, ownEndpoint(), bytes, kind)) return false;
+    this.#sightings.noteTranslated(senderKey(bytes), { carrier, from, announced, lastMs: clock.nowMs() });
+    return true;
+  }
+
+  #mayLook(): boolean {
+    const nowMs = this.#options.clock.nowMs();
+    if (nowMs - this.#looksFromMs >= 1_000) [this.#looksFromMs, this.#looks] = [nowMs, 0];
+    return this.#looks++ < LOOKS_PER_SECOND;
   }
 
   #noteAnswer(name: string, hasAnswered: boolean): void {
@@ -141,4 +199,8 @@ export class SealedTransport implements GossipTransport {
   refused(): Record<SealRefusal, number> {
     return this.#refusals.counts();
   }
+}
+
+function sameHost(a: Endpoint, b: Endpoint): boolean {
+  return equalIpAddresses(a.address, b.address);
 }

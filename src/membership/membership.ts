@@ -257,6 +257,11 @@ export class Membership {
     return this.#ifRunning(() => this.#exchanges.answer(from, bytes));
   }
 
+  /** Where the member with this identity says that it is reached; `undefined`: nobody knows it. */
+  endpointOf(identity: string): Endpoint | undefined {
+    return this.#table.get(identity)?.announcement.gossipEndpoint;
+  }
+
   /** All members, this node included, ordered by identity. The same array until something changes; made when asked for. */
   members(): readonly Member[] {
     return this.#table.members();

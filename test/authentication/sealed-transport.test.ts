@@ -20,6 +20,8 @@ interface Node {
 class Wire {
   readonly clock = new ManualClock();
   readonly #nodes = new Map<number, Node>();
+  /** Where nodes are seen that something on the way translates. */
+  readonly translated = new Map<number, Endpoint>();
 
   node(number: number, change: Partial<SealedTransportOptions> = {}): Node {
     const heard: string[] = [];
@@ -27,11 +29,11 @@ class Wire {
     const raw: GossipTransport = {
       sendDatagram: (to, bytes) => {
         sent.push(bytes);
-        this.#at(to)?.transport.handleDatagram(endpointOf(number), bytes);
+        this.#at(to)?.transport.handleDatagram(this.#seenAs(number), bytes);
       },
       exchange: (to, request, onReply) => {
         sent.push(request);
-        onReply(this.#at(to)?.transport.handleExchange({ ...endpointOf(number), port: 40_000 }, request));
+        onReply(this.#at(to)?.transport.handleExchange({ ...this.#seenAs(number), port: 40_000 }, request));
       },
     };
     const note = (bytes: Uint8Array): void => {
@@ -59,6 +61,10 @@ class Wire {
     const node = { transport, heard, sent };
     this.#nodes.set(number, node);
     return node;
+  }
+
+  #seenAs(number: number): Endpoint {
+    return this.translated.get(number) ?? endpointOf(number);
   }
 
   #at({ address }: Endpoint): Node | undefined {
@@ -90,7 +96,12 @@ test('who has another key is neither heard nor answered, and that is counted', (
   t.is(ask(stranger, 2, 'how are you'), undefined);
   t.deepEqual(b.heard, []);
   t.deepEqual(b.sent, []);
-  t.deepEqual(b.transport.refused(), { 'not-authenticated': 0, 'key-unknown': 2, replayed: 0 });
+  t.deepEqual(b.transport.refused(), {
+    'not-authenticated': 0,
+    'address-translated': 0,
+    'key-unknown': 2,
+    replayed: 0,
+  });
 });
 
 test('plain gossip is neither heard nor answered', (t) => {
@@ -152,4 +163,111 @@ test('who does not answer is asked with every key in turn', (t) => {
     sent.map((bytes) => Buffer.from(bytes.subarray(1, 9)).toString('hex')),
     [...keys, keys[0]].map(({ id }) => id),
   );
+});
+
+const announced = { announcedEndpoint: (identity: string) => (identity === identityOf(1) ? endpointOf(1) : undefined) };
+
+test('a node that is seen under another address is known by it, and is not heard', (t) => {
+  const wire = new Wire();
+  const [a, b] = [wire.node(1), wire.node(2, announced)];
+  wire.translated.set(1, endpointOf(9));
+  a.transport.sendDatagram(endpointOf(2), Buffer.from('hello'));
+  t.is(ask(a, 2, 'hello'), undefined);
+  const { translations, heardMs } = b.transport.sightingOf(identityOf(1));
+  t.deepEqual(
+    translations.map(({ carrier, from, messages }) => [carrier, from.address, messages]),
+    [
+      ['datagram', endpointOf(9).address, 1],
+      ['stream', endpointOf(9).address, 1],
+    ],
+  );
+  t.is(heardMs, undefined);
+  t.deepEqual(b.heard, []);
+  t.like(b.transport.refused(), { 'address-translated': 2, 'not-authenticated': 0 });
+});
+
+test('once it comes as announced, it is over; and after two minutes it is forgotten', (t) => {
+  const wire = new Wire();
+  const [a, b] = [wire.node(1), wire.node(2, announced)];
+  const seen = (): number => b.transport.sightingOf(identityOf(1)).translations.length;
+  wire.translated.set(1, endpointOf(9));
+  a.transport.sendDatagram(endpointOf(2), Buffer.from('hello'));
+  t.is(seen(), 1);
+  wire.translated.delete(1);
+  a.transport.sendDatagram(endpointOf(2), Buffer.from('hello'));
+  t.is(seen(), 0);
+  t.is(b.transport.sightingOf(identityOf(1)).heardMs, wire.clock.nowMs());
+  wire.translated.set(1, endpointOf(9));
+  a.transport.sendDatagram(endpointOf(2), Buffer.from('hello'));
+  wire.clock.advance(120_000);
+  t.is(seen(), 1);
+  wire.clock.advance(1);
+  t.is(seen(), 0);
+});
+
+test('of a datagram the port counts, of a stream it does not', (t) => {
+  const wire = new Wire();
+  const [a, b] = [wire.node(1), wire.node(2, announced)];
+  wire.translated.set(1, { ...endpointOf(1), port: 50_000 });
+  a.transport.sendDatagram(endpointOf(2), Buffer.from('hello'));
+  t.is(ask(a, 2, 'hello'), 're: hello');
+  t.deepEqual(
+    b.transport.sightingOf(identityOf(1)).translations.map(({ carrier, from }) => [carrier, from.port]),
+    [['datagram', 50_000]],
+  );
+});
+
+const strange = test.macro<[(wire: Wire, a: Node, b: Node) => void]>({
+  exec(t, send) {
+    const wire = new Wire();
+    const [a, b] = [wire.node(1), wire.node(2, announced)];
+    send(wire, a, b);
+    t.deepEqual(b.transport.sightingOf(identityOf(1)).translations, []);
+    t.is(b.transport.refused()['address-translated'], 0);
+  },
+  title: (what) => `${what} says nothing of where a node is`,
+});
+
+test('what was taken before, and comes again from elsewhere,', strange, (_wire, a, b) => {
+  a.transport.sendDatagram(endpointOf(2), Buffer.from('hello'));
+  b.transport.handleDatagram(endpointOf(9), a.sent[0]!);
+});
+test('a datagram that was changed', strange, (_wire, a, b) => {
+  a.transport.sendDatagram(endpointOf(3), Buffer.from('hello'));
+  const bytes = new Uint8Array(a.sent[0]!);
+  b.transport.handleDatagram(endpointOf(9), bytes.with(bytes.length - 1, bytes.at(-1)! ^ 1));
+});
+test('a message of no member', strange, (wire) => {
+  wire.translated.set(3, endpointOf(9));
+  wire.node(3).transport.sendDatagram(endpointOf(2), Buffer.from('hello'));
+});
+test('a datagram for another node', strange, (wire, a, b) => {
+  wire.node(3);
+  a.transport.sendDatagram(endpointOf(3), Buffer.from('hello'));
+  b.transport.handleDatagram(endpointOf(9), a.sent[0]!);
+});
+
+test('the same message from elsewhere counts once, however often it comes', (t) => {
+  const wire = new Wire();
+  const [a, b] = [wire.node(1), wire.node(2, announced)];
+  wire.translated.set(1, endpointOf(9));
+  a.transport.sendDatagram(endpointOf(2), Buffer.from('hello'));
+  wire.clock.advance(60_000);
+  for (const number of [9, 8, 7]) b.transport.handleDatagram(endpointOf(number), a.sent[0]!);
+  const [seen] = b.transport.sightingOf(identityOf(1)).translations;
+  t.like(seen, { messages: 1, from: endpointOf(9), lastMs: wire.clock.nowMs() - 60_000 });
+  // And it is no replay to the window that lets messages in: from where it should, it is still the first.
+  b.transport.handleDatagram(endpointOf(1), a.sent[0]!);
+  t.deepEqual(b.heard, ['hello']);
+});
+
+test('few of those that come at a time are looked at', (t) => {
+  const wire = new Wire();
+  const [a, b] = [wire.node(1), wire.node(2, announced)];
+  wire.translated.set(1, endpointOf(9));
+  for (let count = 0; count < 100; count++) a.transport.sendDatagram(endpointOf(2), Buffer.from('hello'));
+  t.is(b.transport.refused()['address-translated'], 20);
+  wire.clock.advance(1_000);
+  a.transport.sendDatagram(endpointOf(2), Buffer.from('hello'));
+  t.is(b.transport.refused()['address-translated'], 21);
 });

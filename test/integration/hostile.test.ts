@@ -128,7 +128,7 @@ for (const who of ['strangers', 'a member that went mad'] as const) {
 
 /** What was refused after its seal was opened. An answer that comes too late is one of the others', on a busy machine. */
 function atDecoders(refused: Readonly<Record<string, number>>): number {
-  const atTheSeal = /^(not-authenticated|key-unknown|replayed|stream-|ack-unexpected)/;
+  const atTheSeal = /^(not-authenticated|address-translated|key-unknown|replayed|stream-|ack-unexpected)/;
   return sum(Object.entries(refused).flatMap(([reason, count]) => (atTheSeal.test(reason) ? [] : [count])));
 }
 

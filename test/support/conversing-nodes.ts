@@ -63,4 +63,4 @@ export async function conversingNodes(
   return { nodes, members };
 }
 
-const quiet = { handleDatagram: () => {}, handleExchange: () => undefined };
+const quiet = { handleDatagram: () => {}, handleExchange: () => undefined, endpointOf: () => undefined };

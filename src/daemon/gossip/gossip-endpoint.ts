@@ -2,6 +2,7 @@
 import { EnvelopeKind, isEnvelope } from '../../authentication/envelope.ts';
 import type { ClusterKeys } from '../../authentication/sealed-gossip.ts';
 import { SealedTransport } from '../../authentication/sealed-transport.ts';
+import type { Sighting } from '../../authentication/sightings.ts';
 import type { Logger } from '../../env/logger.ts';
 import type { GossipTransport } from '../../env/transport.ts';
 import { WeftError } from '../../errors.ts';
@@ -19,6 +20,8 @@ export interface GossipReceiver {
   handleDatagram(from: Endpoint, bytes: Uint8Array): void;
   /** Gives the reply, or `undefined` to refuse the request. */
   handleExchange(from: Endpoint, bytes: Uint8Array): Uint8Array | undefined;
+  /** Where the member with this identity says that it is reached. */
+  endpointOf(identity: string): Endpoint | undefined;
 }
 
 /** What begins conversations. */
@@ -77,6 +80,11 @@ export class GossipEndpoint {
   /** Datagrams that this node's own kernel did not let out. */
   get datagramsForbidden(): number {
     return this.#sockets.counters.datagramsForbidden;
+  }
+
+  /** When the node with this identity was heard, and whether of late from elsewhere; `undefined`: nobody's gossip is authentic. */
+  sightingOf(identity: string): Sighting | undefined {
+    return this.#sealed?.sightingOf(identity);
   }
 
   /** Messages and streams that were refused here, by reason. */
@@ -149,6 +157,7 @@ export class GossipEndpoint {
       cipher: nodeCipher,
       random: systemRandom,
       ownEndpoint: () => this.#sockets.endpoint,
+      announcedEndpoint: (of) => receiver().endpointOf(of),
       transport: {
         sendDatagram: (to, bytes) => this.#sockets.sendDatagram(to, bytes),
         datagramRoomBytes: (to) => this.#sockets.datagramRoomBytes(to),

@@ -4,6 +4,7 @@
  * The members that were last seen are kept in the state directory and count as seeds at the next start, so that a node
  * which is a seed itself, or whose seeds are gone, finds its cluster again.
  */
+import type { Sighting } from '../../authentication/sightings.ts';
 import type { Clock } from '../../env/clock.ts';
 import type { Logger } from '../../env/logger.ts';
 import type { PatientStore, Store } from '../../env/store.ts';
@@ -106,6 +107,11 @@ export class Gossip {
   /** Has the cluster forget whoever bears this name or identity. @throws WeftError `peer-unknown`, `peer-alive` */
   forget(node: string): readonly Member[] {
     return this.#membership.forget(node);
+  }
+
+  /** When the node with this identity was heard, on the clock of members, and whether of late from elsewhere; `undefined`: not known. */
+  sightingOf(identity: string): Sighting | undefined {
+    return this.#door.sightingOf(identity);
   }
 
   /** What to tell of the path to this address where a connection broke off; empty: nothing. */
