@@ -80,6 +80,6 @@ async function withoutDaemonToo(client: ControlClient, ask: () => Promise<Doctor
     const host = await lookAtHost(plumbing);
     const isSilent = error.code !== 'daemon-not-running';
     const daemon = { absence: error.message, isSilent, remains: sentences };
-    return reportOf([examine({ node: hostname(), host, daemon }, new Date().toISOString())], []);
+    return reportOf({ nodes: [examine({ node: hostname(), host, daemon }, new Date().toISOString())] });
   }
 }

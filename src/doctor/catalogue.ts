@@ -1,5 +1,5 @@
 /** All checks, in the order in which a person would look. `docs/doctor.md` has a line for every finding of theirs. */
-import type { Check } from './check.ts';
+import type { Check, Scope } from './check.ts';
 import { accounts } from './checks/accounts.ts';
 import { checksums } from './checks/checksums.ts';
 import { claims } from './checks/claims.ts';
@@ -20,6 +20,7 @@ import { machine } from './checks/machine.ts';
 import { members } from './checks/members.ts';
 import { noticesBeside } from './checks/notices.ts';
 import { overload } from './checks/overload.ts';
+import { peerAddresses } from './checks/peer-addresses.ts';
 import { podsInside } from './checks/pods-inside.ts';
 import { prefixOverlap } from './checks/prefix-overlap.ts';
 import { resources } from './checks/resources.ts';
@@ -44,6 +45,7 @@ const checks = {
   'underlay-choice': underlayChoice,
   'underlay-mtu': underlayMtu,
   'local-sends': localSends,
+  'peer-addresses': peerAddresses,
   'data-path': dataPath,
   'gossip-path': gossipPath,
   members,
@@ -69,3 +71,15 @@ export const catalogue: Readonly<Record<string, Check>> = {
   ...checks,
   notices: noticesBeside((code) => ids.has(code) || spokenOf.includes(code)),
 };
+
+const kinds = new Map(Object.values(catalogue).flatMap(({ finds }) => Object.entries(finds)));
+
+/** Ids of the findings that may bring one about; none for an id of another version of weft. */
+export function causesOf(id: string): readonly string[] {
+  return kinds.get(id)?.follows ?? [];
+}
+
+/** What a finding is about; `undefined`: the node that finds it, or an id of another version of weft. */
+export function scopeOf(id: string): Scope | undefined {
+  return kinds.get(id)?.scope;
+}

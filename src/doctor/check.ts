@@ -1,6 +1,6 @@
 /** What a check is: a pure function of facts, and the findings that it may have. */
 import type { DaemonFacts, Facts, Sight } from './facts.ts';
-import type { Finding, Fix, Severity } from './finding.ts';
+import type { AboutNode, Finding, Fix, Severity } from './finding.ts';
 
 /** What all findings of an id have in common. */
 export interface FindingKind {
@@ -9,7 +9,15 @@ export interface FindingKind {
   readonly cause: string;
   /** Ids of findings that bring this one about: beside one of them it is only mentioned. */
   readonly follows?: readonly string[];
+  /** What it is about, if not about the node that finds it: where all nodes were asked, the same fault is said once. */
+  readonly scope?: Scope;
 }
+
+/**
+ * `pair`: this node and each of those that it is about, which may find the same. `node`: the others that it is about, whoever speaks of
+ * them. `cluster`: something that all nodes see alike.
+ */
+export type Scope = 'pair' | 'node' | 'cluster';
 
 /** Findings by id. */
 export type FindingKinds = Readonly<Record<string, FindingKind>>;
@@ -40,11 +48,17 @@ export interface DaemonCheck extends Described {
 export type Check = HostCheck | DaemonCheck;
 
 /** A finding of one of these kinds. */
-export function found(finds: FindingKinds, id: string, evidence: readonly string[], fix: Fix): Finding {
+export function found(
+  finds: FindingKinds,
+  id: string,
+  evidence: readonly string[],
+  fix: Fix,
+  about: readonly AboutNode[] = [],
+): Finding {
   const kind = finds[id];
   if (kind === undefined) throw new RangeError(`no check finds ${id}`);
   const { severity, title, cause } = kind;
-  return { id, severity, title, evidence, cause, fix };
+  return { id, severity, title, evidence, cause, fix, about };
 }
 
 /** A fix that a person carries out. */

@@ -1,5 +1,5 @@
 /** All checks over the facts of one node. */
-import { catalogue } from './catalogue.ts';
+import { catalogue, causesOf } from './catalogue.ts';
 import type { Check, FactsOfDaemon } from './check.ts';
 import type { Facts, Unseen } from './facts.ts';
 import type { CheckOutcome, Diagnosis, DoctorReport, Finding } from './finding.ts';
@@ -15,20 +15,35 @@ export function examine(facts: Facts, time: string): Diagnosis {
     checks.push({ check, outcome: here.length > 0 ? 'found' : unseen === '' ? 'ok' : 'skipped', reason: unseen });
     findings.push(...here);
   }
-  const ordered = withoutConsequences(findings).sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
-  return { node: facts.node, time, checks, findings: ordered, fixed: [] };
+  return {
+    node: facts.node,
+    through: '',
+    time,
+    checks,
+    findings: bySeverity(withoutConsequences(findings)),
+    fixed: [],
+  };
 }
 
 const order = ['error', 'warning', 'note'] as const;
 
-/** What was found on several nodes, together with who could not be asked. */
-export function reportOf(nodes: readonly Diagnosis[], unexamined: DoctorReport['unexamined']): DoctorReport {
-  const healthy = unexamined.length === 0 && nodes.every(({ findings }) => isHealthy(findings));
-  return { healthy, nodes, unexamined };
+/** Errors first. */
+export function bySeverity<Found extends Pick<Finding, 'severity'>>(findings: readonly Found[]): Found[] {
+  return findings.toSorted((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
+}
+
+/** What was found on several nodes, and by several of them, together with who could not be asked. */
+export function reportOf({
+  nodes,
+  shared = [],
+  unexamined = [],
+}: Partial<Omit<DoctorReport, 'healthy'>>): DoctorReport {
+  const all = [...shared, ...(nodes ?? []).flatMap(({ findings }) => findings)];
+  return { healthy: unexamined.length === 0 && isHealthy(all), shared, nodes: nodes ?? [], unexamined };
 }
 
 /** Whether nothing is wrong, as far as that is known. */
-export function isHealthy(findings: readonly Finding[]): boolean {
+export function isHealthy(findings: readonly Pick<Finding, 'severity'>[]): boolean {
   return findings.every(({ severity }) => severity === 'note');
 }
 
@@ -47,13 +62,14 @@ function whyUnseen({ looksAt = [] }: Check, { host, daemon }: Facts): string {
 
 /** What another finding brings about is mentioned there, and is no finding of its own: it goes away with the other. */
 function withoutConsequences(findings: readonly Finding[]): Finding[] {
-  const present = new Set(findings.map(({ id }) => id));
-  const causeOf = (finding: Finding): string | undefined =>
-    follows.get(finding.id)?.find((id) => id !== finding.id && present.has(id));
+  const causeOf = (finding: Finding): Finding | undefined =>
+    causesOf(finding.id)
+      .flatMap((id) => findings.find((other) => other.id === id) ?? [])
+      .find((cause) => cause !== finding && explains(cause, finding));
   return findings
     .filter((finding) => causeOf(finding) === undefined)
     .map((finding) => {
-      const effects = findings.filter((other) => causeOf(other) === finding.id);
+      const effects = findings.filter((other) => causeOf(other) === finding);
       return effects.length === 0
         ? finding
         : {
@@ -63,8 +79,9 @@ function withoutConsequences(findings: readonly Finding[]): Finding[] {
     });
 }
 
-const follows = new Map(
-  Object.values(catalogue).flatMap(({ finds }) =>
-    Object.entries(finds).map(([id, kind]) => [id, kind.follows ?? []] as const),
-  ),
-);
+/** What is wrong with some nodes explains nothing that is wrong with others. */
+function explains({ about: causes }: Finding, { about: effects }: Finding): boolean {
+  if (causes.length === 0) return true;
+  const explained = new Set(causes.map(({ node }) => node));
+  return effects.every(({ node }) => explained.has(node));
+}

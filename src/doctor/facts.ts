@@ -253,6 +253,20 @@ export interface PeerFacts {
   readonly trial: { readonly sent: number; readonly answered: number } | undefined;
   /** What it said itself; `undefined`: it was not asked. */
   readonly said: PeerAnswer | Remark | undefined;
+  /** Its authentic gossip that came of late from elsewhere, and was refused. */
+  readonly translations: readonly TranslationFacts[];
+}
+
+/** Gossip of a node that did not come from where the node says that it is. */
+export interface TranslationFacts {
+  readonly carrier: 'datagram' | 'stream';
+  /** Endpoint that the last came from; the port of a stream says nothing. */
+  readonly from: string;
+  /** Endpoint for gossip that the node announced then. */
+  readonly announced: string;
+  /** How many were looked at, and when the last came. */
+  readonly messages: number;
+  readonly last: string;
 }
 
 /** What a node says of itself and of the one that asks. */
@@ -264,6 +278,8 @@ export interface PeerAnswer {
   readonly clockUncertaintyMs: number;
   /** Datagrams that it received from this node's data port: since the trial began if there was one, otherwise in all. */
   readonly seen: number;
+  /** All addresses of its devices; `undefined`: its weft is too old to say. */
+  readonly addresses?: readonly string[];
 }
 
 /** Whether nothing that is sent straight to a node comes back. */

@@ -22,6 +22,23 @@ export interface Finding {
   readonly cause: string;
   /** What to do: a sentence, and commands where there are any. */
   readonly fix: Fix;
+  /** Other nodes that it is about, as this one sees them; empty: it is about this node alone. */
+  readonly about: readonly AboutNode[];
+}
+
+/** Another node that a finding is about. */
+export interface AboutNode {
+  readonly node: string;
+  /** What of the evidence is about it. */
+  readonly evidence: readonly string[];
+}
+
+/** What several nodes find, or one of them about another: one fault, said once. */
+export interface SharedFinding extends Omit<Finding, 'about'> {
+  /** Between whom it is, the node that has most part in it first; or the one node that all of them speak of. */
+  readonly nodes: readonly string[];
+  /** Whose doctors found it. */
+  readonly seenBy: readonly string[];
 }
 
 /** What to do about a finding. */
@@ -44,6 +61,8 @@ export interface CheckOutcome {
 /** What was looked at on one node, and found. */
 export interface Diagnosis {
   readonly node: string;
+  /** The node that asked it, where the one that reports could not; otherwise empty. */
+  readonly through: string;
   readonly time: string;
   readonly checks: readonly CheckOutcome[];
   /** Errors first. */
@@ -63,6 +82,8 @@ export interface UnexaminedNode {
 export interface DoctorReport {
   /** Whether there is no finding but notes, and every node that was to be asked answered. */
   readonly healthy: boolean;
+  /** What concerns several nodes; errors first. It is none of the findings of those nodes then. Empty if one node was asked. */
+  readonly shared: readonly SharedFinding[];
   readonly nodes: readonly Diagnosis[];
   readonly unexamined: readonly UnexaminedNode[];
 }

@@ -17,6 +17,7 @@ const readers: Readonly<Record<string, string>> = {
   'daemon/audit/compose-audit.ts': 'of when an audit is',
   'daemon/capture/capture-handlers.ts': 'since when a capture runs',
   'daemon/compose.ts': 'times of events, audits, pods and routes',
+  'daemon/doctor/doctor.ts': 'since when a node is missed',
   'daemon/doctor/drop-examples.ts': 'from when on drops are looked at, which are shown by times of day',
   'daemon/explain/drops.ts': 'of when a report is',
   'daemon/explain/recorded-packets.ts': 'what times of records are to people',

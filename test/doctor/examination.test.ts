@@ -2,6 +2,7 @@
 import test from 'ava';
 import { catalogue } from '../../src/doctor/catalogue.ts';
 import type { KernelWays, PeerFacts, PodInsideFacts } from '../../src/doctor/facts.ts';
+import type { FactsOfDaemon } from '../../src/doctor/check.ts';
 import { examine } from '../../src/doctor/examination.ts';
 import { factsWith, firewallOf, type FactChanges, healthyPod } from '../support/doctor-facts.ts';
 
@@ -49,6 +50,13 @@ const waysWith = (changes: Partial<KernelWays>): FactChanges => ({
 });
 const podWith = (changes: Partial<PodInsideFacts>): FactChanges => ({
   daemon: { podsInside: [{ ...healthyPod, ...changes }] },
+});
+const translated = (from: string) => ({
+  carrier: 'datagram' as const,
+  from,
+  announced: '198.18.0.2:7948',
+  messages: 3,
+  last: TIME,
 });
 const silent = { trial: { sent: 50, answered: 0 } };
 const unreachable = { code: 'remote-unreachable', message: 'node n2: no answer within 5 s' };
@@ -108,6 +116,8 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'path-mtu-small': { peer: { pathMtuBytes: 1_350 } },
   'send-refused': dropped('send-forbidden', 1),
   'vxlan-eaten': { peer: { ...silent, said } },
+  'address-translated': { peer: { translations: [translated('10.9.9.9:7948')] } },
+  'port-translated': { peer: { translations: [translated('198.18.0.2:40000')] } },
   'path-cut': { peer: { ...silent, said: unreachable } },
   'vni-mismatch': { peer: { ...silent, said: { ...said, vni: 43 } } },
   'path-lossy': { peer: { trial: { sent: 50, answered: 40 }, lossRatio: 0.2, lossOutRatio: 0.2, lossInRatio: 0 } },
@@ -257,6 +267,43 @@ test('what follows from another finding is mentioned there, and is none of its o
   t.regex(all[0]!.evidence.at(-1)!, /^with it: 50 datagrams were sent straight to n2 .* saw 0/);
 });
 
+const owners: Readonly<Record<string, readonly [PeerFacts['said'], RegExp]>> = {
+  'a device on the way': [
+    { ...said, addresses: ['198.18.0.2'] },
+    /^10\.9\.9\.9 is no address of n2: a device on the way/,
+  ],
+  'the node itself': [{ ...said, addresses: ['198.18.0.2', '10.9.9.9'] }, /^10\.9\.9\.9 is an address of n2, too/],
+  'nobody who is known': [unreachable, /^whether 10\.9\.9\.9 is another address of n2 is not known/],
+};
+
+for (const [who, [answer, evidence]] of Object.entries(owners)) {
+  test(`the address that a node is seen under is that of ${who}`, (t) => {
+    const changes = { peer: { said: answer, translations: [translated('10.9.9.9:7948')] } };
+    const { findings: all } = examine(factsWith(changes), TIME);
+    t.is(
+      all[0]!.evidence[0],
+      `n2 announces 198.18.0.2, but its gossip over UDP comes from 10.9.9.9 (3 so far, the last at ${TIME})`,
+    );
+    t.regex(all[0]!.evidence[1]!, evidence);
+  });
+}
+
+/** n2 is out of reach, and this one is seen under another address. */
+function reachingWith(translatedPeer: 'n2' | 'n3'): FactChanges {
+  const [peer] = (factsWith() as FactsOfDaemon).daemon.peers;
+  const peers = [
+    { ...peer!, ...silent, said: unreachable },
+    { ...peer!, name: 'n3' },
+  ];
+  const translations = [translated('10.9.9.9:7948')];
+  return { daemon: { peers: peers.map((one) => (one.name === translatedPeer ? { ...one, translations } : one)) } };
+}
+
+test('a translated address explains what is wrong with the way to that node, and with no other', (t) => {
+  t.deepEqual(idsOf(reachingWith('n2')), ['address-translated']);
+  t.deepEqual(idsOf(reachingWith('n3')), ['address-translated', 'path-cut']);
+});
+
 test('errors come before warnings', (t) => {
   const changes = { daemon: { residual: 1 }, peer: { version: '0.2.0' } };
   t.deepEqual(idsOf(changes), ['packets-unaccounted', 'version-skew']);
@@ -273,7 +320,7 @@ test('without authentication nobody can be asked for the time', (t) => {
   t.deepEqual(all, []);
   t.deepEqual(
     checks.filter(({ outcome }) => outcome === 'skipped').map(({ check }) => check),
-    ['clocks'],
+    ['peer-addresses', 'clocks'],
   );
 });
 

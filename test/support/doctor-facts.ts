@@ -48,6 +48,7 @@ const peer: PeerFacts = {
   routeDevice: 'eth0',
   trial: { sent: 1, answered: 1 },
   said: { vxlanPort: 4_789, vni: 42, clockOffsetMs: 3, clockUncertaintyMs: 0.2, seen: 100 },
+  translations: [],
 };
 
 /** A pod in which nothing is wrong. */

@@ -321,9 +321,22 @@ export const fixedKeys: readonly Key[] = [
 /** One node with a finding, and one that does not answer. */
 export const fixedDoctorReport: DoctorReport = {
   healthy: false,
+  shared: [
+    {
+      id: 'path-cut',
+      severity: 'error',
+      title: 'nothing passes between two nodes that are alive: neither VXLAN nor gossip',
+      evidence: ['n1: n2 (198.18.0.2:4789) answers neither probes on the VXLAN port nor over TCP'],
+      cause: 'a broken link, a missing route, or a firewall between the two nodes',
+      fix: { text: 'find out how far packets get', commands: ['ping -c 3 198.18.0.2 # on n1'], automatic: false },
+      nodes: ['n1', 'n2'],
+      seenBy: ['n1'],
+    },
+  ],
   nodes: [
     {
       node: 'n1',
+      through: '',
       time: '2026-01-03T04:05:00.000Z',
       checks: [{ check: 'kernel-parameters', outcome: 'found', reason: '' }],
       findings: [
@@ -334,6 +347,7 @@ export const fixedDoctorReport: DoctorReport = {
           evidence: ['net.ipv4.ip_forward is 0, and not 1'],
           cause: 'somebody changed it since weft set it',
           fix: { text: 'weft sets it again', commands: ['sysctl -w net.ipv4.ip_forward=1'], automatic: true },
+          about: [],
         },
       ],
       fixed: ['kernel-state-stale'],

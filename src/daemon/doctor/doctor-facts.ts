@@ -1,8 +1,15 @@
 /** Everything that checks look at, read from a daemon that runs. */
-import type { DaemonFacts, Difference, Facts, KernelWays, UnderlayFacts } from '../../doctor/facts.ts';
+import type {
+  DaemonFacts,
+  Difference,
+  Facts,
+  KernelWays,
+  TranslationFacts,
+  UnderlayFacts,
+} from '../../doctor/facts.ts';
 import { OVERHEAD_BYTES } from '../../dataplane/encapsulation.ts';
 import { listLinks } from '../../linux/link.ts';
-import { formatIpAddress, parseIpAddress } from '../../wire/address.ts';
+import { formatEndpoint, formatIpAddress, parseIpAddress } from '../../wire/address.ts';
 import { UNSEEN_SUBJECT, type Audit } from '../audit/audit.ts';
 import type { DiagnosisParts } from '../diagnosis.ts';
 import type { DropHandlers } from '../explain/drops.ts';
@@ -57,6 +64,7 @@ async function readDaemonFacts({ parts, audit, remote, recent, drops }: DoctorSo
       remote,
       canAsk,
       peers: () => routes.peers(gossip.clockOffsetMs()),
+      translationsOf: (identity) => translationsOf(parts, identity),
       mtuBytes,
       probe: async (to, sizeBytes, timeoutMs) => {
         const outcome = await prober?.probe(routes.waysTo(to).direct, sizeBytes, timeoutMs);
@@ -131,6 +139,17 @@ async function readUnderlay(
 /** It says no more than that a table could not be looked at. */
 function isUnknown({ subject }: Difference): boolean {
   return subject === UNSEEN_SUBJECT;
+}
+
+function translationsOf({ gossip }: DiagnosisParts, identity: string): TranslationFacts[] {
+  const { translations = [] } = (identity === '' ? undefined : gossip.sightingOf(identity)) ?? {};
+  return translations.map(({ carrier, from, announced, messages, lastMs }) => ({
+    carrier,
+    from: formatEndpoint(from),
+    announced: formatEndpoint(announced),
+    messages,
+    last: new Date(lastMs + gossip.clockOffsetMs()).toISOString(),
+  }));
 }
 
 /** By name: of a member that nobody knows any more, there is nothing to say. */

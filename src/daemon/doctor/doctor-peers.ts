@@ -1,6 +1,7 @@
 /** What the doctor knows of the other nodes: by itself, and because they were asked. */
+import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PeerAnswer, PeerFacts, Remark } from '../../doctor/facts.ts';
+import type { PeerAnswer, PeerFacts, Remark, TranslationFacts } from '../../doctor/facts.ts';
 import { hostOf } from '../../doctor/endpoint-text.ts';
 import { WeftError } from '../../errors.ts';
 import { runJsonCommand } from '../../linux/command.ts';
@@ -16,6 +17,19 @@ export interface SelfAnswer {
   readonly vni: number;
   /** Packets that came from the caller on the VXLAN port, and were not taken for a stranger's. */
   readonly seen: number;
+  /** Of all its devices. */
+  readonly addresses: readonly string[];
+}
+
+/** Most addresses that a node tells of: one with many containers has very many. */
+const MAX_ADDRESSES = 256;
+
+/** Addresses of this machine, as far as devices that are up have any. */
+export function ownAddresses(): string[] {
+  const addresses = Object.values(networkInterfaces()).flatMap((ofDevice = []) =>
+    ofDevice.map(({ address }) => address),
+  );
+  return [...new Set(addresses)].slice(0, MAX_ADDRESSES);
 }
 
 /**
@@ -40,6 +54,8 @@ export interface DoctorPeersOptions {
   /** Whether anybody can be asked. */
   readonly canAsk: boolean;
   readonly peers: () => readonly Peer[];
+  /** Gossip of the node with this identity that came of late from elsewhere. */
+  readonly translationsOf: (identity: string) => readonly TranslationFacts[];
   /** Largest inner packet of this node, in bytes. */
   readonly mtuBytes: number;
   /** Sends one probe of this size straight to the node with this identity: whether it was answered in time; `undefined`: it answers none. */
@@ -77,6 +93,7 @@ export async function inspectPeers(options: DoctorPeersOptions): Promise<PeerFac
         lossInRatio: straight.lossInRatio,
         relay,
         routeDevice,
+        translations: options.translationsOf(peer.identity),
         ...tried,
       };
     }),
@@ -91,7 +108,15 @@ async function ask({ name }: Peer, { remote }: DoctorPeersOptions): Promise<Peer
   return await remarking(async () => {
     const self = await remote.ask<SelfAnswer>(name, SELF_QUESTION, {});
     const { offsetNs, uncertaintyNs } = await remote.clockOffset(name);
-    return { ...self, clockOffsetMs: offsetNs / 1e6, clockUncertaintyMs: uncertaintyNs / 1e6 };
+    const addresses = Array.isArray(self.addresses) ? self.addresses : undefined;
+    return {
+      vxlanPort: self.vxlanPort,
+      vni: self.vni,
+      seen: self.seen,
+      ...(addresses !== undefined && { addresses }),
+      clockOffsetMs: offsetNs / 1e6,
+      clockUncertaintyMs: uncertaintyNs / 1e6,
+    };
   });
 }
 

@@ -2,20 +2,19 @@
 import type { Diagnosis, DoctorReport } from '../../doctor/finding.ts';
 import { examine, reportOf } from '../../doctor/examination.ts';
 import type { Facts, PortQuestion } from '../../doctor/facts.ts';
-import { NotFoundError, WeftError } from '../../errors.ts';
+import { ConfigError, NotFoundError, WeftError } from '../../errors.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { DiagnosisParts } from '../diagnosis.ts';
 import type { DropHandlers } from '../explain/drops.ts';
+import { EXAMINATION_QUESTION, examineCluster, FORWARDED_QUESTION, parseForwarded } from './cluster-examination.ts';
 import { readFacts } from './doctor-facts.ts';
-import { SELF_QUESTION, type SelfAnswer } from './doctor-peers.ts';
+import { ownAddresses, SELF_QUESTION, type SelfAnswer } from './doctor-peers.ts';
+import { Echoes } from '../probes/echoes.ts';
 import { RecentCounts, readTotals } from './recent-counts.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
 import { SpacedAnswer } from './spaced-answer.ts';
 import { inspectStore } from './store-inspection.ts';
-import { parseToldDiagnoses } from '../remote/told-diagnosis.ts';
-
-/** Question to another node: what its own doctor finds. */
-const EXAMINATION_QUESTION = 'doctor';
+import { parseWitnessRequest, testify, WITNESS_QUESTION } from './witness.ts';
 
 /** How long an examination is good for, in ms. */
 const GOOD_FOR_MS = 1_000;
@@ -47,6 +46,7 @@ export class Doctor {
   readonly #options: DoctorOptions;
   readonly #recent: RecentCounts;
   readonly #facts: SpacedAnswer<TimedFacts>;
+  readonly #echoes = new Echoes();
 
   /** Counts, and answers other nodes, from now on. */
   constructor(options: DoctorOptions) {
@@ -63,10 +63,16 @@ export class Doctor {
       nowMs: () => performance.now(),
     });
     remote.answer(EXAMINATION_QUESTION, async () => this.examine());
+    remote.answer(FORWARDED_QUESTION, async (body) => {
+      const node = parseForwarded(body);
+      if (node === undefined) throw new ConfigError('node', 'is not text');
+      return await remote.ask(node, EXAMINATION_QUESTION, {});
+    });
+    remote.answer(WITNESS_QUESTION, async (body) => testify(parseWitnessRequest(body), parts, this.#echoes));
     remote.answer(SELF_QUESTION, (_body, { identity }): SelfAnswer => {
       const { vxlan } = parts.config;
       const { received } = dataplane.accountOf(parts.routes.waysTo(identity).direct).ingress;
-      return { vxlanPort: vxlan.port, vni: vxlan.vni, seen: received };
+      return { vxlanPort: vxlan.port, vni: vxlan.vni, seen: received, addresses: ownAddresses() };
     });
   }
 
@@ -78,9 +84,9 @@ export class Doctor {
   /** This node, or all of the cluster. Never rejects for a node that does not answer. */
   async report({ isForAll, question }: DoctorQuery): Promise<DoctorReport> {
     if (question !== undefined) this.#refuseUnknown(question);
-    if (!isForAll) return reportOf([await this.examine(question)], []);
-    const told = parseToldDiagnoses(await this.#options.remote.askAll(EXAMINATION_QUESTION, {}));
-    return reportOf(told.nodes, told.unexamined);
+    if (!isForAll) return reportOf({ nodes: [await this.examine(question)] });
+    const { remote, parts } = this.#options;
+    return await examineCluster({ remote, self: parts.config.nodeName, nowMs: () => Date.now() });
   }
 
   /** Puts right what is weft's own on this node, and says what that helped. */
@@ -92,11 +98,12 @@ export class Doctor {
     const after = diagnosisOf(await this.#facts.getFresh());
     const left = new Set(after.findings.map(({ id }) => id));
     const fixed = before.findings.map(({ id }) => id).filter((id) => !left.has(id));
-    return reportOf([{ ...after, fixed }], []);
+    return reportOf({ nodes: [{ ...after, fixed }] });
   }
 
   close(): void {
     this.#recent.stop();
+    this.#echoes.close();
   }
 
   async #read(): Promise<TimedFacts> {

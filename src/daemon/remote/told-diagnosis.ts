@@ -11,6 +11,8 @@ const finding = v.object({
   evidence: v.array(v.string()),
   cause: v.string(),
   fix: v.object({ text: v.string(), commands: v.array(v.string()), automatic: v.boolean() }),
+  // Versions before 0.2.0 do not say.
+  about: v.optional(v.array(v.object({ node: v.string(), evidence: v.array(v.string()) })), []),
 });
 
 const diagnosis = v.object({
@@ -20,14 +22,21 @@ const diagnosis = v.object({
   fixed: v.array(v.string()),
 });
 
-/** Those that were told, and the nodes that told none. */
-export function parseToldDiagnoses(outcomes: readonly RemoteOutcome<unknown>[]): {
+/**
+ * Those that were told, and the nodes that told none.
+ *
+ * @param through the node that asked them; empty: this one did.
+ */
+export function parseToldDiagnoses(
+  outcomes: readonly RemoteOutcome<unknown>[],
+  through = '',
+): {
   readonly nodes: readonly Diagnosis[];
   readonly unexamined: readonly UnexaminedNode[];
 } {
   const told = parseToldOutcomes(diagnosis, outcomes, 'tells what its doctor found');
   return {
-    nodes: told.flatMap((one) => ('answer' in one ? [{ ...one.answer, node: one.node }] : [])),
+    nodes: told.flatMap((one) => ('answer' in one ? [{ ...one.answer, node: one.node, through }] : [])),
     unexamined: told.flatMap((one) => ('error' in one ? [{ node: one.node, ...one.error }] : [])),
   };
 }

@@ -7,6 +7,7 @@ const finds: FindingKinds = {
     severity: 'warning',
     title: 'clocks of nodes differ: times of events and logs of different nodes do not fit together',
     cause: 'a node is not synchronised: its NTP daemon does not run, or reaches no server',
+    scope: 'pair',
   },
 };
 
@@ -22,16 +23,18 @@ export const clocks: DaemonCheck = {
       said !== undefined && 'clockOffsetMs' in said && isSkewed(said) ? [{ name, said }] : [],
     );
     if (skewed.length === 0) return [];
-    const evidence = skewed.map(({ name, said: { clockOffsetMs, clockUncertaintyMs } }) => {
+    const about = skewed.map(({ name, said: { clockOffsetMs, clockUncertaintyMs } }) => {
       const side = clockOffsetMs > 0 ? 'ahead of' : 'behind';
-      return `the clock of ${name} is ${Math.abs(clockOffsetMs / 1_000).toFixed(1)} s ${side} this one (within ${clockUncertaintyMs.toFixed(1)} ms)`;
+      const sentence = `the clock of ${name} is ${Math.abs(clockOffsetMs / 1_000).toFixed(1)} s ${side} this one (within ${clockUncertaintyMs.toFixed(1)} ms)`;
+      return { node: name, evidence: [sentence] };
     });
+    const evidence = about.flatMap((one) => one.evidence);
     const fix = byHand(
       'have both nodes synchronise their clocks; packets are not affected',
       'timedatectl status',
       'chronyc tracking',
     );
-    return [found(finds, 'clock-skew', evidence, fix)];
+    return [found(finds, 'clock-skew', evidence, fix, about)];
   },
 };
 

@@ -14,6 +14,7 @@ const causesHere = [
   'underlay-wrong-interface',
   // Others know this identity, and take packets, from the other machine.
   'identity-contested',
+  'address-translated',
 ];
 
 const finds: FindingKinds = {
@@ -22,24 +23,28 @@ const finds: FindingKinds = {
     title: 'VXLAN is lost on the way to another node, while gossip reaches it',
     cause:
       'a firewall of the other node, or a firewall, security group or router between the two, drops the UDP port of VXLAN',
-    follows: [...causesHere, 'vni-mismatch'],
+    follows: [...causesHere, 'vni-mismatch', 'path-cut'],
+    scope: 'pair',
   },
   'path-cut': {
     severity: 'error',
-    title: 'nothing passes between this node and another that is alive: neither VXLAN nor gossip',
+    title: 'nothing passes between two nodes that are alive: neither VXLAN nor gossip',
     cause: 'a broken link, a missing route, or a firewall between the two nodes',
     follows: causesHere,
+    scope: 'pair',
   },
   'vni-mismatch': {
     severity: 'error',
-    title: 'another node has another VNI: it drops what this one sends, and the other way round',
+    title: 'two nodes have different VNIs: each drops what the other sends',
     cause: 'vxlan.vni differs between the configurations of the nodes',
+    scope: 'pair',
   },
   'path-lossy': {
     severity: 'warning',
-    title: 'some of the packets between this node and another get lost on the underlay',
+    title: 'some of the packets between two nodes get lost on the underlay',
     cause: 'a link, a queue or a rate limit on the way that is overloaded, or a cable or port that is damaged',
-    follows: [...causesHere, 'offload-corrupts', 'receive-overflow'],
+    follows: [...causesHere, 'offload-corrupts', 'receive-overflow', 'path-cut', 'vxlan-eaten'],
+    scope: 'pair',
   },
 };
 
@@ -82,7 +87,17 @@ function foundAt(
   evidence: (peer: PeerFacts) => string,
   fix: (peers: readonly PeerFacts[]) => Finding['fix'],
 ): Finding[] {
-  return peers.length === 0 ? [] : [found(finds, id, peers.map(evidence), fix(peers))];
+  if (peers.length === 0) return [];
+  const about = peers.map((peer) => ({ node: peer.name, evidence: [evidence(peer)] }));
+  return [
+    found(
+      finds,
+      id,
+      about.flatMap((one) => one.evidence),
+      fix(peers),
+      about,
+    ),
+  ];
 }
 
 /** It was asked, and could not be reached over TCP either. */

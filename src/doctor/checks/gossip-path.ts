@@ -7,7 +7,17 @@ const finds: FindingKinds = {
     severity: 'warning',
     title: 'gossip with another node gets through only by detours: over other nodes, or over TCP',
     cause: 'UDP on the port of gossip is dropped on the way there or on the way back',
-    follows: ['firewall-drops', 'firewall-closed', 'send-refused', 'underlay-lost', 'underlay-wrong-interface'],
+    follows: [
+      'firewall-drops',
+      'firewall-closed',
+      'send-refused',
+      'underlay-lost',
+      'underlay-wrong-interface',
+      'address-translated',
+      'port-translated',
+      'path-cut',
+    ],
+    scope: 'pair',
   },
   'gossip-alone': {
     severity: 'error',
@@ -30,6 +40,10 @@ export const gossipPath: DaemonCheck = {
     const roundabout = Object.entries(recent.roundaboutProbes).filter(
       ([name, inARow]) => inARow >= MIN_IN_A_ROW && !cut.has(name),
     );
+    const about = roundabout.map(([node, inARow]) => ({
+      node,
+      evidence: [`the last ${inARow} probes of ${node} were not answered straight, and were by a detour`],
+    }));
     const alone = notices.filter(({ code }) => code === 'gossip-alone').map(({ message }) => message);
     return [
       ...(roundabout.length === 0
@@ -38,14 +52,12 @@ export const gossipPath: DaemonCheck = {
             found(
               finds,
               'gossip-one-way',
-              roundabout.map(
-                ([name, inARow]) =>
-                  `the last ${inARow} probes of ${name} were not answered straight, and were by a detour`,
-              ),
+              about.flatMap(({ evidence }) => evidence),
               byHand(
                 `allow UDP port ${plumbing.gossipPort} between the nodes, in both directions`,
                 `tcpdump -ni any udp port ${plumbing.gossipPort}`,
               ),
+              about,
             ),
           ]),
       ...(alone.length === 0

@@ -8,7 +8,8 @@ const finds: FindingKinds = {
     severity: 'error',
     title: 'another node is dead: its pods cannot be reached',
     cause: 'its daemon or the machine ended without a word, or is cut off from all others',
-    follows: ['firewall-closed', 'underlay-lost'],
+    follows: ['firewall-closed', 'underlay-lost', 'address-translated'],
+    scope: 'node',
   },
 };
 
@@ -29,7 +30,8 @@ export const members: DaemonCheck = {
       ...dead.map(describe),
       ...(isAlone ? ['no other node is left: this one is probably cut off itself'] : []),
     ];
-    return [found(finds, 'node-dead', evidence, isAlone ? reconnect(dead) : forget(dead))];
+    const about = dead.map((peer) => ({ node: peer.name, evidence: [describe(peer)] }));
+    return [found(finds, 'node-dead', evidence, isAlone ? reconnect(dead) : forget(dead), about)];
   },
 };
 

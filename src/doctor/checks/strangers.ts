@@ -27,6 +27,7 @@ const finds: FindingKinds = {
     title: 'VXLAN of strangers arrives here, and is dropped',
     cause: causeOf('unknown-sender'),
     follows: [
+      'address-translated',
       'endpoint-taken',
       'identity-contested',
       'name-taken',

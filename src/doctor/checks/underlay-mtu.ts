@@ -19,6 +19,7 @@ const finds: FindingKinds = {
     title: 'the way to another node carries smaller packets than the devices at both ends',
     cause: 'a tunnel, a VPN or a router on the way has a smaller MTU',
     follows: ['faults-injected', 'underlay-mtu-too-large', 'underlay-mtu-changed'],
+    scope: 'pair',
   },
 };
 
@@ -30,6 +31,12 @@ export const underlayMtu: DaemonCheck = {
   look: ({ daemon: { underlay, peers } }) => {
     const { device, mtuBytes, deviceMtuBytes, isMtuConfigured } = underlay;
     const small = peers.filter(isSmall);
+    const about = small.map(({ name, endpoint, pathMtuBytes, announcedMtuBytes }) => ({
+      node: name,
+      evidence: [
+        `to ${name} (${endpoint}) inner packets of ${pathMtuBytes} bytes pass; both ends could take ${announcedMtuBytes}`,
+      ],
+    }));
     const measured =
       small.length === 0
         ? []
@@ -37,14 +44,12 @@ export const underlayMtu: DaemonCheck = {
             found(
               finds,
               'path-mtu-small',
-              small.map(
-                ({ name, endpoint, pathMtuBytes, announcedMtuBytes }) =>
-                  `to ${name} (${endpoint}) inner packets of ${pathMtuBytes} bytes pass; both ends could take ${announcedMtuBytes}`,
-              ),
+              about.flatMap(({ evidence }) => evidence),
               byHand(
                 'weft cuts packets to what passes, at the cost of speed; look for the smallest MTU on the way',
                 ...small.slice(0, 1).map(({ endpoint }) => `tracepath -n ${hostOf(endpoint)}`),
               ),
+              about,
             ),
           ];
     if (deviceMtuBytes === undefined || deviceMtuBytes === mtuBytes) return measured;

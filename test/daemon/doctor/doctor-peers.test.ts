@@ -17,6 +17,7 @@ function world(changes: Partial<DoctorPeersOptions>): DoctorPeersOptions & { pro
     asked,
     canAsk: true,
     peers: () => [peer],
+    translationsOf: () => [],
     mtuBytes: 1_450,
     probe: async (identity) => {
       probed.push(identity);

@@ -1,0 +1,179 @@
+/** A node that did not answer, and what the others know of it. */
+import { byHand, type FindingKinds } from './check.ts';
+import type { Fix, SharedFinding } from './finding.ts';
+import { nodesInWords } from './node-words.ts';
+
+/** What only several nodes together find. */
+export const lostNodeFinds: FindingKinds = {
+  'node-silent': {
+    severity: 'error',
+    title: 'a node that others count as alive could not be asked, neither from here nor through others',
+    cause: 'its daemon hangs or has just ended, its machine has, or it is cut off from those who asked',
+  },
+};
+
+/** What one node knows of another. */
+export interface Testimony {
+  /** Who tells it. */
+  readonly witness: string;
+  /** `unknown`: it knows no such member. */
+  readonly state: 'alive' | 'suspect' | 'dead' | 'left' | 'unknown';
+  /** How long it has been in that state, in ms. */
+  readonly sinceAgoMs: number;
+  readonly incarnation: number;
+  /** Endpoints that it announced; empty: none. */
+  readonly gossipEndpoint: string;
+  readonly endpoint: string;
+  /** How long ago something came from it that was authentic; `null`: nothing did since the witness started. */
+  readonly heardAgoMs: number | null;
+  /** Whether its address answers a ping beside the tunnel; `null`: none could be sent. */
+  readonly pinged: boolean | null;
+  /** Why nobody talks on its gossip port over TCP; empty: it does. */
+  readonly refusal: string;
+  /** Probes that went straight to its data port; `null`: none could be sent. */
+  readonly probes: { readonly sent: number; readonly answered: number } | null;
+}
+
+/** What is told of one node. */
+export interface Hearing {
+  readonly node: string;
+  readonly told: readonly Testimony[];
+  /** Whether all were asked that answered anything. */
+  readonly isComplete: boolean;
+  /** Wall-clock time, to which what witnesses tell is related: their clocks may differ. */
+  readonly nowMs: number;
+}
+
+/** A finding about it. */
+export function lostNodeFinding({ node, told, isComplete, nowMs }: Hearing): SharedFinding {
+  const known = told.filter(({ state }) => state !== 'unknown');
+  const isDead = known.some(({ state }) => state === 'dead');
+  const id = isDead ? 'node-dead' : 'node-silent';
+  return {
+    id,
+    severity: 'error',
+    title: isDead ? deadTitle(node, known, isComplete, nowMs) : silentTitle(node, known, nowMs),
+    evidence: [
+      ...statesOf(told, nowMs),
+      ...heardBy(known, nowMs),
+      ...announcedBy(known),
+      ...pingsOf(known),
+      ...streamsOf(known),
+      ...probesOf(known),
+    ],
+    cause: causeOf(known),
+    fix: fixOf(node, isDead),
+    nodes: [node],
+    seenBy: told.map(({ witness }) => witness),
+  };
+}
+
+function deadTitle(node: string, known: readonly Testimony[], isComplete: boolean, nowMs: number): string {
+  const agreeing = known.filter(({ state }) => state === 'dead');
+  const names = nodesInWords(agreeing.map(({ witness }) => witness));
+  if (agreeing.length < known.length) return `${node} is dead for ${names}, and not for others`;
+  const last = lastHeardMs(known, nowMs);
+  const since = last === undefined ? '' : ` since ${timeOf(last)}`;
+  const who = isComplete ? 'nobody' : 'none of those that were asked';
+  return `${node} has been heard by ${who}${since} (${names}${agreeing.length > 1 ? ' agree' : ''}): its pods cannot be reached`;
+}
+
+function silentTitle(node: string, known: readonly Testimony[], nowMs: number): string {
+  const last = lastHeardMs(known, nowMs);
+  return `${node} does not answer${last === undefined ? '' : `, and was last heard at ${timeOf(last)}`}`;
+}
+
+/** Who counts it as what, and since when. */
+function statesOf(told: readonly Testimony[], nowMs: number): string[] {
+  return grouped(told, ({ state }) => state).map(([state, those]) => {
+    const names = nodesInWords(those.map(({ witness }) => witness));
+    const counts = those.length === 1 ? 'counts' : 'count';
+    if (state === 'unknown') return `${names} ${those.length === 1 ? 'knows' : 'know'} no such node`;
+    const since = Math.min(...those.map(({ sinceAgoMs }) => nowMs - sinceAgoMs));
+    return `${names} ${counts} it as ${state}, since ${timeOf(since)}`;
+  });
+}
+
+/** The three who heard it last. */
+function heardBy(known: readonly Testimony[], nowMs: number): string[] {
+  if (known.length === 0) return [];
+  const heard = known
+    .flatMap(({ witness, heardAgoMs }) => (heardAgoMs === null ? [] : [{ witness, atMs: nowMs - heardAgoMs }]))
+    .sort((a, b) => b.atMs - a.atMs);
+  if (heard.length === 0) return ['none of those that were asked has heard it since they started'];
+  return [
+    `heard last: ${heard
+      .slice(0, 3)
+      .map(({ witness, atMs }) => `by ${witness} at ${timeOf(atMs)}`)
+      .join(', ')}`,
+  ];
+}
+
+/** As whoever heard the newest of it has it. */
+function announcedBy(known: readonly Testimony[]): string[] {
+  const [newest] = known.toSorted((a, b) => b.incarnation - a.incarnation);
+  if (newest === undefined) return [];
+  const { gossipEndpoint, endpoint, incarnation } = newest;
+  const data = endpoint === '' ? '' : ` and ${endpoint} for VXLAN`;
+  return [`it announced ${gossipEndpoint} for gossip${data}, last in incarnation ${incarnation}`];
+}
+
+function pingsOf(known: readonly Testimony[]): string[] {
+  return grouped(
+    known.filter(({ pinged }) => pinged !== null),
+    ({ pinged }) => (pinged === true ? 'its address answers pings of' : 'its address answers no pings of'),
+  ).map(([words, those]) => `${words} ${nodesInWords(those.map(({ witness }) => witness))}`);
+}
+
+function streamsOf(known: readonly Testimony[]): string[] {
+  return grouped(known, ({ refusal }) => refusal).map(([refusal, those]) => {
+    const names = nodesInWords(those.map(({ witness }) => witness));
+    return refusal === '' ? `over TCP, it answers ${names}` : `over TCP, ${names} cannot talk to it: ${refusal}`;
+  });
+}
+
+function probesOf(known: readonly Testimony[]): string[] {
+  return known
+    .flatMap(({ witness, probes }) => (probes === null ? [] : [{ witness, ...probes }]))
+    .map(
+      ({ witness, sent, answered }) =>
+        `${witness}: ${answered} of ${sent} probes straight to its VXLAN port were answered`,
+    )
+    .slice(0, 3);
+}
+
+/** As far as it can be told from outside. */
+function causeOf(known: readonly Testimony[]): string {
+  const refusals = known.map(({ refusal }) => refusal);
+  if (refusals.includes(''))
+    return 'its daemon is there, and answers over TCP: UDP is dropped on the way, or it is slow';
+  if (refusals.some((refusal) => refusal.includes('ECONNREFUSED')))
+    return 'its daemon does not run: its machine refuses connections to its gossip port; or a firewall rejects them';
+  if (refusals.some((refusal) => refusal.includes('closes the connection')))
+    return 'something listens there that does not take what these nodes seal: a daemon with other keys, or something else';
+  if (known.some(({ pinged }) => pinged === true))
+    return 'its machine is there, and its daemon hangs; or a firewall drops what goes to its gossip port';
+  return 'its machine is off, or is cut off from all that were asked';
+}
+
+function fixOf(node: string, isDead: boolean): Fix {
+  return isDead
+    ? byHand('look after the node; one that never comes back is to be forgotten', `weft peer forget ${node}`)
+    : byHand('look after the node: on it, its own doctor says more', 'weft doctor');
+}
+
+function lastHeardMs(known: readonly Testimony[], nowMs: number): number | undefined {
+  const heard = known.flatMap(({ heardAgoMs }) => (heardAgoMs === null ? [] : [nowMs - heardAgoMs]));
+  return heard.length === 0 ? undefined : Math.max(...heard);
+}
+
+function grouped<Key extends string>(
+  told: readonly Testimony[],
+  keyOf: (one: Testimony) => Key,
+): [Key, readonly Testimony[]][] {
+  return [...Map.groupBy(told, keyOf)];
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString();
+}
