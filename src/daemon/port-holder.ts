@@ -1,7 +1,7 @@
 /** Who holds a port, so that "address already in use" comes with a name. Reads /proc: proc_net(5), proc_pid_fd(5). */
-import { readdirSync, readlinkSync } from 'node:fs';
 import { WeftError } from '../errors.ts';
 import { processName } from '../linux/process-state.ts';
+import { ownersOfSockets } from '../linux/socket-owner.ts';
 import { readSocketTable, tableAddress, type SocketRow, type SocketTableName } from '../linux/socket-table.ts';
 import { formatEndpoint, type Endpoint } from '../wire/address.ts';
 
@@ -21,8 +21,7 @@ export async function describePortHolder(protocol: 'udp' | 'tcp', endpoint: Endp
 export function findPortHolder(protocol: 'udp' | 'tcp', endpoint: Endpoint): string | undefined {
   const inodes = [...inodesAt(protocol, endpoint), ...inodesAt(`${protocol}6`, endpoint)];
   if (inodes.length === 0) return undefined;
-  const targets = new Set(inodes.map((inode) => `socket:[${inode}]`));
-  const holders = processIds().filter((pid) => openFiles(pid).some((target) => targets.has(target)));
+  const holders = ownersOfSockets(inodes);
   if (holders.length > 0) return holders.map((pid) => `${processName(pid)} (pid ${pid})`).join(', ');
   // A socket of the kernel's own, such as that of a vxlan device, is in the table and in no process.
   return 'the kernel (a vxlan device? see "ip -d link show type vxlan"), or by a process that cannot be seen from here';
@@ -50,25 +49,4 @@ function collides(row: SocketRow, { address, port }: Endpoint): boolean {
   if (/^0+$/.test(row.address)) return isIpv6 || address.family === 4;
   if (address.bytes.every((octet) => octet === 0)) return isIpv6 === (address.family === 6);
   return row.address === tableAddress(address);
-}
-
-function processIds(): string[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-}
-
-/** What the files of a process are; empty if it has ended or is not ours to look at. */
-function openFiles(pid: string): string[] {
-  try {
-    return readdirSync(`/proc/${pid}/fd`).map((fd) => targetOf(`/proc/${pid}/fd/${fd}`));
-  } catch {
-    return [];
-  }
-}
-
-function targetOf(link: string): string {
-  try {
-    return readlinkSync(link);
-  } catch {
-    return '';
-  }
 }

@@ -140,6 +140,8 @@ export interface Repair {
   readonly last: string;
   /** Whether somebody takes it away as often as it is put back. */
   readonly isContested: boolean;
+  /** Who was the last that is known to have changed it: `process "nft" (pid 4711)`. */
+  readonly by?: string | undefined;
 }
 
 /** As the audit has it. */

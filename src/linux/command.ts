@@ -35,6 +35,25 @@ const MAX_RUNNING = 16;
 /** Longest that a command may take, in ms. These take single milliseconds; on a host in trouble a few seconds. */
 const COMMAND_TIMEOUT_MS = 30_000;
 
+/** Programs that ran last, which {@link isOwnProgram} knows. */
+const MAX_KNOWN = 512;
+
+/** Their process ids, the last one at the end. */
+const known = new Set<number>();
+
+/** Whether a process, by its id, is or was a program that {@link runCommand} ran of late. */
+export function isOwnProgram(pid: number): boolean {
+  return known.has(pid);
+}
+
+function remember(pid: number | undefined): void {
+  if (pid === undefined) return;
+  known.delete(pid);
+  known.add(pid);
+  const [first] = known;
+  if (known.size > MAX_KNOWN) known.delete(first!);
+}
+
 /** Where Debian keeps a program that weft runs. What is not here is named by the program. */
 export const debianPackages: Readonly<Record<string, string>> = {
   ip: 'iproute2',
@@ -85,7 +104,9 @@ export async function runToItsEnd(argv: readonly string[], options: CommandOptio
 function start(program: string, args: readonly string[], options: CommandOptions): ChildProcessWithoutNullStreams {
   const { purpose } = options;
   try {
-    return spawn(program, args, { stdio: 'pipe', env: commandEnvironment(), detached: isBounded(options) });
+    const child = spawn(program, args, { stdio: 'pipe', env: commandEnvironment(), detached: isBounded(options) });
+    remember(child.pid);
+    return child;
   } catch (error) {
     throw explainShortage(error, purpose) ?? error;
   }

@@ -6,12 +6,19 @@
  * Only what tells whether something of weft's is concerned is read of a message.
  */
 import type { IpAddress } from '../wire/address.ts';
+import { readU32 } from '../wire/octets.ts';
 import type { Prefix } from '../wire/prefix.ts';
 import { Abi, Struct } from './kernel-abi.ts';
 import { aligned, attributesOf, textOf } from './netlink-attributes.ts';
 
-/** One change. `isGone`: it was deleted; otherwise it is there now, new or changed. */
-export type KernelChange =
+/** One change, and who asked for it. */
+export type KernelChange = ChangedThing & {
+  /** Of the netlink socket through which it was asked for, mostly its process's id; 0: the kernel did it, or does not say. */
+  readonly port: number;
+};
+
+/** What was changed. `isGone`: it was deleted; otherwise it is there now, new or changed. */
+export type ChangedThing =
   | {
       readonly kind: 'link';
       readonly isGone: boolean;
@@ -39,6 +46,13 @@ export type KernelChange =
       readonly table: string;
       /** Whether elements were put into a set of it, and nothing else. */
       readonly isElementAdded: boolean;
+    }
+  | {
+      /** The end of a transaction of nftables: all changes through this port before it are of this process. */
+      readonly kind: 'transaction';
+      readonly pid: number;
+      /** As it calls itself: any bytes that it likes, 15 at most. */
+      readonly name: string;
     };
 
 const linkTypes: readonly number[] = [Abi.RTM_NEWLINK, Abi.RTM_DELLINK];
@@ -55,26 +69,26 @@ const NFTA_TABLE = Abi.NFTA_TABLE_NAME;
 export function parseKernelChanges(bytes: Uint8Array, lengthBytes: number): KernelChange[] {
   const changes: KernelChange[] = [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, lengthBytes);
-  const { size, nlmsg_len: lengthAt, nlmsg_type: typeAt, nlmsg_flags: flagsAt } = Struct.nlmsghdr;
+  const { size, nlmsg_len: lengthAt, nlmsg_type: typeAt, nlmsg_flags: flagsAt, nlmsg_pid: portAt } = Struct.nlmsghdr;
   for (let at = 0; at + size <= lengthBytes;) {
     const length = view.getUint32(at + lengthAt, true);
     if (length < size || at + length > lengthBytes) break;
     const body = bytes.subarray(at + size, at + length);
     const change = parseChange(view.getUint16(at + typeAt, true), view.getUint16(at + flagsAt, true), body);
-    if (change !== undefined) changes.push(change);
+    if (change !== undefined) changes.push({ ...change, port: view.getUint32(at + portAt, true) });
     at += aligned(length);
   }
   return changes;
 }
 
-function parseChange(type: number, flags: number, body: Uint8Array): KernelChange | undefined {
+function parseChange(type: number, flags: number, body: Uint8Array): ChangedThing | undefined {
   if (linkTypes.includes(type)) return parseLink(type === Abi.RTM_DELLINK, body);
   if (addressTypes.includes(type)) return parseAddress(type === Abi.RTM_DELADDR, body);
   if (routeTypes.includes(type)) return parseRoute(type === Abi.RTM_DELROUTE, (flags & Abi.NLM_F_REPLACE) !== 0, body);
   return type >> 8 === Abi.NFNL_SUBSYS_NFTABLES ? parseTable(type & 0xff, body) : undefined;
 }
 
-function parseLink(isGone: boolean, body: Uint8Array): KernelChange | undefined {
+function parseLink(isGone: boolean, body: Uint8Array): ChangedThing | undefined {
   const { size, ifi_index: indexAt, ifi_flags: flagsAt } = Struct.ifinfomsg;
   if (body.length < size) return undefined;
   const attributes = attributesOf(body.subarray(size));
@@ -89,7 +103,7 @@ function parseLink(isGone: boolean, body: Uint8Array): KernelChange | undefined 
   };
 }
 
-function parseAddress(isGone: boolean, body: Uint8Array): KernelChange | undefined {
+function parseAddress(isGone: boolean, body: Uint8Array): ChangedThing | undefined {
   const { size, ifa_index: indexAt } = Struct.ifaddrmsg;
   if (body.length < size) return undefined;
   const attributes = attributesOf(body.subarray(size));
@@ -98,7 +112,7 @@ function parseAddress(isGone: boolean, body: Uint8Array): KernelChange | undefin
   return address === undefined ? undefined : { kind: 'address', isGone, index: u32(body, indexAt), address };
 }
 
-function parseRoute(isGone: boolean, isReplacement: boolean, body: Uint8Array): KernelChange | undefined {
+function parseRoute(isGone: boolean, isReplacement: boolean, body: Uint8Array): ChangedThing | undefined {
   const {
     size,
     rtm_family: familyAt,
@@ -118,13 +132,21 @@ function parseRoute(isGone: boolean, isReplacement: boolean, body: Uint8Array): 
   return { kind: 'route', isGone, isReplacement, protocol: body[protocolAt]!, table: body[tableAt]!, destination };
 }
 
-function parseTable(message: number, body: Uint8Array): KernelChange | undefined {
+function parseTable(message: number, body: Uint8Array): ChangedThing | undefined {
   const { size, nfgen_family: familyAt } = Struct.nfgenmsg;
-  if (body.length < size || message === Abi.NFT_MSG_NEWGEN) return undefined;
+  if (body.length < size) return undefined;
+  if (message === Abi.NFT_MSG_NEWGEN) return parseTransaction(attributesOf(body.subarray(size)));
   const family = tableFamilies[body[familyAt]!];
   if (family === undefined) return undefined;
   const name = textOf(attributesOf(body.subarray(size)).get(NFTA_TABLE));
   return { kind: 'table', table: `${family} ${name}`, isElementAdded: message === Abi.NFT_MSG_NEWSETELEM };
+}
+
+/** Numbers of nftables are in network order. */
+function parseTransaction(attributes: ReadonlyMap<number, Uint8Array>): ChangedThing | undefined {
+  const pid = attributes.get(Abi.NFTA_GEN_PROC_PID);
+  if (pid?.length !== 4) return undefined;
+  return { kind: 'transaction', pid: readU32(pid, 0), name: textOf(attributes.get(Abi.NFTA_GEN_PROC_NAME)) };
 }
 
 function addressOf(bytes: Uint8Array | undefined): IpAddress | undefined {

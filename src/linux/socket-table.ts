@@ -31,6 +31,13 @@ export function readUdpDrops({ address, port }: Endpoint): number {
   return rows.find((row) => row.port === port && row.address === wanted)?.drops ?? 0;
 }
 
+/** Inode of the netlink socket that has this port, the address of netlink(7); `undefined`: there is none now. */
+export function netlinkInode(protocol: number, port: number): string | undefined {
+  const rows = textOf('/proc/thread-self/net/netlink').trimEnd().split('\n').slice(1);
+  const columns = rows.map((line) => line.trim().split(/\s+/));
+  return columns.find((row) => row[1] === `${protocol}` && row[2] === `${port}`)?.[9];
+}
+
 /** An address as these tables print it: words of 32 bits in host order, which is little-endian wherever weft runs. */
 export function tableAddress({ bytes }: IpAddress): string {
   const words: string[] = [];

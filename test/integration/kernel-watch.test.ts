@@ -1,5 +1,9 @@
 /** What somebody takes away of weft's in the kernel is back at once, on a lab of two nodes. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
+import type { Diagnosis } from '../../src/doctor/finding.ts';
 import { TestLab } from '../support/test-lab.ts';
 import { until } from '../support/until.ts';
 
@@ -15,7 +19,12 @@ test.before(async () => {
   lab = await TestLab.up('--nodes', '2', '--pods', '1');
 });
 
-test.after.always(async () => lab?.down());
+const directory = mkdtempSync(join(tmpdir(), 'weft-kernel-watch-'));
+
+test.after.always(async () => {
+  await lab?.down();
+  rmSync(directory, { recursive: true });
+});
 
 /** Subjects of the events of a kind, on n1. */
 async function told(wanted: string): Promise<string[]> {
@@ -125,17 +134,34 @@ test.serial('a pod that deletes its own end without end gets another one, less a
   await thief.end();
 });
 
+/** Messages of the events of a kind about `subject`, on n1. */
+async function said(wanted: string, subject: string): Promise<string[]> {
+  const events = await lab.control('n1').events();
+  return events.filter((event) => event.kind === wanted && event.subject === subject).map(({ message }) => message);
+}
+
+async function doctorSays(id: string): Promise<string> {
+  const [{ findings }] = (await lab.control('n1').doctor({})).nodes as [Diagnosis];
+  return findings.find((finding) => finding.id === id)?.evidence.join('\n') ?? '';
+}
+
 test.serial('who takes the same away without end is named by an event, and weft does not run after it', async (t) => {
-  const thief = lab.background(
-    'n1',
-    'sh',
-    '-c',
-    'while ip route show proto 87 > /dev/null; do ip route delete 10.244.0.0/16 dev weft0 2> /dev/null; sleep 0.05; done',
-  );
+  // One process that goes on, as a network manager does: it is still there when it is sought.
+  const commands = '<(while sleep 0.05; do echo "route delete 10.244.0.0/16 dev weft0"; done)';
+  const thief = lab.background('n1', 'bash', '-c', `exec ip -force -batch - < ${commands} > /dev/null 2>&1`);
+  const wanted = /10\.244\.0\.0\/16 .*; the last that is known to have changed it is process "ip" \(pid \d+\)/;
+  // Earlier tests took the same route away: that it is contested may have been said before.
   await until(
-    'it is said that somebody does',
-    async () => (await told('audit-contested')).includes('10.244.0.0/16'),
+    'the doctor says that somebody does, and who',
+    async () => wanted.test(await doctorSays('repairs-contested')),
     DEADLINE_MS * 4,
+  );
+  t.true((await told('audit-contested')).includes('10.244.0.0/16'));
+  // It may be faster than the look behind a repair.
+  const events = [...(await said('audit-repaired', '10.244.0.0/16')), ...(await said('audit-found', '10.244.0.0/16'))];
+  t.true(
+    events.some((message) => /; it was changed last by process "ip" \(pid \d+\)$/.test(message)),
+    events.join('\n'),
   );
   await thief.end();
   t.true((await repaired()).length < 60);
@@ -143,6 +169,30 @@ test.serial('who takes the same away without end is named by an event, and weft 
     'the route is back for good',
     async () =>
       (await lab.tryExec('n1', 'sh', '-c', 'ip route show 10.244.0.0/16 dev weft0 | grep -q .')).exitCode === 0,
+    DEADLINE_MS * 4,
+  );
+});
+
+test.serial('a program that deletes the rules again and again is named, whatever it calls itself', async (t) => {
+  // The name is its own choice: that of the file that is run.
+  const name = 'a"b\u001b[31m';
+  const script =
+    'cp "$(command -v nft)" "$0/$1" && while sleep 0.2; do "$0/$1" delete table inet weft 2> /dev/null; done';
+  const thief = lab.background('n1', 'bash', '-c', script, directory, name);
+  await until(
+    'it is said that somebody does',
+    async () => (await said('audit-contested', 'inet weft')).length > 0,
+    DEADLINE_MS * 4,
+  );
+  const wanted =
+    /; (?:it was changed last by|the last that is known to have changed it is) process "a\?b\?\[31m" \(pid \d+\)/;
+  t.regex((await said('audit-contested', 'inet weft'))[0]!, wanted);
+  t.regex((await said('audit-repaired', 'inet weft')).at(-1)!, wanted);
+  t.regex(await doctorSays('repairs-contested'), wanted);
+  await thief.end();
+  await until(
+    'the rules are back for good',
+    async () => (await lab.tryExec('n1', 'nft', 'list', 'table', 'inet', 'weft')).exitCode === 0,
     DEADLINE_MS * 4,
   );
 });

@@ -8,7 +8,9 @@ import { formatPrefix } from '../../src/wire/prefix.ts';
 
 /** Hears in a process of its own, which alone may be in another namespace; prints what it heard as JSON lines. */
 const script = `
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { processAtRoutePort } from '${new URL('../../src/linux/route-port.ts', import.meta.url).href}';
 import { KernelChangeSockets } from '${new URL('../../src/linux/kernel-change-sockets.ts', import.meta.url).href}';
 const sockets = new KernelChangeSockets();
 const run = (line) => execFileSync('sh', ['-c', line]);
@@ -20,13 +22,35 @@ run('nft add table inet weft && nft add set inet weft s "{ type ipv4_addr; }" &&
 run('nft delete table inet weft');
 run('ip route delete 10.9.0.0/16 metric 87 && ip address delete fd09::1/128 dev weft9');
 run('ip link set weft9 down && ip link set weft9 name weft8 && ip link delete weft8');
-process.stdout.write(JSON.stringify(sockets.read(), (key, value) => (value instanceof Uint8Array ? [...value] : value)));
+// One that is still there when it is sought.
+const lasting = spawn('ip', ['-force', '-batch', '-'], { stdio: ['pipe', 'ignore', 'ignore'] });
+lasting.stdin.write('link set lo up\\nroute add 10.8.0.0/16 dev lo\\n');
+const heard = { changes: [], overran: false };
+const hear = () => {
+  const { changes, overran } = sockets.read();
+  heard.changes.push(...changes);
+  heard.overran ||= overran;
+};
+for (;;) {
+  hear();
+  if (heard.changes.some(({ destination }) => destination?.address.bytes[1] === 8)) break;
+  await new Promise((resolve) => setTimeout(resolve, 20));
+}
+const owner = processAtRoutePort(lasting.pid);
+lasting.stdin.end();
+await once(lasting, 'close');
+process.stdout.write(JSON.stringify({ ...heard, lasting: lasting.pid, owner, ended: processAtRoutePort(lasting.pid) ?? null }, (key, value) => (value instanceof Uint8Array ? [...value] : value)));
 sockets.close();
 `;
 
 interface Heard {
   readonly changes: readonly KernelChange[];
   readonly overran: boolean;
+  /** Process id of an `ip` that goes on. */
+  readonly lasting: number;
+  /** Whose its port is while it does, and then. */
+  readonly owner: object | undefined;
+  readonly ended: object | null;
 }
 
 function hear(): Heard {
@@ -61,7 +85,19 @@ const isRoot = process.getuid?.() === 0;
   }
 });
 
+(isRoot ? test : test.skip)('who asked for a change is told with it', (t) => {
+  const { changes, lasting, owner, ended } = hear();
+  const [transaction] = changes.filter(({ kind }) => kind === 'transaction');
+  t.like(transaction, { name: 'nft' });
+  t.true(changes.some(({ kind, port }) => kind === 'table' && port === transaction!.port));
+  const route = changes.findLast(({ kind }) => kind === 'route');
+  t.like(route, { port: lasting });
+  t.deepEqual(owner, { pid: lasting, name: 'ip' });
+  t.is(ended, null);
+});
+
 function describe(change: KernelChange): string {
+  if (change.kind === 'transaction') return `transaction of ${change.name}`;
   if (change.kind === 'table') return `${change.isElementAdded ? 'element' : 'table'} ${change.table}`;
   const gone = change.isGone ? ' gone' : '';
   if (change.kind === 'address') return `address ${formatIpAddress(change.address)}${gone}`;

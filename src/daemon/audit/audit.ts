@@ -11,6 +11,7 @@ import type { Logger } from '../../env/logger.ts';
 import type { AuditDifference, AuditedTable, AuditReport, Status } from '../api.ts';
 import type { Finding, Inspection } from './audit-finding.ts';
 import type { EventSink } from '../event-log.ts';
+import type { ChangeAuthors } from './change-authors.ts';
 import { RepairHistory, type RecentRepair } from './repair-history.ts';
 
 /** How often. A round costs a few spawns, about 50 ms of CPU. */
@@ -33,6 +34,8 @@ export interface AuditedPart {
 export interface AuditOptions {
   /** In the order in which they are looked at. */
   readonly parts: Readonly<Record<AuditedTable, AuditedPart>>;
+  /** Who changed what is ours in the kernel. */
+  readonly authors?: Pick<ChangeAuthors, 'of' | 'forget'>;
   readonly events: EventSink;
   readonly logger: Logger;
   readonly wallClockMs: () => number;
@@ -162,14 +165,21 @@ export class Audit {
 
   /** Tells what was found when these tables were looked at. */
   #note(differences: readonly AuditDifference[], tables: readonly AuditedTable[]): void {
-    const { events, logger } = this.#options;
+    const { events, logger, authors } = this.#options;
     for (const difference of differences) {
       const { table, problem, subject, message, repaired } = difference;
       if (!repaired && this.#known.has(knownAs(difference))) continue;
-      logger.warn({ table, problem, subject, repaired }, message);
-      events.add(repaired ? 'audit-repaired' : 'audit-found', { subject, message, details: { table, problem } });
+      const by = this.#authorOf(difference);
+      logger.warn({ table, problem, subject, repaired, ...by }, message);
+      const text = by === undefined ? message : `${message}; it was changed last by ${by.by}`;
+      events.add(repaired ? 'audit-repaired' : 'audit-found', {
+        subject,
+        message: text,
+        details: { table, problem, ...by },
+      });
       if (repaired) this.#repaired++;
     }
+    for (const { subject, repaired } of differences) if (repaired) authors?.forget(subject);
     const others = [...this.#known].filter((key) => !tables.some((table) => key.startsWith(`${table} `)));
     const remaining = differences.filter(({ repaired }) => !repaired).map(knownAs);
     this.#known = new Set([...others, ...remaining]);
@@ -182,15 +192,27 @@ export class Audit {
   #remember(found: readonly AuditDifference[], wasPutRight: boolean): void {
     for (const difference of found.filter(isOurs)) {
       const isNew = wasPutRight && !this.#known.has(knownAs(difference));
-      if ((difference.repaired || isNew) && this.#repairs.add(difference)) this.#tellContest(difference);
+      if (!difference.repaired && !isNew) continue;
+      if (this.#repairs.add(difference, this.#authorOf(difference)?.by)) this.#tellContest(difference);
     }
   }
 
   #tellContest({ table, problem, subject, message }: AuditDifference): void {
     const { events, logger } = this.#options;
+    const by = this.#repairs.authorOf(message);
     const text = `somebody takes away again and again what weft puts back: ${message}`;
-    logger.error({ table, problem, subject }, text);
-    events.add('audit-contested', { subject, message: text, details: { table, problem } });
+    const details = { table, problem, by: by ?? null };
+    logger.error({ ...details, subject }, text);
+    const who =
+      by === undefined ? 'the kernel did not say who changed it' : `the last that is known to have changed it is ${by}`;
+    events.add('audit-contested', { subject, message: `${text}; ${who}`, details });
+  }
+
+  /** Nothing is known of who changed the tables that are not the kernel's, nor of what is somebody else's. */
+  #authorOf(difference: AuditDifference): { readonly by: string } | undefined {
+    const isKernels = difference.table === 'kernel' && isOurs(difference);
+    const by = isKernels ? this.#options.authors?.of(difference.subject) : undefined;
+    return by === undefined ? undefined : { by };
   }
 }
 

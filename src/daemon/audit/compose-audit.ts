@@ -7,7 +7,10 @@ import { Audit } from './audit.ts';
 import { type AuditedDaemon, auditedParts } from './audited-parts.ts';
 import { KernelChangeSockets } from '../../linux/kernel-change-sockets.ts';
 import { KernelWatch } from './kernel-watch.ts';
-import { concernsUs, type OwnThings } from './own-changes.ts';
+import { concernsUs, type OwnThings, subjectOf } from './own-changes.ts';
+import { isOwnProgram } from '../../linux/command.ts';
+import { processAtRoutePort } from '../../linux/route-port.ts';
+import { ChangeAuthors } from './change-authors.ts';
 
 export interface ComposedAuditOptions {
   readonly config: Config;
@@ -21,8 +24,15 @@ export interface ComposedAuditOptions {
 /** Does the first round, and goes on until `opened` is disposed. */
 export async function composeAudit(opened: AsyncDisposableStack, options: ComposedAuditOptions): Promise<Audit> {
   const { config, daemon, own, follower, events, logger } = options;
+  const authors = new ChangeAuthors({
+    subjectOf: (change) => subjectOf(change, own),
+    isOwn: isOwnProgram,
+    find: processAtRoutePort,
+    nowMs: () => performance.now(),
+  });
   const audit = await Audit.start({
     parts: auditedParts(daemon),
+    authors,
     events,
     logger,
     wallClockMs: Date.now,
@@ -36,6 +46,7 @@ export async function composeAudit(opened: AsyncDisposableStack, options: Compos
     ? new KernelWatch({
         open: () => new KernelChangeSockets(),
         concernsUs: (change) => concernsUs(change, own),
+        onChanges: (changes) => authors.hear(changes),
         tend: () => audit.tend(),
         onOtherLink: () => follower.hear(),
         logger,

@@ -33,6 +33,8 @@ export interface KernelWatchOptions {
   readonly open: () => ChangeSockets;
   /** Whether something of weft's may be gone by it. */
   readonly concernsUs: (change: KernelChange) => boolean;
+  /** Hears all changes, before what is ours is looked at: for what is to be known of them. */
+  readonly onChanges?: (changes: readonly KernelChange[]) => void;
   /** Looks at what is ours, and puts it right. Never rejects. */
   readonly tend: () => Promise<unknown>;
   /** A link or an address that is not ours changed: perhaps it is the underlay's. */
@@ -73,6 +75,7 @@ export class KernelWatch {
     if (this.#sockets === undefined && nowMs() >= this.#reopenAtMs!) this.#open();
     try {
       const { changes, overran } = this.#sockets?.read() ?? { changes: [], overran: false };
+      this.#options.onChanges?.(changes);
       const ours = changes.filter(concernsUs);
       if (overran || ours.length > 0) this.#isDue = true;
       const others = changes.some((change) => !ours.includes(change) && ['link', 'address'].includes(change.kind));

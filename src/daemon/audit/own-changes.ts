@@ -1,10 +1,10 @@
-/** Whether a change in the kernel may have taken something of weft's away. Pure: what is looked at then, decides. */
+/** Whether a change in the kernel may have taken something of weft's away, and what. Pure: what is looked at then, decides. */
 import { POD_ARP_TABLE, POD_TABLE, NODE_TABLE, titleOf } from '../../linux/nftables.ts';
 import { ROUTE_PROTOCOL } from '../../linux/iproute.ts';
 import { Abi } from '../../linux/kernel-abi.ts';
-import type { KernelChange } from '../../linux/kernel-change.ts';
-import { equalIpAddresses, parseIpAddress, type IpAddress } from '../../wire/address.ts';
-import { prefixCovers, type Prefix } from '../../wire/prefix.ts';
+import type { ChangedThing } from '../../linux/kernel-change.ts';
+import { equalIpAddresses, formatIpAddress, parseIpAddress, type IpAddress } from '../../wire/address.ts';
+import { formatPrefix, prefixCovers, type Prefix } from '../../wire/prefix.ts';
 import { isPodAlias, TUN_ALIAS } from '../own-links.ts';
 import { isHostDeviceName } from '../pods/pod-record.ts';
 import { POD_GATEWAY } from '../pods/pod-wiring.ts';
@@ -25,7 +25,8 @@ const gateways = [POD_GATEWAY[4], POD_GATEWAY[6]].map((text) => parseIpAddress(t
  * Whether it is worth a look. What weft does itself, as when a pod is added, mostly is not; what others do with what is
  * theirs never is, ten thousand routes of theirs neither.
  */
-export function concernsUs(change: KernelChange, own: OwnThings): boolean {
+export function concernsUs(change: ChangedThing, own: OwnThings): boolean {
+  if (change.kind === 'transaction') return false;
   if (change.kind === 'link') return isLinkWrong(change, own);
   if (change.kind === 'table') return ownTables.includes(change.table) && !change.isElementAdded;
   if (change.kind === 'address') {
@@ -38,7 +39,25 @@ export function concernsUs(change: KernelChange, own: OwnThings): boolean {
   return own.clusterPrefixes.some((prefix) => prefixCovers(prefix, change.destination));
 }
 
-type LinkChange = Extract<KernelChange, { kind: 'link' }>;
+/** What an audit calls that which such a change may have taken away; `undefined`: nothing of weft's. */
+export function subjectOf(change: ChangedThing, own: OwnThings): string | undefined {
+  if (!concernsUs(change, own)) return undefined;
+  switch (change.kind) {
+    case 'link':
+      return change.alias === TUN_ALIAS ? own.tunDevice : change.name;
+    case 'table':
+      // Both tables of pods are looked at as one.
+      return change.table === titleOf(POD_ARP_TABLE) ? titleOf(POD_TABLE) : change.table;
+    case 'address':
+      return formatIpAddress(change.address);
+    case 'route':
+      return change.protocol === ROUTE_PROTOCOL ? formatPrefix(change.destination) : undefined;
+    case 'transaction':
+      return undefined;
+  }
+}
+
+type LinkChange = Extract<ChangedThing, { kind: 'link' }>;
 
 function isLinkWrong({ isGone, name, alias, mtuBytes, isUp }: LinkChange, own: OwnThings): boolean {
   const isTun = name === own.tunDevice || alias === TUN_ALIAS;

@@ -21,6 +21,8 @@ export interface RecentRepair {
   readonly last: string;
   /** Whether somebody takes it away as often as it is put back. */
   readonly isContested: boolean;
+  /** Who was the last that is known to have changed it: `process "nft" (pid 4711)`. */
+  readonly by?: string | undefined;
 }
 
 interface Entry {
@@ -28,6 +30,7 @@ interface Entry {
   /** Times of the repairs, in ms since 1970. */
   readonly atMs: number[];
   wasContested: boolean;
+  by: string | undefined;
 }
 
 export class RepairHistory {
@@ -39,10 +42,11 @@ export class RepairHistory {
     this.#wallClockMs = wallClockMs;
   }
 
-  /** Notes a repair. @returns whether it has become contested by it. */
-  add({ subject, message }: Pick<AuditDifference, 'subject' | 'message'>): boolean {
+  /** Notes a repair, and who made it necessary, if that is known. @returns whether it has become contested by it. */
+  add({ subject, message }: Pick<AuditDifference, 'subject' | 'message'>, by?: string): boolean {
     const nowMs = this.#wallClockMs();
-    const entry = this.#entries.get(message) ?? { subject, atMs: [], wasContested: false };
+    const entry = this.#entries.get(message) ?? { subject, atMs: [], wasContested: false, by: undefined };
+    entry.by = by ?? entry.by;
     this.#entries.delete(message);
     this.#entries.set(message, entry);
     entry.atMs.push(nowMs);
@@ -51,6 +55,11 @@ export class RepairHistory {
     const isNew = isContested && !entry.wasContested;
     entry.wasContested = isContested;
     return isNew;
+  }
+
+  /** Who was the last that is known to have made repairs of this necessary. */
+  authorOf(message: string): string | undefined {
+    return this.#entries.get(message)?.by;
   }
 
   /** Those of the last ten minutes, the latest last. */
@@ -63,6 +72,7 @@ export class RepairHistory {
       times: entry.atMs.length,
       last: new Date(entry.atMs.at(-1)!).toISOString(),
       isContested: contested(entry, nowMs),
+      ...(entry.by !== undefined && { by: entry.by }),
     }));
   }
 

@@ -81,9 +81,13 @@ function findingOf(id: string, differences: readonly Difference[]) {
 
 function repairsOf(id: string, repairs: readonly Repair[]): Finding[] {
   if (repairs.length === 0) return [];
-  const evidence = repairs.map(({ message, times, last }) => {
+  const evidence = repairs.map(({ message, times, last, isContested, by }) => {
     const often = times === 1 ? 'put right once' : `put right ${times} times`;
-    return `${message}: ${often}, last at ${last.slice(11, 19)} UTC`;
+    const unknown = isContested ? '; the kernel did not say who changed it' : '';
+    const who = by === undefined ? unknown : `; the last that is known to have changed it is ${by}`;
+    return `${message}: ${often}, last at ${last.slice(11, 19)} UTC${who}`;
   });
-  return [found(finds, id, evidence, byHand('find out who did it', 'weft events --kind audit'))];
+  const isKnown = repairs.some(({ by }) => by !== undefined);
+  const advice = isKnown ? "have the program that is named leave alone what is weft's" : 'find out who did it';
+  return [found(finds, id, evidence, byHand(advice, 'weft events --kind audit'))];
 }

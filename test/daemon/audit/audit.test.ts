@@ -1,5 +1,5 @@
 import test from 'ava';
-import { Audit, type AuditedPart } from '../../../src/daemon/audit/audit.ts';
+import { Audit, type AuditedPart, type AuditOptions } from '../../../src/daemon/audit/audit.ts';
 import type { Finding } from '../../../src/daemon/audit/audit-finding.ts';
 import { EventLog } from '../../../src/daemon/event-log.ts';
 import { silentLogger } from '../../support/silent-logger.ts';
@@ -32,10 +32,11 @@ class DamagedPart implements AuditedPart {
   }
 }
 
-async function auditOf(kernel: AuditedPart) {
+async function auditOf(kernel: AuditedPart, authors?: AuditOptions['authors']) {
   const events = new EventLog(() => 0);
   const audit = await Audit.start({
     parts: { routes: intact, workers: intact, kernel },
+    ...(authors && { authors }),
     events,
     logger: silentLogger,
     wallClockMs: () => 0,
@@ -175,5 +176,43 @@ test('whoever only looks finds the same, and nothing is repaired or noted', asyn
   t.is(kernel.repairs, 0);
   t.deepEqual(heard(), []);
   t.deepEqual(audit.last().differences, []);
+  await audit.stop();
+});
+
+test('who made a repair necessary is said with it, and forgotten then', async (t) => {
+  const forgotten: string[] = [];
+  const kernel = new DamagedPart([]);
+  const { audit, heard } = await auditOf(kernel, {
+    of: (subject) => (subject === gone.subject ? 'process "zebra" (pid 7)' : undefined),
+    forget: (subject) => forgotten.push(subject),
+  });
+  for (let round = 0; round < 5; round++) {
+    kernel.findings = [gone, foreign];
+    await audit.tend();
+  }
+  const repaired = 'audit-repaired: the route is gone; it was changed last by process "zebra" (pid 7)';
+  const contested =
+    'audit-contested: somebody takes away again and again what weft puts back: the route is gone; the last that is known to have changed it is process "zebra" (pid 7)';
+  const found = 'audit-found: somebody routes it elsewhere';
+  t.deepEqual(heard(), [repaired, found, repaired, repaired, repaired, contested, repaired]);
+  t.deepEqual(
+    forgotten,
+    Array.from({ length: 5 }, () => gone.subject),
+  );
+  t.is(audit.repairs()[0]!.by, 'process "zebra" (pid 7)');
+  await audit.stop();
+});
+
+test('where the kernel does not say who contests a repair, that is said', async (t) => {
+  const kernel = new DamagedPart([]);
+  const { audit, heard } = await auditOf(kernel);
+  for (let round = 0; round < 5; round++) {
+    kernel.findings = [gone];
+    await audit.tend();
+  }
+  t.regex(
+    heard().find((text) => text.startsWith('audit-contested'))!,
+    /; the kernel did not say who changed it$/,
+  );
   await audit.stop();
 });

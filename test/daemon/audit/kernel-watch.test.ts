@@ -5,7 +5,7 @@ import type { KernelChange } from '../../../src/linux/kernel-change.ts';
 import { silentLogger } from '../../support/silent-logger.ts';
 import { until, untilStill } from '../../support/until.ts';
 
-const ours: KernelChange = { kind: 'table', table: 'inet weft', isElementAdded: false };
+const ours: KernelChange = { kind: 'table', table: 'inet weft', isElementAdded: false, port: 7 };
 const link: KernelChange = {
   kind: 'link',
   isGone: false,
@@ -14,6 +14,7 @@ const link: KernelChange = {
   alias: '',
   mtuBytes: 1500,
   isUp: true,
+  port: 7,
 };
 const quiet: HeardChanges = { changes: [], overran: false };
 

@@ -1,6 +1,6 @@
 import test from 'ava';
-import { concernsUs, type OwnThings } from '../../../src/daemon/audit/own-changes.ts';
-import type { KernelChange } from '../../../src/linux/kernel-change.ts';
+import { concernsUs, subjectOf, type OwnThings } from '../../../src/daemon/audit/own-changes.ts';
+import type { ChangedThing } from '../../../src/linux/kernel-change.ts';
 import { parseIpAddress } from '../../../src/wire/address.ts';
 import { prefix } from '../../support/announcements.ts';
 
@@ -11,7 +11,7 @@ const own: OwnThings = {
   clusterPrefixes: [prefix('10.244.0.0/16'), prefix('fd00:10:244::/48')],
 };
 
-const tun: KernelChange = {
+const tun: ChangedThing = {
   kind: 'link',
   isGone: false,
   index: 3,
@@ -20,7 +20,7 @@ const tun: KernelChange = {
   mtuBytes: 1450,
   isUp: true,
 };
-const pod: KernelChange = { ...tun, index: 7, name: 'wf0123abcd', alias: 'weft:default:web' };
+const pod: ChangedThing = { ...tun, index: 7, name: 'wf0123abcd', alias: 'weft:default:web' };
 const route = {
   kind: 'route',
   isGone: false,
@@ -29,14 +29,14 @@ const route = {
   table: 254,
   destination: prefix('10.244.1.2/32'),
 } as const;
-const addressGone = (text: string, isGone = true): KernelChange => ({
+const addressGone = (text: string, isGone = true): ChangedThing => ({
   kind: 'address',
   isGone,
   index: 3,
   address: parseIpAddress(text)!,
 });
 
-for (const [name, change] of Object.entries<KernelChange>({
+for (const [name, change] of Object.entries<ChangedThing>({
   'the TUN device is deleted': { ...tun, isGone: true },
   'the TUN device is set down': { ...tun, isUp: false },
   'the TUN device gets another MTU': { ...tun, mtuBytes: 1500 },
@@ -57,7 +57,7 @@ for (const [name, change] of Object.entries<KernelChange>({
   test(`it is worth a look when ${name}`, (t) => t.true(concernsUs(change, own)));
 }
 
-for (const [name, change] of Object.entries<KernelChange>({
+for (const [name, change] of Object.entries<ChangedThing>({
   'the TUN device is as it should be': tun,
   "a pod's device is as it should be": pod,
   'a device of somebody else is deleted': { ...tun, name: 'eth0', alias: '', isGone: true },
@@ -77,3 +77,20 @@ for (const [name, change] of Object.entries<KernelChange>({
 })) {
   test(`it is worth no look when ${name}`, (t) => t.false(concernsUs(change, own)));
 }
+
+for (const [subject, change] of Object.entries<ChangedThing>({
+  weft0: { ...tun, name: 'tun7' },
+  wf0123abcd: { ...pod, isGone: true },
+  'inet weft': { kind: 'table', table: 'inet weft', isElementAdded: false },
+  'inet weft-pods': { kind: 'table', table: 'arp weft-pods', isElementAdded: false },
+  '10.244.1.1': addressGone('10.244.1.1'),
+  '10.244.1.2/32': { ...route, isGone: true },
+})) {
+  test(`the audit calls ${subject} what such a change is about`, (t) => t.is(subjectOf(change, own), subject));
+}
+
+test('a route of somebody else, and what is as it should be, is no subject of ours', (t) => {
+  t.is(subjectOf({ ...route, protocol: 186, isGone: true }, own), undefined);
+  t.is(subjectOf(tun, own), undefined);
+  t.is(subjectOf({ kind: 'transaction', pid: 7, name: 'nft' }, own), undefined);
+});

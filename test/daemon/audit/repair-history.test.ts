@@ -61,3 +61,16 @@ test('of very many things the last ones are kept', (t) => {
   t.is(recent.length, 200);
   t.is(recent.at(-1)!.message, 'route 999');
 });
+
+test('the last one that is known to have made a repair necessary is remembered with it', (t) => {
+  const { history } = historyAt();
+  history.add(route, 'process "nft" (pid 7)');
+  history.add(route, 'process "nft" (pid 8)');
+  history.add(route);
+  history.add(device);
+  t.is(history.authorOf(route.message), 'process "nft" (pid 8)');
+  t.deepEqual(
+    history.recent().map(({ by }) => by),
+    ['process "nft" (pid 8)', undefined],
+  );
+});
