@@ -9,6 +9,7 @@ interface PodAddOptions extends OutputOptions {
   readonly pid?: number;
   readonly new?: true;
   readonly ip?: readonly string[];
+  readonly allowSource?: readonly string[];
   readonly mac?: string;
 }
 
@@ -22,6 +23,7 @@ export function registerPodAdd(pod: Command): void {
     .option('--pid <pid>', 'the namespace of a process', wholeNumber)
     .option('--new', "make a namespace of the pod's name")
     .option('--ip <address...>', 'addresses; otherwise the next free ones')
+    .option('--allow-source <prefix...>', 'prefixes behind the pod, for which it is a router')
     .option('--mac <mac>', "MAC address of the pod's interface")
     .option('--json', 'print JSON')
     .action(async (name: string, options: PodAddOptions, command: Command) => {
@@ -33,7 +35,7 @@ export function registerPodAdd(pod: Command): void {
 }
 
 function podRequest(options: PodAddOptions, command: Command): PodRequest {
-  const { netns, pid, ip, mac } = options;
+  const { netns, pid, ip, allowSource, mac } = options;
   const places = [netns, pid, options.new].filter((place) => place !== undefined).length;
   if (places !== 1) command.error('error: exactly one of --netns, --pid and --new is needed');
   return {
@@ -41,13 +43,15 @@ function podRequest(options: PodAddOptions, command: Command): PodRequest {
     ...(pid !== undefined && { pid }),
     ...(options.new !== undefined && { newNetns: true }),
     ...(ip !== undefined && { addresses: ip }),
+    ...(allowSource !== undefined && { allowSources: allowSource }),
     ...(mac !== undefined && { mac }),
   };
 }
 
-function formatAdded({ name, addresses, netns, notices }: Pod): string {
+function formatAdded({ name, addresses, allowSources, netns, notices }: Pod): string {
   const lines = notices.map(({ code, message }) => `notice ${code}: ${message}\n`);
-  return `pod ${name}: ${addresses.join(', ')} in ${netns}\n${lines.join('')}`;
+  const router = allowSources.length === 0 ? '' : `, router of ${allowSources.join(', ')}`;
+  return `pod ${name}: ${addresses.join(', ')} in ${netns}${router}\n${lines.join('')}`;
 }
 
 function wholeNumber(text: string): number {

@@ -31,17 +31,24 @@ export function registerPodList(pod: Command): void {
     });
 }
 
+/** Only where a pod has any. */
+const sourcesColumn = { title: 'ROUTER OF', wraps: true } as const;
+
 /** A row for each pod, and below them their notices. */
 export function formatPods(pods: readonly Pod[], terminal: Terminal): string {
   if (pods.length === 0) return 'no pods\n';
-  const rows = pods.map(({ name, state, faults, addresses, hostDevice, netns }) => [
+  const hasRouters = pods.some(({ allowSources }) => allowSources.length > 0);
+  const [first, second, third, ...rest] = columns;
+  const shown = hasRouters ? [first, second, third, sourcesColumn, ...rest] : columns;
+  const rows = pods.map(({ name, state, faults, addresses, allowSources, hostDevice, netns }) => [
     name,
     toned(faults.length === 0 ? state : `${state}: ${faults.join(', ')}`, state === 'running' ? 'good' : 'bad'),
     addresses,
+    ...(hasRouters ? [allowSources] : []),
     hostDevice,
     netns,
   ]);
   const notices = pods.flatMap(({ name, notices }) => notices.map(({ message }) => `${name}: ${message}`));
   const lines = notices.flatMap((text) => wrap(`notice ${text}`, terminal.widthColumns ?? Infinity));
-  return formatTable(columns, rows, terminal) + lines.map((line) => `${line}\n`).join('');
+  return formatTable(shown, rows, terminal) + lines.map((line) => `${line}\n`).join('');
 }

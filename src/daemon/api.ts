@@ -164,6 +164,8 @@ export interface Pod {
   /** Path of its network namespace, as seen by the daemon. */
   readonly netns: string;
   readonly addresses: readonly string[];
+  /** Prefixes that it may send from besides, as a router: they lie behind it. */
+  readonly allowSources: readonly string[];
   readonly mac: string;
   /** Node's end of the veth pair. */
   readonly hostDevice: string;
@@ -188,6 +190,8 @@ export interface PodRequest {
   readonly newNetns?: boolean;
   /** Addresses wanted; otherwise the next free ones, one of each family the node has. */
   readonly addresses?: readonly string[];
+  /** Prefixes that it is a router of: this node routes them to it, and announces them. */
+  readonly allowSources?: readonly string[];
   readonly mac?: string;
 }
 

@@ -11,6 +11,7 @@ import type { Logger } from '../env/logger.ts';
 import { nodeAddressIn } from '../ipam/pool.ts';
 import { listLinks } from '../linux/link.ts';
 import { preferThreads, presentThreads } from '../linux/thread-priority.ts';
+import { canBeAnnounced } from '../membership/announcement-codec.ts';
 import type { Announcement } from '../membership/announcement.ts';
 import { NACK_CAPABILITY } from '../membership/failure-detector.ts';
 import { formatEndpoint, formatIpAddress } from '../wire/address.ts';
@@ -36,6 +37,7 @@ import { macOfIdentity } from './node-identity.ts';
 import { NodeNetwork } from './node-network.ts';
 import { NodeFirewall } from './rules/node-firewall.ts';
 import { RefusedTraffic } from './rules/refused-traffic.ts';
+import { OwnPrefixes } from './routes/own-prefixes.ts';
 import { OverlayRoutes } from './routes/overlay-routes.ts';
 import { refuseSecondDaemon } from './own-links.ts';
 import { Pace } from './routes/pace.ts';
@@ -111,24 +113,49 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   });
   opened.defer(() => dataplane.stop());
 
-  const network = {
-    tunDevice: config.tun.device,
-    mtuBytes: deviceMtuBytes,
+  const remoteChecksum = !config.dataplane.without.includes('remoteChecksum');
+  const announcement: Announcement = {
+    identity,
+    name: config.nodeName,
+    network: config.networkName,
+    gossipEndpoint: { address: underlay.address, port: config.gossip.port },
+    dataEndpoints: [{ gear: 'userspace', endpoint: { address: underlay.address, port: config.vxlan.port } }],
+    mac,
     nodeAddresses,
-    nodePrefixes: config.nodePrefixes,
+    prefixes: config.nodePrefixes,
+    mtuBytes,
+    version: readVersion().version,
+    capabilities: [
+      ...(remoteChecksum ? [REMOTE_CHECKSUM] : []),
+      ...(config.relay ? [RELAY] : []),
+      ...(keys === undefined ? [] : [REMOTE]),
+      NACK_CAPABILITY,
+    ],
+    keyIds: keys?.ring.ids ?? [],
+    pathReports: [],
   };
-  const firewall = NodeFirewall.of(config, nodeAddresses, { underlay, seeds: seeds.endpoints }, logger);
-  opened.defer(() => firewall.stop());
-  const host = new NodeNetwork({ ...network, clusterPrefixes: config.clusterPrefixes, firewall, logger });
-  const watch = await HostWatch.start({ ensure: () => host.ensure(), logger });
+  const prefixes = new OwnPrefixes(config.nodePrefixes);
+  const { clusterPrefixes, staticPeers } = config;
+  const network = { tunDevice: config.tun.device, mtuBytes: deviceMtuBytes, nodeAddresses, prefixes, clusterPrefixes };
+  // Before what goes by the prefixes: those behind pods are known from here on.
   const pods = new Pods({
     ...network,
     networkName: config.networkName,
     netnsPrefix: config.pods.netnsPrefix,
+    staticPeers,
+    members: () => gossip.current().others,
+    canAnnounce: (all) => canBeAnnounced({ ...announcement, prefixes: all }),
     store: state.file('pods.json'),
     wallClockMs: Date.now,
     logger,
   });
+  const known = { underlay, seeds: seeds.endpoints, prefixes: prefixes.current() };
+  const firewall = NodeFirewall.of(config, nodeAddresses, known, logger);
+  opened.defer(() => firewall.stop());
+  const host = new NodeNetwork({ ...network, firewall, logger });
+  const watch = await HostWatch.start({ ensure: () => host.ensure(), logger });
+  prefixes.onChange((current) => firewall.follow(current));
+  prefixes.onChange(() => watch.look());
   const reconciled = await pods.reconcile();
   logger.info({ ...reconciled }, 'pods reconciled');
 
@@ -156,12 +183,11 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
       })
     : undefined;
   opened.defer(() => paths?.close());
-  const remoteChecksum = !config.dataplane.without.includes('remoteChecksum');
   const ways = new WayHistory(events);
   const history = new RouteHistory(events);
   const routes: OverlayRoutes = new OverlayRoutes({
-    clusterPrefixes: config.clusterPrefixes,
-    staticPeers: config.staticPeers,
+    clusterPrefixes,
+    staticPeers,
     mtuBytes,
     maxRoutes: MAX_ROUTES,
     wallClockMs: Date.now,
@@ -173,33 +199,13 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     onWays: (inUse, isPeer) => ways.update(inUse, isPeer),
     onRoutes: (inUse) => history.update(inUse),
   });
-  const announcement: Announcement = {
-    identity,
-    name: config.nodeName,
-    network: config.networkName,
-    gossipEndpoint: { address: underlay.address, port: config.gossip.port },
-    dataEndpoints: [{ gear: 'userspace', endpoint: { address: underlay.address, port: config.vxlan.port } }],
-    mac,
-    nodeAddresses,
-    prefixes: config.nodePrefixes,
-    mtuBytes,
-    version: readVersion().version,
-    capabilities: [
-      ...(remoteChecksum ? [REMOTE_CHECKSUM] : []),
-      ...(config.relay ? [RELAY] : []),
-      ...(keys === undefined ? [] : [REMOTE]),
-      NACK_CAPABILITY,
-    ],
-    keyIds: keys?.ring.ids ?? [],
-    pathReports: [],
-  };
   events.add('configuration', startOf(config, announcement));
   const delays = new AnnouncementDelays(systemClock.nowMs());
   const lateness = new TimerLateness(systemClock);
-  const gossip = await Gossip.open({
+  const gossip: Gossip = await Gossip.open({
     clock: lateness,
     measuredPaths: () => routes.measuredPaths(),
-    announcement,
+    announcement: { ...announcement, prefixes: prefixes.announced() },
     incarnation,
     seeds: config.gossip.seeds,
     preset: config.gossip.preset,
@@ -217,6 +223,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     },
   });
   opened.defer(() => gossip.close());
+  prefixes.onAnnouncement((announced) => gossip.announcePrefixes(announced));
   const reporter = new PathReporter({
     clock: systemClock,
     paths: () => routes.measuredPaths(),
@@ -238,7 +245,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   const audit = await composeAudit(opened, {
     config,
     daemon: { gossip, routes, dataplane, host, watch, pods },
-    own: { ...network, clusterPrefixes: config.clusterPrefixes },
+    own: network,
     follower,
     events,
     logger,
@@ -283,6 +290,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     routes,
     paths,
     pods,
+    prefixes,
     spoofing,
     audit,
     identity,

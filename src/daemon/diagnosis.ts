@@ -18,6 +18,7 @@ import { composeFaults } from './faults/fault-handlers.ts';
 import type { Gossip } from './gossip/gossip.ts';
 import type { GossipKeys } from './gossip/gossip-keys.ts';
 import type { IncarnationKeeper } from './node-identity.ts';
+import type { OwnPrefixes } from './routes/own-prefixes.ts';
 import type { OverlayRoutes } from './routes/overlay-routes.ts';
 import type { PathProber } from './routes/path-prober.ts';
 import type { Pods } from './pods/pods.ts';
@@ -45,6 +46,7 @@ export interface DiagnosisParts {
   /** Absent where paths are not probed. */
   readonly paths: PathProber | undefined;
   readonly pods: Pods;
+  readonly prefixes: OwnPrefixes;
   readonly spoofing: SpoofWatch;
   readonly audit: Audit;
   readonly identity: string;

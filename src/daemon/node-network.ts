@@ -5,7 +5,8 @@
  * Routes, all `proto 87`, in the order in which the kernel prefers them:
  *
  *     POD              dev wf…            made with the pod, see pod-wiring.ts
- *     NODE PREFIX      unreachable        an address that no pod has: an ICMP error instead of a loop through the device
+ *     BEHIND A POD     via POD dev wf…    the same, where the pod is a router
+ *     NODE PREFIX      unreachable        an address that no pod has: an ICMP error instead of a loop through the device; also behind pods
  *     CLUSTER PREFIX   dev weft0          to the dataplane
  *     CLUSTER PREFIX   blackhole          while the device is away, nothing of the overlay leaks to the default route
  */
@@ -24,6 +25,7 @@ import { differingRoutes, hostFindings, staleRoutes, type WantedRoute } from './
 import { ensureNodeSysctls, wrongNodeSysctls } from './node-sysctls.ts';
 import { isAttached, isOwnTun, TUN_ALIAS } from './own-links.ts';
 import { MIN_IPV6_MTU_BYTES } from './pods/pod-wiring.ts';
+import type { OwnPrefixes } from './routes/own-prefixes.ts';
 import type { NodeFirewall } from './rules/node-firewall.ts';
 import { overlapNotices } from './audit/route-overlap.ts';
 
@@ -39,7 +41,7 @@ export interface NodeNetworkOptions {
   readonly mtuBytes: number;
   /** One in each node prefix. */
   readonly nodeAddresses: readonly IpAddress[];
-  readonly nodePrefixes: readonly Prefix[];
+  readonly prefixes: Pick<OwnPrefixes, 'configured' | 'current'>;
   readonly clusterPrefixes: readonly Prefix[];
   /** The rules of nftables, which are made and looked at with the rest. */
   readonly firewall: Pick<NodeFirewall, 'ensure' | 'inspect'>;
@@ -64,7 +66,7 @@ export class NodeNetwork {
     const { tunDevice, clusterPrefixes } = this.#options;
     const links = await this.#settleDevices();
     const routes = await listRoutes('all');
-    const families = [...new Set(this.#options.nodePrefixes.map(({ address }) => address.family))];
+    const families = familiesOf(this.#options.prefixes.configured);
     const notices = ensureNodeSysctls({ tunDevice, families, routes });
     const withIpv6 = this.#withIpv6(notices);
     this.#hasIpv6 = withIpv6;
@@ -75,7 +77,7 @@ export class NodeNetwork {
     notices.push(...overlaps.map(({ code, message }) => ({ code, message })));
     notices.push(
       ...(await forwardingNotices(
-        plumbingOf({ tunDevice, clusterPrefixes, nodePrefixes: this.#options.nodePrefixes }),
+        plumbingOf({ tunDevice, clusterPrefixes, nodePrefixes: this.#options.prefixes.configured }),
       )),
     );
     return notices;
@@ -83,8 +85,8 @@ export class NodeNetwork {
 
   /** Looks for what {@link ensure} made, and for routes of others in its way. Changes nothing. */
   async inspect(): Promise<Inspection> {
-    const { tunDevice, mtuBytes, clusterPrefixes, nodePrefixes, firewall } = this.#options;
-    const families = [...new Set(nodePrefixes.map(({ address }) => address.family))];
+    const { tunDevice, mtuBytes, clusterPrefixes, prefixes, firewall } = this.#options;
+    const families = familiesOf(prefixes.configured);
     const [links, routes, rules] = await Promise.all([listLinks(), listRoutes('all'), firewall.inspect()]);
     const wanted = {
       tunDevice,
@@ -123,8 +125,8 @@ export class NodeNetwork {
   }
 
   #withIpv6(notices: Notice[]): boolean {
-    const { mtuBytes, nodePrefixes } = this.#options;
-    if (!nodePrefixes.some(({ address }) => address.family === 6)) return false;
+    const { mtuBytes, prefixes } = this.#options;
+    if (!familiesOf(prefixes.configured).includes(6)) return false;
     if (notices.some(({ code }) => code === 'node-ipv6-disabled')) return false;
     if (mtuBytes >= MIN_IPV6_MTU_BYTES) return true;
     const message = `the overlay has no IPv6: its MTU is ${mtuBytes}, and IPv6 needs ${MIN_IPV6_MTU_BYTES}`;
@@ -177,7 +179,7 @@ export class NodeNetwork {
   }
 
   #wantedRoutes(): WantedRoute[] {
-    const { clusterPrefixes, nodePrefixes, nodeAddresses, tunDevice } = this.#options;
+    const { clusterPrefixes, prefixes, nodeAddresses, tunDevice } = this.#options;
     const wanted = [
       ...clusterPrefixes.flatMap((prefix): WantedRoute[] => {
         const source = nodeAddresses.find(({ family }) => family === prefix.address.family);
@@ -186,8 +188,12 @@ export class NodeNetwork {
           { type: 'blackhole', prefix, metric: FALLBACK_METRIC },
         ];
       }),
-      ...nodePrefixes.map((prefix): WantedRoute => ({ type: 'unreachable', prefix, metric: FALLBACK_METRIC })),
+      ...prefixes.current().map((prefix): WantedRoute => ({ type: 'unreachable', prefix, metric: FALLBACK_METRIC })),
     ];
     return wanted.filter(({ prefix }) => this.#hasIpv6 || prefix.address.family === 4);
   }
+}
+
+function familiesOf(prefixes: readonly Prefix[]): (4 | 6)[] {
+  return [...new Set(prefixes.map(({ address }) => address.family))];
 }

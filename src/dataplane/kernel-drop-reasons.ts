@@ -23,7 +23,7 @@ export const kernelDropReasons = [
     meaning: 'a pod sent under an address or a MAC address that is not its own, or passed itself off as a router',
     cause: 'a pod that forwards for others (containers in it, a VPN, a router), changed its address, or forges it',
     remedy:
-      'see which pod, and what it sends from, in: weft drops --json; have what it forwards leave under its own address (masquerade in the pod)',
+      'see which pod, and what it sends from, in: weft drops --json; have what it forwards leave under its own address (masquerade in the pod), or add it as the router of a prefix: weft pod add --allow-source',
   },
 ] as const satisfies readonly KernelDropReason[];
 

@@ -82,7 +82,12 @@ export interface Plumbing {
   readonly nodePrefixes: readonly Prefix[];
   /** Device and address by which other nodes are reached; `undefined`: not known. */
   readonly underlay: { readonly device: string; readonly address: IpAddress | undefined } | undefined;
-  readonly pods: readonly { readonly device: string; readonly addresses: readonly IpAddress[] }[];
+  readonly pods: readonly {
+    readonly device: string;
+    readonly addresses: readonly IpAddress[];
+    /** Prefixes that lie behind it. */
+    readonly allowSources: readonly Prefix[];
+  }[];
 }
 
 /** A code and a sentence, as notices of `weft status` are. */

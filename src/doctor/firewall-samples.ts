@@ -108,20 +108,24 @@ function localEnds(
   const chosen = [...own.slice(0, MAX_PODS), ...own.slice(MAX_PODS).filter(isNamed).slice(0, MAX_NAMED)];
   const prefix = nodePrefixes.find(({ address }) => address.family === family);
   const device = chosen[0]?.device ?? SAMPLE_DEVICE;
-  const others = named
-    .filter(({ address }) => nodePrefixes.some((one) => prefixContains(one, address)))
-    .flatMap((one) => (one.address.family === family ? [{ device, address: hostIn(one) }] : []));
+  const others = named.flatMap((one) => {
+    if (one.address.family !== family) return [];
+    const isOwn = nodePrefixes.some((prefix) => prefixContains(prefix, one.address));
+    const router = pods.find(({ allowSources }) => allowSources.some((prefix) => prefixContains(prefix, one.address)));
+    return isOwn || router !== undefined ? [{ device: router?.device ?? device, address: hostIn(one) }] : [];
+  });
   const usual: End[] = chosen.length > 0 ? chosen : [{ device, address: prefix && hostIn(prefix) }];
   return [...usual, ...others];
 }
 
 /** Addresses of pods of other nodes: one of anywhere, and those that rules name. */
 function remoteEnds(
-  { clusterPrefixes, nodePrefixes }: Plumbing,
+  { clusterPrefixes, nodePrefixes, pods }: Plumbing,
   family: 4 | 6,
   named: readonly Prefix[],
 ): (IpAddress | undefined)[] {
-  const isHere = (address: IpAddress): boolean => nodePrefixes.some((prefix) => prefixContains(prefix, address));
+  const own = [...nodePrefixes, ...pods.flatMap(({ allowSources }) => allowSources)];
+  const isHere = (address: IpAddress): boolean => own.some((prefix) => prefixContains(prefix, address));
   const cluster = clusterPrefixes.find(({ address }) => address.family === family);
   const anywhere = cluster && [lastIn(cluster), hostIn(cluster)].find((address) => !isHere(address));
   const others = named.filter(({ address }) => address.family === family).map(hostIn);

@@ -4,6 +4,14 @@ import type { ExplainedStep, Fate } from './explanation.ts';
 /** Who has an address, as the node itself knows it. */
 export type AddressHolder =
   | { readonly kind: 'pod'; readonly name: string; readonly isRunning: boolean; readonly device: string }
+  /** It lies in a prefix behind a pod, which is a router. */
+  | {
+      readonly kind: 'behind';
+      readonly name: string;
+      readonly prefix: string;
+      readonly isRunning: boolean;
+      readonly device: string;
+    }
   | { readonly kind: 'node'; readonly device: string }
   /** Its prefix, if the address is one that the node could give out; otherwise empty. */
   | { readonly kind: 'nobody'; readonly prefix: string };
@@ -20,6 +28,14 @@ export function tellSender(address: string, node: string, holder: AddressHolder)
       return { hook, verdict: 'pass', text: `${address} is pod ${holder.name}, which is running`, details };
     }
     const text = `${address} is pod ${holder.name}, whose network namespace is gone: nothing can come from it`;
+    return { hook, verdict: 'doubt', text, details };
+  }
+  if (holder.kind === 'behind') {
+    const { name, prefix } = holder;
+    const details = { pod: name, prefix, node };
+    const lies = `${address} lies behind pod ${name}, which may send from ${prefix}`;
+    if (holder.isRunning) return { hook, verdict: 'pass', text: lies, details };
+    const text = `${lies}, but whose network namespace is gone: nothing can come from it`;
     return { hook, verdict: 'doubt', text, details };
   }
   const where = holder.prefix === '' ? `${address} is no address of ${node}` : `no pod of ${node} has ${address}`;
@@ -43,11 +59,16 @@ export function tellReceiver(
     const details = { node, pod: holder.name, device: holder.device };
     return { step: { hook, verdict: 'pass', text, details }, fate: 'delivered' };
   }
+  if (holder.kind === 'behind' && holder.isRunning) {
+    const { name, prefix, device } = holder;
+    const text = `${address} lies in ${prefix}, behind pod ${name}: the kernel passes it on through ${device}; what the pod does with it, as a router, is not known`;
+    return { step: { hook, verdict: 'pass', text, details: { node, pod: name, prefix, device } }, fate: 'delivered' };
+  }
   const whose =
-    holder.kind === 'pod'
-      ? `${address} was given to pod ${holder.name}, whose network namespace is gone`
+    holder.kind === 'pod' || holder.kind === 'behind'
+      ? `${address} ${holder.kind === 'pod' ? 'was given to' : 'lies behind'} pod ${holder.name}, whose network namespace is gone`
       : `no pod of ${node} has ${address}`;
   const text = `${whose}: the kernel answers that the host is unreachable`;
-  const details = holder.kind === 'pod' ? { node, pod: holder.name } : { node };
+  const details = holder.kind === 'nobody' ? { node } : { node, pod: holder.name };
   return { step: { hook, verdict: 'stop', text, details }, fate: 'unreachable' };
 }

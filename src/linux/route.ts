@@ -10,6 +10,8 @@ export interface KernelRoute {
   /** Prefix, address without a length, or `default`. */
   readonly dst: string;
   readonly dev?: string;
+  /** Next hop; absent: the destination itself. */
+  readonly gateway?: string;
   /** What this host sends from. */
   readonly source?: string;
   readonly metric: number;
@@ -21,6 +23,7 @@ interface RouteDocument {
   readonly type?: string;
   readonly dst: string;
   readonly dev?: string;
+  readonly gateway?: string;
   readonly prefsrc?: string;
   readonly metric?: number;
   /** Left out of the list of a filter by protocol, for IPv6. */
@@ -54,6 +57,7 @@ function kernelRoute(family: 4 | 6, document: RouteDocument, whose: 'all' | 'our
     type: typeName(document.type ?? 'unicast'),
     dst: document.dst,
     ...(document.dev !== undefined && { dev: document.dev }),
+    ...(document.gateway !== undefined && { gateway: document.gateway }),
     ...(document.prefsrc !== undefined && { source: document.prefsrc }),
     metric: document.metric ?? 0,
     protocol: whose === 'ours' ? ROUTE_PROTOCOL : Number(document.protocol),

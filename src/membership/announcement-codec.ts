@@ -84,6 +84,18 @@ export function checkRoomForKeys(announcement: Announcement): void {
     throw tooLong(length, `with the ${MAX_KEY_IDS} keys that it may come to hold takes`);
 }
 
+/** Whether this could be announced, also with as many keys as there may be. Path reports are left out of it: they give way. */
+export function canBeAnnounced(announcement: Announcement): boolean {
+  try {
+    checkRoomForKeys(announcement);
+    sealAnnouncement({ ...announcement, pathReports: [] });
+    return true;
+  } catch (error) {
+    if (error instanceof WeftError && error.code === 'announcement-invalid') return false;
+    throw error;
+  }
+}
+
 const MOST_KEY_IDS = Array.from({ length: MAX_KEY_IDS }, () => '0'.repeat(2 * KEY_ID_BYTES));
 
 function tooLong(lengthBytes: number, takes: string): WeftError {

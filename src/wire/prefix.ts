@@ -30,6 +30,12 @@ export function formatPrefix(prefix: Prefix): string {
   return `${formatIpAddress(prefix.address)}/${prefix.lengthBits}`;
 }
 
+/** The same as `ip` and `nft` list it: a single address without its length. */
+export function prefixWord(prefix: Prefix): string {
+  const isSingle = prefix.lengthBits === prefix.address.bytes.length * 8;
+  return isSingle ? formatIpAddress(prefix.address) : formatPrefix(prefix);
+}
+
 /** Whether `address` lies in the prefix. */
 export function prefixContains(prefix: Prefix, address: IpAddress): boolean {
   if (prefix.address.family !== address.family) return false;

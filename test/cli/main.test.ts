@@ -104,6 +104,17 @@ test('weft pod add sends what was asked for', async (t) => {
   });
 });
 
+test('weft pod add takes several allowed sources, in one option or in several', async (t) => {
+  const { socketPath, seen } = await daemon(t);
+  const sources = ['--allow-source', '10.244.7.0/24', '--allow-source', '10.244.8.0/24', 'fd00:10:244:7::/64'];
+  const { exitCode } = await weft(['pod', 'add', 'gw', '--new', ...sources, '--socket', socketPath]);
+  t.is(exitCode, 0);
+  t.deepEqual(seen[0]?.request, {
+    newNetns: true,
+    allowSources: ['10.244.7.0/24', '10.244.8.0/24', 'fd00:10:244:7::/64'],
+  });
+});
+
 test('weft pod rm says whether there was one, and is fine either way', async (t) => {
   const { socketPath } = await daemon(t);
   const [there, gone] = await Promise.all([

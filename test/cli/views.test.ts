@@ -40,6 +40,7 @@ const views: Readonly<Record<string, (to: Terminal) => string>> = {
   events: (to) => formatEvents(fixedEvents, nowMs, to).replaceAll(/2026-01-03T(\S+)Z/g, '$1'),
   audit: (to) => formatAudit(fixedAudit, to),
   pods: (to) => formatPods([fixedPod], to),
+  routers: (to) => formatPods([fixedPod, { ...fixedPod, allowSources: ['10.244.7.0/24', 'fd00:10:244:7::/64'] }], to),
   keys: (to) => formatKeys(fixedKeys, to),
   explanations: (to) => formatExplanation(fixedExplanation, to),
   'drops by reason': (to) => formatDrops(fixedDrops, 'reason', to),

@@ -118,6 +118,7 @@ test('what a rule names is tried: one pod of many, and a prefix of another node'
     return {
       device: `wf000000${String(index).padStart(2, '0')}`,
       addresses: [parseIpAddress(`10.244.1.${index + 2}`)!],
+      allowSources: [],
     };
   });
   const firewall = firewallOf('-A FORWARD -s 10.244.1.25/32 -j DROP', '-A FORWARD -d 10.244.7.0/24 -j DROP');

@@ -13,6 +13,7 @@ import { encapsulated, pod } from '../support/overlay-node.ts';
 const web: AddressHolder = { kind: 'pod', name: 'web', isRunning: true, device: 'wf0' };
 const gone: AddressHolder = { ...web, isRunning: false };
 const node: AddressHolder = { kind: 'node', device: 'weft0' };
+const behind: AddressHolder = { kind: 'behind', name: 'gw', prefix: '10.244.7.0/24', isRunning: true, device: 'wf7' };
 const nobody: AddressHolder = { kind: 'nobody', prefix: '10.244.1.0/24' };
 const inner = ipPacket({ source: pod.a4, destination: pod.b4, protocol: 17, transport: udpDatagram([1, 2, 3]) });
 const datagram = { bytes: encapsulated(inner), peer: 7, trafficClass: 0, outerFragmentBytes: 0 };
@@ -240,4 +241,16 @@ test('every reason has advice, and what is none has not', (t) => {
   t.truthy(adviceFor('no-route').cause);
   t.truthy(adviceFor('no-route').remedy);
   t.deepEqual(adviceFor(''), { cause: '', remedy: '' });
+});
+
+test('an address behind a pod is reached as far as the pod, and not further as far as is known', (t) => {
+  const { step, fate } = tellReceiver('10.244.7.9', 'n1', behind);
+  t.is(fate, 'delivered');
+  t.regex(step.text, /^10\.244\.7\.9 lies in 10\.244\.7\.0\/24, behind pod gw: .* through wf7; .* is not known$/);
+  t.is(tellReceiver('10.244.7.9', 'n1', { ...behind, isRunning: false }).fate, 'unreachable');
+});
+
+test('whoever sends from behind a pod may', (t) => {
+  t.is(tellSender('10.244.7.9', 'n1', behind).verdict, 'pass');
+  t.is(tellSender('10.244.7.9', 'n1', { ...behind, isRunning: false }).verdict, 'doubt');
 });

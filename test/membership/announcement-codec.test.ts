@@ -1,6 +1,11 @@
 import test from 'ava';
 import type { Announcement } from '../../src/membership/announcement.ts';
-import { checkRoomForKeys, parseAnnouncement, sealAnnouncement } from '../../src/membership/announcement-codec.ts';
+import {
+  canBeAnnounced,
+  checkRoomForKeys,
+  parseAnnouncement,
+  sealAnnouncement,
+} from '../../src/membership/announcement-codec.ts';
 import { weft } from '../../src/membership/generated/weft.js';
 import { announcementOf, endpoint, identityOf, prefix } from '../support/announcements.ts';
 import { parseIpAddress, parseMacAddress } from '../../src/wire/address.ts';
@@ -115,6 +120,16 @@ test('a node that uses keys needs room for as many as there may be, whatever it 
   const error = t.throws(() => checkRoomForKeys(large), { code: 'announcement-invalid' });
   t.regex(error.message, /with the 8 keys .* more than 1000: announce fewer prefixes \(nodePrefixes\)/);
   t.notThrows(() => checkRoomForKeys({ ...large, keyIds: [] }));
+});
+
+test('whether prefixes can be announced does not depend on path reports, and leaves room for keys', (t) => {
+  const bare = { ...whole, nodeAddresses: [], pathReports: [] };
+  let count = 0;
+  while (fits({ ...bare, prefixes: somePrefixes(count + 1), keyIds: someKeyIds(8) })) count++;
+  const announced = { ...whole, nodeAddresses: [], keyIds: someKeyIds(1) };
+  t.true(canBeAnnounced({ ...announced, prefixes: somePrefixes(count) }));
+  t.false(canBeAnnounced({ ...announced, prefixes: somePrefixes(count + 1) }));
+  t.true(canBeAnnounced({ ...announced, prefixes: somePrefixes(count + 1), keyIds: [] }));
 });
 
 test('bytes that name a bad MTU are refused', (t) => {

@@ -28,7 +28,13 @@ const host: HostFacts = {
     clusterPrefixes: [parsePrefix('10.244.0.0/16')!, parsePrefix('fd00:10:244::/48')!],
     nodePrefixes: [parsePrefix('10.244.1.0/24')!, parsePrefix('fd00:10:244:1::/64')!],
     underlay: { device: 'eth0', address: parseIpAddress('198.18.0.1') },
-    pods: [{ device: 'wf0000000a', addresses: [parseIpAddress('10.244.1.2')!, parseIpAddress('fd00:10:244:1::2')!] }],
+    pods: [
+      {
+        device: 'wf0000000a',
+        addresses: [parseIpAddress('10.244.1.2')!, parseIpAddress('fd00:10:244:1::2')!],
+        allowSources: [],
+      },
+    ],
   },
 };
 

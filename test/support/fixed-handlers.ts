@@ -278,6 +278,7 @@ export const fixedPod: Pod = {
   network: 'default',
   netns: '/run/netns/web',
   addresses: ['10.244.1.2', 'fd00:10:244:1::2'],
+  allowSources: [],
   mac: '02:11:22:33:44:55',
   hostDevice: 'wf01234567',
   mtuBytes: 1450,

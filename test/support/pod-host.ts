@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { PodRequest } from '../../src/daemon/api.ts';
 import { NodeNetwork } from '../../src/daemon/node-network.ts';
 import { NodeFirewall } from '../../src/daemon/rules/node-firewall.ts';
+import { OwnPrefixes } from '../../src/daemon/routes/own-prefixes.ts';
 import { Pods } from '../../src/daemon/pods/pods.ts';
 import { checkRequirements } from '../../src/daemon/requirements.ts';
 import { resetHost } from '../../src/daemon/reset.ts';
@@ -77,7 +78,7 @@ async function run(scenario: Scenario): Promise<void> {
   const network = {
     tunDevice: TUN_DEVICE,
     mtuBytes,
-    nodePrefixes,
+    prefixes: new OwnPrefixes(nodePrefixes),
     nodeAddresses: nodePrefixes.map(nodeAddressIn),
     logger: silentLogger,
   };
@@ -95,6 +96,7 @@ async function run(scenario: Scenario): Promise<void> {
       ports: { data: 4_789, gossip: 7_948 },
       seeds: [],
       staticPeers: [],
+      prefixes: nodePrefixes,
       members: [],
     },
     logger: silentLogger,
@@ -106,8 +108,12 @@ async function run(scenario: Scenario): Promise<void> {
   const pods = (): Pods =>
     (made ??= new Pods({
       ...network,
+      clusterPrefixes,
       networkName: 'default',
       netnsPrefix: '',
+      staticPeers: [],
+      members: () => [],
+      canAnnounce: () => true,
       store: new StateFile('pods.json', store),
       wallClockMs: () => Date.now(),
     }));

@@ -19,14 +19,24 @@ export function overlapNotices(
   tunDevice: string,
 ): OverlapNotice[] {
   return routes
-    .filter(({ protocol, dev, type }) => protocol !== ROUTE_PROTOCOL && dev !== tunDevice && type === 'unicast')
+    .filter((route) => isRouteOfOthers(route, tunDevice))
     .flatMap((route) => {
-      const prefix = parseDestination(route);
+      const prefix = destinationOf(route);
       if (prefix === undefined || prefix.lengthBits <= MAX_DEFAULT_LENGTH_BITS) return [];
       return clusterPrefixes
         .filter((cluster) => prefixesOverlap(cluster, prefix))
         .map((cluster) => overlap(cluster, prefix, route));
     });
+}
+
+/** Whether somebody else made the route, and it leads anywhere. */
+export function isRouteOfOthers({ protocol, dev, type }: KernelRoute, tunDevice: string): boolean {
+  return protocol !== ROUTE_PROTOCOL && dev !== tunDevice && type === 'unicast';
+}
+
+/** Where it leads; `undefined` for a default route. */
+export function destinationOf({ dst, family }: KernelRoute): Prefix | undefined {
+  return parsePrefix(dst.includes('/') ? dst : `${dst}/${family === 4 ? 32 : 128}`);
 }
 
 function overlap(cluster: Prefix, prefix: Prefix, { dev }: KernelRoute): OverlapNotice {
@@ -37,8 +47,4 @@ function overlap(cluster: Prefix, prefix: Prefix, { dev }: KernelRoute): Overlap
       : `hosts in ${formatPrefix(cluster)} cannot be reached from this node`;
   const message = `the cluster prefix ${formatPrefix(cluster)} overlaps the route to ${formatPrefix(prefix)}${via}: ${loser}; choose other cluster prefixes`;
   return { code: 'prefix-overlaps-host-route', message, subject: formatPrefix(prefix) };
-}
-
-function parseDestination({ dst, family }: KernelRoute): Prefix | undefined {
-  return parsePrefix(dst.includes('/') ? dst : `${dst}/${family === 4 ? 32 : 128}`);
 }

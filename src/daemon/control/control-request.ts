@@ -20,6 +20,7 @@ const podRequest = v.object({
   pid: v.exactOptional(v.number('is not a number')),
   newNetns: v.exactOptional(v.boolean('is neither true nor false')),
   addresses: v.exactOptional(v.array(v.string('is not text'), 'is not a list')),
+  allowSources: v.exactOptional(v.array(v.string('is not text'), 'is not a list')),
   mac: v.exactOptional(v.string('is not text')),
 });
 

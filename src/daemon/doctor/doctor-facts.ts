@@ -10,6 +10,7 @@ import type {
 import { OVERHEAD_BYTES } from '../../dataplane/encapsulation.ts';
 import { listLinks } from '../../linux/link.ts';
 import { formatEndpoint, formatIpAddress, parseIpAddress } from '../../wire/address.ts';
+import { parsePrefix } from '../../wire/prefix.ts';
 import { UNSEEN_SUBJECT, type Audit } from '../audit/audit.ts';
 import type { DiagnosisParts } from '../diagnosis.ts';
 import type { DropHandlers } from '../explain/drops.ts';
@@ -39,9 +40,11 @@ export async function readFacts(sources: DoctorSources): Promise<Facts> {
   const plumbing = {
     ...plumbingIn(config),
     underlay: { device, address },
-    pods: pods.list().map(({ hostDevice, addresses }) => {
-      return { device: hostDevice, addresses: addresses.flatMap((text) => parseIpAddress(text.split('/')[0]!) ?? []) };
-    }),
+    pods: pods.list().map(({ hostDevice, addresses, allowSources }) => ({
+      device: hostDevice,
+      addresses: addresses.flatMap((text) => parseIpAddress(text.split('/')[0]!) ?? []),
+      allowSources: allowSources.flatMap((text) => parsePrefix(text) ?? []),
+    })),
   };
   const [host, daemon] = await Promise.all([lookAtHost(plumbing), readDaemonFacts(sources)]);
   return { node: config.nodeName, host, daemon };

@@ -24,6 +24,7 @@ import { equalIpAddresses, formatIpAddress, type IpAddress, parseEndpoint } from
 import { IpProtocol } from '../../wire/ip.ts';
 import { type Prefix, prefixContains } from '../../wire/prefix.ts';
 import type { Pod } from '../api.ts';
+import { holderAmong } from '../pods/pod-holder.ts';
 import { POD_DEVICE, POD_GATEWAY } from '../pods/pod-wiring.ts';
 import { Turns } from '../remote/turns.ts';
 
@@ -46,7 +47,11 @@ export interface KernelExplainerOptions {
 const LOOKS_AT_A_TIME = 2;
 
 /** Who has an address of this node. */
-type Holder = { readonly kind: 'pod'; readonly pod: Pod } | { readonly kind: 'node' } | { readonly kind: 'nobody' };
+type Holder =
+  /** `behind`: the prefix that the address is in, if the pod is its router; else empty. */
+  | { readonly kind: 'pod'; readonly pod: Pod; readonly behind: string }
+  | { readonly kind: 'node' }
+  | { readonly kind: 'nobody' };
 
 /** What was found, or why nobody could look. */
 type Look = { readonly facts: PassageFacts; readonly ruleset: Ruleset } | { readonly why: string };
@@ -98,9 +103,14 @@ export class KernelExplainer {
     const exit = aim.to === 'device' ? { exit: aim.device } : {};
     if (holder.kind === 'nobody') return [await this.#ofNobody(packet, exit, aim)];
     if (holder.kind === 'node') return [judged(await this.#leg(packet, exit, aim))];
-    const { pod } = holder;
+    const { pod, behind } = holder;
     const place = `pod ${pod.name}`;
     if (namespaceIdentity(pod.netns) === undefined) return [podIsGone(pod)];
+    // By which device it comes into the pod, nobody knows here.
+    if (behind !== '') {
+      const leg = await this.#leg(packet, { entry: pod.hostDevice, ...exit }, aim);
+      return [behindPod(pod, packet.source, behind), judged(leg, pod.mac)];
+    }
     const gateway = POD_GATEWAY[packet.source.family];
     const [inPod, atNode] = await Promise.all([
       this.#leg(packet, { netns: pod.netns, exit: POD_DEVICE }, { to: 'device', device: POD_DEVICE }, place),
@@ -154,8 +164,9 @@ export class KernelExplainer {
   async #receivingLeg(packet: PacketDescription): Promise<Leg | JudgedPassage | undefined> {
     const holder = this.#holderOf(packet.destination);
     if (holder.kind !== 'pod') return undefined;
-    const { pod } = holder;
+    const { pod, behind } = holder;
     if (namespaceIdentity(pod.netns) === undefined) return podIsGone(pod);
+    if (behind !== '') return behindPod(pod, packet.destination, behind);
     return await this.#leg(packet, { netns: pod.netns, entry: POD_DEVICE }, { to: 'here' }, `pod ${pod.name}`);
   }
 
@@ -209,9 +220,8 @@ export class KernelExplainer {
 
   #holderOf(address: IpAddress): Holder {
     const { nodeAddresses, pods, underlay } = this.#options;
-    const text = formatIpAddress(address);
-    const pod = pods().find(({ addresses }) => addresses.includes(text));
-    if (pod !== undefined) return { kind: 'pod', pod };
+    const holder = holderAmong(pods(), address);
+    if (holder !== undefined) return { kind: 'pod', ...holder };
     const isOwn = [...nodeAddresses, underlay().address].some((own) => equalIpAddresses(own, address));
     return { kind: isOwn ? 'node' : 'nobody' };
   }
@@ -296,6 +306,12 @@ function groupPassage(packet: PacketDescription, { look, passage }: Leg, node: s
     steps: [{ hook: 'kernel', verdict, text, details: { place: node } }],
     fate: isDelivered ? 'delivered' : 'blocked',
   };
+}
+
+/** What a router does, on either side of it. */
+function behindPod({ name }: Pod, address: IpAddress, prefix: string): JudgedPassage {
+  const text = `${formatIpAddress(address)} lies in ${prefix}, behind pod ${name}: whether the pod forwards it, and what is there, is not looked at`;
+  return { steps: [{ hook: 'in-pod', verdict: 'pass', text, details: { pod: name, prefix } }], fate: null };
 }
 
 function podIsGone({ name, netns }: Pod): JudgedPassage {

@@ -26,13 +26,24 @@ import {
 } from '../../wire/address.ts';
 import { formatPrefix, parsePrefix, type Prefix, prefixContains } from '../../wire/prefix.ts';
 import type { DiagnosisParts } from '../diagnosis.ts';
+import { holderAmong } from '../pods/pod-holder.ts';
 import type { Fault } from '../faults/fault-api.ts';
 import { describeFault } from '../faults/fault-words.ts';
 
 /** What it needs to know. */
 export type LocalExplainerParts = Pick<
   DiagnosisParts,
-  'config' | 'dataplane' | 'events' | 'gossip' | 'routes' | 'paths' | 'pods' | 'status' | 'underlay' | 'overlayMtuBytes'
+  | 'config'
+  | 'dataplane'
+  | 'events'
+  | 'gossip'
+  | 'routes'
+  | 'paths'
+  | 'pods'
+  | 'prefixes'
+  | 'status'
+  | 'underlay'
+  | 'overlayMtuBytes'
 >;
 
 /** A datagram of a peer, or several, if a packet was cut. */
@@ -161,14 +172,14 @@ export class LocalExplainer {
 
   /** This node's overlay address, if a packet enters the overlay under it: as `into-overlay` in `rules/node-rules.ts` has it. */
   #masqueradedSource({ source, destination }: PacketDescription): IpAddress | undefined {
-    const { config, routes, status } = this.#parts;
+    const { config, prefixes, routes, status } = this.#parts;
     const { clusterPrefixes, masquerade, nodePrefixes } = config;
-    const own = nodePrefixes.filter(({ address }) => address.family === source.family);
-    if (!masquerade.intoOverlay || own.length === 0 || isIn(own, source)) return undefined;
+    const own = nodePrefixes.find(({ address }) => address.family === source.family);
+    if (!masquerade.intoOverlay || own === undefined || isIn(prefixes.current(), source)) return undefined;
     if (!isIn(clusterPrefixes, destination) || routes.routeTo(destination)?.kind === 'local') return undefined;
     if (this.#holderOf(source).kind === 'pod') return undefined;
     if (status().notices.some(({ code }) => code === 'masquerade-unavailable')) return undefined;
-    return nodeAddressIn(own[0]!);
+    return nodeAddressIn(own);
   }
 
   #faultsAt(direction: Fault['direction'], peer: string): FaultFacts[] {
@@ -197,10 +208,13 @@ export class LocalExplainer {
     if (config.nodePrefixes.some((prefix) => equalIpAddresses(nodeAddressIn(prefix), address))) {
       return { kind: 'node', device: config.tun.device };
     }
-    const text = formatIpAddress(address);
-    const pod = pods.list().find(({ addresses }) => addresses.includes(text));
-    if (pod !== undefined) {
-      return { kind: 'pod', name: pod.name, isRunning: pod.state !== 'gone', device: pod.hostDevice };
+    const holder = holderAmong(pods.list(), address);
+    if (holder !== undefined) {
+      const { name, state, hostDevice: device } = holder.pod;
+      const isRunning = state !== 'gone';
+      return holder.behind === ''
+        ? { kind: 'pod', name, isRunning, device }
+        : { kind: 'behind', name, prefix: holder.behind, isRunning, device };
     }
     const prefix = config.nodePrefixes.find((one) => prefixContains(one, address));
     return { kind: 'nobody', prefix: prefix === undefined ? '' : formatPrefix(prefix) };

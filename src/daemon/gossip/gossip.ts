@@ -16,6 +16,7 @@ import { Membership } from '../../membership/membership.ts';
 import { presets, type PresetName } from '../../membership/parameters.ts';
 import type { MembershipStatistics } from '../../membership/statistics.ts';
 import { type Endpoint, equalEndpoints, type IpAddress } from '../../wire/address.ts';
+import { comparePrefixes, type Prefix } from '../../wire/prefix.ts';
 import { Acquaintances } from './acquaintances.ts';
 import type { Notice } from '../api.ts';
 import type { SeedHost } from '../config/config.ts';
@@ -205,6 +206,23 @@ export class Gossip {
     } catch (error) {
       if (error instanceof WeftError && error.code === 'announcement-invalid') return false;
       throw error;
+    }
+  }
+
+  /**
+   * Announces these as the prefixes of this node. Path reports for which there is no room left give way.
+   *
+   * @throws WeftError `announcement-invalid`, and nothing has changed
+   */
+  announcePrefixes(prefixes: readonly Prefix[]): void {
+    const before = this.current().self.announcement.prefixes;
+    if (prefixes.length === before.length && prefixes.every((one, at) => comparePrefixes(one, before[at]!) === 0))
+      return;
+    try {
+      this.#membership.announce({ prefixes });
+    } catch (error) {
+      if (!(error instanceof WeftError) || error.code !== 'announcement-invalid') throw error;
+      this.#membership.announce({ prefixes, pathReports: [] });
     }
   }
 

@@ -1,5 +1,6 @@
 /** What is other about a pod than somebody wants, who adds it once more. */
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
+import { formatPrefix } from '../../wire/prefix.ts';
 import type { PodPlace } from './pod-namespace.ts';
 import type { PodRecord } from './pod-record.ts';
 import type { PodWish } from './pod-request.ts';
@@ -17,11 +18,15 @@ export function podDifferences({ record, addresses, isGone }: KnownPod, wish: Po
   // A namespace that was made anew under the same name is the same request again.
   const sameNetns = place.netnsIdentity === record.netnsIdentity || (isGone && place.netns === record.netns);
   const present = addresses.map(formatIpAddress);
+  const allowed = record.allowSources ?? [];
   return [
     ...(wish.newNetns === record.ownsNetns && sameNetns ? [] : [`another network namespace, ${record.netns}`]),
     ...(wish.addresses === undefined || sameSet(present, wish.addresses.map(formatIpAddress))
       ? []
       : [`the addresses ${present.join(', ')}`]),
+    ...(wish.allowSources === undefined || sameSet(allowed, wish.allowSources.map(formatPrefix))
+      ? []
+      : [allowed.length === 0 ? 'no allowed sources' : `the allowed sources ${allowed.join(', ')}`]),
     ...(wish.mac === undefined || wish.mac === record.mac ? [] : [`the MAC address ${record.mac}`]),
   ];
 }

@@ -6,7 +6,7 @@ import { formatIpAddress } from '../../wire/address.ts';
 import type { Finding } from '../audit/audit-finding.ts';
 import { sysctlFinding } from '../audit/host-findings.ts';
 import { wrongDeviceForwarding } from '../node-sysctls.ts';
-import { POD_DEVICE, POD_GATEWAY, type PodCable } from './pod-wiring.ts';
+import { hostRoutes, POD_DEVICE, POD_GATEWAY, type PodCable } from './pod-wiring.ts';
 
 /** What the node's namespace has, read once for all pods. */
 export interface HostState {
@@ -65,18 +65,38 @@ export function hostEndFindings(cable: PodCable, host: HostState): Finding[] {
   if (link === undefined) return [missing(hostDevice, `the device ${of}, is gone`)];
   const wrong = (message: string): Finding => ({ problem: 'wrong', subject: hostDevice, message });
   const has = new Set(addressesOf(link));
-  const routes = new Set(host.routes.filter(({ dev }) => dev === hostDevice).map(({ dst }) => dst));
+  const routes = new Set(
+    host.routes.filter(({ dev }) => dev === hostDevice).map(({ dst, gateway }) => wayOf(dst, gateway)),
+  );
   const gateways = [...new Set(addresses.map(({ family }) => `${POD_GATEWAY[family]}/${family === 4 ? 32 : 64}`))];
   return [
     ...(link.mtu === mtuBytes ? [] : [wrong(`the MTU of ${of}, is ${link.mtu}, and not ${mtuBytes}`)]),
     ...(link.flags.includes('UP') ? [] : [wrong(`the device ${of}, is down`)]),
     ...gateways.filter((gateway) => !has.has(gateway)).map((gateway) => missing(gateway, `${of}, lacks ${gateway}`)),
-    ...addresses
-      .map(formatIpAddress)
-      .filter((address) => !routes.has(address))
-      .map((address) => missing(address, `the route to ${address} by ${of}, is gone`)),
+    ...hostRoutes(cable)
+      .filter(({ destination, gateway }) => !routes.has(wayOf(destination, gateway)))
+      .map(({ destination }) => missing(destination, `the route to ${destination} by ${of}, is gone`)),
+    ...staleHostRoutes(cable, host).map(({ dst }): Finding => {
+      return {
+        problem: 'stale',
+        subject: dst,
+        message: `there is a route to ${dst} by ${of}, behind which it does not lie`,
+      };
+    }),
     ...(addresses.some(({ family }) => family === 4) ? wrongDeviceForwarding(hostDevice).map(sysctlFinding) : []),
   ];
+}
+
+/** Routes of ours that lead behind the pod, to what does not lie there, or not that way. */
+export function staleHostRoutes(cable: PodCable, { routes }: Pick<HostState, 'routes'>): KernelRoute[] {
+  const wanted = new Set(hostRoutes(cable).map(({ destination, gateway }) => wayOf(destination, gateway)));
+  return routes.filter(
+    ({ dev, dst, gateway }) => dev === cable.hostDevice && gateway !== undefined && !wanted.has(wayOf(dst, gateway)),
+  );
+}
+
+function wayOf(destination: string, gateway = ''): string {
+  return gateway === '' ? destination : `${destination} via ${gateway}`;
 }
 
 /** Whether the pod's end has its MTU, addresses and default routes. One run of a program. */

@@ -62,5 +62,9 @@ function whyGone(record: PodRecord, hasHostEnd: boolean, storedBootId: string | 
 /** Without the family that the pod could not have when it was connected, so that it does not count as missing. */
 export function withoutRefusedIpv6(cable: PodCable, notices: readonly Notice[]): PodCable {
   if (!notices.some(({ code }) => code === 'pod-ipv6-disabled')) return cable;
-  return { ...cable, addresses: cable.addresses.filter(({ family }) => family === 4) };
+  return {
+    ...cable,
+    addresses: cable.addresses.filter(({ family }) => family === 4),
+    allowSources: cable.allowSources.filter(({ address }) => address.family === 4),
+  };
 }

@@ -4,6 +4,7 @@ import { WeftError } from '../../errors.ts';
 import { readBootId } from '../../linux/boot-id.ts';
 import type { LeaseBookDocument } from '../../ipam/lease-book.ts';
 import { formatMacAddress } from '../../wire/address.ts';
+import { formatPrefix, parsePrefix, type Prefix } from '../../wire/prefix.ts';
 import type { Notice } from '../api.ts';
 
 /**
@@ -23,6 +24,8 @@ export interface PodRecord {
   readonly netnsIdentity: string;
   /** The namespace is our own: it goes when the pod goes. */
   readonly ownsNetns: boolean;
+  /** Prefixes that it may send from besides its addresses. Absent: none, as in records of earlier versions. */
+  readonly allowSources?: readonly string[];
   readonly mac: string;
   readonly hostDevice: string;
   readonly createdAt: string;
@@ -69,6 +72,32 @@ export function macOfPod(network: string, pod: string, end: 'pod' | 'node'): str
   return formatMacAddress(Uint8Array.of(0x02, a!, b!, c!, d!, e!));
 }
 
+/** What a pod is to be. */
+export interface WantedPod {
+  readonly name: string;
+  readonly network: string;
+  readonly place: Pick<PodRecord, 'netns' | 'netnsIdentity' | 'ownsNetns'>;
+  readonly allowSources: readonly Prefix[];
+  /** Absent: one made from its name. */
+  readonly mac: string | undefined;
+}
+
+/** The record of a new pod, that is about to be made. @param others pods that there are already. */
+export function newPodRecord(wanted: WantedPod, others: readonly PodRecord[], nowMs: number): PodRecord {
+  const { name, network, place, allowSources, mac } = wanted;
+  return {
+    name,
+    network,
+    phase: 'adding',
+    ...place,
+    ...(allowSources.length > 0 && { allowSources: allowSources.map(formatPrefix) }),
+    mac: mac ?? macOfPod(network, name, 'pod'),
+    hostDevice: hostDeviceName(network, name, new Set(others.map(({ hostDevice }) => hostDevice))),
+    createdAt: new Date(nowMs).toISOString(),
+    notices: [],
+  };
+}
+
 /** @throws WeftError `store-corrupt`. */
 export function parsePodsDocument(document: unknown): PodsDocument {
   const { version, bootId, pods, leases } = (document ?? {}) as Partial<PodsDocument>;
@@ -93,8 +122,13 @@ function isRecord(value: Partial<PodRecord> | null): boolean {
     ['adding', 'ready', 'removing'].includes(value?.phase ?? '') &&
     typeof value?.ownsNetns === 'boolean' &&
     isHostDeviceName(value.hostDevice ?? '') &&
-    Array.isArray(value.notices)
+    Array.isArray(value.notices) &&
+    areSources(value.allowSources ?? [])
   );
+}
+
+function areSources(value: unknown): boolean {
+  return Array.isArray(value) && value.every((text) => typeof text === 'string' && parsePrefix(text) !== undefined);
 }
 
 /** The parts are joined by a character that is in none of them. */

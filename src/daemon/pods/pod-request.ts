@@ -1,7 +1,10 @@
 /** What a client wants of a pod, checked. */
+import * as v from 'valibot';
 import { ConfigError } from '../../errors.ts';
 import { formatMacAddress, parseIpAddress, parseMacAddress, type IpAddress } from '../../wire/address.ts';
+import type { Prefix } from '../../wire/prefix.ts';
 import type { PodRequest } from '../api.ts';
+import { prefix } from '../config/config-value.ts';
 
 /** A {@link PodRequest} whose parts were checked. */
 export interface PodWish {
@@ -9,6 +12,8 @@ export interface PodWish {
   readonly pid?: number;
   readonly newNetns: boolean;
   readonly addresses?: readonly IpAddress[];
+  /** Absent: whatever it has, if it is there already, and else none. */
+  readonly allowSources?: readonly Prefix[];
   readonly mac?: string;
 }
 
@@ -37,6 +42,7 @@ export function parsePodRequest(name: string, request: PodRequest): PodWish {
     newNetns,
     ...(request.addresses !== undefined &&
       request.addresses.length > 0 && { addresses: request.addresses.map(parseWantedAddress) }),
+    ...(request.allowSources !== undefined && { allowSources: request.allowSources.map(parseSource) }),
     ...(request.mac !== undefined && { mac: parseWantedMac(request.mac) }),
   };
 }
@@ -45,6 +51,12 @@ function parseWantedAddress(text: string, at: number): IpAddress {
   const address = parseIpAddress(text);
   if (address === undefined) throw new ConfigError(`addresses[${at}]`, `${text} is not an IP address`);
   return address;
+}
+
+function parseSource(text: string, at: number): Prefix {
+  const result = v.safeParse(prefix(), text);
+  if (result.success) return result.output;
+  throw new ConfigError(`allowSources[${at}]`, result.issues[0].message);
 }
 
 function parseWantedMac(text: string): string {

@@ -6,28 +6,35 @@
  *
  * They stay when the daemon ends. An element is there before the device of its pod, and goes after it.
  */
-import { CommandError } from '../../errors.ts';
+import { CommandError, RequirementError } from '../../errors.ts';
 import { nftTransaction } from '../../linux/nftables.ts';
 import type { Notice } from '../api.ts';
 import type { Finding } from '../audit/audit-finding.ts';
 import { sourceFindings } from './source-findings.ts';
-import { addingLines, removingLines, tableLines, type PodSource } from './source-rules.ts';
+import {
+  addingLines,
+  elementsOf,
+  removingLines,
+  tableLines,
+  type PodSource,
+  type SourceMeans,
+} from './source-rules.ts';
 import { readRefused, readSourceTables, readTried, type RefusedPackets, type TriedAddress } from './source-tables.ts';
 
 /** What is tried, one after the other. Counts are lost where the tables have to be made from nothing. */
 const attempts = [
-  { withArp: true, anew: false },
-  { withArp: true, anew: true },
-  { withArp: false, anew: false },
-  { withArp: false, anew: true },
-] as const;
+  { withArp: true, withRanges: true },
+  { withArp: true, withRanges: false },
+  { withArp: false, withRanges: true },
+  { withArp: false, withRanges: false },
+].flatMap((means) => [false, true].map((anew) => ({ ...means, anew })));
 
 export class PodSources {
   /** By device. */
   readonly #pods = new Map<string, PodSource>();
   #strays: readonly string[] = [];
   /** What the kernel can do; `undefined`: nothing of it. */
-  #means: { readonly withArp: boolean } | undefined;
+  #means: SourceMeans | undefined;
   /** The rules as they were left. */
   #shape = '';
   #notices: readonly Notice[] = [];
@@ -58,11 +65,21 @@ export class PodSources {
       }
       this.#means = attempt;
       this.#shape = (await readSourceTables(attempt.withArp))?.shape ?? '';
-      this.#notices = attempt.withArp ? [] : [withoutArp(failure!)];
+      this.#notices = [
+        ...(attempt.withArp ? [] : [withoutArp(failure!)]),
+        ...(attempt.withRanges || this.#routers.length === 0 ? [] : [withoutRanges(this.#routers)]),
+      ];
       return;
     }
     this.#means = undefined;
     this.#notices = [unavailable(failure!)];
+  }
+
+  /** @throws RequirementError `allow-source-unsupported` if the kernel binds pods to addresses, and cannot bind them to prefixes. */
+  refuseWithoutRanges(): void {
+    if (this.#means?.withRanges !== false) return;
+    const message = 'the kernel cannot bind a pod to a prefix: that needs nftables of Linux 5.6 or later';
+    throw new RequirementError('allow-source-unsupported', message);
   }
 
   /** Tries once more what could not be had: a module may have been loaded since. */
@@ -78,7 +95,7 @@ export class PodSources {
   /** Lets a pod send from its addresses, and from nothing else. To be called before its device is made. */
   async bind(pod: PodSource): Promise<void> {
     this.#pods.set(pod.device, pod);
-    await this.#change(pod, (withArp) => addingLines(pod, withArp));
+    await this.#change(pod, (means) => addingLines(pod, means));
   }
 
   /** Forgets a pod. To be called when its device is gone. */
@@ -86,14 +103,15 @@ export class PodSources {
     const pod = this.#pods.get(device);
     if (pod === undefined) return;
     this.#pods.delete(device);
-    await this.#change(pod, (withArp) => removingLines(pod, withArp));
+    await this.#change(pod, (means) => removingLines(pod, means));
   }
 
   /** Looks at the tables. Changes nothing. Its cost grows with the number of pods. */
   async inspect(): Promise<Finding[]> {
     if (this.#means === undefined) return [];
     const found = await readSourceTables(this.#means.withArp);
-    return sourceFindings([...this.#pods.values()], this.#strays, this.#shape, found);
+    const wanted = elementsOf([...this.#pods.values()], this.#means);
+    return sourceFindings([...this.#pods.values()], this.#strays, { shape: this.#shape, elements: wanted }, found);
   }
 
   /** What the kernel refused of each device. Its cost grows with the number of those. */
@@ -106,11 +124,15 @@ export class PodSources {
     return this.#means === undefined ? [] : await readTried(this.#means.withArp);
   }
 
-  async #change(pod: PodSource, linesOf: (withArp: boolean) => string[]): Promise<void> {
+  /** Names of pods that may send from prefixes. */
+  get #routers(): string[] {
+    return [...this.#pods.values()].filter(({ allowSources }) => allowSources.length > 0).map(({ pod }) => pod);
+  }
+
+  async #change(pod: PodSource, linesOf: (means: SourceMeans) => string[]): Promise<void> {
     if (this.#means === undefined) return;
-    const { withArp } = this.#means;
     try {
-      await nftTransaction(linesOf(withArp), `bind pod ${pod.pod} to its addresses`);
+      await nftTransaction(linesOf(this.#means), `bind pod ${pod.pod} to its addresses`);
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       // Somebody took the tables away, or changed them.
@@ -122,6 +144,11 @@ export class PodSources {
 function withoutArp({ message }: CommandError): Notice {
   const what = 'pods can fill the tables of neighbours with ARP under any address: nftables of the kernel has no ARP';
   return { code: 'source-check-without-arp', message: `${what}: ${message}` };
+}
+
+function withoutRanges(pods: readonly string[]): Notice {
+  const message = `what lies behind ${pods.join(', ')} sends nothing: the kernel cannot bind a pod to a prefix, which needs nftables of Linux 5.6 or later`;
+  return { code: 'source-ranges-unavailable', message };
 }
 
 function unavailable({ message }: CommandError): Notice {

@@ -1,6 +1,7 @@
 /** A pod, as the control API shows it. */
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
-import type { Pod } from '../api.ts';
+import { formatPrefix, type Prefix } from '../../wire/prefix.ts';
+import type { Notice, Pod } from '../api.ts';
 import { isPlaceReachable } from './pod-namespace.ts';
 import type { PodRecord } from './pod-record.ts';
 
@@ -9,6 +10,10 @@ export interface PodFacts {
   readonly addresses: readonly IpAddress[];
   /** Those of them that no pod of this node could get any more. */
   readonly outside: readonly IpAddress[];
+  /** Prefixes that it may send from besides. */
+  readonly allowSources: readonly Prefix[];
+  /** About those that it may not send from any more. */
+  readonly sourceNotices: readonly Notice[];
   readonly mtuBytes: number;
   /** Whether the node's end of its cable is there. */
   readonly hasDevice: boolean;
@@ -26,6 +31,7 @@ export function podView(record: PodRecord, facts: PodFacts): Pod {
     network,
     netns,
     addresses: facts.addresses.map(formatIpAddress),
+    allowSources: facts.allowSources.map(formatPrefix),
     mac,
     hostDevice,
     mtuBytes: facts.mtuBytes,
@@ -38,6 +44,10 @@ export function podView(record: PodRecord, facts: PodFacts): Pod {
         ? 'broken'
         : 'running',
     faults: facts.hasDevice ? facts.faults : [],
-    notices: outside.length === 0 ? notices : [...notices, { code: 'pod-address-outside-prefixes', message }],
+    notices: [
+      ...notices,
+      ...(outside.length === 0 ? [] : [{ code: 'pod-address-outside-prefixes', message }]),
+      ...facts.sourceNotices,
+    ],
   };
 }

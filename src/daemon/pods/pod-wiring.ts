@@ -4,6 +4,7 @@
  *     node                                          pod
  *     wf1a2b3c4d  169.254.1.1/32  fe80::1/64  ----  eth0  ADDRESS/32, ADDRESS/128
  *     ADDRESS dev wf1a2b3c4d src NODE               default via 169.254.1.1 / fe80::1
+ *     BEHIND via ADDRESS dev wf1a2b3c4d onlink      (what is behind a router, it routes itself)
  *
  * The gateway is link-local and the same in every pod, so a pod costs no address but its own, and needs no bridge.
  */
@@ -12,7 +13,9 @@ import { runCommand } from '../../linux/command.ts';
 import { batchWord, ipBatch, ipRemove, namingTheLine, ROUTE_PROTOCOL } from '../../linux/iproute.ts';
 import { generatesLinkLocal } from '../../linux/link.ts';
 import { ensureSysctl } from '../../linux/sysctl.ts';
+import { deleteRouteLine, type KernelRoute } from '../../linux/route.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
+import { type Prefix, prefixWord } from '../../wire/prefix.ts';
 import type { Notice } from '../api.ts';
 import { ensureDeviceForwarding } from '../node-sysctls.ts';
 
@@ -34,6 +37,8 @@ export interface PodCable {
   readonly podMac: string;
   readonly mtuBytes: number;
   readonly addresses: readonly IpAddress[];
+  /** Prefixes that lie behind it. */
+  readonly allowSources: readonly Prefix[];
   /** What the node itself sends from, towards a pod of the family. */
   readonly nodeAddresses: readonly IpAddress[];
 }
@@ -98,19 +103,46 @@ async function furnishHostEnd(cable: PodCable, withIpv6: boolean): Promise<void>
     ...(withIpv6 ? [`address replace ${POD_GATEWAY[6]}/64 dev ${device} nodad`] : []),
     ...hostRoutes(cable)
       .filter(({ family }) => withIpv6 || family === 4)
-      .map(({ line }) => `route replace ${line}`),
+      .map((route) => `route replace ${hostRouteLine(route, cable)}`),
   ];
   await ipBatch(lines, { purpose: `connect pod ${cable.pod} on the node's side` });
 }
 
-/** The node's routes to a pod, one per address. */
-function hostRoutes(cable: PodCable): { family: 4 | 6; line: string }[] {
-  return cable.addresses.map(({ family, bytes }) => {
-    const source = cable.nodeAddresses.find((address) => address.family === family);
-    const from = source === undefined ? '' : ` src ${formatIpAddress(source)}`;
-    const line = `${formatIpAddress({ family, bytes })} dev ${cable.hostDevice}${from} proto ${ROUTE_PROTOCOL}`;
-    return { family, line };
-  });
+/** A route of the node to a pod. */
+export interface HostRoute {
+  readonly family: 4 | 6;
+  /** As `ip` lists it: an address, or a prefix that lies behind the pod. */
+  readonly destination: string;
+  /** The pod's address; empty: the destination itself is that. */
+  readonly gateway: string;
+}
+
+/** The node's routes to a pod: one for each address, then one for each prefix behind it. */
+export function hostRoutes({ addresses, allowSources }: Pick<PodCable, 'addresses' | 'allowSources'>): HostRoute[] {
+  return [
+    ...addresses.map((address): HostRoute => {
+      return { family: address.family, destination: formatIpAddress(address), gateway: '' };
+    }),
+    ...allowSources.flatMap((prefix): HostRoute[] => {
+      const { family } = prefix.address;
+      const gateway = addresses.find((address) => address.family === family);
+      if (gateway === undefined) return [];
+      return [{ family, destination: prefixWord(prefix), gateway: formatIpAddress(gateway) }];
+    }),
+  ];
+}
+
+function hostRouteLine({ family, destination, gateway }: HostRoute, cable: PodCable): string {
+  const source = cable.nodeAddresses.find((address) => address.family === family);
+  const from = source === undefined ? '' : ` src ${formatIpAddress(source)}`;
+  const via = gateway === '' ? '' : ` via ${gateway}`;
+  const onlink = gateway === '' ? '' : ' onlink';
+  return `${destination}${via} dev ${cable.hostDevice}${onlink}${from} proto ${ROUTE_PROTOCOL}`;
+}
+
+/** Deletes these routes to what lies behind a pod. */
+export async function deleteHostRoutes(pod: string, routes: readonly KernelRoute[]): Promise<void> {
+  await ipBatch(routes.map(deleteRouteLine), { purpose: `remove routes that lead behind pod ${pod}` });
 }
 
 /** @returns why there is no IPv6 inside the pod although it was wanted. */

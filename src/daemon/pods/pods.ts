@@ -8,15 +8,15 @@ import { listLinks } from '../../linux/link.ts';
 import { namespaceIdentity } from '../../linux/namespace-files.ts';
 import { listRoutes } from '../../linux/route.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
-import type { Prefix } from '../../wire/prefix.ts';
 import type { Pod, PodRequest } from '../api.ts';
 import type { Finding, Inspection } from '../audit/audit-finding.ts';
 import { isPodLink } from '../own-links.ts';
+import { AllowedSources, type AllowedSourcesOptions, refuseWithoutIpv6 } from './allowed-sources.ts';
 import { hiddenNamespaceNotices } from './hidden-namespace.ts';
 import { removeLeftover } from './leftover-device.ts';
 import { PodBook, refusing } from './pod-book.ts';
 import { podDifferences } from './pod-differences.ts';
-import { cableFindings, hasHostEnd, type HostState } from './pod-inspection.ts';
+import { cableFindings, hasHostEnd, type HostState, staleHostRoutes } from './pod-inspection.ts';
 import { PodLooks, type PodLook } from './pod-looks.ts';
 import { isPlaceReachable, placeOf, refuseSharing, removeOwnNamespace, type PodPlace } from './pod-namespace.ts';
 import {
@@ -26,20 +26,18 @@ import {
   type ReconcileReport,
   type ReportDraft,
 } from './pod-reconciliation.ts';
-import { hostDeviceAlias, hostDeviceName, macOfPod, type PodRecord } from './pod-record.ts';
+import { hostDeviceAlias, macOfPod, newPodRecord, type PodRecord } from './pod-record.ts';
 import { parsePodRequest, type PodWish } from './pod-request.ts';
 import { PodSources } from './pod-sources.ts';
 import { podView } from './pod-view.ts';
 import { connectAgain } from './reconnection.ts';
 import { ReconnectPace } from './reconnect-pace.ts';
-import { connectPod, disconnectPod, type PodCable } from './pod-wiring.ts';
+import { connectPod, deleteHostRoutes, disconnectPod, type PodCable } from './pod-wiring.ts';
 import type { PodSource } from './source-rules.ts';
 
-export interface PodsOptions {
-  readonly networkName: string;
+export interface PodsOptions extends AllowedSourcesOptions {
   /** Before the pod's name in the name of a namespace that is made for it. */
   readonly netnsPrefix: string;
-  readonly nodePrefixes: readonly Prefix[];
   /** One in each node prefix; on the TUN device already. */
   readonly nodeAddresses: readonly IpAddress[];
   /** Of the overlay. */
@@ -56,6 +54,7 @@ const MAX_NAMED = 8;
 export class Pods {
   readonly #options: PodsOptions;
   readonly #book: PodBook;
+  readonly #allowed: AllowedSources;
   readonly #looks = new PodLooks();
   /** What each may send from, in the kernel. */
   readonly sources = new PodSources();
@@ -67,7 +66,8 @@ export class Pods {
   /** @throws WeftError `store-corrupt`. */
   constructor(options: PodsOptions) {
     this.#options = options;
-    this.#book = new PodBook(options.store, options.nodePrefixes);
+    this.#book = new PodBook(options.store, options.prefixes.configured);
+    this.#allowed = new AllowedSources(options, this.#book.all());
   }
 
   /** Compares what was stored with what is there: once, at start, when the node network is up. */
@@ -80,8 +80,8 @@ export class Pods {
    *
    * @param clientPid process of the client, whose mounts may show a namespace file that ours do not.
    * @throws ConfigError for a request that is wrong in itself, or an address that is not this node's to give.
-   * @throws ConflictError `pod-exists` (with other properties), `address-in-use`, `netns-in-use`, `netns-exists`, `device-exists`.
-   * @throws ExhaustedError `pool-exhausted`.
+   * @throws ConflictError `pod-exists` (with other properties), `allow-source-overlap`, `address-in-use`, `netns-in-use`, `netns-exists`, `device-exists`.
+   * @throws ExhaustedError `pool-exhausted`, `announcement-full`.
    * @throws NotFoundError `netns-not-found`, `process-not-found`.
    * @throws WeftError `store-failed`, before anything is made.
    */
@@ -219,17 +219,25 @@ export class Pods {
     if (known !== undefined) await this.#erase(known);
     const place = this.#placeOf(name, wish, clientPid);
     refuseSharing(place, this.#book.all());
-    const record = this.#newRecord(name, wish, place);
+    if (wish.allowSources !== undefined && wish.allowSources.length > 0) this.sources.refuseWithoutRanges();
+    const pods = this.#book.all().map((one) => ({ pod: one.name, addresses: this.#book.addressesOf(one) }));
+    await this.#allowed.check(wish, pods);
+    const { networkName: network, wallClockMs } = this.#options;
+    const { allowSources = [], mac } = wish;
+    const record = newPodRecord({ name, network, place, allowSources, mac }, this.#book.all(), wallClockMs());
     await removeLeftover(record);
     refusing(name, 'was not added, and nothing was made', () => this.#enter(record, wish));
     try {
-      // First: the kernel is to judge its first packet.
+      // First: the kernel is to judge its first packet, and to know what becomes of it.
+      await this.#allowed.prepare(record);
       await this.sources.bind(this.#source(record));
       const wired = await connectPod(this.#cable(record), wish.newNetns ? basename(record.netns) : undefined);
+      refuseWithoutIpv6(name, allowSources, wired);
       const notices = [...wired, ...(wish.newNetns ? hiddenNamespaceNotices(record.netns, clientPid) : [])];
       const netnsIdentity = namespaceIdentity(record.netns) ?? record.netnsIdentity;
       const ready: PodRecord = { ...record, phase: 'ready', netnsIdentity, notices };
       refusing(name, 'was not added, and what was made is removed again', () => this.#book.settle(ready));
+      this.#allowed.announce(name);
       return this.#pod(ready, deviceNames());
     } catch (error) {
       await this.#rollBack(record);
@@ -270,7 +278,10 @@ export class Pods {
   /** Makes everything of a known pod again that is not there, and stores what changed. */
   async #repair(record: PodRecord): Promise<PodRecord> {
     await this.sources.bind(this.#source(record));
-    const notices = await connectAgain(record, this.#cable(record), this.#reconnects);
+    const cable = this.#cable(record);
+    const notices = await connectAgain(record, cable, this.#reconnects);
+    if (record.allowSources !== undefined)
+      await deleteHostRoutes(record.name, staleHostRoutes(cable, { routes: await listRoutes('ours') }));
     const repaired = { ...record, notices, netnsIdentity: namespaceIdentity(record.netns) ?? record.netnsIdentity };
     this.#book.keep(repaired);
     this.#looks.forget(record.name);
@@ -322,21 +333,6 @@ export class Pods {
     }
   }
 
-  #newRecord(name: string, wish: PodWish, place: PodPlace): PodRecord {
-    const network = this.#options.networkName;
-    const taken = new Set(this.#book.all().map(({ hostDevice }) => hostDevice));
-    return {
-      name,
-      network,
-      phase: 'adding',
-      ...place,
-      mac: wish.mac ?? macOfPod(network, name, 'pod'),
-      hostDevice: hostDeviceName(network, name, taken),
-      createdAt: new Date(this.#options.wallClockMs()).toISOString(),
-      notices: [],
-    };
-  }
-
   async #rollBack(record: PodRecord): Promise<void> {
     try {
       await this.#erase(record);
@@ -346,10 +342,12 @@ export class Pods {
     }
   }
 
-  /** Removes the pair, the namespace if it is ours, the lease and the record, in this order. Whatever is missing is fine. */
+  /** Removes what is announced, the pair, the namespace if it is ours, the lease and the record, in this order. Whatever is missing is fine. */
   async #erase(record: PodRecord): Promise<void> {
+    this.#allowed.withdraw(record.name);
     if (deviceNames().has(record.hostDevice)) await disconnectPod(record.name, record.hostDevice);
     await this.sources.release(record.hostDevice);
+    await this.#allowed.remove(record.name);
     await removeOwnNamespace(record);
     this.#looks.forget(record.name);
     this.#book.forget(record);
@@ -366,6 +364,7 @@ export class Pods {
       podMac: mac,
       mtuBytes: this.#options.mtuBytes,
       addresses: this.#book.addressesOf(record),
+      allowSources: this.#allowed.of(record),
       nodeAddresses: this.#options.nodeAddresses,
     };
   }
@@ -384,13 +383,16 @@ export class Pods {
 
   #source(record: PodRecord): PodSource {
     const { name, hostDevice, mac } = record;
-    return { pod: name, device: hostDevice, mac, addresses: this.#book.addressesOf(record) };
+    const [addresses, allowSources] = [this.#book.addressesOf(record), this.#allowed.of(record)];
+    return { pod: name, device: hostDevice, mac, addresses, allowSources };
   }
 
   #pod(record: PodRecord, devices: ReadonlySet<string>): Pod {
     return podView(record, {
       addresses: this.#book.addressesOf(record),
       outside: this.#book.addressesOutside(record),
+      allowSources: this.#allowed.of(record),
+      sourceNotices: this.#allowed.noticesOf(record),
       mtuBytes: this.#options.mtuBytes,
       hasDevice: devices.has(record.hostDevice),
       faults: this.#looks.of(record.name)?.faults.map(({ message }) => message) ?? [],

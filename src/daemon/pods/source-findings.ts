@@ -1,19 +1,19 @@
 /** What the kernel lets pods send from, against what it should. */
 import { POD_ARP_TABLE, POD_TABLE, titleOf } from '../../linux/nftables.ts';
 import type { Finding } from '../audit/audit-finding.ts';
-import { elementsOf, type PodSource } from './source-rules.ts';
+import type { PodSource } from './source-rules.ts';
 import type { SourceTables } from './source-tables.ts';
 
 /**
  * What is not as it should be.
  *
  * @param strays devices that may be watched though they are no pod's.
- * @param shape of the tables as they were left.
+ * @param wanted the tables as they were left, with the elements that they should have.
  */
 export function sourceFindings(
   pods: readonly PodSource[],
   strays: readonly string[],
-  shape: string,
+  wanted: SourceTables,
   found: SourceTables | undefined,
 ): Finding[] {
   const subject = titleOf(POD_TABLE);
@@ -22,14 +22,12 @@ export function sourceFindings(
     return [{ problem: 'missing', subject, message }];
   }
   const changed = `somebody changed the rules of the nftables table ${subject} or ${titleOf(POD_ARP_TABLE)}`;
-  const findings: Finding[] = found.shape === shape ? [] : [{ problem: 'wrong', subject, message: changed }];
+  const findings: Finding[] = found.shape === wanted.shape ? [] : [{ problem: 'wrong', subject, message: changed }];
   const podOf = new Map(pods.map(({ device, pod }) => [device, pod]));
-  for (const [name, wanted] of elementsOf(pods)) {
-    const present = found.elements.get(name);
-    // A kernel without ARP in nftables.
-    if (present === undefined) continue;
-    const missing = [...wanted].filter((element) => !present.has(element));
-    const stale = [...present].filter((element) => !wanted.has(element) && !strays.includes(element));
+  for (const [name, elements] of wanted.elements) {
+    const present = found.elements.get(name) ?? new Set();
+    const missing = [...elements].filter((element) => !present.has(element));
+    const stale = [...present].filter((element) => !elements.has(element) && !strays.includes(element));
     findings.push(
       ...missing.map((element): Finding => ({
         problem: 'missing',

@@ -7,8 +7,13 @@
  *       a router advertisement or a redirect                  -> refuse
  *       its link-local address, towards the link              -> accept    link6
  *       no address yet (::): duplicate detection, MLD         -> accept    macs
+ *       what is left of neighbour discovery                   -> refuse
+ *       device . prefix behind a pod . MAC of the pod         -> accept    behind4, behind6
  *       anything else                                         -> refuse: counted by device, and dropped
  *     arp weft-pods    input: the same for the sender of ARP; 0.0.0.0 asks whether an address is free
+ *
+ * From prefixes behind it, a pod forwards packets, and is no neighbour: with ARP and neighbour discovery from each of their addresses it
+ * could fill the table of neighbours, which all pods of the node share.
  *
  * Chosen: sets of device, address and MAC, and one chain for all pods, so that a pod costs elements and no rule; and a set of the
  * devices that are pods', so that a device of somebody else is never judged, whatever its name. Instead of a chain on each device:
@@ -17,6 +22,7 @@
  */
 import { POD_ARP_TABLE, POD_TABLE, titleOf } from '../../linux/nftables.ts';
 import { formatIpAddress, parseMacAddress, type IpAddress } from '../../wire/address.ts';
+import { type Prefix, prefixWord } from '../../wire/prefix.ts';
 
 /** What one pod may send from. */
 export interface PodSource {
@@ -25,6 +31,16 @@ export interface PodSource {
   readonly device: string;
   readonly mac: string;
   readonly addresses: readonly IpAddress[];
+  /** Prefixes that lie behind it. None overlaps another, of whatever pod. */
+  readonly allowSources: readonly Prefix[];
+}
+
+/** What a kernel can do. */
+export interface SourceMeans {
+  /** Without: pods can send ARP under any address. */
+  readonly withArp: boolean;
+  /** Without, before Linux 5.6: a pod is bound to addresses alone, and none may send from a prefix. */
+  readonly withRanges: boolean;
 }
 
 /** Sets with an element for each pod, or for each of its addresses. */
@@ -34,6 +50,8 @@ export const elementSets = [
   'inet weft-pods own6',
   'inet weft-pods link6',
   'inet weft-pods macs',
+  'inet weft-pods behind4',
+  'inet weft-pods behind6',
   'arp weft-pods guarded',
   'arp weft-pods own',
 ] as const;
@@ -56,6 +74,10 @@ const MAX_TRIED = 256;
 /** How long an address is remembered after the last packet. */
 const TRIED_TIMEOUT = '10m';
 
+const rangeSets = `
+set behind4 { type ifname . ipv4_addr . ether_addr; flags interval; }
+set behind6 { type ifname . ipv6_addr . ether_addr; flags interval; }`;
+
 const inetTable = `
 set guarded { type ifname; }
 set own4 { type ifname . ipv4_addr . ether_addr; }
@@ -77,8 +99,14 @@ set tried { type ifname . ipv4_addr . ether_addr; size ${MAX_TRIED}; flags dynam
 chain refuse {}
 chain input { type filter hook input priority 0; policy accept; }`;
 
+const rangeRules = [
+  'icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } goto refuse',
+  'iifname . ip saddr . ether saddr @behind4 accept',
+  'iifname . ip6 saddr . ether saddr @behind6 accept',
+];
+
 /** By chain. Full, a set takes no more: hence the rule that drops is one of its own. */
-const inetRules: Readonly<Record<string, readonly string[]>> = {
+const inetRules = ({ withRanges }: SourceMeans): Readonly<Record<string, readonly string[]>> => ({
   prerouting: [
     'iifname != "wf*" accept',
     'iifname . ip saddr . ether saddr @own4 accept',
@@ -90,6 +118,7 @@ const inetRules: Readonly<Record<string, readonly string[]>> = {
     'ip6 daddr { fe80::/10, ff02::/16 } iifname . ip6 saddr . ether saddr @link6 accept',
     'ip6 saddr :: ip6 daddr ff02::1:ff00:0/104 icmpv6 type nd-neighbor-solicit iifname . ether saddr @macs accept',
     'ip6 saddr :: ip6 daddr ff02::/16 icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } iifname . ether saddr @macs accept',
+    ...(withRanges ? rangeRules : []),
     'goto refuse',
   ],
   refuse: [
@@ -98,7 +127,7 @@ const inetRules: Readonly<Record<string, readonly string[]>> = {
     'update @tried6 { iifname . ip6 saddr . ether saddr }',
     'drop',
   ],
-};
+});
 
 /** Both the sender in the message and the one of its frame. */
 const ARP_SENDER = 'iifname . arp saddr ip . arp saddr ether @own iifname . arp saddr ip . ether saddr @own';
@@ -117,16 +146,19 @@ const arpRules: Readonly<Record<string, readonly string[]>> = {
 export function tableLines(
   pods: readonly PodSource[],
   strays: readonly string[],
-  { withArp, anew }: { readonly withArp: boolean; readonly anew: boolean },
+  { anew, ...means }: SourceMeans & { readonly anew: boolean },
 ): string[] {
   const tables = [
-    { title: titleOf(POD_TABLE), text: inetTable, rules: inetRules, isWanted: true },
-    { title: titleOf(POD_ARP_TABLE), text: arpTable, rules: arpRules, isWanted: withArp },
+    {
+      title: titleOf(POD_TABLE),
+      text: means.withRanges ? rangeSets + inetTable : inetTable,
+      rules: inetRules(means),
+      isWanted: true,
+    },
+    { title: titleOf(POD_ARP_TABLE), text: arpTable, rules: arpRules, isWanted: means.withArp },
   ].filter(({ isWanted }) => isWanted);
-  const titles = tables.map(({ title }) => title);
-  const isOfThese = (name: string): boolean => titles.some((title) => name.startsWith(`${title} `));
-  const elements = new Map(elementsOf(pods));
-  for (const name of elementSets) {
+  const elements = new Map(elementsOf(pods, means));
+  for (const name of elements.keys()) {
     if (name.endsWith(' guarded')) elements.set(name, new Set([...(elements.get(name) ?? []), ...strays]));
   }
   return [
@@ -138,28 +170,27 @@ export function tableLines(
       ...Object.keys(rules).map((chain) => `flush chain ${title} ${chain}`),
       ...Object.entries(rules).flatMap(([chain, lines]) => lines.map((line) => `add rule ${title} ${chain} ${line}`)),
     ]),
-    ...elementSets.filter(isOfThese).map((name) => `flush set ${name}`),
-    ...elementLines('add', elements).filter((line) => isOfThese(line.slice('add element '.length))),
+    ...[...elements.keys()].map((name) => `flush set ${name}`),
+    ...elementLines('add', elements),
   ];
 }
 
 /** Lines that add one pod to the tables. */
-export function addingLines(pod: PodSource, withArp: boolean): string[] {
-  return elementLines('add', elementsOf([pod])).filter((line) => withArp || !isOfArp(line));
+export function addingLines(pod: PodSource, means: SourceMeans): string[] {
+  return elementLines('add', elementsOf([pod], means));
 }
 
 /** Lines that remove one pod, also if it is there only in part, and what was counted of it. */
-export function removingLines(pod: PodSource, withArp: boolean): string[] {
-  const elements = elementsOf([pod]);
+export function removingLines(pod: PodSource, means: SourceMeans): string[] {
+  const elements = elementsOf([pod], means);
   // Adding first makes it no error to remove what is not there.
-  const lines = [...elementLines('add', elements), ...elementLines('delete', elements)];
-  return [...lines.filter((line) => withArp || !isOfArp(line)), ...uncountingLines(pod, withArp)];
+  return [...elementLines('add', elements), ...elementLines('delete', elements), ...uncountingLines(pod, means)];
 }
 
-/** What the sets hold for these pods. */
-export function elementsOf(pods: readonly PodSource[]): SourceElements {
+/** What the sets hold for these pods, those sets that there are. */
+export function elementsOf(pods: readonly PodSource[], { withArp, withRanges }: SourceMeans): SourceElements {
   const sets = new Map(elementSets.map((name) => [name, new Set<string>()]));
-  for (const { device, mac, addresses } of pods) {
+  for (const { device, mac, addresses, allowSources } of pods) {
     sets.get('inet weft-pods guarded')!.add(device);
     sets.get('arp weft-pods guarded')!.add(device);
     sets.get('inet weft-pods macs')!.add(`${device} . ${mac}`);
@@ -171,7 +202,11 @@ export function elementsOf(pods: readonly PodSource[]): SourceElements {
       sets.get(`inet weft-pods own${address.family}`)!.add(element);
       if (address.family === 4) sets.get('arp weft-pods own')!.add(element);
     }
+    for (const prefix of allowSources)
+      sets.get(`inet weft-pods behind${prefix.address.family}`)!.add(`${device} . ${prefixWord(prefix)} . ${mac}`);
   }
+  if (!withArp) for (const name of elementSets) if (name.startsWith(`${titleOf(POD_ARP_TABLE)} `)) sets.delete(name);
+  if (!withRanges) for (const family of [4, 6] as const) sets.delete(`inet weft-pods behind${family}`);
   return sets;
 }
 
@@ -188,13 +223,9 @@ function elementLines(verb: 'add' | 'delete', elements: SourceElements): string[
   );
 }
 
-function uncountingLines({ device }: PodSource, withArp: boolean): string[] {
+function uncountingLines({ device }: PodSource, { withArp }: SourceMeans): string[] {
   const sets = [`${titleOf(POD_TABLE)} refused`, ...(withArp ? [`${titleOf(POD_ARP_TABLE)} refused`] : [])];
   return sets.flatMap((name) => ['add', 'delete'].map((verb) => `${verb} element ${name} { "${device}" }`));
-}
-
-function isOfArp(line: string): boolean {
-  return line.includes(`${titleOf(POD_ARP_TABLE)} `);
 }
 
 /** The device is the first part of every element. */

@@ -124,5 +124,11 @@ function partsOf(element: unknown): string[] {
   const value = elemOf(element)['val'] ?? element;
   // A text has a method of that name.
   const { concat } = Object(value) as { readonly concat?: unknown };
-  return (Array.isArray(concat) ? concat : [value]).map(String);
+  return (Array.isArray(concat) ? concat : [value]).map(partOf);
+}
+
+/** A prefix is an object of its own. */
+function partOf(value: unknown): string {
+  const { prefix } = Object(value) as { readonly prefix?: { readonly addr: string; readonly len: number } };
+  return prefix === undefined ? String(value) : `${prefix.addr}/${prefix.len}`;
 }

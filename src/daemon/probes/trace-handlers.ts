@@ -4,7 +4,8 @@ import { NftTraceSocket } from '../../linux/nft-trace-socket.ts';
 import { removeTable, replaceTable, TRACE_TABLE } from '../../linux/nftables.ts';
 import { sendRawPacket } from '../../linux/raw-packet.ts';
 import { hasLegacyTables, readRuleset } from '../../linux/ruleset.ts';
-import { equalIpAddresses, type IpAddress, parseIpAddress } from '../../wire/address.ts';
+import type { IpAddress } from '../../wire/address.ts';
+import { holderAmong } from '../pods/pod-holder.ts';
 import type { Pods } from '../pods/pods.ts';
 import { KernelTraces } from './kernel-traces.ts';
 import type { CaptureSlots } from '../capture/capture-slots.ts';
@@ -23,7 +24,7 @@ export interface TraceHandlers {
 
 /** Puts it together. */
 export function composeTraces(
-  { config, identity, routes, dataplane, pods, logger }: DiagnosisParts,
+  { config, identity, routes, dataplane, pods, prefixes, logger }: DiagnosisParts,
   remote: RemoteNodes,
   places: Places,
   slots: CaptureSlots,
@@ -46,7 +47,7 @@ export function composeTraces(
     slots,
     obeyed: async () => dataplane.obeyed(),
     routes,
-    nodePrefixes: config.nodePrefixes,
+    prefixes,
     clusterPrefixes: config.clusterPrefixes,
     send: (packet, source, destination) => sendFrom(pods, packet, source, destination),
     kernel,
@@ -61,13 +62,13 @@ export function composeTraces(
   };
 }
 
-/** As the pod would that has the address: through its own kernel. What is no pod's, the node sends itself. */
+/** As the pod would that has the address, or forwards for it: through its own kernel. What is no pod's, the node sends itself. */
 function sendFrom(pods: Pick<Pods, 'list'>, packet: Uint8Array, source: IpAddress, destination: IpAddress): void {
-  const pod = pods.list().find(({ state, addresses }) => {
-    const own = addresses.map((text) => parseIpAddress(text.split('/')[0]!));
-    return state === 'running' && own.some((address) => address !== undefined && equalIpAddresses(address, source));
-  });
-  const leave = pod === undefined ? undefined : enterNetworkNamespace(pod.netns);
+  const holder = holderAmong(
+    pods.list().filter(({ state }) => state === 'running'),
+    source,
+  );
+  const leave = holder === undefined ? undefined : enterNetworkNamespace(holder.pod.netns);
   try {
     sendRawPacket(packet, destination);
   } finally {

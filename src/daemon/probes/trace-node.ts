@@ -9,6 +9,7 @@ import { formatIpAddress, type IpAddress, parseIpAddress } from '../../wire/addr
 import { type Prefix, prefixContains } from '../../wire/prefix.ts';
 import { keyOf } from '../routes/active-peers.ts';
 import type { CaptureSlots } from '../capture/capture-slots.ts';
+import type { OwnPrefixes } from '../routes/own-prefixes.ts';
 import type { OverlayRoutes } from '../routes/overlay-routes.ts';
 import type { RemoteCaller, RemoteNodes } from '../remote/remote-nodes.ts';
 import type { Sighting } from './trace-api.ts';
@@ -25,12 +26,12 @@ export interface TraceNodeOptions {
   /** Resolves when the workers do what the slots last told them. */
   readonly obeyed: () => Promise<void>;
   readonly routes: Pick<OverlayRoutes, 'inUse' | 'waysTo'>;
-  /** Sends a whole IP packet out of the pod that has the source address, or else by the routes of this node. @throws WeftError */
+  /** Sends a whole IP packet out of the pod that has the source address, or that routes it, or else by the routes of this node. @throws WeftError */
   readonly send: (packet: Uint8Array, source: IpAddress, destination: IpAddress) => void;
   /** What the kernel says of packets of a trace. */
   readonly kernel: Pick<KernelTraces, 'begin' | 'end'>;
-  /** Packets are sent from these only. */
-  readonly nodePrefixes: readonly Prefix[];
+  /** Packets are sent from these only: this node's prefixes, with those behind its pods. */
+  readonly prefixes: Pick<OwnPrefixes, 'current'>;
   /** And to these, or where a route leads. */
   readonly clusterPrefixes: readonly Prefix[];
 }
@@ -172,7 +173,7 @@ export class TraceNode {
 
   /** Nobody has this node send what its pods could not, or beyond the overlay. @throws ConfigError */
   #check({ source, destination }: TracedPacket): void {
-    if (!this.#options.nodePrefixes.some((prefix) => prefixContains(prefix, source))) {
+    if (!this.#options.prefixes.current().some((prefix) => prefixContains(prefix, source))) {
       throw new ConfigError('source', `${formatIpAddress(source)} is no address of ${this.#options.nodeName}`);
     }
     const { clusterPrefixes } = this.#options;

@@ -11,6 +11,7 @@ import type { Logger } from '../../env/logger.ts';
 import { CommandError } from '../../errors.ts';
 import { NODE_TABLE, nftTransaction, replaceTable, titleOf } from '../../linux/nftables.ts';
 import type { IpAddress } from '../../wire/address.ts';
+import type { Prefix } from '../../wire/prefix.ts';
 import type { Notice } from '../api.ts';
 import type { Config } from '../config/config.ts';
 import { type NodeRulesOptions, renderNodeRules, type RuleFeature } from './node-rules.ts';
@@ -22,6 +23,15 @@ const MIN_INTERVAL_MS = 500;
 
 /** How long to wait after a change that failed. */
 const RETRY_MS = 10_000;
+
+/** Nothing of these is inherited: this daemon knows them itself. */
+const ofThisNode = {
+  own4: new Set(),
+  own6: new Set(),
+  underlay: new Set(),
+  prefix4: new Set(),
+  prefix6: new Set(),
+} satisfies Partial<NodeSets>;
 
 /** How long what an earlier daemon knew is kept. */
 const INHERITED_MS = 60_000;
@@ -63,15 +73,14 @@ export class NodeFirewall {
   static of(
     config: Config,
     nodeAddresses: readonly IpAddress[],
-    known: Pick<KnownNodes, 'underlay' | 'seeds'>,
+    known: Pick<KnownNodes, 'underlay' | 'seeds' | 'prefixes'>,
     logger: Logger,
   ): NodeFirewall {
-    const { tun, vxlan, gossip, metrics, nodePrefixes, clusterPrefixes, masquerade, staticPeers } = config;
+    const { tun, vxlan, gossip, metrics, clusterPrefixes, masquerade, staticPeers } = config;
     return new NodeFirewall({
       rules: {
         tunDevice: tun.device,
         vxlanPort: vxlan.port,
-        nodePrefixes,
         clusterPrefixes,
         nodeAddresses,
         metrics: metrics.address,
@@ -111,6 +120,14 @@ export class NodeFirewall {
     this.#changeSoon();
   }
 
+  /** Has the sets know this node's prefixes, before anything is sent from them. Never rejects: what fails is tried again. */
+  async follow(prefixes: readonly Prefix[]): Promise<void> {
+    this.#known = { ...this.#known, prefixes };
+    this.#nodes = nodeSets(this.#known);
+    await this.#inTurn(() => this.#change());
+    this.#changeSoon(RETRY_MS);
+  }
+
   /** Ends after what is under way. The table stays. */
   async stop(): Promise<void> {
     this.#isStopped = true;
@@ -127,7 +144,7 @@ export class NodeFirewall {
   #inherit(present: NodeTable | undefined): void {
     this.#isFirst = false;
     if (present === undefined) return;
-    this.#inherited = { ...present.sets, own4: new Set(), own6: new Set(), underlay: new Set() };
+    this.#inherited = { ...present.sets, ...ofThisNode };
     this.#expiry = setTimeout(() => {
       this.#inherited = undefined;
       this.#changeSoon();

@@ -60,7 +60,6 @@ const REFUSED_TIMEOUT = '10m';
 export interface NodeRulesOptions {
   readonly tunDevice: string;
   readonly vxlanPort: number;
-  readonly nodePrefixes: readonly Prefix[];
   readonly clusterPrefixes: readonly Prefix[];
   /** One in each node prefix. */
   readonly nodeAddresses: readonly IpAddress[];
@@ -203,8 +202,8 @@ function metricsRules({ metrics, nodeAddresses }: NodeRulesOptions, fromPods: re
 }
 
 /** Pods' own, which is masqueraded for sure. */
-function podVxlanRules({ vxlanPort, nodePrefixes, clusterPrefixes }: NodeRulesOptions): string[] {
-  return perFamily(nodePrefixes, clusterPrefixes, (field, own, cluster) => [
+function podVxlanRules({ vxlanPort, nodeAddresses, clusterPrefixes }: NodeRulesOptions): string[] {
+  return perFamily(nodeAddresses, clusterPrefixes, (field, own, cluster) => [
     `${field} saddr ${own} ${field} daddr != ${cluster} udp dport ${vxlanPorts(vxlanPort)} counter name masqueraded-vxlan goto refuse`,
   ]);
 }
@@ -219,16 +218,8 @@ function foreignVxlanRules({ vxlanPort, clusterPrefixes }: NodeRulesOptions): st
 }
 
 /** Pods leave the cluster with the node's own address; within it, everybody sees whom they talk to. */
-function masqueradeRules({
-  tunDevice,
-  nodePrefixes,
-  clusterPrefixes,
-  nodeAddresses,
-  masquerade,
-}: NodeRulesOptions): string[] {
-  const intoOverlay = perFamily(nodePrefixes, clusterPrefixes, (field, own, cluster, family) => {
-    const address = nodeAddresses.find((one) => one.family === family);
-    if (address === undefined) return [];
+function masqueradeRules({ tunDevice, clusterPrefixes, nodeAddresses, masquerade }: NodeRulesOptions): string[] {
+  const intoOverlay = perFamily(nodeAddresses, clusterPrefixes, (field, own, cluster, address) => {
     const isOther = `oifname "${tunDevice}" ${field} saddr != ${own} ${field} daddr ${cluster}`;
     return [`${isOther} counter name into-overlay snat ${field} to ${formatIpAddress(address)}`];
   });
@@ -238,20 +229,22 @@ function masqueradeRules({
         [`oifname "${tunDevice}" iifname "${POD_DEVICES}" accept`, ...intoOverlay]
       : []),
     `oifname "${tunDevice}" accept`,
-    ...perFamily(nodePrefixes, clusterPrefixes, (field, own, cluster) => [
+    ...perFamily(nodeAddresses, clusterPrefixes, (field, own, cluster) => [
       `${field} saddr ${own} ${field} daddr != ${cluster} masquerade`,
     ]),
   ];
 }
 
+/** For each family that this node has: the set of its prefixes, the cluster's, and the node's first address. */
 function perFamily(
-  nodePrefixes: readonly Prefix[],
+  nodeAddresses: readonly IpAddress[],
   clusterPrefixes: readonly Prefix[],
-  rules: (field: 'ip' | 'ip6', own: string, cluster: string, family: 4 | 6) => readonly string[],
+  rules: (field: 'ip' | 'ip6', own: string, cluster: string, address: IpAddress) => readonly string[],
 ): string[] {
   return ([4, 6] as const).flatMap((family) => {
-    const [own, cluster] = [prefixSet(nodePrefixes, family), prefixSet(clusterPrefixes, family)];
-    return own === '' || cluster === '' ? [] : rules(fieldOf(family), own, cluster, family);
+    const address = nodeAddresses.find((one) => one.family === family);
+    const cluster = prefixSet(clusterPrefixes, family);
+    return address === undefined || cluster === '' ? [] : rules(fieldOf(family), `@prefix${family}`, cluster, address);
   });
 }
 

@@ -6,9 +6,11 @@
  *     gossip4 gossip6   address and port (TCP and UDP) of each node's gossip
  *     own4 own6         this node's own address in the underlay
  *     underlay          the device that has it
+ *     prefix4 prefix6   this node's prefixes: those of its configuration, and those behind pods
  */
 import type { Announcement, MemberState } from '../../membership/announcement.ts';
 import { formatIpAddress, type Endpoint, type IpAddress } from '../../wire/address.ts';
+import { type Prefix, prefixWord } from '../../wire/prefix.ts';
 
 const types = {
   node4: 'ipv4_addr',
@@ -20,6 +22,8 @@ const types = {
   own4: 'ipv4_addr',
   own6: 'ipv6_addr',
   underlay: 'ifname',
+  prefix4: 'ipv4_addr',
+  prefix6: 'ipv6_addr',
 } as const;
 
 export type NodeSetName = keyof typeof types;
@@ -38,13 +42,15 @@ export interface KnownNodes {
   /** Endpoints of gossip with which this node begins. What is not known yet, is to be protected none the less. */
   readonly seeds: readonly Endpoint[];
   readonly staticPeers: readonly { readonly endpoint: Endpoint }[];
+  /** Of this node, none of which overlaps another. */
+  readonly prefixes: readonly Prefix[];
   readonly members: readonly {
     readonly state: MemberState;
     readonly announcement: Pick<Announcement, 'gossipEndpoint' | 'dataEndpoints'>;
   }[];
 }
 
-export function nodeSets({ underlay, ports, seeds, staticPeers, members }: KnownNodes): NodeSets {
+export function nodeSets({ underlay, ports, seeds, staticPeers, prefixes, members }: KnownNodes): NodeSets {
   const sets = Object.fromEntries(nodeSetNames.map((name) => [name, new Set<string>()])) as Record<
     NodeSetName,
     Set<string>
@@ -56,6 +62,7 @@ export function nodeSets({ underlay, ports, seeds, staticPeers, members }: Known
     sets[`${kind}${address.family}`].add(`${formatIpAddress(address)} . ${port}`);
   };
   sets.underlay.add(underlay.interface);
+  for (const prefix of prefixes) sets[`prefix${prefix.address.family}`].add(prefixWord(prefix));
   put('own', underlay.address);
   put('node', underlay.address);
   putPort('data', underlay.address, ports.data);
@@ -95,7 +102,7 @@ export function renderSets(sets: NodeSets): string[] {
   return nodeSetNames.map((name) => {
     const elements = [...sets[name]].map((element) => quoted(name, element));
     const listed = elements.length === 0 ? '' : ` elements = { ${elements.join(', ')} };`;
-    return `set ${name} { type ${types[name]};${listed} }`;
+    return `set ${name} { type ${types[name]};${isOfPrefixes(name) ? ' flags interval;' : ''}${listed} }`;
   });
 }
 
@@ -130,8 +137,16 @@ function without(elements: ReadonlySet<string>, others: ReadonlySet<string>): st
 
 function textOf(element: unknown): string {
   if (typeof element === 'string') return element;
-  const { concat = [] } = Object(element) as { readonly concat?: readonly unknown[] };
+  const { concat = [], prefix } = Object(element) as {
+    readonly concat?: readonly unknown[];
+    readonly prefix?: { readonly addr: string; readonly len: number };
+  };
+  if (prefix !== undefined) return `${prefix.addr}/${prefix.len}`;
   return concat.map(String).join(' . ');
+}
+
+function isOfPrefixes(name: NodeSetName): boolean {
+  return name === 'prefix4' || name === 'prefix6';
 }
 
 function quoted(name: NodeSetName, element: string): string {

@@ -33,7 +33,7 @@ const finds: FindingKinds = {
   'prefix-overlap': {
     severity: 'error',
     title: 'two nodes have the same prefix, or prefixes that overlap',
-    cause: `nodePrefixes were copied; ${loser}`,
+    cause: `nodePrefixes were copied, or a pod was made the router of a prefix that another node has; ${loser}`,
     follows: ['name-taken'],
     scope: 'cluster',
   },
@@ -61,7 +61,10 @@ const remedies: Readonly<Record<string, Fix>> = {
   'name-taken': byHand('give one of them another nodeName, and start it again'),
   'endpoint-taken': byHand('give one of them another address, and start it again', 'weft peers'),
   'mac-taken': byHand('on one of them: stop the daemon, and remove all that it knows', 'weft reset --yes'),
-  'prefix-overlap': byHand('give one of them other nodePrefixes, and start it again'),
+  'prefix-overlap': byHand(
+    'give one of them other nodePrefixes, and start it again; if the prefix lies behind a pod, add that pod again with another --allow-source',
+    'weft pod list',
+  ),
   'outside-cluster': byHand('give all nodes the same clusterPrefixes, and the node nodePrefixes in them'),
   'other-network': byHand('give all nodes the same networkName, or each network seeds of its own'),
   'no-data-endpoint': byHand('set underlay.address there to an address of the same family as here'),

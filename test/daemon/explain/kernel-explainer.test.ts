@@ -21,6 +21,7 @@ const pod = (name: string, last: number, netns = NETNS): Pod => ({
   network: 'default',
   netns,
   addresses: [`10.244.1.${last}`],
+  allowSources: [],
   mac: '',
   hostDevice: `wf-${name}`,
   mtuBytes: 1_450,
@@ -63,7 +64,12 @@ function explainerWith(
     clusterPrefixes: [parsePrefix('10.244.0.0/16')!],
     nodePrefixes: [parsePrefix('10.244.1.0/24')!],
     nodeAddresses: [address('10.244.1.1')],
-    pods: () => [pod('web', 2), pod('db', 3), pod('gone', 4, '/run/netns/no-such-namespace')],
+    pods: () => [
+      pod('web', 2),
+      pod('db', 3),
+      pod('gone', 4, '/run/netns/no-such-namespace'),
+      { ...pod('gw', 5), allowSources: ['10.244.7.0/24'] },
+    ],
     underlay: () => ({ interface: 'eth0', address: address('198.18.0.1') }),
     lookUp: async (question) => {
       const { netns, entry = '', exit = '' } = question;
@@ -134,6 +140,22 @@ test('a pod without a namespace sends nothing, and gets nothing', async (t) => {
   t.regex(sent.steps.at(-1)!.text, /^pod gone has no network namespace any more/);
   const got = await explainer.arrival(packet('10.244.2.2', '10.244.1.4'), address('198.18.0.2'), arriving);
   t.is(got.fate, 'blocked');
+});
+
+test('from behind a pod, the node is asked about the device of the pod, and what is before it is not known', async (t) => {
+  const { explainer, asked } = explainerWith();
+  const told = await explainer.departure(packet('10.244.7.9', '10.244.2.2'), leaving);
+  t.deepEqual(asked, ['node wf-gw>weft0', 'node >']);
+  t.like(told, { fate: null, next });
+  t.regex(told.steps[1]!.text, /^10\.244\.7\.9 lies in 10\.244\.7\.0\/24, behind pod gw: .* is not looked at$/);
+});
+
+test('what is for behind a pod is delivered to the pod, which is not asked', async (t) => {
+  const { explainer, asked } = explainerWith();
+  const told = await explainer.arrival(packet('10.244.2.2', '10.244.7.9'), address('198.18.0.2'), arriving);
+  t.deepEqual(asked, ['node eth0>', 'node weft0>wf-gw']);
+  t.is(told.fate, 'delivered');
+  t.regex(told.steps.at(-1)!.text, /behind pod gw/);
 });
 
 test('a source of nobody is not known to pass', async (t) => {

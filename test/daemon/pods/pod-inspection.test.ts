@@ -3,6 +3,7 @@ import { cableFindings, type HostState } from '../../../src/daemon/pods/pod-insp
 import type { PodCable } from '../../../src/daemon/pods/pod-wiring.ts';
 import type { Link } from '../../../src/linux/link.ts';
 import { parseIpAddress } from '../../../src/wire/address.ts';
+import { prefix } from '../../support/announcements.ts';
 
 const cable: PodCable = {
   pod: 'web',
@@ -13,6 +14,7 @@ const cable: PodCable = {
   podMac: '02:00:00:00:00:02',
   mtuBytes: 1450,
   addresses: [parseIpAddress('10.244.1.2')!],
+  allowSources: [],
   nodeAddresses: [parseIpAddress('10.244.1.1')!],
 };
 
@@ -66,3 +68,24 @@ test(
   "foreign: the node has a device wf0123abcd that is not weft's, so that pod web cannot be connected",
 );
 test('a device that is down', finds, [{ ...link, flags: [] }], 'wrong: the device wf0123abcd, of pod web, is down');
+
+const router: PodCable = { ...cable, allowSources: [prefix('10.244.7.0/24')] };
+const behind = { ...routes[0]!, dst: '10.244.7.0/24', gateway: '10.244.1.2' };
+
+/** Of the routes of a router. */
+function routerFindings(...more: HostState['routes']): string[] {
+  return cableFindings(router, { links: [link], routes: [...routes, ...more] })
+    .filter(({ subject }) => subject.startsWith('10.'))
+    .map(({ problem, subject }) => `${problem} ${subject}`);
+}
+
+test('a router has a route to what lies behind it, by its own address', (t) => {
+  t.deepEqual(routerFindings(behind), []);
+  t.deepEqual(routerFindings(), ['missing 10.244.7.0/24']);
+  t.deepEqual(routerFindings({ ...behind, dev: 'wf00000000' }), ['missing 10.244.7.0/24']);
+  t.deepEqual(routerFindings({ ...behind, gateway: '10.244.1.9' }), ['missing 10.244.7.0/24', 'stale 10.244.7.0/24']);
+});
+
+test('a route to what does not lie behind it is stale', (t) => {
+  t.deepEqual(routerFindings(behind, { ...behind, dst: '10.244.8.0/24' }), ['stale 10.244.8.0/24']);
+});

@@ -13,6 +13,7 @@ const cable = (pod: string): PodCable => ({
   podMac: '',
   mtuBytes: 1_450,
   addresses: [],
+  allowSources: [],
   nodeAddresses: [],
 });
 

@@ -46,12 +46,21 @@ test('what is stored is what is read', (t) => {
   t.deepEqual(parsePodsDocument(document).pods, [record]);
 });
 
+test('the sources of a router are stored; a record of an earlier version has none', (t) => {
+  const router = { ...record, allowSources: ['10.244.7.0/24'] };
+  const document: unknown = JSON.parse(JSON.stringify(podsDocument([router, record], leases)));
+  const [first, second] = parsePodsDocument(document).pods;
+  t.deepEqual(first?.allowSources, ['10.244.7.0/24']);
+  t.is(second?.allowSources, undefined);
+});
+
 const damaged: [string, unknown][] = [
   ['nothing', null],
   ['another version', { ...podsDocument([], leases), version: 2 }],
   ['no leases', { ...podsDocument([], leases), leases: undefined }],
   ['a pod that is none', { ...podsDocument([], leases), pods: [null] }],
   ['a device that is not ours', podsDocument([{ ...record, hostDevice: 'eth0' }], leases)],
+  ['a source that is no prefix', podsDocument([{ ...record, allowSources: ['10.244.7.1/24'] }], leases)],
   ['a phase that does not exist', podsDocument([{ ...record, phase: 'done' as 'ready' }], leases)],
 ];
 for (const [what, document] of damaged) {

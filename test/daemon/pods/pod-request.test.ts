@@ -3,6 +3,7 @@ import type { PodRequest } from '../../../src/daemon/api.ts';
 import { parsePodRequest } from '../../../src/daemon/pods/pod-request.ts';
 import { ConfigError } from '../../../src/errors.ts';
 import { formatIpAddress } from '../../../src/wire/address.ts';
+import { formatPrefix } from '../../../src/wire/prefix.ts';
 
 test('a request is parsed', (t) => {
   const wish = parsePodRequest('web-1.a_b', {
@@ -14,6 +15,16 @@ test('a request is parsed', (t) => {
   t.is(wish.mac, '02:aa:bb:00:00:01');
   t.is(wish.netns, 'ns');
   t.false(wish.newNetns);
+});
+
+test('allowed sources are prefixes; none of them is something else than no word about them', (t) => {
+  const sources = parsePodRequest('gw', {
+    newNetns: true,
+    allowSources: ['10.244.7.0/24', 'FD00:7::/64'],
+  }).allowSources;
+  t.deepEqual(sources?.map(formatPrefix), ['10.244.7.0/24', 'fd00:7::/64']);
+  t.deepEqual(parsePodRequest('gw', { newNetns: true, allowSources: [] }).allowSources, []);
+  t.is(parsePodRequest('gw', { newNetns: true }).allowSources, undefined);
 });
 
 test('no addresses are the same as none wanted', (t) => {
@@ -37,6 +48,14 @@ test('an empty namespace', refused, 'web', { netns: '' }, 'netns');
 test('a process 0', refused, 'web', { pid: 0 }, 'pid');
 test('half a process', refused, 'web', { pid: 1.5 }, 'pid');
 test('an address that is none', refused, 'web', { newNetns: true, addresses: ['10.0.0.2', '10.0.0'] }, 'addresses[1]');
+test('a source that is no prefix', refused, 'gw', { newNetns: true, allowSources: ['10.244.7.1'] }, 'allowSources[0]');
+test(
+  'a source with bits behind its length',
+  refused,
+  'gw',
+  { newNetns: true, allowSources: ['10.244.7.0/24', '10.244.8.1/24'] },
+  'allowSources[1]',
+);
 test('a MAC address that is none', refused, 'web', { newNetns: true, mac: '02:00' }, 'mac');
 test('a group as MAC address', refused, 'web', { newNetns: true, mac: '01:00:5e:00:00:01' }, 'mac');
 test('a MAC address of zeros', refused, 'web', { newNetns: true, mac: '00:00:00:00:00:00' }, 'mac');

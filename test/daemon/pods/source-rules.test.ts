@@ -6,15 +6,25 @@ import {
   removingLines,
   tableLines,
   type PodSource,
+  type SourceMeans,
 } from '../../../src/daemon/pods/source-rules.ts';
 import { formatIpAddress, parseIpAddress } from '../../../src/wire/address.ts';
+import { prefix } from '../../support/announcements.ts';
 
 const web: PodSource = {
   pod: 'web',
   device: 'wf01234567',
   mac: '02:00:00:00:00:01',
   addresses: [parseIpAddress('10.244.1.2')!, parseIpAddress('fd00:10:244:1::2')!],
+  allowSources: [],
 };
+
+const router: PodSource = {
+  ...web,
+  allowSources: [prefix('10.244.7.0/24'), prefix('10.244.8.9/32'), prefix('fd00:10:244:7::/64')],
+};
+
+const all: SourceMeans = { withArp: true, withRanges: true };
 
 const other: PodSource = {
   ...web,
@@ -35,21 +45,23 @@ for (const [mac, address] of [
 }
 
 test('a pod is bound to each of its addresses, from its MAC address and by its device alone', (t) => {
-  const elements = Object.fromEntries([...elementsOf([web])].map(([name, all]) => [name, [...all]]));
+  const elements = Object.fromEntries([...elementsOf([web], all)].map(([name, all]) => [name, [...all]]));
   t.deepEqual(elements, {
     'inet weft-pods guarded': ['wf01234567'],
     'inet weft-pods own4': ['wf01234567 . 10.244.1.2 . 02:00:00:00:00:01'],
     'inet weft-pods own6': ['wf01234567 . fd00:10:244:1::2 . 02:00:00:00:00:01'],
     'inet weft-pods link6': ['wf01234567 . fe80::ff:fe00:1 . 02:00:00:00:00:01'],
     'inet weft-pods macs': ['wf01234567 . 02:00:00:00:00:01'],
+    'inet weft-pods behind4': [],
+    'inet weft-pods behind6': [],
     'arp weft-pods guarded': ['wf01234567'],
     'arp weft-pods own': ['wf01234567 . 0.0.0.0 . 02:00:00:00:00:01', 'wf01234567 . 10.244.1.2 . 02:00:00:00:00:01'],
   });
 });
 
 test('what is added of a pod is all that is removed of it', (t) => {
-  const added = addingLines(web, true);
-  const removed = removingLines(web, true).filter((line) => line.startsWith('delete') && !line.includes('refused'));
+  const added = addingLines(router, all);
+  const removed = removingLines(router, all).filter((line) => line.startsWith('delete') && !line.includes('refused'));
   t.deepEqual(
     removed.map((line) => line.replace('delete', 'add')),
     added,
@@ -57,7 +69,7 @@ test('what is added of a pod is all that is removed of it', (t) => {
 });
 
 test('a device that nobody knows may send nothing', (t) => {
-  const lines = tableLines([web], ['wfdeadbeef'], { withArp: true, anew: false });
+  const lines = tableLines([web], ['wfdeadbeef'], { ...all, anew: false });
   t.deepEqual(
     lines.filter((line) => line.includes('wfdeadbeef')),
     [
@@ -69,9 +81,36 @@ test('a device that nobody knows may send nothing', (t) => {
 
 test('without ARP in the kernel, there is not a word of it', (t) => {
   const lines = [
-    ...tableLines([web, other], ['wfdeadbeef'], { withArp: false, anew: true }),
-    ...addingLines(other, false),
-    ...removingLines(other, false),
+    ...tableLines([web, other], ['wfdeadbeef'], { ...all, withArp: false, anew: true }),
+    ...addingLines(other, { ...all, withArp: false }),
+    ...removingLines(other, { ...all, withArp: false }),
   ];
   t.false(lines.some((line) => /\barp\b/.test(line)));
+});
+
+test('a router is bound to the prefixes behind it, in the words in which nft lists them, and to no ARP from them', (t) => {
+  const elements = elementsOf([router], all);
+  t.deepEqual(
+    [...elements.get('inet weft-pods behind4')!],
+    ['wf01234567 . 10.244.7.0/24 . 02:00:00:00:00:01', 'wf01234567 . 10.244.8.9 . 02:00:00:00:00:01'],
+  );
+  t.deepEqual([...elements.get('inet weft-pods behind6')!], ['wf01234567 . fd00:10:244:7::/64 . 02:00:00:00:00:01']);
+  t.deepEqual(elements.get('arp weft-pods own'), elementsOf([web], all).get('arp weft-pods own'));
+});
+
+test('neighbour discovery from behind a router is refused before its packets are let through', (t) => {
+  const rules = tableLines([router], [], { ...all, anew: false }).filter((line) => line.startsWith('add rule'));
+  const discovery = rules.findIndex((line) => line.endsWith('nd-neighbor-solicit, nd-neighbor-advert } goto refuse'));
+  const behind = rules.findIndex((line) => line.endsWith('@behind4 accept'));
+  t.true(discovery !== -1 && discovery < behind);
+});
+
+test('without ranges in the kernel, there is not a word of prefixes', (t) => {
+  const means = { ...all, withRanges: false };
+  const lines = [
+    ...tableLines([router], [], { ...means, anew: true }),
+    ...addingLines(router, means),
+    ...removingLines(router, means),
+  ];
+  t.false(lines.some((line) => /behind|interval|10\.244\.7/.test(line)));
 });

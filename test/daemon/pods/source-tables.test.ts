@@ -20,11 +20,14 @@ const web: PodSource = {
   device: 'wf01234567',
   mac: '02:00:00:00:00:01',
   addresses: [parseIpAddress('10.244.1.2')!],
+  allowSources: [],
 };
 
 function counted(packets: number): unknown {
   return { elem: { val: 'wf01234567', counter: { packets, bytes: 9 } } };
 }
+
+const wanted: SourceTables = { shape: 'rules', elements: elementsOf([web], { withArp: true, withRanges: true }) };
 
 const own = ['wf01234567', '10.244.1.2', '02:00:00:00:00:01'];
 
@@ -39,6 +42,12 @@ test('elements are read, be they of one part or of several', (t) => {
     ['inet weft-pods own4', new Set([own.join(' . ')])],
     ['arp weft-pods own', new Set()],
   ] as [ElementSet, Set<string>][]);
+});
+
+test('prefixes are read as they are written', (t) => {
+  const element = { concat: ['wf01234567', { prefix: { addr: '10.244.7.0', len: 24 } }, '02:00:00:00:00:01'] };
+  const { elements } = parseSourceTables([listed('inet', 'behind4', [element])]);
+  t.deepEqual([...elements.get('inet weft-pods behind4')!], ['wf01234567 . 10.244.7.0/24 . 02:00:00:00:00:01']);
 });
 
 test('the shape of a table does not change with its elements, handles and counts', (t) => {
@@ -61,14 +70,14 @@ test('addresses that were tried are read', (t) => {
 });
 
 function tablesWith(change: (sets: Map<ElementSet, Set<string>>) => void): SourceTables {
-  const elements = new Map([...elementsOf([web])].map(([name, all]) => [name, new Set(all)]));
+  const elements = new Map([...wanted.elements].map(([name, all]) => [name, new Set(all)]));
   change(elements);
   return { shape: 'rules', elements };
 }
 
 const finds = test.macro<[SourceTables | undefined, ...RegExp[]]>({
   exec: (t, found, ...expected) => {
-    const findings = sourceFindings([web], ['wfdeadbeef'], 'rules', found);
+    const findings = sourceFindings([web], ['wfdeadbeef'], wanted, found);
     const texts = findings.map(({ problem, subject, message }) => `${problem} ${subject}: ${message}`);
     t.is(texts.length, expected.length);
     for (const [index, text] of texts.entries()) t.regex(text, expected[index]!);

@@ -35,7 +35,7 @@ function answersOfN2(t: ExecutionContext, wishes: CaptureWish[] = []): ReadonlyM
       begin: async () => Promise.resolve(),
       end: async () => Promise.resolve({ kernel: [], kernelProblem: '' }),
     },
-    nodePrefixes: [prefix('10.244.2.0/24')],
+    prefixes: { current: () => [prefix('10.244.2.0/24')] },
     clusterPrefixes: [prefix('10.244.0.0/16')],
     obeyed: async () => Promise.resolve(),
     routes: { inUse: routes, waysTo: () => ({ direct: 0, relayed: undefined }) },

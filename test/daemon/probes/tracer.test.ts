@@ -80,7 +80,7 @@ function setUp(relay = '') {
           relayed: relay !== '' && key === identityOf(3) ? { relay, peer: 9 } : undefined,
         }),
       },
-      nodePrefixes: self.announcement.prefixes,
+      prefixes: { current: () => self.announcement.prefixes },
       clusterPrefixes,
       kernel: silentKernel,
       send: (packet, _source, destination) => {

@@ -12,7 +12,6 @@ import { endpoint, prefix } from '../../support/announcements.ts';
 const options: NodeRulesOptions = {
   tunDevice: 'weft0',
   vxlanPort: 4_789,
-  nodePrefixes: [prefix('10.244.1.0/24'), prefix('fd00:10:244:1::/64')],
   clusterPrefixes: [prefix('10.244.0.0/16'), prefix('fd00:10:244::/48')],
   nodeAddresses: [parseIpAddress('10.244.1.1')!, parseIpAddress('fd00:10:244:1::1')!],
   metrics: endpoint('127.0.0.1:9748'),
@@ -24,6 +23,7 @@ const sets = nodeSets({
   ports: { data: 4_789, gossip: 7_948 },
   seeds: [],
   staticPeers: [],
+  prefixes: [prefix('10.244.1.0/24'), prefix('fd00:10:244:1::/64')],
   members: [],
 });
 
@@ -68,17 +68,16 @@ test('a kernel without NAT has all but what masquerades', (t) => {
 test('pods leave the cluster under the address of their node; others enter the overlay under its overlay address', (t) => {
   t.deepEqual(chainOf('leaving'), [
     'oifname "weft0" iifname "wf*" accept',
-    'oifname "weft0" ip saddr != { 10.244.1.0/24 } ip daddr { 10.244.0.0/16 } counter name into-overlay snat ip to 10.244.1.1',
-    'oifname "weft0" ip6 saddr != { fd00:10:244:1::/64 } ip6 daddr { fd00:10:244::/48 } counter name into-overlay snat ip6 to fd00:10:244:1::1',
+    'oifname "weft0" ip saddr != @prefix4 ip daddr { 10.244.0.0/16 } counter name into-overlay snat ip to 10.244.1.1',
+    'oifname "weft0" ip6 saddr != @prefix6 ip6 daddr { fd00:10:244::/48 } counter name into-overlay snat ip6 to fd00:10:244:1::1',
     'oifname "weft0" accept',
-    'ip saddr { 10.244.1.0/24 } ip daddr != { 10.244.0.0/16 } masquerade',
-    'ip6 saddr { fd00:10:244:1::/64 } ip6 daddr != { fd00:10:244::/48 } masquerade',
+    'ip saddr @prefix4 ip daddr != { 10.244.0.0/16 } masquerade',
+    'ip6 saddr @prefix6 ip6 daddr != { fd00:10:244::/48 } masquerade',
   ]);
 });
 
 test('of a family that the node has no addresses of, nothing is masqueraded', (t) => {
   const rules = chainOf('leaving', {
-    nodePrefixes: [prefix('10.244.1.0/24')],
     nodeAddresses: [parseIpAddress('10.244.1.1')!],
   });
   t.deepEqual(
@@ -94,8 +93,8 @@ test('with masquerade.intoOverlay off, nothing gets the overlay address', (t) =>
 
 test('pods and what others masquerade send to no port of VXLAN outside of the cluster', (t) => {
   t.deepEqual(chainOf('node-ports', { vxlanPort: 5_000 }).slice(-2), [
-    'ip saddr { 10.244.1.0/24 } ip daddr != { 10.244.0.0/16 } udp dport { 4789, 8472, 5000 } counter name masqueraded-vxlan goto refuse',
-    'ip6 saddr { fd00:10:244:1::/64 } ip6 daddr != { fd00:10:244::/48 } udp dport { 4789, 8472, 5000 } counter name masqueraded-vxlan goto refuse',
+    'ip saddr @prefix4 ip daddr != { 10.244.0.0/16 } udp dport { 4789, 8472, 5000 } counter name masqueraded-vxlan goto refuse',
+    'ip6 saddr @prefix6 ip6 daddr != { fd00:10:244::/48 } udp dport { 4789, 8472, 5000 } counter name masqueraded-vxlan goto refuse',
   ]);
   t.is(chainOf('under-own-address').filter((rule) => rule.includes('masqueraded-vxlan')).length, 2);
 });

@@ -10,13 +10,14 @@ import {
   unitedSets,
 } from '../../../src/daemon/rules/node-sets.ts';
 import { parseIpAddress } from '../../../src/wire/address.ts';
-import { endpoint, memberOf } from '../../support/announcements.ts';
+import { endpoint, memberOf, prefix } from '../../support/announcements.ts';
 
 const alone: KnownNodes = {
   underlay: { interface: 'eth0', address: parseIpAddress('198.18.0.1')! },
   ports: { data: 4_789, gossip: 7_948 },
   seeds: [],
   staticPeers: [],
+  prefixes: [prefix('10.244.1.0/24')],
   members: [],
 };
 
@@ -33,6 +34,7 @@ test('a node that knows no other protects its own ports', (t) => {
     gossip4: ['198.18.0.1 . 7948'],
     own4: ['198.18.0.1'],
     underlay: ['eth0'],
+    prefix4: ['10.244.1.0/24'],
   });
 });
 
@@ -105,6 +107,7 @@ test('what the kernel shows is read as it was written', (t) => {
       { set: { name: 'own4', elem: ['198.18.0.1'] } },
       { set: { name: 'underlay', elem: ['eth0'] } },
       { set: { name: 'node6' } },
+      { set: { name: 'prefix4', elem: [{ prefix: { addr: '10.244.1.0', len: 24 } }] } },
     ],
   };
   t.true(equalSets(parseSets(document), nodeSets(alone)));
@@ -115,4 +118,21 @@ test('what an earlier daemon knew is added to what is known', (t) => {
   const earlier = nodeSets({ ...alone, members: [memberOf(5)] });
   const { node4 } = unitedSets(nodeSets(alone), earlier);
   t.deepEqual([...node4], ['198.18.0.1', '198.18.0.5']);
+});
+
+test('prefixes behind pods come and go, a single address without its length', (t) => {
+  const before = nodeSets(alone);
+  const after = nodeSets({
+    ...alone,
+    prefixes: [...alone.prefixes, prefix('10.244.7.0/24'), prefix('fd00:10:244:7::7/128')],
+  });
+  t.deepEqual(setChanges('inet weft', before, after), [
+    'add element inet weft prefix4 { 10.244.7.0/24 }',
+    'add element inet weft prefix6 { fd00:10:244:7::7 }',
+  ]);
+  t.deepEqual(setChanges('inet weft', after, before), [
+    'delete element inet weft prefix4 { 10.244.7.0/24 }',
+    'delete element inet weft prefix6 { fd00:10:244:7::7 }',
+  ]);
+  t.true(renderSets(before).includes('set prefix4 { type ipv4_addr; flags interval; elements = { 10.244.1.0/24 }; }'));
 });
