@@ -12,6 +12,8 @@ export const lostNodeFinds: FindingKinds = {
   },
 };
 
+const OUTCOME = 'its pods cannot be reached';
+
 /** What one node knows of another. */
 export interface Testimony {
   /** Who tells it. */
@@ -24,12 +26,14 @@ export interface Testimony {
   /** Endpoints that it announced; empty: none. */
   readonly gossipEndpoint: string;
   readonly endpoint: string;
-  /** How long ago something came from it that was authentic; `null`: nothing did since the witness started. */
+  /** Whether the witness knows of whom it heard what: its gossip is authenticated. */
+  readonly knowsSenders: boolean;
+  /** How long ago something came from it that was authentic; `null`: nothing did since the witness started, or that is not known. */
   readonly heardAgoMs: number | null;
   /** Whether its address answers a ping beside the tunnel; `null`: none could be sent. */
   readonly pinged: boolean | null;
-  /** Why nobody talks on its gossip port over TCP; empty: it does. */
-  readonly refusal: string;
+  /** Why nobody talks on its gossip port over TCP; empty: it does; `null`: that could not be tried. */
+  readonly refusal: string | null;
   /** Probes that went straight to its data port; `null`: none could be sent. */
   readonly probes: { readonly sent: number; readonly answered: number } | null;
 }
@@ -62,7 +66,7 @@ export function lostNodeFinding({ node, told, isComplete, nowMs }: Hearing): Sha
       ...probesOf(known),
     ],
     cause: causeOf(known),
-    fix: fixOf(node, isDead),
+    fix: fixOf(node, known, isDead),
     nodes: [node],
     seenBy: told.map(({ witness }) => witness),
   };
@@ -72,10 +76,12 @@ function deadTitle(node: string, known: readonly Testimony[], isComplete: boolea
   const agreeing = known.filter(({ state }) => state === 'dead');
   const names = nodesInWords(agreeing.map(({ witness }) => witness));
   if (agreeing.length < known.length) return `${node} is dead for ${names}, and not for others`;
+  const agree = agreeing.length > 1 ? ' agree' : '';
+  if (!agreeing.some(({ knowsSenders }) => knowsSenders)) return `${node} is dead (${names}${agree}): ${OUTCOME}`;
   const last = lastHeardMs(known, nowMs);
   const since = last === undefined ? '' : ` since ${timeOf(last)}`;
   const who = isComplete ? 'nobody' : 'none of those that were asked';
-  return `${node} has been heard by ${who}${since} (${names}${agreeing.length > 1 ? ' agree' : ''}): its pods cannot be reached`;
+  return `${node} has been heard by ${who}${since} (${names}${agree}): ${OUTCOME}`;
 }
 
 function silentTitle(node: string, known: readonly Testimony[], nowMs: number): string {
@@ -96,8 +102,9 @@ function statesOf(told: readonly Testimony[], nowMs: number): string[] {
 
 /** The three who heard it last. */
 function heardBy(known: readonly Testimony[], nowMs: number): string[] {
-  if (known.length === 0) return [];
-  const heard = known
+  const knowing = known.filter(({ knowsSenders }) => knowsSenders);
+  if (knowing.length === 0) return [];
+  const heard = knowing
     .flatMap(({ witness, heardAgoMs }) => (heardAgoMs === null ? [] : [{ witness, atMs: nowMs - heardAgoMs }]))
     .sort((a, b) => b.atMs - a.atMs);
   if (heard.length === 0) return ['none of those that were asked has heard it since they started'];
@@ -126,7 +133,8 @@ function pingsOf(known: readonly Testimony[]): string[] {
 }
 
 function streamsOf(known: readonly Testimony[]): string[] {
-  return grouped(known, ({ refusal }) => refusal).map(([refusal, those]) => {
+  const tried = known.flatMap(({ witness, refusal }) => (refusal === null ? [] : [{ witness, refusal }]));
+  return grouped(tried, ({ refusal }) => refusal).map(([refusal, those]) => {
     const names = nodesInWords(those.map(({ witness }) => witness));
     return refusal === '' ? `over TCP, it answers ${names}` : `over TCP, ${names} cannot talk to it: ${refusal}`;
   });
@@ -144,22 +152,29 @@ function probesOf(known: readonly Testimony[]): string[] {
 
 /** As far as it can be told from outside. */
 function causeOf(known: readonly Testimony[]): string {
-  const refusals = known.map(({ refusal }) => refusal);
+  const refusals = known.flatMap(({ refusal }) => refusal ?? []);
   if (refusals.includes(''))
     return 'its daemon is there, and answers over TCP: UDP is dropped on the way, or it is slow';
   if (refusals.some((refusal) => refusal.includes('ECONNREFUSED')))
     return 'its daemon does not run: its machine refuses connections to its gossip port; or a firewall rejects them';
-  if (refusals.some((refusal) => refusal.includes('closes the connection')))
+  if (isOfOtherKeys(known))
     return 'something listens there that does not take what these nodes seal: a daemon with other keys, or something else';
   if (known.some(({ pinged }) => pinged === true))
     return 'its machine is there, and its daemon hangs; or a firewall drops what goes to its gossip port';
   return 'its machine is off, or is cut off from all that were asked';
 }
 
-function fixOf(node: string, isDead: boolean): Fix {
+function fixOf(node: string, known: readonly Testimony[], isDead: boolean): Fix {
+  if (isOfOtherKeys(known)) return byHand('look at the keys, there and here: they need one in common', 'weft key list');
   return isDead
     ? byHand('look after the node; one that never comes back is to be forgotten', `weft peer forget ${node}`)
     : byHand('look after the node: on it, its own doctor says more', 'weft doctor');
+}
+
+/** Whoever holds none of the keys that a stranger uses says nothing to him. */
+function isOfOtherKeys(known: readonly Testimony[]): boolean {
+  const tried = known.filter(({ refusal }) => refusal !== null);
+  return tried.length > 0 && tried.every(({ refusal }) => refusal!.includes('closes the connection'));
 }
 
 function lastHeardMs(known: readonly Testimony[], nowMs: number): number | undefined {
@@ -167,10 +182,7 @@ function lastHeardMs(known: readonly Testimony[], nowMs: number): number | undef
   return heard.length === 0 ? undefined : Math.max(...heard);
 }
 
-function grouped<Key extends string>(
-  told: readonly Testimony[],
-  keyOf: (one: Testimony) => Key,
-): [Key, readonly Testimony[]][] {
+function grouped<Told, Key extends string>(told: readonly Told[], keyOf: (one: Told) => Key): [Key, readonly Told[]][] {
   return [...Map.groupBy(told, keyOf)];
 }
 

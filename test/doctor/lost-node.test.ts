@@ -10,6 +10,7 @@ const told: Testimony = {
   incarnation: 3,
   gossipEndpoint: '198.18.0.3:7948',
   endpoint: '198.18.0.3:4789',
+  knowsSenders: true,
   heardAgoMs: 55_000,
   pinged: true,
   refusal: 'ECONNREFUSED',
@@ -68,11 +69,24 @@ test('one that nobody has heard since they started has no time', (t) => {
   t.true(finding.evidence.includes('none of those that were asked has heard it since they started'));
 });
 
+test('without authentication nobody knows whom he heard, or asks over TCP', (t) => {
+  const finding = findingOf({ knowsSenders: false, heardAgoMs: null, refusal: null });
+  t.is(finding.title, 'n3 is dead (n1): its pods cannot be reached');
+  t.false(finding.evidence.some((text) => /heard|TCP/.test(text)));
+  t.regex(finding.cause, /hangs; or a firewall/);
+});
+
 test('who does not know it says so, and counts for nothing else', (t) => {
   const finding = findingOf({}, { state: 'unknown', heardAgoMs: 0, pinged: false });
   t.regex(finding.title, /^n3 has been heard by nobody since 2026-01-03T12:01:05\.000Z \(n1\)/);
   t.true(finding.evidence.includes('n2 knows no such node'));
   t.false(finding.evidence.some((text) => text.includes('no pings of n2')));
+});
+
+test('where keys differ, keys are to be looked at, and nobody is to be forgotten', (t) => {
+  const closing = { refusal: 'it closes the connection without an answer' };
+  t.deepEqual(findingOf(closing, { ...closing, refusal: null }).fix.commands, ['weft key list']);
+  t.deepEqual(findingOf(closing, {}).fix.commands, ['weft peer forget n3']);
 });
 
 const causes: Readonly<Record<string, readonly [Partial<Testimony>, RegExp]>> = {

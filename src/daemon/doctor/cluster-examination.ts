@@ -2,7 +2,7 @@
 import { bringTogether } from '../../doctor/cluster-findings.ts';
 import { causesOf } from '../../doctor/catalogue.ts';
 import { reportOf } from '../../doctor/examination.ts';
-import type { Diagnosis, DoctorReport, Finding, SharedFinding } from '../../doctor/finding.ts';
+import type { Diagnosis, DoctorReport, Finding, SharedFinding, UnexaminedNode } from '../../doctor/finding.ts';
 import { lostNodeFinding } from '../../doctor/lost-node.ts';
 import { WeftError } from '../../errors.ts';
 import type { RemoteNodes, RemoteOutcome } from '../remote/remote-nodes.ts';
@@ -34,10 +34,13 @@ export interface ClusterExaminationOptions {
 export async function examineCluster(options: ClusterExaminationOptions): Promise<DoctorReport> {
   const { remote } = options;
   const { nodes, unexamined } = parseToldDiagnoses(await remote.askAll(EXAMINATION_QUESTION, {}));
-  const silent = unexamined.filter(({ code }) => code === 'remote-unreachable').map(({ node }) => node);
+  const silent = unexamined
+    .filter(({ code }) => code === 'remote-unreachable')
+    .map(({ node }) => node)
+    .slice(0, MAX_LOST);
   const [others, testified] = await Promise.all([
     Promise.all(silent.map(async (node) => examineThroughOthers(node, nodes, options))),
-    findLost(nodes, silent, options),
+    findLost(nodes, silent, unexamined, options),
   ]);
   const examined = [...nodes, ...others.flat()].sort((a, b) => (a.node < b.node ? -1 : 1));
   const names = new Set(examined.map(({ node }) => node));
@@ -79,6 +82,7 @@ function isCutOff({ id, about }: Finding, node: string): boolean {
 async function findLost(
   nodes: readonly Diagnosis[],
   silent: readonly string[],
+  unexamined: readonly UnexaminedNode[],
   options: ClusterExaminationOptions,
 ): Promise<SharedFinding[]> {
   const answering = new Set(nodes.map(({ node }) => node));
@@ -94,7 +98,11 @@ async function findLost(
   if (nodes.length < 2 && missed.length > 1) return [];
   const witnesses = [...answering].slice(0, MAX_WITNESSES);
   const found = await Promise.all(
-    missed.slice(0, MAX_LOST).map(async (node) => askAbout(node, witnesses, answering.size, options)),
+    missed.slice(0, MAX_LOST).map(async (node) => {
+      // Of whoever did not answer, nobody knows what it heard.
+      const others = answering.size + unexamined.filter((one) => one.node !== node).length;
+      return askAbout(node, witnesses, others, options);
+    }),
   );
   return found.flat();
 }
@@ -102,7 +110,7 @@ async function findLost(
 async function askAbout(
   node: string,
   witnesses: readonly string[],
-  answering: number,
+  others: number,
   { remote, nowMs }: ClusterExaminationOptions,
 ): Promise<SharedFinding[]> {
   const outcomes = await Promise.all(
@@ -117,7 +125,7 @@ async function askAbout(
   );
   const told = parseToldTestimonies(outcomes);
   if (told.every(({ state }) => state === 'unknown')) return [];
-  return [lostNodeFinding({ node, told, isComplete: told.length === answering, nowMs: nowMs() })];
+  return [lostNodeFinding({ node, told, isComplete: told.length === others, nowMs: nowMs() })];
 }
 
 /** Whether each node that answered has something wrong with itself that cuts it off: then nothing is known of others. */

@@ -52,13 +52,15 @@ export async function testify(
     probe(identity, parts),
   ]);
   const nowMs = systemClock.nowMs();
-  const heardMs = gossip.sightingOf(identity)?.heardMs;
+  const sighting = gossip.sightingOf(identity);
+  const heardMs = sighting?.heardMs;
   return {
     state,
     sinceAgoMs: Math.max(0, nowMs - sinceMs),
     incarnation,
     gossipEndpoint: formatEndpoint(gossipEndpoint),
     endpoint: data === undefined ? '' : formatEndpoint(data),
+    knowsSenders: sighting !== undefined,
     heardAgoMs: heardMs === undefined ? null : Math.max(0, nowMs - heardMs),
     pinged,
     refusal,
@@ -72,9 +74,10 @@ const UNKNOWN: WitnessAnswer = {
   incarnation: 0,
   gossipEndpoint: '',
   endpoint: '',
+  knowsSenders: false,
   heardAgoMs: null,
   pinged: null,
-  refusal: '',
+  refusal: null,
   probes: null,
 };
 
@@ -92,8 +95,12 @@ async function ping({ gossipEndpoint }: Announcement, echoes: Pick<Echoes, 'echo
   return problem === '' ? false : null;
 }
 
-/** Why nobody talks to it; empty: it answers. */
-async function refusalOf({ gossipEndpoint, identity }: Announcement, { gossip }: DiagnosisParts): Promise<string> {
+/** Why nobody talks to it; empty: it answers; `null`: without keys nobody can ask. */
+async function refusalOf(
+  { gossipEndpoint, identity }: Announcement,
+  { gossip }: DiagnosisParts,
+): Promise<string | null> {
+  if (!gossip.conversations.isSealed) return null;
   try {
     const conversation = await gossip.conversations.converse(gossipEndpoint);
     conversation.close();

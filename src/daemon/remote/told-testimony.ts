@@ -13,9 +13,10 @@ const testimony = v.object({
   incarnation: count,
   gossipEndpoint: v.string(),
   endpoint: v.string(),
+  knowsSenders: v.boolean(),
   heardAgoMs: v.nullable(ago),
   pinged: v.nullable(v.boolean()),
-  refusal: v.string(),
+  refusal: v.nullable(v.string()),
   probes: v.nullable(v.object({ sent: count, answered: count })),
 });
 

@@ -22,7 +22,8 @@ const finds: FindingKinds = {
   'gossip-alone': {
     severity: 'error',
     title: 'this node knows no other: nobody answers its gossip',
-    cause: 'the seeds are wrong, down or cut off, or they hold other keys',
+    cause:
+      'the seeds are wrong, down or cut off, they hold other keys, or something on the way translates addresses (NAT)',
     follows: ['firewall-drops', 'firewall-closed', 'send-refused', 'underlay-lost', 'underlay-wrong-interface'],
   },
 };

@@ -44,6 +44,7 @@ function clusterOf(
       incarnation: 3,
       gossipEndpoint: '198.18.0.3:7948',
       endpoint: '',
+      knowsSenders: true,
       heardAgoMs: 55_000,
       pinged: false,
       refusal: 'no answer within 5 s',
@@ -86,6 +87,14 @@ test('a node that nobody reaches is one finding, whatever was seen of the ways t
     report.unexamined.map(({ node }) => node),
     ['n3'],
   );
+});
+
+test('while another node could not be asked, nobody speaks for all', async (t) => {
+  const made = clusterOf({ n1: [finding('node-dead', 'n4')], n2: [], n3: [] }, () => false);
+  made.cluster.silent.add('n2');
+  const report = await examined(made);
+  const [dead] = report.shared.filter(({ nodes }) => nodes[0] === 'n4');
+  t.regex(dead!.title, /heard by none of those that were asked since/);
 });
 
 test('who alone is left knows nothing of the others', async (t) => {
