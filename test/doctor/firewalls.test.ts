@@ -8,6 +8,7 @@ import { parseIptablesSave } from '../../src/firewall/iptables-ruleset.ts';
 import { type NftDocument, parseNftRuleset } from '../../src/firewall/nft-ruleset.ts';
 import type { Ruleset } from '../../src/firewall/ruleset.ts';
 import { parseIpAddress } from '../../src/wire/address.ts';
+import { parsePrefix } from '../../src/wire/prefix.ts';
 import { factsWith, firewallOf } from '../support/doctor-facts.ts';
 
 function golden(name: string): string {
@@ -132,6 +133,16 @@ test('what a rule names is tried: one pod of many, and a prefix of another node'
     'iptables -D FORWARD -s 10.244.1.25/32 -j DROP',
     'iptables -D FORWARD -d 10.244.7.0/24 -j DROP',
   ]);
+});
+
+test('what a rule names behind a router is tried from the device of the router', (t) => {
+  const facts = factsWith({ host: { firewall: firewallOf('-A FORWARD -i wf0000000b -s 10.244.200.0/24 -j DROP') } });
+  const [web] = facts.host.plumbing.pods;
+  const router = { device: 'wf0000000b', addresses: [], allowSources: [parsePrefix('10.244.200.0/24')!] };
+  const plumbing = { ...facts.host.plumbing, pods: [web!, router] };
+  const [finding] = examine({ ...facts, host: { ...facts.host, plumbing } }, '').findings;
+  t.is(finding?.id, 'firewall-drops');
+  t.regex(finding?.evidence[0] ?? '', /10\.244\.200\.2 to /);
 });
 
 test('what hits one node of several is said of that one', (t) => {

@@ -498,3 +498,34 @@ test("others' rules and routes in the way are named, and not changed", async (t)
   );
   t.deepEqual(await node.snapshot(), before);
 });
+
+test('what a new configuration does not let a router send from goes at the next start, and nothing else', async (t) => {
+  const node = await makeNode(t);
+  const netns = await node.makeNamespace(`${node.name}-gw`);
+  const pod = await node.runWell<Pod>(['add', 'gw', { netns, allowSources: ['10.244.7.0/24', '10.244.8.0/24'] }]);
+  t.deepEqual(pod.allowSources, ['10.244.7.0/24', '10.244.8.0/24']);
+  const routes = async (): Promise<string> => node.ip('route', 'show', 'proto', '87');
+  const sources = async (): Promise<string> =>
+    runCommand(['nft', 'list', 'set', 'inet', 'weft-pods', 'behind4'], { purpose: 'look', netns: node.netns });
+  t.regex(await routes(), /^10\.244\.7\.0\/24 via 10\.244\.1\.2 dev wf/m);
+  t.regex(await sources(), /10\.244\.7\.0\/24/);
+
+  node.settings = { ...node.settings, nodePrefixes: [...node.settings.nodePrefixes, '10.244.7.0/24'] };
+  const report = await node.runWell<ReconcileReport>(['ensure'], ['reconcile']);
+  t.deepEqual(report.repaired, ['gw']);
+  t.notRegex(await routes(), /10\.244\.7\.0\/24 via/);
+  t.regex(await routes(), /^10\.244\.8\.0\/24 via 10\.244\.1\.2 dev wf/m);
+  t.notRegex(await sources(), /10\.244\.7\.0\/24/);
+  const [after] = await node.runWell<Pod[]>(['list']);
+  t.deepEqual(after?.allowSources, ['10.244.8.0/24']);
+  t.is(after?.notices[0]?.code, 'pod-source-not-allowed');
+});
+
+test('what lies behind a router that is gone is unreachable, and leaks nowhere', async (t) => {
+  const node = await makeNode(t);
+  const netns = await node.makeNamespace(`${node.name}-gw`);
+  const [, pod] = await node.run(['ensure'], ['add', 'gw', { netns, allowSources: ['10.244.7.0/24'] }], ['ensure']);
+  await node.ip('link', 'delete', (pod!.value as Pod).hostDevice);
+  const argv = ['sh', '-c', 'ip route get 10.244.7.9 2>&1 || true'];
+  t.regex(await runCommand(argv, { purpose: 'look', netns: node.netns }), /No route to host|unreachable/);
+});
