@@ -187,5 +187,5 @@ function grouped<Told, Key extends string>(told: readonly Told[], keyOf: (one: T
 }
 
 function timeOf(ms: number): string {
-  return new Date(ms).toISOString();
+  return `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }

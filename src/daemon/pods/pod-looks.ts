@@ -19,14 +19,18 @@ export interface PodLook {
 const MAX_LOOKS = 32;
 const LOOKS_AT_A_TIME = 4;
 
-/** How long a look is good for, in ms. */
-const GOOD_FOR_MS = 1_500;
+/** How long a look is good for at least, in ms: whoever asks right after a change is to be told of it. */
+const GOOD_FOR_MS = 250;
+
+/** And so many times as long as the round took that looked: whoever asks without a pause has the node look for a fifth of the time. */
+const GOOD_FOR_ROUNDS = 4;
 
 export class PodLooks {
   readonly #nowMs: () => number;
   readonly #look: typeof lookInside;
-  /** By name, the one looked at last at the end. */
   #round: Promise<void> | undefined;
+  #goodForMs = GOOD_FOR_MS;
+  /** By name, the one looked at last at the end. */
   readonly #looks = new Map<string, { readonly look: PodLook; readonly atMs: number }>();
 
   constructor(nowMs: () => number = () => performance.now(), look: typeof lookInside = lookInside) {
@@ -58,17 +62,20 @@ export class PodLooks {
   async #refresh(cables: readonly PodCable[]): Promise<void> {
     const names = new Set(cables.map(({ pod }) => pod));
     for (const name of this.#looks.keys()) if (!names.has(name)) this.#looks.delete(name);
-    const dueMs = this.#nowMs() - GOOD_FOR_MS;
+    const startMs = this.#nowMs();
+    const dueMs = startMs - this.#goodForMs;
     const atMs = ({ pod }: PodCable): number => this.#looks.get(pod)?.atMs ?? -Infinity;
-    const queue = cables
+    const due = cables
       .filter((cable) => atMs(cable) <= dueMs)
       .sort((a, b) => atMs(a) - atMs(b))
-      .slice(0, MAX_LOOKS)
-      .values();
+      .slice(0, MAX_LOOKS);
+    if (due.length === 0) return;
+    const queue = due.values();
     const takeTurns = async (): Promise<void> => {
       for (const cable of queue) await this.#lookAt(cable);
     };
     await Promise.all(Array.from({ length: LOOKS_AT_A_TIME }, takeTurns));
+    this.#goodForMs = Math.max(GOOD_FOR_MS, GOOD_FOR_ROUNDS * (this.#nowMs() - startMs));
   }
 
   async #lookAt(cable: PodCable): Promise<void> {
