@@ -27,6 +27,8 @@ export interface ClusterExaminationOptions {
   readonly remote: Pick<RemoteNodes, 'ask' | 'askAll'>;
   /** Name of this node. */
   readonly self: string;
+  /** Whether this node knows a member of that name: what others tell of anybody else is not followed. */
+  readonly isKnown: (node: string) => boolean;
   readonly nowMs: () => number;
 }
 
@@ -91,7 +93,7 @@ async function findLost(
       .flatMap(({ findings }) => findings)
       .filter(({ id }) => id === 'node-dead')
       .flatMap(({ about }) => about.map(({ node }) => node))
-      .filter((node) => !answering.has(node)),
+      .filter((node) => !answering.has(node) && options.isKnown(node)),
   );
   const missed = [...new Set([...dead, ...(isAtFaultHere(nodes) ? [] : silent)])].sort();
   // Whoever has lost all others is rather cut off himself, which his own doctor says.

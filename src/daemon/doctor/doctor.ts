@@ -86,7 +86,12 @@ export class Doctor {
     if (question !== undefined) this.#refuseUnknown(question);
     if (!isForAll) return reportOf({ nodes: [await this.examine(question)] });
     const { remote, parts } = this.#options;
-    return await examineCluster({ remote, self: parts.config.nodeName, nowMs: () => Date.now() });
+    return await examineCluster({
+      remote,
+      self: parts.config.nodeName,
+      isKnown: (node) => parts.gossip.members().some(({ announcement }) => announcement.name === node),
+      nowMs: () => Date.now(),
+    });
   }
 
   /** Puts right what is weft's own on this node, and says what that helped. */

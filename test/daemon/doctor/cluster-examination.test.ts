@@ -56,7 +56,7 @@ function clusterOf(
 
 /** As n1 is asked for it. */
 const examined = async ({ n1 }: ReturnType<typeof clusterOf>) =>
-  examineCluster({ remote: n1, self: 'n1', nowMs: () => nowMs });
+  examineCluster({ remote: n1, self: 'n1', isKnown: (node) => /^n[1-4]$/.test(node), nowMs: () => nowMs });
 
 test('a link that is cut is one finding: the other end is asked through a third node', async (t) => {
   const made = clusterOf(
@@ -95,6 +95,16 @@ test('while another node could not be asked, nobody speaks for all', async (t) =
   const report = await examined(made);
   const [dead] = report.shared.filter(({ nodes }) => nodes[0] === 'n4');
   t.regex(dead!.title, /heard by none of those that were asked since/);
+});
+
+test('a node that only another one speaks of is not asked about', async (t) => {
+  const made = clusterOf({ n1: [], n2: [finding('node-dead', 'n9; reboot')] }, () => false);
+  const report = await examined(made);
+  t.false(made.cluster.asked.some((asked) => asked.startsWith('doctor-witness')));
+  t.deepEqual(
+    report.shared.map(({ seenBy }) => seenBy),
+    [['n2']],
+  );
 });
 
 test('who alone is left knows nothing of the others', async (t) => {
