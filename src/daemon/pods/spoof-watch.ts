@@ -7,7 +7,7 @@ import type { Pods } from './pods.ts';
 import type { RefusedPackets, TriedAddress } from './source-tables.ts';
 
 /** How often one looks unasked. A look runs `nft` twice, and reads what was refused, not what is allowed. */
-const INTERVAL_MS = 10_000;
+const INTERVAL_MS = 30_000;
 
 /** Who asks more often is given what was found last. */
 const MIN_INTERVAL_MS = 500;

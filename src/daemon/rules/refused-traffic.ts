@@ -10,7 +10,7 @@ import { type Refusal, refusals, type RuleCounter, ruleCounters } from './node-r
 import { readNodeTable, readRuleCounts, type RefusedSender, type RuleCounts } from './node-table.ts';
 
 /** How often. A look costs a process of some milliseconds. */
-const INTERVAL_MS = 10_000;
+const INTERVAL_MS = 30_000;
 
 /** A look as young as this is good enough for whoever asks. */
 const GOOD_FOR_MS = 1_000;

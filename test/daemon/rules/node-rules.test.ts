@@ -37,7 +37,11 @@ function chainOf(name: string, change: Partial<NodeRulesOptions> = {}, ...withou
 }
 
 test('what pods and others send into the overlay is free, before anything else is asked', (t) => {
-  t.is(chainOf('node-ports')[0], 'oifname "weft0" accept');
+  t.deepEqual(chainOf('through').slice(0, 3), [
+    'meta l4proto { icmp, icmpv6 } iifname "wf*" jump pod-icmp',
+    'oifname "weft0" accept',
+    'oifname "wf*" accept',
+  ]);
 });
 
 test('ports of other nodes are for nodes, that come by a way that leads to them', (t) => {
@@ -92,7 +96,7 @@ test('with masquerade.intoOverlay off, nothing gets the overlay address', (t) =>
 });
 
 test('pods and what others masquerade send to no port of VXLAN outside of the cluster', (t) => {
-  t.deepEqual(chainOf('node-ports', { vxlanPort: 5_000 }).slice(-2), [
+  t.deepEqual(chainOf('through', { vxlanPort: 5_000 }).slice(-2), [
     'ip saddr @prefix4 ip daddr != { 10.244.0.0/16 } udp dport { 4789, 8472, 5000 } counter name masqueraded-vxlan goto refuse',
     'ip6 saddr @prefix6 ip6 daddr != { fd00:10:244::/48 } udp dport { 4789, 8472, 5000 } counter name masqueraded-vxlan goto refuse',
   ]);
@@ -101,7 +105,7 @@ test('pods and what others masquerade send to no port of VXLAN outside of the cl
 
 test('with masquerade.vxlan on they do, but not to the ports of nodes', (t) => {
   const change = { masquerade: { intoOverlay: true, vxlan: true } };
-  t.deepEqual(chainOf('node-ports', change), chainOf('node-ports').slice(0, 5));
+  t.deepEqual(chainOf('through', change), chainOf('through').slice(0, 7));
   t.deepEqual(chainOf('under-own-address', change), chainOf('under-own-address').slice(0, 4));
 });
 
@@ -115,7 +119,8 @@ test('a cluster of one family lets no VXLAN of the other out', (t) => {
 
 const metrics = test.macro<[string | undefined, readonly string[]]>({
   exec: (t, address, addresses) => {
-    const rules = chainOf('metrics', { metrics: address === undefined ? undefined : endpoint(address) });
+    const all = chainOf('to-node', { metrics: address === undefined ? undefined : endpoint(address) });
+    const rules = all.filter((rule) => rule.includes('pod-to-metrics'));
     const closed = rules.map((rule) => / daddr (\S+) tcp dport 9748 /.exec(rule)![1]!);
     t.deepEqual([...new Set(closed)], addresses);
   },
