@@ -12,9 +12,9 @@ import { listRoutes } from '../../linux/route.ts';
 import type { Member } from '../../membership/announcement.ts';
 import type { StaticPeer } from '../../routing/resolve-routes.ts';
 import type { IpAddress } from '../../wire/address.ts';
-import { formatPrefix, parsePrefix, type Prefix, prefixesOverlap } from '../../wire/prefix.ts';
+import { comparePrefixes, formatPrefix, parsePrefix, type Prefix, prefixesOverlap } from '../../wire/prefix.ts';
 import type { Notice } from '../api.ts';
-import type { OwnPrefixes } from '../routes/own-prefixes.ts';
+import type { OwnPrefixes, PrefixBehindPod } from '../routes/own-prefixes.ts';
 import type { PodRecord } from './pod-record.ts';
 import type { PodWish } from './pod-request.ts';
 import { overlapOf, problemOf, takenByHost, takenByNodes, takenByPods, takenByStaticPeers } from './source-refusal.ts';
@@ -39,35 +39,37 @@ export interface AddressedPod {
 
 export class AllowedSources {
   readonly #options: AllowedSourcesOptions;
-  /** Prefixes of records that were not announced at the start, as there was no room. */
-  readonly #unannounced = new Set<string>();
+  /** Prefixes of records that were not announced at the start, as there was no room: until their pods are removed. */
+  #unannounced: readonly PrefixBehindPod[] = [];
 
   /** @param stored records of pods: what they may send from is this node's at once. */
   constructor(options: AllowedSourcesOptions, stored: Iterable<PodRecord>) {
     this.#options = options;
+    const { prefixes, canAnnounce } = options;
     for (const record of stored) {
-      if (record.phase !== 'ready') continue;
-      const present = options.prefixes.current();
+      const { name: pod } = record;
+      const isReady = record.phase === 'ready';
       const kept: Prefix[] = [];
       for (const prefix of this.of(record)) {
-        if (options.canAnnounce([...present, ...kept, prefix])) kept.push(prefix);
-        else this.#unannounced.add(formatPrefix(prefix));
+        if (!isReady || canAnnounce([...prefixes.announced(), ...kept, prefix])) kept.push(prefix);
+        else this.#unannounced = [...this.#unannounced, { pod, prefix }];
       }
-      // Nobody follows yet who would have to be waited for.
-      void options.prefixes.prepare(record.name, kept);
-      options.prefixes.announce(record.name);
+      // Nobody follows yet who would have to be waited for. Of a pod that was half made or half removed, the kernel may still take
+      // packets from there: until it is erased, the prefix is this node's, and nobody else's.
+      void prefixes.prepare(pod, kept);
+      if (isReady) prefixes.announce(pod);
     }
   }
 
   /** What a pod may send from beside its addresses. */
   of(record: PodRecord): readonly Prefix[] {
-    return sourcesIn(record).filter((prefix) => this.#whyNot(prefix) === undefined);
+    return sourcesIn(record).filter((prefix) => this.#whyNot(record.name, prefix) === undefined);
   }
 
   /** About what it may not send from any more. */
   noticesOf(record: PodRecord): Notice[] {
     return sourcesIn(record).flatMap((prefix) => {
-      const why = this.#whyNot(prefix);
+      const why = this.#whyNot(record.name, prefix);
       if (why === undefined) return [];
       const message = `pod ${record.name} may not send from ${formatPrefix(prefix)} any more: ${why}; remove it and add it again`;
       return [{ code: 'pod-source-not-allowed', message }];
@@ -91,7 +93,7 @@ export class AllowedSources {
     const { prefixes, members, networkName, staticPeers, canAnnounce } = this.#options;
     const [links, routes] = await Promise.all([listLinks(), listRoutes('all')]);
     const taken = [
-      ...takenByPods(pods, prefixes.behindPods()),
+      ...takenByPods(pods, [...prefixes.behindPods(), ...this.#unannounced]),
       ...takenByNodes(members(), networkName),
       ...takenByStaticPeers(staticPeers),
       ...takenByHost(links, routes, this.#options),
@@ -127,6 +129,7 @@ export class AllowedSources {
   /** Has the kernel forget it. */
   async remove(pod: string): Promise<void> {
     await this.#options.prefixes.remove(pod);
+    this.#unannounced = this.#unannounced.filter((one) => one.pod !== pod);
   }
 
   get #configuration(): { clusterPrefixes: readonly Prefix[]; nodePrefixes: readonly Prefix[] } {
@@ -134,8 +137,8 @@ export class AllowedSources {
     return { clusterPrefixes, nodePrefixes: prefixes.configured };
   }
 
-  #whyNot(prefix: Prefix): string | undefined {
-    if (this.#unannounced.has(formatPrefix(prefix)))
+  #whyNot(pod: string, prefix: Prefix): string | undefined {
+    if (this.#unannounced.some((one) => one.pod === pod && comparePrefixes(one.prefix, prefix) === 0))
       return 'one announcement has no room for all prefixes of this node';
     return problemOf(prefix, this.#configuration);
   }

@@ -40,11 +40,25 @@ function sourcesWith(
   return { own, sources: new AllowedSources(options, stored), current: () => own.announced().map(formatPrefix) };
 }
 
-test('what is stored is there from the start; what was not finished is not', (t) => {
-  const half: PodRecord = { ...recordOf('half', '10.244.9.0/24'), phase: 'adding' };
-  const { current } = sourcesWith([recordOf('gw', '10.244.7.0/24', '10.244.8.0/24'), half]);
+test('what is stored is there from the start', (t) => {
+  const { current } = sourcesWith([recordOf('gw', '10.244.7.0/24', '10.244.8.0/24')]);
   t.deepEqual(current(), ['10.244.1.0/24', '10.244.7.0/24', '10.244.8.0/24']);
 });
+
+for (const phase of ['adding', 'removing'] as const) {
+  test(`a pod that was ${phase} when the daemon died is not announced, and its prefix not given away before it is erased`, async (t) => {
+    const half: PodRecord = { ...recordOf('half', '10.244.9.0/24'), phase };
+    const { own, sources, current } = sourcesWith([half, recordOf('gw', '10.244.7.0/24')], { room: 2 });
+    t.deepEqual(current(), ['10.244.1.0/24', '10.244.7.0/24']);
+    t.deepEqual(own.current().map(formatPrefix), ['10.244.1.0/24', '10.244.9.0/24', '10.244.7.0/24']);
+    t.deepEqual(sources.of(half).map(formatPrefix), ['10.244.9.0/24']);
+    await t.throwsAsync(sources.check({ newNetns: true, allowSources: [prefix('10.244.9.0/25')] }, []), {
+      message: /10\.244\.9\.0\/25 overlaps 10\.244\.9\.0\/24 of pod half/,
+    });
+    await sources.remove('half');
+    t.deepEqual(own.current().map(formatPrefix), ['10.244.1.0/24', '10.244.7.0/24']);
+  });
+}
 
 test('what the configuration of today does not allow is left out, and told', (t) => {
   const gw = recordOf('gw', '10.244.7.0/24', '10.244.8.0/24', '10.99.0.0/24');
@@ -62,6 +76,21 @@ test('what has no room in the announcement keeps no daemon from starting, and ma
   t.deepEqual(current(), ['10.244.1.0/24', '10.244.7.0/24']);
   t.deepEqual(sources.of(gw).map(formatPrefix), ['10.244.7.0/24']);
   t.regex(sources.noticesOf(gw)[0]!.message, /10\.244\.8\.0\/24 any more: one announcement has no room/);
+});
+
+test('what had no room stays with its pod, and can be given again when that is removed', async (t) => {
+  const [gw, big] = [recordOf('gw', '10.244.7.0/24', '10.244.8.0/24'), recordOf('big', '10.244.6.0/24')];
+  const { sources, current } = sourcesWith([big, gw], { room: 3 });
+  const wish = { newNetns: true, allowSources: [prefix('10.244.8.0/24')] };
+  await sources.remove('big');
+  t.deepEqual(sources.of(gw).map(formatPrefix), ['10.244.7.0/24']);
+  await t.throwsAsync(sources.check(wish, []), { message: /10\.244\.8\.0\/24 overlaps 10\.244\.8\.0\/24 of pod gw/ });
+  await sources.remove('gw');
+  await t.notThrowsAsync(sources.check(wish, []));
+  await sources.prepare(gw);
+  sources.announce('gw');
+  t.deepEqual(current(), ['10.244.1.0/24', '10.244.7.0/24', '10.244.8.0/24']);
+  t.deepEqual(sources.noticesOf(gw), []);
 });
 
 test('a pod that is about to be made is known to the kernel first, and announced when it is there', async (t) => {
