@@ -58,7 +58,7 @@ export async function chooseUnderlay(
   const reachable = seeds.filter(({ address }) => family === undefined || address.family === family);
   const choice =
     renamed(config, host, inUse) ??
-    configuredAddress(config, host) ??
+    configuredAddress(config, host, inUse) ??
     configuredInterface(config, host, reachable, inUse) ??
     (await routeToSeed(config, host, reachable)) ??
     (await defaultRoute(config, host, family));
@@ -86,14 +86,16 @@ function renamed({ underlay }: Config, host: UnderlayHost, inUse: Underlay | und
   return { device, address, reason: isByName ? reasonOfName(underlay.interface, device) : inUse.reason };
 }
 
-function configuredAddress({ underlay }: Config, host: UnderlayHost): Choice | undefined {
+function configuredAddress({ underlay }: Config, host: UnderlayHost, inUse: Underlay | undefined): Choice | undefined {
   const { address } = underlay;
   if (address === undefined) return undefined;
   const device = host.deviceWith(address);
   if (device === undefined) {
     throw new ConfigError('underlay.address', `${formatIpAddress(address)} is not an address of this machine`);
   }
-  if (underlay.interface !== undefined && underlay.interface !== device.ifname) {
+  // One that was renamed while it was in use is still the one that was meant, also after its address was away.
+  const isMeant = underlay.interface === undefined || underlay.interface === device.ifname;
+  if (!isMeant && device.ifindex !== inUse?.index) {
     const problem = `${formatIpAddress(address)} is an address of ${device.ifname}, not of ${underlay.interface}`;
     throw new ConfigError('underlay.address', problem);
   }

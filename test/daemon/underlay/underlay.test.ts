@@ -271,6 +271,21 @@ test(
   '198.18.0.1 on eth1, MTU 9000: its route leads to seed 198.18.0.2',
 );
 
+test(
+  'a device whose new name is known, when its configured address is back',
+  goesOn,
+  { 'underlay.address': '192.0.2.2', 'underlay.interface': 'uplink0' },
+  used('192.0.2.2', 2, 'eth0'),
+  '192.0.2.2 on eth0, MTU 1500: underlay.address names it',
+);
+
+test('a configured address that another device has is not that of the device in use', async (t) => {
+  const settings = { 'underlay.address': '198.18.0.1', 'underlay.interface': 'uplink0' };
+  await t.throwsAsync(choose(settings, [], machine, used('198.18.0.1', 2, 'eth0')), {
+    message: 'underlay.address: 198.18.0.1 is an address of eth1, not of uplink0',
+  });
+});
+
 test('a device in use that is down under its new name is not stuck to', async (t) => {
   const down = devices.map((device) => (device.ifindex === 2 ? { ...device, ifname: 'old0', flags: [] } : device));
   const run: RunCommand = async (argv, options) =>
