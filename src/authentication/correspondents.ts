@@ -54,6 +54,11 @@ export class Correspondents {
     return this.#bySender.get(sender)?.get(salt);
   }
 
+  /** Salt of the process of `sender` from which something authentic came last; `undefined`: nothing did. */
+  latestOf(sender: string): string | undefined {
+    return [...(this.#bySender.get(sender)?.keys() ?? [])].at(-1);
+  }
+
   /** Remembers that something authentic came from `correspondent` just now. */
   keep(sender: string, salt: string, correspondent: Correspondent): void {
     const processes = this.#bySender.get(sender) ?? new Map<string, Correspondent>();

@@ -7,7 +7,7 @@ import { formatEndpoint, type Endpoint } from '../wire/address.ts';
 export const sealRefusalMeanings = {
   'not-authenticated': 'the message is not sealed, or not with a key of this cluster, or not as it was sent',
   'address-translated':
-    'the message is authentic, and came from another address or port than its sender announces: it was translated on the way',
+    'the message is authentic, and came from another address or port than its sender announces: it was translated on the way, or somebody repeats it',
   'key-unknown': 'the message is sealed with a key that this node does not hold',
   replayed: 'the message was here before, or is too old to tell',
 } as const;

@@ -140,6 +140,12 @@ export class SealedGossip {
     return typeof outcome !== 'string';
   }
 
+  /** Whether the last message that was opened of its sender is of another process. */
+  isOfAnotherProcess(bytes: Uint8Array): boolean {
+    const latest = this.#correspondents.latestOf(senderKey(bytes));
+    return latest !== undefined && latest !== saltKey(bytes);
+  }
+
   #openDatagram(
     correspondents: Correspondents,
     from: Endpoint,

@@ -175,6 +175,9 @@ export class SealedTransport implements GossipTransport {
     const carrier = carrierOf(kind);
     const isAsAnnounced = carrier === 'datagram' ? equalEndpoints : sameHost;
     if (announced === undefined || isAsAnnounced(announced, from)) return false;
+    // What a process of before sent is new to whoever was started after it, and no sign of where the node is: somebody may repeat it.
+    const isHeard = this.#sightings.hasArrived(senderKey(bytes), clock.nowMs());
+    if (isHeard && this.#gossip.isOfAnotherProcess(bytes)) return false;
     if (!this.#mayLook() || !this.#gossip.wasSentFrom(announced, ownEndpoint(), bytes, kind)) return false;
     this.#sightings.noteTranslated(senderKey(bytes), { carrier, from, announced, lastMs: clock.nowMs() });
     return true;

@@ -34,6 +34,8 @@ export interface Sighting {
 
 interface Sender {
   heardMs: number | undefined;
+  /** When the last message came in of itself that was taken. */
+  arrivedMs: number | undefined;
   datagram: Translation | undefined;
   stream: Translation | undefined;
 }
@@ -56,7 +58,15 @@ export class Sightings {
   noteHeard(sender: string, nowMs: number, carrier?: Carrier): void {
     const seen = this.#of(sender);
     seen.heardMs = nowMs;
-    if (carrier !== undefined) seen[carrier] = undefined;
+    if (carrier === undefined) return;
+    seen.arrivedMs = nowMs;
+    seen[carrier] = undefined;
+  }
+
+  /** Whether messages came in of late from where they should. */
+  hasArrived(sender: string, nowMs: number): boolean {
+    const arrivedMs = this.#bySender.get(sender)?.arrivedMs;
+    return arrivedMs !== undefined && nowMs - arrivedMs <= TRANSLATION_AGE_MS;
   }
 
   /** An authentic message came from elsewhere. */
@@ -79,7 +89,7 @@ export class Sightings {
     const known = this.#bySender.get(sender);
     if (known !== undefined) return known;
     if (this.#bySender.size >= this.#maxSenders) this.#bySender.delete(this.#bySender.keys().next().value!);
-    const seen: Sender = { heardMs: undefined, datagram: undefined, stream: undefined };
+    const seen: Sender = { heardMs: undefined, arrivedMs: undefined, datagram: undefined, stream: undefined };
     this.#bySender.set(sender, seen);
     return seen;
   }

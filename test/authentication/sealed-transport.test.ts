@@ -247,6 +247,30 @@ test('a datagram for another node', strange, (wire, a, b) => {
   b.transport.handleDatagram(endpointOf(9), a.sent[0]!);
 });
 
+for (const [how, resend] of Object.entries({
+  datagram: (b: Node, bytes: Uint8Array) => b.transport.handleDatagram(endpointOf(9), bytes),
+  request: (b: Node, bytes: Uint8Array) => b.transport.handleExchange(endpointOf(9), bytes),
+})) {
+  test(`a ${how} of a process of before says nothing of where a node is that is heard`, (t) => {
+    const wire = new Wire();
+    const before = wire.node(1);
+    // Read along, and never arrived.
+    for (let count = 0; count < 2; count++)
+      if (how === 'datagram') before.transport.sendDatagram(endpointOf(2), Buffer.from('hello'));
+      else ask(before, 2, 'hello');
+    const [a, b] = [wire.node(1, { random: new SeededRandom(77) }), wire.node(2, announced)];
+    const seen = (): number => b.transport.sightingOf(identityOf(1)).translations.length;
+    a.transport.sendDatagram(endpointOf(2), Buffer.from('hello'));
+    resend(b, before.sent[0]!);
+    t.is(seen(), 0);
+    t.like(b.transport.refused(), { 'address-translated': 0, 'not-authenticated': 1 });
+    // A node that is not heard may have been started again, where it is translated.
+    wire.clock.advance(120_001);
+    resend(b, before.sent[1]!);
+    t.is(seen(), 1);
+  });
+}
+
 test('the same message from elsewhere counts once, however often it comes', (t) => {
   const wire = new Wire();
   const [a, b] = [wire.node(1), wire.node(2, announced)];
