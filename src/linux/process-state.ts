@@ -22,14 +22,25 @@ export function processState(pid: number): ProcessState {
   return states[letter ?? ''] ?? 'unknown';
 }
 
-/** Name of a process; of a Node program the script's, as Node calls its main thread `MainThread`. Empty if it cannot be seen. */
+/** Most of the name of a script, which may be as long as that of a file. */
+const MAX_NAME_LENGTH = 64;
+
+/**
+ * Name of a process, {@link printableName printable}; of a Node program the script's, as Node calls its main thread `MainThread`. Empty if
+ * it cannot be seen.
+ */
 export function processName(pid: number | string): string {
   const [program = '', ...args] = textOf(`/proc/${pid}/cmdline`).split('\0');
   const script = args.find((argument) => !argument.startsWith('-')) ?? '';
   if (basename(program) === 'node' && script !== '') {
-    return /\/cli\/main\.[jt]s$/.test(script) ? 'weft' : basename(script);
+    return /\/cli\/main\.[jt]s$/.test(script) ? 'weft' : printableName(basename(script));
   }
-  return textOf(`/proc/${pid}/comm`).trim();
+  return printableName(textOf(`/proc/${pid}/comm`).trim());
+}
+
+/** What a process calls itself, for people: it may call itself anything, also what moves a cursor, or looks like a message of weft's. */
+export function printableName(name: string, maxLength: number = MAX_NAME_LENGTH): string {
+  return name.slice(0, maxLength).replaceAll(/[^\x20-\x7e]|["\\]/g, '?');
 }
 
 function textOf(path: string): string {

@@ -1,11 +1,14 @@
 /** Whose a port of rtnetlink is: the address of a netlink(7) socket, by which the kernel says who asked for a change. */
 import { Abi } from './kernel-abi.ts';
 import { processName } from './process-state.ts';
-import { ownersOfSockets, ownsSocket } from './socket-owner.ts';
+import { ownerOfSocket, ownsSocket } from './socket-owner.ts';
 import { netlinkInode } from './socket-table.ts';
 
-/** From one look at all processes to the next, in ms: it takes some 10 ms. */
-const SEARCH_MS = 2_000;
+/** From one look at all processes to the next, in ms. */
+const SEARCH_INTERVAL_MS = 2_000;
+
+/** How long one may take, in ms: mostly some 10; gossip waits meanwhile. */
+const SEARCH_MS = 50;
 
 let searchedAtMs = -Infinity;
 
@@ -23,8 +26,7 @@ export function processAtRoutePort(port: number): { readonly pid: number; readon
 
 function search(inode: string): number | undefined {
   const nowMs = performance.now();
-  if (nowMs - searchedAtMs < SEARCH_MS) return undefined;
+  if (nowMs - searchedAtMs < SEARCH_INTERVAL_MS) return undefined;
   searchedAtMs = nowMs;
-  const [pid] = ownersOfSockets([inode]);
-  return pid === undefined ? undefined : Number(pid);
+  return ownerOfSocket(inode, SEARCH_MS);
 }

@@ -7,6 +7,19 @@ export function ownersOfSockets(inodes: readonly string[]): string[] {
   return processIds().filter((pid) => openFiles(pid).some((target) => targets.has(target)));
 }
 
+/**
+ * Id of the process that has this socket; `undefined`: none that can be seen, or none was found in the time there is. Of how many files
+ * are open, others decide.
+ */
+export function ownerOfSocket(inode: string, withinMs: number): number | undefined {
+  const untilMs = performance.now() + withinMs;
+  for (const pid of processIds()) {
+    if (ownsSocket(Number(pid), inode)) return Number(pid);
+    if (performance.now() > untilMs) return undefined;
+  }
+  return undefined;
+}
+
 /** Whether this process has this socket. */
 export function ownsSocket(pid: number, inode: string): boolean {
   return openFiles(`${pid}`).includes(targetOfSocket(inode));

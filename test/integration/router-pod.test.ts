@@ -209,15 +209,24 @@ test('a packet of a trace leaves by the router, for what lies behind it', async 
   t.is(probe?.steps[0]?.hook, 'prerouting');
 });
 
-test('what somebody takes away of it is put back', async (t) => {
+test('what somebody takes away of it is put back, and of rules it is said who did', async (t) => {
   await lab.exec('n1', 'ip', 'route', 'delete', '10.244.200.0/24', 'via', '10.244.1.3');
+  await until('the route is back', async () => (await inKernel()).includes('10.244.200.0/24 via 10.244.1.3'));
+  // What is missing while something else is put right is put right with it, and no event.
+  await lab.control('n1').audit();
   await lab.exec('n1', 'nft', 'flush', 'set', 'inet', 'weft-pods', 'behind4');
-  await until('it is back', async () => {
-    const has = await inKernel();
-    return has.includes('10.244.200.0/24 via 10.244.1.3') && / \. 10\.244\.200\.0\/24 \. /.test(has);
-  });
+  await until('the prefix is back', async () => / \. 10\.244\.200\.0\/24 \. /.test(await inKernel()));
   await isReached();
-  t.pass();
+  let messages: string[] = [];
+  await until('there is an event', async () => {
+    const events = await lab.control('n1').events();
+    messages = events.filter(({ kind }) => kind === 'audit-repaired').map(({ message }) => message);
+    return messages.some((message) => message.includes('behind4'));
+  });
+  t.regex(
+    messages.find((message) => message.includes('behind4'))!,
+    /; it was changed last by process "nft" \(pid \d+\)$/,
+  );
 });
 
 test('it stays over a restart and a kill, and while no daemon runs, nothing else is let through', async (t) => {

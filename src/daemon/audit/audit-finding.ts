@@ -2,7 +2,10 @@
 import type { AuditDifference } from '../api.ts';
 
 /** Something that is not as it should be. What is `foreign` is somebody else's, and never touched. */
-export type Finding = Pick<AuditDifference, 'problem' | 'subject' | 'message'>;
+export interface Finding extends Pick<AuditDifference, 'problem' | 'subject' | 'message'> {
+  /** Of what the kernel tells who changed it, where that is not the subject: the table that a set is in. */
+  readonly changedIn?: string;
+}
 
 /** A table, and what is wrong with it. */
 export interface Inspection {

@@ -47,6 +47,9 @@ export interface AuditOptions {
 /** Why one looks: `change` as somebody changed something in the kernel. */
 export type AuditTrigger = AuditReport['trigger'] | 'change';
 
+/** A difference, with what is known of where it came about. */
+type Noted = AuditDifference & Pick<Finding, 'changedIn'>;
+
 export class Audit {
   readonly #options: AuditOptions;
   readonly #timer: NodeJS.Timeout;
@@ -114,7 +117,11 @@ export class Audit {
       const found: Omit<AuditDifference, 'repaired'>[] = [];
       for (const [table, part] of Object.entries(this.#options.parts) as [AuditedTable, AuditedPart][]) {
         const { findings } = await inspect(part, 'request');
-        found.push(...findings.slice(0, MAX_NAMED).map((finding) => ({ table, ...finding })));
+        found.push(
+          ...findings
+            .slice(0, MAX_NAMED)
+            .map(({ problem, subject, message }) => ({ table, problem, subject, message })),
+        );
       }
       return found;
     });
@@ -133,16 +140,17 @@ export class Audit {
     const { parts, onRound, wallClockMs } = this.#options;
     const [startedMs, monotonicMs] = [wallClockMs(), performance.now()];
     const compared = { kernel: 0, workers: 0, routes: 0 };
-    const differences: AuditDifference[] = [];
+    const noted: Noted[] = [];
     for (const [table, part] of Object.entries(parts) as [AuditedTable, AuditedPart][]) {
       const { entries, found, wasPutRight } = await compare(table, part, trigger);
       compared[table] = entries;
-      differences.push(...found);
+      noted.push(...found);
       // What a person has put right, that person knows.
       if (trigger === 'periodic') this.#remember(found, wasPutRight);
     }
     // At the start it has just been done.
     if (trigger !== 'start') await onRound?.();
+    const differences = noted.map(withoutOrigin);
     const report = {
       time: new Date(startedMs).toISOString(),
       durationMs: Math.round(performance.now() - monotonicMs),
@@ -151,7 +159,7 @@ export class Audit {
       differences,
       remaining: differences.filter(({ repaired }) => !repaired).length,
     };
-    this.#note(differences, Object.keys(parts) as AuditedTable[]);
+    this.#note(noted, Object.keys(parts) as AuditedTable[]);
     this.#last = report;
     this.#isBusy = false;
     return report;
@@ -164,7 +172,7 @@ export class Audit {
   }
 
   /** Tells what was found when these tables were looked at. */
-  #note(differences: readonly AuditDifference[], tables: readonly AuditedTable[]): void {
+  #note(differences: readonly Noted[], tables: readonly AuditedTable[]): void {
     const { events, logger, authors } = this.#options;
     for (const difference of differences) {
       const { table, problem, subject, message, repaired } = difference;
@@ -179,7 +187,7 @@ export class Audit {
       });
       if (repaired) this.#repaired++;
     }
-    for (const { subject, repaired } of differences) if (repaired) authors?.forget(subject);
+    for (const difference of differences) if (difference.repaired) authors?.forget(changedThing(difference));
     const others = [...this.#known].filter((key) => !tables.some((table) => key.startsWith(`${table} `)));
     const remaining = differences.filter(({ repaired }) => !repaired).map(knownAs);
     this.#known = new Set([...others, ...remaining]);
@@ -189,7 +197,7 @@ export class Audit {
    * What was put right; and, where the repair went well, what is gone again at once, as somebody may be faster: but not what was
    * so the last time already, since there nothing helps.
    */
-  #remember(found: readonly AuditDifference[], wasPutRight: boolean): void {
+  #remember(found: readonly Noted[], wasPutRight: boolean): void {
     for (const difference of found.filter(isOurs)) {
       const isNew = wasPutRight && !this.#known.has(knownAs(difference));
       if (!difference.repaired && !isNew) continue;
@@ -203,15 +211,14 @@ export class Audit {
     const text = `somebody takes away again and again what weft puts back: ${message}`;
     const details = { table, problem, by: by ?? null };
     logger.error({ ...details, subject }, text);
-    const who =
-      by === undefined ? 'the kernel did not say who changed it' : `the last that is known to have changed it is ${by}`;
+    const who = by === undefined ? 'who changed it is not known' : `the last that is known to have changed it is ${by}`;
     events.add('audit-contested', { subject, message: `${text}; ${who}`, details });
   }
 
   /** Nothing is known of who changed the tables that are not the kernel's, nor of what is somebody else's. */
-  #authorOf(difference: AuditDifference): { readonly by: string } | undefined {
+  #authorOf(difference: Noted): { readonly by: string } | undefined {
     const isKernels = difference.table === 'kernel' && isOurs(difference);
-    const by = isKernels ? this.#options.authors?.of(difference.subject) : undefined;
+    const by = isKernels ? this.#options.authors?.of(changedThing(difference)) : undefined;
     return by === undefined ? undefined : { by };
   }
 }
@@ -220,13 +227,13 @@ async function compare(
   table: AuditedTable,
   part: AuditedPart,
   trigger: AuditTrigger,
-): Promise<{ entries: number; found: readonly AuditDifference[]; wasPutRight: boolean }> {
+): Promise<{ entries: number; found: readonly Noted[]; wasPutRight: boolean }> {
   const before = await inspect(part, trigger);
   const ours = before.findings.filter(isOurs);
   const trouble = ours.length === 0 ? undefined : await repair(part);
   const after = ours.length === 0 ? before : await inspect(part, trigger);
   const left = new Set(after.findings.map(keyOf));
-  const found = before.findings.map((finding): AuditDifference => {
+  const found = before.findings.map((finding): Noted => {
     const repaired = isOurs(finding) && !left.has(keyOf(finding));
     const why = repaired || trouble === undefined || !isOurs(finding) ? '' : `; ${trouble}`;
     return { table, ...finding, message: `${finding.message}${why}`, repaired };
@@ -252,13 +259,23 @@ async function repair(part: AuditedPart): Promise<string | undefined> {
 }
 
 /** Those that were not repaired come first; the others are counted if there are too many. */
-function shortened(table: AuditedTable, found: readonly AuditDifference[]): readonly AuditDifference[] {
+function shortened(table: AuditedTable, found: readonly Noted[]): readonly Noted[] {
   if (found.length <= MAX_NAMED) return found;
   const ordered = [...found].sort((a, b) => Number(a.repaired) - Number(b.repaired));
   const rest = ordered.slice(MAX_NAMED);
   const message = `${rest.length} more differences`;
   const repaired = rest.every((difference) => difference.repaired);
   return [...ordered.slice(0, MAX_NAMED), { table, problem: 'wrong', subject: 'audit', message, repaired }];
+}
+
+/** As it is reported. */
+function withoutOrigin({ table, problem, subject, message, repaired }: Noted): AuditDifference {
+  return { table, problem, subject, message, repaired };
+}
+
+/** What somebody may have changed. */
+function changedThing({ subject, changedIn = subject }: Finding): string {
+  return changedIn;
 }
 
 function isOurs({ problem }: Finding): boolean {

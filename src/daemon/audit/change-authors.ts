@@ -8,6 +8,7 @@
  * What weft's own programs do is left out, and what the kernel does by itself: routes that go with their device.
  */
 import type { KernelChange } from '../../linux/kernel-change.ts';
+import { printableName } from '../../linux/process-state.ts';
 
 /** A process, as it calls itself. */
 export interface NamedProcess {
@@ -84,7 +85,7 @@ export class ChangeAuthors {
     const heard = this.#heard.get(keyOf(subject));
     if (heard === undefined || this.#options.nowMs() - heard.atMs > KEPT_MS) return undefined;
     const { port, process } = heard;
-    if (process !== undefined) return `process "${printable(process.name)}" (pid ${process.pid})`;
+    if (process !== undefined) return `process "${printableName(process.name, MAX_NAME_LENGTH)}" (pid ${process.pid})`;
     return `a process that was not found, as it may have ended (netlink port ${port}, mostly the process id)`;
   }
 
@@ -116,9 +117,4 @@ export class ChangeAuthors {
 /** Without the length of a single address. */
 function keyOf(subject: string): string {
   return subject.replace(subject.includes(':') ? /\/128$/ : /\/32$/, '');
-}
-
-/** A process may call itself anything, also what looks like a message of weft's. */
-function printable(name: string): string {
-  return name.slice(0, MAX_NAME_LENGTH).replaceAll(/[^\x20-\x7e]|["\\]/g, '?');
 }

@@ -32,11 +32,13 @@ export function sourceFindings(
       ...missing.map((element): Finding => ({
         problem: 'missing',
         subject: deviceOf(element),
+        changedIn: subject,
         message: `${element}, of pod ${podOf.get(deviceOf(element))}, is gone from the nftables set ${name}`,
       })),
       ...stale.map((element): Finding => ({
         problem: 'stale',
         subject: deviceOf(element),
+        changedIn: subject,
         message: `${element} is in the nftables set ${name}, and of no pod`,
       })),
     );

@@ -83,7 +83,7 @@ function repairsOf(id: string, repairs: readonly Repair[]): Finding[] {
   if (repairs.length === 0) return [];
   const evidence = repairs.map(({ message, times, last, isContested, by }) => {
     const often = times === 1 ? 'put right once' : `put right ${times} times`;
-    const unknown = isContested ? '; the kernel did not say who changed it' : '';
+    const unknown = isContested ? '; who changed it is not known' : '';
     const who = by === undefined ? unknown : `; the last that is known to have changed it is ${by}`;
     return `${message}: ${often}, last at ${last.slice(11, 19)} UTC${who}`;
   });

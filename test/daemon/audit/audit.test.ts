@@ -203,7 +203,26 @@ test('who made a repair necessary is said with it, and forgotten then', async (t
   await audit.stop();
 });
 
-test('where the kernel does not say who contests a repair, that is said', async (t) => {
+test('who changed a table made what is missing in it necessary, and reports do not have the table', async (t) => {
+  const forgotten: string[] = [];
+  const inTable = { ...gone, changedIn: 'inet weft-pods' };
+  const kernel = new DamagedPart([]);
+  const { audit, heard } = await auditOf(kernel, {
+    of: (subject) => (subject === 'inet weft-pods' ? 'process "zebra" (pid 7)' : undefined),
+    forget: (subject) => forgotten.push(subject),
+  });
+  kernel.findings = [inTable];
+  await audit.tend();
+  t.deepEqual(heard(), ['audit-repaired: the route is gone; it was changed last by process "zebra" (pid 7)']);
+  t.deepEqual(forgotten, ['inet weft-pods']);
+  kernel.findings = [inTable];
+  t.deepEqual(await audit.inspect(), [{ table: 'kernel', ...gone }]);
+  const { differences } = await audit.run('request');
+  t.deepEqual(differences, [{ table: 'kernel', ...gone, repaired: true }]);
+  await audit.stop();
+});
+
+test('where it is not known who contests a repair, that is said', async (t) => {
   const kernel = new DamagedPart([]);
   const { audit, heard } = await auditOf(kernel);
   for (let round = 0; round < 5; round++) {
@@ -212,7 +231,7 @@ test('where the kernel does not say who contests a repair, that is said', async 
   }
   t.regex(
     heard().find((text) => text.startsWith('audit-contested'))!,
-    /; the kernel did not say who changed it$/,
+    /; who changed it is not known$/,
   );
   await audit.stop();
 });

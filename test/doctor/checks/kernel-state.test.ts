@@ -26,7 +26,7 @@ test('who changes it again and again is named', (t) => {
 test('that the kernel does not say who does is said', (t) => {
   t.deepEqual(saidOf({ isContested: true }), [
     'repairs-contested',
-    `${often}; the kernel did not say who changed it`,
+    `${often}; who changed it is not known`,
     'find out who did it',
   ]);
 });
