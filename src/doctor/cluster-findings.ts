@@ -7,7 +7,7 @@
  * as there are others; so pairs with one id that have a node in common are one finding, about the node with the most of them.
  */
 import { causesOf, scopeOf } from './catalogue.ts';
-import { bySeverity } from './examination.ts';
+import { bySeverity, WITH_IT } from './examination.ts';
 import type { AboutNode, Diagnosis, Finding, SharedFinding } from './finding.ts';
 import { nodesInWords } from './node-words.ts';
 
@@ -64,11 +64,7 @@ class Sights {
     this.#findingsOf = new Map(diagnoses.map(({ node, findings }) => [node, findings]));
     this.#lost = new Map(lost.map((finding) => [finding.nodes[0]!, finding]));
     this.#sights = diagnoses.flatMap(({ node, findings }) =>
-      findings.flatMap((finding) =>
-        finding.about
-          .filter((about) => this.#isTaken(finding, about))
-          .map((about) => ({ id: finding.id, by: node, other: about.node, evidence: about.evidence, finding })),
-      ),
+      findings.flatMap((finding) => this.#sightsIn(node, finding)),
     );
     for (const sight of this.#sights) {
       const key = pairKey(sight.id, sight);
@@ -111,6 +107,17 @@ class Sights {
     const left = finding.evidence.filter((text) => !gone.has(text));
     const evidence = shortened([...left, ...this.#broughtAboutBy(finding).flatMap(withIt)]);
     return [{ ...finding, evidence, about: finding.about.filter((about) => !taken.includes(about)) }];
+  }
+
+  /** Of a finding of which nothing is left, what is about no node in particular goes with the first. */
+  #sightsIn(by: string, finding: Finding): Sight[] {
+    const { id, about } = finding;
+    const taken = about.filter((one) => this.#isTaken(finding, one));
+    const ofNodes = new Set(about.flatMap(({ evidence }) => evidence));
+    const loose = taken.length < about.length ? [] : finding.evidence.filter((text) => !ofNodes.has(text));
+    return taken.map(({ node, evidence }, at) => {
+      return { id, by, other: node, evidence: at === 0 ? [...evidence, ...loose] : evidence, finding };
+    });
   }
 
   #broughtAboutBy(root: Root): readonly Sight[] {
@@ -203,8 +210,8 @@ function told({ by, evidence }: Sight): string[] {
   return evidence.map((text) => `${by}: ${text}`);
 }
 
-function withIt(sight: Sight): string[] {
-  return told(sight).map((text) => `with it: ${text}`);
+function withIt({ by, evidence }: Sight): string[] {
+  return evidence.map((text) => `${WITH_IT}${by}: ${text.startsWith(WITH_IT) ? text.slice(WITH_IT.length) : text}`);
 }
 
 /** As the first of them suggests; commands are for the node that suggests them. */

@@ -60,6 +60,9 @@ function whyUnseen({ looksAt = [] }: Check, { host, daemon }: Facts): string {
   return reason === undefined ? '' : `could not be looked at: ${reason}`;
 }
 
+/** Before what a finding brings about. */
+export const WITH_IT = 'with it: ';
+
 /** What another finding brings about is mentioned there, and is no finding of its own: it goes away with the other. */
 function withoutConsequences(findings: readonly Finding[]): Finding[] {
   const causeOf = (finding: Finding): Finding | undefined =>
@@ -74,7 +77,7 @@ function withoutConsequences(findings: readonly Finding[]): Finding[] {
         ? finding
         : {
             ...finding,
-            evidence: [...finding.evidence, ...effects.map(({ evidence }) => `with it: ${evidence.join('; ')}`)],
+            evidence: [...finding.evidence, ...effects.map(({ evidence }) => `${WITH_IT}${evidence.join('; ')}`)],
           };
     });
 }

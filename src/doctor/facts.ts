@@ -285,7 +285,7 @@ export interface PeerAnswer {
   readonly clockUncertaintyMs: number;
   /** Datagrams that it received from this node's data port: since the trial began if there was one, otherwise in all. */
   readonly seen: number;
-  /** All addresses of its devices; `undefined`: its weft is too old to say. */
+  /** All addresses of its devices that are up; `undefined`: they are too many to tell, or its weft is too old. */
   readonly addresses?: readonly string[];
 }
 

@@ -159,9 +159,13 @@ function causeOf(known: readonly Testimony[]): string {
     return 'its daemon does not run: its machine refuses connections to its gossip port; or a firewall rejects them';
   if (isOfOtherKeys(known))
     return 'something listens there that does not take what these nodes seal: a daemon with other keys, or something else';
+  if (known.some(({ probes }) => probes !== null && probes.answered > 0))
+    return 'its data path answers, so its machine is there: the main thread of its daemon hangs, or a firewall drops its gossip';
   if (known.some(({ pinged }) => pinged === true))
     return 'its machine is there, and its daemon hangs; or a firewall drops what goes to its gossip port';
-  return 'its machine is off, or is cut off from all that were asked';
+  if (known.every(({ pinged, refusal, probes }) => pinged === null && refusal === null && probes === null))
+    return 'not known: none of those that were asked could try its address';
+  return 'its machine is off, or is cut off from all that were asked; or a firewall drops all that they send';
 }
 
 function fixOf(node: string, known: readonly Testimony[], isDead: boolean): Fix {

@@ -40,6 +40,20 @@ for (const id of pairs) {
   });
 }
 
+test('what a finding brought about is said with it, whoever says the finding', (t) => {
+  const mentioning = (id: string, other: string): Finding => {
+    const one = finding(id, other);
+    return { ...one, evidence: [...one.evidence, 'with it: strangers send'] };
+  };
+  const both = bringTogether([node('n1', mentioning('address-translated', 'n2')), node('n2')], []);
+  t.deepEqual(both.shared[0]!.evidence, ['n1: n2 it is', 'n1: with it: strangers send']);
+  const effect = bringTogether(
+    [node('n1', finding('address-translated', 'n2')), node('n2', mentioning('path-cut', 'n1'))],
+    [],
+  );
+  t.deepEqual(effect.shared[0]!.evidence, ['n1: n2 it is', 'with it: n2: n1 it is', 'with it: n2: strangers send']);
+});
+
 test('seen from one side only, it is between the two as well', (t) => {
   const { shared } = bringTogether([node('n1', finding('path-lossy', 'n2')), node('n2')], []);
   t.like(shared[0], { nodes: ['n1', 'n2'], seenBy: ['n1'] });

@@ -270,10 +270,14 @@ test('what follows from another finding is mentioned there, and is none of its o
 const owners: Readonly<Record<string, readonly [PeerFacts['said'], RegExp]>> = {
   'a device on the way': [
     { ...said, addresses: ['198.18.0.2'] },
-    /^10\.9\.9\.9 is no address of n2: a device on the way/,
+    /^no device of n2 that is up has 10\.9\.9\.9: it is that of a device on the way, or of somebody who repeats/,
   ],
+  'nobody who is told': [said, /^whether 10\.9\.9\.9 .* is not known: n2 does not tell all of its addresses$/],
   'the node itself': [{ ...said, addresses: ['198.18.0.2', '10.9.9.9'] }, /^10\.9\.9\.9 is an address of n2, too/],
-  'nobody who is known': [unreachable, /^whether 10\.9\.9\.9 is another address of n2 is not known/],
+  'nobody who is known': [
+    unreachable,
+    /^whether 10\.9\.9\.9 is another address of n2 is not known: n2 could not be asked$/,
+  ],
 };
 
 for (const [who, [answer, evidence]] of Object.entries(owners)) {

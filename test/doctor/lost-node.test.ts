@@ -95,6 +95,15 @@ const causes: Readonly<Record<string, readonly [Partial<Testimony>, RegExp]>> = 
   'a daemon that answers over TCP': [{ refusal: '' }, /its daemon is there/],
   'a machine that answers pings alone': [{ refusal: 'no answer within 5 s' }, /hangs; or a firewall/],
   'a machine that answers nothing': [{ refusal: 'no answer within 5 s', pinged: false }, /is off, or is cut off/],
+  'a machine whose data path answers': [
+    { refusal: null, pinged: false, probes: { sent: 3, answered: 1 } },
+    /^its data path answers, so its machine is there/,
+  ],
+  'a machine that answers no probes, where nothing else can be tried': [
+    { refusal: null, pinged: null, probes: { sent: 3, answered: 0 } },
+    /is off, or is cut off/,
+  ],
+  'a machine that nobody could try': [{ refusal: null, pinged: null }, /^not known: none of those that were asked/],
   'a machine that nobody can ping': [{ refusal: 'EHOSTUNREACH', pinged: null }, /is off, or is cut off/],
 };
 

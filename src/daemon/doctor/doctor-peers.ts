@@ -17,19 +17,18 @@ export interface SelfAnswer {
   readonly vni: number;
   /** Packets that came from the caller on the VXLAN port, and were not taken for a stranger's. */
   readonly seen: number;
-  /** Of all its devices. */
-  readonly addresses: readonly string[];
+  /** Of all its devices that are up; absent: there are too many to tell. */
+  readonly addresses?: readonly string[];
 }
 
 /** Most addresses that a node tells of: one with many containers has very many. */
 const MAX_ADDRESSES = 256;
 
-/** Addresses of this machine, as far as devices that are up have any. */
-export function ownAddresses(): string[] {
-  const addresses = Object.values(networkInterfaces()).flatMap((ofDevice = []) =>
-    ofDevice.map(({ address }) => address),
-  );
-  return [...new Set(addresses)].slice(0, MAX_ADDRESSES);
+/** Addresses of this machine, as far as devices that are up have any. All, or none: of a part nobody could tell what is missing. */
+export function ownAddresses(devices = networkInterfaces()): Pick<SelfAnswer, 'addresses'> {
+  const addresses = Object.values(devices).flatMap((ofDevice = []) => ofDevice.map(({ address }) => address));
+  const distinct = [...new Set(addresses)];
+  return distinct.length <= MAX_ADDRESSES ? { addresses: distinct } : {};
 }
 
 /**

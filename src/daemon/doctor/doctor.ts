@@ -72,7 +72,7 @@ export class Doctor {
     remote.answer(SELF_QUESTION, (_body, { identity }): SelfAnswer => {
       const { vxlan } = parts.config;
       const { received } = dataplane.accountOf(parts.routes.waysTo(identity).direct).ingress;
-      return { vxlanPort: vxlan.port, vni: vxlan.vni, seen: received, addresses: ownAddresses() };
+      return { vxlanPort: vxlan.port, vni: vxlan.vni, seen: received, ...ownAddresses() };
     });
   }
 

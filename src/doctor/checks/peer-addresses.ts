@@ -82,12 +82,12 @@ function portEvidence(name: string, { from, announced, messages, last }: Transla
   return `${name} announces port ${portOf(announced)} for gossip, but its datagrams come from port ${portOf(from)} of ${hostOf(from)} (${messages} so far, the last at ${last})`;
 }
 
-/** Whose the other address is: that of a device on the way, or one more of the node. Only the node itself can say. */
+/** Whose the other address is: one more of the node, or somebody else's. Only the node itself can say. */
 function ownerEvidence({ name, said }: PeerFacts, host: string): string {
   const addresses = said !== undefined && 'addresses' in said ? said.addresses : undefined;
   if (addresses === undefined)
-    return `whether ${host} is another address of ${name} is not known: ${name} could not be asked`;
+    return `whether ${host} is another address of ${name} is not known: ${said !== undefined && 'seen' in said ? `${name} does not tell all of its addresses` : `${name} could not be asked`}`;
   return addresses.includes(host)
     ? `${host} is an address of ${name}, too: a rule of its own changes the source (SNAT, masquerade)`
-    : `${host} is no address of ${name}: a device on the way has it`;
+    : `no device of ${name} that is up has ${host}: it is that of a device on the way, or of somebody who repeats what ${name} sends`;
 }

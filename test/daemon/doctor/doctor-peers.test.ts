@@ -1,6 +1,7 @@
+import { networkInterfaces } from 'node:os';
 import test from 'ava';
 import type { Peer } from '../../../src/daemon/api.ts';
-import { type DoctorPeersOptions, inspectPeers } from '../../../src/daemon/doctor/doctor-peers.ts';
+import { type DoctorPeersOptions, inspectPeers, ownAddresses } from '../../../src/daemon/doctor/doctor-peers.ts';
 import { WeftError } from '../../../src/errors.ts';
 import { fixedPeers } from '../../support/fixed-handlers.ts';
 
@@ -101,4 +102,13 @@ test('the dead are neither asked nor tried, and of very many peers only some are
   t.is(made.asked.length, 32);
   t.true(made.asked.includes('n59'));
   t.false(made.asked.includes('n0'));
+});
+
+test('a node tells all of its addresses, or none', (t) => {
+  const [own] = Object.values(networkInterfaces()).flatMap((ofDevice = []) => ofDevice);
+  const devices = (count: number) => ({
+    eth0: Array.from({ length: count }, (_, at) => ({ ...own!, address: `10.0.${at >> 8}.${at & 255}` })),
+  });
+  t.is(ownAddresses(devices(256)).addresses?.length, 256);
+  t.deepEqual(ownAddresses(devices(257)), {});
 });
