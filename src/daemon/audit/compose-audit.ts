@@ -3,7 +3,7 @@ import type { Logger } from '../../env/logger.ts';
 import type { Config } from '../config/config.ts';
 import type { EventSink } from '../event-log.ts';
 import type { UnderlayWatch } from '../underlay/underlay-watch.ts';
-import { Audit } from './audit.ts';
+import { Audit, type AuditedPart } from './audit.ts';
 import { type AuditedDaemon, auditedParts } from './audited-parts.ts';
 import { KernelChangeSockets } from '../../linux/kernel-change-sockets.ts';
 import { KernelWatch } from './kernel-watch.ts';
@@ -30,8 +30,10 @@ export async function composeAudit(opened: AsyncDisposableStack, options: Compos
     find: processAtRoutePort,
     nowMs: () => performance.now(),
   });
+  let ear: KernelWatch | undefined;
+  const parts = auditedParts(daemon);
   const audit = await Audit.start({
-    parts: auditedParts(daemon),
+    parts: { ...parts, kernel: hearingFirst(parts.kernel, () => ear?.hear()) },
     authors,
     events,
     logger,
@@ -42,7 +44,7 @@ export async function composeAudit(opened: AsyncDisposableStack, options: Compos
     },
   });
   opened.defer(() => audit.stop());
-  const ear = config.audit.watch
+  ear = config.audit.watch
     ? new KernelWatch({
         open: () => new KernelChangeSockets(),
         concernsUs: (change) => concernsUs(change, own),
@@ -55,4 +57,15 @@ export async function composeAudit(opened: AsyncDisposableStack, options: Compos
     : undefined;
   opened.defer(() => ear?.stop());
   return audit;
+}
+
+/** What is missing may have been taken away a moment ago, while something else was looked at: who did it is heard before it is put back. */
+export function hearingFirst(part: AuditedPart, hear: () => void): AuditedPart {
+  return {
+    inspect: (trigger) => part.inspect(trigger),
+    repair: () => {
+      hear();
+      return part.repair();
+    },
+  };
 }

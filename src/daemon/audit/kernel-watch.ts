@@ -70,9 +70,9 @@ export class KernelWatch {
     await this.#round;
   }
 
-  #read(): void {
-    const { concernsUs, onOtherLink, nowMs } = this.#options;
-    if (this.#sockets === undefined && nowMs() >= this.#reopenAtMs!) this.#open();
+  /** Hears what has happened up to now, and looks at nothing before the next turn. */
+  hear(): void {
+    const { concernsUs, onOtherLink } = this.#options;
     try {
       const { changes, overran } = this.#sockets?.read() ?? { changes: [], overran: false };
       this.#options.onChanges?.(changes);
@@ -83,6 +83,12 @@ export class KernelWatch {
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  #read(): void {
+    const { nowMs } = this.#options;
+    if (this.#sockets === undefined && nowMs() >= this.#reopenAtMs!) this.#open();
+    this.hear();
     if (!this.#isDue || this.#round !== undefined) return;
     this.#looks.refill(nowMs());
     if (!this.#looks.take()) return;

@@ -1,4 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
+import { hearingFirst } from '../../../src/daemon/audit/compose-audit.ts';
 import { KernelWatch } from '../../../src/daemon/audit/kernel-watch.ts';
 import type { HeardChanges } from '../../../src/linux/kernel-change-sockets.ts';
 import type { KernelChange } from '../../../src/linux/kernel-change.ts';
@@ -30,6 +31,8 @@ class Kernel {
   closed = 0;
   reads = 0;
 
+  readonly watch: KernelWatch;
+
   constructor(t: ExecutionContext) {
     const watch = new KernelWatch({
       open: () => {
@@ -56,6 +59,7 @@ class Kernel {
       nowMs: () => this.nowMs,
       intervalMs: 1,
     });
+    this.watch = watch;
     t.teardown(() => watch.stop());
   }
 
@@ -115,4 +119,22 @@ test('a kernel that cannot be heard any more ends nothing, and is heard again, a
   await kernel.untilRead();
   t.is(kernel.looks, 1);
   t.is(kernel.closed, 1);
+});
+
+test('what has happened up to now is heard at once, and looked at in its turn', async (t) => {
+  const kernel = new Kernel(t);
+  kernel.heard = { changes: [ours], overran: false };
+  kernel.watch.hear();
+  t.is(kernel.heard, quiet);
+  t.is(kernel.looks, 0);
+  await until('there was a look', () => kernel.looks > 0);
+});
+
+test('what is put right was heard of before', async (t) => {
+  const said: string[] = [];
+  const part = { inspect: () => ({ entries: 1, findings: [] }), repair: () => void said.push('repair') };
+  const hearing = hearingFirst(part, () => said.push('hear'));
+  t.deepEqual(await hearing.inspect('change'), { entries: 1, findings: [] });
+  await hearing.repair();
+  t.deepEqual(said, ['hear', 'repair']);
 });
