@@ -25,7 +25,12 @@ interface Fault {
   readonly says: RegExp;
 }
 
-const places = { 'n2/p1': '10.244.2.2', 'n1/p2': '10.244.1.3', n2: '10.244.2.1' } as const;
+const places = {
+  'n2/p1': '10.244.2.2',
+  'n1/p2': '10.244.1.3',
+  n2: '10.244.2.1',
+  'fd00:10:244:2::2': 'fd00:10:244:2::2',
+} as const;
 
 /** Node's end of the cable of p1: pods of one name have one of one name. */
 const CABLE = 'wf86cea54a';
@@ -322,6 +327,54 @@ const faults: Fault[] = [
   },
 ];
 
+/** Kinds of faults that IPv6 has of its own. Before the others: a device whose MTU was too small for it has no IPv6 any more. */
+const faultsOfIpv6: Fault[] = [
+  {
+    name: 'forwarding of IPv6 off on n1',
+    seed: [sysctl('n1', 'net.ipv6.conf.all.forwarding', 0)],
+    heal: [],
+    isWefts: true,
+    fate: 'blocked',
+    says: /^net\.ipv6\.conf\.all\.forwarding of n1 is 0/,
+  },
+  {
+    name: 'an IPv6 blackhole on n2',
+    seed: [ip('n2', 'route add blackhole fd00:10:244:1::2')],
+    heal: [ip('n2', 'route delete blackhole fd00:10:244:1::2')],
+    way: 'back',
+    fate: 'blocked',
+    says: /^the kernel of n2 has no way to fd00:10:244:1::2: there is a route blackhole fd00:10:244:1::2$/,
+  },
+  {
+    name: 'the IPv6 address gone in the pod that receives',
+    seed: [ip('n2-p1', '-6 address delete fd00:10:244:2::2/128 dev eth0')],
+    heal: [ip('n2-p1', '-6 address add fd00:10:244:2::2/128 dev eth0 nodad')],
+    fate: 'blocked',
+    says: /^fd00:10:244:2::2 is on no device of pod p1: nobody takes the packet$/,
+  },
+  {
+    name: 'the default route of IPv6 gone in the pod that sends',
+    seed: [ip('n1-p1', '-6 route delete default')],
+    heal: [ip('n1-p1', '-6 route add default via fe80::1 dev eth0 proto 87 src fd00:10:244:1::2')],
+    fate: 'blocked',
+    says: /^the kernel of pod p1 has no way to fd00:10:244:2::2/,
+  },
+  {
+    name: 'a wrong neighbour of the IPv6 gateway in the pod that sends',
+    seed: [ip('n1-p1', '-6 neighbour replace fe80::1 lladdr 02:00:00:00:00:99 dev eth0 nud permanent')],
+    heal: [ip('n1-p1', '-6 neighbour delete fe80::1 dev eth0')],
+    fate: 'blocked',
+    says: /^pod p1 sends what is for fe80::1 to the MAC address 02:00:00:00:00:99/,
+  },
+  {
+    name: 'a rule against answers of ICMPv6 on n2',
+    ...nft('n2', 'chain f { type filter hook forward priority 0; icmpv6 type echo-reply drop; }'),
+    way: 'back',
+    fate: 'blocked',
+    says: /^a firewall of n2 drops it: nftables chain inet oops f has "icmpv6 type .* drop"$/,
+  },
+].map((fault) => ({ ...fault, to: 'fd00:10:244:2::2' }) as Fault);
+
 async function explain(destination: string): Promise<Explanation> {
   return await lab.control('n1').explain({ source: 'n1/p1', destination });
 }
@@ -353,7 +406,7 @@ function keep(commands: readonly Command[]): Program {
   return lab.background(commands[0]![0], 'sh', '-c', `while :; do ${script}; sleep 0.02; done 2>/dev/null`);
 }
 
-for (const { name, seed, heal, isWefts, to = 'n2/p1', fate, way = 'there', says } of faults) {
+for (const { name, seed, heal, isWefts, to = 'n2/p1', fate, way = 'there', says } of [...faultsOfIpv6, ...faults]) {
   test.serial(`explain and a ping agree with ${name}`, async (t) => {
     await run(seed);
     const keeper = isWefts === true ? keep(seed) : undefined;
