@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { formatTable } from '../src/cli/table.ts';
+import { formatTable } from '../src/terminal/table.ts';
 import { ConfigError } from '../src/errors.ts';
 import { measureFullCapture, type FullCaptureFigures } from './capture/full-capture.ts';
 import { measureSites, measureSwitched, type PairFigures } from './capture/pairs.ts';

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { formatTable } from '../src/cli/table.ts';
+import { formatTable } from '../src/terminal/table.ts';
 import { ConfigError } from '../src/errors.ts';
 import { BenchLab } from './gossip/bench-lab.ts';
 import { measureMembers, type MemberFigures } from './gossip/many-members.ts';

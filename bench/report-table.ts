@@ -1,5 +1,5 @@
 /** A report as text, at most 100 columns wide. Pure. */
-import { formatTable, wrap, type Cell, type Column as TableColumn } from '../src/cli/table.ts';
+import { formatTable, wrap, type Cell, type Column as TableColumn } from '../src/terminal/table.ts';
 import { noiseSentence, rounds, threeDigits, type Column, type Report } from './report.ts';
 import { targets, verdict } from './targets.ts';
 import type { Measure } from './workload.ts';

@@ -1,5 +1,5 @@
 /** A capture of everything on both nodes, under a TCP stream at full rate: what it costs, and whether gossip still acts in time. */
-import type { ControlClient } from '../../src/cli/control-client.ts';
+import type { ControlClient } from '../../src/client/control-client.ts';
 import { tcpRatio } from './pairs.ts';
 import { bringUp, capture } from './variants.ts';
 

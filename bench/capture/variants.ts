@@ -1,8 +1,8 @@
 /** What is compared: something at work, and the same without it. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { CaptureClient } from '../../src/cli/capture-client.ts';
-import type { ControlClient } from '../../src/cli/control-client.ts';
+import { CaptureClient } from '../../src/client/capture-client.ts';
+import type { ControlClient } from '../../src/client/control-client.ts';
 import { Program } from '../program.ts';
 import { connectWeftPod, startWeftDaemon, type WeftDaemon } from '../rivals/weft.ts';
 import { Site } from '../site.ts';

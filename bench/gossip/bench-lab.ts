@@ -6,7 +6,7 @@ import { takeDown } from '../../src/lab/down.ts';
 import { nodeFiles } from '../../src/lab/lab-directory.ts';
 import type { LabStatus } from '../../src/lab/status.ts';
 import { bringUp } from '../../src/lab/up.ts';
-import type { ControlClient } from '../../src/cli/control-client.ts';
+import type { ControlClient } from '../../src/client/control-client.ts';
 import { interruption } from '../interruption.ts';
 import { runName } from '../leftovers.ts';
 

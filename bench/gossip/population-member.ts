@@ -1,6 +1,6 @@
 /** What each member of the population announces. Pure: the same index gives the same member. */
 import { createHash } from 'node:crypto';
-import { macOfIdentity } from '../../src/daemon/node-identity.ts';
+import { macOfIdentity } from '../../src/daemon/state/node-identity.ts';
 import type { Announcement } from '../../src/membership/announcement.ts';
 import { type Endpoint, parseIpAddress } from '../../src/wire/address.ts';
 import { parsePrefix } from '../../src/wire/prefix.ts';

@@ -10,7 +10,7 @@
 import { SealedTransport } from '../../src/authentication/sealed-transport.ts';
 import { KeyRing } from '../../src/authentication/key-ring.ts';
 import { readKeyFile } from '../../src/daemon/gossip/key-file.ts';
-import { systemClock, systemRandom } from '../../src/daemon/system-environment.ts';
+import { systemClock, systemRandom } from '../../src/daemon/process/system-environment.ts';
 import type { GossipTransport } from '../../src/env/transport.ts';
 import type { Logger } from '../../src/env/logger.ts';
 import { GossipSockets } from '../../src/linux/gossip-sockets.ts';

@@ -1,5 +1,5 @@
 /** Micro-benchmarks as text, beside those of a saved run if there is one. Pure. */
-import { formatTable, type Cell, type Column } from '../../src/cli/table.ts';
+import { formatTable, type Cell, type Column } from '../../src/terminal/table.ts';
 import { threeDigits } from '../report.ts';
 import type { MicroResult } from './micro-benchmark.ts';
 

@@ -1,10 +1,10 @@
 /** weft from this checkout: real daemons, with nothing in their configuration but what they must be told. */
-import { DAEMON_NODE_OPTIONS } from '../../src/daemon/heap.ts';
+import { DAEMON_NODE_OPTIONS } from '../../src/daemon/process/heap.ts';
 import { generateKey } from '../../src/daemon/gossip/key-file.ts';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { ControlClient } from '../../src/cli/control-client.ts';
+import { ControlClient } from '../../src/client/control-client.ts';
 import { Program } from '../program.ts';
 import type { Rival, RivalLabel, RunningRival } from '../rival.ts';
 import { CLUSTER_PREFIX, type BenchNode, type Site } from '../site.ts';

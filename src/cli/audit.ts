@@ -1,10 +1,10 @@
 /** `weft audit`. */
 import type { Command } from 'commander';
-import type { AuditReport } from '../daemon/api.ts';
-import { ExitCode } from './exit-code.ts';
+import type { AuditReport } from '../api/control-api.ts';
+import { ExitCode } from '../terminal/exit-code.ts';
 import type { OutputOptions } from './output.ts';
-import { formatTable, wrap } from './table.ts';
-import { warning, type Terminal } from './terminal.ts';
+import { formatTable, wrap } from '../terminal/table.ts';
+import { warning, type Terminal } from '../terminal/terminal.ts';
 
 interface AuditOptions extends OutputOptions {
   readonly last?: true;
@@ -28,7 +28,7 @@ export function registerAudit(program: Command): void {
       const [{ controlClient, readingClient }, { print }, { standardOutput }] = await Promise.all([
         import('./daemon-socket.ts'),
         import('./output.ts'),
-        import('./terminal.ts'),
+        import('../terminal/terminal.ts'),
       ]);
       const wantsLast = options.last === true;
       const report = wantsLast ? await readingClient(command).lastAudit() : await controlClient(command).audit();

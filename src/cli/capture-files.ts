@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { extname } from 'node:path';
 import type { PcapngInterface, PcapngPacket, PcapngStatistics } from '../capture/pcapng.ts';
 import { PcapngWriter } from '../capture/pcapng-writer.ts';
-import { readVersion } from '../daemon/version.ts';
+import { readVersion } from '../daemon/process/version.ts';
 import { WeftError } from '../errors.ts';
 import type { CaptureOutput } from './capture-output.ts';
 

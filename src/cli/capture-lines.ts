@@ -7,8 +7,8 @@ import { LinkType, type PcapngInterface, type PcapngPacket } from '../capture/pc
 import { hooks } from '../dataplane/hook.ts';
 import { ETHERNET_HEADER_LENGTH, EtherType, readEtherType } from '../wire/ethernet.ts';
 import type { CaptureOutput } from './capture-output.ts';
-import { wrap } from './table.ts';
-import { paint, type Terminal, type Tone } from './terminal.ts';
+import { wrap } from '../terminal/table.ts';
+import { paint, type Terminal, type Tone } from '../terminal/terminal.ts';
 
 /** A packet, as `--json` has it. */
 export interface CaptureLine {

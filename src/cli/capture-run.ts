@@ -1,8 +1,8 @@
 /** Captures of several nodes at a time, made into one, until they end or somebody ends them. */
 import { PcapngMerger, type StreamClock } from '../capture/pcapng-merger.ts';
-import type { CaptureSpec } from '../daemon/capture/capture-api.ts';
+import type { CaptureSpec } from '../api/capture-api.ts';
 import { WeftError } from '../errors.ts';
-import type { CaptureClient, OpenCapture } from './capture-client.ts';
+import type { CaptureClient, OpenCapture } from '../client/capture-client.ts';
 import { CountedOutput, type CaptureOutput, type CaptureSummary } from './capture-output.ts';
 import { SteadyTime } from './steady-time.ts';
 

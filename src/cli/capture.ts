@@ -1,10 +1,10 @@
 /** `weft capture`. */
 import { type Command, InvalidArgumentError } from 'commander';
-import type { CaptureSpec } from '../daemon/capture/capture-api.ts';
+import type { CaptureSpec } from '../api/capture-api.ts';
 import type { Rotation } from './capture-files.ts';
 import type { CaptureOutput, CaptureSummary } from './capture-output.ts';
 import { parseDuration } from './duration.ts';
-import { ExitCode } from './exit-code.ts';
+import { ExitCode } from '../terminal/exit-code.ts';
 import type { OutputOptions } from './output.ts';
 
 export interface CaptureOptions extends OutputOptions {
@@ -77,7 +77,7 @@ export function registerCapture(program: Command): void {
 async function captureNodes(filter: string, options: CaptureOptions, command: Command): Promise<CaptureSummary> {
   const [{ controlClient }, { CaptureClient }, { CaptureRun }] = await Promise.all([
     import('./daemon-socket.ts'),
-    import('./capture-client.ts'),
+    import('../client/capture-client.ts'),
     import('./capture-run.ts'),
   ]);
   const client = new CaptureClient(controlClient(command).socketPath);
@@ -157,7 +157,7 @@ async function outputOf({ write, rotate, json }: CaptureOptions): Promise<Captur
   }
   const [{ CaptureLines }, { standardOutput }] = await Promise.all([
     import('./capture-lines.ts'),
-    import('./terminal.ts'),
+    import('../terminal/terminal.ts'),
   ]);
   return new CaptureLines(json === true, standardOutput());
 }

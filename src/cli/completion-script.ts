@@ -6,8 +6,6 @@ import type { Command } from 'commander';
 import { dropReasons } from '../dataplane/drop-reason.ts';
 import { hooks } from '../dataplane/hook.ts';
 
-import { buildProgram } from './program.ts';
-
 /** What may follow: words with what each means. */
 export interface Completions {
   /** By the words of a command; empty: `weft` itself. */
@@ -21,10 +19,12 @@ interface Candidate {
   readonly meaning: string;
 }
 
-/** The script for a shell. */
-export async function completionScript(shell: 'bash' | 'zsh' | 'fish'): Promise<string> {
-  // Verbs of the lab and flags of the configuration are only made for those who ask for them.
-  const completions = completionsOf(await buildProgram(['lab', 'daemon', 'reset']));
+/** Verbs of the lab and flags of the configuration are only made for those who ask for them: this asks for all. */
+export const ARGUMENTS_FOR_ALL: readonly string[] = ['lab', 'daemon', 'reset'];
+
+/** The script for a shell. @param program with all its commands, see {@link ARGUMENTS_FOR_ALL}. */
+export function completionScript(shell: 'bash' | 'zsh' | 'fish', program: Command): string {
+  const completions = completionsOf(program);
   return { bash: bashScript, zsh: zshScript, fish: fishScript }[shell](completions);
 }
 

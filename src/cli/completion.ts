@@ -11,15 +11,15 @@ const NOTES = `
 
 Or for one shell: source <(weft completion bash)`;
 
-/** Adds the command. */
-export function registerCompletion(program: Command): void {
+/** Adds the command. @param build makes a program with all its commands, for arguments that ask for them. */
+export function registerCompletion(program: Command, build: (argv: readonly string[]) => Promise<Command>): void {
   program
     .command('completion')
     .description('print a script that teaches a shell to complete weft')
     .addArgument(new Argument('<shell>').choices(SHELLS))
     .addHelpText('after', NOTES)
     .action(async (shell: (typeof SHELLS)[number]) => {
-      const { completionScript } = await import('./completion-script.ts');
-      process.stdout.write(await completionScript(shell));
+      const { ARGUMENTS_FOR_ALL, completionScript } = await import('./completion-script.ts');
+      process.stdout.write(completionScript(shell, await build(ARGUMENTS_FOR_ALL)));
     });
 }

@@ -5,7 +5,7 @@
 import { accessSync, constants } from 'node:fs';
 import type { Command } from 'commander';
 import { defaultSockets, type ConfiguredSockets } from './configured-socket.ts';
-import { ControlClient, type ControlClientOptions } from './control-client.ts';
+import { ControlClient, type ControlClientOptions } from '../client/control-client.ts';
 import { withProgress } from './progress.ts';
 
 /** Option of the program that holds {@link ConfiguredSockets}; nobody gives it on the command line. */

@@ -1,7 +1,7 @@
 /** A digest as text: the same on all nodes that agree, so that `diff` finds who does not. Pure. */
-import type { Digest } from '../daemon/api.ts';
-import { formatTable } from './table.ts';
-import { bold, type Terminal } from './terminal.ts';
+import type { Digest } from '../api/control-api.ts';
+import { formatTable } from '../terminal/table.ts';
+import { bold, type Terminal } from '../terminal/terminal.ts';
 
 const LABEL_COLUMNS = 9;
 

@@ -1,7 +1,7 @@
 /** What the doctor found, as text. Pure. */
 import type { Diagnosis, DoctorReport, Finding, SharedFinding } from '../doctor/finding.ts';
-import { wrap } from './table.ts';
-import { bold, paint, type Terminal, warning } from './terminal.ts';
+import { wrap } from '../terminal/table.ts';
+import { bold, paint, type Terminal, warning } from '../terminal/terminal.ts';
 
 /** Width of the words in front of what is said. */
 const LABEL_COLUMNS = 9;

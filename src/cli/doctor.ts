@@ -2,8 +2,8 @@
 import { hostname } from 'node:os';
 import { type Command, Option } from 'commander';
 import type { DoctorReport } from '../doctor/finding.ts';
-import type { ControlClient, TextQuery } from './control-client.ts';
-import { ExitCode } from './exit-code.ts';
+import type { ControlClient, TextQuery } from '../client/control-client.ts';
+import { ExitCode } from '../terminal/exit-code.ts';
 import { MAX_PORT, wholeFrom } from './number-option.ts';
 import type { OutputOptions } from './output.ts';
 
@@ -33,7 +33,7 @@ export function registerDoctor(program: Command): void {
         await Promise.all([
           import('./daemon-socket.ts'),
           import('./output.ts'),
-          import('./terminal.ts'),
+          import('../terminal/terminal.ts'),
           import('./doctor-view.ts'),
           import('../errors.ts'),
         ]);
@@ -72,7 +72,7 @@ async function withoutDaemonToo(client: ControlClient, ask: () => Promise<Doctor
   } catch (error) {
     if (!(error instanceof WeftError && NO_ANSWER.includes(error.code))) throw error;
     const [{ lookAtHost }, { readRemains }, { examine, reportOf }] = await Promise.all([
-      import('../daemon/doctor/doctor-host.ts'),
+      import('../daemon/host/host-facts.ts'),
       import('../daemon/doctor/remains.ts'),
       import('../doctor/examination.ts'),
     ]);

@@ -1,7 +1,7 @@
 /** Drops for people. Pure. */
-import type { DroppedPacket, DroppedShare, DropReport } from '../daemon/explain/drop-api.ts';
-import { type Cell, fits, formatTable, toned, wrap } from './table.ts';
-import { bold, type Terminal } from './terminal.ts';
+import type { DroppedPacket, DroppedShare, DropReport } from '../api/drop-api.ts';
+import { type Cell, fits, formatTable, toned, wrap } from '../terminal/table.ts';
+import { bold, type Terminal } from '../terminal/terminal.ts';
 
 /** What drops are counted by. */
 export type DropGrouping = 'reason' | 'peer' | 'pod';

@@ -1,8 +1,8 @@
 /** `weft drops`. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
-import type { DropReport } from '../daemon/explain/drop-api.ts';
-import type { ControlClient } from './control-client.ts';
+import type { DropReport } from '../api/drop-api.ts';
+import type { ControlClient } from '../client/control-client.ts';
 import type { DropGrouping } from './drops-view.ts';
 import { parseMoment } from './moment.ts';
 import type { OutputOptions } from './output.ts';
@@ -56,7 +56,7 @@ async function showDrops(
   const [{ print }, { formatDrops }, { standardOutput }] = await Promise.all([
     import('./output.ts'),
     import('./drops-view.ts'),
-    import('./terminal.ts'),
+    import('../terminal/terminal.ts'),
   ]);
   const from = sinceMs === undefined ? {} : { since: new Date(sinceMs).toISOString() };
   const report = await client.drops({ limit, ...from, ...(probes === true && { probes: 'true' }) });
@@ -65,7 +65,10 @@ async function showDrops(
 
 /** Each record on a line; and, where more was dropped than is recorded, how many. */
 async function watchDrops(client: ControlClient, { json, by, since: sinceMs, probes }: DropsOptions): Promise<void> {
-  const [{ DropLines }, { standardOutput }] = await Promise.all([import('./drops-view.ts'), import('./terminal.ts')]);
+  const [{ DropLines }, { standardOutput }] = await Promise.all([
+    import('./drops-view.ts'),
+    import('../terminal/terminal.ts'),
+  ]);
   const lines = new DropLines(standardOutput(), by);
   let from = sinceMs === undefined ? undefined : new Date(sinceMs).toISOString();
   let before: DropReport | undefined;

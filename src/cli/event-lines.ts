@@ -1,8 +1,8 @@
 /** Events as lines of text. Pure, but for the day that was printed last. */
-import type { HistoryEvent } from '../daemon/api.ts';
-import { eventKinds, type EventKind } from '../daemon/event-kind.ts';
-import { wrap } from './table.ts';
-import { bold, warning, type Terminal } from './terminal.ts';
+import type { HistoryEvent } from '../api/control-api.ts';
+import { eventKinds, type EventKind } from '../api/event-kind.ts';
+import { wrap } from '../terminal/table.ts';
+import { bold, warning, type Terminal } from '../terminal/terminal.ts';
 
 const GAP = '  ';
 const KIND_COLUMNS = Math.max(...eventKinds.map((kind) => kind.length));

@@ -1,8 +1,8 @@
 /** `weft events`. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { HistoryEvent } from '../daemon/api.ts';
-import type { ControlClient } from './control-client.ts';
+import type { HistoryEvent } from '../api/control-api.ts';
+import type { ControlClient } from '../client/control-client.ts';
 import { parseMoment } from './moment.ts';
 import type { OutputOptions } from './output.ts';
 
@@ -39,14 +39,17 @@ async function listEvents(client: ControlClient, options: EventsOptions): Promis
   const [{ print }, { formatEvents }, { standardOutput }] = await Promise.all([
     import('./output.ts'),
     import('./event-lines.ts'),
-    import('./terminal.ts'),
+    import('../terminal/terminal.ts'),
   ]);
   const events = await client.events(queryOf(options));
   print(options, events, () => formatEvents(events, Date.now(), standardOutput()));
 }
 
 async function watchEvents(client: ControlClient, options: EventsOptions): Promise<void> {
-  const [{ EventLines }, { standardOutput }] = await Promise.all([import('./event-lines.ts'), import('./terminal.ts')]);
+  const [{ EventLines }, { standardOutput }] = await Promise.all([
+    import('./event-lines.ts'),
+    import('../terminal/terminal.ts'),
+  ]);
   const lines = new EventLines(standardOutput(), Date.now());
   const write = (events: readonly HistoryEvent[]): void => {
     const text =

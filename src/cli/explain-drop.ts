@@ -1,12 +1,12 @@
 /** `weft explain drop`: what a drop reason means. Asks no daemon. */
 import type { Command } from 'commander';
-import { nearestName } from '../daemon/nearest-name.ts';
+import { nearestName } from '../api/nearest-name.ts';
 import { type DropReasonEntry, dropReasons } from '../dataplane/drop-reason.ts';
 import { type KernelDropReason, kernelDropReasons } from '../dataplane/kernel-drop-reasons.ts';
 import { NotFoundError } from '../errors.ts';
 import type { OutputOptions } from './output.ts';
-import { formatTable, wrap } from './table.ts';
-import { bold, type Terminal } from './terminal.ts';
+import { formatTable, wrap } from '../terminal/table.ts';
+import { bold, type Terminal } from '../terminal/terminal.ts';
 
 const columns = [{ title: 'REASON' }, { title: 'DIRECTION' }, { title: 'MEANING', wraps: true }] as const;
 
@@ -28,7 +28,10 @@ export function addExplainDrop(explain: Command): void {
     .action(async (name: string | undefined, _options: OutputOptions, command: Command) => {
       // `--json` is an option of `explain` as well, and taken for its own.
       const options = command.optsWithGlobals<OutputOptions>();
-      const [{ print }, { standardOutput }] = await Promise.all([import('./output.ts'), import('./terminal.ts')]);
+      const [{ print }, { standardOutput }] = await Promise.all([
+        import('./output.ts'),
+        import('../terminal/terminal.ts'),
+      ]);
       if (name === undefined) {
         print(options, allReasons, () => formatDropReasons(allReasons, standardOutput()));
         return;

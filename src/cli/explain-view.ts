@@ -9,8 +9,8 @@ import type {
   PastNode,
   SeenPackets,
 } from '../explain/explanation.ts';
-import { wrap } from './table.ts';
-import { bold, paint, warning, type Terminal, type Tone } from './terminal.ts';
+import { wrap } from '../terminal/table.ts';
+import { bold, paint, warning, type Terminal, type Tone } from '../terminal/terminal.ts';
 
 const VERDICTS: Readonly<Record<ExplainedStep['verdict'], string>> = {
   pass: 'ok',

@@ -1,8 +1,8 @@
 /** `weft explain`. */
 import { type Command, InvalidArgumentError } from 'commander';
-import type { TextQuery } from './control-client.ts';
+import type { TextQuery } from '../client/control-client.ts';
 import { parseDuration } from './duration.ts';
-import { ExitCode } from './exit-code.ts';
+import { ExitCode } from '../terminal/exit-code.ts';
 import { addExplainDrop } from './explain-drop.ts';
 import { parseMoment } from './moment.ts';
 import { MAX_PORT, refuseAlienPorts, wholeFrom } from './number-option.ts';
@@ -58,7 +58,7 @@ export function registerExplain(program: Command): void {
       const [{ readingClient }, { print }, { standardOutput }, { formatExplanation, isGood }] = await Promise.all([
         import('./daemon-socket.ts'),
         import('./output.ts'),
-        import('./terminal.ts'),
+        import('../terminal/terminal.ts'),
         import('./explain-view.ts'),
       ]);
       const explanation = await readingClient(command).explain(queryOf(source, destination, options));

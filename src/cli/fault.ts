@@ -1,12 +1,12 @@
 /** `weft fault`: its verbs. */
 import { type Command, Option } from 'commander';
-import type { Fault, FaultRequest } from '../daemon/faults/fault-api.ts';
-import { faultEffects } from '../daemon/faults/fault-words.ts';
+import type { Fault, FaultRequest } from '../api/fault-api.ts';
+import { faultEffects } from '../api/fault-words.ts';
 import { WeftError } from '../errors.ts';
 import { checkHasEffect, parseDelay, parseShare, parseWhole } from './fault-options.ts';
 import type { OutputOptions } from './output.ts';
-import { formatTable } from './table.ts';
-import type { Terminal } from './terminal.ts';
+import { formatTable } from '../terminal/table.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 interface AddOptions extends OutputOptions {
   readonly peer?: string;
@@ -56,7 +56,7 @@ export function registerFault(program: Command): void {
       const [{ readingClient }, { print }, { standardOutput }] = await Promise.all([
         import('./daemon-socket.ts'),
         import('./output.ts'),
-        import('./terminal.ts'),
+        import('../terminal/terminal.ts'),
       ]);
       const faults = await readingClient(command).faults();
       print(options, faults, () => formatFaults(faults, standardOutput()));

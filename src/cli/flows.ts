@@ -3,8 +3,8 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { Flow, FlowReport } from '../explain/flow-report.ts';
 import { parseMoment } from './moment.ts';
 import { WATCH_HELP, type WatchOptions } from './watch.ts';
-import { type Cell, fits, formatTable, toned, wrap } from './table.ts';
-import { bold, type Terminal } from './terminal.ts';
+import { type Cell, fits, formatTable, toned, wrap } from '../terminal/table.ts';
+import { bold, type Terminal } from '../terminal/terminal.ts';
 
 interface FlowsOptions extends WatchOptions {
   readonly node?: string;

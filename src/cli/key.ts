@@ -1,11 +1,11 @@
 /** `weft key`: its verbs. No key is ever an argument, where other users of the machine would see it, nor shown once it is in use. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { Key } from '../daemon/api.ts';
+import type { Key } from '../api/control-api.ts';
 import { ConflictError, WeftError } from '../errors.ts';
 import type { OutputOptions } from './output.ts';
-import { formatTable } from './table.ts';
-import type { Terminal } from './terminal.ts';
+import { formatTable } from '../terminal/table.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 interface ForceOptions extends OutputOptions {
   readonly force?: true;
@@ -110,7 +110,7 @@ function registerList(key: Command): void {
       const [{ readingClient }, { print }, { standardOutput }] = await Promise.all([
         import('./daemon-socket.ts'),
         import('./output.ts'),
-        import('./terminal.ts'),
+        import('../terminal/terminal.ts'),
       ]);
       const keys = await readingClient(command).keys();
       print(options, keys, () => formatKeys(keys, standardOutput()));

@@ -1,6 +1,6 @@
 /** `weft lab exec`, `shell`, `logs` and `list`: labs from the inside. */
 import type { Command } from 'commander';
-import { formatLogLine } from '../daemon/log-text.ts';
+import { formatLogLine } from '../daemon/process/log-text.ts';
 import { execIn } from '../lab/exec.ts';
 import { listLabs } from '../lab/list.ts';
 import { readLog } from '../lab/logs.ts';
@@ -8,8 +8,8 @@ import { shellIn } from '../lab/shell.ts';
 import { labName } from './lab-options.ts';
 import { wholeFrom } from './number-option.ts';
 import { print, type OutputOptions } from './output.ts';
-import { formatTable } from './table.ts';
-import { standardOutput } from './terminal.ts';
+import { formatTable } from '../terminal/table.ts';
+import { standardOutput } from '../terminal/terminal.ts';
 
 /** Most lines that `-n` takes. */
 const MAX_LINES = 999_999_999;

@@ -2,7 +2,7 @@
 /** `weft`: the command line. Errors become exit codes here and nowhere else. */
 import { CommanderError } from 'commander';
 import { WeftError } from '../errors.ts';
-import { ExitCode } from './exit-code.ts';
+import { ExitCode } from '../terminal/exit-code.ts';
 import { whyNodeIsTooOld } from './node-version.ts';
 import { buildProgram } from './program.ts';
 

@@ -1,8 +1,8 @@
 /** The matrix of a cluster as text. Pure. */
-import type { Answers, Matrix, MatrixRow } from '../daemon/probes/matrix-api.ts';
+import type { Answers, Matrix, MatrixRow } from '../api/matrix-api.ts';
 import { formatRoundTrip } from './duration.ts';
-import { formatTable, wrap } from './table.ts';
-import { bold, type Terminal, warning } from './terminal.ts';
+import { formatTable, wrap } from '../terminal/table.ts';
+import { bold, type Terminal, warning } from '../terminal/terminal.ts';
 
 /** Behind the round trip to a node that is reached through another. */
 const RELAYED = '*';

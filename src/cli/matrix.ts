@@ -1,6 +1,6 @@
 /** `weft matrix`. */
 import type { Command } from 'commander';
-import { ExitCode } from './exit-code.ts';
+import { ExitCode } from '../terminal/exit-code.ts';
 import { wholeFrom } from './number-option.ts';
 import type { OutputOptions } from './output.ts';
 
@@ -19,7 +19,7 @@ export function registerMatrix(program: Command): void {
       const [{ controlClient }, { print }, { standardOutput }, { formatMatrix, isWhole }] = await Promise.all([
         import('./daemon-socket.ts'),
         import('./output.ts'),
-        import('./terminal.ts'),
+        import('../terminal/terminal.ts'),
         import('./matrix-view.ts'),
       ]);
       const matrix = await controlClient(command).matrix(count === undefined ? {} : { count });

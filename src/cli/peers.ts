@@ -1,10 +1,10 @@
 /** `weft peers`. */
 import type { Command } from 'commander';
-import type { Peer, PeerPath } from '../daemon/api.ts';
+import type { Peer, PeerPath } from '../api/control-api.ts';
 import { formatRoundTrip } from './duration.ts';
 import { WATCH_HELP, type WatchOptions } from './watch.ts';
-import { formatTable, toned, wrap } from './table.ts';
-import type { Terminal, Tone } from './terminal.ts';
+import { formatTable, toned, wrap } from '../terminal/table.ts';
+import type { Terminal, Tone } from '../terminal/terminal.ts';
 
 const columns = [
   { title: 'NAME', wraps: true },

@@ -1,8 +1,8 @@
 /** Probes of `weft ping` as text. Pure. */
-import type { PingedWay, PingRound } from '../daemon/probes/ping-api.ts';
+import type { PingedWay, PingRound } from '../api/ping-api.ts';
 import { formatRoundTrip } from './duration.ts';
-import { type Column, formatTable, wrap } from './table.ts';
-import { bold, type Terminal, warning } from './terminal.ts';
+import { type Column, formatTable, wrap } from '../terminal/table.ts';
+import { bold, type Terminal, warning } from '../terminal/terminal.ts';
 
 /** What all probes over one way came to. Keys are stable. */
 export interface PingSummary {

@@ -1,8 +1,8 @@
 /** `weft ping`. */
 import { type Command, InvalidArgumentError } from 'commander';
-import type { PingRound } from '../daemon/probes/ping-api.ts';
+import type { PingRound } from '../api/ping-api.ts';
 import { parseDuration } from './duration.ts';
-import { ExitCode } from './exit-code.ts';
+import { ExitCode } from '../terminal/exit-code.ts';
 import { wholeFrom } from './number-option.ts';
 import type { OutputOptions } from './output.ts';
 
@@ -41,7 +41,7 @@ export function registerPing(program: Command): void {
       const [{ controlClient }, { print }, { standardOutput }, view] = await Promise.all([
         import('./daemon-socket.ts'),
         import('./output.ts'),
-        import('./terminal.ts'),
+        import('../terminal/terminal.ts'),
         import('./ping-view.ts'),
       ]);
       const client = controlClient(command);

@@ -1,7 +1,7 @@
 /** `weft pod add`. */
 import { resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
-import type { Pod, PodRequest } from '../daemon/api.ts';
+import type { Pod, PodRequest } from '../api/control-api.ts';
 import type { OutputOptions } from './output.ts';
 
 interface PodAddOptions extends OutputOptions {

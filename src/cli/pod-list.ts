@@ -1,9 +1,9 @@
 /** `weft pod list`. */
 import type { Command } from 'commander';
-import type { Pod } from '../daemon/api.ts';
+import type { Pod } from '../api/control-api.ts';
 import { WATCH_HELP, type WatchOptions } from './watch.ts';
-import { formatTable, toned, wrap } from './table.ts';
-import type { Terminal } from './terminal.ts';
+import { formatTable, toned, wrap } from '../terminal/table.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 const columns = [
   { title: 'NAME', wraps: true },

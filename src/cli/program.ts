@@ -1,6 +1,6 @@
 /** The commands of `weft`, put together. What a command needs to run is imported when it runs: `weft version` starts fast. */
 import { Command } from 'commander';
-import { readVersion } from '../daemon/version.ts';
+import { readVersion } from '../daemon/process/version.ts';
 import { registerAudit } from './audit.ts';
 import { registerCapture } from './capture.ts';
 import { registerCompletion } from './completion.ts';
@@ -64,8 +64,8 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
   registerKey(program);
   registerFault(program);
   await registerLab(program, argv);
-  for (const register of [registerReport, registerDaemon, registerReset, registerCompletion, registerVersion])
-    register(program);
+  for (const register of [registerReport, registerDaemon, registerReset, registerVersion]) register(program);
+  registerCompletion(program, buildProgram);
   if (argv.some((argument) => configured.includes(argument))) await addConfigFlags(program);
   program.hook('preAction', async (_program, command) => findDaemon(program, command));
   return program;

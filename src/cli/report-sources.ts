@@ -1,10 +1,10 @@
 /** What goes into a report: the daemon's own words, the configuration, and the state of the kernel. */
 import { readFileSync } from 'node:fs';
 import { controlPaths } from '../daemon/control/control-routes.ts';
-import { readVersion } from '../daemon/version.ts';
+import { readVersion } from '../daemon/process/version.ts';
 import { WeftError } from '../errors.ts';
 import { runCommand } from '../linux/command.ts';
-import type { ControlClient } from './control-client.ts';
+import type { ControlClient } from '../client/control-client.ts';
 import { look } from './doctor.ts';
 
 /** One file of a report. */

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { configFileOf, DEFAULT_CONFIG_FILE } from '../daemon/config/config-place.ts';
-import type { ControlClient } from './control-client.ts';
+import type { ControlClient } from '../client/control-client.ts';
 import type { OutputOptions } from './output.ts';
 import type { Report } from './report-archive.ts';
 

@@ -24,7 +24,7 @@ async function reset(options: ResetOptions, command: Command): Promise<void> {
     import('../daemon/config/config.ts'),
     import('./output.ts'),
     import('../daemon/reset.ts'),
-    import('../daemon/capture/capture-api.ts'),
+    import('../api/capture-api.ts'),
   ]);
   const config = loadConfig({ ...configChoice(command), env: process.env, allowMissing: true });
   await refuseIfRunning(config, command);
@@ -41,7 +41,10 @@ async function reset(options: ResetOptions, command: Command): Promise<void> {
 }
 
 async function refuseIfRunning(config: Config, command: Command): Promise<void> {
-  const [{ ControlClient }, { WeftError }] = await Promise.all([import('./control-client.ts'), import('../errors.ts')]);
+  const [{ ControlClient }, { WeftError }] = await Promise.all([
+    import('../client/control-client.ts'),
+    import('../errors.ts'),
+  ]);
   const { socket } = command.optsWithGlobals<{ socket?: string }>();
   const path = socket ?? (process.env['WEFT_SOCKET'] || config.control.socket);
   try {

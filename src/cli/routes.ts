@@ -1,10 +1,10 @@
 /** `weft routes`. */
 import type { Command } from 'commander';
-import type { Route } from '../daemon/api.ts';
+import type { Route } from '../api/control-api.ts';
 import { formatSince } from './duration.ts';
 import { WATCH_HELP, type WatchOptions } from './watch.ts';
-import { formatTable, toned } from './table.ts';
-import type { Terminal } from './terminal.ts';
+import { formatTable, toned } from '../terminal/table.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 interface RoutesOptions extends WatchOptions {
   readonly digest?: true;

@@ -1,10 +1,10 @@
 /** A daemon's status as text. Pure. */
-import type { Status } from '../daemon/api.ts';
+import type { Status } from '../api/control-api.ts';
 import type { DirectionAccount, WorkerAccount } from '../dataplane/accounts.ts';
 import { backgroundReasons } from '../dataplane/drop-reason.ts';
 import { formatSince } from './duration.ts';
-import { formatTable, wrap } from './table.ts';
-import { bold, warning, type Terminal } from './terminal.ts';
+import { formatTable, wrap } from '../terminal/table.ts';
+import { bold, warning, type Terminal } from '../terminal/terminal.ts';
 
 /** Width of the names in front of the facts. */
 const LABEL_COLUMNS = 10;

@@ -1,7 +1,7 @@
 /** A trace as text. Pure. */
-import type { Trace, TracedNode, TracedProbe, TraceStep } from '../daemon/probes/trace-api.ts';
-import { formatTable, wrap } from './table.ts';
-import { bold, type Terminal, warning } from './terminal.ts';
+import type { Trace, TracedNode, TracedProbe, TraceStep } from '../api/trace-api.ts';
+import { formatTable, wrap } from '../terminal/table.ts';
+import { bold, type Terminal, warning } from '../terminal/terminal.ts';
 
 const columns = [
   { title: 'NODE', wraps: true },

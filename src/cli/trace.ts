@@ -1,7 +1,7 @@
 /** `weft trace`. */
 import { type Command, Option } from 'commander';
-import type { TraceRequest } from '../daemon/probes/trace-api.ts';
-import { ExitCode } from './exit-code.ts';
+import type { TraceRequest } from '../api/trace-api.ts';
+import { ExitCode } from '../terminal/exit-code.ts';
 import { MAX_PORT, refuseAlienPorts, wholeFrom } from './number-option.ts';
 import type { OutputOptions } from './output.ts';
 
@@ -44,7 +44,7 @@ export function registerTrace(program: Command): void {
       const [{ controlClient }, { print }, { standardOutput }, { formatTrace }] = await Promise.all([
         import('./daemon-socket.ts'),
         import('./output.ts'),
-        import('./terminal.ts'),
+        import('../terminal/terminal.ts'),
         import('./trace-view.ts'),
       ]);
       const trace = await controlClient(command).trace(requestOf(source, destination, options));

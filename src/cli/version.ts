@@ -1,6 +1,6 @@
 /** `weft version`. */
 import type { Command } from 'commander';
-import { readVersion } from '../daemon/version.ts';
+import { readVersion } from '../daemon/process/version.ts';
 import { print, type OutputOptions } from './output.ts';
 
 /** Adds the command. It needs no daemon. */

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WeftError } from '../errors.ts';
 import type { OutputOptions } from './output.ts';
-import { bold, standardOutput, type Terminal, warning } from './terminal.ts';
+import { bold, standardOutput, type Terminal, warning } from '../terminal/terminal.ts';
 
 /** Options of a command that has it. */
 export interface WatchOptions extends OutputOptions {

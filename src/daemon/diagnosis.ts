@@ -4,22 +4,22 @@
  * Apart from `compose.ts`, which connects what forwards packets: all of this may fail, and traffic goes on.
  */
 import type { Logger } from '../env/logger.ts';
-import type { Notice, Status } from './api.ts';
+import type { Notice, Status } from '../api/control-api.ts';
 import type { Audit } from './audit/audit.ts';
 import { composeCaptures } from './capture/capture-handlers.ts';
 import type { Config } from './config/config.ts';
-import type { Dataplane } from './dataplane.ts';
-import type { DiagnosisHandlers } from './diagnosis-handlers.ts';
+import type { Dataplane } from './worker/dataplane.ts';
+import type { DiagnosisHandlers } from './control/diagnosis-handlers.ts';
 import { composeDoctor } from './doctor/doctor-handlers.ts';
 import { composeDrops } from './explain/drops.ts';
-import type { EventLog } from './event-log.ts';
+import type { EventLog } from './process/event-log.ts';
 import { composeExplanations } from './explain/explain-handlers.ts';
 import { composeFaults } from './faults/fault-handlers.ts';
 import type { Gossip } from './gossip/gossip.ts';
 import type { GossipKeys } from './gossip/gossip-keys.ts';
-import type { IncarnationKeeper } from './node-identity.ts';
+import type { IncarnationKeeper } from './state/node-identity.ts';
 import type { OwnPrefixes } from './routes/own-prefixes.ts';
-import type { OverlayRoutes } from './routes/overlay-routes.ts';
+import type { OverlayRoutes } from '../forwarding/overlay-routes.ts';
 import type { PathProber } from './routes/path-prober.ts';
 import type { Pods } from './pods/pods.ts';
 import type { SpoofWatch } from './pods/spoof-watch.ts';
@@ -71,7 +71,7 @@ export interface Diagnosis {
 /** Puts it together. */
 export async function composeDiagnosis(parts: DiagnosisParts): Promise<Diagnosis> {
   await using opened = new AsyncDisposableStack();
-  const { gossip, identity, logger, recorded } = parts;
+  const { gossip, identity, logger, recorded, resources } = parts;
   const { conversations } = gossip;
   const remote = new Remote({
     identity,
@@ -88,7 +88,11 @@ export async function composeDiagnosis(parts: DiagnosisParts): Promise<Diagnosis
   const faults = composeFaults(parts);
   opened.defer(() => faults.close());
   const explanations = composeExplanations(parts, remote, probes.places, recorded, () => faults.handlers.faults());
-  const captures = await composeCaptures(parts, remote, probes.places);
+  const captures = await composeCaptures(
+    { ...parts, mostClients: () => resources.doors.descriptors.mostAt('capture') },
+    remote,
+    probes.places,
+  );
   opened.defer(() => captures.close());
   const traces = composeTraces(parts, remote, probes.places, captures.slots);
   opened.defer(() => traces.close());

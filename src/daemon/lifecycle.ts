@@ -2,9 +2,9 @@
 import { ConfigError } from '../errors.ts';
 import { composeDaemon, type Daemon } from './compose.ts';
 import { withOrigin } from './config/config-origin.ts';
-import { returnGarbage } from './heap.ts';
+import { returnGarbage } from './process/heap.ts';
 import { loadConfig } from './config/config.ts';
-import { openLog } from './log.ts';
+import { openLog } from './process/log.ts';
 
 /** How long an orderly end may take before the process ends anyway. Nothing is lost by it: state is saved as it changes. */
 const CLOSE_DEADLINE_MS = 5_000;

@@ -1,7 +1,7 @@
 /** Every Prometheus metric of the daemon, those of gossip in `gossip-metrics.ts`. Names: `weft_<noun>_<unit>_total`. */
 import { Counter, Gauge, Registry } from '@prometheus-io/client';
 import type { DirectionAccount, WorkerAccount } from '../dataplane/accounts.ts';
-import type { Peer, Status } from './api.ts';
+import type { Peer, Status } from '../api/control-api.ts';
 import { declareDoors, type DoorSources } from './doors/door-metrics.ts';
 import { declareGossip, type GossipHistograms } from './gossip/gossip-metrics.ts';
 import { declareRemote } from './remote/remote-metrics.ts';

@@ -10,7 +10,7 @@ import { ipRemove } from '../linux/iproute.ts';
 import { listLinks } from '../linux/link.ts';
 import { removeOwnTables } from '../linux/nftables.ts';
 import { deleteRouteLine, listRoutes } from '../linux/route.ts';
-import { isAttached, isOwnLink } from './own-links.ts';
+import { isAttached, isOwnLink } from './host/own-links.ts';
 import { removeOwnNamespace } from './pods/pod-namespace.ts';
 import { readStoredPods } from './pods/stored-pods.ts';
 

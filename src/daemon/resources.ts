@@ -2,15 +2,15 @@
 import { availableParallelism } from 'node:os';
 import type { Logger } from '../env/logger.ts';
 import { descriptorLimit, openDescriptors } from '../linux/descriptors.ts';
-import type { Notice } from './api.ts';
+import type { Notice } from '../api/control-api.ts';
 import type { Config } from './config/config.ts';
-import { suitableWorkers } from './dataplane.ts';
+import { suitableWorkers } from './worker/dataplane.ts';
 import type { DoorSources } from './doors/door-metrics.ts';
-import { Doors } from './doors/doors.ts';
-import type { EventSink } from './event-log.ts';
-import { ensureRoom } from './room-to-run.ts';
-import { Shortages } from './shortages.ts';
-import { systemClock } from './system-environment.ts';
+import { Doors } from './control/doors.ts';
+import type { EventSink } from './process/event-log.ts';
+import { ensureRoom } from './process/room-to-run.ts';
+import { Shortages } from './process/shortages.ts';
+import { systemClock } from './process/system-environment.ts';
 
 export class Resources {
   readonly doors: Doors;

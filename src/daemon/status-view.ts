@@ -1,28 +1,26 @@
 /** The daemon at one moment, as `weft status`, `/v1/status` and the metrics show it. */
 import type { WorkerAccount } from '../dataplane/accounts.ts';
 import type { MemberState } from '../membership/announcement.ts';
-import { formatEndpoint, formatIpAddress, formatMacAddress, type IpAddress, type MacAddress } from '../wire/address.ts';
+import { formatEndpoint, formatIpAddress, formatMacAddress } from '../wire/address.ts';
 import { formatPrefix } from '../wire/prefix.ts';
-import type { Notice, Status } from './api.ts';
+import type { Notice, Status } from '../api/control-api.ts';
 import type { Config } from './config/config.ts';
-import type { Dataplane } from './dataplane.ts';
+import type { Dataplane } from './worker/dataplane.ts';
 import type { Gossip } from './gossip/gossip.ts';
-import type { OverlayRoutes } from './routes/overlay-routes.ts';
+import type { OverlayRoutes } from '../forwarding/overlay-routes.ts';
 import type { Pods } from './pods/pods.ts';
 import type { SpoofWatch } from './pods/spoof-watch.ts';
 import type { RefusedTraffic } from './rules/refused-traffic.ts';
+import type { ThisNode } from './this-node.ts';
 import type { Underlay } from './underlay/underlay.ts';
 import type { RecordedPackets } from './explain/recorded-packets.ts';
-import { readVersion } from './version.ts';
+import { readVersion } from './process/version.ts';
 
 export interface StatusViewOptions {
   readonly config: Config;
-  readonly identity: string;
+  readonly node: ThisNode;
   /** In use now. */
   readonly underlay: () => Underlay;
-  readonly mtuBytes: number;
-  readonly mac: MacAddress;
-  readonly nodeAddresses: readonly IpAddress[];
   readonly dataplane: Dataplane;
   readonly recorded: RecordedPackets;
   readonly gossip: Gossip;
@@ -44,14 +42,14 @@ export class StatusView {
   }
 
   status(): Status {
-    const { config, dataplane, gossip, routes, pods, spoofing, recorded, rules } = this.#options;
+    const { config, node, dataplane, gossip, routes, pods, spoofing, recorded, rules } = this.#options;
     const underlay = this.#options.underlay();
     const workers = dataplane.accounts();
     const members = gossip.members();
     return {
       version: readVersion().version,
       nodeName: config.nodeName,
-      identity: this.#options.identity,
+      identity: node.identity,
       network: config.networkName,
       startedAt: this.#startedAt,
       pid: process.pid,
@@ -63,10 +61,10 @@ export class StatusView {
         reason: underlay.reason,
       },
       vxlan: config.vxlan,
-      tun: { device: config.tun.device, mtuBytes: this.#options.mtuBytes, mac: formatMacAddress(this.#options.mac) },
+      tun: { device: config.tun.device, mtuBytes: node.deviceMtuBytes, mac: formatMacAddress(node.mac) },
       clusterPrefixes: config.clusterPrefixes.map(formatPrefix),
       nodePrefixes: config.nodePrefixes.map(formatPrefix),
-      nodeAddresses: this.#options.nodeAddresses.map(formatIpAddress),
+      nodeAddresses: node.nodeAddresses.map(formatIpAddress),
       gossip: {
         endpoint: formatEndpoint({ address: underlay.address, port: config.gossip.port }),
         seeds: config.gossip.seeds.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`),

@@ -18,7 +18,6 @@ import type { FaultRule } from './fault-rule.ts';
 import { FaultFate, Faults, NO_SLOT } from './faults.ts';
 import type { ForwardingReader } from './forwarding-table.ts';
 import { HeldDatagrams, HeldKind } from './held-datagrams.ts';
-import type { Ingress } from './ingress.ts';
 import { looksLikeProbe } from './probe-frame.ts';
 import type { TransmitBatch } from './transmit-batch.ts';
 
@@ -38,11 +37,25 @@ export interface FaultInjectionOptions {
   readonly nowUs: () => number;
 }
 
+/** What takes datagrams that came in: see `Ingress`. */
+export interface DatagramInput {
+  hasRoom(): boolean;
+  push(
+    at: number,
+    lengthBytes: number,
+    groSizeBytes: number,
+    senderFamily: 4 | 6,
+    senderAt: number,
+    trafficClass: number,
+    senderPort?: number,
+  ): void;
+}
+
 /** Where what was held goes on. All are empty, or have room. */
 export interface HeldTargets {
   readonly transmitBatch: TransmitBatch;
   readonly relayBatch: TransmitBatch;
-  readonly ingress: Pick<Ingress, 'hasRoom' | 'push'>;
+  readonly ingress: DatagramInput;
 }
 
 /** Nothing here throws for any bytes, and nothing allocates, but when rules change. */

@@ -2,13 +2,13 @@
  * The daemon of a lab node: a real one, started in the node's network namespace and left running when the command that
  * started it ends. What is known about its process is on disk, so that any later command can find it.
  */
-import { DAEMON_NODE_OPTIONS } from '../daemon/heap.ts';
+import { DAEMON_NODE_OPTIONS } from '../daemon/process/heap.ts';
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
-import { ControlClient } from '../cli/control-client.ts';
+import { ControlClient } from '../client/control-client.ts';
 import { ConflictError, WeftError } from '../errors.ts';
 import { namespacePath, nodeFiles } from './lab-directory.ts';
 import type { NodeFiles } from './lab-directory.ts';

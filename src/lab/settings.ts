@@ -1,7 +1,7 @@
 /** `weft lab up --set KEY=VALUE`: configuration keys that all nodes of a lab get. */
 import { parse } from 'yaml';
 import { configKeys, configPaths, type ConfigPath } from '../daemon/config/config-key.ts';
-import { nearestName } from '../daemon/nearest-name.ts';
+import { nearestName } from '../api/nearest-name.ts';
 import { ConfigError } from '../errors.ts';
 
 /** By path: `{ 'vxlan.port': 4790 }`; values as they would stand in the file. */

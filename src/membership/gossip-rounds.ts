@@ -4,7 +4,8 @@ import type { Random } from '../env/random.ts';
 import type { Endpoint } from '../wire/address.ts';
 import type { Dissemination } from './dissemination.ts';
 import { drawIndex, drawSome, jitter } from './draw.ts';
-import type { MemberRecord, MemberTable } from './member-table.ts';
+import type { MemberTable } from './member-table.ts';
+import type { MemberRecord } from './member-record.ts';
 import type { Parameters } from './parameters.ts';
 
 /** News waits at most this long for more that may come with it, in ms. */

@@ -1,5 +1,5 @@
 /** The live members, to draw from. */
-import type { MemberRecord } from './member-table.ts';
+import type { MemberRecord } from './member-record.ts';
 
 /** An array without gaps: putting in and taking out cost the same whatever its length. */
 export class LiveMembers {

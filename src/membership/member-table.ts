@@ -2,16 +2,8 @@
 import type { Member, MemberChange, MemberState } from './announcement.ts';
 import { LiveMembers } from './live-members.ts';
 import type { Claim, SealedAnnouncement } from './message.ts';
+import type { MemberRecord } from './member-record.ts';
 import { bucketOf, TableDigest } from './table-digest.ts';
-
-/** A member with what is needed to pass it on. */
-export interface MemberRecord extends Member {
-  readonly sealed: SealedAnnouncement;
-  /** Incarnation in which the announcement was made; older than `incarnation` if only bad news came since. */
-  readonly announcedAt: number;
-  /** How many probe intervals more than others it asks to be given. */
-  readonly slowness: number;
-}
 
 const severity: Readonly<Record<MemberState, number>> = { alive: 0, suspect: 1, dead: 2, left: 3 };
 

@@ -7,7 +7,7 @@
  */
 import { hashText, hashWith } from './hash.ts';
 import { DIGEST_BUCKET_BYTES, MAX_DIGEST_BUCKETS } from './limits.ts';
-import type { MemberRecord } from './member-table.ts';
+import type { MemberRecord } from './member-record.ts';
 
 /** Members that share a bucket, about: each that differs costs so many claims. */
 const MEMBERS_PER_BUCKET = 4;

@@ -3,7 +3,8 @@ import type { Announcement } from '../membership/announcement.ts';
 import { formatEndpoint, formatIpAddress, formatMacAddress, type Endpoint, type MacAddress } from '../wire/address.ts';
 import { comparePrefixes, prefixCovers, type Prefix } from '../wire/prefix.ts';
 import { prefixRank } from './prefix-rank.ts';
-import type { ResolvedRoute, StaticPeer } from './resolve-routes.ts';
+import type { ResolvedRoute } from './resolved-route.ts';
+import type { StaticPeer } from './static-peer.ts';
 
 /** A prefix that somebody claims. */
 export interface ClaimedPrefix {

@@ -1,31 +1,9 @@
 /** From what nodes claim to the routes that are in use. */
 import type { Member } from '../membership/announcement.ts';
-import type { Endpoint, MacAddress } from '../wire/address.ts';
 import type { Prefix } from '../wire/prefix.ts';
-import type { Refusal } from './refusal.ts';
+import type { Resolution } from './resolved-route.ts';
 import { RouteResolver } from './route-resolver.ts';
-
-export type { Refusal } from './refusal.ts';
-
-/** A VTEP that is not weft, from this node's configuration. It belongs to this node's network. */
-export interface StaticPeer {
-  readonly name: string;
-  readonly endpoint: Endpoint;
-  readonly mac: MacAddress;
-  readonly prefixes: readonly Prefix[];
-  /** Largest inner packet that may go to it, in bytes; absent: as large as this node's overlay MTU. */
-  readonly mtuBytes?: number | undefined;
-}
-
-/** A prefix and the one node that has it. */
-export interface ResolvedRoute {
-  readonly network: string;
-  readonly prefix: Prefix;
-  /** `identity` is empty for a static peer. */
-  readonly owner: { readonly kind: 'local' | 'gossip' | 'static'; readonly identity: string; readonly name: string };
-  /** Incarnation of the announcement, the same on every node; 0 for static ones. */
-  readonly version: number;
-}
+import type { StaticPeer } from './static-peer.ts';
 
 /** What {@link resolveRoutes} decides about. */
 export interface RouteClaims {
@@ -34,14 +12,6 @@ export interface RouteClaims {
   readonly members: readonly Member[];
   readonly staticPeers: readonly StaticPeer[];
   readonly clusterPrefixes: readonly Prefix[];
-}
-
-/** What {@link resolveRoutes} decided. */
-export interface Resolution {
-  /** In order of their prefixes. */
-  readonly routes: ResolvedRoute[];
-  /** In order of who is refused. */
-  readonly refusals: Refusal[];
 }
 
 /**

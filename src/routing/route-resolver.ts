@@ -11,7 +11,8 @@ import { formatPrefix, prefixCovers, type Prefix } from '../wire/prefix.ts';
 import { type Claimant, claimantOf, claimantsOfStatic, type ClaimedPrefix, compareClaims } from './claimant.ts';
 import { ClaimedPrefixes } from './claimed-prefixes.ts';
 import type { Refusal, RouteRefusalCode } from './refusal.ts';
-import type { Resolution, StaticPeer } from './resolve-routes.ts';
+import type { Resolution } from './resolved-route.ts';
+import type { StaticPeer } from './static-peer.ts';
 
 export interface RouteResolverOptions {
   readonly staticPeers: readonly StaticPeer[];

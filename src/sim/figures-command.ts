@@ -1,8 +1,8 @@
 /** `npm run sim -- figures`: what is promised of a cluster of 1 000 nodes, measured. */
 import { availableParallelism, cpus } from 'node:os';
-import { standardOutput } from '../cli/terminal.ts';
-import { formatTable } from '../cli/table.ts';
-import { ExitCode } from '../cli/exit-code.ts';
+import { standardOutput } from '../terminal/terminal.ts';
+import { formatTable } from '../terminal/table.ts';
+import { ExitCode } from '../terminal/exit-code.ts';
 import type { Options } from './options.ts';
 import { percentiles } from './result.ts';
 import type { Outcome } from './scenario.ts';

@@ -2,8 +2,8 @@
 /** `npm run sim`: the simulator's command line. Errors become exit codes here and nowhere else. */
 import { once } from 'node:events';
 import { createWriteStream, openSync, writeFileSync } from 'node:fs';
-import { ExitCode } from '../cli/exit-code.ts';
-import { standardOutput } from '../cli/terminal.ts';
+import { ExitCode } from '../terminal/exit-code.ts';
+import { standardOutput } from '../terminal/terminal.ts';
 import { ConfigError, WeftError } from '../errors.ts';
 import { scenarios } from './catalogue.ts';
 import { convergenceChart } from './convergence-chart.ts';

@@ -1,5 +1,5 @@
 /** `npm run sim -- random-faults`. */
-import { ExitCode } from '../cli/exit-code.ts';
+import { ExitCode } from '../terminal/exit-code.ts';
 import { describeFault } from './fault.ts';
 import { drawHistory } from './fault-history.ts';
 import type { Options } from './options.ts';

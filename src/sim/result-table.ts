@@ -1,6 +1,6 @@
 /** Results for people. */
-import { formatTable, type Column } from '../cli/table.ts';
-import type { Terminal } from '../cli/terminal.ts';
+import { formatTable, type Column } from '../terminal/table.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 import type { Percentiles, Result } from './result.ts';
 
 /** A line of the table: one run, or the same with several seeds. */

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { DropLines, formatDrops } from '../../src/cli/drops-view.ts';
-import type { DropReport } from '../../src/daemon/explain/drop-api.ts';
+import type { DropReport } from '../../src/api/drop-api.ts';
 import { fixedDrops } from '../support/fixed-handlers.ts';
 
 const pipe = { widthColumns: undefined, colour: false };

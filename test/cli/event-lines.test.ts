@@ -1,6 +1,6 @@
 import test from 'ava';
 import { EventLines, formatEvents } from '../../src/cli/event-lines.ts';
-import type { Terminal } from '../../src/cli/terminal.ts';
+import type { Terminal } from '../../src/terminal/terminal.ts';
 import { fixedEvents } from '../support/fixed-handlers.ts';
 
 const terminal: Terminal = { widthColumns: 60, colour: false };

@@ -9,10 +9,10 @@ import {
   isReached,
   summarize,
 } from '../../src/cli/ping-view.ts';
-import type { Terminal } from '../../src/cli/terminal.ts';
+import type { Terminal } from '../../src/terminal/terminal.ts';
 import { formatTrace } from '../../src/cli/trace-view.ts';
-import type { Matrix } from '../../src/daemon/probes/matrix-api.ts';
-import type { PingedWay, PingRound } from '../../src/daemon/probes/ping-api.ts';
+import type { Matrix } from '../../src/api/matrix-api.ts';
+import type { PingedWay, PingRound } from '../../src/api/ping-api.ts';
 import { fixedMatrix, fixedPing, fixedTrace } from '../support/fixed-probes.ts';
 
 const terminal: Terminal = { widthColumns: 80, colour: false };

@@ -12,7 +12,7 @@ import { formatKeys } from '../../src/cli/key.ts';
 import { formatPods } from '../../src/cli/pod-list.ts';
 import { formatRoutes } from '../../src/cli/routes.ts';
 import { formatStatus } from '../../src/cli/status-view.ts';
-import type { Terminal } from '../../src/cli/terminal.ts';
+import type { Terminal } from '../../src/terminal/terminal.ts';
 import { fixedExplanation, fixedFlows } from '../support/fixed-explanation.ts';
 import {
   fixedAudit,

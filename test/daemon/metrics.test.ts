@@ -1,7 +1,7 @@
 import test from 'ava';
 import { AnnouncementDelays } from '../../src/daemon/gossip/gossip-metrics.ts';
 import type { Metrics } from '../../src/daemon/metrics.ts';
-import { MetricsServer } from '../../src/daemon/metrics-server.ts';
+import { MetricsServer } from '../../src/daemon/doors/metrics-server.ts';
 import { dropReasons } from '../../src/dataplane/drop-reason.ts';
 import { WeftError } from '../../src/errors.ts';
 import type { Member, MemberChange } from '../../src/membership/announcement.ts';

@@ -1,7 +1,7 @@
 /** State directories of version 0.1.0 are read. The files were written by that version itself (commit 9e47c48). */
 import { readFileSync } from 'node:fs';
 import test from 'ava';
-import { openNodeIdentity } from '../../src/daemon/node-identity.ts';
+import { openNodeIdentity } from '../../src/daemon/state/node-identity.ts';
 import { StateFile } from '../../src/daemon/state/state-file.ts';
 import { PodBook } from '../../src/daemon/pods/pod-book.ts';
 import { membersDocument, parseMembersDocument } from '../../src/daemon/gossip/stored-members.ts';

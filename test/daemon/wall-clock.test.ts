@@ -14,16 +14,18 @@ const readers: Readonly<Record<string, string>> = {
   'cli/routes.ts': 'since when',
   'cli/status.ts': 'since when',
   'cli/steady-time.ts': 'packets of several nodes are put in order by their times of day',
-  'daemon/audit/compose-audit.ts': 'of when an audit is',
   'daemon/capture/capture-handlers.ts': 'since when a capture runs',
-  'daemon/compose.ts': 'times of events, audits, pods and routes',
+  'daemon/compose-audit.ts': 'of when an audit is',
+  'daemon/compose-pods.ts': 'since when a pod is there',
+  'daemon/compose-routes.ts': 'since when a route is in use',
+  'daemon/compose.ts': 'times of events',
   'daemon/doctor/doctor.ts': 'since when a node is missed',
   'daemon/doctor/drop-examples.ts': 'from when on drops are looked at, which are shown by times of day',
   'daemon/explain/drops.ts': 'of when a report is',
   'daemon/explain/recorded-packets.ts': 'what times of records are to people',
   'daemon/faults/fault-handlers.ts': 'since when a fault is there',
   'daemon/gossip/gossip.ts': 'since when a member is in its state',
-  'daemon/state/node-state.ts': 'since when a file cannot be stored, and an incarnation that is larger than any before',
+  'daemon/node-state.ts': 'since when a file cannot be stored, and an incarnation that is larger than any before',
 };
 
 test('nothing reads the wall clock but what shows it', (t) => {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { controlPaths } from '../../src/daemon/control/control-routes.ts';
-import { eventKinds } from '../../src/daemon/event-kind.ts';
+import { eventKinds } from '../../src/api/event-kind.ts';
 import { fixedExplanation, fixedFlows } from '../support/fixed-explanation.ts';
 import {
   fixedAudit,

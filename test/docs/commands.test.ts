@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import type { CaptureLine } from '../../src/cli/capture-lines.ts';
-import type { Version } from '../../src/daemon/api.ts';
+import type { Version } from '../../src/api/control-api.ts';
 import type { ResetReport } from '../../src/daemon/reset.ts';
 import type { Report } from '../../src/cli/report-archive.ts';
 import type { DownReport } from '../../src/lab/down.ts';

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { completionScript } from '../../src/cli/completion-script.ts';
+import { ARGUMENTS_FOR_ALL, completionScript } from '../../src/cli/completion-script.ts';
+import { buildProgram } from '../../src/cli/program.ts';
 import { runProgram } from '../support/program.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'weft-completion-'));
@@ -11,7 +12,7 @@ test.after.always(() => rmSync(directory, { recursive: true }));
 
 async function scriptFor(shell: 'bash' | 'zsh' | 'fish'): Promise<string> {
   const file = join(directory, `weft.${shell}`);
-  writeFileSync(file, await completionScript(shell));
+  writeFileSync(file, completionScript(shell, await buildProgram(ARGUMENTS_FOR_ALL)));
   return file;
 }
 

@@ -1,6 +1,6 @@
 /** What an earlier configuration left under other names, on one node without a daemon. */
 import test from 'ava';
-import type { Notice } from '../../src/daemon/api.ts';
+import type { Notice } from '../../src/api/control-api.ts';
 import type { ResetReport } from '../../src/daemon/reset.ts';
 import { listLinks } from '../../src/linux/link.ts';
 import { PodNode } from '../support/pod-node.ts';

@@ -1,6 +1,6 @@
 /** What happened and whether everything is as it should be, on a lab of three nodes with one pod each. */
 import test from 'ava';
-import type { AuditReport, HistoryEvent } from '../../src/daemon/api.ts';
+import type { AuditReport, HistoryEvent } from '../../src/api/control-api.ts';
 import { TestLab, weft } from '../support/test-lab.ts';
 import { until } from '../support/until.ts';
 

@@ -1,6 +1,6 @@
 /** Injected faults, and what the node tells of them and of its drops, in a lab of two nodes. */
 import test from 'ava';
-import type { Fault, FaultRequest } from '../../src/daemon/faults/fault-api.ts';
+import type { Fault, FaultRequest } from '../../src/api/fault-api.ts';
 import { TestLab } from '../support/test-lab.ts';
 import { until } from '../support/until.ts';
 

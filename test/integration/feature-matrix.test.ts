@@ -1,5 +1,5 @@
 import test from 'ava';
-import { type OptionalFeature, optionalFeatures } from '../../src/daemon/optional-feature.ts';
+import { type OptionalFeature, optionalFeatures } from '../../src/daemon/config/optional-feature.ts';
 import { DataplanePair } from '../support/dataplane-pair.ts';
 import { iperf, isBalanced, ping, remote4, remote6, sendNumbered, sum } from '../support/pair-traffic.ts';
 

@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import type { Key } from '../../src/daemon/api.ts';
+import type { Key } from '../../src/api/control-api.ts';
 import { generateKey } from '../../src/daemon/gossip/key-file.ts';
 import { measureMatrix } from '../../src/lab/matrix.ts';
 import { TestLab } from '../support/test-lab.ts';

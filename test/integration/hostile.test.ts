@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import type { Status } from '../../src/daemon/api.ts';
+import type { Status } from '../../src/api/control-api.ts';
 import { TestLab } from '../support/test-lab.ts';
 import { until } from '../support/until.ts';
 

@@ -3,7 +3,7 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import type { Key } from '../../src/daemon/api.ts';
+import type { Key } from '../../src/api/control-api.ts';
 import { generateKey } from '../../src/daemon/gossip/key-file.ts';
 import { runningDaemon } from '../../src/lab/daemon-process.ts';
 import { TestLab } from '../support/test-lab.ts';

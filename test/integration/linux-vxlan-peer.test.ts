@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import type { Diagnosis } from '../../src/doctor/finding.ts';
-import type { Peer, Status } from '../../src/daemon/api.ts';
+import type { Peer, Status } from '../../src/api/control-api.ts';
 import { Machine } from '../support/machine.ts';
 import { until } from '../support/until.ts';
 

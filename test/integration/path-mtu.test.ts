@@ -4,7 +4,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import type { Peer } from '../../src/daemon/api.ts';
+import type { Peer } from '../../src/api/control-api.ts';
 import type { Program } from '../support/program.ts';
 import { TestLab } from '../support/test-lab.ts';
 import { until } from '../support/until.ts';

@@ -1,6 +1,6 @@
 /** What somebody breaks inside of a pod: the doctor finds it, `pod list` says it, and `--fix` gives it again. */
 import test from 'ava';
-import type { Pod } from '../../src/daemon/api.ts';
+import type { Pod } from '../../src/api/control-api.ts';
 import type { DoctorReport } from '../../src/doctor/finding.ts';
 import { TestLab, weft } from '../support/test-lab.ts';
 import { until } from '../support/until.ts';

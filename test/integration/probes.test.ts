@@ -1,9 +1,9 @@
 /** Ping, matrix and trace on a lab of three nodes with two pods each: when all is well, and when something is not. */
 import test from 'ava';
-import type { Matrix } from '../../src/daemon/probes/matrix-api.ts';
-import type { PingedWay } from '../../src/daemon/probes/ping-api.ts';
+import type { Matrix } from '../../src/api/matrix-api.ts';
+import type { PingedWay } from '../../src/api/ping-api.ts';
 import type { DoctorReport } from '../../src/doctor/finding.ts';
-import type { Trace, TracedProbe, TraceStep } from '../../src/daemon/probes/trace-api.ts';
+import type { Trace, TracedProbe, TraceStep } from '../../src/api/trace-api.ts';
 import { TestLab } from '../support/test-lab.ts';
 import { until } from '../support/until.ts';
 

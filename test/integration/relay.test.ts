@@ -1,7 +1,7 @@
 /** Two nodes that do not reach each other, and a third that reaches both: on labs of three nodes with one pod each. */
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import type { Peer, Status } from '../../src/daemon/api.ts';
+import type { Peer, Status } from '../../src/api/control-api.ts';
 import type { Program } from '../support/program.ts';
 import { TestLab } from '../support/test-lab.ts';
 import { until } from '../support/until.ts';

@@ -2,10 +2,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import type { Key } from '../../src/daemon/api.ts';
+import type { Key } from '../../src/api/control-api.ts';
 import { generateKey } from '../../src/daemon/gossip/key-file.ts';
 
-import type { Matrix } from '../../src/daemon/probes/matrix-api.ts';
+import type { Matrix } from '../../src/api/matrix-api.ts';
 import type { FlowReport } from '../../src/explain/flow-report.ts';
 import { TestLab } from '../support/test-lab.ts';
 import { until } from '../support/until.ts';

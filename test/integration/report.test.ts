@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Report } from '../../src/cli/report-archive.ts';
-import type { Status } from '../../src/daemon/api.ts';
+import type { Status } from '../../src/api/control-api.ts';
 import { generateKey } from '../../src/daemon/gossip/key-file.ts';
 import { runProgram } from '../support/program.ts';
 import { TestLab, weft } from '../support/test-lab.ts';

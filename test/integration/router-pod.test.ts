@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import anyTest from 'ava';
 import type { DoctorReport } from '../../src/doctor/finding.ts';
-import type { Trace } from '../../src/daemon/probes/trace-api.ts';
+import type { Trace } from '../../src/api/trace-api.ts';
 import type { Explanation } from '../../src/explain/explanation.ts';
 import { ipBatch } from '../../src/linux/iproute.ts';
 import { runCommand } from '../../src/linux/command.ts';

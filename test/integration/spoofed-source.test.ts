@@ -1,8 +1,8 @@
 /** A hostile pod sends frames under addresses that are not its own: raw, past its own kernel. */
 import { fileURLToPath } from 'node:url';
 import anyTest from 'ava';
-import type { Pod } from '../../src/daemon/api.ts';
-import { macOfPod } from '../../src/daemon/pods/pod-record.ts';
+import type { Pod } from '../../src/api/control-api.ts';
+import { macOfPod } from '../../src/daemon/host/pod-devices.ts';
 import type { DoctorReport } from '../../src/doctor/finding.ts';
 import { runCommand } from '../../src/linux/command.ts';
 import { parseIpAddress } from '../../src/wire/address.ts';

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import test from 'ava';
 import { parse, stringify } from 'yaml';
-import type { Status } from '../../src/daemon/api.ts';
+import type { Status } from '../../src/api/control-api.ts';
 import type { Diagnosis, Finding } from '../../src/doctor/finding.ts';
 import { TestLab } from '../support/test-lab.ts';
 import { until } from '../support/until.ts';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import type { Diagnosis } from '../../src/doctor/finding.ts';
-import type { Status } from '../../src/daemon/api.ts';
+import type { Status } from '../../src/api/control-api.ts';
 import type { ReceivedDatagrams } from '../support/numbered-datagrams.ts';
 import { runProgram } from '../support/program.ts';
 import { TestLab } from '../support/test-lab.ts';

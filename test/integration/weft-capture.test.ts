@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import type { CaptureLine } from '../../src/cli/capture-lines.ts';
-import { captureSocketPath } from '../../src/daemon/capture/capture-api.ts';
+import { captureSocketPath } from '../../src/api/capture-api.ts';
 import { decodeCapture } from '../support/capture.ts';
 import { runProgram, type Program, type ProgramResult } from '../support/program.ts';
 import { TestLab, weft } from '../support/test-lab.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { until } from '../support/until.ts';
-import { optionalFeatures } from '../../src/daemon/optional-feature.ts';
+import { optionalFeatures } from '../../src/daemon/config/optional-feature.ts';
 import { DataplanePair, type NodeProcess, type PairOptions, type WorkerStatus } from '../support/dataplane-pair.ts';
 import { accountOf, iperf, isBalanced, ping, remote4, remote6, sum } from '../support/pair-traffic.ts';
 

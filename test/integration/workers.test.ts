@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { optionalFeatures } from '../../src/daemon/optional-feature.ts';
+import { optionalFeatures } from '../../src/daemon/config/optional-feature.ts';
 import { DataplanePair, type NodeProcess, type PairOptions, type WorkerStatus } from '../support/dataplane-pair.ts';
 import type { ArrivedFlows } from '../support/flow-order.ts';
 import { iperf, isBalanced, ping, remote4, remote6, sum } from '../support/pair-traffic.ts';

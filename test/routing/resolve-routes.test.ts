@@ -1,6 +1,7 @@
 import test from 'ava';
 import type { Announcement, Member } from '../../src/membership/announcement.ts';
-import { resolveRoutes, type RouteClaims, type StaticPeer } from '../../src/routing/resolve-routes.ts';
+import { resolveRoutes, type RouteClaims } from '../../src/routing/resolve-routes.ts';
+import type { StaticPeer } from '../../src/routing/static-peer.ts';
 import { parseMacAddress } from '../../src/wire/address.ts';
 import { formatPrefix } from '../../src/wire/prefix.ts';
 import { announcementOf, endpoint, identityOf, memberOf, prefix } from '../support/announcements.ts';

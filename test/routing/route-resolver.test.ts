@@ -1,6 +1,7 @@
 import test from 'ava';
 import type { Member, MemberState } from '../../src/membership/announcement.ts';
-import { resolveRoutes, type StaticPeer } from '../../src/routing/resolve-routes.ts';
+import { resolveRoutes } from '../../src/routing/resolve-routes.ts';
+import type { StaticPeer } from '../../src/routing/static-peer.ts';
 import { RouteResolver } from '../../src/routing/route-resolver.ts';
 import type { Prefix } from '../../src/wire/prefix.ts';
 import { announcementOf, endpoint, memberOf, prefix } from '../support/announcements.ts';

@@ -7,9 +7,9 @@
  * standard input does; `throw` and `exit` end it in other ways.
  */
 import { createInterface } from 'node:readline';
-import { Dataplane } from '../../src/daemon/dataplane.ts';
+import { Dataplane } from '../../src/daemon/worker/dataplane.ts';
 import type { ForwardingPeer, ForwardingState } from '../../src/dataplane/forwarding-state.ts';
-import type { OptionalFeature } from '../../src/daemon/optional-feature.ts';
+import type { OptionalFeature } from '../../src/daemon/config/optional-feature.ts';
 import { createTapRingMemory, TapRingReader } from '../../src/dataplane/tap-ring.ts';
 import { WeftError } from '../../src/errors.ts';
 import { nodeAddressIn } from '../../src/ipam/pool.ts';

@@ -1,11 +1,11 @@
 /** Answers of a daemon that does not exist: the same each time, for tests of the control API and of the CLI. */
-import type { AuditReport, Digest, HistoryEvent, Key, Peer, Pod, Route, Status } from '../../src/daemon/api.ts';
-import type { RunningCapture } from '../../src/daemon/capture/capture-api.ts';
+import type { AuditReport, Digest, HistoryEvent, Key, Peer, Pod, Route, Status } from '../../src/api/control-api.ts';
+import type { RunningCapture } from '../../src/api/capture-api.ts';
 import type { ControlHandlers } from '../../src/daemon/control/control-handlers.ts';
-import type { DropReport } from '../../src/daemon/explain/drop-api.ts';
-import type { Fault } from '../../src/daemon/faults/fault-api.ts';
+import type { DropReport } from '../../src/api/drop-api.ts';
+import type { Fault } from '../../src/api/fault-api.ts';
 import { AnnouncementDelays } from '../../src/daemon/gossip/gossip-metrics.ts';
-import { systemClock } from '../../src/daemon/system-environment.ts';
+import { systemClock } from '../../src/daemon/process/system-environment.ts';
 import { TimerLateness } from '../../src/daemon/gossip/timer-lateness.ts';
 import { Metrics } from '../../src/daemon/metrics.ts';
 import { dropReasons } from '../../src/dataplane/drop-reason.ts';

@@ -1,7 +1,7 @@
 /** What probes of a daemon that does not exist came to: the same each time, for tests of the control API and of the CLI. */
-import type { Matrix } from '../../src/daemon/probes/matrix-api.ts';
-import type { PingRound } from '../../src/daemon/probes/ping-api.ts';
-import type { Trace, TraceStep } from '../../src/daemon/probes/trace-api.ts';
+import type { Matrix } from '../../src/api/matrix-api.ts';
+import type { PingRound } from '../../src/api/ping-api.ts';
+import type { Trace, TraceStep } from '../../src/api/trace-api.ts';
 
 /** A node whose data port did not answer. */
 export const fixedPing: PingRound = {

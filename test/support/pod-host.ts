@@ -4,12 +4,12 @@
  *     nsenter --net=/run/netns/NODE -- node test/support/pod-host.ts '{"stateDir": …, "operations": [["ensure"], …]}'
  */
 import { join } from 'node:path';
-import type { PodRequest } from '../../src/daemon/api.ts';
-import { NodeNetwork } from '../../src/daemon/node-network.ts';
+import type { PodRequest } from '../../src/api/control-api.ts';
+import { NodeNetwork } from '../../src/daemon/host/node-network.ts';
 import { NodeFirewall } from '../../src/daemon/rules/node-firewall.ts';
 import { OwnPrefixes } from '../../src/daemon/routes/own-prefixes.ts';
 import { Pods } from '../../src/daemon/pods/pods.ts';
-import { checkRequirements } from '../../src/daemon/requirements.ts';
+import { checkRequirements } from '../../src/daemon/host/requirements.ts';
 import { resetHost } from '../../src/daemon/reset.ts';
 import type { Store } from '../../src/env/store.ts';
 import { WeftError } from '../../src/errors.ts';

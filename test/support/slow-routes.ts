@@ -1,7 +1,8 @@
 /** Routes resolved the slow way: every claim is looked at in turn, and nothing is remembered. What it says is obviously right. */
 import type { Member } from '../../src/membership/announcement.ts';
 import type { Refusal, RouteRefusalCode } from '../../src/routing/refusal.ts';
-import type { ResolvedRoute, RouteClaims } from '../../src/routing/resolve-routes.ts';
+import type { RouteClaims } from '../../src/routing/resolve-routes.ts';
+import type { ResolvedRoute } from '../../src/routing/resolved-route.ts';
 import {
   formatEndpoint,
   formatIpAddress,

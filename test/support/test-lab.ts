@@ -1,7 +1,7 @@
 /** A lab of a test's own: made through the CLI, as a person would, under a name that no other run has. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { ControlClient } from '../../src/cli/control-client.ts';
+import { ControlClient } from '../../src/client/control-client.ts';
 import { nodeFiles, type NodeFiles } from '../../src/lab/lab-directory.ts';
 import { measureMatrix } from '../../src/lab/matrix.ts';
 import type { LabStatus } from '../../src/lab/status.ts';

@@ -1,5 +1,5 @@
 /** What one look at one table found. */
-import type { AuditDifference } from '../api.ts';
+import type { AuditDifference } from '../../api/control-api.ts';
 
 /** Something that is not as it should be. What is `foreign` is somebody else's, and never touched. */
 export interface Finding extends Pick<AuditDifference, 'problem' | 'subject' | 'message'> {

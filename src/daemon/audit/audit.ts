@@ -8,9 +8,9 @@
  * program may have flushed a table, and weft may have a bug; whoever looks for the reason must not have to guess.
  */
 import type { Logger } from '../../env/logger.ts';
-import type { AuditDifference, AuditedTable, AuditReport, Status } from '../api.ts';
+import type { AuditDifference, AuditedTable, AuditReport, Status } from '../../api/control-api.ts';
 import type { Finding, Inspection } from './audit-finding.ts';
-import type { EventSink } from '../event-log.ts';
+import type { EventSink } from '../process/event-log.ts';
 import type { ChangeAuthors } from './change-authors.ts';
 import { RepairHistory, type RecentRepair } from './repair-history.ts';
 

@@ -11,6 +11,7 @@ import { TokenBucket } from '../../dataplane/token-bucket.ts';
 import type { Logger } from '../../env/logger.ts';
 import type { HeardChanges } from '../../linux/kernel-change-sockets.ts';
 import type { KernelChange } from '../../linux/kernel-change.ts';
+import type { AuditedPart } from './audit.ts';
 
 /** How often what was heard is read, in ms. Costs two system calls. */
 const INTERVAL_MS = 200;
@@ -124,4 +125,15 @@ export class KernelWatch {
       this.#options.logger.error({ err: error }, 'the kernel is not heard: repairs wait for the audit of each minute');
     this.#reopenAtMs = this.#options.nowMs() + REOPEN_MS;
   }
+}
+
+/** What is missing may have been taken away a moment ago, while something else was looked at: who did it is heard before it is put back. */
+export function hearingFirst(part: AuditedPart, hear: () => void): AuditedPart {
+  return {
+    inspect: (trigger) => part.inspect(trigger),
+    repair: () => {
+      hear();
+      return part.repair();
+    },
+  };
 }

@@ -1,5 +1,5 @@
 /** What was put right of late, and how often: for whoever finds everything in order, and wonders what happened. */
-import type { AuditDifference } from '../api.ts';
+import type { AuditDifference } from '../../api/control-api.ts';
 
 /** How far back, in ms. */
 const KEPT_MS = 600_000;

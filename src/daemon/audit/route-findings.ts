@@ -1,5 +1,5 @@
 /** The routes in use, against those that follow from what gossip knows now. */
-import type { ResolvedRoute } from '../../routing/resolve-routes.ts';
+import type { ResolvedRoute } from '../../routing/resolved-route.ts';
 import { comparePrefixes, formatPrefix } from '../../wire/prefix.ts';
 import type { Finding } from './audit-finding.ts';
 

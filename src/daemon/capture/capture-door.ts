@@ -4,7 +4,7 @@
  */
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { listenOnSocket } from '../control/control-socket.ts';
+import { listenOnSocket } from '../doors/door-socket.ts';
 
 export class CaptureDoor {
   readonly #server: Server;

@@ -7,7 +7,7 @@ import type { TappedPackets } from '../../capture/tapped-packets.ts';
 import type { TapHeader } from '../../capture/tap-reader.ts';
 import { dropReasons } from '../../dataplane/drop-reason.ts';
 import { hooks, type Hook } from '../../dataplane/hook.ts';
-import type { CaptureSpec } from './capture-api.ts';
+import type { CaptureSpec } from '../../api/capture-api.ts';
 import { peerOf, routeOf } from './capture-choice.ts';
 import type { CapturePlan } from './capture-messages.ts';
 import type { CaptureNames } from './capture-names.ts';

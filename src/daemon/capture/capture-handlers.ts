@@ -1,25 +1,44 @@
 /** Captures of this node, put together. Clients do not ask the control server for them: they have a door of their own. */
 import { parseIpAddress, type IpAddress } from '../../wire/address.ts';
 import { NotFoundError } from '../../errors.ts';
-import type { Pod } from '../api.ts';
-import { captureSocketPath } from './capture-api.ts';
+import type { Pod } from '../../api/control-api.ts';
+import { captureSocketPath } from '../../api/capture-api.ts';
 import { Captures } from './captures.ts';
-import type { DiagnosisParts } from '../diagnosis.ts';
-import type { Places } from '../probes/places.ts';
+import type { Places } from '../places/places.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
+import type { Config } from '../config/config.ts';
+import type { Dataplane } from '../worker/dataplane.ts';
+import type { EventSink } from '../process/event-log.ts';
+import type { Logger } from '../../env/logger.ts';
+import type { OverlayRoutes } from '../../forwarding/overlay-routes.ts';
+import type { Gossip } from '../gossip/gossip.ts';
+import type { Pods } from '../pods/pods.ts';
+
+/** What is captured, and who is told. */
+export interface CaptureParts {
+  readonly config: Config;
+  readonly dataplane: Dataplane;
+  /** How many may be connected at one time. */
+  readonly mostClients: () => number;
+  readonly events: EventSink;
+  readonly logger: Logger;
+  readonly routes: OverlayRoutes;
+  readonly gossip: Gossip;
+  readonly pods: Pods;
+}
 
 /** Opens the door. */
 export async function composeCaptures(
-  parts: DiagnosisParts,
+  parts: CaptureParts,
   remotes: RemoteNodes,
   places: Pick<Places, 'find'>,
 ): Promise<Captures> {
-  const { config, dataplane, resources, events, logger, routes, gossip, pods } = parts;
+  const { config, dataplane, mostClients, events, logger, routes, gossip, pods } = parts;
   const { remote, remoteRateBytes, remoteSizeBytes } = config.capture;
   return await Captures.start({
     nodeName: config.nodeName,
     socketPath: captureSocketPath(config.control.socket),
-    mostClients: () => resources.doors.descriptors.mostAt('capture'),
+    mostClients,
     workers: dataplane.workers,
     setCaptures: (orders) => dataplane.setCaptures(orders),
     podAddresses: async (name) => addressesOf(name, pods.list(), config.nodeName, places),

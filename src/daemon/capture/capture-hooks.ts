@@ -1,6 +1,6 @@
 /** Which hooks a capture is about. */
 import { Hook, hookNamed, hooks } from '../../dataplane/hook.ts';
-import type { CaptureSpec } from './capture-api.ts';
+import type { CaptureSpec } from '../../api/capture-api.ts';
 
 /** A bit per hook: `1 << Hook.fromPod` and so on. */
 export function hookMask({ hooks: names, dropsOnly }: Pick<CaptureSpec, 'hooks' | 'dropsOnly'>): number {

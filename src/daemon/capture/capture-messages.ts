@@ -9,7 +9,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { TapRingMemory } from '../../dataplane/tap-ring.ts';
 import type { IpAddress } from '../../wire/address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
-import type { CaptureHead, CaptureOverview, CaptureSpec } from './capture-api.ts';
+import type { CaptureHead, CaptureOverview, CaptureSpec } from '../../api/capture-api.ts';
 import type { WorkerFailure } from '../worker/worker-report.ts';
 
 /** Given to the thread when it starts. */

@@ -1,11 +1,11 @@
 /** Tells the thread of captures what peers and routes are called, at the start of a capture and when that changes. */
 import { setImmediate } from 'node:timers/promises';
-import type { ResolvedRoute } from '../../routing/resolve-routes.ts';
+import type { ResolvedRoute } from '../../routing/resolved-route.ts';
 import { parseEndpoint } from '../../wire/address.ts';
-import { staticKey } from '../routes/active-peers.ts';
-import type { Peer } from '../api.ts';
+import { staticKey } from '../../forwarding/active-peers.ts';
+import type { Peer } from '../../api/control-api.ts';
 import type { NamedPeer, NamedRoute, NamesSlice } from './capture-messages.ts';
-import type { OverlayRoutes } from '../routes/overlay-routes.ts';
+import type { OverlayRoutes } from '../../forwarding/overlay-routes.ts';
 
 export interface CaptureNamingOptions {
   readonly routes: Pick<OverlayRoutes, 'inUse' | 'waysTo'>;

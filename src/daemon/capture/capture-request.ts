@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { parseBpfProgram } from '../../capture/bpf-program.ts';
 import { hookNamed, hooks } from '../../dataplane/hook.ts';
 import { ConfigError } from '../../errors.ts';
-import type { CaptureFilter, CaptureSpec } from './capture-api.ts';
+import type { CaptureFilter, CaptureSpec } from '../../api/capture-api.ts';
 
 /** Longest text of a filter; the program that it became has its own limit. */
 const MAX_TEXT_LENGTH = 4_096;

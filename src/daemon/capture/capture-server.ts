@@ -9,10 +9,10 @@ import {
   type CaptureHead,
   type CaptureOverview,
   type CaptureSpec,
-} from './capture-api.ts';
+} from '../../api/capture-api.ts';
 import { parseCaptureSpec } from './capture-request.ts';
-import { CLIENT_PID_HEADER } from '../control/control-request.ts';
-import { send } from '../control/http-exchange.ts';
+import { CLIENT_PID_HEADER } from '../doors/control-exchange.ts';
+import { send } from '../doors/http-exchange.ts';
 import { HttpDoor } from '../doors/http-door.ts';
 
 /** A capture on its way. */

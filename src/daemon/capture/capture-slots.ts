@@ -10,11 +10,11 @@ import { TokenBucket } from '../../dataplane/token-bucket.ts';
 import type { Logger } from '../../env/logger.ts';
 import { ExhaustedError, NotFoundError } from '../../errors.ts';
 import type { IpAddress } from '../../wire/address.ts';
-import type { CaptureSpec, RunningCapture } from './capture-api.ts';
+import type { CaptureSpec, RunningCapture } from '../../api/capture-api.ts';
 import type { CaptureEnd, CapturePlan, CaptureTotals } from './capture-messages.ts';
 import { hookMask } from './capture-hooks.ts';
 import { describeCapture } from './capture-request.ts';
-import type { EventSink } from '../event-log.ts';
+import type { EventSink } from '../process/event-log.ts';
 import type { CaptureOrder } from '../worker/worker-orders.ts';
 
 export interface CaptureSlotsOptions {

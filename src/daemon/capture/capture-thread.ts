@@ -15,7 +15,7 @@ import type {
 } from './capture-messages.ts';
 import { CaptureServer, type CaptureStream } from './capture-server.ts';
 import { CaptureSessions } from './capture-sessions.ts';
-import type { CaptureSpec } from './capture-api.ts';
+import type { CaptureSpec } from '../../api/capture-api.ts';
 import { adoptSocket } from '../../linux/socket-handover.ts';
 import { deferThisThread } from '../../linux/thread-priority.ts';
 

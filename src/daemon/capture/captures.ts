@@ -13,8 +13,8 @@ import type { Socket } from 'node:net';
 import type { MessagePort } from 'node:worker_threads';
 import type { Logger } from '../../env/logger.ts';
 import type { IpAddress } from '../../wire/address.ts';
-import type { Notice } from '../api.ts';
-import type { CaptureOverview, CaptureSpec } from './capture-api.ts';
+import type { Notice } from '../../api/control-api.ts';
+import type { CaptureOverview, CaptureSpec } from '../../api/capture-api.ts';
 import { CaptureDoor } from './capture-door.ts';
 import type { CaptureAnswer, CaptureEnd, CapturePlan, CaptureQuestion, CaptureTotals } from './capture-messages.ts';
 import { CaptureNaming, type CaptureNamingOptions } from './capture-naming.ts';
@@ -23,7 +23,7 @@ import { CaptureSlots, type CaptureSlotsOptions, type CaptureWish } from './capt
 import { CaptureThread } from './capture-thread-handle.ts';
 import { RemoteCaptures, type RemoteCaptureLimits, type RemoteWish } from './remote-captures.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
-import { readVersion } from '../version.ts';
+import { readVersion } from '../process/version.ts';
 
 export interface CapturesOptions extends CaptureSlotsOptions, Omit<CaptureNamingOptions, 'tell'> {
   /** Where the door is: see `captureSocketPath`. */

@@ -9,7 +9,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { WeftError } from '../../errors.ts';
 import { BytePace } from './byte-pace.ts';
 import { readBytes, writeBytes } from './byte-port.ts';
-import type { CaptureHead, CaptureSpec } from './capture-api.ts';
+import type { CaptureHead, CaptureSpec } from '../../api/capture-api.ts';
 import { MAX_CHUNK_BYTES } from './capture-queue.ts';
 import { parseCaptureSpec } from './capture-request.ts';
 import type { RemoteCaller, RemoteNodes, RemoteStream } from '../remote/remote-nodes.ts';

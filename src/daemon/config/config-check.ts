@@ -1,7 +1,7 @@
 /** Checks between keys, once each of them is fine by itself. */
 import { equalIpAddresses, formatIpAddress, parseIpAddress, type IpAddress } from '../../wire/address.ts';
 import { formatPrefix, prefixContains, prefixCovers, prefixesOverlap, type Prefix } from '../../wire/prefix.ts';
-import { captureSocketPath } from '../capture/capture-api.ts';
+import { captureSocketPath } from '../../api/capture-api.ts';
 import { ClaimedPrefixes } from '../../routing/claimed-prefixes.ts';
 import { MAX_NODE_ADDRESSES } from '../../membership/limits.ts';
 import type { ConfigSteps } from './config-file.ts';

@@ -1,7 +1,7 @@
 /** Keys of a config file that do not exist, and what was probably meant. */
 import { configPaths, staticPeerKeys } from './config-key.ts';
 import type { ConfigSteps } from './config-file.ts';
-import { nearestName } from '../nearest-name.ts';
+import { nearestName } from '../../api/nearest-name.ts';
 
 /** A key that does not exist, or a group that is none. */
 export interface UnknownKey {

@@ -16,7 +16,7 @@ import { configKeys, configPaths, type ConfigPath, type ConfigValues } from './c
 import type { CpuRange } from './config-value.ts';
 import { sourceOf, type ConfigSources, type SourcedValue } from './config-sources.ts';
 import { unknownKeys } from './config-unknown.ts';
-import { optionalFeatures, type OptionalFeature } from '../optional-feature.ts';
+import { optionalFeatures, type OptionalFeature } from './optional-feature.ts';
 
 /** A VTEP that is not weft: known by configuration alone. */
 export interface StaticPeer {

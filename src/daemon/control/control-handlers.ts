@@ -1,22 +1,21 @@
 /** What the control server asks of the daemon. Everything it may not do by itself. */
-import type { ClusterKey } from '../../authentication/cluster-key.ts';
 import type {
   AuditReport,
   Digest,
   ForgottenPeer,
   HistoryEvent,
-  Key,
   Peer,
   Pod,
   PodRequest,
   Route,
   Status,
   Version,
-} from '../api.ts';
-import type { DiagnosisHandlers } from '../diagnosis-handlers.ts';
-import type { EventFilter } from '../event-log.ts';
+} from '../../api/control-api.ts';
+import type { DiagnosisHandlers } from './diagnosis-handlers.ts';
+import type { KeyHandlers } from '../gossip/key-handlers.ts';
+import type { EventFilter } from '../process/event-log.ts';
 
-export interface ControlHandlers extends DiagnosisHandlers {
+export interface ControlHandlers extends DiagnosisHandlers, KeyHandlers {
   status(): Status | Promise<Status>;
   peers(): readonly Peer[];
   /** Several if several bore the name. @param node a name or an identity. @throws WeftError `peer-unknown`, `peer-alive` */
@@ -37,17 +36,6 @@ export interface ControlHandlers extends DiagnosisHandlers {
   addPod(name: string, request: PodRequest, clientPid?: number): Promise<Pod>;
   /** Idempotent: `false` if there was none. */
   removePod(name: string): Promise<boolean>;
-  keys(): readonly Key[];
-  /** Idempotent. @throws ConflictError `authentication-off`; ExhaustedError `key-ring-full` */
-  addKey(key: ClusterKey): Key;
-  /** @throws ConflictError `authentication-off`, `key-not-held` unless `force`; NotFoundError `key-unknown` */
-  useKey(id: string, force: boolean): Key;
-  /**
-   * Idempotent: `false` if there was none.
-   *
-   * @throws ConflictError `authentication-off`, `key-in-use`, `key-not-confirmed` unless `force`
-   */
-  removeKey(id: string, force: boolean): boolean;
   /** Prometheus text. */
   metrics(): Promise<string>;
   version(): Version;

@@ -1,19 +1,17 @@
 /** Requests to the control API: their shape is checked here, what they ask for by whoever does it. */
 import * as v from 'valibot';
 import { isKeyId, type ClusterKey } from '../../authentication/cluster-key.ts';
-import { ConfigError, WeftError } from '../../errors.ts';
-import type { PodRequest } from '../api.ts';
-import { eventKinds, kindsOf } from '../event-kind.ts';
-import type { EventFilter } from '../event-log.ts';
+import { ConfigError } from '../../errors.ts';
+import type { PodRequest } from '../../api/control-api.ts';
+import { eventKinds, kindsOf } from '../../api/event-kind.ts';
+import type { EventFilter } from '../process/event-log.ts';
 import { integer } from '../config/config-value.ts';
 import { parseKey } from '../gossip/key-file.ts';
 import { checkPodName } from '../pods/pod-request.ts';
+import { CLIENT_PID_HEADER, parseBody } from '../doors/control-exchange.ts';
 
 /** Largest pid that Linux gives (PID_MAX_LIMIT, include/linux/threads.h). */
 const MAX_PID = 4_194_304;
-
-/** Name of the header that carries the client's pid. */
-export const CLIENT_PID_HEADER = 'weft-client-pid';
 
 const podRequest = v.object({
   netns: v.exactOptional(v.string('is not text')),
@@ -119,18 +117,6 @@ export function parseClientPid(header: string | undefined): number | undefined {
   const result = v.safeParse(integer(1, MAX_PID), header);
   if (!result.success) throw new ConfigError(CLIENT_PID_HEADER, result.issues[0].message);
   return result.output;
-}
-
-/** A body that is a JSON object. @throws WeftError `request-invalid` */
-export function parseBody(body: string): Record<string, unknown> {
-  let input: unknown;
-  try {
-    input = JSON.parse(body);
-  } catch {
-    throw new WeftError('request-invalid', 'the body is not JSON');
-  }
-  if (typeof input === 'object' && input !== null && !Array.isArray(input)) return input as Record<string, unknown>;
-  throw new WeftError('request-invalid', 'the body is not a JSON object');
 }
 
 function decodeSegment(segment: string): string {

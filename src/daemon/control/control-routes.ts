@@ -11,35 +11,21 @@ import {
   parsePodName,
   parsePodRequest,
 } from './control-request.ts';
-import { diagnosisAnswerers } from '../diagnosis-routes.ts';
-
-/** A request, read to its end. */
-export interface ControlRequest {
-  readonly method: string;
-  /** Path without query. */
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly body: string;
-  /** Value of the client's pid header, if there was one. */
-  readonly clientPid: string | undefined;
-}
-
-/** An answer: a value that becomes JSON, or text as it is. */
-export type ControlAnswer = { readonly json: unknown } | { readonly text: string; readonly contentType: string };
-
-/** Content type of Prometheus' text format. */
-export const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
-
-/** Who answers one path. */
-export type Answerer = (
-  handlers: ControlHandlers,
-  request: ControlRequest,
-  /** What stands in the path in place of its last word in capitals. */
-  name: string,
-) => ControlAnswer | Promise<ControlAnswer>;
+import { captureAnswerers } from '../capture/capture-answerers.ts';
+import { doctorAnswerers } from '../doctor/doctor-answerers.ts';
+import {
+  type Answerer,
+  type Answerers,
+  type ControlAnswer,
+  type ControlRequest,
+  METRICS_CONTENT_TYPE,
+} from '../doors/control-exchange.ts';
+import { explainAnswerers } from '../explain/explain-answerers.ts';
+import { faultAnswerers } from '../faults/fault-answerers.ts';
+import { probeAnswerers } from '../probes/probe-answerers.ts';
 
 /** `METHOD PATH`. All but GET change something: they are for `weft.sock` only. */
-const answerers: Readonly<Record<string, Answerer>> = {
+const answerers: Answerers<ControlHandlers> = {
   'GET /v1/status': async (handlers) => ({ json: await handlers.status() }),
   'GET /v1/peers': (handlers) => ({ json: handlers.peers() }),
   'GET /v1/routes': (handlers) => ({ json: handlers.routes() }),
@@ -65,7 +51,11 @@ const answerers: Readonly<Record<string, Answerer>> = {
   'DELETE /v1/keys/ID': (handlers, { query }, id) => ({
     json: { removed: handlers.removeKey(parseKeyId(id), parseForce(query)) },
   }),
-  ...diagnosisAnswerers,
+  ...captureAnswerers,
+  ...doctorAnswerers,
+  ...explainAnswerers,
+  ...faultAnswerers,
+  ...probeAnswerers,
 };
 
 /** What a client may ask for, for the answer to a path that does not exist. */
@@ -76,7 +66,7 @@ interface Endpoint {
   /** Up to the name, if it has one. */
   readonly path: string;
   readonly takesName: boolean;
-  readonly answer: Answerer;
+  readonly answer: Answerer<ControlHandlers>;
 }
 
 const endpoints = Object.entries(answerers).map(([key, answer]): Endpoint => {

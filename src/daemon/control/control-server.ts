@@ -2,14 +2,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server } from 'node:net';
 import type { Logger } from '../../env/logger.ts';
-import type { Notice } from '../api.ts';
+import type { Notice } from '../../api/control-api.ts';
 import type { ControlHandlers } from './control-handlers.ts';
-import { CLIENT_PID_HEADER } from './control-request.ts';
+import { CLIENT_PID_HEADER } from '../doors/control-exchange.ts';
 import { answer } from './control-routes.ts';
-import { listenOnSocket } from './control-socket.ts';
+import { listenOnSocket } from '../doors/door-socket.ts';
 import { HttpDoor } from '../doors/http-door.ts';
 import type { VisitorsOptions } from '../doors/visitors.ts';
-import { send } from './http-exchange.ts';
+import { send } from '../doors/http-exchange.ts';
 
 /** What a server needs. */
 export interface ControlServerOptions extends VisitorsOptions {

@@ -12,21 +12,21 @@ import { listLinks } from '../../linux/link.ts';
 import { formatEndpoint, formatIpAddress, parseIpAddress } from '../../wire/address.ts';
 import { parsePrefix } from '../../wire/prefix.ts';
 import { UNSEEN_SUBJECT, type Audit } from '../audit/audit.ts';
-import type { DiagnosisParts } from '../diagnosis.ts';
+import type { DoctorParts } from './doctor-parts.ts';
 import type { DropHandlers } from '../explain/drops.ts';
-import { lookAtHost, plumbingIn } from './doctor-host.ts';
+import { lookAtHost, plumbingIn } from '../host/host-facts.ts';
 import { inspectPeers } from './doctor-peers.ts';
 import { inspectPods } from './doctor-pods.ts';
 import { readKernelWays, type WayQuestions } from './doctor-ways.ts';
 import { dropExamples } from './drop-examples.ts';
 import type { RecentCounts } from './recent-counts.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
-import { Sights } from './sights.ts';
+import { Sights } from '../host/sights.ts';
 import { inspectStore } from './store-inspection.ts';
 
 /** Where they are read. */
 export interface DoctorSources {
-  readonly parts: DiagnosisParts;
+  readonly parts: DoctorParts;
   readonly audit: Pick<Audit, 'inspect' | 'repairs'>;
   readonly remote: RemoteNodes;
   readonly recent: RecentCounts;
@@ -104,7 +104,7 @@ async function readDaemonFacts({ parts, audit, remote, recent, drops }: DoctorSo
 
 const unknownWays: KernelWays = { diverted: [], rules: [], queuePackets: undefined, tracked: undefined };
 
-function wayQuestions({ config, gossip, pods, identity }: DiagnosisParts): WayQuestions {
+function wayQuestions({ config, gossip, pods, identity }: DoctorParts): WayQuestions {
   return {
     tunDevice: config.tun.device,
     pods: pods
@@ -121,7 +121,7 @@ function wayQuestions({ config, gossip, pods, identity }: DiagnosisParts): WayQu
 }
 
 async function readUnderlay(
-  { config, ...parts }: DiagnosisParts,
+  { config, ...parts }: DoctorParts,
   overlayMtuBytes: number,
   sights: Sights,
 ): Promise<UnderlayFacts> {
@@ -144,7 +144,7 @@ function isUnknown({ subject }: Difference): boolean {
   return subject === UNSEEN_SUBJECT;
 }
 
-function translationsOf({ gossip }: DiagnosisParts, identity: string): TranslationFacts[] {
+function translationsOf({ gossip }: DoctorParts, identity: string): TranslationFacts[] {
   const { translations = [] } = (identity === '' ? undefined : gossip.sightingOf(identity)) ?? {};
   return translations.map(({ carrier, from, announced, messages, lastMs }) => ({
     carrier,
@@ -156,7 +156,7 @@ function translationsOf({ gossip }: DiagnosisParts, identity: string): Translati
 }
 
 /** By name: of a member that nobody knows any more, there is nothing to say. */
-function roundaboutProbes({ gossip }: DiagnosisParts): Record<string, number> {
+function roundaboutProbes({ gossip }: DoctorParts): Record<string, number> {
   const { probesRoundabout } = gossip.statistics();
   return Object.fromEntries(
     gossip

@@ -2,7 +2,7 @@
 import type { PortQuestion } from '../../doctor/facts.ts';
 import { ConfigError } from '../../errors.ts';
 import type { DoctorReport } from '../../doctor/finding.ts';
-import type { DiagnosisParts } from '../diagnosis.ts';
+import type { DoctorParts } from './doctor-parts.ts';
 import type { DropHandlers } from '../explain/drops.ts';
 import { Doctor, type DoctorQuery } from './doctor.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
@@ -16,7 +16,7 @@ export interface DoctorHandlers {
 
 /** Puts it together. */
 export function composeDoctor(
-  parts: DiagnosisParts,
+  parts: DoctorParts,
   remote: RemoteNodes,
   drops: DropHandlers,
 ): { readonly handlers: DoctorHandlers; close(): void } {

@@ -5,7 +5,7 @@ import type { PeerAnswer, PeerFacts, Remark, TranslationFacts } from '../../doct
 import { hostOf } from '../../doctor/endpoint-text.ts';
 import { WeftError } from '../../errors.ts';
 import { runJsonCommand } from '../../linux/command.ts';
-import type { Peer, PeerPath } from '../api.ts';
+import type { Peer, PeerPath } from '../../api/control-api.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
 
 /** Question to another node: what it is, and what it has seen of the one that asks. */

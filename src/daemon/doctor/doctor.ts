@@ -4,7 +4,7 @@ import { examine, reportOf } from '../../doctor/examination.ts';
 import type { Facts, PortQuestion } from '../../doctor/facts.ts';
 import { ConfigError, NotFoundError, WeftError } from '../../errors.ts';
 import type { Audit } from '../audit/audit.ts';
-import type { DiagnosisParts } from '../diagnosis.ts';
+import type { DoctorParts } from './doctor-parts.ts';
 import type { DropHandlers } from '../explain/drops.ts';
 import { EXAMINATION_QUESTION, examineCluster, FORWARDED_QUESTION, parseForwarded } from './cluster-examination.ts';
 import { readFacts } from './doctor-facts.ts';
@@ -12,7 +12,7 @@ import { ownAddresses, SELF_QUESTION, type SelfAnswer } from './doctor-peers.ts'
 import { Echoes } from '../probes/echoes.ts';
 import { RecentCounts, readTotals } from './recent-counts.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
-import { SpacedAnswer } from './spaced-answer.ts';
+import { SpacedAnswer } from '../doors/spaced-answer.ts';
 import { inspectStore } from './store-inspection.ts';
 import { parseWitnessRequest, testify, WITNESS_QUESTION } from './witness.ts';
 
@@ -20,7 +20,7 @@ import { parseWitnessRequest, testify, WITNESS_QUESTION } from './witness.ts';
 const GOOD_FOR_MS = 1_000;
 
 export interface DoctorOptions {
-  readonly parts: DiagnosisParts;
+  readonly parts: DoctorParts;
   readonly audit: Pick<Audit, 'inspect' | 'run' | 'repairs'>;
   readonly remote: RemoteNodes;
   readonly drops: DropHandlers;

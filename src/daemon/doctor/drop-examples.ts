@@ -1,7 +1,7 @@
 /** Some of the packets that were dropped: a count alone does not tell whom to look at. */
 import { harmlessDrops } from '../../doctor/checks/drops.ts';
 import type { RecentFacts } from '../../doctor/facts.ts';
-import type { DroppedPacket } from '../explain/drop-api.ts';
+import type { DroppedPacket } from '../../api/drop-api.ts';
 import type { DropHandlers } from '../explain/drops.ts';
 
 /** Of so many drops at most: whoever floods this node may not make its doctor busy. */

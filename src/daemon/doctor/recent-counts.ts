@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { RecentFacts } from '../../doctor/facts.ts';
-import type { Status } from '../api.ts';
+import type { Status } from '../../api/control-api.ts';
 import { isShortage, shortageIn } from '../../linux/shortage.ts';
 
 /** How often, in ms, and how many samples are kept: a quarter of a minute, so that what is mended is soon forgotten. */

@@ -8,10 +8,10 @@ import { deviceNames } from '../../linux/device-names.ts';
 import { FileStore } from '../../linux/file-store.ts';
 import { configFileOf } from '../config/config-place.ts';
 import { type Config, loadConfig } from '../config/config.ts';
-import { formatLogLine } from '../log-text.ts';
+import { formatLogLine } from '../process/log-text.ts';
 import { parsePodsDocument, type PodRecord } from '../pods/pod-record.ts';
 import { roomIn } from '../state/state-room.ts';
-import { defaultPlumbing, plumbingIn } from './doctor-host.ts';
+import { defaultPlumbing, plumbingIn } from '../host/host-facts.ts';
 
 /** Where a lab keeps the configuration and the log of a node: beside its socket. */
 const BESIDE = { config: 'config.yaml', log: 'daemon.log' } as const;

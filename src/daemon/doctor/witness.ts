@@ -4,10 +4,10 @@ import { ConfigError, WeftError } from '../../errors.ts';
 import type { Testimony } from '../../doctor/lost-node.ts';
 import type { Announcement, Member } from '../../membership/announcement.ts';
 import { formatEndpoint } from '../../wire/address.ts';
-import type { DiagnosisParts } from '../diagnosis.ts';
+import type { DoctorParts } from './doctor-parts.ts';
 import type { Echoes } from '../probes/echoes.ts';
-import { dataEndpointOf } from '../routes/active-peers.ts';
-import { systemClock } from '../system-environment.ts';
+import { dataEndpointOf } from '../../forwarding/active-peers.ts';
+import { systemClock } from '../process/system-environment.ts';
 
 /** Question to another node: what it knows of a third. */
 export const WITNESS_QUESTION = 'doctor-witness';
@@ -37,7 +37,7 @@ export function parseWitnessRequest(body: unknown): WitnessRequest {
 /** Looks for it as well: by a ping, over TCP, and by probes. Takes as long as connecting may take. */
 export async function testify(
   { node }: WitnessRequest,
-  parts: DiagnosisParts,
+  parts: DoctorParts,
   echoes: Pick<Echoes, 'echo'>,
 ): Promise<WitnessAnswer> {
   const { gossip } = parts;
@@ -96,10 +96,7 @@ async function ping({ gossipEndpoint }: Announcement, echoes: Pick<Echoes, 'echo
 }
 
 /** Why nobody talks to it; empty: it answers; `null`: without keys nobody can ask. */
-async function refusalOf(
-  { gossipEndpoint, identity }: Announcement,
-  { gossip }: DiagnosisParts,
-): Promise<string | null> {
+async function refusalOf({ gossipEndpoint, identity }: Announcement, { gossip }: DoctorParts): Promise<string | null> {
   if (!gossip.conversations.isSealed) return null;
   try {
     const conversation = await gossip.conversations.converse(gossipEndpoint);
@@ -112,7 +109,7 @@ async function refusalOf(
 }
 
 /** Those to a node that is not there any more are sent to nobody. */
-async function probe(identity: string, { paths, routes }: DiagnosisParts): Promise<Testimony['probes']> {
+async function probe(identity: string, { paths, routes }: DoctorParts): Promise<Testimony['probes']> {
   if (paths === undefined) return null;
   const outcomes = await Promise.all(
     Array.from({ length: PROBES }, async () => paths.probe(routes.waysTo(identity).direct, PROBE_BYTES, TIMEOUT_MS)),

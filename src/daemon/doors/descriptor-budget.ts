@@ -4,7 +4,7 @@
  * another underlay address, questions to other nodes.
  */
 import { descriptorLimit, openDescriptors } from '../../linux/descriptors.ts';
-import type { Notice } from '../api.ts';
+import type { Notice } from '../../api/control-api.ts';
 
 /** Connections that each door lets in at a time if nothing is short: more than are ever of use at once. */
 const wishes = {

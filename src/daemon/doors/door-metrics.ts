@@ -1,6 +1,6 @@
 /** The metrics of doors, and of what there may be nothing left of, declared for a registry that is made for each scrape. */
 import { Counter, Gauge, type Registry } from '@prometheus-io/client';
-import type { Shortages } from '../shortages.ts';
+import type { Shortages } from '../process/shortages.ts';
 import type { Door } from './descriptor-budget.ts';
 import type { HttpDoor } from './http-door.ts';
 

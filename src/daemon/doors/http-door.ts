@@ -6,7 +6,7 @@
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer, type Server as Listener, type Socket } from 'node:net';
 import type { Logger } from '../../env/logger.ts';
-import { readBody, sendError } from '../control/http-exchange.ts';
+import { readBody, sendError } from './http-exchange.ts';
 import { Visitors, type VisitorCounters, type VisitorsOptions } from './visitors.ts';
 
 export interface HttpDoorOptions extends VisitorsOptions {

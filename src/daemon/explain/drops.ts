@@ -9,9 +9,12 @@ import { protocolName } from '../../explain/packet-description.ts';
 import { isProbe, readFlow } from '../../explain/packet-flow.ts';
 import type { WorkerAccount } from '../../dataplane/accounts.ts';
 import { integer } from '../config/config-value.ts';
-import type { DiagnosisParts } from '../diagnosis.ts';
-import type { DropCount, DroppedPacket, DropReport, KernelDrops, PeerDrops, PodDrops } from './drop-api.ts';
+import type { DropCount, DroppedPacket, DropReport, KernelDrops, PeerDrops, PodDrops } from '../../api/drop-api.ts';
 import { clockOffsetMs, formatMs, type RecordedPackets } from './recorded-packets.ts';
+import type { Dataplane } from '../worker/dataplane.ts';
+import type { OverlayRoutes } from '../../forwarding/overlay-routes.ts';
+import type { Pods } from '../pods/pods.ts';
+import type { SpoofWatch } from '../pods/spoof-watch.ts';
 
 /** Which recorded drops are asked for. */
 export interface DropRequest {
@@ -56,9 +59,17 @@ export function parseDropQuery(query: URLSearchParams): DropRequest {
   return { sinceMs, limit: limit.output, probes: probes === 'true' };
 }
 
+/** What drops are counted from. */
+export interface DropParts {
+  readonly dataplane: Dataplane;
+  readonly routes: OverlayRoutes;
+  readonly pods: Pods;
+  readonly spoofing: SpoofWatch;
+}
+
 /** Puts it together. */
 export function composeDrops(
-  { dataplane, routes, pods, spoofing }: DiagnosisParts,
+  { dataplane, routes, pods, spoofing }: DropParts,
   recorded: RecordedPackets,
 ): DropHandlers {
   const drops = new Drops({

@@ -4,16 +4,15 @@ import type { FlowReport } from '../../explain/flow-report.ts';
 import { nodeAddressIn } from '../../ipam/pool.ts';
 import { lookUpPassage } from '../../linux/passage-lookup.ts';
 import { readRuleset } from '../../linux/ruleset.ts';
-import type { DiagnosisParts } from '../diagnosis.ts';
 import type { ExplainRequest } from './explain-request.ts';
-import type { Fault } from '../faults/fault-api.ts';
+import type { Fault } from '../../api/fault-api.ts';
 import { ExplainedEnds } from './explained-ends.ts';
 import { Explainer } from './explainer.ts';
 import { type FlowRequest, Flows } from './flows.ts';
 import { KernelExplainer } from './kernel-explainer.ts';
-import { LocalExplainer } from './local-explainer.ts';
+import { LocalExplainer, type LocalExplainerParts } from './local-explainer.ts';
 import { PastMoments } from './past-moments.ts';
-import type { Places } from '../probes/places.ts';
+import type { Places } from '../places/places.ts';
 import type { RecordedPackets } from './recorded-packets.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
 
@@ -27,7 +26,7 @@ export interface ExplainHandlers {
 
 /** Puts it together. */
 export function composeExplanations(
-  parts: DiagnosisParts,
+  parts: LocalExplainerParts,
   remote: RemoteNodes,
   places: Places,
   recorded: RecordedPackets,

@@ -2,7 +2,7 @@
 import { WeftError } from '../../errors.ts';
 import type { Member } from '../../membership/announcement.ts';
 import { equalIpAddresses, formatIpAddress, type IpAddress } from '../../wire/address.ts';
-import type { Place, Places } from '../probes/places.ts';
+import type { Place, Places } from '../places/places.ts';
 
 export class ExplainedEnds {
   readonly #places: Pick<Places, 'find'>;

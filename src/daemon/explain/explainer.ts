@@ -24,7 +24,7 @@ import type { KernelExplainer } from './kernel-explainer.ts';
 import type { LocalExplainer } from './local-explainer.ts';
 import type { MomentWindow } from './moment-window.ts';
 import type { ExplainedEnds } from './explained-ends.ts';
-import type { Place } from '../probes/places.ts';
+import type { Place } from '../places/places.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
 import { parseToldStage } from './told-stage.ts';
 

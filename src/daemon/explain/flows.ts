@@ -8,7 +8,7 @@ import type { Flow, FlowReport } from '../../explain/flow-report.ts';
 import { type CountedFlow, FlowTable } from '../../explain/flow-table.ts';
 import { protocolName } from '../../explain/packet-description.ts';
 import { parseIpAddress } from '../../wire/address.ts';
-import type { OverlayRoutes } from '../routes/overlay-routes.ts';
+import type { OverlayRoutes } from '../../forwarding/overlay-routes.ts';
 import { clockOffsetMs, formatMs, type RecordedPackets } from './recorded-packets.ts';
 import type { RemoteNodes, RemoteOutcome } from '../remote/remote-nodes.ts';
 import { parseTold, parseToldOutcomes } from '../remote/told-answer.ts';

@@ -23,9 +23,10 @@ import type { PassageQuestion } from '../../linux/passage-lookup.ts';
 import { equalIpAddresses, formatIpAddress, type IpAddress, parseEndpoint } from '../../wire/address.ts';
 import { IpProtocol } from '../../wire/ip.ts';
 import { type Prefix, prefixContains } from '../../wire/prefix.ts';
-import type { Pod } from '../api.ts';
+import type { Pod } from '../../api/control-api.ts';
 import { holderAmong } from '../pods/pod-holder.ts';
-import { POD_DEVICE, POD_GATEWAY } from '../pods/pod-wiring.ts';
+import { POD_DEVICE } from '../pods/pod-wiring.ts';
+import { POD_GATEWAY } from '../host/pod-devices.ts';
 import { Turns } from '../remote/turns.ts';
 
 export interface KernelExplainerOptions {

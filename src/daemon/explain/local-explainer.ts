@@ -25,26 +25,36 @@ import {
   type IpAddress,
 } from '../../wire/address.ts';
 import { formatPrefix, parsePrefix, type Prefix, prefixContains } from '../../wire/prefix.ts';
-import type { DiagnosisParts } from '../diagnosis.ts';
 import { holderAmong } from '../pods/pod-holder.ts';
-import type { Fault } from '../faults/fault-api.ts';
-import { describeFault } from '../faults/fault-words.ts';
+import type { Fault } from '../../api/fault-api.ts';
+import { describeFault } from '../../api/fault-words.ts';
+import type { Config } from '../config/config.ts';
+import type { Dataplane } from '../worker/dataplane.ts';
+import type { EventLog } from '../process/event-log.ts';
+import type { Gossip } from '../gossip/gossip.ts';
+import type { OverlayRoutes } from '../../forwarding/overlay-routes.ts';
+import type { PathProber } from '../routes/path-prober.ts';
+import type { Pods } from '../pods/pods.ts';
+import type { OwnPrefixes } from '../routes/own-prefixes.ts';
+import type { Status } from '../../api/control-api.ts';
+import type { Underlay } from '../underlay/underlay.ts';
 
 /** What it needs to know. */
-export type LocalExplainerParts = Pick<
-  DiagnosisParts,
-  | 'config'
-  | 'dataplane'
-  | 'events'
-  | 'gossip'
-  | 'routes'
-  | 'paths'
-  | 'pods'
-  | 'prefixes'
-  | 'status'
-  | 'underlay'
-  | 'overlayMtuBytes'
->;
+export interface LocalExplainerParts {
+  readonly config: Config;
+  readonly dataplane: Dataplane;
+  readonly events: EventLog;
+  readonly gossip: Gossip;
+  readonly routes: OverlayRoutes;
+  /** Absent where paths are not probed. */
+  readonly paths: PathProber | undefined;
+  readonly pods: Pods;
+  readonly prefixes: OwnPrefixes;
+  readonly status: () => Status;
+  /** The one in use at the moment. */
+  readonly underlay: () => Underlay;
+  readonly overlayMtuBytes: number;
+}
 
 /** A datagram of a peer, or several, if a packet was cut. */
 export interface ArrivedDatagrams {

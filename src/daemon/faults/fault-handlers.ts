@@ -1,9 +1,14 @@
 /** Injected faults, put together with the dataplane and with what the control server asks. */
-import type { Notice } from '../api.ts';
-import type { DiagnosisParts } from '../diagnosis.ts';
-import type { Fault, FaultRequest } from './fault-api.ts';
+import type { Notice } from '../../api/control-api.ts';
+import type { Fault, FaultRequest } from '../../api/fault-api.ts';
 import { InjectedFaults } from './injected-faults.ts';
-import { systemClock, systemRandom } from '../system-environment.ts';
+import { systemClock, systemRandom } from '../process/system-environment.ts';
+import type { Config } from '../config/config.ts';
+import type { Dataplane } from '../worker/dataplane.ts';
+import type { OverlayRoutes } from '../../forwarding/overlay-routes.ts';
+import type { Gossip } from '../gossip/gossip.ts';
+import type { EventSink } from '../process/event-log.ts';
+import type { Logger } from '../../env/logger.ts';
 
 /** What the control server asks of it. Each answers when it is so at all workers. */
 export interface FaultHandlers {
@@ -15,8 +20,18 @@ export interface FaultHandlers {
   clearFaults(): Promise<readonly Fault[]>;
 }
 
+/** What faults are injected into. */
+export interface FaultParts {
+  readonly config: Config;
+  readonly dataplane: Dataplane;
+  readonly routes: OverlayRoutes;
+  readonly gossip: Gossip;
+  readonly events: EventSink;
+  readonly logger: Logger;
+}
+
 /** Puts it together. */
-export function composeFaults({ config, dataplane, routes, gossip, events, logger }: DiagnosisParts): {
+export function composeFaults({ config, dataplane, routes, gossip, events, logger }: FaultParts): {
   readonly handlers: FaultHandlers;
   notices(): Notice[];
   close(): void;

@@ -1,8 +1,8 @@
 /** Requests for faults: their shape and their limits. */
 import * as v from 'valibot';
 import { ConfigError } from '../../errors.ts';
-import { parseBody } from '../control/control-request.ts';
-import type { FaultRequest } from './fault-api.ts';
+import { parseBody } from '../doors/control-exchange.ts';
+import type { FaultRequest } from '../../api/fault-api.ts';
 
 /** Longest that a datagram is held back, in ms. */
 const MAX_DELAY_MS = 10_000;

@@ -10,10 +10,10 @@ import type { Clock } from '../../env/clock.ts';
 import type { Logger } from '../../env/logger.ts';
 import type { Random } from '../../env/random.ts';
 import { ConflictError, ExhaustedError, NotFoundError } from '../../errors.ts';
-import type { Notice } from '../api.ts';
-import type { EventSink } from '../event-log.ts';
-import type { Fault, FaultRequest } from './fault-api.ts';
-import { describeFault } from './fault-words.ts';
+import type { Notice } from '../../api/control-api.ts';
+import type { EventSink } from '../process/event-log.ts';
+import type { Fault, FaultRequest } from '../../api/fault-api.ts';
+import { describeFault } from '../../api/fault-words.ts';
 
 /** How often numbers of peers are looked up again, in ms. */
 const LOOKUP_INTERVAL_MS = 500;

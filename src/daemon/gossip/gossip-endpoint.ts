@@ -11,9 +11,9 @@ import { GossipSockets, type StreamLimits, type StreamTaker } from '../../linux/
 import { nodeCipher } from '../../linux/node-cipher.ts';
 import type { Announcement } from '../../membership/announcement.ts';
 import type { Endpoint } from '../../wire/address.ts';
-import { Conversation } from '../remote/conversation.ts';
-import { portInUse } from '../port-holder.ts';
-import { systemClock, systemRandom } from '../system-environment.ts';
+import { Conversation, type Conversations } from '../remote/conversation.ts';
+import { portInUse } from '../process/port-holder.ts';
+import { systemClock, systemRandom } from '../process/system-environment.ts';
 
 /** Takes what was opened. */
 export interface GossipReceiver {
@@ -23,9 +23,6 @@ export interface GossipReceiver {
   /** Where the member with this identity says that it is reached. */
   endpointOf(identity: string): Endpoint | undefined;
 }
-
-/** What begins conversations. */
-export type Conversations = Pick<GossipEndpoint, 'isSealed' | 'converse' | 'onConversation'>;
 
 export interface GossipEndpointOptions {
   /** Names the port, the network and the node. */
@@ -40,7 +37,7 @@ export interface GossipEndpointOptions {
   readonly logger: Logger;
 }
 
-export class GossipEndpoint {
+export class GossipEndpoint implements Conversations {
   readonly #options: GossipEndpointOptions;
   #sockets!: GossipSockets;
   #sealed: SealedTransport | undefined;

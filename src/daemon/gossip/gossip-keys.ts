@@ -12,8 +12,8 @@ import type { PatientStore } from '../../env/store.ts';
 import { ConflictError, ExhaustedError, NotFoundError, WeftError } from '../../errors.ts';
 import { nodeCipher } from '../../linux/node-cipher.ts';
 import type { Announcement, Member } from '../../membership/announcement.ts';
-import type { Key, Notice } from '../api.ts';
-import type { EventSink } from '../event-log.ts';
+import type { Key, Notice } from '../../api/control-api.ts';
+import type { EventSink } from '../process/event-log.ts';
 import { readKeyFile } from './key-file.ts';
 import { keepKeys, loadKeys } from './key-store.ts';
 

@@ -2,7 +2,7 @@
 import { Counter, Gauge, Histogram, type Registry } from '@prometheus-io/client';
 import type { MemberChange } from '../../membership/announcement.ts';
 import type { MembershipStatistics } from '../../membership/statistics.ts';
-import type { Status } from '../api.ts';
+import type { Status } from '../../api/control-api.ts';
 import type { TimerLateness } from './timer-lateness.ts';
 
 /** From a gossip interval to the longest that a cluster of a thousand nodes may take, and beyond; in seconds. */

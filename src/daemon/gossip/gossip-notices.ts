@@ -1,7 +1,7 @@
 /** What a person has to solve about gossip. */
 import type { Membership } from '../../membership/membership.ts';
 import { formatEndpoint, type Endpoint } from '../../wire/address.ts';
-import type { Notice } from '../api.ts';
+import type { Notice } from '../../api/control-api.ts';
 import type { GossipKeys } from './gossip-keys.ts';
 
 /** A node that knows nobody after so many exchanges with seeds has a notice. */

@@ -18,16 +18,18 @@ import type { MembershipStatistics } from '../../membership/statistics.ts';
 import { type Endpoint, equalEndpoints, type IpAddress } from '../../wire/address.ts';
 import { comparePrefixes, type Prefix } from '../../wire/prefix.ts';
 import { Acquaintances } from './acquaintances.ts';
-import type { Notice } from '../api.ts';
+import type { Notice } from '../../api/control-api.ts';
 import type { SeedHost } from '../config/config.ts';
-import { GossipEndpoint, type Conversations } from './gossip-endpoint.ts';
+import { GossipEndpoint } from './gossip-endpoint.ts';
+import type { Conversations } from '../remote/conversation.ts';
 import type { GossipKeys } from './gossip-keys.ts';
 import { gossipNotices } from './gossip-notices.ts';
-import type { Pace } from '../routes/pace.ts';
-import { PathPackets, type ProbedPath } from '../routes/path-packets.ts';
+import type { Pace } from '../process/pace.ts';
+import { PathPackets } from './path-packets.ts';
+import type { ProbedPath } from '../../forwarding/path-view.ts';
 import { SeedList } from './seed-list.ts';
 import { membersDocument, parseMembersDocument, type StoredMembers } from './stored-members.ts';
-import { systemClock, systemRandom } from '../system-environment.ts';
+import { systemClock, systemRandom } from '../process/system-environment.ts';
 
 export interface GossipOptions {
   /** What timers of members run by; absent: the system's. */

@@ -1,7 +1,7 @@
 /** What becomes of members, as events. */
 import type { Announcement, Member, MemberChange } from '../../membership/announcement.ts';
 import { type Endpoint, formatEndpoint, formatIpAddress } from '../../wire/address.ts';
-import type { EventSink } from '../event-log.ts';
+import type { EventSink } from '../process/event-log.ts';
 
 /** Notes one change of another member. */
 export function noteMember(events: EventSink, { before, after }: MemberChange): void {

@@ -10,10 +10,10 @@ import { ConfigError, ConflictError, ExhaustedError, RequirementError } from '..
 import { listLinks } from '../../linux/link.ts';
 import { listRoutes } from '../../linux/route.ts';
 import type { Member } from '../../membership/announcement.ts';
-import type { StaticPeer } from '../../routing/resolve-routes.ts';
+import type { StaticPeer } from '../../routing/static-peer.ts';
 import type { IpAddress } from '../../wire/address.ts';
 import { comparePrefixes, formatPrefix, parsePrefix, type Prefix, prefixesOverlap } from '../../wire/prefix.ts';
-import type { Notice } from '../api.ts';
+import type { Notice } from '../../api/control-api.ts';
 import type { OwnPrefixes, PrefixBehindPod } from '../routes/own-prefixes.ts';
 import type { PodRecord } from './pod-record.ts';
 import type { PodWish } from './pod-request.ts';

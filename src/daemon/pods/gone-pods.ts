@@ -4,7 +4,7 @@
  * Gone is a pod whose cable is not there any more, and whose namespace file does not stand for its namespace. A namespace that only
  * a private mount hides is not gone: the cable lives as long as the namespace does.
  */
-import type { EventSink } from '../event-log.ts';
+import type { EventSink } from '../process/event-log.ts';
 
 /** How often one looks, in ms: the time that a pod is given is counted in minutes. */
 const INTERVAL_MS = 10_000;

@@ -1,7 +1,7 @@
 /** A daemon in a mount namespace of its own makes namespaces of pods that nobody else finds under their names. */
 import { isSeenBy, sharesMountsWith } from '../../linux/mount-namespace.ts';
 import { NETNS_DIRECTORY } from '../../linux/namespace-files.ts';
-import type { Notice } from '../api.ts';
+import type { Notice } from '../../api/control-api.ts';
 
 const INIT_PID = 1;
 

@@ -2,7 +2,8 @@
 import { ConflictError } from '../../errors.ts';
 import { deviceNames } from '../../linux/device-names.ts';
 import { listLinks } from '../../linux/link.ts';
-import { hostDeviceAlias, type PodRecord } from './pod-record.ts';
+import type { PodRecord } from './pod-record.ts';
+import { hostDeviceAlias } from '../host/pod-devices.ts';
 import { disconnectPod } from './pod-wiring.ts';
 
 /** Removes a device of an earlier run that nobody knows, so that from here on the name stands for ours. */

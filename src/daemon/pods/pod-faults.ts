@@ -1,7 +1,8 @@
 /** What is wrong inside of a pod, compared with what `weft pod add` gave it. Pure. */
 import { formatIpAddress } from '../../wire/address.ts';
 import type { PodInterior } from './pod-interior.ts';
-import { POD_DEVICE, POD_GATEWAY, type PodCable } from './pod-wiring.ts';
+import { POD_DEVICE, type PodCable } from './pod-wiring.ts';
+import { POD_GATEWAY } from '../host/pod-devices.ts';
 
 /** One thing. */
 export interface PodFault {

@@ -1,7 +1,7 @@
 /** Which pod of a node has an address, or routes it. */
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
 import { parsePrefix, prefixContains } from '../../wire/prefix.ts';
-import type { Pod } from '../api.ts';
+import type { Pod } from '../../api/control-api.ts';
 
 export interface PodHolder {
   readonly pod: Pod;

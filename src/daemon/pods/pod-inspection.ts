@@ -4,9 +4,10 @@ import { addressesOf, type Link } from '../../linux/link.ts';
 import type { KernelRoute } from '../../linux/route.ts';
 import { formatIpAddress } from '../../wire/address.ts';
 import type { Finding } from '../audit/audit-finding.ts';
-import { sysctlFinding } from '../audit/host-findings.ts';
-import { wrongDeviceForwarding } from '../node-sysctls.ts';
-import { hostRoutes, POD_DEVICE, POD_GATEWAY, type PodCable } from './pod-wiring.ts';
+import { sysctlFinding } from '../host/host-findings.ts';
+import { wrongDeviceForwarding } from '../host/node-sysctls.ts';
+import { hostRoutes, POD_DEVICE, type PodCable } from './pod-wiring.ts';
+import { POD_GATEWAY } from '../host/pod-devices.ts';
 
 /** What the node's namespace has, read once for all pods. */
 export interface HostState {

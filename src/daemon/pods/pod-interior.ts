@@ -5,7 +5,8 @@
  */
 import { runToItsEnd } from '../../linux/command.ts';
 import { addressesOf, type Link } from '../../linux/link.ts';
-import { POD_DEVICE, POD_GATEWAY, type PodCable } from './pod-wiring.ts';
+import { POD_DEVICE, type PodCable } from './pod-wiring.ts';
+import { POD_GATEWAY } from '../host/pod-devices.ts';
 
 /** All of it. */
 export interface PodInterior {

@@ -1,10 +1,11 @@
 /** What an earlier run left, against what is there now. */
 import { readBootId } from '../../linux/boot-id.ts';
 import type { Link } from '../../linux/link.ts';
-import type { Notice } from '../api.ts';
+import type { Notice } from '../../api/control-api.ts';
 import { hasHostEnd, isHostEndFurnished, isPodEndFurnished, type HostState } from './pod-inspection.ts';
 import { isPlaceReachable } from './pod-namespace.ts';
-import { hostDeviceAlias, isHostDeviceName, type PodRecord } from './pod-record.ts';
+import type { PodRecord } from './pod-record.ts';
+import { hostDeviceAlias, isHostDeviceName } from '../host/pod-devices.ts';
 import type { PodCable } from './pod-wiring.ts';
 
 /** What was found of an earlier run. By name of the pod. */

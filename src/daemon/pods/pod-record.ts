@@ -1,11 +1,10 @@
 /** What weft knows of a pod beyond its lease, and keeps over a restart. */
-import { createHash } from 'node:crypto';
 import { WeftError } from '../../errors.ts';
 import { readBootId } from '../../linux/boot-id.ts';
 import type { LeaseBookDocument } from '../../ipam/lease-book.ts';
-import { formatMacAddress } from '../../wire/address.ts';
 import { formatPrefix, parsePrefix, type Prefix } from '../../wire/prefix.ts';
-import type { Notice } from '../api.ts';
+import type { Notice } from '../../api/control-api.ts';
+import { hostDeviceName, isHostDeviceName, macOfPod } from '../host/pod-devices.ts';
 
 /**
  *   adding ──> ready ──> removing ──> (forgotten)
@@ -38,38 +37,6 @@ export interface PodsDocument {
   readonly bootId: string;
   readonly pods: readonly PodRecord[];
   readonly leases: LeaseBookDocument;
-}
-
-/**
- * Name of the node's end of a pod's veth pair: `wf` and 8 hex digits, since 15 characters are too few for the pod's name.
- *
- * @param taken names that other pods have. Of 32 bits two are hardly ever equal, but then the second gets another.
- */
-export function hostDeviceName(network: string, pod: string, taken: ReadonlySet<string>): string {
-  for (let attempt = 0; ; attempt++) {
-    const name = `wf${digest('device', network, pod, String(attempt)).subarray(0, 4).toString('hex')}`;
-    if (!taken.has(name)) return name;
-  }
-}
-
-/** Whether a device has a name that {@link hostDeviceName} gives. */
-export function isHostDeviceName(name: string): boolean {
-  return /^wf[0-9a-f]{8}$/.test(name);
-}
-
-/** Alias of the node's end: tells people whose it is, and us that it is ours. */
-export function hostDeviceAlias(network: string, pod: string): string {
-  return `weft:${network}:${pod}`;
-}
-
-/**
- * MAC address of either end of a pod's veth pair. Always the same for the same pod, so that caches stay right when it comes
- * back; and given, since udev replaces one that the kernel drew.
- */
-export function macOfPod(network: string, pod: string, end: 'pod' | 'node'): string {
-  const [a, b, c, d, e] = digest(end, network, pod);
-  // Locally administered, unicast.
-  return formatMacAddress(Uint8Array.of(0x02, a!, b!, c!, d!, e!));
 }
 
 /** What a pod is to be. */
@@ -129,9 +96,4 @@ function isRecord(value: Partial<PodRecord> | null): boolean {
 
 function areSources(value: unknown): boolean {
   return Array.isArray(value) && value.every((text) => typeof text === 'string' && parsePrefix(text) !== undefined);
-}
-
-/** The parts are joined by a character that is in none of them. */
-function digest(...parts: readonly string[]): Buffer {
-  return createHash('sha256').update(parts.join('\0')).digest();
 }

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { ConfigError } from '../../errors.ts';
 import { formatMacAddress, parseIpAddress, parseMacAddress, type IpAddress } from '../../wire/address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
-import type { PodRequest } from '../api.ts';
+import type { PodRequest } from '../../api/control-api.ts';
 import { prefix } from '../config/config-value.ts';
 
 /** A {@link PodRequest} whose parts were checked. */

@@ -8,7 +8,7 @@
  */
 import { CommandError, RequirementError } from '../../errors.ts';
 import { nftTransaction } from '../../linux/nftables.ts';
-import type { Notice } from '../api.ts';
+import type { Notice } from '../../api/control-api.ts';
 import type { Finding } from '../audit/audit-finding.ts';
 import { sourceFindings } from './source-findings.ts';
 import {

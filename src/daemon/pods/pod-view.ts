@@ -1,7 +1,7 @@
 /** A pod, as the control API shows it. */
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
 import { formatPrefix, type Prefix } from '../../wire/prefix.ts';
-import type { Notice, Pod } from '../api.ts';
+import type { Notice, Pod } from '../../api/control-api.ts';
 import { isPlaceReachable } from './pod-namespace.ts';
 import type { PodRecord } from './pod-record.ts';
 

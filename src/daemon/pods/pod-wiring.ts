@@ -16,17 +16,13 @@ import { ensureSysctl } from '../../linux/sysctl.ts';
 import { deleteRouteLine, type KernelRoute } from '../../linux/route.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
 import { type Prefix, prefixWord } from '../../wire/prefix.ts';
-import type { Notice } from '../api.ts';
-import { ensureDeviceForwarding } from '../node-sysctls.ts';
+import type { Notice } from '../../api/control-api.ts';
+import { ensureDeviceForwarding } from '../host/node-sysctls.ts';
+import { IPV6_MIN_MTU } from '../../wire/ipv6.ts';
+import { POD_GATEWAY } from '../host/pod-devices.ts';
 
 /** Name of the pod's end. */
 export const POD_DEVICE = 'eth0';
-
-/** Link-local gateway of every pod, per family. */
-export const POD_GATEWAY = { 4: '169.254.1.1', 6: 'fe80::1' } as const;
-
-/** Below this a Linux device has no IPv6 (RFC 8200, section 5), in bytes. */
-export const MIN_IPV6_MTU_BYTES = 1280;
 
 export interface PodCable {
   readonly pod: string;
@@ -233,8 +229,8 @@ END
 `;
 
 function whyNoIpv6OnNode(cable: PodCable): string | undefined {
-  if (cable.mtuBytes < MIN_IPV6_MTU_BYTES)
-    return `the overlay's MTU of ${cable.mtuBytes} is below IPv6's least, ${MIN_IPV6_MTU_BYTES}`;
+  if (cable.mtuBytes < IPV6_MIN_MTU)
+    return `the overlay's MTU of ${cable.mtuBytes} is below IPv6's least, ${IPV6_MIN_MTU}`;
   const outcome = ensureSysctl(`net/ipv6/conf/${cable.hostDevice}/disable_ipv6`, '0');
   if (outcome === 'set') return undefined;
   if (outcome === 'missing') return 'the kernel of the node has no IPv6';

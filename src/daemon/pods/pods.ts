@@ -8,9 +8,9 @@ import { listLinks } from '../../linux/link.ts';
 import { namespaceIdentity } from '../../linux/namespace-files.ts';
 import { listRoutes } from '../../linux/route.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
-import type { Pod, PodRequest } from '../api.ts';
+import type { Pod, PodRequest } from '../../api/control-api.ts';
 import type { Finding, Inspection } from '../audit/audit-finding.ts';
-import { isPodLink } from '../own-links.ts';
+import { isPodLink } from '../host/own-links.ts';
 import { AllowedSources, type AllowedSourcesOptions, refuseWithoutIpv6 } from './allowed-sources.ts';
 import { hiddenNamespaceNotices } from './hidden-namespace.ts';
 import { removeLeftover } from './leftover-device.ts';
@@ -26,7 +26,8 @@ import {
   type ReconcileReport,
   type ReportDraft,
 } from './pod-reconciliation.ts';
-import { hostDeviceAlias, macOfPod, newPodRecord, type PodRecord } from './pod-record.ts';
+import { newPodRecord, type PodRecord } from './pod-record.ts';
+import { hostDeviceAlias, macOfPod } from '../host/pod-devices.ts';
 import { parsePodRequest, type PodWish } from './pod-request.ts';
 import { PodSources } from './pod-sources.ts';
 import { podView } from './pod-view.ts';

@@ -4,7 +4,7 @@ import { CommandError } from '../../errors.ts';
 import { deviceNames } from '../../linux/device-names.ts';
 import { listLinks, renameLink } from '../../linux/link.ts';
 import { namespaceIdentity } from '../../linux/namespace-files.ts';
-import type { Notice } from '../api.ts';
+import type { Notice } from '../../api/control-api.ts';
 import { findHostEnd } from './pod-inspection.ts';
 import type { PodRecord } from './pod-record.ts';
 import { connectPod, disconnectPod, furnishPod, type PodCable } from './pod-wiring.ts';

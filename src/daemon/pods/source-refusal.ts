@@ -1,6 +1,6 @@
 /** Why a pod may not be given a prefix to send from. Pure. */
 import type { Member } from '../../membership/announcement.ts';
-import type { StaticPeer } from '../../routing/resolve-routes.ts';
+import type { StaticPeer } from '../../routing/static-peer.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
 import {
   formatPrefix,
@@ -12,7 +12,7 @@ import {
 } from '../../wire/prefix.ts';
 import type { KernelRoute } from '../../linux/route.ts';
 import { addressesOf, type Link } from '../../linux/link.ts';
-import { destinationOf, isRouteOfOthers } from '../audit/route-overlap.ts';
+import { destinationOf, isRouteOfOthers } from '../host/route-overlap.ts';
 
 /** Something that a prefix must not overlap. */
 export interface TakenPrefix {

@@ -1,8 +1,8 @@
 /** Watches what the kernel refuses of pods that send under addresses of others, and says who does: at a bounded rate. */
 import { formatIpAddress, parseIpAddress } from '../../wire/address.ts';
-import type { KernelDrops } from '../explain/drop-api.ts';
+import type { KernelDrops } from '../../api/drop-api.ts';
 import { kernelDropReasons } from '../../dataplane/kernel-drop-reasons.ts';
-import type { EventSink } from '../event-log.ts';
+import type { EventSink } from '../process/event-log.ts';
 import type { Pods } from './pods.ts';
 import type { RefusedPackets, TriedAddress } from './source-tables.ts';
 

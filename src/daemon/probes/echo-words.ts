@@ -2,6 +2,7 @@
 import type { EchoOutcome } from '../../linux/echo-socket.ts';
 import { IcmpType, IcmpUnreachableCode } from '../../wire/icmp.ts';
 import { Icmpv6Type, Icmpv6UnreachableCode } from '../../wire/icmpv6.ts';
+import type { Echo } from '../../api/ping-api.ts';
 
 /** The errors that have better words than a type and a code, by `type/code`. */
 const words4: Readonly<Record<string, string>> = {
@@ -14,13 +15,6 @@ const words6: Readonly<Record<string, string>> = {
   [`${Icmpv6Type.destinationUnreachable}/${Icmpv6UnreachableCode.address}`]: 'nobody there has this address',
   [`${Icmpv6Type.destinationUnreachable}/${Icmpv6UnreachableCode.administrativelyProhibited}`]: 'a firewall refused it',
 };
-
-/** The round trip, or why there is none. */
-export interface Echo {
-  readonly roundTripMs: number | null;
-  /** Empty if there is nothing to say: it was answered, or nothing was heard of it. */
-  readonly problem: string;
-}
 
 /** What to tell of it. */
 export function tellEcho(family: 4 | 6, outcome: EchoOutcome): Echo {

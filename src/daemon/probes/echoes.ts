@@ -1,9 +1,9 @@
 /** ICMP echoes from this node, as somebody asks for them: sockets are open only as long as they are needed. */
-import type { IpAddress } from '../../wire/address.ts';
-import { formatIpAddress } from '../../wire/address.ts';
+import { type IpAddress, formatIpAddress } from '../../wire/address.ts';
 import { RequirementError } from '../../errors.ts';
 import { EchoSocket, MIN_ECHO_BYTES } from '../../linux/echo-socket.ts';
-import { type Echo, tellEcho } from './echo-words.ts';
+import { tellEcho } from './echo-words.ts';
+import type { Echo } from '../../api/ping-api.ts';
 
 /** As long as that of ping(8): the least with 56 bytes behind it. */
 const USUAL_PAYLOAD_BYTES = 56;

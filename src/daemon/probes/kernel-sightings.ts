@@ -1,7 +1,7 @@
 /** What the kernel said of packets of a trace, hook by hook, in the words of its rules. Pure. */
 import type { FirewallChain, FirewallRule, Ruleset } from '../../firewall/ruleset.ts';
 import type { NftTraceEvent } from '../../linux/nft-trace-message.ts';
-import type { KernelSighting } from './trace-api.ts';
+import type { KernelSighting } from '../../api/trace-api.ts';
 import { readTraceLabel, type TraceLabel } from './trace-rules.ts';
 
 /** A packet, and what every chain with a hook said of it. */

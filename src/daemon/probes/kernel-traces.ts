@@ -10,7 +10,7 @@ import type { Ruleset } from '../../firewall/ruleset.ts';
 import type { NftTraceEvent } from '../../linux/nft-trace-message.ts';
 import type { NftTraceSocket } from '../../linux/nft-trace-socket.ts';
 import { kernelSightings, needsRules } from './kernel-sightings.ts';
-import type { KernelSighting } from './trace-api.ts';
+import type { KernelSighting } from '../../api/trace-api.ts';
 import type { TracedPacket } from './trace-probe.ts';
 import { renderTraceRules, type RuledTrace } from './trace-rules.ts';
 

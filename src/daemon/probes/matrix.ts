@@ -2,9 +2,9 @@
 import * as v from 'valibot';
 import { ConfigError, WeftError } from '../../errors.ts';
 import type { Prefix } from '../../wire/prefix.ts';
-import type { ClusterPods, SilentNode } from './cluster-pods.ts';
-import { parseBody } from '../control/control-request.ts';
-import type { Matrix, MatrixPod, MatrixRequest, MatrixRow, MeasureOrder } from './matrix-api.ts';
+import type { ClusterPods, SilentNode } from '../places/cluster-pods.ts';
+import { parseBody } from '../doors/control-exchange.ts';
+import type { Matrix, MatrixPod, MatrixRequest, MatrixRow, MeasureOrder } from '../../api/matrix-api.ts';
 import { answersOf, isMeasurable, MAX_MEASURE_COUNT, type Measurement } from './measurement.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
 import { parseTold } from '../remote/told-answer.ts';

@@ -8,9 +8,9 @@ import { ConfigError } from '../../errors.ts';
 import { type IpAddress, parseIpAddress } from '../../wire/address.ts';
 import { prefixContains, type Prefix } from '../../wire/prefix.ts';
 import type { Echoes } from './echoes.ts';
-import type { Echo } from './echo-words.ts';
+import type { Echo } from '../../api/ping-api.ts';
 import { microseconds } from './echo-words.ts';
-import type { Answers, MatrixNode, MatrixPod, MatrixRow, MeasureOrder } from './matrix-api.ts';
+import type { Answers, MatrixNode, MatrixPod, MatrixRow, MeasureOrder } from '../../api/matrix-api.ts';
 import type { PeerWays } from './peer-ways.ts';
 
 export interface MeasurementOptions {

@@ -2,14 +2,14 @@
 import { OVERHEAD_BYTES } from '../../dataplane/encapsulation.ts';
 import { MIN_PROBE_BYTES } from '../../dataplane/path-probes.ts';
 import type { Announcement } from '../../membership/announcement.ts';
-import type { StaticPeer } from '../../routing/resolve-routes.ts';
+import type { StaticPeer } from '../../routing/static-peer.ts';
 import { type Endpoint, formatEndpoint, formatIpAddress } from '../../wire/address.ts';
-import { dataEndpointOf, staticKey } from '../routes/active-peers.ts';
+import { dataEndpointOf, staticKey } from '../../forwarding/active-peers.ts';
 import type { Echoes } from './echoes.ts';
-import { type Echo, microseconds } from './echo-words.ts';
-import type { OverlayRoutes } from '../routes/overlay-routes.ts';
+import { microseconds } from './echo-words.ts';
+import type { Echo, PingedWay } from '../../api/ping-api.ts';
+import type { OverlayRoutes } from '../../forwarding/overlay-routes.ts';
 import type { PathProber } from '../routes/path-prober.ts';
-import type { PingedWay } from './ping-api.ts';
 import { sizedEcho } from './sized-echo.ts';
 
 export interface PeerWaysOptions {

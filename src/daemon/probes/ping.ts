@@ -2,11 +2,11 @@
 import * as v from 'valibot';
 import { ConfigError } from '../../errors.ts';
 import { formatIpAddress } from '../../wire/address.ts';
-import { parseBody } from '../control/control-request.ts';
+import { parseBody } from '../doors/control-exchange.ts';
 import type { Echoes } from './echoes.ts';
 import type { PeerWays } from './peer-ways.ts';
-import type { PingedWay, PingRequest, PingRound } from './ping-api.ts';
-import type { Place, Places } from './places.ts';
+import type { PingedWay, PingRequest, PingRound } from '../../api/ping-api.ts';
+import type { Place, Places } from '../places/places.ts';
 import { sizedEcho } from './sized-echo.ts';
 
 export interface PingOptions {

@@ -1,17 +1,21 @@
 /** Whatever sends probes because somebody asks for it, put together: ping and matrix. */
 import type { Announcement, Member } from '../../membership/announcement.ts';
-import { ClusterPods } from './cluster-pods.ts';
-import type { DiagnosisParts } from '../diagnosis.ts';
+import { ClusterPods } from '../places/cluster-pods.ts';
 import { Echoes } from './echoes.ts';
-import type { Matrix, MatrixRequest } from './matrix-api.ts';
+import type { Matrix, MatrixRequest } from '../../api/matrix-api.ts';
 import { ClusterMatrix } from './matrix.ts';
 import { Measurement } from './measurement.ts';
 import { PeerWays } from './peer-ways.ts';
-import type { PingRequest, PingRound } from './ping-api.ts';
+import type { PingRequest, PingRound } from '../../api/ping-api.ts';
 import { Ping } from './ping.ts';
-import { Places } from './places.ts';
+import { Places } from '../places/places.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
-import { systemClock } from '../system-environment.ts';
+import { systemClock } from '../process/system-environment.ts';
+import type { Config } from '../config/config.ts';
+import type { Gossip } from '../gossip/gossip.ts';
+import type { PathProber } from '../routes/path-prober.ts';
+import type { OverlayRoutes } from '../../forwarding/overlay-routes.ts';
+import type { Pods } from '../pods/pods.ts';
 
 /** What the control server asks of it. */
 export interface ProbeHandlers {
@@ -20,9 +24,21 @@ export interface ProbeHandlers {
   matrix(request: MatrixRequest): Promise<Matrix>;
 }
 
+/** What is probed, and by what. */
+export interface ProbeParts {
+  readonly config: Config;
+  readonly gossip: Gossip;
+  /** Absent where paths are not probed. */
+  readonly paths: PathProber | undefined;
+  readonly routes: OverlayRoutes;
+  readonly pods: Pods;
+  readonly identity: string;
+  readonly overlayMtuBytes: number;
+}
+
 /** Puts it together. */
 export function composeProbes(
-  parts: DiagnosisParts,
+  parts: ProbeParts,
   remote: RemoteNodes,
 ): { readonly handlers: ProbeHandlers; readonly pods: ClusterPods; readonly places: Places; close(): void } {
   const { config, gossip, paths, routes, overlayMtuBytes } = parts;

@@ -2,7 +2,8 @@
  * A probe of a given length, with a short one beside it: whether a packet was lost for its length, or all of them are, nobody
  * says on a path that loses in silence.
  */
-import { type Echo, tooBigWords } from './echo-words.ts';
+import { tooBigWords } from './echo-words.ts';
+import type { Echo } from '../../api/ping-api.ts';
 
 export interface SizedEchoOptions {
   /** Sends a probe for an inner packet of this length, in bytes; of a usual one, which is short, if there is none. */

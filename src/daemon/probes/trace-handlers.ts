@@ -9,12 +9,16 @@ import { holderAmong } from '../pods/pod-holder.ts';
 import type { Pods } from '../pods/pods.ts';
 import { KernelTraces } from './kernel-traces.ts';
 import type { CaptureSlots } from '../capture/capture-slots.ts';
-import type { DiagnosisParts } from '../diagnosis.ts';
-import type { Places } from './places.ts';
+import type { Places } from '../places/places.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
-import type { Trace, TraceRequest } from './trace-api.ts';
+import type { Trace, TraceRequest } from '../../api/trace-api.ts';
 import { TraceNode } from './trace-node.ts';
 import { Tracer } from './tracer.ts';
+import type { Config } from '../config/config.ts';
+import type { OverlayRoutes } from '../../forwarding/overlay-routes.ts';
+import type { Dataplane } from '../worker/dataplane.ts';
+import type { OwnPrefixes } from '../routes/own-prefixes.ts';
+import type { Logger } from '../../env/logger.ts';
 
 /** What the control server asks of it. */
 export interface TraceHandlers {
@@ -22,9 +26,20 @@ export interface TraceHandlers {
   trace(request: TraceRequest): Promise<Trace>;
 }
 
+/** What packets are traced through. */
+export interface TraceParts {
+  readonly config: Config;
+  readonly identity: string;
+  readonly routes: OverlayRoutes;
+  readonly dataplane: Dataplane;
+  readonly pods: Pods;
+  readonly prefixes: OwnPrefixes;
+  readonly logger: Logger;
+}
+
 /** Puts it together. */
 export function composeTraces(
-  { config, identity, routes, dataplane, pods, prefixes, logger }: DiagnosisParts,
+  { config, identity, routes, dataplane, pods, prefixes, logger }: TraceParts,
   remote: RemoteNodes,
   places: Places,
   slots: CaptureSlots,

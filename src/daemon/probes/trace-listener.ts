@@ -9,7 +9,7 @@ import { type TapRingMemory, TapRingReader } from '../../dataplane/tap-ring.ts';
 import { realtimeAheadNs } from '../../linux/clock.ts';
 import { formatEndpoint } from '../../wire/address.ts';
 import { VIRTIO_NET_HEADER_LENGTH } from '../../wire/virtio-net.ts';
-import type { Sighting } from './trace-api.ts';
+import type { Sighting } from '../../api/trace-api.ts';
 import { recognize, type TracedPacket } from './trace-probe.ts';
 import { traceWords } from './trace-words.ts';
 

@@ -32,15 +32,13 @@ import {
 } from '../../wire/ipv6.ts';
 import { equalOctets, readU16 } from '../../wire/octets.ts';
 import type { IpAddress } from '../../wire/address.ts';
+import type { TraceRole } from '../../api/trace-api.ts';
 
 /** What is traced: the packet, with the mark in place of its source port. */
 export interface TracedPacket extends PacketDescription {
   /** 16 bits; with ports, the last {@link NUMBER_BITS} are 0. */
   readonly mark: number;
 }
-
-/** What a packet has to do with a trace: the probe itself, its answer, or an error about it of somebody on the way. */
-export type TraceRole = 'probe' | 'answer' | 'error';
 
 /** Numbers of probes take so many bits. */
 export const NUMBER_BITS = 5;

@@ -1,7 +1,7 @@
 /** From what the nodes saw of a trace to what became of each probe. Pure. */
 import { dropReasons } from '../../dataplane/drop-reason.ts';
 import { hooks } from '../../dataplane/hook.ts';
-import type { KernelSighting, Sighting, TracedNode, TracedProbe, TraceFate, TraceStep } from './trace-api.ts';
+import type { KernelSighting, Sighting, TracedNode, TracedProbe, TraceFate, TraceStep } from '../../api/trace-api.ts';
 import { rankOf, type TracePlace } from './trace-order.ts';
 
 /** What is known of a trace beside its sightings. */

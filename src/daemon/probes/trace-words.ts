@@ -14,7 +14,8 @@ import { IPV4_SOURCE_OFFSET, readIpv4HeaderLength } from '../../wire/ipv4.ts';
 import { IPV6_HEADER_LENGTH, IPV6_SOURCE_OFFSET } from '../../wire/ipv6.ts';
 import { readTcpFlags, TCP_MIN_HEADER_LENGTH, TcpFlag } from '../../wire/tcp.ts';
 import { icmpErrorWords } from './echo-words.ts';
-import type { TracedPacket, TraceRole } from './trace-probe.ts';
+import type { TracedPacket } from './trace-probe.ts';
+import type { TraceRole } from '../../api/trace-api.ts';
 
 /** Words for the IP packet at `at`, of which `lengthBytes` bytes are there; empty for a probe. */
 export function traceWords(

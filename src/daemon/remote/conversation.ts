@@ -16,6 +16,7 @@ import {
 } from '../../authentication/sealed-conversation.ts';
 import { WeftError } from '../../errors.ts';
 import type { FrameStream } from '../../linux/frame-stream.ts';
+import type { Endpoint } from '../../wire/address.ts';
 
 const Kind = { alive: 0, part: 1, message: 2, chunk: 3 } as const;
 
@@ -47,6 +48,16 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 export type Said =
   | { readonly kind: 'message'; readonly value: unknown; readonly isLast: boolean }
   | { readonly kind: 'chunk'; readonly bytes: Uint8Array; readonly isLast: boolean };
+
+/** What begins conversations: the gossip endpoint. */
+export interface Conversations {
+  /** Whether the cluster has keys; without them there are no conversations. */
+  readonly isSealed: boolean;
+  /** From now on, `converse` gets the conversations that others begin. Without it there are none. */
+  onConversation(converse: (conversation: Conversation) => void): void;
+  /** Begins a conversation with the node at `to`. @throws WeftError `remote-off`, `remote-unreachable` */
+  converse(to: Endpoint): Promise<Conversation>;
+}
 
 export class Conversation {
   readonly #stream: FrameStream;

@@ -3,8 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from '../../env/logger.ts';
 import { WeftError } from '../../errors.ts';
 import type { Member } from '../../membership/announcement.ts';
-import type { Conversation } from './conversation.ts';
-import type { Conversations } from '../gossip/gossip-endpoint.ts';
+import type { Conversation, Conversations } from './conversation.ts';
 import { CLOCK_QUESTION, measureClock, readClock } from './remote-clock.ts';
 import {
   MAX_ANSWER_BYTES,

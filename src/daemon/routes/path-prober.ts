@@ -4,28 +4,12 @@
  */
 import type { Clock } from '../../env/clock.ts';
 import type { Random } from '../../env/random.ts';
-import { type PathState, PathTable, type ProbedPeer } from '../../paths/path-table.ts';
-import { type RelayedWay, type WayPeer, WayTable } from '../../paths/way-table.ts';
-import type { Pace } from './pace.ts';
-import type { ProbeChannel } from './probe-channel.ts';
-import type { ProbedWay } from './relayed-ways.ts';
-
-/** A peer that answers probes, as an end of a path and as a relay. */
-export type PathPeer = ProbedPeer & WayPeer;
-
-/** Paths, for whoever knows the peers. */
-export interface PathView {
-  /**
-   * These are the peers that answer probes now.
-   *
-   * @param number gives numbers to the ways through relays that packets take or that are tried, so that they can be probed.
-   */
-  update(peers: readonly PathPeer[], number: (ways: readonly RelayedWay[]) => readonly ProbedWay[]): void;
-  /** Whether the direct way to a peer is out of order. */
-  isDown(peer: number): boolean;
-  /** What is known of the path to a peer; `undefined` for one that is not probed. */
-  stateOf(peer: number): PathState | undefined;
-}
+import { type PathState, PathTable } from '../../paths/path-table.ts';
+import { type RelayedWay, WayTable } from '../../paths/way-table.ts';
+import type { Pace } from '../process/pace.ts';
+import type { ProbeChannel } from '../worker/probe-channel.ts';
+import type { ProbedWay } from '../../forwarding/relayed-ways.ts';
+import type { PathPeer, PathView } from '../../forwarding/path-view.ts';
 
 /** What became of a probe that somebody asked for: how long its answer took, or why there is none. */
 export type ProbeOutcome = { readonly roundTripMs: number } | 'lost' | 'too-long-for-device' | 'not-probed';

@@ -1,7 +1,7 @@
 /** From one list of routes to the next: what happened in between, as events. */
-import type { ResolvedRoute } from '../../routing/resolve-routes.ts';
+import type { ResolvedRoute } from '../../routing/resolved-route.ts';
 import { comparePrefixes, formatPrefix } from '../../wire/prefix.ts';
-import type { EventSink } from '../event-log.ts';
+import type { EventSink } from '../process/event-log.ts';
 
 /**
  * Both lists are in order of their prefixes, so that one walk along them finds what differs, without a table of its own.

@@ -1,12 +1,6 @@
 /** From one set of ways to the next: whose packets go through a relay now, as events. */
-import type { EventSink } from '../event-log.ts';
-
-/** The way to a peer that does not go straight. */
-export interface NamedWay {
-  readonly name: string;
-  /** Name of the relay. */
-  readonly relay: string;
-}
+import type { EventSink } from '../process/event-log.ts';
+import type { NamedWay } from '../../forwarding/relayed-ways.ts';
 
 export class WayHistory {
   readonly #events: EventSink;

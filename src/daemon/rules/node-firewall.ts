@@ -12,7 +12,7 @@ import { CommandError } from '../../errors.ts';
 import { NODE_TABLE, nftTransaction, replaceTable, titleOf } from '../../linux/nftables.ts';
 import type { IpAddress } from '../../wire/address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
-import type { Notice } from '../api.ts';
+import type { Notice } from '../../api/control-api.ts';
 import type { Config } from '../config/config.ts';
 import { type NodeRulesOptions, renderNodeRules, type RuleFeature } from './node-rules.ts';
 import { equalSets, type KnownNodes, type NodeSets, nodeSets, setChanges, unitedSets } from './node-sets.ts';

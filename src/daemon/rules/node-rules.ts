@@ -20,7 +20,7 @@
 import { formatIpAddress, parseIpAddress, type Endpoint, type IpAddress } from '../../wire/address.ts';
 import { formatPrefix, type Prefix } from '../../wire/prefix.ts';
 import type { MasqueradeConfig } from '../config/config.ts';
-import { POD_GATEWAY } from '../pods/pod-wiring.ts';
+import { POD_DEVICES, POD_GATEWAY } from '../host/pod-devices.ts';
 import { renderSets, type NodeSets } from './node-sets.ts';
 
 /** What is counted, by the name of the counter in the table, which is API. */
@@ -43,9 +43,6 @@ export const refusals = Object.keys(ruleCounters).filter((name): name is Refusal
 
 /** A part of nftables that some kernels lack. */
 export type RuleFeature = 'fib' | 'nat';
-
-/** Names of devices of pods, in the words of nftables. See `hostDeviceName`. */
-export const POD_DEVICES = 'wf*';
 
 /** Ports that VXLAN uses: that of RFC 7348, and the one that Linux has by default. */
 const VXLAN_PORTS = [4_789, 8_472];

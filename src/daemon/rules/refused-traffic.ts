@@ -4,8 +4,8 @@
  * The kernel counts, also while nobody looks. It is asked at intervals, and when somebody wants to know.
  */
 import type { Logger } from '../../env/logger.ts';
-import type { Pod } from '../api.ts';
-import type { EventSink } from '../event-log.ts';
+import type { Pod } from '../../api/control-api.ts';
+import type { EventSink } from '../process/event-log.ts';
 import { type Refusal, refusals, type RuleCounter, ruleCounters } from './node-rules.ts';
 import { readNodeTable, readRuleCounts, type RefusedSender, type RuleCounts } from './node-table.ts';
 

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import type { Clock } from '../../env/clock.ts';
 import type { Logger } from '../../env/logger.ts';
 import { FileStore } from '../../linux/file-store.ts';
-import type { Notice } from '../api.ts';
-import type { EventSink } from '../event-log.ts';
+import type { Notice } from '../../api/control-api.ts';
+import type { EventSink } from '../process/event-log.ts';
 import { roomIn } from './state-room.ts';
 import { StateFile } from './state-file.ts';
 

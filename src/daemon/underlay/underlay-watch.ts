@@ -12,8 +12,8 @@ import { networkInterfaces } from 'node:os';
 import type { Logger } from '../../env/logger.ts';
 import { isShortage } from '../../linux/shortage.ts';
 import { equalIpAddresses, formatIpAddress, parseIpAddress } from '../../wire/address.ts';
-import type { Notice } from '../api.ts';
-import type { EventSink } from '../event-log.ts';
+import type { Notice } from '../../api/control-api.ts';
+import type { EventSink } from '../process/event-log.ts';
 import type { Underlay } from './underlay.ts';
 
 /** How often it is looked at, in ms. */

@@ -8,8 +8,8 @@ import type { PeerCountersMemory } from '../../dataplane/peer-counters.ts';
 import type { ProbeCountsMemory } from '../../dataplane/probe-counts.ts';
 import { WeftError } from '../../errors.ts';
 import type { IpAddress } from '../../wire/address.ts';
-import type { OptionalFeature } from '../optional-feature.ts';
-import type { ProbeRings } from '../routes/probe-channel.ts';
+import type { OptionalFeature } from '../config/optional-feature.ts';
+import type { ProbeRings } from './probe-channel.ts';
 import type { UnderlayOrderMemory } from './underlay-order.ts';
 
 /** Given to a worker when it starts. All that is shared is shared memory. */

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { Audit, type AuditedPart, type AuditOptions } from '../../../src/daemon/audit/audit.ts';
 import type { Finding } from '../../../src/daemon/audit/audit-finding.ts';
-import { EventLog } from '../../../src/daemon/event-log.ts';
+import { EventLog } from '../../../src/daemon/process/event-log.ts';
 import { silentLogger } from '../../support/silent-logger.ts';
 import { until } from '../../support/until.ts';
 

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { ChangeAuthors, type NamedProcess } from '../../../src/daemon/audit/change-authors.ts';
-import { subjectOf } from '../../../src/daemon/audit/own-changes.ts';
+import { subjectOf } from '../../../src/daemon/host/own-changes.ts';
 import type { KernelChange } from '../../../src/linux/kernel-change.ts';
 import { parseIpAddress } from '../../../src/wire/address.ts';
 import { prefix } from '../../support/announcements.ts';

@@ -1,6 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
-import { hearingFirst } from '../../../src/daemon/audit/compose-audit.ts';
-import { KernelWatch } from '../../../src/daemon/audit/kernel-watch.ts';
+import { hearingFirst, KernelWatch } from '../../../src/daemon/audit/kernel-watch.ts';
 import type { HeardChanges } from '../../../src/linux/kernel-change-sockets.ts';
 import type { KernelChange } from '../../../src/linux/kernel-change.ts';
 import { silentLogger } from '../../support/silent-logger.ts';

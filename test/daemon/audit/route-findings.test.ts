@@ -1,7 +1,8 @@
 import test from 'ava';
 import { routeFindings } from '../../../src/daemon/audit/route-findings.ts';
 import type { Member } from '../../../src/membership/announcement.ts';
-import { resolveRoutes, type ResolvedRoute } from '../../../src/routing/resolve-routes.ts';
+import { resolveRoutes } from '../../../src/routing/resolve-routes.ts';
+import type { ResolvedRoute } from '../../../src/routing/resolved-route.ts';
 import { memberOf, prefix } from '../../support/announcements.ts';
 
 function routesWith(...members: readonly Member[]): readonly ResolvedRoute[] {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { addressesOf } from '../../../src/daemon/capture/capture-handlers.ts';
-import type { Place } from '../../../src/daemon/probes/places.ts';
+import type { Place } from '../../../src/daemon/places/places.ts';
 import { ConflictError, NotFoundError } from '../../../src/errors.ts';
 import { formatIpAddress, parseIpAddress } from '../../../src/wire/address.ts';
 

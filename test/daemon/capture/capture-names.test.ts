@@ -2,7 +2,7 @@ import test from 'ava';
 import type { NamesSlice } from '../../../src/daemon/capture/capture-messages.ts';
 import { CaptureNames } from '../../../src/daemon/capture/capture-names.ts';
 import { CaptureNaming } from '../../../src/daemon/capture/capture-naming.ts';
-import type { ResolvedRoute } from '../../../src/routing/resolve-routes.ts';
+import type { ResolvedRoute } from '../../../src/routing/resolved-route.ts';
 import { parseIpAddress } from '../../../src/wire/address.ts';
 import { parsePrefix } from '../../../src/wire/prefix.ts';
 

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { describeCapture, parseCaptureSpec } from '../../../src/daemon/capture/capture-request.ts';
 import { hookMask } from '../../../src/daemon/capture/capture-hooks.ts';
-import { captureSocketPath } from '../../../src/daemon/capture/capture-api.ts';
+import { captureSocketPath } from '../../../src/api/capture-api.ts';
 import { Hook } from '../../../src/dataplane/hook.ts';
 import { ConfigError, WeftError } from '../../../src/errors.ts';
 

@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { CAPTURE_HEADER, type CaptureSpec } from '../../../src/daemon/capture/capture-api.ts';
+import { CAPTURE_HEADER, type CaptureSpec } from '../../../src/api/capture-api.ts';
 import { CaptureDoor } from '../../../src/daemon/capture/capture-door.ts';
 import { CaptureQueue } from '../../../src/daemon/capture/capture-queue.ts';
 import { CaptureServer } from '../../../src/daemon/capture/capture-server.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { CaptureSpec } from '../../../src/daemon/capture/capture-api.ts';
+import type { CaptureSpec } from '../../../src/api/capture-api.ts';
 import type { CaptureEnd, CaptureTotals } from '../../../src/daemon/capture/capture-messages.ts';
 import { CaptureNames } from '../../../src/daemon/capture/capture-names.ts';
 import { CaptureSession } from '../../../src/daemon/capture/capture-session.ts';

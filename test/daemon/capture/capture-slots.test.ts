@@ -1,7 +1,7 @@
 import test from 'ava';
-import type { CaptureSpec } from '../../../src/daemon/capture/capture-api.ts';
+import type { CaptureSpec } from '../../../src/api/capture-api.ts';
 import { CaptureSlots, MAX_REMOTE_BURST, MAX_REMOTE_CAPTURES } from '../../../src/daemon/capture/capture-slots.ts';
-import { EventLog } from '../../../src/daemon/event-log.ts';
+import { EventLog } from '../../../src/daemon/process/event-log.ts';
 import type { CaptureOrder } from '../../../src/daemon/worker/worker-orders.ts';
 import { ExhaustedError, NotFoundError } from '../../../src/errors.ts';
 import { silentLogger } from '../../support/silent-logger.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { loadConfig, type Config, type ConfigInput } from '../../../src/daemon/config/config.ts';
 import { configKeys, flagOf, inlinePaths, variableOf, type ConfigPath } from '../../../src/daemon/config/config-key.ts';
-import { optionalFeatures } from '../../../src/daemon/optional-feature.ts';
+import { optionalFeatures } from '../../../src/daemon/config/optional-feature.ts';
 import { ConfigError } from '../../../src/errors.ts';
 import { formatEndpoint, formatIpAddress, formatMacAddress } from '../../../src/wire/address.ts';
 import { formatPrefix } from '../../../src/wire/prefix.ts';

@@ -4,10 +4,10 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { ControlClient } from '../../../src/cli/control-client.ts';
+import { ControlClient } from '../../../src/client/control-client.ts';
 import { ControlServer } from '../../../src/daemon/control/control-server.ts';
-import { MAX_BODY_BYTES } from '../../../src/daemon/control/http-exchange.ts';
-import type { Key } from '../../../src/daemon/api.ts';
+import { MAX_BODY_BYTES } from '../../../src/daemon/doors/http-exchange.ts';
+import type { Key } from '../../../src/api/control-api.ts';
 import { WeftError } from '../../../src/errors.ts';
 import { keyOf } from '../../support/cluster-keys.ts';
 import {

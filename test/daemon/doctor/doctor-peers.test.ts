@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import test from 'ava';
-import type { Peer } from '../../../src/daemon/api.ts';
+import type { Peer } from '../../../src/api/control-api.ts';
 import { type DoctorPeersOptions, inspectPeers, ownAddresses } from '../../../src/daemon/doctor/doctor-peers.ts';
 import { WeftError } from '../../../src/errors.ts';
 import { fixedPeers } from '../../support/fixed-handlers.ts';

@@ -4,7 +4,7 @@ import { Explainer } from '../../../src/daemon/explain/explainer.ts';
 import type { ExplainRequest } from '../../../src/daemon/explain/explain-request.ts';
 import { parseExplainQuery } from '../../../src/daemon/explain/explain-request.ts';
 import type { LocalExplainer } from '../../../src/daemon/explain/local-explainer.ts';
-import type { Place } from '../../../src/daemon/probes/places.ts';
+import type { Place } from '../../../src/daemon/places/places.ts';
 import type { RemoteAnswerer, RemoteNodes } from '../../../src/daemon/remote/remote-nodes.ts';
 import { WeftError } from '../../../src/errors.ts';
 import type { Fate, Handover, Stage } from '../../../src/explain/explanation.ts';

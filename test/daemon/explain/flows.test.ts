@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import test from 'ava';
 import { Flows, parseFlowQuery } from '../../../src/daemon/explain/flows.ts';
-import type { OverlayRoutes } from '../../../src/daemon/routes/overlay-routes.ts';
+import type { OverlayRoutes } from '../../../src/forwarding/overlay-routes.ts';
 import { RecordedPackets } from '../../../src/daemon/explain/recorded-packets.ts';
 import type { RemoteAnswerer, RemoteNodes } from '../../../src/daemon/remote/remote-nodes.ts';
 import { DropReason } from '../../../src/dataplane/drop-reason.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { Pod } from '../../../src/daemon/api.ts';
+import type { Pod } from '../../../src/api/control-api.ts';
 import { KernelExplainer } from '../../../src/daemon/explain/kernel-explainer.ts';
 import { parseIptablesSave } from '../../../src/firewall/iptables-ruleset.ts';
 import type { Ruleset } from '../../../src/firewall/ruleset.ts';

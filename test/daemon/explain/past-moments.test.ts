@@ -1,5 +1,5 @@
 import test from 'ava';
-import { EventLog } from '../../../src/daemon/event-log.ts';
+import { EventLog } from '../../../src/daemon/process/event-log.ts';
 import { PastMoments } from '../../../src/daemon/explain/past-moments.ts';
 import { RecordedPackets } from '../../../src/daemon/explain/recorded-packets.ts';
 import type { RemoteAnswerer, RemoteNodes } from '../../../src/daemon/remote/remote-nodes.ts';

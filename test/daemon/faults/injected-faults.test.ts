@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { FaultRule } from '../../../src/dataplane/fault-rule.ts';
 import { createFaultCountsMemory, readFaultCounts } from '../../../src/dataplane/fault-counts.ts';
-import { EventLog } from '../../../src/daemon/event-log.ts';
+import { EventLog } from '../../../src/daemon/process/event-log.ts';
 import { parseFaultId, parseFaultRequest } from '../../../src/daemon/faults/fault-request.ts';
 import { InjectedFaults } from '../../../src/daemon/faults/injected-faults.ts';
 import { ManualClock } from '../../support/manual-clock.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { EventLog } from '../../../src/daemon/event-log.ts';
+import { EventLog } from '../../../src/daemon/process/event-log.ts';
 import { noteMember } from '../../../src/daemon/gossip/member-history.ts';
 import type { Member } from '../../../src/membership/announcement.ts';
 import { endpoint, identityOf, memberOf, prefix } from '../../support/announcements.ts';

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { GonePods } from '../../../src/daemon/pods/gone-pods.ts';
-import { EventLog } from '../../../src/daemon/event-log.ts';
+import { EventLog } from '../../../src/daemon/process/event-log.ts';
 
 const MINUTE_MS = 60_000;
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { PodRequest } from '../../../src/daemon/api.ts';
+import type { PodRequest } from '../../../src/api/control-api.ts';
 import { parsePodRequest } from '../../../src/daemon/pods/pod-request.ts';
 import { ConfigError } from '../../../src/errors.ts';
 import { formatIpAddress } from '../../../src/wire/address.ts';

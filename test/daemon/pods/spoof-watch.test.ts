@@ -1,5 +1,5 @@
 import test from 'ava';
-import { EventLog } from '../../../src/daemon/event-log.ts';
+import { EventLog } from '../../../src/daemon/process/event-log.ts';
 import { SpoofWatch } from '../../../src/daemon/pods/spoof-watch.ts';
 import type { TriedAddress } from '../../../src/daemon/pods/source-tables.ts';
 

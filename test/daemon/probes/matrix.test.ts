@@ -1,10 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import test from 'ava';
-import { ClusterPods } from '../../../src/daemon/probes/cluster-pods.ts';
-import type { Echo } from '../../../src/daemon/probes/echo-words.ts';
+import { ClusterPods } from '../../../src/daemon/places/cluster-pods.ts';
+import type { Echo, PingedWay } from '../../../src/api/ping-api.ts';
 import { ClusterMatrix, parseMatrixRequest } from '../../../src/daemon/probes/matrix.ts';
 import { answersOf, Measurement } from '../../../src/daemon/probes/measurement.ts';
-import type { PingedWay } from '../../../src/daemon/probes/ping-api.ts';
 import { formatIpAddress } from '../../../src/wire/address.ts';
 import { prefix } from '../../support/announcements.ts';
 import { FakeCluster } from '../../support/fake-remote-nodes.ts';

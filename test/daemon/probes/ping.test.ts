@@ -1,9 +1,9 @@
 import test from 'ava';
-import type { Echo } from '../../../src/daemon/probes/echo-words.ts';
+import type { Echo } from '../../../src/api/ping-api.ts';
 import { PeerWays } from '../../../src/daemon/probes/peer-ways.ts';
 import type { ProbeOutcome } from '../../../src/daemon/routes/path-prober.ts';
 import { parsePingRequest, Ping } from '../../../src/daemon/probes/ping.ts';
-import type { Place } from '../../../src/daemon/probes/places.ts';
+import type { Place } from '../../../src/daemon/places/places.ts';
 import { formatIpAddress, type IpAddress, parseIpAddress } from '../../../src/wire/address.ts';
 import { announcementOf, endpoint, identityOf, prefix } from '../../support/announcements.ts';
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { KernelSighting, Sighting, TracedNode } from '../../../src/daemon/probes/trace-api.ts';
+import type { KernelSighting, Sighting, TracedNode } from '../../../src/api/trace-api.ts';
 import { tellProbe, type TraceSetting } from '../../../src/daemon/probes/trace-story.ts';
 
 const START_NS = 1_790_000_000_000_000_000n;

@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { CaptureWish } from '../../../src/daemon/capture/capture-slots.ts';
-import type { Place } from '../../../src/daemon/probes/places.ts';
-import type { TraceRequest } from '../../../src/daemon/probes/trace-api.ts';
+import type { Place } from '../../../src/daemon/places/places.ts';
+import type { TraceRequest } from '../../../src/api/trace-api.ts';
 import { TraceNode, TraceQuestion } from '../../../src/daemon/probes/trace-node.ts';
 import { parseTraceRequest, Tracer } from '../../../src/daemon/probes/tracer.ts';
 import { Hook } from '../../../src/dataplane/hook.ts';

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { ClusterMatrix } from '../../../src/daemon/probes/matrix.ts';
-import { EventLog } from '../../../src/daemon/event-log.ts';
+import { EventLog } from '../../../src/daemon/process/event-log.ts';
 import { Flows, parseFlowQuery } from '../../../src/daemon/explain/flows.ts';
 import { PastMoments } from '../../../src/daemon/explain/past-moments.ts';
 import { RecordedPackets } from '../../../src/daemon/explain/recorded-packets.ts';

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import { Pace } from '../../../src/daemon/routes/pace.ts';
-import { type PathPeer, PathProber } from '../../../src/daemon/routes/path-prober.ts';
-import { ProbeChannel } from '../../../src/daemon/routes/probe-channel.ts';
+import { Pace } from '../../../src/daemon/process/pace.ts';
+import { PathProber } from '../../../src/daemon/routes/path-prober.ts';
+import type { PathPeer } from '../../../src/forwarding/path-view.ts';
+import { ProbeChannel } from '../../../src/daemon/worker/probe-channel.ts';
 import { PROBE_RECORD_WORDS, ProbeRing, TOO_BIG } from '../../../src/dataplane/probe-ring.ts';
 import { FIRST_PROBE_DELAY_MS } from '../../../src/paths/path-table.ts';
 import { ManualClock } from '../../support/manual-clock.ts';

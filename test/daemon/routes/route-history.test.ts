@@ -1,5 +1,5 @@
 import test from 'ava';
-import { EventLog } from '../../../src/daemon/event-log.ts';
+import { EventLog } from '../../../src/daemon/process/event-log.ts';
 import { RouteHistory } from '../../../src/daemon/routes/route-history.ts';
 import { resolveRoutes } from '../../../src/routing/resolve-routes.ts';
 import type { Member } from '../../../src/membership/announcement.ts';

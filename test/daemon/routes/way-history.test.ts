@@ -1,6 +1,7 @@
 import test from 'ava';
-import { EventLog } from '../../../src/daemon/event-log.ts';
-import { type NamedWay, WayHistory } from '../../../src/daemon/routes/way-history.ts';
+import { EventLog } from '../../../src/daemon/process/event-log.ts';
+import { WayHistory } from '../../../src/daemon/routes/way-history.ts';
+import type { NamedWay } from '../../../src/forwarding/relayed-ways.ts';
 
 function setUp() {
   const events = new EventLog(() => 0);

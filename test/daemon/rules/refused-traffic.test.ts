@@ -1,5 +1,5 @@
 import test from 'ava';
-import { EventLog } from '../../../src/daemon/event-log.ts';
+import { EventLog } from '../../../src/daemon/process/event-log.ts';
 import type { RuleCounter } from '../../../src/daemon/rules/node-rules.ts';
 import type { RefusedSender, RuleCounts } from '../../../src/daemon/rules/node-table.ts';
 import { RefusedTraffic } from '../../../src/daemon/rules/refused-traffic.ts';

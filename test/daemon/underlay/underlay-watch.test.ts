@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
-import { EventLog } from '../../../src/daemon/event-log.ts';
+import { EventLog } from '../../../src/daemon/process/event-log.ts';
 import type { Underlay } from '../../../src/daemon/underlay/underlay.ts';
 import { UnderlayWatch } from '../../../src/daemon/underlay/underlay-watch.ts';
 import { formatIpAddress, parseIpAddress } from '../../../src/wire/address.ts';

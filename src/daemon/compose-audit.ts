@@ -1,0 +1,63 @@
+/** The audit of each minute, and beside it the ear at the kernel that has what is weft's put right at once. */
+import type { UnderlayWatch } from './underlay/underlay-watch.ts';
+import { Audit } from './audit/audit.ts';
+import { type AuditedDaemon, auditedParts } from './audited-parts.ts';
+import type { Composition } from './composition.ts';
+import type { ThisNode } from './this-node.ts';
+import { KernelChangeSockets } from '../linux/kernel-change-sockets.ts';
+import { hearingFirst, KernelWatch } from './audit/kernel-watch.ts';
+import { concernsUs, type OwnThings, subjectOf } from './host/own-changes.ts';
+import { isOwnProgram } from '../linux/command.ts';
+import { processAtRoutePort } from '../linux/route-port.ts';
+import { ChangeAuthors } from './audit/change-authors.ts';
+
+export interface AuditParts extends AuditedDaemon {
+  readonly node: ThisNode;
+  readonly follower: UnderlayWatch;
+}
+
+/** Does the first round, and goes on until the daemon ends. */
+export async function composeAudit(
+  { config, events, logger, opened }: Composition,
+  { node, follower, ...daemon }: AuditParts,
+): Promise<Audit> {
+  const own: OwnThings = {
+    tunDevice: config.tun.device,
+    mtuBytes: node.deviceMtuBytes,
+    nodeAddresses: node.nodeAddresses,
+    clusterPrefixes: config.clusterPrefixes,
+  };
+  const authors = new ChangeAuthors({
+    subjectOf: (change) => subjectOf(change, own),
+    isOwn: isOwnProgram,
+    find: processAtRoutePort,
+    nowMs: () => performance.now(),
+  });
+  let ear: KernelWatch | undefined;
+  const parts = auditedParts(daemon);
+  const audit = await Audit.start({
+    parts: { ...parts, kernel: hearingFirst(parts.kernel, () => ear?.hear()) },
+    authors,
+    events,
+    logger,
+    wallClockMs: Date.now,
+    onRound: async () => {
+      await daemon.host.watch.look();
+      await daemon.pods.retryBinding();
+    },
+  });
+  opened.defer(() => audit.stop());
+  ear = config.audit.watch
+    ? new KernelWatch({
+        open: () => new KernelChangeSockets(),
+        concernsUs: (change) => concernsUs(change, own),
+        onChanges: (changes) => authors.hear(changes),
+        tend: () => audit.tend(),
+        onOtherLink: () => follower.hear(),
+        logger,
+        nowMs: () => performance.now(),
+      })
+    : undefined;
+  opened.defer(() => ear?.stop());
+  return audit;
+}

@@ -1,0 +1,55 @@
+/** The pods of this node, put together, and what looks after them while the daemon runs. */
+import { canBeAnnounced } from '../membership/announcement-codec.ts';
+import type { Member } from '../membership/announcement.ts';
+import type { OwnPrefixes } from './routes/own-prefixes.ts';
+import type { Composition } from './composition.ts';
+import { GonePods } from './pods/gone-pods.ts';
+import { Pods } from './pods/pods.ts';
+import { type SpoofWatch, watchSpoofing } from './pods/spoof-watch.ts';
+import type { StateDirectory } from './state/state-directory.ts';
+import type { ThisNode } from './this-node.ts';
+
+export interface PodParts {
+  readonly node: ThisNode;
+  /** Those behind pods are in it from here on. */
+  readonly prefixes: OwnPrefixes;
+  readonly state: Pick<StateDirectory, 'file'>;
+  /** Other members. */
+  readonly members: () => readonly Member[];
+}
+
+/** Reads those that are stored. Nothing is changed yet. @throws WeftError `store-corrupt` */
+export function composePods({ config, logger }: Composition, { node, prefixes, state, members }: PodParts): Pods {
+  return new Pods({
+    tunDevice: config.tun.device,
+    mtuBytes: node.deviceMtuBytes,
+    nodeAddresses: node.nodeAddresses,
+    prefixes,
+    clusterPrefixes: config.clusterPrefixes,
+    networkName: config.networkName,
+    netnsPrefix: config.pods.netnsPrefix,
+    staticPeers: config.staticPeers,
+    members,
+    canAnnounce: (all) => canBeAnnounced({ ...node.announcement, prefixes: all }),
+    store: state.file('pods.json'),
+    wallClockMs: Date.now,
+    logger,
+  });
+}
+
+/** Makes them what their records say, once the network of the node is there, and looks after them from then on. */
+export async function startPods({ config, events, logger, opened }: Composition, pods: Pods): Promise<SpoofWatch> {
+  const reconciled = await pods.reconcile();
+  logger.info({ ...reconciled }, 'pods reconciled');
+  const gonePods = new GonePods({
+    freeAfterMs: config.pods.freeAfterMs,
+    gone: () => pods.gone(),
+    free: (name) => pods.freeGone(name),
+    events,
+    nowMs: () => performance.now(),
+  }).start();
+  opened.defer(() => gonePods.stop());
+  const spoofing = watchSpoofing(pods, events);
+  opened.defer(() => spoofing.stop());
+  return spoofing;
+}

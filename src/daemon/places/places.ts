@@ -1,0 +1,161 @@
+/**
+ * Who is meant by what a person writes: `web`, `n2/web`, `n2`, `10.244.2.7`.
+ *
+ * Names of nodes come first: a pod that is called like a node is meant by `NODE/POD`.
+ */
+import { ConflictError, NotFoundError, WeftError } from '../../errors.ts';
+import type { Member } from '../../membership/announcement.ts';
+import { longestMatch } from '../../routing/longest-match.ts';
+import type { ResolvedRoute } from '../../routing/resolved-route.ts';
+import { formatIpAddress, type IpAddress, parseIpAddress } from '../../wire/address.ts';
+import { formatPrefix, type Prefix, prefixContains } from '../../wire/prefix.ts';
+import type { ClusterPod, ClusterPods, SilentNode } from './cluster-pods.ts';
+import { nearestName } from '../../api/nearest-name.ts';
+
+/** One end of what is looked at. */
+export interface Place {
+  readonly kind: 'pod' | 'node' | 'address';
+  /** What may be written to mean this one again: `n2/web`, `n2`, an address. */
+  readonly label: string;
+  /** Name of the node that it is at, a static peer included; empty for an address to which no route leads. */
+  readonly node: string;
+  /** Its addresses in the overlay; of an address, that one. */
+  readonly addresses: readonly IpAddress[];
+  /** Empty, or why it may not be what was meant: a pod that is gone. */
+  readonly remark: string;
+}
+
+export interface PlacesOptions {
+  readonly pods: ClusterPods;
+  /** All members, this node included, those that are there before those that are gone. */
+  readonly members: () => readonly Member[];
+  /** Names of static peers. */
+  readonly staticPeers: readonly string[];
+  /** In order of their prefixes. */
+  readonly routes: () => readonly ResolvedRoute[];
+  readonly clusterPrefixes: readonly Prefix[];
+}
+
+export class Places {
+  readonly #options: PlacesOptions;
+
+  constructor(options: PlacesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @throws NotFoundError `place-unknown`, naming what it could be, and who could not be asked
+   * @throws ConflictError `place-ambiguous`, naming the pods of that name
+   */
+  async find(text: string): Promise<Place> {
+    const address = parseIpAddress(text);
+    if (address !== undefined) return this.#ofAddress(address);
+    const slash = text.indexOf('/');
+    if (slash !== -1) return this.#podOf(text.slice(0, slash), text.slice(slash + 1));
+    return this.#node(text) ?? (await this.#pod(text));
+  }
+
+  #ofAddress(address: IpAddress): Place {
+    const label = formatIpAddress(address);
+    const routes = this.#options.routes();
+    const covering = routes[longestMatch(routes, address)];
+    const node = covering?.owner.name ?? '';
+    return { kind: 'address', label, node, addresses: [address], remark: node === '' ? this.#whyNowhere(address) : '' };
+  }
+
+  #whyNowhere(address: IpAddress): string {
+    const { clusterPrefixes } = this.#options;
+    return clusterPrefixes.some((prefix) => prefixContains(prefix, address))
+      ? `no node has announced a prefix with ${formatIpAddress(address)} in it: packets to it are dropped`
+      : `not in ${clusterPrefixes.map(formatPrefix).join(' or ')}: packets to it do not go through weft`;
+  }
+
+  #node(name: string): Place | undefined {
+    const member = this.#options.members().find(({ announcement }) => announcement.name === name);
+    const isStatic = this.#options.staticPeers.includes(name);
+    if (member === undefined && !isStatic) return undefined;
+    const state = member?.state ?? 'alive';
+    const isGone = state === 'dead' || state === 'left';
+    const addresses = member?.announcement.nodeAddresses ?? [];
+    const remark = isGone && !isStatic ? `gossip takes ${name} for ${state}, so that nothing is sent to its pods` : '';
+    return { kind: 'node', label: name, node: name, addresses, remark };
+  }
+
+  async #podOf(node: string, name: string): Promise<Place> {
+    if (this.#node(node) === undefined) {
+      throw unknown(`${node}/${name}: there is no node ${node}${meant(node, this.#nodeNames())}`);
+    }
+    const pods = await this.#podsOf(node);
+    const pod = pods.find((one) => one.name === name);
+    if (pod !== undefined) return placeOf(pod);
+    throw unknown(`there is no pod ${name} at node ${node}${meant(`${node}/${name}`, pods.map(labelOf))}`);
+  }
+
+  /** @throws as `ClusterPods.of`, and says what can be done where nobody else is asked: without authentication, always. */
+  async #podsOf(node: string): Promise<readonly ClusterPod[]> {
+    try {
+      return await this.#options.pods.of(node);
+    } catch (error) {
+      if (!(error instanceof WeftError) || !error.code.startsWith('remote-')) throw error;
+      throw new WeftError(error.code, `${error.message}; an address can be given instead of a pod`, error.details);
+    }
+  }
+
+  async #pod(name: string): Promise<Place> {
+    const { pods, silent } = await this.#options.pods.all();
+    const [found, ...more] = pods.filter((one) => one.name === name);
+    if (found === undefined) {
+      const hint = meant(name, [...this.#nodeNames(), ...pods.map(labelOf), ...pods.map((pod) => pod.name)]);
+      throw unknown(`${name} is no address, and there is no node and no pod of this name${hint}${excuse(silent)}`);
+    }
+    if (more.length === 0) return placeOf(found);
+    const labels = [found, ...more].map(labelOf);
+    throw new ConflictError('place-ambiguous', `there are several pods ${name}: say which of ${labels.join(', ')}`, {
+      candidates: labels,
+    });
+  }
+
+  #nodeNames(): readonly string[] {
+    const { members, staticPeers } = this.#options;
+    return [...members().map(({ announcement }) => announcement.name), ...staticPeers];
+  }
+}
+
+function labelOf({ node, name }: ClusterPod): string {
+  return `${node}/${name}`;
+}
+
+function placeOf(pod: ClusterPod): Place {
+  const { node, name, addresses, state } = pod;
+  return {
+    kind: 'pod',
+    label: labelOf(pod),
+    node,
+    addresses: addresses.flatMap((text) => parseIpAddress(text) ?? []),
+    remark:
+      state === 'gone'
+        ? `pod ${name} is gone: its network namespace went away without "weft pod rm"`
+        : state === 'disconnected'
+          ? `pod ${name} is disconnected: the node's end of its cable is gone, and weft puts it back`
+          : '',
+  };
+}
+
+function unknown(message: string): NotFoundError {
+  return new NotFoundError('place-unknown', message);
+}
+
+/** What was probably meant: the namespace of pod p1 of n1 is called n1-p1 in a lab, and the pod n1/p1 here. */
+function meant(name: string, candidates: readonly string[]): string {
+  const sameWords = candidates.find((candidate) => candidate.replace('/', '-') === name);
+  const nearest = sameWords ?? nearestName(name, candidates);
+  return nearest === undefined ? '' : `: did you mean ${nearest}?`;
+}
+
+/** A name that was not found may be that of a pod at a node that could not be asked. */
+function excuse(silent: readonly SilentNode[]): string {
+  const [first] = silent;
+  if (first === undefined) return '';
+  const nodes = silent.map(({ node }) => node).join(', ');
+  return `; but ${nodes} could not be asked: ${first.message}`;
+}
