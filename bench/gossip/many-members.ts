@@ -9,9 +9,9 @@ import { pause } from '../interruption.ts';
 import { Program } from '../program.ts';
 import { until, type BenchLab } from './bench-lab.ts';
 import { POPULATION_CLUSTER_PREFIXES, POPULATION_UNDERLAY, PREFIXES_PER_MEMBER } from './population-member.ts';
+import { GOSSIP_PORT } from '../../src/membership/parameters.ts';
 
 const POPULATION_ADDRESS = '198.18.255.254';
-const GOSSIP_PORT = 7948;
 
 /** Time for probes, exchanges and the garbage collector to come to rest, in ms. */
 const SETTLE_MS = 60_000;

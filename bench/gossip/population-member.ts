@@ -4,6 +4,7 @@ import { macOfIdentity } from '../../src/daemon/state/node-identity.ts';
 import type { Announcement } from '../../src/membership/announcement.ts';
 import { type Endpoint, parseIpAddress } from '../../src/wire/address.ts';
 import { parsePrefix } from '../../src/wire/prefix.ts';
+import { VXLAN_PORT } from '../../src/wire/vxlan.ts';
 
 /** Network of the lab's nodes. */
 export const NETWORK = 'default';
@@ -16,8 +17,6 @@ export const POPULATION_CLUSTER_PREFIXES = ['10.0.0.0/8', 'fd00:10::/32'] as con
 
 /** Underlay addresses of their data paths, where nobody is. */
 export const POPULATION_UNDERLAY = '198.18.64.0/18';
-
-const VXLAN_PORT = 4789;
 
 /** Above the third group of the lab's own IPv6 prefixes. */
 const FIRST_IPV6_GROUP = 0x8000;

@@ -1,7 +1,7 @@
 /** What can happen: one closed list. Kinds are API, and stable; `docs/api.md` has them. */
 
 /** Kind -> what it means. The order is that of display. */
-export const eventMeanings = {
+const eventMeanings = {
   'member-joined': 'a node is known that was not known before',
   'member-suspect': 'a node does not answer; it keeps its routes until it is dead',
   'member-alive': 'a node is alive again: it refuted a suspicion, or came back',

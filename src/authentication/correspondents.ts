@@ -2,7 +2,7 @@
 import { ReplayWindow } from './replay-window.ts';
 
 /** Senders that are remembered: as many as there may be members. The one that was silent for the longest makes room. */
-export const MAX_SENDERS = 10_000;
+const MAX_SENDERS = 10_000;
 
 /** Processes of one sender that are remembered: each start of a node draws a salt. */
 export const MAX_PROCESSES_PER_SENDER = 8;

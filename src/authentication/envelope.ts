@@ -38,7 +38,7 @@ export type EnvelopeKind = (typeof EnvelopeKind)[keyof typeof EnvelopeKind];
 export const SALT_BYTES = 16;
 
 /** Length of the identity of a node, in bytes. */
-export const SENDER_BYTES = 16;
+const SENDER_BYTES = 16;
 
 /** Length of a counter, in bytes. */
 export const COUNTER_BYTES = 6;

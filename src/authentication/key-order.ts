@@ -59,7 +59,7 @@ export function overrulesOrder(order: CarriedOrder, known: CarriedOrder): boolea
 }
 
 /** Most keys that prove one order: as many as a directive has room for. */
-export const MAX_PROVERS = 4;
+const MAX_PROVERS = 4;
 
 /** Subject and content of an order, proven by the first {@link MAX_PROVERS} of `provers`. */
 export function encodeKeyOrder(

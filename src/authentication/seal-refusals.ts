@@ -4,7 +4,7 @@ import type { Logger } from '../env/logger.ts';
 import { formatEndpoint, type Endpoint } from '../wire/address.ts';
 
 /** Reason -> what it means. The order is that of display. */
-export const sealRefusalMeanings = {
+const sealRefusalMeanings = {
   'not-authenticated': 'the message is not sealed, or not with a key of this cluster, or not as it was sent',
   'address-translated':
     'the message is authentic, and came from another address or port than its sender announces: it was translated on the way, or somebody repeats it',
@@ -15,7 +15,7 @@ export const sealRefusalMeanings = {
 export type SealRefusal = keyof typeof sealRefusalMeanings;
 
 /** All reasons, in order of display. */
-export const sealRefusals = Object.keys(sealRefusalMeanings) as readonly SealRefusal[];
+const sealRefusals = Object.keys(sealRefusalMeanings) as readonly SealRefusal[];
 
 /** Per reason, one log line at most this often. */
 const LOG_INTERVAL_MS = 60_000;

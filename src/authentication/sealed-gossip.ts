@@ -74,7 +74,7 @@ export interface OpenedRequest {
  * Messages that one salt is for. A subkey is used once per counter, so its nonces never repeat, and NIST SP 800-38D sets no
  * limit of its own to that; this is the limit that its section 8.3 sets where nonces are drawn, and leaves a margin to any.
  */
-export const MESSAGES_PER_SALT: number = 2 ** 32;
+const MESSAGES_PER_SALT: number = 2 ** 32;
 
 /** Subkeys of this node that are kept: while a key is exchanged, two are in use. */
 const MAX_OWN_SUBKEYS = 2;

@@ -49,7 +49,7 @@ export function placeOf(name: string, uncertaintyNs: number): PacketPlace {
 }
 
 /** How much later `b` is than `a`. */
-export function nanosecondsBetween(a: PcapngTime, b: PcapngTime): number {
+function nanosecondsBetween(a: PcapngTime, b: PcapngTime): number {
   return (b.seconds - a.seconds) * NANOSECONDS + b.nanoseconds - a.nanoseconds;
 }
 

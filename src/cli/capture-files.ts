@@ -23,7 +23,7 @@ interface Piece {
 }
 
 /** Name of standard output. */
-export const STANDARD_OUTPUT = '-';
+const STANDARD_OUTPUT = '-';
 
 export class CaptureFiles implements CaptureOutput {
   readonly #path: string;

@@ -29,7 +29,7 @@ export function completionScript(shell: 'bash' | 'zsh' | 'fish', program: Comman
 }
 
 /** Of a program with all its commands. */
-export function completionsOf(program: Command): Completions {
+function completionsOf(program: Command): Completions {
   const commands = new Map<string, readonly Candidate[]>();
   const values = new Map<string, readonly string[]>([['--hook', hooks.map(({ name }) => name)]]);
   const visit = (command: Command, path: string): void => {

@@ -69,7 +69,7 @@ function compactTime(time: Date): string {
 }
 
 /** What was made, what is missing, and what to look at before it is given away. */
-export function formatReport({ file, sizeBytes, files, missing, removed }: Report): string {
+function formatReport({ file, sizeBytes, files, missing, removed }: Report): string {
   const lines = [
     `${file}: ${files.length} files, ${Math.ceil(sizeBytes / 1_000)} kB`,
     ...byReason(missing).map(([reason, names]) => `without ${names.join(', ')}: ${reason}`),

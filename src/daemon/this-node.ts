@@ -1,6 +1,6 @@
 /** What this node is in the overlay, and what it announces of itself: it follows from configuration, identity and underlay. */
 import { OVERHEAD_BYTES } from '../dataplane/encapsulation.ts';
-import { RELAY, REMOTE_CHECKSUM } from '../forwarding/active-peers.ts';
+import { GEAR, RELAY, REMOTE_CHECKSUM } from '../forwarding/active-peers.ts';
 import { nodeAddressIn } from '../ipam/pool.ts';
 import type { Announcement } from '../membership/announcement.ts';
 import { NACK_CAPABILITY } from '../membership/failure-detector.ts';
@@ -54,7 +54,7 @@ export function thisNode(
       name: config.nodeName,
       network: config.networkName,
       gossipEndpoint: { address: underlay.address, port: config.gossip.port },
-      dataEndpoints: [{ gear: 'userspace', endpoint: { address: underlay.address, port: config.vxlan.port } }],
+      dataEndpoints: [{ gear: GEAR, endpoint: { address: underlay.address, port: config.vxlan.port } }],
       mac,
       nodeAddresses,
       prefixes: config.nodePrefixes,

@@ -67,28 +67,6 @@ export interface FlightCoverage {
 /** The two kinds of records. */
 export type FlightKind = 'packets' | 'drops';
 
-/** How much to read of each worker's ring: so many of the newest. Without it, everything. */
-export type FlightLimits = Readonly<Partial<Record<FlightKind, number>>>;
-
-/**
- * All records, of each kind in the order of time. Takes a third of a second for 16 MiB: who must not be kept that long takes
- * {@link flightRecords}, a few at a time.
- */
-export function readFlightRecorder(
-  memory: FlightRecorderMemory,
-  limits: FlightLimits = {},
-): { readonly packets: FlightRecord[]; readonly drops: FlightRecord[] } {
-  const ofKind = (kind: FlightKind): FlightRecord[] => {
-    const records: FlightRecord[] = [];
-    for (let worker = 0; worker < memory.workers; worker++) {
-      for (const record of flightRecords(memory, kind, worker, limits[kind])) records.push(record);
-    }
-    const oldestFirst = records.toReversed();
-    return memory.workers === 1 ? oldestFirst : oldestFirst.sort(byTime);
-  };
-  return { packets: ofKind('packets'), drops: ofKind('drops') };
-}
-
 /**
  * Records of one worker, the newest first, as they were when the first was asked for: one may take some and come back for more
  * later.

@@ -8,6 +8,12 @@ import { IpProtocol } from '../wire/ip.ts';
 import { readU32 } from '../wire/octets.ts';
 import type { InnerPacket } from './inner-packet.ts';
 
+/**
+ * Sockets that a worker sends from: source ports, and so at most as many ways through a network that spreads flows by them. A
+ * power of two.
+ */
+export const SENDING_SOCKETS = 16;
+
 const PORTS_LENGTH = 4;
 
 /** Hash of `packet`, which was parsed from `bytes`: 31 bits, since a number of 32 is garbage in V8's heap, per packet. */

@@ -4,7 +4,7 @@
  * The main thread makes one of these whenever routes or peers change and publishes it (`forwarding-table.ts`).
  */
 import { type Endpoint, equalEndpoints, type MacAddress } from '../wire/address.ts';
-import { equalOctets } from '../wire/octets.ts';
+import { equalBytes } from '../wire/octets.ts';
 import { comparePrefixes, type Prefix } from '../wire/prefix.ts';
 
 /** The node at the other end of a tunnel. */
@@ -77,5 +77,5 @@ function equalPeers(a: ForwardingPeer, b: ForwardingPeer): boolean {
 }
 
 function equalMacs(a: MacAddress, b: MacAddress): boolean {
-  return a === b || (a.length === b.length && equalOctets(a, 0, b, 0, a.length));
+  return a === b || equalBytes(a, b);
 }

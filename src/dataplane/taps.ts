@@ -15,7 +15,7 @@ import type { TapRingWriter } from './tap-ring.ts';
 import type { TransmitBatch } from './transmit-batch.ts';
 
 /** Most captures at a time: a mark is a bit of an octet. */
-export const MAX_CAPTURES = 8;
+const MAX_CAPTURES = 8;
 
 /** Not 0 if the `lengthBytes` bytes at `at`, an IP packet, are wanted. Never throws, reads nothing beyond them. */
 export type PacketFilter = (bytes: Uint8Array, at: number, lengthBytes: number) => number;
@@ -64,7 +64,7 @@ export interface TapsOptions {
 }
 
 /** The outer header of a datagram, as far as a record names it. */
-export class TapOuter {
+class TapOuter {
   /** 0: there is none. */
   family: 0 | 4 | 6 = 0;
   trafficClass = 0;

@@ -43,7 +43,7 @@ export function reportOf({
 }
 
 /** Whether nothing is wrong, as far as that is known. */
-export function isHealthy(findings: readonly Pick<Finding, 'severity'>[]): boolean {
+function isHealthy(findings: readonly Pick<Finding, 'severity'>[]): boolean {
   return findings.every(({ severity }) => severity === 'note');
 }
 

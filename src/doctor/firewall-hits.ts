@@ -86,7 +86,7 @@ function foreignRules({ chains }: Ruleset): Ruleset {
 }
 
 /** Whether weft made it. */
-export function isOwnChain({ table }: FirewallChain): boolean {
+function isOwnChain({ table }: FirewallChain): boolean {
   return /^nftables table inet weft(-[a-z]+)?$/.test(table);
 }
 

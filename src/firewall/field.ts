@@ -38,7 +38,7 @@ export const NfProtocol = { ipv4: 2, ipv6: 10 } as const;
 export const ConnectionBit = { invalid: 1, established: 2, related: 4, new: 8, untracked: 0x40 } as const;
 
 /** What `fib daddr type` says of addresses that are not this machine's: no more is known of them. */
-export const NOT_LOCAL = 'not local';
+const NOT_LOCAL = 'not local';
 
 type Reader = (packet: FilteredPacket) => Reading;
 

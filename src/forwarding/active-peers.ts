@@ -30,8 +30,8 @@ export const REMOTE_CHECKSUM = 'remote-checksum';
 /** Capability of a node that passes on packets between others which do not reach each other. */
 export const RELAY = 'relay';
 
-/** The gear that this version speaks. */
-const GEAR = 'userspace';
+/** The gear that this version speaks: what moves packets at the end of a data path. */
+export const GEAR = 'userspace';
 
 /** From which reported loss on a relay is not asked to pass on packets to that node, in permille. */
 const BAD_LOSS_PERMILLE = 500;

@@ -4,6 +4,7 @@ import { formatIpAddress, type IpAddress } from '../wire/address.ts';
 import { formatPrefix, type Prefix } from '../wire/prefix.ts';
 import { leaseDocument, parseLease, type Lease, type LeaseDocument } from './lease.ts';
 import { Pool } from './pool.ts';
+import { equalTextSets } from './text-set.ts';
 
 /** What a {@link LeaseBook} has to keep over a restart. */
 export interface LeaseBookDocument {
@@ -134,14 +135,10 @@ export class LeaseBook {
 
 function alreadyLeased(known: Lease, wanted: readonly IpAddress[] | undefined): Lease {
   const has = known.addresses.map(formatIpAddress);
-  const same = wanted === undefined || sameSet(has, wanted.map(formatIpAddress));
+  const same = wanted === undefined || equalTextSets(has, wanted.map(formatIpAddress));
   if (same) return known;
   const message = `pod ${known.pod} has the addresses ${has.join(', ')} already`;
   throw new ConflictError('lease-exists', message, { pod: known.pod, addresses: has });
-}
-
-function sameSet(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((text) => b.includes(text));
 }
 
 /** A NUL is in no name. */

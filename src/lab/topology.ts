@@ -6,6 +6,9 @@
  */
 import { ConfigError } from '../errors.ts';
 import type { LabSettings } from './settings.ts';
+import { VXLAN_PORT } from '../wire/vxlan.ts';
+import { IPV6_MIN_MTU } from '../wire/ipv6.ts';
+import { OVERHEAD_BYTES } from '../dataplane/encapsulation.ts';
 
 /** What a person asks for. */
 export interface LabSpec {
@@ -59,9 +62,6 @@ export interface LabPlan {
   readonly nodes: readonly NodePlan[];
 }
 
-/** Port of the VXLAN socket (RFC 7348, section 5), weft's default. */
-const VXLAN_PORT = 4789;
-
 /** Three digits in 10.244.N.0/24 end at 255; 0 and 255 stay free for static peers in tests. */
 const MAX_NODES = 254;
 
@@ -71,8 +71,11 @@ const MAX_PODS_PER_NODE = 250;
 /** Seeds in each node's configuration: one that is up is enough to join, three survive a cut. */
 const MAX_SEEDS = 3;
 
-/** IPv6 asks for 1280 bytes on every link (RFC 8200, section 5); VXLAN adds 50 over IPv4 and 70 over IPv6. */
-const MIN_UNDERLAY_MTU_BYTES = { ipv4: 1330, ipv6: 1350 } as const;
+/** What IPv6 asks for on every link, and what VXLAN adds to it. */
+const MIN_UNDERLAY_MTU_BYTES = {
+  ipv4: IPV6_MIN_MTU + OVERHEAD_BYTES[4],
+  ipv6: IPV6_MIN_MTU + OVERHEAD_BYTES[6],
+} as const;
 
 /** Largest MTU that a veth pair takes. */
 const MAX_UNDERLAY_MTU_BYTES = 65_535;

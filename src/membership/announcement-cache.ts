@@ -1,6 +1,7 @@
 /** Announcements that were parsed before: most of what gossip brings is known already. */
 import { parseAnnouncement } from './announcement-codec.ts';
 import type { SealedAnnouncement } from './message.ts';
+import { equalBytes } from '../wire/octets.ts';
 
 /** Nodes whose announcements are kept; whoever was first heard of longest ago makes room. */
 const MAX_IDENTITIES = 10_000;
@@ -35,14 +36,4 @@ export class AnnouncementCache {
     this.#known.set(identity, [sealed, ...(known ?? [])].slice(0, MAX_PER_IDENTITY));
     return sealed;
   }
-}
-
-/** Whether two byte strings are the same. */
-export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  // From the end: what differs between two announcements of one node mostly stands there.
-  for (let index = a.length - 1; index >= 0; index--) {
-    if (a[index] !== b[index]) return false;
-  }
-  return true;
 }

@@ -23,6 +23,7 @@ import {
   MIN_MTU_BYTES,
 } from './limits.ts';
 import type { SealedAnnouncement } from './message.ts';
+import { MAX_PORT } from '../wire/udp.ts';
 
 const endpointLimits: FieldLimits = { 1: { maxCount: 1, maxBytes: 16 }, 2: { maxCount: 1, maxBytes: 0 } };
 const prefixLimits: FieldLimits = { 1: { maxCount: 1, maxBytes: 16 }, 2: { maxCount: 1, maxBytes: 0 } };
@@ -241,7 +242,7 @@ function isAddress({ family, bytes }: IpAddress): boolean {
 
 /** Somewhere a datagram may be sent to: not unspecified, multicast or broadcast. */
 function isUnicastEndpoint({ address, port }: Endpoint): boolean {
-  if (!(Number.isInteger(port) && port >= 1 && port <= 65_535 && isAddress(address))) return false;
+  if (!(Number.isInteger(port) && port >= 1 && port <= MAX_PORT && isAddress(address))) return false;
   const first = address.bytes[0]!;
   if (address.family === 4) return first !== 0 && first < 224;
   return first !== 0xff && address.bytes.some((octet) => octet !== 0);

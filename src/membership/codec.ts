@@ -55,14 +55,6 @@ export function appendNews(head: Uint8Array, news: readonly EncodedField[]): Uin
   return concatenateFields(head, news);
 }
 
-/** The datagram `head` followed by encoded claims. */
-export function appendClaims(head: Uint8Array, claims: readonly Uint8Array[]): Uint8Array {
-  return concatenateFields(
-    head,
-    claims.map((bytes) => ({ tag: DatagramTag.claim, bytes })),
-  );
-}
-
 /** Decodes a datagram of `network`, or says why not. Never throws; keeps nothing of `bytes`. */
 export function parseDatagram(
   bytes: Uint8Array,

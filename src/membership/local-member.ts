@@ -1,7 +1,7 @@
 /** What this node says of itself, and how it answers what others say of it. */
 import { compareIpAddresses, equalEndpoints, type Endpoint } from '../wire/address.ts';
 import type { Announcement } from './announcement.ts';
-import { equalBytes } from './announcement-cache.ts';
+import { equalBytes } from '../wire/octets.ts';
 import { checkRoomForKeys, sealAnnouncement } from './announcement-codec.ts';
 import { MAX_INCARNATION } from './limits.ts';
 import type { Claim, SealedAnnouncement } from './message.ts';

@@ -1,5 +1,11 @@
 /** Timing and sizes of the gossip protocol. Limits on what comes off the wire are in `limits.ts`. */
 
+/** UDP and TCP port of gossip, where none is configured. Registered by nobody. */
+export const GOSSIP_PORT = 7_948;
+
+/** How long a node that leaves stays, for its last word to go out, in ms. */
+export const LEAVE_GRACE_MS = 200;
+
 /** Everything that may be tuned. All nodes of a network should use the same values. */
 export interface Parameters {
   /** One member is probed per interval. SWIM's protocol period T'. */
@@ -19,9 +25,9 @@ export interface Parameters {
   readonly suspicionMaxFactor: number;
   /** Lifeguard's K: how many independent confirmations bring a suspicion down to its shortest. */
   readonly confirmations: number;
-  /** Lambda: each claim is sent this many times log10 of the cluster's size ... */
+  /** Lambda: each claim is sent this many times log10 of the cluster's size, and {@link extraTransmits} times more. */
   readonly retransmitMultiplier: number;
-  /** ... and this often on top, which is what counts in small clusters. */
+  /** How often each claim is sent in any case, which is what counts in small clusters. */
   readonly extraTransmits: number;
   /** Claims that wait are also sent on their own, soon after they came and then this often, not only on probes. */
   readonly gossipIntervalMs: number;
@@ -33,9 +39,9 @@ export interface Parameters {
   readonly pushPullIntervalMs: number;
   /** The first of these exchanges comes within this time of the start: it finds who joined at the same moment. */
   readonly firstPushPullMs: number;
-  /** While nobody else is known, seeds are tried again after this, then half as long again each time ... */
+  /** While nobody else is known, seeds are tried again after this, then half as long again each time. */
   readonly joinBackoffMs: number;
-  /** ... up to this. */
+  /** Longest wait before seeds are tried again. */
   readonly maxJoinBackoffMs: number;
   /** One seed or dead member, of those that are not alive, is tried this often: how a partition heals. */
   readonly redialIntervalMs: number;

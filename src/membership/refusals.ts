@@ -4,7 +4,7 @@ import type { Logger } from '../env/logger.ts';
 import { formatEndpoint, type Endpoint } from '../wire/address.ts';
 
 /** Reason -> what it means. The order is that of display. */
-export const refusalMeanings = {
+const refusalMeanings = {
   'too-long': 'the message is longer than the limit',
   malformed: 'the bytes are not a protobuf message of the expected type',
   'limit-exceeded': 'a list or a field is longer than its limit',

@@ -6,7 +6,7 @@ export const LOSS_WINDOW_PROBES = 100;
 export const LOSS_WINDOW_MS = 240_000;
 
 /** So many lost in a row, with nothing heard since, are no chance: a path that loses everything is one that loses everything now. */
-export const SILENT_PROBES = 3;
+const SILENT_PROBES = 3;
 
 /** Shares of probes, 0 to 1, and of how many. */
 export interface LossShares {

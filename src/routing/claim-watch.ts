@@ -1,6 +1,6 @@
 /** Whether members claim anything else than before: much of what gossip brings changes no route. */
 import type { Announcement, Member } from '../membership/announcement.ts';
-import { equalOctets } from '../wire/octets.ts';
+import { equalBytes } from '../wire/octets.ts';
 import { equalEndpoints } from '../wire/address.ts';
 import { comparePrefixes } from '../wire/prefix.ts';
 
@@ -60,10 +60,6 @@ function haveOnePlace({ dataEndpoints: a }: Announcement, { dataEndpoints: b }: 
 
 function holdTheSame({ prefixes: a }: Announcement, { prefixes: b }: Announcement): boolean {
   return a.length === b.length && a.every((prefix, index) => comparePrefixes(prefix, b[index]!) === 0);
-}
-
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && equalOctets(a, 0, b, 0, a.length);
 }
 
 function isLive(member: Member | undefined): member is Member {

@@ -1,7 +1,7 @@
 /** Why a claim to a name, an address or a prefix is not in use. */
 
 /** Code -> what it means. One closed list; codes are API. */
-export const routeRefusalMeanings = {
+const routeRefusalMeanings = {
   'other-network': 'the node belongs to another network',
   'no-data-endpoint': 'the node announces no endpoint for its data path, or none that this node can use',
   'name-taken': 'another live node of a lower identity, or any announced node against a static peer, has the name',

@@ -2,7 +2,8 @@
 import { formatEndpoint } from '../wire/address.ts';
 
 import type { SimulatedNode } from './node.ts';
-import { endpointAt, GOSSIP_PORT } from './place.ts';
+import { endpointAt } from './place.ts';
+import { GOSSIP_PORT } from '../membership/parameters.ts';
 
 /**
  * Whether from one node one gets to all others, where each step is that one of two knows where the other is now, and both

@@ -3,7 +3,9 @@ import type { Announcement } from '../membership/announcement.ts';
 import { NACK_CAPABILITY } from '../membership/failure-detector.ts';
 import type { IpAddress } from '../wire/address.ts';
 import type { Prefix } from '../wire/prefix.ts';
-import { DATA_PORT, endpointAt, GOSSIP_PORT } from './place.ts';
+import { endpointAt } from './place.ts';
+import { VXLAN_PORT } from '../wire/vxlan.ts';
+import { GOSSIP_PORT } from '../membership/parameters.ts';
 import { SeededRandom } from './seeded-random.ts';
 
 /** Network that all simulated nodes are in. */
@@ -47,7 +49,7 @@ export function announcementAt(number: number, place: number): Announcement {
 export function endpointsAt(place: number): Pick<Announcement, 'gossipEndpoint' | 'dataEndpoints'> {
   return {
     gossipEndpoint: endpointAt(place, GOSSIP_PORT),
-    dataEndpoints: [{ gear: 'userspace', endpoint: endpointAt(place, DATA_PORT) }],
+    dataEndpoints: [{ gear: 'userspace', endpoint: endpointAt(place, VXLAN_PORT) }],
   };
 }
 

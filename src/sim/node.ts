@@ -9,7 +9,7 @@ import type { AnnouncementCache } from '../membership/announcement-cache.ts';
 import type { Announcement, MemberChange } from '../membership/announcement.ts';
 import { Membership } from '../membership/membership.ts';
 import type { Claim } from '../membership/message.ts';
-import type { Parameters } from '../membership/parameters.ts';
+import { LEAVE_GRACE_MS, type Parameters } from '../membership/parameters.ts';
 import { equalEndpoints, type Endpoint } from '../wire/address.ts';
 import type { Listener, SimulatedNetwork } from './network.ts';
 import { NodeKeys } from './node-keys.ts';
@@ -47,9 +47,6 @@ const MAX_PERSISTED_ENDPOINTS = 32;
 /** How late a slow node handles its input, in ms. */
 const SLOW_LEAST_MS = 500;
 const SLOW_MOST_MS = 2_000;
-
-/** How long a node that leaves stays to say so, in ms. */
-export const LEAVE_GRACE_MS = 200;
 
 function drop(): void {}
 

@@ -4,12 +4,6 @@ import type { Endpoint } from '../wire/address.ts';
 /** Most places, and most nodes. */
 export const MAX_PLACES = 0xff_ff;
 
-/** Port of gossip at every place. */
-export const GOSSIP_PORT = 7_948;
-
-/** Port of the data path at every place. */
-export const DATA_PORT = 4_789;
-
 const FIRST_OCTET = 198;
 const SECOND_OCTET = 18;
 

@@ -11,7 +11,7 @@ import { runInThreads } from './threads.ts';
 const BATCH_SEEDS = 20;
 
 /** How long faults are left out of a failing history, in ms, and of how many histories. */
-export const SHRINK_MS = 60_000;
+const SHRINK_MS = 60_000;
 const MOST_SHRUNK = 3;
 
 /** Most seeds of a run whose length is given as a time. */

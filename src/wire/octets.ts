@@ -82,3 +82,13 @@ export function equalOctets(
   }
   return true;
 }
+
+/** Whether two byte strings are the same. Not constant in time. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  // From the end: what differs between two announcements of one node mostly stands there.
+  for (let index = a.length - 1; index >= 0; index--) {
+    if (a[index] !== b[index]) return false;
+  }
+  return true;
+}

@@ -1,13 +1,14 @@
 import test from 'ava';
 import { sealAnnouncement } from '../../src/membership/announcement-codec.ts';
 import { encodeClaim } from '../../src/membership/claim-codec.ts';
-import { appendClaims, encodeDatagram, parseDatagram } from '../../src/membership/codec.ts';
+import { encodeDatagram, parseDatagram } from '../../src/membership/codec.ts';
 import { encodeExchange, parseExchange } from '../../src/membership/exchange-codec.ts';
 import { defaultParameters } from '../../src/membership/parameters.ts';
 import type { Claim, DatagramBody } from '../../src/membership/message.ts';
 import { announcementOf, endpoint, identityOf } from '../support/announcements.ts';
 import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { SimulatedCluster } from '../support/simulated-cluster.ts';
+import { appendClaims } from '../support/appended-claims.ts';
 
 const seed = Number(process.env['SEED'] ?? 1);
 const stranger = endpoint('203.0.113.9:9999');

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { AnnouncementCache, equalBytes } from '../../src/membership/announcement-cache.ts';
+import { AnnouncementCache } from '../../src/membership/announcement-cache.ts';
 import { sealAnnouncement } from '../../src/membership/announcement-codec.ts';
 import { announcementOf, identityOf } from '../support/announcements.ts';
 
@@ -35,11 +35,4 @@ test('what is refused is refused again', (t) => {
   const cache = new AnnouncementCache();
   t.is(cache.parse(identityOf(2), Uint8Array.of(0xff)), 'malformed');
   t.is(cache.parse(identityOf(2), Uint8Array.of(0xff)), 'malformed');
-});
-
-test('bytes are equal if their length and each of them is', (t) => {
-  t.true(equalBytes(Uint8Array.of(), Uint8Array.of()));
-  t.true(equalBytes(Uint8Array.of(1, 2), Uint8Array.of(1, 2)));
-  t.false(equalBytes(Uint8Array.of(1, 2), Uint8Array.of(0, 2)));
-  t.false(equalBytes(Uint8Array.of(1, 2), Uint8Array.of(1, 2, 3)));
 });

@@ -1,13 +1,14 @@
 import test from 'ava';
 import { sealAnnouncement } from '../../src/membership/announcement-codec.ts';
 import { encodeClaim, fieldCostBytes, withAnnouncementAge } from '../../src/membership/claim-codec.ts';
-import { appendClaims, appendNews, DatagramTag, encodeDatagram, parseDatagram } from '../../src/membership/codec.ts';
+import { appendNews, DatagramTag, encodeDatagram, parseDatagram } from '../../src/membership/codec.ts';
 import { encodeDirective } from '../../src/membership/directive-codec.ts';
 import { encodeExchange, parseExchange } from '../../src/membership/exchange-codec.ts';
 import { MAX_DATAGRAM_BYTES, MAX_EXCHANGE_BYTES } from '../../src/membership/limits.ts';
 import type { Claim, DatagramBody, Exchange } from '../../src/membership/message.ts';
 import { announcementOf, identityOf } from '../support/announcements.ts';
 import { bytes } from '../support/bytes.ts';
+import { appendClaims } from '../support/appended-claims.ts';
 
 const sealed = sealAnnouncement(announcementOf(2));
 const fullClaim: Claim = {

@@ -2,7 +2,7 @@ import test from 'ava';
 import type { Announcement, Member } from '../../src/membership/announcement.ts';
 import { sealAnnouncement } from '../../src/membership/announcement-codec.ts';
 import { encodeClaim } from '../../src/membership/claim-codec.ts';
-import { appendClaims, encodeDatagram, parseDatagram } from '../../src/membership/codec.ts';
+import { encodeDatagram, parseDatagram } from '../../src/membership/codec.ts';
 import { encodeExchange, parseExchange } from '../../src/membership/exchange-codec.ts';
 import { Membership } from '../../src/membership/membership.ts';
 import type { Claim, Directive } from '../../src/membership/message.ts';
@@ -10,6 +10,7 @@ import { announcementOf, identityOf } from '../support/announcements.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { silentLogger } from '../support/silent-logger.ts';
+import { appendClaims } from '../support/appended-claims.ts';
 
 interface Bench {
   readonly clock: ManualClock;

@@ -1,7 +1,8 @@
 import test from 'ava';
 import { cutBetween } from '../../src/sim/cut.ts';
 import { SimulatedNetwork, type Listener } from '../../src/sim/network.ts';
-import { endpointAt, GOSSIP_PORT, placeOf } from '../../src/sim/place.ts';
+import { endpointAt, placeOf } from '../../src/sim/place.ts';
+import { GOSSIP_PORT } from '../../src/membership/parameters.ts';
 import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { VirtualClock } from '../../src/sim/virtual-clock.ts';
 import { fairWeather, type Weather } from '../../src/sim/weather.ts';

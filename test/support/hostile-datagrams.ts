@@ -4,7 +4,7 @@
  */
 import { sealAnnouncement } from '../../src/membership/announcement-codec.ts';
 import { encodeClaim } from '../../src/membership/claim-codec.ts';
-import { appendClaims, encodeDatagram } from '../../src/membership/codec.ts';
+import { encodeDatagram } from '../../src/membership/codec.ts';
 import { encodeExchange } from '../../src/membership/exchange-codec.ts';
 import type { Claim } from '../../src/membership/message.ts';
 import { announcementOf, identityOf } from './announcements.ts';
@@ -12,6 +12,7 @@ import { bytes } from './bytes.ts';
 import { echoRequest, ipPacket, tcpSegment, udpDatagram } from './ip-packet.ts';
 import { mutated, pick } from './mutation.ts';
 import type { SeededRandom } from '../../src/sim/seeded-random.ts';
+import { appendClaims } from './appended-claims.ts';
 
 /** What one UDP datagram over IPv4 takes in an MTU of 1500: none is fragmented on its way, so that each is one. */
 const MAX_BYTES = 1_472;

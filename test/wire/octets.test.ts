@@ -73,3 +73,10 @@ test('runs are compared within their length only', (t) => {
   t.false(octets.equalOctets(left, 1, right, 0, 3));
   t.true(octets.equalOctets(left, 0, right, 0, 0));
 });
+
+test('byte strings are equal if their length and each of their octets is', (t) => {
+  t.true(octets.equalBytes(bytes(''), bytes('')));
+  t.true(octets.equalBytes(bytes('01 02'), bytes('01 02')));
+  t.false(octets.equalBytes(bytes('01 02'), bytes('00 02')));
+  t.false(octets.equalBytes(bytes('01 02'), bytes('01 02 03')));
+});

@@ -5,11 +5,13 @@
  * To add a key: a row here, a line in `config.ts` that puts it into the config, a row in the reference.
  */
 import * as v from 'valibot';
-import { presetNames } from '../../membership/parameters.ts';
-import { MAX_VNI } from '../../wire/vxlan.ts';
-import { DEFAULT_SOCKET } from './config-place.ts';
+import { OVERHEAD_BYTES } from '../../dataplane/encapsulation.ts';
+import { MAX_MTU_BYTES } from '../../membership/limits.ts';
+import { GOSSIP_PORT, presetNames } from '../../membership/parameters.ts';
+import { MAX_PORT } from '../../wire/udp.ts';
+import { MAX_VNI, VXLAN_PORT } from '../../wire/vxlan.ts';
+import { DEFAULT_SOCKET, DEFAULT_STATE_DIR, DEFAULT_TUN_DEVICE } from './config-place.ts';
 import {
-  MAX_PORT,
   choice,
   cpuRange,
   deviceName,
@@ -34,7 +36,7 @@ import {
 const MIN_UNDERLAY_MTU_BYTES = 576;
 
 /** What is left of it, to a static peer: 50 bytes are VXLAN's. */
-const MIN_OVERLAY_MTU_BYTES = MIN_UNDERLAY_MTU_BYTES - 50;
+const MIN_OVERLAY_MTU_BYTES = MIN_UNDERLAY_MTU_BYTES - OVERHEAD_BYTES[4];
 
 /** Most workers that may be asked for: more than there are queues worth having on any machine. */
 const MAX_WORKERS = 64;
@@ -69,7 +71,7 @@ const staticPeer = v.object({
   endpoint: partialEndpoint(),
   mac: unicastMac(),
   prefixes: v.array(prefix(), 'is not a list'),
-  mtu: v.optional(integer(MIN_OVERLAY_MTU_BYTES, MAX_PORT)),
+  mtu: v.optional(integer(MIN_OVERLAY_MTU_BYTES, MAX_MTU_BYTES)),
 });
 
 /** Names of the keys that an entry of `staticPeers` has. All but `mtu` are needed. */
@@ -91,12 +93,22 @@ export const configKeys = {
   }),
   'underlay.mtu': key({
     kind: 'scalar',
-    schema: v.optional(integer(MIN_UNDERLAY_MTU_BYTES, MAX_PORT)),
+    schema: v.optional(integer(MIN_UNDERLAY_MTU_BYTES, MAX_MTU_BYTES)),
     meaning: 'largest packet between the nodes, in bytes',
   }),
-  'vxlan.port': key({ kind: 'scalar', schema: integer(1, MAX_PORT), default: '4789', meaning: 'UDP port of VXLAN' }),
+  'vxlan.port': key({
+    kind: 'scalar',
+    schema: integer(1, MAX_PORT),
+    default: String(VXLAN_PORT),
+    meaning: 'UDP port of VXLAN',
+  }),
   'vxlan.vni': key({ kind: 'scalar', schema: integer(0, MAX_VNI), default: '42', meaning: 'VXLAN network identifier' }),
-  'tun.device': key({ kind: 'scalar', schema: deviceName(), default: 'weft0', meaning: 'name of the TUN device' }),
+  'tun.device': key({
+    kind: 'scalar',
+    schema: deviceName(),
+    default: DEFAULT_TUN_DEVICE,
+    meaning: 'name of the TUN device',
+  }),
   'dataplane.workers': key({
     kind: 'scalar',
     schema: integer(0, MAX_WORKERS),
@@ -202,7 +214,7 @@ export const configKeys = {
   'gossip.port': key({
     kind: 'scalar',
     schema: integer(1, MAX_PORT),
-    default: '7948',
+    default: String(GOSSIP_PORT),
     meaning: 'UDP and TCP port of gossip',
   }),
   'gossip.seeds': key({
@@ -237,7 +249,7 @@ export const configKeys = {
   stateDir: key({
     kind: 'scalar',
     schema: directory(),
-    default: '/var/lib/weft',
+    default: DEFAULT_STATE_DIR,
     meaning: 'directory for identity and leases',
   }),
   'pods.netnsPrefix': key({

@@ -10,6 +10,12 @@ export const CONFIG_VARIABLE = 'WEFT_CONFIG';
 /** Default of `control.socket`. */
 export const DEFAULT_SOCKET = '/run/weft/weft.sock';
 
+/** Where the daemon keeps what it knows over a restart, if it is not told otherwise. */
+export const DEFAULT_STATE_DIR = '/var/lib/weft';
+
+/** Name of the TUN device, if nobody chooses another. */
+export const DEFAULT_TUN_DEVICE = 'weft0';
+
 /**
  * The file: of `--config`, else of the variable, else the default one if there is one. `undefined`: there is none, and flags
  * and variables say it all.

@@ -10,6 +10,7 @@ import {
 } from '../../wire/address.ts';
 import { formatPrefix, parsePrefix, type Prefix } from '../../wire/prefix.ts';
 import { parsed, problem, show, text, type Problem } from './config-schema.ts';
+import { MAX_PORT } from '../../wire/udp.ts';
 
 /** A node to begin gossip with: by address, or by a name that is resolved when it is needed. */
 export interface Seed {
@@ -29,9 +30,6 @@ export interface CpuRange {
   readonly first: number;
   readonly last: number;
 }
-
-/** Largest UDP or TCP port. */
-export const MAX_PORT = 65_535;
 
 /** Longest name of a network device: IFNAMSIZ without its final zero (linux/if.h). */
 const MAX_DEVICE_NAME_LENGTH = 15;

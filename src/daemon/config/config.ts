@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 import * as v from 'valibot';
 import { ConfigError } from '../../errors.ts';
 import type { PresetName } from '../../membership/parameters.ts';
-import type { Endpoint, IpAddress, MacAddress } from '../../wire/address.ts';
+import type { Endpoint, IpAddress } from '../../wire/address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import { contradictions } from './config-check.ts';
 import { readConfigFile, type ConfigSteps } from './config-file.ts';
@@ -17,16 +17,7 @@ import type { CpuRange } from './config-value.ts';
 import { sourceOf, type ConfigSources, type SourcedValue } from './config-sources.ts';
 import { unknownKeys } from './config-unknown.ts';
 import { optionalFeatures, type OptionalFeature } from './optional-feature.ts';
-
-/** A VTEP that is not weft: known by configuration alone. */
-export interface StaticPeer {
-  readonly name: string;
-  readonly endpoint: Endpoint;
-  readonly mac: MacAddress;
-  readonly prefixes: readonly Prefix[];
-  /** Largest inner packet that may go to it; `undefined`: as large as this node's overlay MTU. */
-  readonly mtuBytes: number | undefined;
-}
+import type { StaticPeer } from '../../routing/static-peer.ts';
 
 /** A node to begin gossip with; `host` is an address or a DNS name. */
 export interface SeedHost {

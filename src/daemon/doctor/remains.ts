@@ -6,7 +6,7 @@ import { WeftError } from '../../errors.ts';
 import { runCommand } from '../../linux/command.ts';
 import { deviceNames } from '../../linux/device-names.ts';
 import { FileStore } from '../../linux/file-store.ts';
-import { configFileOf } from '../config/config-place.ts';
+import { configFileOf, DEFAULT_STATE_DIR } from '../config/config-place.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import { formatLogLine } from '../process/log-text.ts';
 import { parsePodsDocument, type PodRecord } from '../pods/pod-record.ts';
@@ -15,8 +15,6 @@ import { defaultPlumbing, plumbingIn } from '../host/host-facts.ts';
 
 /** Where a lab keeps the configuration and the log of a node: beside its socket. */
 const BESIDE = { config: 'config.yaml', log: 'daemon.log' } as const;
-
-const DEFAULT_STATE_DIR = '/var/lib/weft';
 
 /** How much of the end of a log is read, in bytes. */
 const LOG_END_BYTES = 8_192;

@@ -42,7 +42,7 @@ const RESERVE_PER_WORKER = 18;
 const OPEN_AT_START = 64;
 
 /** @param room descriptors that may go to connections */
-export function connectionsAt(door: Door, room: number): number {
+function connectionsAt(door: Door, room: number): number {
   const wish = wishes[door];
   return room >= wished ? wish : Math.max(LEAST, Math.floor((wish * Math.max(0, room)) / wished));
 }

@@ -9,13 +9,16 @@ import type { Config } from '../config/config.ts';
 import { Sights } from './sights.ts';
 import { inspectMachine, missingRequirements } from './requirements.ts';
 import { POD_DEVICES } from './pod-devices.ts';
+import { GOSSIP_PORT } from '../../membership/parameters.ts';
+import { VXLAN_PORT } from '../../wire/vxlan.ts';
+import { DEFAULT_TUN_DEVICE } from '../config/config-place.ts';
 
 /** What a daemon goes by if it is not told anything else. */
 export const defaultPlumbing: Plumbing = {
-  tunDevice: 'weft0',
+  tunDevice: DEFAULT_TUN_DEVICE,
   podDevices: POD_DEVICES,
-  vxlanPort: 4_789,
-  gossipPort: 7_948,
+  vxlanPort: VXLAN_PORT,
+  gossipPort: GOSSIP_PORT,
   clusterPrefixes: [],
   nodePrefixes: [],
   underlay: undefined,

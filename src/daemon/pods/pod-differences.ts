@@ -4,6 +4,7 @@ import { formatPrefix } from '../../wire/prefix.ts';
 import type { PodPlace } from './pod-namespace.ts';
 import type { PodRecord } from './pod-record.ts';
 import type { PodWish } from './pod-request.ts';
+import { equalTextSets } from '../../ipam/text-set.ts';
 
 /** A pod that is there. */
 export interface KnownPod {
@@ -21,16 +22,12 @@ export function podDifferences({ record, addresses, isGone }: KnownPod, wish: Po
   const allowed = record.allowSources ?? [];
   return [
     ...(wish.newNetns === record.ownsNetns && sameNetns ? [] : [`another network namespace, ${record.netns}`]),
-    ...(wish.addresses === undefined || sameSet(present, wish.addresses.map(formatIpAddress))
+    ...(wish.addresses === undefined || equalTextSets(present, wish.addresses.map(formatIpAddress))
       ? []
       : [`the addresses ${present.join(', ')}`]),
-    ...(wish.allowSources === undefined || sameSet(allowed, wish.allowSources.map(formatPrefix))
+    ...(wish.allowSources === undefined || equalTextSets(allowed, wish.allowSources.map(formatPrefix))
       ? []
       : [allowed.length === 0 ? 'no allowed sources' : `the allowed sources ${allowed.join(', ')}`]),
     ...(wish.mac === undefined || wish.mac === record.mac ? [] : [`the MAC address ${record.mac}`]),
   ];
-}
-
-function sameSet(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((text) => b.includes(text));
 }

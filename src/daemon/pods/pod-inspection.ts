@@ -59,7 +59,7 @@ export function isHostEndFurnished(cable: PodCable, host: HostState): boolean {
 }
 
 /** What the node's end lacks. */
-export function hostEndFindings(cable: PodCable, host: HostState): Finding[] {
+function hostEndFindings(cable: PodCable, host: HostState): Finding[] {
   const { pod, hostDevice, mtuBytes, addresses } = cable;
   const link = hostEnd(cable, host);
   const of = `${hostDevice}, of pod ${pod}`;

@@ -19,7 +19,7 @@ interface Evaluation {
 }
 
 /** Title of our own table, as events have it. */
-export const TRACE_TABLE_TITLE = 'inet weft-trace';
+const TRACE_TABLE_TITLE = 'inet weft-trace';
 
 /** Whether rules of others have to be looked up to say what happened. */
 export function needsRules(events: readonly NftTraceEvent[]): boolean {

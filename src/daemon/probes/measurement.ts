@@ -24,7 +24,7 @@ export interface MeasurementOptions {
 }
 
 /** Most targets of one order, and probes to each. */
-export const MAX_MEASURED = 1_024;
+const MAX_MEASURED = 1_024;
 export const MAX_MEASURE_COUNT = 20;
 
 /** Between two probes, in ms. */

@@ -8,7 +8,7 @@ import type { HistoryEvent } from '../../api/control-api.ts';
 import type { EventKind } from '../../api/event-kind.ts';
 
 /** Events that each of the rings holds. */
-export const MAX_EVENTS = 4_096;
+const MAX_EVENTS = 4_096;
 
 /** What to add of an event to its kind. */
 export interface EventFacts {

@@ -18,7 +18,7 @@ export async function describePortHolder(protocol: 'udp' | 'tcp', endpoint: Endp
 }
 
 /** The same without a word before it, and at once: `weft (pid 123)`. */
-export function findPortHolder(protocol: 'udp' | 'tcp', endpoint: Endpoint): string | undefined {
+function findPortHolder(protocol: 'udp' | 'tcp', endpoint: Endpoint): string | undefined {
   const inodes = [...inodesAt(protocol, endpoint), ...inodesAt(`${protocol}6`, endpoint)];
   if (inodes.length === 0) return undefined;
   const holders = ownersOfSockets(inodes);

@@ -22,6 +22,7 @@ import { formatPrefix, type Prefix } from '../../wire/prefix.ts';
 import type { MasqueradeConfig } from '../config/config.ts';
 import { POD_DEVICES, POD_GATEWAY } from '../host/pod-devices.ts';
 import { renderSets, type NodeSets } from './node-sets.ts';
+import { VXLAN_PORT } from '../../wire/vxlan.ts';
 
 /** What is counted, by the name of the counter in the table, which is API. */
 export const ruleCounters = {
@@ -45,7 +46,7 @@ export const refusals = Object.keys(ruleCounters).filter((name): name is Refusal
 export type RuleFeature = 'fib' | 'nat';
 
 /** Ports that VXLAN uses: that of RFC 7348, and the one that Linux has by default. */
-const VXLAN_PORTS = [4_789, 8_472];
+const VXLAN_PORTS = [VXLAN_PORT, 8_472];
 
 /** Devices and pairs of addresses whose packets were refused, as many as are remembered: no pod fills more of the kernel's memory. */
 const MAX_REFUSED = 1_024;

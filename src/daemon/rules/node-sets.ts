@@ -31,7 +31,7 @@ export type NodeSetName = keyof typeof types;
 /** Elements of each set, as `nft` writes them: `198.18.0.2 . 4789`. */
 export type NodeSets = Readonly<Record<NodeSetName, ReadonlySet<string>>>;
 
-export const nodeSetNames = Object.keys(types) as NodeSetName[];
+const nodeSetNames = Object.keys(types) as NodeSetName[];
 
 /** What they are made from. */
 export interface KnownNodes {

@@ -8,6 +8,7 @@ import type { EventSink } from '../process/event-log.ts';
 import type { Gossip } from '../gossip/gossip.ts';
 import { chooseUnderlay, type Underlay } from './underlay.ts';
 import { UnderlayWatch } from './underlay-watch.ts';
+import { GEAR } from '../../forwarding/active-peers.ts';
 
 export interface UnderlayFollowerOptions {
   readonly config: Config;
@@ -38,7 +39,7 @@ export function followUnderlay(options: UnderlayFollowerOptions): UnderlayWatch 
       await dataplane.moveTo(address);
       await introduce(device, logger);
       const endpoint = { address, port: config.vxlan.port };
-      await gossip.moveTo({ address, port: config.gossip.port }, [{ gear: 'userspace', endpoint }]);
+      await gossip.moveTo({ address, port: config.gossip.port }, [{ gear: GEAR, endpoint }]);
       onMoved(moved);
     },
     events,

@@ -10,9 +10,7 @@ import {
 } from '../../linux/udp-socket.ts';
 import type { IpAddress } from '../../wire/address.ts';
 import type { WorkerSetup } from './worker-report.ts';
-
-/** Source ports, and so at most as many ways through a network that spreads flows by them. A power of two. */
-const SENDING_SOCKETS = 16;
+import { SENDING_SOCKETS } from '../../dataplane/flow-hash.ts';
 
 /** Sockets at one underlay address. */
 export interface UnderlaySockets {

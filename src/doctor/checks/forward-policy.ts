@@ -26,7 +26,7 @@ export const forwardPolicy: HostCheck = {
 };
 
 /** What they do to packets of nodes is said elsewhere. */
-export function hitsOnPods(facts: Facts): FirewallHit[] {
+function hitsOnPods(facts: Facts): FirewallHit[] {
   return firewallHits(facts)
     .filter(({ verdict, isLast }) => verdict !== 'unknown' && isLast)
     .map((hit) => ({ ...hit, samples: hit.samples.filter(({ isOfPods }) => isOfPods) }))

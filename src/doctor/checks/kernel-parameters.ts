@@ -61,7 +61,7 @@ export const kernelParameters: DaemonCheck = {
 };
 
 /** @param notices what the daemon could not set. */
-export function parameterFindings(differences: readonly Difference[], notices: readonly Remark[]): Finding[] {
+function parameterFindings(differences: readonly Difference[], notices: readonly Remark[]): Finding[] {
   return Object.keys(finds).flatMap((id) => {
     const wrong = differences.filter(({ subject }) =>
       idOf.some(([pattern, one]) => one === id && pattern.test(subject)),

@@ -18,9 +18,6 @@ const reasons: Readonly<Record<string, string>> = {
   'gossip-send-forbidden': 'datagrams of gossip',
 };
 
-/** Reasons of which it speaks. */
-export const localSendReasons: readonly string[] = Object.keys(reasons);
-
 export const localSends: DaemonCheck = {
   subject: 'what this node sends, let out by its own kernel',
   needs: 'daemon',

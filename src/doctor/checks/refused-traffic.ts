@@ -18,9 +18,6 @@ const reasons: Readonly<Record<string, string>> = {
   'pod-as-router': 'as if a pod were a router',
 };
 
-/** Reasons of which it speaks. */
-export const refusedReasons: readonly string[] = Object.keys(reasons);
-
 /** One datagram may be anybody's mistake. */
 const MIN_PACKETS = 5;
 
