@@ -85,9 +85,9 @@ export class Egress {
   #headerNext: number;
   /** Of the packet in hand: how many segments it stands for. */
   #segments = 1;
-  /** Of the packet in hand: IP and transport header, if it is a super-packet, */
+  /** Of the packet in hand: length of its IP and transport header, if it is a super-packet; else 0. */
   #headerLength = 0;
-  /** and the payload of each of its segments but the last; else 0. */
+  /** Of the packet in hand: payload of each of its segments but the last, if it is a super-packet; else 0. */
   #gsoSize = 0;
   /** Of the packet in hand: the peer it goes to, 0 before that is known. */
   #peer = 0;

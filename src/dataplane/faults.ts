@@ -31,15 +31,15 @@ interface ActiveRule {
 
 /** Rules of one worker. Nothing here allocates, but when rules change. */
 export class Faults {
-  /** Of the datagram judged last, if it is held: for how long, in microseconds; */
+  /** Of the datagram judged last, if it is held: for how long, in microseconds. */
   delayUs = 0;
-  /** how many copies there are to be beside it; */
+  /** Of the same: how many copies there are to be beside it. */
   copies = 0;
-  /** which bit is to be flipped, as a fraction of its length, and -1 for none; */
+  /** Of the same: which bit is to be flipped, as a fraction of its length, and -1 for none. */
   corruptBit = -1;
-  /** slot of the rule by which it waits for the next one to overtake it, or {@link NO_SLOT}; */
+  /** Of the same: slot of the rule by which it waits for the next one to overtake it, or {@link NO_SLOT}. */
   overtakenBy = NO_SLOT;
-  /** slots of the rules whose waiting datagrams it overtakes, a bit each. */
+  /** Of the same: slots of the rules whose waiting datagrams it overtakes, a bit each. */
   overtakes = 0;
   readonly #worker: number;
   readonly #counts: FaultCountsMemory;

@@ -24,11 +24,11 @@ const OVERTAKING_US = 50_000;
 
 /** Whose a datagram is, and so what becomes of it when it is given out. */
 export const HeldKind = {
-  /** What pods sent, on its way to a peer; */
+  /** What pods sent, on its way to a peer. */
   egress: 0,
-  /** a path probe; */
+  /** A path probe. */
   probe: 1,
-  /** what is passed on from one peer to another. */
+  /** What is passed on from one peer to another. */
   relay: 2,
   /** What came from a peer. */
   ingress: 3,

@@ -57,16 +57,16 @@ export class Ingress {
   readonly #faults: FaultInjection | undefined;
   /** Of the datagram in hand: who sent it. */
   #sender = -1;
-  /** and in whose account it is: 0 for a stranger. */
+  /** Of the datagram in hand: in whose account it is, 0 for a stranger. */
   #accountPeer = 0;
   #senderFamily: 4 | 6 = 4;
   #senderAt = 0;
   #trafficClass = 0;
-  /** Of the packet in hand: how many segments it stands for, */
+  /** Of the packet in hand: how many segments it stands for. */
   #segments = 1;
-  /** the payload of each, 0 if it is no super-packet, */
+  /** Of the packet in hand: the payload of each segment, 0 if it is no super-packet. */
   #gsoSize = 0;
-  /** and the length of its IP and transport headers. */
+  /** Of the packet in hand: length of its IP and transport headers. */
   #headerLength = 0;
   /** Of the packet in hand: where its flow is coalesced, -1 if it is not. */
   #slot = -1;

@@ -10,9 +10,9 @@ import { type PathFacts, type UnderlayFacts, underlaySteps } from './underlay-wo
 /** What the node knows of the datagram. */
 export interface ArrivalFacts {
   readonly node: string;
-  /** Underlay address that it comes from, */
+  /** Underlay address that it comes from. */
   readonly sender: string;
-  /** and the peer that has it; empty: none that is known. */
+  /** Name of the peer that has this address; empty: none that is known. */
   readonly senderName: string;
   /** The node whose prefix has the source of the inner packet; empty: none. */
   readonly originName: string;

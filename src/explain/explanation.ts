@@ -92,9 +92,9 @@ export interface Explanation {
   readonly packet: ExplainedPacket;
   /** Why it may not be what was meant: a pod that is gone, an address that stands for another. */
   readonly remarks: readonly string[];
-  /** The worse one of both ways, */
+  /** How the packet and its answer fare: the worse of both. */
   readonly fate: Fate;
-  /** and which of them that is: `there` where both fare alike. */
+  /** Which of both that is: `there` where they fare alike. */
   readonly way: 'there' | 'back';
   /** Name of the drop reason, if weft drops it; otherwise empty. */
   readonly reason: string;
@@ -105,9 +105,9 @@ export interface Explanation {
   readonly remedy: string;
   /** The way there. */
   readonly nodes: readonly ExplainedNode[];
-  /** How the packet itself fares, */
+  /** How the packet itself fares. */
   readonly there: Omit<ExplainedWay, 'nodes'>;
-  /** and its answer; `null` if that cannot be told, or the packet is for nobody who would answer through weft. */
+  /** How its answer fares; `null` if that cannot be told, or the packet is for nobody who would answer through weft. */
   readonly back: ExplainedWay | null;
   /** What the flight recorders and the history say of a moment in the past, if one was asked for. */
   readonly around: PastMoment | null;
@@ -166,9 +166,9 @@ export interface Handover {
   readonly node: string;
   /** Whether it is weft, and can be asked. */
   readonly isNode: boolean;
-  /** Underlay address that it comes from, */
+  /** Underlay address that it comes from. */
   readonly sender: string;
-  /** and address and port that it goes to. */
+  /** Underlay address and port that it goes to. */
   readonly endpoint: string;
   /** Of the outer header. */
   readonly trafficClass: number;

@@ -32,9 +32,9 @@ export interface PathFacts {
 export interface UnderlayFacts {
   /** Underlay address of this node. */
   readonly underlayAddress: string;
-  /** Address and port of the next one, */
+  /** Underlay address and port of the next node. */
   readonly endpoint: string;
-  /** and its name. */
+  /** Name of the next node. */
   readonly nextNode: string;
   readonly underlayFamily: 4 | 6;
 }

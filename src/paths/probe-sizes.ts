@@ -10,9 +10,9 @@ export const MIN_PATH_MTU_BYTES = 256;
  */
 const LIKELY_LINK_MTUS = [9000, 8896, 4352, 1500, 1492, 1480, 1476, 1460, 1450, 1420, 1400, 1280, 576];
 
-/** Likely ones that are tried at once, */
+/** How many likely sizes are tried at once. */
 const MAX_LIKELY = 6;
-/** and sizes altogether: each round makes the gap that much smaller. */
+/** How many sizes are tried at once, likely ones included: each round makes the gap that much smaller. */
 const MAX_SIZES = 10;
 
 /**

@@ -54,9 +54,9 @@ const MIN_PROBES = 5;
 const BETTER_LOSS = 0.05;
 const BETTER_ROUND_TRIP = 0.7;
 const BETTER_ROUND_TRIP_MS = 1;
-/** When the direct way is taken again: after so many answered rounds of probes, */
+/** The direct way is taken again after so many answered rounds of probes, and {@link MIN_RETURN_MS} without silence. */
 const RETURN_ROUNDS = 3;
-/** and so long without silence, in ms. Twice as long each time that it fails again soon, up to a limit. */
+/** How long there must have been no silence, in ms. Twice as long each time that it fails again soon, up to a limit. */
 const MIN_RETURN_MS = 2_000;
 const MAX_RETURN_MS = 60_000;
 const RELAPSE_MS = 30_000;

@@ -3,13 +3,13 @@
  * as it likes: to answer each time would keep the node busy for it.
  */
 
-/** So many times at once; */
+/** How often a pod is connected again without waiting. */
 const AT_ONCE = 3;
 
-/** then after this, and after twice as long each time, in ms, */
+/** How long to wait before the next time, in ms; twice as long each time after that. */
 const FIRST_WAIT_MS = 5_000;
 
-/** but after no more than this. As long without is as if nothing had been. */
+/** Longest wait, in ms. After as long without a connection that was lost, nothing counts any more. */
 const LONGEST_WAIT_MS = 300_000;
 
 interface Connections {
