@@ -28,6 +28,7 @@ import type { WorkerAccount } from '../dataplane/accounts.ts';
 import type { MemberState, PathReport } from '../membership/announcement.ts';
 import type { MembershipStatistics } from '../membership/statistics.ts';
 import type { EventKind } from './event-kind.ts';
+import type { Features } from './feature.ts';
 
 export interface Version {
   readonly version: string;
@@ -82,8 +83,8 @@ export interface Status {
   readonly peers: number;
   readonly routes: number;
   readonly pods: number;
-  /** Features of the dataplane that are in use: `vnetHeader`, `tunSegmentation`, `udpSegment`, `udpGro`. */
-  readonly features: Readonly<Record<string, boolean>>;
+  /** Features of the dataplane, and whether they are in use. */
+  readonly features: Features;
   readonly workers: readonly WorkerAccount[];
   /** The flight recorder: its memory (0: there is none), and from when on nothing is missing in it; empty where there is none. */
   readonly recorder: { readonly sizeBytes: number; readonly packetsSince: string; readonly dropsSince: string };

@@ -68,8 +68,9 @@ function formatMembers({ gossip }: Status): string {
 }
 
 function formatFeatures({ features }: Status): string {
-  const used = Object.keys(features).filter((name) => features[name] === true);
-  const unused = Object.keys(features).filter((name) => features[name] !== true);
+  const named = (isUsed: boolean): string[] =>
+    Object.entries(features).flatMap(([name, used]) => (used === isUsed ? name : []));
+  const [used, unused] = [named(true), named(false)];
   return [used.join(', ') || 'none', ...(unused.length > 0 ? [`not in use: ${unused.join(', ')}`] : [])].join('; ');
 }
 

@@ -88,7 +88,9 @@ prefixes  10.244.1.0/24, fd00:10:244:1::/64 of 10.244.0.0/16, fd00:10:244::/48
 gossip    198.18.0.1:7948, members: 2 alive, 1 dead
 seeds     198.18.0.2:7948
 overlay   2 peers, 5 routes, 1 pod
-features  vnetHeader, tunSegmentation, udpSegment; not in use: udpGro
+features  tunChecksum, tunTcpSegmentation, tunUdpSegmentation, udpSegmentation,
+          coalescing, remoteChecksum, ecn; not in use: udpCoalescing,
+          outerFragmentation
 audit     1 difference remaining, see weft audit, 6 s ago; 3 differences
           repaired since the start
 recorder  16 MiB: packets of the last 4 s, drops of the last 2 d 4 h
@@ -110,11 +112,12 @@ dropped  reason              count
 egress   no-route               10
 kernel   not-from-a-node        12
 kernel   pod-spoofed-source     13
-gossip   truncated               3
+gossip   too-long                3
 
-notice forward-policy: the FORWARD chain of table ip filter drops by default:
-  pods will not reach the outside
-notice members-refused: n9
+notice forward-policy-drop: the FORWARD chain of table ip filter drops by
+  default: pods will not reach the outside
+notice too-many-routes: 12 routes are not in use: the forwarding table holds
+  131072
 what to do about it, and what else there is: weft doctor
 `,
   );

@@ -64,7 +64,7 @@ test('members, refusals, counts and the build are samples', async (t) => {
   t.is(found.get('weft_members{state="alive"}'), 2);
   t.is(found.get('weft_members{state="left"}'), 0);
   t.is(found.get('weft_gossip_received_datagrams_total'), 6_000);
-  t.is(found.get('weft_gossip_refused_messages_total{reason="truncated"}'), 3);
+  t.is(found.get('weft_gossip_refused_messages_total{reason="too-long"}'), 3);
   t.is(found.get('weft_remote_conversations'), 1);
   t.is(found.get('weft_remote_answered_questions_total'), 40);
   t.is(found.get('weft_remote_refused_questions_total{code="remote-busy"}'), 3);
@@ -72,7 +72,7 @@ test('members, refusals, counts and the build are samples', async (t) => {
   t.is(found.get('weft_peers'), 2);
   t.is(found.get('weft_pods'), 1);
   t.is(found.get('weft_notices'), 2);
-  t.is(found.get('weft_feature_enabled{feature="udpGro"}'), 0);
+  t.is(found.get('weft_feature_enabled{feature="udpCoalescing"}'), 0);
   t.is(found.get('weft_start_time_seconds'), 1_767_225_600);
   const build = `weft_build_info{version="0.1.0",node="n1",network="default",identity="${fixedStatus.identity}"}`;
   t.is(found.get(build), 1);

@@ -38,7 +38,7 @@ export const fixedStatus: Status = {
     datagramsReceived: 6_000,
     socketOverflow: 5,
     sendForbidden: 2,
-    refused: { truncated: 3, 'unknown-kind': 0 },
+    refused: { 'too-long': 3, malformed: 0 },
     statistics: {
       queueLength: 4,
       localHealth: 1,
@@ -63,7 +63,17 @@ export const fixedStatus: Status = {
   peers: 2,
   routes: 5,
   pods: 1,
-  features: { vnetHeader: true, tunSegmentation: true, udpSegment: true, udpGro: false },
+  features: {
+    tunChecksum: true,
+    tunTcpSegmentation: true,
+    tunUdpSegmentation: true,
+    udpSegmentation: true,
+    udpCoalescing: false,
+    coalescing: true,
+    remoteChecksum: true,
+    ecn: true,
+    outerFragmentation: false,
+  },
   workers: [
     {
       worker: 0,
@@ -110,10 +120,10 @@ export const fixedStatus: Status = {
   residual: 0,
   notices: [
     {
-      code: 'forward-policy',
+      code: 'forward-policy-drop',
       message: 'the FORWARD chain of table ip filter drops by default: pods will not reach the outside',
     },
-    { code: 'members-refused', message: 'n9' },
+    { code: 'too-many-routes', message: '12 routes are not in use: the forwarding table holds 131072' },
   ],
 };
 
@@ -425,7 +435,7 @@ export const fixedDrops: DropReport = {
       meaning: 'a pod sent under an address or a MAC address that is not its own, or passed itself off as a router',
       cause: 'a pod that forwards for others (containers in it, a VPN, a router), changed its address, or forges it',
       remedy:
-        'see which pod, and what it sends from, in: weft drops --json; have what it forwards leave under its own address (masquerade in the pod)',
+        'see which pod, and what it sends from, in: weft drops --json; have what it forwards leave under its own address (masquerade in the pod), or add it as the router of a prefix: weft pod add --allow-source',
     },
   ],
   recent: [

@@ -2,15 +2,15 @@
 import * as v from 'valibot';
 import { parseBpfProgram } from '../../capture/bpf-program.ts';
 import { hookNamed, hooks } from '../../dataplane/hook.ts';
-import { ConfigError } from '../../errors.ts';
 import type { CaptureFilter, CaptureSpec } from '../../api/capture-api.ts';
+import { parseKeys } from '../doors/request-keys.ts';
 
 /** Longest text of a filter; the program that it became has its own limit. */
 const MAX_TEXT_LENGTH = 4_096;
 /** Fewest bytes of a packet that tell anything: an IPv6 and a TCP header. */
-export const MIN_SNAPLEN_BYTES = 64;
+const MIN_SNAPLEN_BYTES = 64;
 /** Largest IP packet. */
-export const MAX_SNAPLEN_BYTES = 65_535;
+const MAX_SNAPLEN_BYTES = 65_535;
 /** Longest capture of one request: a week. */
 const MAX_SECONDS = 604_800;
 const MAX_COUNT = 1_000_000_000;
@@ -63,11 +63,7 @@ const captureSpec = v.strictObject({
  * @throws ConfigError naming the key that is wrong; WeftError `filter-invalid`
  */
 export function parseCaptureSpec(input: unknown): CaptureSpec {
-  const result = v.safeParse(captureSpec, input);
-  if (result.success) return result.output;
-  const [issue] = result.issues;
-  const path = v.getDotPath(issue) ?? '';
-  throw new ConfigError(path, issue.type === 'strict_object' ? 'is not a known key' : issue.message);
+  return parseKeys(captureSpec, input);
 }
 
 /** A specification in words, for logs and people: `tcp port 80, hooks drop`. */
@@ -87,7 +83,7 @@ export function describeCapture(spec: CaptureSpec): string {
 }
 
 /** Names of all hooks, for people. */
-export function hookNames(): string {
+function hookNames(): string {
   return hooks.map((entry) => entry.name).join(', ');
 }
 

@@ -9,11 +9,12 @@ import { integer } from '../config/config-value.ts';
 import { parseKey } from '../gossip/key-file.ts';
 import { checkPodName } from '../pods/pod-request.ts';
 import { CLIENT_PID_HEADER, parseBody } from '../doors/control-exchange.ts';
+import { parseKeys, parseTime, parseTruth, refuseUnknownKeys } from '../doors/request-keys.ts';
 
 /** Largest pid that Linux gives (PID_MAX_LIMIT, include/linux/threads.h). */
 const MAX_PID = 4_194_304;
 
-const podRequest = v.object({
+const podRequest = v.strictObject({
   netns: v.exactOptional(v.string('is not text')),
   pid: v.exactOptional(v.number('is not a number')),
   newNetns: v.exactOptional(v.boolean('is neither true nor false')),
@@ -21,6 +22,10 @@ const podRequest = v.object({
   allowSources: v.exactOptional(v.array(v.string('is not text'), 'is not a list')),
   mac: v.exactOptional(v.string('is not text')),
 });
+
+const NO_KEY = 'is not 32 bytes in base64: make one with "weft key generate"';
+
+const keyRequest = v.strictObject({ key: v.string(NO_KEY) });
 
 /** Name of a pod, as it stands in a URL. @throws ConfigError unless it may be one. */
 export function parsePodName(segment: string): string {
@@ -38,21 +43,13 @@ const eventQuery: readonly string[] = ['since', 'after', 'kind'];
 
 /** Query of `GET /v1/events`. @throws ConfigError naming the key that is wrong. */
 export function parseEventFilter(query: URLSearchParams): EventFilter {
-  const unknown = [...query.keys()].find((name) => !eventQuery.includes(name));
-  if (unknown !== undefined) throw new ConfigError(unknown, 'is not a known key');
+  refuseUnknownKeys(query, eventQuery);
   const kind = query.get('kind');
   return {
-    sinceMs: parseTime(query.get('since')),
+    sinceMs: parseTime(query, 'since'),
     after: parseNumber(query.get('after')),
     kinds: kind === null ? undefined : parseKinds(kind),
   };
-}
-
-function parseTime(text: string | null): number | undefined {
-  if (text === null) return undefined;
-  const timeMs = Date.parse(text);
-  if (Number.isNaN(timeMs)) throw new ConfigError('since', `${text} is not a time (ISO 8601)`);
-  return timeMs;
 }
 
 function parseNumber(text: string | null): number | undefined {
@@ -76,22 +73,14 @@ function parseKinds(text: string): EventFilter['kinds'] {
  * @throws WeftError `request-invalid` if it is not a JSON object, {@link ConfigError} naming the key that is wrong.
  */
 export function parsePodRequest(body: string): PodRequest {
-  const input = parseBody(body);
-  const unknown = Object.keys(input).find((name) => !Object.hasOwn(podRequest.entries, name));
-  if (unknown !== undefined) throw new ConfigError(unknown, 'is not a known key');
-  const result = v.safeParse(podRequest, input);
-  if (result.success) return result.output;
-  const [issue] = result.issues;
-  throw new ConfigError(v.getDotPath(issue) ?? '', issue.message);
+  return parseKeys(podRequest, parseBody(body));
 }
 
 /** Body of `POST /v1/keys`. @throws as {@link parsePodRequest}. No message has the key in it. */
 export function parseKeyRequest(body: string): ClusterKey {
-  const { key: line, ...rest } = parseBody(body);
-  const [unknown] = Object.keys(rest);
-  if (unknown !== undefined) throw new ConfigError(unknown, 'is not a known key');
-  const key = typeof line === 'string' ? parseKey(line.trim()) : undefined;
-  if (key === undefined) throw new ConfigError('key', 'is not 32 bytes in base64: make one with "weft key generate"');
+  const { key: line } = parseKeys(keyRequest, parseBody(body));
+  const key = parseKey(line.trim());
+  if (key === undefined) throw new ConfigError('key', NO_KEY);
   return key;
 }
 
@@ -104,11 +93,8 @@ export function parseKeyId(segment: string): string {
 
 /** Query `?force=true`. @throws ConfigError naming the key that is wrong. */
 export function parseForce(query: URLSearchParams): boolean {
-  const unknown = [...query.keys()].find((name) => name !== 'force');
-  if (unknown !== undefined) throw new ConfigError(unknown, 'is not a known key');
-  const force = query.get('force') ?? 'false';
-  if (force !== 'true' && force !== 'false') throw new ConfigError('force', `${force} is neither true nor false`);
-  return force === 'true';
+  refuseUnknownKeys(query, ['force']);
+  return parseTruth(query, 'force');
 }
 
 /** Value of {@link CLIENT_PID_HEADER}. @throws ConfigError unless it is a pid. */

@@ -6,6 +6,8 @@ import type { DoctorParts } from './doctor-parts.ts';
 import type { DropHandlers } from '../explain/drops.ts';
 import { Doctor, type DoctorQuery } from './doctor.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
+import { MAX_PORT } from '../../wire/udp.ts';
+import { parseTruth, refuseUnknownKeys } from '../doors/request-keys.ts';
 
 export interface DoctorHandlers {
   /** Of this node, or of all nodes of the cluster by asking them. @throws NotFoundError `pod-unknown` */
@@ -29,13 +31,11 @@ export function composeDoctor(
 
 /** Query `?all=true`, or `?pod=web&port=80&protocol=tcp`. @throws ConfigError naming the key that is wrong. */
 export function parseDoctorQuery(query: URLSearchParams): DoctorQuery {
-  const unknown = [...query.keys()].find((name) => !['all', 'pod', 'port', 'protocol'].includes(name));
-  if (unknown !== undefined) throw new ConfigError(unknown, 'is not a known key');
-  const all = query.get('all') ?? 'false';
-  if (all !== 'true' && all !== 'false') throw new ConfigError('all', `${all} is neither true nor false`);
+  refuseUnknownKeys(query, ['all', 'pod', 'port', 'protocol']);
+  const isForAll = parseTruth(query, 'all');
   const question = parseQuestion(query);
-  if (question === undefined) return { isForAll: all === 'true' };
-  if (all === 'true') throw new ConfigError('pod', 'is of this node: leave out all');
+  if (question === undefined) return { isForAll };
+  if (isForAll) throw new ConfigError('pod', 'is of this node: leave out all');
   return { isForAll: false, question };
 }
 
@@ -45,8 +45,8 @@ function parseQuestion(query: URLSearchParams): PortQuestion | undefined {
   if (pod == null || port == null)
     throw new ConfigError(pod == null ? 'pod' : 'port', 'is missing: pod and port go together');
   const number = Number(port);
-  if (!/^\d{1,5}$/.test(port) || number < 1 || number > 65_535)
-    throw new ConfigError('port', `${port} is not 1 to 65535`);
+  if (!/^\d{1,5}$/.test(port) || number < 1 || number > MAX_PORT)
+    throw new ConfigError('port', `${port} is not 1 to ${MAX_PORT}`);
   const name = protocol ?? 'tcp';
   if (name !== 'tcp' && name !== 'udp') throw new ConfigError('protocol', `${name} is neither tcp nor udp`);
   return { pod, port: number, protocol: name };

@@ -15,6 +15,7 @@ import type { Dataplane } from '../worker/dataplane.ts';
 import type { OverlayRoutes } from '../../forwarding/overlay-routes.ts';
 import type { Pods } from '../pods/pods.ts';
 import type { SpoofWatch } from '../pods/spoof-watch.ts';
+import { parseTime, parseTruth, refuseUnknownKeys } from '../doors/request-keys.ts';
 
 /** Which recorded drops are asked for. */
 export interface DropRequest {
@@ -47,16 +48,11 @@ const MAX_LIMIT = 1_000;
 
 /** Query of `GET /v1/drops`. @throws ConfigError naming the key that is wrong. */
 export function parseDropQuery(query: URLSearchParams): DropRequest {
-  const unknown = [...query.keys()].find((name) => !['since', 'limit', 'probes'].includes(name));
-  if (unknown !== undefined) throw new ConfigError(unknown, 'is not a known key');
-  const since = query.get('since');
-  const sinceMs = since === null ? 0 : Date.parse(since);
-  if (Number.isNaN(sinceMs)) throw new ConfigError('since', `${since} is not a time (ISO 8601)`);
+  refuseUnknownKeys(query, ['since', 'limit', 'probes']);
+  const sinceMs = parseTime(query, 'since') ?? 0;
   const limit = v.safeParse(integer(0, MAX_LIMIT), query.get('limit') ?? String(DEFAULT_LIMIT));
   if (!limit.success) throw new ConfigError('limit', limit.issues[0].message);
-  const probes = query.get('probes') ?? 'false';
-  if (probes !== 'true' && probes !== 'false') throw new ConfigError('probes', `${probes} is neither true nor false`);
-  return { sinceMs, limit: limit.output, probes: probes === 'true' };
+  return { sinceMs, limit: limit.output, probes: parseTruth(query, 'probes') };
 }
 
 /** What drops are counted from. */

@@ -13,6 +13,7 @@ import { IpProtocol } from '../../wire/ip.ts';
 import { MAX_PORT } from '../../wire/udp.ts';
 import type { ArrivedDatagrams } from './local-explainer.ts';
 import { MAX_AROUND_SECONDS, type MomentWindow } from './moment-window.ts';
+import { refuseUnknownKeys } from '../doors/request-keys.ts';
 
 /** What a person asks. */
 export interface ExplainRequest {
@@ -61,8 +62,7 @@ type QueryKey = (typeof queryKeys)[number];
 
 /** Query of `GET /v1/explain`. @throws ConfigError naming the key that is wrong. */
 export function parseExplainQuery(query: URLSearchParams): ExplainRequest {
-  const unknown = [...query.keys()].find((name) => !(queryKeys as readonly string[]).includes(name));
-  if (unknown !== undefined) throw new ConfigError(unknown, 'is not a known key');
+  refuseUnknownKeys(query, queryKeys);
   const protocol = query.get('protocol');
   const family = number(query, 'family', 4, 6);
   if (family === 5) throw new ConfigError('family', '5 is neither 4 nor 6');
@@ -88,7 +88,7 @@ const protocolsByName: ReadonlyMap<string, number | 'icmp'> = new Map<string, nu
 ]);
 
 /** A protocol by name or number. @throws ConfigError */
-export function parseProtocol(text: string): number | 'icmp' {
+function parseProtocol(text: string): number | 'icmp' {
   const known = protocolsByName.get(text.toLowerCase());
   if (known !== undefined) return known;
   const value = Number(text);

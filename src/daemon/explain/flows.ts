@@ -12,6 +12,7 @@ import type { OverlayRoutes } from '../../forwarding/overlay-routes.ts';
 import { clockOffsetMs, formatMs, type RecordedPackets } from './recorded-packets.ts';
 import type { RemoteNodes, RemoteOutcome } from '../remote/remote-nodes.ts';
 import { parseTold, parseToldOutcomes } from '../remote/told-answer.ts';
+import { parseTime, parseTruth, refuseUnknownKeys } from '../doors/request-keys.ts';
 
 export interface FlowsOptions {
   readonly nodeName: string;
@@ -89,24 +90,14 @@ const verdicts: Readonly<Partial<Record<Hook, Flow['verdict']>>> = {
 
 /** Query of `GET /v1/flows`. @throws ConfigError naming the key that is wrong. */
 export function parseFlowQuery(query: URLSearchParams): FlowRequest {
-  const unknown = [...query.keys()].find(
-    (name) => !['node', 'all', 'since', 'limit', 'dropped', 'probes'].includes(name),
-  );
-  if (unknown !== undefined) throw new ConfigError(unknown, 'is not a known key');
+  refuseUnknownKeys(query, ['node', 'all', 'since', 'limit', 'dropped', 'probes']);
   const limitText = query.get('limit') ?? String(DEFAULT_LIMIT);
   const limit = /^\d{1,9}$/.test(limitText) ? Number(limitText) : 0;
   if (limit < 1 || limit > MAX_LIMIT) throw new ConfigError('limit', `${limitText} is not 1 to ${MAX_LIMIT}`);
-  const since = query.get('since');
-  const sinceMs = since === null ? 0 : Date.parse(since);
-  if (Number.isNaN(sinceMs)) throw new ConfigError('since', `${since} is not a time (ISO 8601)`);
-  const [all, dropped, probes] = [flag(query, 'all'), flag(query, 'dropped'), flag(query, 'probes')];
+  const sinceMs = parseTime(query, 'since') ?? 0;
+  const [all, dropped] = [parseTruth(query, 'all'), parseTruth(query, 'dropped')];
+  const probes = parseTruth(query, 'probes');
   return { node: query.get('node') ?? undefined, all, sinceMs, limit, dropped, probes };
-}
-
-function flag(query: URLSearchParams, key: 'all' | 'dropped' | 'probes'): boolean {
-  const text = query.get(key) ?? 'false';
-  if (text !== 'true' && text !== 'false') throw new ConfigError(key, `${text} is neither true nor false`);
-  return text === 'true';
 }
 
 function reportOf(outcome: RemoteOutcome<ToldFlows>): FlowReport {

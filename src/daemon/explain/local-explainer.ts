@@ -38,6 +38,7 @@ import type { Pods } from '../pods/pods.ts';
 import type { OwnPrefixes } from '../routes/own-prefixes.ts';
 import type { Status } from '../../api/control-api.ts';
 import type { Underlay } from '../underlay/underlay.ts';
+import { SENDING_SOCKETS } from '../../dataplane/flow-hash.ts';
 
 /** What it needs to know. */
 export interface LocalExplainerParts {
@@ -68,12 +69,9 @@ export interface ArrivedDatagrams {
   readonly datagrams: readonly Uint8Array[];
 }
 
-/** Sockets that workers send from. How many there are changes which of them a flow takes, and nothing else. */
-const SENDING_SOCKETS = 16;
-
-/** Events that say where a route went, */
+/** Events that say where a route went. */
 const ROUTE_NEWS = ['route-removed', 'route-changed'] as const;
-/** and why. */
+/** Events that say why a route went. */
 const MEMBER_NEWS = ['member-dead', 'member-left', 'member-forgotten', 'member-announced'] as const;
 
 export class LocalExplainer {
@@ -207,7 +205,7 @@ export class LocalExplainer {
       overlayMtuBytes,
       nodeAddresses: config.nodePrefixes.map(nodeAddressIn),
       sendingSockets: SENDING_SOCKETS,
-      outerFragmentation: dataplane.features['outerFragmentation'] === true,
+      outerFragmentation: dataplane.features.outerFragmentation,
       trafficClass: { ecn: !without.includes('ecn'), dscp },
     });
     return this.#rehearsal;

@@ -3,11 +3,13 @@ import * as v from 'valibot';
 import { ConfigError } from '../../errors.ts';
 import { parseBody } from '../doors/control-exchange.ts';
 import type { FaultRequest } from '../../api/fault-api.ts';
+import { OVERHEAD_BYTES } from '../../dataplane/encapsulation.ts';
+import { parseKeys } from '../doors/request-keys.ts';
 
 /** Longest that a datagram is held back, in ms. */
 const MAX_DELAY_MS = 10_000;
 /** Shortest outer packet that anything can be in: IPv4, UDP, VXLAN and Ethernet. */
-const MIN_CLIP_BYTES = 50;
+const MIN_CLIP_BYTES = OVERHEAD_BYTES[4];
 const MAX_CLIP_BYTES = 65_535;
 const MAX_SEED = 0xff_ff_ff_ff;
 
@@ -37,13 +39,7 @@ const request = v.strictObject({
 
 /** Body of `POST /v1/faults`. @throws ConfigError naming the key that is wrong; WeftError `request-invalid` */
 export function parseFaultRequest(body: string): FaultRequest {
-  const result = v.safeParse(request, parseBody(body));
-  if (!result.success) {
-    const [issue] = result.issues;
-    const problem = issue.type === 'strict_object' ? 'is not a known key, or is missing' : issue.message;
-    throw new ConfigError(v.getDotPath(issue) ?? '', problem);
-  }
-  const given = result.output;
+  const given = parseKeys(request, parseBody(body));
   if (effects.some((effect) => (given[effect] ?? 0) > 0)) return given;
   throw new ConfigError('', `nothing would happen: give at least one of ${effects.join(', ')}`);
 }

@@ -1,6 +1,6 @@
 /** Every node to every other node and to all pods: each node is asked to measure, and what they say is put together. */
 import * as v from 'valibot';
-import { ConfigError, WeftError } from '../../errors.ts';
+import { WeftError } from '../../errors.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import type { ClusterPods, SilentNode } from '../places/cluster-pods.ts';
 import { parseBody } from '../doors/control-exchange.ts';
@@ -9,6 +9,7 @@ import { answersOf, isMeasurable, MAX_MEASURE_COUNT, type Measurement } from './
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
 import { parseTold } from '../remote/told-answer.ts';
 import { Turns } from '../remote/turns.ts';
+import { parseKeys } from '../doors/request-keys.ts';
 
 export interface MatrixOptions {
   readonly remote: RemoteNodes;
@@ -29,17 +30,22 @@ const DEFAULT_COUNT = 3;
 /** Orders that this node carries out at a time; others wait. */
 const ORDERS_AT_A_TIME = 2;
 
+const countProblem = `is not 1 to ${MAX_MEASURE_COUNT}`;
+
 const matrixRequest = v.strictObject({
-  count: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_MEASURE_COUNT))),
+  count: v.exactOptional(
+    v.pipe(
+      v.number(countProblem),
+      v.integer(countProblem),
+      v.minValue(1, countProblem),
+      v.maxValue(MAX_MEASURE_COUNT, countProblem),
+    ),
+  ),
 });
 
 /** Body of `POST /v1/matrix`. @throws ConfigError naming the key that is wrong; WeftError `request-invalid` */
 export function parseMatrixRequest(body: string): MatrixRequest {
-  const result = v.safeParse(matrixRequest, body === '' ? {} : parseBody(body));
-  if (result.success) return result.output;
-  const [issue] = result.issues;
-  const problem = issue.type === 'strict_object' ? 'is not a known key' : `is not 1 to ${MAX_MEASURE_COUNT}`;
-  throw new ConfigError(v.getDotPath(issue) ?? '', problem);
+  return parseKeys(matrixRequest, body === '' ? {} : parseBody(body));
 }
 
 const answers = {

@@ -1,6 +1,5 @@
 /** One probe over each of the ways to a pod, a node or an address. */
 import * as v from 'valibot';
-import { ConfigError } from '../../errors.ts';
 import { formatIpAddress } from '../../wire/address.ts';
 import { parseBody } from '../doors/control-exchange.ts';
 import type { Echoes } from './echoes.ts';
@@ -8,6 +7,7 @@ import type { PeerWays } from './peer-ways.ts';
 import type { PingedWay, PingRequest, PingRound } from '../../api/ping-api.ts';
 import type { Place, Places } from '../places/places.ts';
 import { sizedEcho } from './sized-echo.ts';
+import { parseKeys } from '../doors/request-keys.ts';
 
 export interface PingOptions {
   readonly nodeName: string;
@@ -17,7 +17,7 @@ export interface PingOptions {
 }
 
 /** How long an answer is awaited if nothing is said, in ms. */
-export const PING_TIMEOUT_MS = 1_000;
+const PING_TIMEOUT_MS = 1_000;
 const MAX_TIMEOUT_MS = 10_000;
 /** Shortest packet that carries anything, and the longest that there is, in bytes. */
 const MIN_SIZE_BYTES = 64;
@@ -31,13 +31,7 @@ const pingRequest = v.strictObject({
 
 /** Body of `POST /v1/ping`. @throws ConfigError naming the key that is wrong; WeftError `request-invalid` */
 export function parsePingRequest(body: string): PingRequest {
-  const result = v.safeParse(pingRequest, parseBody(body));
-  if (result.success) return result.output;
-  const [issue] = result.issues;
-  throw new ConfigError(
-    v.getDotPath(issue) ?? '',
-    issue.type === 'strict_object' ? 'is not a known key' : issue.message,
-  );
+  return parseKeys(pingRequest, parseBody(body));
 }
 
 export class Ping {

@@ -20,6 +20,8 @@ import { parseTold } from '../remote/told-answer.ts';
 import { type ToldTrace, TraceQuestion, type TraceSeen, type TraceWish } from './trace-node.ts';
 import { NUMBER_BITS, type TracedPacket } from './trace-probe.ts';
 import { tellProbe } from './trace-story.ts';
+import { MAX_PORT } from '../../wire/udp.ts';
+import { parseKeys } from '../doors/request-keys.ts';
 
 export interface TracerOptions {
   readonly places: Places;
@@ -35,7 +37,7 @@ const FIRST_PORT = 32_768;
 /** What the kernel and other nodes may still have in hand when the answer is there, in ms. */
 const SETTLE_MS = 20;
 
-const port = v.pipe(v.number('is not a number'), v.integer(), v.minValue(1), v.maxValue(65_535));
+const port = v.pipe(v.number('is not a number'), v.integer(), v.minValue(1), v.maxValue(MAX_PORT));
 const traceRequest = v.strictObject({
   source: v.string('is not text'),
   destination: v.string('is not text'),
@@ -50,13 +52,7 @@ const traceRequest = v.strictObject({
 
 /** Body of `POST /v1/trace`. @throws ConfigError naming the key that is wrong; WeftError `request-invalid` */
 export function parseTraceRequest(body: string): TraceRequest {
-  const result = v.safeParse(traceRequest, parseBody(body));
-  if (result.success) return result.output;
-  const [issue] = result.issues;
-  throw new ConfigError(
-    v.getDotPath(issue) ?? '',
-    issue.type === 'strict_object' ? 'is not a known key' : issue.message,
-  );
+  return parseKeys(traceRequest, parseBody(body));
 }
 
 const toldBegun = v.object({ listener: v.number(), next: v.array(v.string()) });

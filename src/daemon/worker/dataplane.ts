@@ -40,7 +40,7 @@ import { equalIpAddresses, type IpAddress, type MacAddress } from '../../wire/ad
 import type { Inspection } from '../audit/audit-finding.ts';
 import { portInUse } from '../process/port-holder.ts';
 import type { OptionalFeature } from '../config/optional-feature.ts';
-import type { Features } from './worker-report.ts';
+import { type Feature, features, type Features } from '../../api/feature.ts';
 import { ProbeChannel } from './probe-channel.ts';
 import { readTransmitDrops, waitUntilReleased } from './tun-device.ts';
 import { createUnderlayOrderMemory, UnderlayOrderWriter } from './underlay-order.ts';
@@ -189,9 +189,8 @@ export class Dataplane {
 
   /** Which of the kernel's features are in use: those that all workers use. */
   get features(): Features {
-    const all = this.#threads.map((thread) => thread.features);
-    const names = Object.keys(all[0] ?? {});
-    return Object.fromEntries(names.map((name) => [name, all.every((features) => features[name] === true)]));
+    const isEverywhere = (name: Feature): boolean => this.#threads.every((thread) => thread.features[name] === true);
+    return Object.fromEntries(features.map((name) => [name, isEverywhere(name)])) as Features;
   }
 
   /**

@@ -1,6 +1,7 @@
 /** Which features of the dataplane a worker makes use of. */
 import type { UnderlaySockets, WorkerDescriptors } from './worker-descriptors.ts';
-import type { Features, WorkerSetup } from './worker-report.ts';
+import type { WorkerSetup } from './worker-report.ts';
+import type { Features } from '../../api/feature.ts';
 
 /** @param segmentation whether `UDP_SEGMENT` is in use at the moment: it is given up when the kernel or a device refuses it. */
 export function featuresOf(

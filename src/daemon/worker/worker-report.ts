@@ -11,6 +11,7 @@ import type { IpAddress } from '../../wire/address.ts';
 import type { OptionalFeature } from '../config/optional-feature.ts';
 import type { ProbeRings } from './probe-channel.ts';
 import type { UnderlayOrderMemory } from './underlay-order.ts';
+import type { Features } from '../../api/feature.ts';
 
 /** Given to a worker when it starts. All that is shared is shared memory. */
 export interface WorkerSetup {
@@ -52,9 +53,6 @@ export interface WorkerSetup {
   /** Descriptor of the `Wakeup` to write after `stop` was set, or something was ordered. */
   readonly wakeupFd: number;
 }
-
-/** What of the kernel's help is in use, by name. */
-export type Features = Readonly<Record<string, boolean>>;
 
 /**
  * Posted by a worker: `ready` once, `features` whenever they changed after that, `moved` for each order to take another

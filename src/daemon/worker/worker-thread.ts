@@ -8,7 +8,8 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { WeftError } from '../../errors.ts';
 import { Wakeup } from '../../linux/wakeup.ts';
 import type { WorkerOrder } from './worker-orders.ts';
-import { type Features, restoreFailure, type WorkerReport, type WorkerSetup } from './worker-report.ts';
+import { restoreFailure, type WorkerReport, type WorkerSetup } from './worker-report.ts';
+import type { Features } from '../../api/feature.ts';
 
 /** Loading and opening takes some 100 ms; a machine in trouble takes longer. */
 const START_TIMEOUT_MS = 15_000;
@@ -21,7 +22,7 @@ const entry = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worke
 /** The main thread's handle of a worker. */
 export class WorkerThread {
   /** What of the kernel's help the worker uses. Empty before it is ready. */
-  features: Features = {};
+  features: Partial<Features> = {};
   readonly #worker: number;
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
   readonly #wakeup = new Wakeup();

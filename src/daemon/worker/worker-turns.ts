@@ -18,7 +18,8 @@ import { featuresOf } from './worker-features.ts';
 import { openUnderlaySockets, type UnderlaySockets, type WorkerDescriptors } from './worker-descriptors.ts';
 import { TapCaptures, type WorkerOrder } from './worker-orders.ts';
 import { makeWorkerParts, Ready, tapEndpointOf, TUN_SLOTS, type WorkerParts } from './worker-parts.ts';
-import { describeFailure, type Features, type WorkerReport, type WorkerSetup } from './worker-report.ts';
+import { describeFailure, type WorkerReport, type WorkerSetup } from './worker-report.ts';
+import type { Features } from '../../api/feature.ts';
 
 /**
  * Most batches of the TUN device per turn: together what its queue holds, 500 packets. A batch from the underlay may be
