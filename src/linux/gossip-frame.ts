@@ -11,6 +11,9 @@
  */
 import { readU32, writeU32 } from '../wire/octets.ts';
 
+/** Longest frame, in bytes. Above the longest exchange that membership accepts. */
+export const MAX_FRAME_BYTES = 16 * 1024 * 1024;
+
 /** Length of what precedes a message, in bytes. */
 export const FRAME_HEADER_BYTES = 4;
 

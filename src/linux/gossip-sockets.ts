@@ -7,31 +7,20 @@
 import type { RemoteInfo, Socket as UdpSocket } from 'node:dgram';
 import type { Server, Socket } from 'node:net';
 import type { GossipTransport } from '../env/transport.ts';
-import { equalEndpoints, formatIpAddress, parseIpAddress, type Endpoint } from '../wire/address.ts';
+import { equalEndpoints, formatIpAddress, type Endpoint } from '../wire/address.ts';
 import { FrameStream } from './frame-stream.ts';
 import { bindGossipSockets } from './gossip-binding.ts';
-import { encodeFrame, FrameReader, type FrameBudget } from './gossip-frame.ts';
+import { encodeFrame, FrameReader, MAX_FRAME_BYTES } from './gossip-frame.ts';
 import { datagramRoomBytes, StreamSegments, UNMEASURED } from './gossip-segments.ts';
 import { noGossipCounters, type GossipSocketCounters } from './gossip-socket-counters.ts';
+import { InboundStreams, senderOf, type StreamLimits, type StreamTaker } from './inbound-streams.ts';
 import { readUdpDrops } from './socket-table.ts';
-
-/** Longest frame, in bytes. Above the longest exchange that membership accepts. */
-const MAX_FRAME_BYTES = 16 * 1024 * 1024;
-
-/** Inbound streams at one time from one address, so that one client cannot take all. */
-const MAX_INBOUND_STREAMS_PER_ADDRESS = 8;
-
-/** Memory for frames that are not complete yet, in bytes, over all inbound streams. */
-const MAX_INBOUND_BYTES = 64 * 1024 * 1024;
 
 /**
  * Each part of an exchange (connecting and request; reply) takes at most this long, however busy the stream seems: a client
  * that trickles holds nothing for long.
  */
 const STREAM_TIMEOUT_MS = 5_000;
-
-/** Takes over a stream, after the request that it began with. It is closed with the sockets. */
-export type StreamTaker = (stream: FrameStream) => void;
 
 /** Where inputs go. */
 export interface GossipHandlers {
@@ -41,20 +30,11 @@ export interface GossipHandlers {
   exchange(from: Endpoint, bytes: Uint8Array): Uint8Array | StreamTaker | undefined;
 }
 
-/** How many inbound streams there may be at one time. */
-export interface StreamLimits {
-  /** Until they have said what they want, and been answered. */
-  readonly exchanges: () => number;
-  /** That somebody has taken over. */
-  readonly conversations: () => number;
-}
-
 const LIMITS: StreamLimits = { exchanges: () => 64, conversations: () => 64 };
 
 export class GossipSockets implements GossipTransport {
   readonly counters: GossipSocketCounters = noGossipCounters();
   readonly #handlers: GossipHandlers;
-  readonly #limits: StreamLimits;
   #endpoint: Endpoint;
   #localAddress: string;
   #udp: UdpSocket;
@@ -64,12 +44,7 @@ export class GossipSockets implements GossipTransport {
   #earlierOverflow = 0;
   #overflow = 0;
   readonly #streams = new Set<Socket>();
-  readonly #inboundByAddress = new Map<string, number>();
-  #inboundStreams = 0;
-  #conversations = 0;
-  /** Inbound streams whose request is not whole yet, the oldest first. */
-  readonly #waiting = new Set<Socket>();
-  readonly #budget: FrameBudget = { leftBytes: MAX_INBOUND_BYTES };
+  readonly #inbound: InboundStreams;
   #isClosed = false;
 
   private constructor(
@@ -82,10 +57,16 @@ export class GossipSockets implements GossipTransport {
     this.#endpoint = endpoint;
     this.#localAddress = formatIpAddress(endpoint.address);
     this.#handlers = handlers;
-    this.#limits = limits;
     this.#udp = udp;
     this.#tcp = tcp;
     this.#segments = segments;
+    this.#inbound = new InboundStreams({
+      limits,
+      counters: this.counters,
+      exchange: (from, bytes) => handlers.exchange(from, bytes),
+      own: (stream, onClose) => this.#own(stream, onClose),
+      isClosed: () => this.#isClosed,
+    });
     this.#listen();
   }
 
@@ -218,99 +199,15 @@ export class GossipSockets implements GossipTransport {
     this.#udp.on('message', (bytes, sender) => this.#receive(bytes, sender));
     // An ICMP error about some peer is not the end of the socket.
     this.#udp.on('error', () => this.counters.datagramsFailed++);
-    this.#tcp.on('connection', (stream) => this.#accept(stream));
+    this.#tcp.on('connection', (stream) => this.#inbound.accept(stream));
     this.#tcp.on('error', () => this.counters.streamsRefusedBusy++);
   }
 
   #receive(bytes: Uint8Array, sender: RemoteInfo): void {
     this.counters.datagramsReceived++;
-    const from = endpointOf(sender.address, sender.port);
+    const from = senderOf(sender.address, sender.port);
     if (from === undefined || this.#isClosed) return;
     this.#handlers.datagram(from, bytes);
-  }
-
-  #accept(stream: Socket): void {
-    const address = stream.remoteAddress ?? '';
-    const from = endpointOf(address, stream.remotePort ?? 0);
-    const fromAddress = this.#inboundByAddress.get(address) ?? 0;
-    const isBusy = fromAddress >= MAX_INBOUND_STREAMS_PER_ADDRESS || !this.#makeRoom();
-    if (from === undefined || isBusy || this.#isClosed) {
-      this.counters.streamsRefusedBusy++;
-      stream.on('error', ignore);
-      stream.destroy();
-      return;
-    }
-    this.#inboundStreams++;
-    this.#inboundByAddress.set(address, fromAddress + 1);
-    this.#waiting.add(stream);
-    const reader = new FrameReader(MAX_FRAME_BYTES, this.#budget);
-    const onData = (chunk: Uint8Array): void => {
-      // One request per stream: what follows it is not for us.
-      if (!this.#waiting.has(stream)) {
-        stream.destroy();
-        return;
-      }
-      const outcome = reader.push(chunk);
-      if (outcome === 'incomplete') return;
-      this.#waiting.delete(stream);
-      if (outcome === 'too-long') {
-        this.counters.streamsRefusedTooLong++;
-        stream.destroy();
-        return;
-      }
-      this.counters.exchangesReceived++;
-      deadline.refresh();
-      const reply = this.#handlers.exchange(from, outcome);
-      if (reply === undefined) stream.destroy();
-      else if (typeof reply !== 'function') stream.end(encodeFrame(reply));
-      else if (this.#conversations < this.#limits.conversations()) handOver(reply);
-      else {
-        this.counters.streamsRefusedBusy++;
-        stream.destroy();
-      }
-    };
-    stream.on('data', onData);
-    // A client may close its half once it has asked; it must not keep ours open.
-    stream.on('end', () => {
-      if (this.#waiting.has(stream)) stream.destroy();
-    });
-    const deadline = this.#own(stream, () => {
-      if (this.#waiting.delete(stream)) this.counters.streamsRefusedIncomplete++;
-      release();
-    });
-    let isCounted = true;
-    const release = (): void => {
-      if (!isCounted) return;
-      isCounted = false;
-      reader.release();
-      this.#inboundStreams--;
-      const left = this.#inboundByAddress.get(address)! - 1;
-      if (left === 0) this.#inboundByAddress.delete(address);
-      else this.#inboundByAddress.set(address, left);
-    };
-    const handOver = (take: StreamTaker): void => {
-      clearTimeout(deadline);
-      release();
-      this.#conversations++;
-      stream.once('close', () => this.#conversations--);
-      stream.removeListener('data', onData);
-      stream.pause();
-      take(new FrameStream(stream));
-    };
-  }
-
-  /**
-   * Whether one more inbound stream may come. The one that keeps its request to itself for the longest makes room: who means
-   * it says all within moments, and strangers with many addresses cannot keep others out.
-   */
-  #makeRoom(): boolean {
-    if (this.#inboundStreams < this.#limits.exchanges()) return true;
-    const [oldest] = this.#waiting;
-    if (oldest === undefined) return false;
-    this.counters.streamsRefusedBusy++;
-    this.#waiting.delete(oldest);
-    oldest.destroy();
-    return true;
   }
 
   /**
@@ -333,9 +230,3 @@ export class GossipSockets implements GossipTransport {
 
 /** `close` follows every error and is where it is dealt with. */
 function ignore(): void {}
-
-/** `undefined` for what has a zone: a link-local address is none that gossip uses. */
-function endpointOf(address: string, port: number): Endpoint | undefined {
-  const parsed = parseIpAddress(address);
-  return parsed === undefined ? undefined : { address: parsed, port };
-}

@@ -1,7 +1,7 @@
 /** The doors at which others ask this daemon, opened and closed together: `weft.sock`, `weft-ro.sock`, metrics. */
 import { hostname } from 'node:os';
 import type { Logger } from '../../env/logger.ts';
-import type { StreamLimits } from '../../linux/gossip-sockets.ts';
+import type { StreamLimits } from '../../linux/inbound-streams.ts';
 import type { Notice } from '../../api/control-api.ts';
 import { BoundedLog } from '../process/bounded-log.ts';
 import type { Config } from '../config/config.ts';

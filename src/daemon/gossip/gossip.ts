@@ -9,11 +9,11 @@ import type { Clock } from '../../env/clock.ts';
 import type { Logger } from '../../env/logger.ts';
 import type { PatientStore, Store } from '../../env/store.ts';
 import { WeftError } from '../../errors.ts';
-import type { StreamLimits } from '../../linux/gossip-sockets.ts';
+import type { StreamLimits } from '../../linux/inbound-streams.ts';
 import type { Announcement, DataEndpoint, Member, MemberChange } from '../../membership/announcement.ts';
 import { forgetOrder } from '../../membership/directives.ts';
 import { Membership } from '../../membership/membership.ts';
-import { presets, type PresetName } from '../../membership/parameters.ts';
+import { LEAVE_GRACE_MS, presets, type PresetName } from '../../membership/parameters.ts';
 import type { MembershipStatistics } from '../../membership/statistics.ts';
 import { type Endpoint, equalEndpoints, type IpAddress } from '../../wire/address.ts';
 import { comparePrefixes, type Prefix } from '../../wire/prefix.ts';
@@ -59,9 +59,6 @@ const SEED_REFRESH_MS = 30_000;
 
 /** How long changes of the member list are gathered before they are saved. */
 const SAVE_DELAY_MS = 1_000;
-
-/** How long a last word may take to leave. */
-const LEAVE_GRACE_MS = 200;
 
 export class Gossip {
   readonly #options: GossipOptions;
