@@ -11,6 +11,7 @@ import { registerEvents } from './events.ts';
 import { registerExplain } from './explain.ts';
 import { registerFault } from './fault.ts';
 import { registerFlows } from './flows.ts';
+import { registerIpam } from './ipam.ts';
 import { registerKey } from './key.ts';
 import { registerMatrix } from './matrix.ts';
 import { registerPeer } from './peer.ts';
@@ -61,6 +62,7 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
     register(program);
   registerDrops(program);
   registerPod(program);
+  registerIpam(program);
   registerKey(program);
   registerFault(program);
   await registerLab(program, argv);

@@ -16,6 +16,7 @@ import type {
 } from '../api/control-api.ts';
 import type { DropReport } from '../api/drop-api.ts';
 import type { Fault, FaultRequest } from '../api/fault-api.ts';
+import type { IpamStatus, LeaseCheck } from '../api/ipam-api.ts';
 import type { Matrix, MatrixRequest } from '../api/matrix-api.ts';
 import type { PingRequest, PingRound } from '../api/ping-api.ts';
 import type { Trace, TraceRequest } from '../api/trace-api.ts';
@@ -117,6 +118,16 @@ export class ControlClient {
   async removePod(name: string): Promise<boolean> {
     const { removed } = await this.#json<{ removed: boolean }>('DELETE', podPath(name));
     return removed;
+  }
+
+  /** How many addresses are used, and free. */
+  async ipamStatus(): Promise<IpamStatus> {
+    return await this.#json<IpamStatus>('GET', '/v1/ipam');
+  }
+
+  /** Compares stored leases, pods and kernel. @param repairs whether to put right what is weft's own. */
+  async checkLeases(repairs: boolean): Promise<LeaseCheck> {
+    return await this.#json<LeaseCheck>('POST', `/v1/ipam/check${repairs ? '?repair=true' : ''}`);
   }
 
   async keys(): Promise<Key[]> {

@@ -57,6 +57,8 @@ export async function composeControl(
     },
     addPod: pods.add.bind(pods),
     removePod: pods.remove.bind(pods),
+    ipamStatus: pods.leaseStatus.bind(pods),
+    checkLeases: pods.checkLeases.bind(pods),
     ...keyHandlers(keys),
     ...diagnosis.handlers,
     metrics: async () => rules.look().then(() => metrics.text()),

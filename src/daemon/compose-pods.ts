@@ -1,10 +1,12 @@
 /** The pods of this node, put together, and what looks after them while the daemon runs. */
+import { openBootClock } from '../linux/boot-clock.ts';
 import { canBeAnnounced } from '../membership/announcement-codec.ts';
 import type { Member } from '../membership/announcement.ts';
 import type { OwnPrefixes } from './routes/own-prefixes.ts';
 import type { Composition } from './composition.ts';
 import { GonePods } from './pods/gone-pods.ts';
 import { Pods } from './pods/pods.ts';
+import { PODS_JOURNAL } from './pods/stored-pods.ts';
 import { type SpoofWatch, watchSpoofing } from './pods/spoof-watch.ts';
 import type { StateDirectory } from './state/state-directory.ts';
 import type { ThisNode } from './this-node.ts';
@@ -13,7 +15,7 @@ export interface PodParts {
   readonly node: ThisNode;
   /** Those behind pods are in it from here on. */
   readonly prefixes: OwnPrefixes;
-  readonly state: Pick<StateDirectory, 'file'>;
+  readonly state: Pick<StateDirectory, 'journal'>;
   /** Other members. */
   readonly members: () => readonly Member[];
 }
@@ -31,7 +33,8 @@ export function composePods({ config, logger }: Composition, { node, prefixes, s
     staticPeers: config.staticPeers,
     members,
     canAnnounce: (all) => canBeAnnounced({ ...node.announcement, prefixes: all }),
-    store: state.file('pods.json'),
+    journal: state.journal(PODS_JOURNAL),
+    bootClock: openBootClock(),
     wallClockMs: Date.now,
     logger,
   });

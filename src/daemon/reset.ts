@@ -5,6 +5,7 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConflictError, WeftError } from '../errors.ts';
+import { ASIDE_SUFFIX, UNFINISHED_SUFFIX } from '../ipam/journal.ts';
 import { TEMPORARY_SUFFIX } from '../linux/file-store.ts';
 import { ipRemove } from '../linux/iproute.ts';
 import { listLinks } from '../linux/link.ts';
@@ -12,10 +13,14 @@ import { removeOwnTables } from '../linux/nftables.ts';
 import { deleteRouteLine, listRoutes } from '../linux/route.ts';
 import { isAttached, isOwnLink } from './host/own-links.ts';
 import { removeOwnNamespace } from './pods/pod-namespace.ts';
-import { readStoredPods } from './pods/stored-pods.ts';
+import { EARLIER_FILE } from './pods/earlier-pods.ts';
+import { PODS_JOURNAL, readWhatIsStored } from './pods/stored-pods.ts';
 
-/** Names of the files in the state directory. */
-const stateFiles = ['pods.json', 'identity.json', 'members.json', 'keys.json'];
+/** Names of the files in the state directory, and what may be left of their making. */
+const stateFiles = [
+  ...[PODS_JOURNAL].flatMap((name) => [name, name + UNFINISHED_SUFFIX, name + ASIDE_SUFFIX]),
+  ...[EARLIER_FILE, 'identity.json', 'members.json', 'keys.json'].flatMap((name) => [name, name + TEMPORARY_SUFFIX]),
+];
 
 export interface ResetOptions {
   readonly stateDir: string;
@@ -41,7 +46,7 @@ export interface ResetReport {
  * @throws ConflictError `daemon-running` if a process is attached to the TUN device: it would lose it in the midst of its work.
  */
 export async function resetHost(options: ResetOptions): Promise<ResetReport> {
-  const records = readStoredPods(options.stateDir);
+  const records = readWhatIsStored(options.stateDir);
   const ours = (await listLinks()).filter((link) => isOwnLink(link, options.tunDevice));
   const attached = ours.find(isAttached);
   if (attached !== undefined) {
@@ -73,10 +78,7 @@ export async function resetHost(options: ResetOptions): Promise<ResetReport> {
 }
 
 function removeFiles({ stateDir, socketPaths = [] }: ResetOptions): string[] {
-  const paths = [
-    ...socketPaths,
-    ...stateFiles.flatMap((name) => [name, name + TEMPORARY_SUFFIX]).map((name) => join(stateDir, name)),
-  ];
+  const paths = [...socketPaths, ...stateFiles.map((name) => join(stateDir, name))];
   const removed = paths.filter((path) => existsSync(path));
   try {
     for (const path of removed) rmSync(path);

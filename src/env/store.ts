@@ -18,6 +18,4 @@ export interface PatientStore extends Store {
   keep(document: unknown): void;
   /** Why what is stored is older than what was last kept; `undefined`: it is not. */
   readonly behind: string | undefined;
-  /** Why what is stored is not what this run stored; `undefined`: it is. That a save failed is no damage. */
-  damage(): string | undefined;
 }

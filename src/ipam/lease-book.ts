@@ -1,64 +1,106 @@
-/** Who has which address of this node's prefixes. In memory: its owner stores {@link LeaseBook.document} after each change. */
-import { ConfigError, ConflictError, ExhaustedError, WeftError } from '../errors.ts';
+/**
+ * Who has which address of this node's prefixes, and which is given out next. In memory: its owner, a {@link LeaseStore}, stores each change.
+ *
+ * Of the free addresses the one comes next that has been free for longest: first those that nobody had yet, then the one that was freed
+ * longest ago, and none within a minute. A person who asks for an address by name gets it at once, if it is free.
+ */
+import { ConfigError, ConflictError, ExhaustedError } from '../errors.ts';
 import { formatIpAddress, type IpAddress } from '../wire/address.ts';
 import { formatPrefix, type Prefix } from '../wire/prefix.ts';
-import { leaseDocument, parseLease, type Lease, type LeaseDocument } from './lease.ts';
+import { COOLING_MS, FreedAddresses, type FreedDocument } from './freed-addresses.ts';
+import { describeHolder, leaseKeyOf, leaseKeyText, type Lease, type LeaseKey } from './lease.ts';
 import { Pool } from './pool.ts';
 import { equalTextSets } from './text-set.ts';
 
-/** What a {@link LeaseBook} has to keep over a restart. */
-export interface LeaseBookDocument {
-  readonly leases: readonly LeaseDocument[];
-  /** Where each pool, by its prefix, goes on. */
-  readonly cursors: Readonly<Record<string, number>>;
+/** What became of the addresses of a pool. */
+export interface PoolUsage {
+  readonly prefix: Prefix;
+  /** How many it gives out unasked. */
+  readonly size: number;
+  /** Those that have an address of it. */
+  readonly leases: readonly Lease[];
+  /** How many addresses of it are leased; those that were asked for by name may be beyond `size`. */
+  readonly used: number;
+  /** How many of `size` can be given out now. */
+  readonly free: number;
+  /** How many of `size` were freed within the last minute, and are given to nobody yet. */
+  readonly cooling: number;
 }
 
 export class LeaseBook {
   readonly #pools: readonly Pool[];
-  /** By {@link keyOf}. */
+  readonly #nowMs: () => number;
+  /** By {@link leaseKeyText}. */
   readonly #leases = new Map<string, Lease>();
   /** By address in text form. */
   readonly #holders = new Map<string, Lease>();
+  readonly #freed = new FreedAddresses();
 
-  /** @param prefixes of this node. Of one family, the second is used when the first is full. */
-  constructor(prefixes: readonly Prefix[]) {
+  /**
+   * @param prefixes of this node. Of one family, the second is used when the first has nothing to give.
+   * @param nowMs of a {@link BootClock}.
+   */
+  constructor(prefixes: readonly Prefix[], nowMs: () => number) {
     this.#pools = prefixes.map((prefix) => new Pool(prefix));
+    this.#nowMs = nowMs;
   }
 
   /**
-   * Leases addresses to a pod: those wanted (at least one), else the next free one of each family that the node has. A pod that has a lease
-   * gets the same one again. Either all addresses are leased or none.
+   * The addresses that a pod would get: those wanted (at least one), else the next free one of each family that the node has. A pod that has
+   * a lease gets the same one again. Changes nothing: {@link insert} does.
    *
    * @throws ConfigError for a wanted address that is not one for a pod of this node, or is wanted twice.
    * @throws ConflictError `address-in-use` for one that another pod has, `lease-exists` if the pod has others than wanted.
    * @throws ExhaustedError `pool-exhausted`.
    */
-  allocate(network: string, pod: string, wanted?: readonly IpAddress[]): Lease {
-    const known = this.#leases.get(keyOf(network, pod));
+  choose(key: LeaseKey, wanted?: readonly IpAddress[]): Lease {
+    const known = this.get(key);
     if (known !== undefined) return alreadyLeased(known, wanted);
     const addresses = wanted === undefined ? this.#nextOfEachFamily() : this.#checked(wanted);
-    const lease = { network, pod, addresses };
-    this.#insert(lease);
-    return lease;
+    return { ...leaseKeyOf(key), addresses };
+  }
+
+  /** Gives a pod what was chosen for it, or what an earlier run gave it: also outside the prefixes of today, since the pod still uses it. */
+  insert(lease: Lease): void {
+    this.#leases.set(leaseKeyText(lease), lease);
+    for (const address of lease.addresses) {
+      this.#holders.set(formatIpAddress(address), lease);
+      this.#freed.delete(address);
+    }
+  }
+
+  /** Whether {@link insert} of this lease would give an address to two, or a second lease to the same. */
+  contradicts(lease: Lease): boolean {
+    const texts = lease.addresses.map(formatIpAddress);
+    return (
+      this.get(lease) !== undefined ||
+      new Set(texts).size < texts.length ||
+      texts.some((text) => this.#holders.has(text))
+    );
   }
 
   /** Frees what a pod has. @returns whether it had anything. */
-  release(network: string, pod: string): boolean {
-    const lease = this.#leases.get(keyOf(network, pod));
+  release(key: LeaseKey, freedAtMs: number): boolean {
+    const lease = this.get(key);
     if (lease === undefined) return false;
-    this.#leases.delete(keyOf(network, pod));
-    for (const address of lease.addresses) this.#holders.delete(formatIpAddress(address));
+    this.#leases.delete(leaseKeyText(key));
+    for (const address of lease.addresses) {
+      this.#holders.delete(formatIpAddress(address));
+      this.noteFreed(address, freedAtMs);
+    }
     return true;
   }
 
-  /** What a pod has. */
-  get(network: string, pod: string): Lease | undefined {
-    return this.#leases.get(keyOf(network, pod));
+  /** Notes that an address, which nobody has now, was freed then. */
+  noteFreed(address: IpAddress, freedAtMs: number): void {
+    if (this.#holders.has(formatIpAddress(address))) return;
+    const hasForgotten = this.#freed.add(address, freedAtMs, this.#nowMs());
+    if (hasForgotten) for (const pool of this.#pools) pool.forgetUsed();
   }
 
-  /** All leases, oldest first. */
-  list(): readonly Lease[] {
-    return [...this.#leases.values()];
+  /** What a pod has. */
+  get(key: LeaseKey): Lease | undefined {
+    return this.#leases.get(leaseKeyText(key));
   }
 
   /** Whether a pod of this node could be given this address: no longer, if the node's prefixes were changed. */
@@ -66,34 +108,30 @@ export class LeaseBook {
     return this.#pools.some((pool) => pool.mayHave(address));
   }
 
-  /** What {@link restore} needs to make an equal book. JSON-safe. */
-  document(): LeaseBookDocument {
-    const cursors = this.#pools.map((pool) => [formatPrefix(pool.prefix), pool.cursor] as const);
-    return { leases: this.list().map(leaseDocument), cursors: Object.fromEntries(cursors) };
+  /** Of each pool, in the order in which they are used. */
+  usage(): PoolUsage[] {
+    const cooling = this.#freed.cooling(this.#nowMs());
+    return this.#pools.map((pool) => {
+      const { prefix, size } = pool;
+      const leases = [...this.#leases.values()].filter(({ addresses }) => addresses.some((one) => pool.mayHave(one)));
+      const used = leases.flatMap(({ addresses }) => addresses.filter((one) => pool.mayHave(one)));
+      const cool = cooling.filter(({ address }) => pool.offers(address)).length;
+      const free = size - used.filter((one) => pool.offers(one)).length - cool;
+      return { prefix, size, leases, used: used.length, free, cooling: cool };
+    });
   }
 
-  /**
-   * Takes over the leases of an earlier run. Those outside the prefixes of today are kept: their pods still use them.
-   *
-   * @throws WeftError `store-corrupt` if the document is not one, or gives an address to two pods. The book is then unchanged.
-   */
-  restore(document: unknown): void {
-    const { leases, cursors } = (document ?? {}) as Partial<LeaseBookDocument>;
-    const parsed = Array.isArray(leases) ? leases.map(parseLease) : [undefined];
-    const texts = parsed.flatMap((lease) => lease?.addresses.map(formatIpAddress) ?? []);
-    const keys = parsed.map((lease) => lease && keyOf(lease.network, lease.pod));
-    if (parsed.includes(undefined) || new Set(texts).size < texts.length || new Set(keys).size < keys.length) {
-      throw new WeftError('store-corrupt', 'the stored leases are damaged, or name an address twice');
-    }
+  /** Addresses that were freed, for the store. */
+  freed(): FreedDocument[] {
+    return this.#freed.document();
+  }
+
+  /** Forgets everything. */
+  clear(): void {
     this.#leases.clear();
     this.#holders.clear();
-    for (const lease of parsed) this.#insert(lease!);
-    for (const pool of this.#pools) pool.moveTo(Number(cursors?.[formatPrefix(pool.prefix)]));
-  }
-
-  #insert(lease: Lease): void {
-    this.#leases.set(keyOf(lease.network, lease.pod), lease);
-    for (const address of lease.addresses) this.#holders.set(formatIpAddress(address), lease);
+    this.#freed.clear();
+    for (const pool of this.#pools) pool.forgetUsed();
   }
 
   #checked(wanted: readonly IpAddress[]): readonly IpAddress[] {
@@ -109,8 +147,8 @@ export class LeaseBook {
       }
       const holder = this.#holders.get(text);
       if (holder !== undefined) {
-        const details = { address: text, network: holder.network, pod: holder.pod };
-        throw new ConflictError('address-in-use', `${text} is leased to pod ${holder.pod}`, details);
+        const details = { address: text, ...leaseKeyOf(holder) };
+        throw new ConflictError('address-in-use', `${text} is leased to ${describeHolder(holder)}`, details);
       }
     }
     return wanted;
@@ -122,14 +160,28 @@ export class LeaseBook {
   }
 
   #nextOf(pools: readonly Pool[]): IpAddress {
+    const nowMs = this.#nowMs();
+    const isUsed = (address: IpAddress): boolean =>
+      this.#holders.has(formatIpAddress(address)) || this.#freed.has(address);
     for (const pool of pools) {
-      const address = pool.next((candidate) => !this.#holders.has(formatIpAddress(candidate)));
+      const address = pool.firstUnused(isUsed) ?? this.#freed.oldest((one) => pool.offers(one), nowMs);
       if (address !== undefined) return address;
     }
+    throw this.#exhausted(pools, nowMs);
+  }
+
+  #exhausted(pools: readonly Pool[], nowMs: number): ExhaustedError {
     const prefixes = pools.map((pool) => formatPrefix(pool.prefix));
     const size = pools.reduce((sum, pool) => sum + pool.size, 0);
-    const message = `no address is left in ${prefixes.join(', ')}: all ${size} are leased`;
-    throw new ExhaustedError('pool-exhausted', message, { prefixes, size });
+    const cooling = this.#freed.cooling(nowMs).filter(({ address }) => pools.some((pool) => pool.offers(address)));
+    const details = { prefixes, size, cooling: cooling.length };
+    const left = `no address is left in ${prefixes.join(', ')}`;
+    if (cooling.length === 0) return new ExhaustedError('pool-exhausted', `${left}: all ${size} are leased`, details);
+    const waitMs = Math.min(...cooling.map(({ freedAtMs }) => freedAtMs + COOLING_MS - nowMs));
+    const message =
+      `${left}: ${size - cooling.length} are leased, and ${cooling.length} were freed within the last minute; ` +
+      `the next can be given out in ${Math.ceil(waitMs / 1_000)} s`;
+    return new ExhaustedError('pool-exhausted', message, details);
   }
 }
 
@@ -137,11 +189,6 @@ function alreadyLeased(known: Lease, wanted: readonly IpAddress[] | undefined): 
   const has = known.addresses.map(formatIpAddress);
   const same = wanted === undefined || equalTextSets(has, wanted.map(formatIpAddress));
   if (same) return known;
-  const message = `pod ${known.pod} has the addresses ${has.join(', ')} already`;
-  throw new ConflictError('lease-exists', message, { pod: known.pod, addresses: has });
-}
-
-/** A NUL is in no name. */
-function keyOf(network: string, pod: string): string {
-  return `${network}\0${pod}`;
+  const message = `${describeHolder(known)} has the addresses ${has.join(', ')} already`;
+  throw new ConflictError('lease-exists', message, { ...leaseKeyOf(known), addresses: has });
 }

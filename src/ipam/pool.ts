@@ -1,4 +1,4 @@
-/** The addresses of one of the node's prefixes: which of them a pod may have, and which comes next. */
+/** The addresses of one of the node's prefixes: which of them a pod may have, and which nobody had yet. */
 import { equalIpAddresses, type IpAddress } from '../wire/address.ts';
 import { addressAt, prefixContains, type Prefix } from '../wire/prefix.ts';
 
@@ -8,18 +8,20 @@ import { addressAt, prefixContains, type Prefix } from '../wire/prefix.ts';
  */
 const MAX_OFFSET = 2 ** 32 - 1;
 
+/** Offset of the first address for a pod: 0 is the network, 1 the node. */
+const FIRST_OFFSET = 2;
+
 /** Address of the node itself in one of its prefixes: the first after the network address. A prefix of one address is it. */
 export function nodeAddressIn(prefix: Prefix): IpAddress {
   return addressAt(prefix, hostBits(prefix) === 0 ? 0 : 1)!;
 }
 
-/** Rotates through the addresses of a prefix, so that one that was just freed, and is still in others' caches, comes last. */
 export class Pool {
   readonly prefix: Prefix;
   /** How many addresses it can give out unasked. */
   readonly size: number;
-  /** Offset in the prefix at which the search for a free address begins. */
-  #cursor: number;
+  /** All before this offset were used when last looked at. */
+  #unusedFrom = FIRST_OFFSET;
   readonly #nodeAddress: IpAddress;
   readonly #broadcast: IpAddress | undefined;
 
@@ -31,7 +33,6 @@ export class Pool {
     this.#broadcast = prefix.address.family === 4 ? addressAt(prefix, count - 1) : undefined;
     const last = prefix.address.family === 4 ? count - 2 : count - 1;
     this.size = Math.max(0, Math.min(last, MAX_OFFSET) - FIRST_OFFSET + 1);
-    this.#cursor = FIRST_OFFSET;
   }
 
   /** Whether a pod may have this address: it is in the prefix, and not the network's, the node's or the broadcast address. */
@@ -41,34 +42,29 @@ export class Pool {
     return !reserved.some((other) => other !== undefined && equalIpAddresses(other, address));
   }
 
+  /** Whether it gives out this address unasked. */
+  offers(address: IpAddress): boolean {
+    if (!this.mayHave(address)) return false;
+    return address.bytes.slice(0, -4).every((byte, index) => byte === this.prefix.address.bytes[index]);
+  }
+
   /**
-   * Next free address after the one given last, and round again; `undefined` if all are taken. Costs one call of `isFree` per
-   * taken address that it passes.
+   * The first address that is not used; `undefined`: all are. Used is one that somebody has, or that is remembered to have been freed. Costs
+   * one call of `isUsed` for each address that came to be used since the last time.
    */
-  next(isFree: (address: IpAddress) => boolean): IpAddress | undefined {
-    for (let step = 0; step < this.size; step++) {
-      const offset = FIRST_OFFSET + ((this.#cursor - FIRST_OFFSET + step) % this.size);
-      const address = addressAt(this.prefix, offset)!;
-      if (!isFree(address)) continue;
-      this.#cursor = FIRST_OFFSET + ((offset + 1 - FIRST_OFFSET) % this.size);
-      return address;
+  firstUnused(isUsed: (address: IpAddress) => boolean): IpAddress | undefined {
+    for (const end = FIRST_OFFSET + this.size; this.#unusedFrom < end; this.#unusedFrom++) {
+      const address = addressAt(this.prefix, this.#unusedFrom)!;
+      if (!isUsed(address)) return address;
     }
     return undefined;
   }
 
-  /** Where the search goes on, for {@link moveTo} after a restart. */
-  get cursor(): number {
-    return this.#cursor;
-  }
-
-  /** Goes on at a cursor of an earlier run. One that does not fit, because the prefix was changed, is ignored. */
-  moveTo(cursor: number): void {
-    if (Number.isInteger(cursor) && cursor >= FIRST_OFFSET && cursor < FIRST_OFFSET + this.size) this.#cursor = cursor;
+  /** To be called when addresses are not used any more: {@link firstUnused} looks at all again. */
+  forgetUsed(): void {
+    this.#unusedFrom = FIRST_OFFSET;
   }
 }
-
-/** Offset of the first address for a pod: 0 is the network, 1 the node. */
-const FIRST_OFFSET = 2;
 
 function hostBits(prefix: Prefix): number {
   return prefix.address.bytes.length * 8 - prefix.lengthBits;

@@ -9,6 +9,8 @@ import { formatFaults } from '../../src/cli/fault.ts';
 import { formatFlows } from '../../src/cli/flows.ts';
 import { formatPeers } from '../../src/cli/peers.ts';
 import { formatKeys } from '../../src/cli/key.ts';
+import { formatLeaseCheck } from '../../src/cli/ipam-check.ts';
+import { formatIpamStatus } from '../../src/cli/ipam-status.ts';
 import { formatPods } from '../../src/cli/pod-list.ts';
 import { formatRoutes } from '../../src/cli/routes.ts';
 import { formatStatus } from '../../src/cli/status-view.ts';
@@ -20,7 +22,9 @@ import {
   fixedDrops,
   fixedEvents,
   fixedFault,
+  fixedIpamStatus,
   fixedKeys,
+  fixedLeaseCheck,
   fixedPeers,
   fixedPod,
   fixedRoutes,
@@ -41,6 +45,8 @@ const views: Readonly<Record<string, (to: Terminal) => string>> = {
   audit: (to) => formatAudit(fixedAudit, to),
   pods: (to) => formatPods([fixedPod], to),
   routers: (to) => formatPods([fixedPod, { ...fixedPod, allowSources: ['10.244.7.0/24', 'fd00:10:244:7::/64'] }], to),
+  pools: (to) => formatIpamStatus(fixedIpamStatus, to),
+  'leases that were checked': (to) => formatLeaseCheck(fixedLeaseCheck(true), to),
   keys: (to) => formatKeys(fixedKeys, to),
   explanations: (to) => formatExplanation(fixedExplanation, to),
   'drops by reason': (to) => formatDrops(fixedDrops, 'reason', to),

@@ -1,11 +1,15 @@
 /** State directories of version 0.1.0 are read. The files were written by that version itself (commit 9e47c48). */
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
 import { openNodeIdentity } from '../../src/daemon/state/node-identity.ts';
 import { StateFile } from '../../src/daemon/state/state-file.ts';
+import { StateJournal } from '../../src/daemon/state/state-journal.ts';
 import { PodBook } from '../../src/daemon/pods/pod-book.ts';
 import { membersDocument, parseMembersDocument } from '../../src/daemon/gossip/stored-members.ts';
 import type { Store } from '../../src/env/store.ts';
+import { JournalDirectory } from '../../src/linux/journal-directory.ts';
 import { formatEndpoint, formatIpAddress } from '../../src/wire/address.ts';
 import { announcementOf } from '../support/announcements.ts';
 
@@ -39,19 +43,26 @@ test('the members last seen are seeds, and are stored as they were', (t) => {
 });
 
 test('pods keep their records and addresses', (t) => {
-  const store = stored('pods.json');
-  const book = new PodBook(new StateFile('pods.json', store), announcementOf(1).prefixes);
-  t.deepEqual(
-    book.all().map(({ name, phase, hostDevice, ownsNetns }) => [name, phase, hostDevice, ownsNetns]),
-    [
-      ['web', 'ready', 'wf2a88057b', false],
-      ['db', 'removing', 'wfe30b746f', true],
-    ],
-  );
-  const [web] = book.all();
-  t.deepEqual(book.addressesOf(web!).map(formatIpAddress), ['10.244.1.2', 'fd00:10:244:1::2']);
-  const { bootId: _, ...before } = store.load() as Record<string, unknown>;
-  book.save();
-  const { bootId: _now, ...after } = store.saved[0] as Record<string, unknown>;
-  t.deepEqual(after, before);
+  const stateDir = mkdtempSync(join(tmpdir(), 'weft-0.1.0-'));
+  t.teardown(() => rmSync(stateDir, { recursive: true }));
+  cpSync(new URL('../golden/gossip-0.1.0/state/pods.json', import.meta.url), join(stateDir, 'pods.json'));
+  const { pods, bootId } = stored('pods.json').load() as { pods: readonly unknown[]; bootId: string };
+  const open = (): PodBook =>
+    new PodBook(new StateJournal('pods.journal', new JournalDirectory(stateDir)), announcementOf(1).prefixes, {
+      bootId,
+      sinceBootMs: () => 1_000_000,
+    });
+  for (const book of [open(), open()]) {
+    t.deepEqual(book.all(), pods);
+    t.deepEqual(
+      book.all().map(({ name, phase, hostDevice, ownsNetns }) => [name, phase, hostDevice, ownsNetns]),
+      [
+        ['web', 'ready', 'wf2a88057b', false],
+        ['db', 'removing', 'wfe30b746f', true],
+      ],
+    );
+    const [web] = book.all();
+    t.deepEqual(book.addressesOf(web!).map(formatIpAddress), ['10.244.1.2', 'fd00:10:244:1::2']);
+    t.true(book.isOfThisBoot(web!));
+  }
 });

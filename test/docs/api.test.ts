@@ -12,6 +12,8 @@ import {
   fixedDrops,
   fixedEvents,
   fixedFault,
+  fixedIpamStatus,
+  fixedLeaseCheck,
   fixedMetrics,
   fixedPeers,
   fixedPod,
@@ -49,6 +51,8 @@ test('Events', shows, fixedEvents);
 test('Audit', shows, fixedAudit);
 test('Doctor', shows, fixedDoctorReport);
 test('Pods', shows, [fixedPod]);
+test('Ipam', shows, fixedIpamStatus);
+test('Leases', shows, fixedLeaseCheck(true));
 test('Captures', shows, [fixedCapture]);
 test('Ping', shows, fixedPing);
 test('Matrix', shows, fixedMatrix);

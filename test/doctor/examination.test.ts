@@ -134,7 +134,9 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'no-data-endpoint': notice('no-data-endpoint'),
   'version-skew': { peer: { version: '0.2.0' } },
   'clock-skew': { peer: { said: { ...said, clockOffsetMs: -700 } } },
-  'store-damaged': { daemon: { store: { ...store, damaged: [{ message: 'pods.json is gone', isRewritable: true }] } } },
+  'store-damaged': {
+    daemon: { store: { ...store, damaged: [{ message: 'pods.journal is gone', isRewritable: true }] } },
+  },
   'store-unwritable': { daemon: { store: { ...store, unwritable: '/var/lib/weft cannot be written: EROFS' } } },
   'store-nearly-full': { daemon: { store: { ...store, freeBytes: 1_000 } } },
   'offload-corrupts': dropped('inner-bad-checksum', 3),

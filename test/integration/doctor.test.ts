@@ -228,9 +228,9 @@ const faults: Readonly<Record<string, Fault>> = {
   },
   'a file of leases that somebody damaged': {
     id: 'store-damaged',
-    seed: async () => Promise.resolve(writeFileSync(join(lab.files('n1').stateDir, 'pods.json'), '{')),
+    seed: async () => Promise.resolve(writeFileSync(join(lab.files('n1').stateDir, 'pods.journal'), '{')),
     heal: async () => doctor('n1', '--fix'),
-    evidence: /pods\.json/,
+    evidence: /pods\.journal/,
   },
   'a state directory that is read-only': {
     id: 'store-unwritable',

@@ -76,7 +76,7 @@ async function isAnOutageOfTheDiskAlone(t: ExecutionContext, reason: RegExp): Pr
   const pods = await lab.control('n1').pods();
   const added = await lab.tryAsk('n1', 'pod', 'add', `${lab.name}-extra`, '--new');
   t.is(added.exitCode, 1);
-  t.regex(added.stderr, /^weft: pod \S+ was not added, and nothing was made: .*pods\.json cannot be saved/);
+  t.regex(added.stderr, /^weft: pod \S+ was not added, and nothing was made: .*pods\.journal cannot be saved/);
   t.regex(added.stderr, reason);
   t.false(existsSync(`/run/netns/${lab.name}-extra`));
   const removed = await lab.tryAsk('n1', 'pod', 'rm', pods[0]!.name);
@@ -100,7 +100,7 @@ test.serial('a daemon starts on a full disk, and stores what it could not once t
   await lab.lab('start', 'n1');
   t.is((await lab.control('n1').status()).identity, identity);
   await isAnOutageOfTheDiskAlone(t, /ENOSPC: no space left on device/);
-  t.false(existsSync(join(stateDir, 'pods.json.tmp')));
+  t.false(existsSync(join(stateDir, 'pods.journal.tmp')));
   rmSync(filler());
   await recovers(t);
   (await lab.tryAsk('n1', 'pod', 'add', `${lab.name}-extra`, '--new')).succeeded();
@@ -126,6 +126,9 @@ test.serial('a daemon is started and killed on a read-only disk, and others take
 test.serial('a removal that was stored before the disk was full is not undone by a restart', async (t) => {
   const [pod] = await lab.control('n1').pods();
   fillDisk();
+  // What is left of the last block of the journal would be enough for a line; the first one of a start needs a file.
+  await lab.lab('kill', 'n1');
+  await lab.lab('start', 'n1');
   t.is((await lab.tryAsk('n1', 'pod', 'rm', pod!.name)).exitCode, 1);
   await lab.lab('kill', 'n1');
   await lab.lab('start', 'n1');

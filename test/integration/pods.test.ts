@@ -1,10 +1,11 @@
 /** Pods on one node: real namespaces, devices and routes, no daemon around them. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
 import type { Notice, Pod } from '../../src/api/control-api.ts';
+import type { IpamStatus, LeaseCheck } from '../../src/api/ipam-api.ts';
 import { macOfPod } from '../../src/daemon/host/pod-devices.ts';
 import type { ReconcileReport } from '../../src/daemon/pods/pod-reconciliation.ts';
 import { linkLocalAddressOf } from '../../src/daemon/pods/source-rules.ts';
@@ -392,9 +393,7 @@ test('a restart forgets pods that are gone, and frees their addresses', async (t
 test('after a reboot nothing is repaired into a namespace that merely has the old name', async (t) => {
   const { node, pod } = await makeNodeWithPod(t);
   await node.ip('link', 'delete', pod.hostDevice);
-  const file = join(node.stateDir, 'pods.json');
-  const document = JSON.parse(readFileSync(file, 'utf8')) as object;
-  writeFileSync(file, JSON.stringify({ ...document, bootId: 'of the day before' }));
+  node.settings = { ...node.settings, bootId: 'of the next day' };
   const report = await node.runWell<ReconcileReport>(['reconcile']);
   t.deepEqual(report.gone, [{ name: 'web', reason: 'the machine was rebooted' }]);
 });
@@ -415,29 +414,126 @@ test('devices of ours that nobody knows are removed, those of others are not', a
   t.deepEqual(report.kept, ['web']);
 });
 
-for (const saves of [0, 1]) {
-  test(`a daemon that is killed in an add, having stored ${saves} times, leaves nothing after the next start`, async (t) => {
+test('after a reboot in the midst of which the daemon is killed, the rest is still known to be of the day before', async (t) => {
+  const { node, netns, pod } = await makeNodeWithPod(t);
+  const other = await node.makeNamespace(`${node.name}-other`);
+  const second = await node.runWell<Pod>(['add', 'other', { netns: other }]);
+  for (const device of [pod.hostDevice, second.hostDevice]) await node.ip('link', 'delete', device);
+  node.settings = { ...node.settings, bootId: 'of the next day' };
+  // The journal is written anew, in four steps; one pod is forgotten, in two; and the line of the other one is not written any more.
+  t.deepEqual(await node.run(['crashAfterWrites', 6], ['reconcile']), []);
+  const report = await node.runWell<ReconcileReport>(['reconcile']);
+  t.deepEqual(report.gone, [{ name: 'other', reason: 'the machine was rebooted' }]);
+  t.deepEqual(report.repaired, [], netns);
+});
+
+// The line of the record, its way to the disk; then the pod is made; then the line that it is ready, and its way to the disk.
+for (const writes of [0, 1, 2, 3]) {
+  test(`a daemon that is killed in an add, having written ${writes} times, leaves nothing after the next start`, async (t) => {
     const node = await makeNode(t);
     const before = await node.snapshot();
     const name = `${node.name}-crash`;
-    t.deepEqual(await node.run(['crashAfterSaves', saves], ['add', name, { newNetns: true }]), []);
-    t.is(existsSync(`/run/netns/${name}`), saves === 1);
+    const add = ['add', name, { newNetns: true }] as const;
+    t.deepEqual(await node.run(['reconcile'], ['crashAfterWrites', writes], add), []);
+    t.is(existsSync(`/run/netns/${name}`), writes >= 2);
     const report = await node.runWell<ReconcileReport>(['reconcile']);
-    t.deepEqual(report.gone, saves === 0 ? [] : [{ name, reason: 'its add was not finished' }]);
+    // The process was killed, not the machine: what was written is there, acknowledged or not.
+    if (writes === 3) {
+      t.deepEqual(report.kept, [name]);
+      await node.runWell(['remove', name]);
+    } else t.deepEqual(report.gone, writes === 0 ? [] : [{ name, reason: 'its add was not finished' }]);
     t.deepEqual(await node.snapshot(), before);
     t.deepEqual(await node.runWell<Pod[]>(['list']), []);
+    t.like((await node.runWell<IpamStatus>(['status'])).pools[0], { used: 0 });
   });
 }
 
-test('a daemon that is killed in a removal finishes it at the next start', async (t) => {
+// The first line of a start comes in a file of its own: the file, its way to the disk, its name, and the way of that to the disk.
+for (const writes of [0, 1, 2, 3]) {
+  test(`a daemon that is killed in the first add after its start, having written ${writes} times, leaves nothing either`, async (t) => {
+    const { node } = await makeNodeWithPod(t);
+    const before = await node.snapshot();
+    const name = `${node.name}-crash`;
+    t.deepEqual(await node.run(['crashAfterWrites', writes], ['add', name, { newNetns: true }]), []);
+    const report = await node.runWell<ReconcileReport>(['reconcile']);
+    t.deepEqual(report.gone, writes < 3 ? [] : [{ name, reason: 'its add was not finished' }]);
+    t.deepEqual(report.kept, ['web']);
+    t.deepEqual(await node.snapshot(), before);
+    t.deepEqual(readdirSync(node.stateDir), ['pods.journal']);
+  });
+}
+
+for (const writes of [0, 1, 2, 3]) {
+  test(`a daemon that is killed in a removal, having written ${writes} times, finishes it at the next start, or did not begin`, async (t) => {
+    const { node } = await makeNodeWithPod(t);
+    const name = `${node.name}-crash`;
+    await node.runWell(['add', name, { newNetns: true }]);
+    t.deepEqual(await node.run(['reconcile'], ['crashAfterWrites', writes], ['remove', name]), []);
+    const report = await node.runWell<ReconcileReport>(['reconcile']);
+    t.deepEqual(report.gone, writes === 1 || writes === 2 ? [{ name, reason: 'its removal was not finished' }] : []);
+    t.deepEqual(report.kept, writes === 0 ? ['web', name] : ['web']);
+    t.is(existsSync(`/run/netns/${name}`), writes === 0);
+    t.like((await node.runWell<IpamStatus>(['status'])).pools[0], { used: writes === 0 ? 2 : 1 });
+  });
+}
+
+test('leases are checked against the kernel, and what is amiss is put right', async (t) => {
+  const { node, netns, pod } = await makeNodeWithPod(t);
+  const gone = await node.makeNamespace(`${node.name}-gone`);
+  const second = await node.runWell<Pod>(['add', 'gone', { netns: gone }]);
+  const fine = await node.runWell<LeaseCheck>(['check', 'look']);
+  t.deepEqual(fine.findings, []);
+  t.like(fine.compared, { leases: 2, namespaces: 2 });
+
+  await runCommand(['ip', 'netns', 'delete', gone], { purpose: 'take the namespace away' });
+  while (await hasDevice(node, second.hostDevice));
+  await node.ip('link', 'add', 'wf0000000a', 'type', 'veth', 'peer', 'name', 'p-lost');
+  await node.ip('link', 'set', 'wf0000000a', 'up', 'alias', 'weft:default:lost');
+  await node.ip('route', 'add', '10.244.1.77', 'dev', 'eth0', 'proto', '87');
+  await node.ip('route', 'replace', '10.244.1.2', 'dev', 'eth0', 'proto', '87');
+  await node.ip('address', 'add', 'fd00:10:244:1::2/128', 'dev', 'lo');
+  const looked = await node.runWell<LeaseCheck>(['check', 'look']);
+  const found = looked.findings.map(({ problem, subject }) => `${problem} ${subject}`).toSorted();
+  t.deepEqual(
+    found,
+    [
+      'double 10.244.1.2',
+      'double fd00:10:244:1::2',
+      'gone gone',
+      'leak 10.244.1.77',
+      'leak wf0000000a',
+      'missing 10.244.1.2',
+    ].toSorted(),
+  );
+  t.is(looked.remaining, 6);
+  t.like((await node.runWell<IpamStatus>(['status'])).pools[0], { used: 2, gone: 1, cooling: 0 });
+
+  const repaired = await node.runWell<LeaseCheck>(['check', 'repair']);
+  t.deepEqual(
+    repaired.findings.filter((finding) => !finding.repaired).map(({ problem, subject }) => `${problem} ${subject}`),
+    // An address that somebody gave the node is not weft's to take.
+    ['double fd00:10:244:1::2'],
+  );
+  t.is(repaired.remaining, 1);
+  t.false(await hasDevice(node, 'wf0000000a'));
+  t.like((await node.runWell<IpamStatus>(['status'])).pools[0], { used: 1, gone: 0, cooling: 1, free: 251 });
+  await node.ip('address', 'delete', 'fd00:10:244:1::2/128', 'dev', 'lo');
+  t.true(await node.pings(netns, '10.244.1.1'));
+  t.is((await node.runWell<Pod[]>(['list']))[0]?.hostDevice, pod.hostDevice);
+});
+
+test('a journal with a damaged line is refused by the next start, and left as it is', async (t) => {
   const { node } = await makeNodeWithPod(t);
-  const name = `${node.name}-crash`;
-  await node.runWell(['add', name, { newNetns: true }]);
-  t.deepEqual(await node.run(['crashAfterSaves', 1], ['remove', name]), []);
-  const report = await node.runWell<ReconcileReport>(['reconcile']);
-  t.deepEqual(report.gone, [{ name, reason: 'its removal was not finished' }]);
-  t.deepEqual(report.kept, ['web']);
-  t.false(existsSync(`/run/netns/${name}`));
+  const file = join(node.stateDir, 'pods.journal');
+  await node.runWell(['add', `${node.name}-made`, { newNetns: true }]);
+  const whole = readFileSync(file, 'utf8');
+  writeFileSync(file, whole.replace('"adding"', '"Adding"'));
+  const [refused] = await node.run(['reconcile']);
+  t.is(refused?.error?.code, 'store-corrupt');
+  t.regex(refused?.error?.message ?? '', /pods\.journal is damaged at byte \d+ of it, and is left as it is/);
+  t.is(readFileSync(file, 'utf8'), whole.replace('"adding"', '"Adding"'));
+  writeFileSync(file, whole);
+  t.is((await node.runWell<ReconcileReport>(['reconcile'])).kept.length, 2);
 });
 
 test('reset leaves nothing, with or without what was stored', async (t) => {
@@ -453,7 +549,7 @@ test('reset leaves nothing, with or without what was stored', async (t) => {
     const made = `${node.name}-made`;
     await node.runWell(['ensure'], ['add', 'web', { netns }], ['add', made, { newNetns: true }]);
     if (damage) {
-      writeFileSync(join(node.stateDir, 'pods.json'), '{');
+      writeFileSync(join(node.stateDir, 'pods.journal'), '{');
       // Without the records nobody knows whose namespace it is.
       await runCommand(['ip', 'netns', 'delete', made], { purpose: 'remove what reset cannot know' });
     }

@@ -8,6 +8,7 @@ import { AnnouncementDelays } from '../../src/daemon/gossip/gossip-metrics.ts';
 import { systemClock } from '../../src/daemon/process/system-environment.ts';
 import { TimerLateness } from '../../src/daemon/gossip/timer-lateness.ts';
 import { Metrics } from '../../src/daemon/metrics.ts';
+import type { IpamStatus, LeaseCheck } from '../../src/api/ipam-api.ts';
 import { dropReasons } from '../../src/dataplane/drop-reason.ts';
 import { ConflictError, ExhaustedError, NotFoundError } from '../../src/errors.ts';
 import type { DoctorReport } from '../../src/doctor/finding.ts';
@@ -324,6 +325,56 @@ export interface SeenRequest {
 }
 
 /** A primary key that two nodes hold, and one that is on its way. */
+/** A node with two pools of IPv4, and a pod that is gone. */
+export const fixedIpamStatus: IpamStatus = {
+  pools: [
+    { prefix: '10.244.1.0/24', family: 4, size: 253, used: 253, free: 0, cooling: 0, gone: 1 },
+    { prefix: '10.244.9.0/24', family: 4, size: 253, used: 12, free: 239, cooling: 2, gone: 0 },
+    {
+      prefix: 'fd00:10:244:1::/64',
+      family: 6,
+      size: 4_294_967_294,
+      used: 265,
+      free: 4_294_967_027,
+      cooling: 2,
+      gone: 1,
+    },
+  ],
+  families: [
+    { family: 4, size: 506, used: 265, free: 239, cooling: 2, gone: 1 },
+    { family: 6, size: 4_294_967_294, used: 265, free: 4_294_967_027, cooling: 2, gone: 1 },
+  ],
+  outside: ['10.99.1.2'],
+  gone: ['web'],
+  journal: {
+    file: '/var/lib/weft/pods.journal',
+    lengthBytes: 181_244,
+    behind: '/var/lib/weft/pods.journal cannot be saved: ENOSPC: no space left on device, write',
+  },
+};
+
+export function fixedLeaseCheck(repairs: boolean): LeaseCheck {
+  return {
+    compared: { leases: 2, devices: 5, routes: 8, namespaces: 1 },
+    findings: [
+      {
+        problem: 'gone',
+        subject: 'web',
+        message:
+          'pod web, which has 10.244.1.2, fd00:10:244:1::2, is gone: its network namespace /run/netns/web is not there any more',
+        repaired: repairs,
+      },
+      {
+        problem: 'double',
+        subject: '10.244.1.3',
+        message: 'the device eth1 of the node has 10.244.1.3, which is leased to pod db',
+        repaired: false,
+      },
+    ],
+    remaining: repairs ? 1 : 2,
+  };
+}
+
 export const fixedKeys: readonly Key[] = [
   { id: '00112233445566ff', primary: true, held: true, holders: ['n1', 'n2'], users: ['n1', 'n2'], missing: [] },
   { id: 'ffeeddccbbaa9988', primary: false, held: true, holders: ['n1'], users: [], missing: ['n2'] },
@@ -513,6 +564,8 @@ export function fixedHandlers(): { handlers: ControlHandlers; seen: SeenRequest[
       seen.push({ name });
       return await Promise.resolve(name === fixedPod.name);
     },
+    ipamStatus: () => fixedIpamStatus,
+    checkLeases: async (repairs) => Promise.resolve(fixedLeaseCheck(repairs)),
     keys: () => fixedKeys,
     addKey({ id }) {
       seen.push({ name: id });

@@ -3,7 +3,6 @@
  *
  *     nsenter --net=/run/netns/NODE -- node test/support/pod-host.ts '{"stateDir": …, "operations": [["ensure"], …]}'
  */
-import { join } from 'node:path';
 import type { PodRequest } from '../../src/api/control-api.ts';
 import { NodeNetwork } from '../../src/daemon/host/node-network.ts';
 import { NodeFirewall } from '../../src/daemon/rules/node-firewall.ts';
@@ -11,10 +10,11 @@ import { OwnPrefixes } from '../../src/daemon/routes/own-prefixes.ts';
 import { Pods } from '../../src/daemon/pods/pods.ts';
 import { checkRequirements } from '../../src/daemon/host/requirements.ts';
 import { resetHost } from '../../src/daemon/reset.ts';
-import type { Store } from '../../src/env/store.ts';
 import { WeftError } from '../../src/errors.ts';
-import { StateFile } from '../../src/daemon/state/state-file.ts';
-import { FileStore } from '../../src/linux/file-store.ts';
+import { PODS_JOURNAL } from '../../src/daemon/pods/stored-pods.ts';
+import { StateJournal } from '../../src/daemon/state/state-journal.ts';
+import { openBootClock } from '../../src/linux/boot-clock.ts';
+import { JournalDirectory } from '../../src/linux/journal-directory.ts';
 import { parseIpAddress } from '../../src/wire/address.ts';
 import { parsePrefix, type Prefix } from '../../src/wire/prefix.ts';
 import { nodeAddressIn } from '../../src/ipam/pool.ts';
@@ -32,14 +32,21 @@ export type Operation =
   | readonly ['list']
   | readonly ['freeGone', string]
   | readonly ['reset']
-  /** Ends the process as `kill -9` does, when it has saved that often from now on and is about to save again. */
-  | readonly ['crashAfterSaves', number];
+  | readonly ['status']
+  | readonly ['check', 'look' | 'repair']
+  /**
+   * Ends the process as `kill -9` does, when it has written that often from now on and is about to write again: a line of the journal is
+   * two, the line and its way to the disk.
+   */
+  | readonly ['crashAfterWrites', number];
 
 export interface Scenario {
   readonly stateDir: string;
   readonly nodePrefixes: readonly string[];
   readonly clusterPrefixes: readonly string[];
   readonly mtuBytes: number;
+  /** Of the boot of the machine; absent: the true one. */
+  readonly bootId?: string | undefined;
   readonly operations: readonly Operation[];
 }
 
@@ -51,22 +58,33 @@ export interface Outcome {
 }
 
 /** Dies in the middle of whatever the pods are doing. */
-class CrashingStore implements Store {
-  readonly #store: Store;
-  savesLeft = Infinity;
+class CrashingDisk extends JournalDirectory {
+  writesLeft = Infinity;
 
-  constructor(store: Store) {
-    this.#store = store;
+  override append(name: string, text: string): void {
+    this.#write(() => super.append(name, text));
   }
 
-  load(): unknown {
-    return this.#store.load();
+  override create(name: string, text: string): void {
+    this.#write(() => super.create(name, text));
   }
 
-  save(document: unknown): void {
-    if (this.savesLeft === 0) process.kill(process.pid, 'SIGKILL');
-    this.#store.save(document);
-    this.savesLeft--;
+  override sync(name: string): void {
+    this.#write(() => super.sync(name));
+  }
+
+  override rename(from: string, to: string): void {
+    this.#write(() => super.rename(from, to));
+  }
+
+  override syncDirectory(): void {
+    this.#write(() => super.syncDirectory());
+  }
+
+  #write(write: () => void): void {
+    if (this.writesLeft === 0) process.kill(process.pid, 'SIGKILL');
+    write();
+    this.writesLeft--;
   }
 }
 
@@ -102,7 +120,7 @@ async function run(scenario: Scenario): Promise<void> {
     logger: silentLogger,
   });
   const node = new NodeNetwork({ ...network, clusterPrefixes, firewall });
-  const store = new CrashingStore(new FileStore(join(stateDir, 'pods.json')));
+  const disk = new CrashingDisk(stateDir);
   let made: Pods | undefined;
   // Not before it is needed: a reset works where what is stored is damaged.
   const pods = (): Pods =>
@@ -114,7 +132,8 @@ async function run(scenario: Scenario): Promise<void> {
       staticPeers: [],
       members: () => [],
       canAnnounce: () => true,
-      store: new StateFile('pods.json', store),
+      journal: new StateJournal(PODS_JOURNAL, disk),
+      bootClock: { ...openBootClock(), ...(scenario.bootId !== undefined && { bootId: scenario.bootId }) },
       wallClockMs: () => Date.now(),
     }));
 
@@ -133,7 +152,11 @@ async function run(scenario: Scenario): Promise<void> {
     if (verb === 'list') return pods().list();
     if (verb === 'freeGone') return pods().freeGone(operation[1]);
     if (verb === 'reset') return resetHost({ stateDir, tunDevice: TUN_DEVICE });
-    store.savesLeft = operation[1];
+    if (verb === 'status') return pods().leaseStatus();
+    if (verb === 'check') return pods().checkLeases(operation[1] === 'repair');
+    // What is read at the start does not count.
+    pods();
+    disk.writesLeft = operation[1];
     return undefined;
   };
   const outcomes: Outcome[] = [];

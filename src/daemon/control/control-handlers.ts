@@ -11,6 +11,7 @@ import type {
   Status,
   Version,
 } from '../../api/control-api.ts';
+import type { IpamStatus, LeaseCheck } from '../../api/ipam-api.ts';
 import type { DiagnosisHandlers } from './diagnosis-handlers.ts';
 import type { KeyHandlers } from '../gossip/key-handlers.ts';
 import type { EventFilter } from '../process/event-log.ts';
@@ -36,6 +37,9 @@ export interface ControlHandlers extends DiagnosisHandlers, KeyHandlers {
   addPod(name: string, request: PodRequest, clientPid?: number): Promise<Pod>;
   /** Idempotent: `false` if there was none. */
   removePod(name: string): Promise<boolean>;
+  ipamStatus(): IpamStatus;
+  /** @param repairs whether to put right what is weft's own. */
+  checkLeases(repairs: boolean): Promise<LeaseCheck>;
   /** Prometheus text. */
   metrics(): Promise<string>;
   version(): Version;

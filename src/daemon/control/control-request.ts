@@ -97,6 +97,12 @@ export function parseForce(query: URLSearchParams): boolean {
   return parseTruth(query, 'force');
 }
 
+/** Query `?repair=true`. @throws ConfigError naming the key that is wrong. */
+export function parseRepair(query: URLSearchParams): boolean {
+  refuseUnknownKeys(query, ['repair']);
+  return parseTruth(query, 'repair');
+}
+
 /** Value of {@link CLIENT_PID_HEADER}. @throws ConfigError unless it is a pid. */
 export function parseClientPid(header: string | undefined): number | undefined {
   if (header === undefined) return undefined;

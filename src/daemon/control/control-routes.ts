@@ -10,6 +10,7 @@ import {
   parseNodeName,
   parsePodName,
   parsePodRequest,
+  parseRepair,
 } from './control-request.ts';
 import { captureAnswerers } from '../capture/capture-answerers.ts';
 import { doctorAnswerers } from '../doctor/doctor-answerers.ts';
@@ -33,6 +34,7 @@ const answerers: Answerers<ControlHandlers> = {
   'GET /v1/events': (handlers, { query }) => ({ json: handlers.events(parseEventFilter(query)) }),
   'GET /v1/audit': (handlers) => ({ json: handlers.lastAudit() }),
   'GET /v1/pods': async (handlers) => ({ json: await handlers.pods() }),
+  'GET /v1/ipam': (handlers) => ({ json: handlers.ipamStatus() }),
   'GET /v1/keys': (handlers) => ({ json: handlers.keys() }),
   'GET /v1/version': (handlers) => ({ json: handlers.version() }),
   'GET /metrics': async (handlers) => ({ text: await handlers.metrics(), contentType: METRICS_CONTENT_TYPE }),
@@ -46,6 +48,7 @@ const answerers: Answerers<ControlHandlers> = {
   'DELETE /v1/pods/NAME': async (handlers, _request, name) => ({
     json: { removed: await handlers.removePod(parsePodName(name)) },
   }),
+  'POST /v1/ipam/check': async (handlers, { query }) => ({ json: await handlers.checkLeases(parseRepair(query)) }),
   'POST /v1/keys': (handlers, { body }) => ({ json: handlers.addKey(parseKeyRequest(body)) }),
   'PUT /v1/keys/ID': (handlers, { query }, id) => ({ json: handlers.useKey(parseKeyId(id), parseForce(query)) }),
   'DELETE /v1/keys/ID': (handlers, { query }, id) => ({

@@ -9,7 +9,8 @@ import { FileStore } from '../../linux/file-store.ts';
 import { configFileOf, DEFAULT_STATE_DIR } from '../config/config-place.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import { formatLogLine } from '../process/log-text.ts';
-import { parsePodsDocument, type PodRecord } from '../pods/pod-record.ts';
+import type { PodRecord } from '../pods/pod-record.ts';
+import { readStoredPods } from '../pods/stored-pods.ts';
 import { roomIn } from '../state/state-room.ts';
 import { defaultPlumbing, plumbingIn } from '../host/host-facts.ts';
 
@@ -67,10 +68,9 @@ function stored(stateDir: string, tunDevice: string): string[] {
 function podsIn(stateDir: string, devices: ReadonlySet<string>): string {
   let pods: readonly PodRecord[];
   try {
-    const document = new FileStore(join(stateDir, 'pods.json')).load();
-    pods = document === undefined ? [] : parsePodsDocument(document).pods;
+    pods = readStoredPods(stateDir);
   } catch (error) {
-    return `pods.json in ${stateDir} cannot be read: ${(error as Error).message}`;
+    return `the pods in ${stateDir} cannot be read: ${(error as Error).message}`;
   }
   if (pods.length === 0) return `no pods are stored in ${stateDir}`;
   const connected = pods.filter(({ hostDevice }) => devices.has(hostDevice)).length;

@@ -1,97 +1,102 @@
-/**
- * The records and leases of the pods, stored after each change.
- *
- * What a crash must not undo, such as that an address is taken, is stored before it counts ({@link PodBook.enter},
- * {@link PodBook.settle}). What the next start finds out by itself counts at once, and is stored when that can be done.
- */
+/** The records and leases of the pods: a {@link LeaseStore} in which pods are found by their names. */
+import { dirname } from 'node:path';
+import type { BootClock } from '../../env/boot-clock.ts';
 import { WeftError } from '../../errors.ts';
-import type { PatientStore } from '../../env/store.ts';
-import { LeaseBook } from '../../ipam/lease-book.ts';
+import type { PoolUsage } from '../../ipam/lease-book.ts';
+import type { LeaseKey } from '../../ipam/lease.ts';
+import { LeaseStore } from '../../ipam/lease-store.ts';
 import type { IpAddress } from '../../wire/address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
-import { parsePodsDocument, podsDocument, type PodRecord, type PodsDocument } from './pod-record.ts';
+import type { StateJournal } from '../state/state-journal.ts';
+import { readEarlierPods, removeEarlierPods } from './earlier-pods.ts';
+import { parsePodRecord, type PodRecord } from './pod-record.ts';
 
 export class PodBook {
-  readonly #store: PatientStore;
-  readonly #leases: LeaseBook;
-  readonly #records = new Map<string, PodRecord>();
-  /** Of {@link readBootId} when it was last stored; `undefined` if there was nothing. */
-  readonly storedBootId: string | undefined;
+  readonly #store: LeaseStore<PodRecord>;
+  readonly #stateDir: string;
+  readonly #bootId: string;
+  /** Whether a file of an earlier version waits for its content to be stored elsewhere. */
+  #hasEarlierFile: boolean;
 
   /** @throws WeftError `store-corrupt`. */
-  constructor(store: PatientStore, nodePrefixes: readonly Prefix[]) {
-    this.#store = store;
-    this.#leases = new LeaseBook(nodePrefixes);
-    const stored = store.load();
-    if (stored === undefined) return;
-    const document = parsePodsDocument(stored);
-    this.#leases.restore(document.leases);
-    this.storedBootId = document.bootId;
-    for (const record of document.pods) this.#records.set(record.name, record);
+  constructor(stateJournal: StateJournal, nodePrefixes: readonly Prefix[], clock: BootClock) {
+    const { journal } = stateJournal;
+    this.#stateDir = dirname(journal.path);
+    this.#bootId = clock.bootId;
+    this.#store = new LeaseStore({
+      journal,
+      prefixes: nodePrefixes,
+      clock,
+      parseKnown: parsePodRecord,
+      onSaved: (failure) => stateJournal.saved(failure),
+    });
+    stateJournal.savesBy(() => this.save());
+    const earlier = readEarlierPods(this.#stateDir);
+    this.#hasEarlierFile = earlier !== undefined;
+    // Another one than was taken over: somebody went back to the earlier version, and it has seen more since.
+    if (earlier !== undefined && earlier.checksum !== this.#store.imported)
+      this.#store.adopt(earlier.stored, earlier.freed, earlier.checksum);
+    this.#removeEarlierFile();
   }
 
   get(name: string): PodRecord | undefined {
-    return this.#records.get(name);
+    return this.#store.all().find(({ known }) => known.name === name)?.known;
   }
 
   /** Oldest first. */
   all(): readonly PodRecord[] {
-    return [...this.#records.values()];
+    return this.#store.all().map(({ known }) => known);
   }
 
-  /** Leases addresses to a new pod and stores its record. Throws as {@link LeaseBook.allocate}, or when it cannot be stored. */
+  /** Leases addresses to a new pod and stores its record. Throws as {@link LeaseStore.enter}. */
   enter(record: PodRecord, wanted: readonly IpAddress[] | undefined): void {
-    this.#leases.allocate(record.network, record.name, wanted);
-    try {
-      this.settle(record);
-    } catch (error) {
-      this.#drop(record);
-      throw error;
-    }
+    this.#store.enter(keyOf(record), record, wanted);
   }
 
   /** Stores what becomes of a pod before it does. @throws WeftError `store-failed`, and nothing has changed */
   settle(record: PodRecord): void {
-    const before = this.#records.get(record.name);
-    this.#records.set(record.name, record);
-    try {
-      this.save();
-    } catch (error) {
-      if (before === undefined) this.#records.delete(record.name);
-      else this.#records.set(record.name, before);
-      throw error;
-    }
+    this.#store.settle(keyOf(record), record);
   }
 
-  /** Notes what became of a pod. */
+  /** Notes what became of a pod, and that it is there in this boot of the machine. */
   keep(record: PodRecord): void {
-    this.#records.set(record.name, record);
-    this.keepAll();
+    this.#store.keep(keyOf(record), record);
   }
 
   /** Frees the addresses of a pod that is gone, and forgets it. */
   forget(record: PodRecord): void {
-    this.#drop(record);
-    this.keepAll();
+    this.#store.forget(keyOf(record));
   }
 
-  addressesOf({ name, network }: PodRecord): readonly IpAddress[] {
-    return this.#leases.get(network, name)?.addresses ?? [];
+  addressesOf(record: PodRecord): readonly IpAddress[] {
+    return this.#store.get(keyOf(record))?.lease.addresses ?? [];
   }
 
   /** Those that a pod of this node could not get any more, since the node's prefixes were changed. */
   addressesOutside(record: PodRecord): readonly IpAddress[] {
-    return this.addressesOf(record).filter((address) => !this.#leases.mayLease(address));
+    return this.addressesOf(record).filter((address) => !this.#store.mayLease(address));
   }
 
-  /** Stores everything, with the boot id of now. @throws WeftError `store-failed` */
+  /** Whether a pod was seen to be there in this boot of the machine. */
+  isOfThisBoot(record: PodRecord): boolean {
+    return this.#store.get(keyOf(record))?.bootId === this.#bootId;
+  }
+
+  /** Of each pool, in the order in which they are used. */
+  usage(): PoolUsage[] {
+    return this.#store.usage();
+  }
+
+  /** Stores everything anew. @throws WeftError `store-failed` */
   save(): void {
-    this.#store.save(this.#document());
+    this.#store.save();
+    this.#removeEarlierFile();
   }
 
-  /** Stores everything, with the boot id of now: at once, or as soon as that can be done. */
-  keepAll(): void {
-    this.#store.keep(this.#document());
+  /** Stores everything anew if what is on the disk is not known, or lacks something: at once, or as soon as that can be done. */
+  flush(): void {
+    this.#store.flush();
+    this.#removeEarlierFile();
   }
 
   /** Why the store does not hold what it should: it is not there, cannot be read, or was changed. `undefined`: it does. */
@@ -99,13 +104,20 @@ export class PodBook {
     return this.#store.damage();
   }
 
-  #document(): PodsDocument {
-    return podsDocument(this.all(), this.#leases.document());
+  /** Why the store lacks what counts already; `undefined`: it does not. */
+  get behind(): string | undefined {
+    return this.#store.behind;
   }
 
-  #drop({ name, network }: PodRecord): void {
-    this.#leases.release(network, name);
-    this.#records.delete(name);
+  /** Path of the journal, and its length. */
+  get journal(): { readonly file: string; readonly lengthBytes: number } {
+    return { file: this.#store.path, lengthBytes: this.#store.lengthBytes };
+  }
+
+  #removeEarlierFile(): void {
+    if (!this.#hasEarlierFile || this.#store.behind !== undefined) return;
+    removeEarlierPods(this.#stateDir);
+    this.#hasEarlierFile = false;
   }
 }
 
@@ -118,4 +130,9 @@ export function refusing(name: string, outcome: string, store: () => void): void
     const message = `pod ${name} ${outcome}: ${error.message}; try again when that can be written`;
     throw new WeftError(error.code, message, { ...error.details, pod: name }, error);
   }
+}
+
+/** Pods that somebody named by hand have their leases under that name. */
+function keyOf({ network, name }: PodRecord): LeaseKey {
+  return { network, pod: name };
 }

@@ -1,12 +1,14 @@
 /** What an earlier run left, against what is there now. */
-import { readBootId } from '../../linux/boot-id.ts';
-import type { Link } from '../../linux/link.ts';
+import { deviceNames } from '../../linux/device-names.ts';
+import { listLinks, type Link } from '../../linux/link.ts';
+import { listRoutes } from '../../linux/route.ts';
 import type { Notice } from '../../api/control-api.ts';
+import type { PodBook } from './pod-book.ts';
 import { hasHostEnd, isHostEndFurnished, isPodEndFurnished, type HostState } from './pod-inspection.ts';
 import { isPlaceReachable } from './pod-namespace.ts';
 import type { PodRecord } from './pod-record.ts';
 import { hostDeviceAlias, isHostDeviceName } from '../host/pod-devices.ts';
-import type { PodCable } from './pod-wiring.ts';
+import { disconnectPod, type PodCable } from './pod-wiring.ts';
 
 /** What was found of an earlier run. By name of the pod. */
 export interface ReconcileReport {
@@ -21,20 +23,75 @@ export interface ReconcileReport {
 }
 
 /** A report that is being written. */
-export type ReportDraft = { -readonly [Key in keyof ReconcileReport]: ReconcileReport[Key][number][] };
+type ReportDraft = { -readonly [Key in keyof ReconcileReport]: ReconcileReport[Key][number][] };
 
 /** What is to be done about a pod. */
-export type PodFinding =
+type PodFinding =
   { readonly kind: 'keep' } | { readonly kind: 'repair' } | { readonly kind: 'forget'; readonly reason: string };
 
+/** What is reconciled, and by which means. Nothing else may change pods meanwhile. */
+export interface ReconciledPods {
+  readonly book: PodBook;
+  readonly networkName: string;
+  readonly cableOf: (record: PodRecord) => PodCable;
+  readonly repair: (record: PodRecord) => Promise<unknown>;
+  /** Removes all of a pod, and frees its addresses. */
+  readonly erase: (record: PodRecord) => Promise<void>;
+}
+
+/** Makes what is stored and what is there agree. */
+export async function reconcilePods(pods: ReconciledPods): Promise<ReconcileReport> {
+  const { book, networkName } = pods;
+  // What the last run left may not be on the disk yet: first it is, then it is acted upon.
+  book.flush();
+  const [links, routes] = await Promise.all([listLinks(), listRoutes('ours')]);
+  const report: ReportDraft = { kept: [], repaired: [], gone: [], failed: [], removedLinks: [] };
+  for (const record of book.all()) {
+    try {
+      await reconcilePod(record, { links, routes }, pods, report);
+    } catch (error) {
+      report.failed.push({ name: record.name, reason: (error as Error).message });
+    }
+  }
+  const devices = deviceNames();
+  for (const { ifname, ifalias = '' } of strayLinks(links, networkName, book.all())) {
+    if (!devices.has(ifname)) continue;
+    await disconnectPod(ifalias, ifname);
+    report.removedLinks.push(ifname);
+  }
+  book.flush();
+  return report;
+}
+
+async function reconcilePod(
+  record: PodRecord,
+  host: HostState,
+  pods: ReconciledPods,
+  report: ReportDraft,
+): Promise<void> {
+  const { book, cableOf, repair, erase } = pods;
+  const finding = await examinePod(record, cableOf(record), host, book.isOfThisBoot(record));
+  if (finding.kind === 'keep') {
+    book.keep(record);
+    report.kept.push(record.name);
+  } else if (finding.kind === 'repair') {
+    await repair(record);
+    report.repaired.push(record.name);
+  } else {
+    await erase(record);
+    report.gone.push({ name: record.name, reason: finding.reason });
+  }
+}
+
 /** Looks at one pod and changes nothing. */
-export async function examinePod(
+async function examinePod(
   record: PodRecord,
   cable: PodCable,
   host: HostState,
-  storedBootId: string | undefined,
+  /** Whether the pod was seen to be there in this boot of the machine. */
+  isOfThisBoot: boolean,
 ): Promise<PodFinding> {
-  const reason = whyGone(record, hasHostEnd(cable, host), storedBootId);
+  const reason = whyGone(record, hasHostEnd(cable, host), isOfThisBoot);
   if (reason !== undefined) return { kind: 'forget', reason };
   const seen = withoutRefusedIpv6(cable, record.notices);
   // The file may be gone while the namespace lives on in a process. Its inside is then out of reach.
@@ -51,12 +108,12 @@ export function strayLinks(links: readonly Link[], network: string, records: rea
   );
 }
 
-function whyGone(record: PodRecord, hasHostEnd: boolean, storedBootId: string | undefined): string | undefined {
+function whyGone(record: PodRecord, hasHostEnd: boolean, isOfThisBoot: boolean): string | undefined {
   if (record.phase === 'adding') return 'its add was not finished';
   if (record.phase === 'removing') return 'its removal was not finished';
   // A pair lives as long as both its namespaces.
   if (hasHostEnd) return undefined;
-  if (storedBootId !== readBootId()) return 'the machine was rebooted';
+  if (!isOfThisBoot) return 'the machine was rebooted';
   return isPlaceReachable(record) ? undefined : 'its network namespace is gone';
 }
 

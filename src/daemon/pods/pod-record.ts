@@ -1,7 +1,4 @@
 /** What weft knows of a pod beyond its lease, and keeps over a restart. */
-import { WeftError } from '../../errors.ts';
-import { readBootId } from '../../linux/boot-id.ts';
-import type { LeaseBookDocument } from '../../ipam/lease-book.ts';
 import { formatPrefix, parsePrefix, type Prefix } from '../../wire/prefix.ts';
 import type { Notice } from '../../api/control-api.ts';
 import { hostDeviceName, isHostDeviceName, macOfPod } from '../host/pod-devices.ts';
@@ -31,14 +28,6 @@ export interface PodRecord {
   readonly notices: readonly Notice[];
 }
 
-/** All that {@link Pods} stores. */
-export interface PodsDocument {
-  readonly version: 1;
-  readonly bootId: string;
-  readonly pods: readonly PodRecord[];
-  readonly leases: LeaseBookDocument;
-}
-
 /** What a pod is to be. */
 export interface WantedPod {
   readonly name: string;
@@ -65,24 +54,12 @@ export function newPodRecord(wanted: WantedPod, others: readonly PodRecord[], no
   };
 }
 
-/** @throws WeftError `store-corrupt`. */
-export function parsePodsDocument(document: unknown): PodsDocument {
-  const { version, bootId, pods, leases } = (document ?? {}) as Partial<PodsDocument>;
-  const whole =
-    version === 1 && typeof bootId === 'string' && Array.isArray(pods) && pods.every(isRecord) && leases !== undefined;
-  if (!whole)
-    throw new WeftError(
-      'store-corrupt',
-      'pods.json in the state directory is not what this version of weft stores: restore it, or run "weft reset"',
-    );
-  return { version, bootId, pods, leases };
+/** The stored record, `undefined` if the value is no such thing. */
+export function parsePodRecord(document: unknown): PodRecord | undefined {
+  return isRecord(document as Partial<PodRecord> | null) ? (document as PodRecord) : undefined;
 }
 
-export function podsDocument(records: Iterable<PodRecord>, leases: LeaseBookDocument): PodsDocument {
-  return { version: 1, bootId: readBootId(), pods: [...records], leases };
-}
-
-function isRecord(value: Partial<PodRecord> | null): boolean {
+function isRecord(value: Partial<PodRecord> | null | undefined): boolean {
   const texts = [value?.name, value?.network, value?.netns, value?.netnsIdentity, value?.mac, value?.createdAt];
   return (
     texts.every((text) => typeof text === 'string') &&

@@ -1,34 +1,33 @@
 /** The pods of this node: which addresses each has, and that each is connected. */
 import { basename } from 'node:path';
 import type { Logger } from '../../env/logger.ts';
-import type { PatientStore } from '../../env/store.ts';
-import { ConflictError, ExhaustedError } from '../../errors.ts';
+import type { BootClock } from '../../env/boot-clock.ts';
+import { ConflictError } from '../../errors.ts';
 import { deviceNames } from '../../linux/device-names.ts';
 import { listLinks } from '../../linux/link.ts';
 import { namespaceIdentity } from '../../linux/namespace-files.ts';
 import { listRoutes } from '../../linux/route.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
 import type { Pod, PodRequest } from '../../api/control-api.ts';
+import type { IpamStatus, LeaseCheck } from '../../api/ipam-api.ts';
 import type { Finding, Inspection } from '../audit/audit-finding.ts';
 import { isPodLink } from '../host/own-links.ts';
+import type { StateJournal } from '../state/state-journal.ts';
 import { AllowedSources, type AllowedSourcesOptions, refuseWithoutIpv6 } from './allowed-sources.ts';
 import { hiddenNamespaceNotices } from './hidden-namespace.ts';
+import { checkLeases } from './lease-check.ts';
+import { leaseStatus } from './lease-status.ts';
 import { removeLeftover } from './leftover-device.ts';
 import { PodBook, refusing } from './pod-book.ts';
 import { podDifferences } from './pod-differences.ts';
-import { cableFindings, hasHostEnd, type HostState, staleHostRoutes } from './pod-inspection.ts';
+import { cableFindings, hasHostEnd, staleHostRoutes } from './pod-inspection.ts';
 import { PodLooks, type PodLook } from './pod-looks.ts';
 import { isPlaceReachable, placeOf, refuseSharing, removeOwnNamespace, type PodPlace } from './pod-namespace.ts';
-import {
-  examinePod,
-  strayLinks,
-  withoutRefusedIpv6,
-  type ReconcileReport,
-  type ReportDraft,
-} from './pod-reconciliation.ts';
+import { reconcilePods, withoutRefusedIpv6, type ReconcileReport } from './pod-reconciliation.ts';
 import { newPodRecord, type PodRecord } from './pod-record.ts';
 import { hostDeviceAlias, macOfPod } from '../host/pod-devices.ts';
 import { parsePodRequest, type PodWish } from './pod-request.ts';
+import { namingGonePods } from './pod-shortage.ts';
 import { PodSources } from './pod-sources.ts';
 import { podView } from './pod-view.ts';
 import { connectAgain } from './reconnection.ts';
@@ -43,13 +42,12 @@ export interface PodsOptions extends AllowedSourcesOptions {
   readonly nodeAddresses: readonly IpAddress[];
   /** Of the overlay. */
   readonly mtuBytes: number;
-  readonly store: PatientStore;
+  /** Of pods and leases. */
+  readonly journal: StateJournal;
+  readonly bootClock: BootClock;
   readonly wallClockMs: () => number;
   readonly logger: Logger;
 }
-
-/** Pods that are named where there are many. */
-const MAX_NAMED = 8;
 
 /** Operations that change something wait for each other, in the order of their calls. */
 export class Pods {
@@ -67,13 +65,21 @@ export class Pods {
   /** @throws WeftError `store-corrupt`. */
   constructor(options: PodsOptions) {
     this.#options = options;
-    this.#book = new PodBook(options.store, options.prefixes.configured);
+    this.#book = new PodBook(options.journal, options.prefixes.configured, options.bootClock);
     this.#allowed = new AllowedSources(options, this.#book.all());
   }
 
   /** Compares what was stored with what is there: once, at start, when the node network is up. */
   reconcile(): Promise<ReconcileReport> {
-    return this.#inTurn(() => this.#reconcile());
+    return this.#inTurn(() =>
+      reconcilePods({
+        book: this.#book,
+        networkName: this.#options.networkName,
+        cableOf: (record) => this.#cable(record),
+        repair: async (record) => this.#repair(record),
+        erase: async (record) => this.#erase(record),
+      }),
+    );
   }
 
   /**
@@ -99,21 +105,14 @@ export class Pods {
     return this.#inTurn(async () => {
       const record = this.#book.get(name);
       if (record === undefined) return false;
-      refusing(name, 'was not removed, and is as it was', () => this.#book.settle({ ...record, phase: 'removing' }));
-      await this.#erase(record);
+      await this.#remove(record);
       return true;
     });
   }
 
   /** Looks at the node's ends of the pods that are running. Changes nothing. */
   inspect(): Promise<Inspection> {
-    return this.#inTurn(async () => {
-      const [found, sources] = await Promise.all([this.#lacking(), this.sources.inspect()]);
-      return {
-        entries: this.#book.all().length,
-        findings: [...sources, ...found.flatMap(({ findings }) => findings)],
-      };
-    });
+    return this.#inTurn(() => this.#inspect());
   }
 
   /** Tries once more to bind pods to their addresses, where the kernel could not. */
@@ -123,17 +122,7 @@ export class Pods {
 
   /** Puts back what {@link inspect} finds missing. */
   repair(): Promise<void> {
-    return this.#inTurn(async () => {
-      if ((await this.sources.inspect()).length > 0) await this.sources.repair();
-      const failures: unknown[] = [];
-      for (const { record, findings } of await this.#lacking()) {
-        if (findings.every(({ problem }) => problem === 'foreign') || this.#reconnects.waitMs(record.name) > 0)
-          continue;
-        await this.#repair(record).catch((error: unknown) => failures.push(error));
-      }
-      // One that cannot be mended keeps nobody else waiting.
-      if (failures.length > 0) throw failures[0];
-    });
+    return this.#inTurn(() => this.#repairAll());
   }
 
   /** Why what is stored is not what is known; `undefined`: it is. */
@@ -144,6 +133,24 @@ export class Pods {
   /** Stores everything anew. @throws WeftError `store-failed` */
   saveAll(): Promise<void> {
     return this.#inTurn(async () => Promise.resolve(this.#book.save()));
+  }
+
+  /** The addresses of each pool, counted. */
+  leaseStatus(): IpamStatus {
+    return leaseStatus(this.#book, this.gone());
+  }
+
+  /** Compares what is stored, pods, and the kernel. @param repairs whether to put right what is weft's own. */
+  checkLeases(repairs: boolean): Promise<LeaseCheck> {
+    const checked = {
+      book: this.#book,
+      networkName: this.#options.networkName,
+      prefixes: this.#options.prefixes.configured,
+      inspect: async () => this.#inspect(),
+      repair: async () => this.#repairAll(),
+      erase: async (record: PodRecord) => this.#remove(record),
+    };
+    return this.#inTurn(() => checkLeases(checked, repairs));
   }
 
   /**
@@ -195,8 +202,7 @@ export class Pods {
       if (record?.phase !== 'ready' || !isGone(record, deviceNames())) return undefined;
       const addresses = this.#book.addressesOf(record).map(formatIpAddress);
       try {
-        this.#book.settle({ ...record, phase: 'removing' });
-        await this.#erase(record);
+        await this.#remove(record);
         return addresses;
       } catch (error) {
         this.#options.logger.warn({ err: error, pod: name }, 'pod that is gone could not be forgotten');
@@ -264,16 +270,29 @@ export class Pods {
     try {
       this.#book.enter(record, addresses);
     } catch (error) {
-      const gone = this.gone();
-      if (!(error instanceof ExhaustedError) || error.code !== 'pool-exhausted' || gone.length === 0) throw error;
-      const shown = gone.slice(0, MAX_NAMED).join(', ') + (gone.length > MAX_NAMED ? ', ...' : '');
-      const message = `${error.message}; ${gone.length} of ${this.#book.all().length} pods that have addresses are gone (${shown}): free them with "weft pod rm"`;
-      throw new ExhaustedError(error.code, message, { ...error.details, gone: gone.length });
+      throw namingGonePods(error, this.gone(), this.#book.all().length);
     }
   }
 
   #placeOf(name: string, wish: PodWish, clientPid: number | undefined): PodPlace {
     return placeOf(`${this.#options.netnsPrefix}${name}`, wish, clientPid);
+  }
+
+  async #inspect(): Promise<Inspection> {
+    const [found, sources] = await Promise.all([this.#lacking(), this.sources.inspect()]);
+    const findings = [...sources, ...found.flatMap((one) => one.findings)];
+    return { entries: this.#book.all().length, findings };
+  }
+
+  async #repairAll(): Promise<void> {
+    if ((await this.sources.inspect()).length > 0) await this.sources.repair();
+    const failures: unknown[] = [];
+    for (const { record, findings } of await this.#lacking()) {
+      if (findings.every(({ problem }) => problem === 'foreign') || this.#reconnects.waitMs(record.name) > 0) continue;
+      await this.#repair(record).catch((error: unknown) => failures.push(error));
+    }
+    // One that cannot be mended keeps nobody else waiting.
+    if (failures.length > 0) throw failures[0];
   }
 
   /** Makes everything of a known pod again that is not there, and stores what changed. */
@@ -302,38 +321,6 @@ export class Pods {
     });
   }
 
-  async #reconcile(): Promise<ReconcileReport> {
-    const [links, routes] = await Promise.all([listLinks(), listRoutes('ours')]);
-    const report: ReportDraft = { kept: [], repaired: [], gone: [], failed: [], removedLinks: [] };
-    for (const record of this.#book.all()) {
-      try {
-        await this.#reconcilePod(record, { links, routes }, report);
-      } catch (error) {
-        report.failed.push({ name: record.name, reason: (error as Error).message });
-      }
-    }
-    const devices = deviceNames();
-    for (const { ifname, ifalias = '' } of strayLinks(links, this.#options.networkName, this.#book.all())) {
-      if (!devices.has(ifname)) continue;
-      await disconnectPod(ifalias, ifname);
-      report.removedLinks.push(ifname);
-    }
-    this.#book.keepAll();
-    return report;
-  }
-
-  async #reconcilePod(record: PodRecord, host: HostState, report: ReportDraft): Promise<void> {
-    const finding = await examinePod(record, this.#cable(record), host, this.#book.storedBootId);
-    if (finding.kind === 'keep') report.kept.push(record.name);
-    else if (finding.kind === 'repair') {
-      await this.#repair(record);
-      report.repaired.push(record.name);
-    } else {
-      await this.#erase(record);
-      report.gone.push({ name: record.name, reason: finding.reason });
-    }
-  }
-
   async #rollBack(record: PodRecord): Promise<void> {
     try {
       await this.#erase(record);
@@ -341,6 +328,13 @@ export class Pods {
       // Its record stays: the next add, remove or start goes on from here.
       this.#options.logger.error({ err: error, pod: record.name }, 'pod could not be rolled back');
     }
+  }
+
+  /** @throws WeftError `store-failed`, and nothing was removed. */
+  async #remove(record: PodRecord): Promise<void> {
+    const { name } = record;
+    refusing(name, 'was not removed, and is as it was', () => this.#book.settle({ ...record, phase: 'removing' }));
+    await this.#erase(record);
   }
 
   /** Removes what is announced, the pair, the namespace if it is ours, the lease and the record, in this order. Whatever is missing is fine. */

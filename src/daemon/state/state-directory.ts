@@ -6,10 +6,13 @@ import { join } from 'node:path';
 import type { Clock } from '../../env/clock.ts';
 import type { Logger } from '../../env/logger.ts';
 import { FileStore } from '../../linux/file-store.ts';
+import { JournalDirectory } from '../../linux/journal-directory.ts';
 import type { Notice } from '../../api/control-api.ts';
 import type { EventSink } from '../process/event-log.ts';
 import { roomIn } from './state-room.ts';
 import { StateFile } from './state-file.ts';
+import { StateJournal } from './state-journal.ts';
+import type { StoredFile } from './stored-file.ts';
 
 /** How often what could not be stored is tried again. A try costs one small write. */
 const RETRY_INTERVAL_MS = 5_000;
@@ -37,8 +40,8 @@ export interface FailingFile {
 export class StateDirectory {
   readonly path: string;
   readonly #options: StateDirectoryOptions;
-  readonly #files: StateFile[] = [];
-  readonly #failing = new Map<StateFile, FailingFile>();
+  readonly #files: StoredFile[] = [];
+  readonly #failing = new Map<StoredFile, FailingFile>();
   #isRetrying = false;
   #isClosed = false;
 
@@ -54,6 +57,14 @@ export class StateDirectory {
     const file = new StateFile(name, store, (which, failure) => this.#noted(which, failure));
     this.#files.push(file);
     return file;
+  }
+
+  /** A journal in this directory; each is asked for once. */
+  journal(name: string): StateJournal {
+    const disk = new JournalDirectory(this.path);
+    const journal = new StateJournal(name, disk, (which, failure) => this.#noted(which, failure));
+    this.#files.push(journal);
+    return journal;
   }
 
   /** Those that could not be written when that was last tried. */
@@ -94,7 +105,7 @@ export class StateDirectory {
     });
   }
 
-  #noted(file: StateFile, failure: Error | undefined): void {
+  #noted(file: StoredFile, failure: Error | undefined): void {
     const wasFailing = this.#failing.size > 0;
     if (failure === undefined) this.#failing.delete(file);
     else {
@@ -117,7 +128,7 @@ export class StateDirectory {
     });
   }
 
-  #tell(kind: 'store-failed' | 'store-recovered', { name }: StateFile, failure?: Error): void {
+  #tell(kind: 'store-failed' | 'store-recovered', { name }: StoredFile, failure?: Error): void {
     const { events, logger } = this.#options;
     const reason = failure === undefined ? '' : reasonOf(failure);
     const details = { directory: this.path, file: name, reason };

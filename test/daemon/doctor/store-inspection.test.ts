@@ -32,7 +32,7 @@ test.serial('a state directory as it should be has no damage, and room', (t) => 
 });
 
 test.serial('pods that are not those that are known can be written again', (t) => {
-  t.deepEqual(damaged('pods.json is gone'), ['pods.json is gone (rewritable)']);
+  t.deepEqual(damaged('pods.journal is gone'), ['pods.journal is gone (rewritable)']);
 });
 
 test.serial('an identity of another node, or none, can be written again', (t) => {

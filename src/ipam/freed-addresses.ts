@@ -1,0 +1,77 @@
+/**
+ * Addresses that somebody had, in the order in which they were freed. Others may go on sending to one for a while: neighbours' caches,
+ * connections that nobody closed. So none is given out again within a minute.
+ */
+import { formatIpAddress, parseIpAddress, type IpAddress } from '../wire/address.ts';
+
+/** How long an address is given to nobody after it was freed, in ms. Connection tracking keeps a stream that got no answer for 30 s. */
+export const COOLING_MS = 60_000;
+
+/** How many are remembered. Those forgotten were free for longer than all that are remembered, and are taken before them. */
+const MAX_REMEMBERED = 8_192;
+
+export interface FreedAddress {
+  readonly address: IpAddress;
+  /** Of a {@link BootClock}, in this boot. */
+  readonly freedAtMs: number;
+}
+
+/** As it is stored: the address, and when it was freed. */
+export type FreedDocument = readonly [address: string, freedAtMs: number];
+
+export class FreedAddresses {
+  /** By address in text form; the one freed longest ago first. */
+  readonly #freed = new Map<string, FreedAddress>();
+
+  /** @returns whether others had to be forgotten. */
+  add(address: IpAddress, freedAtMs: number, nowMs: number): boolean {
+    const text = formatIpAddress(address);
+    this.#freed.delete(text);
+    this.#freed.set(text, { address, freedAtMs });
+    let hasForgotten = false;
+    while (this.#freed.size > MAX_REMEMBERED) {
+      const [oldest] = this.#freed.values();
+      if (oldest === undefined || nowMs - oldest.freedAtMs < COOLING_MS) break;
+      this.delete(oldest.address);
+      hasForgotten = true;
+    }
+    return hasForgotten;
+  }
+
+  /** To be called when somebody has the address again. */
+  delete(address: IpAddress): void {
+    this.#freed.delete(formatIpAddress(address));
+  }
+
+  has(address: IpAddress): boolean {
+    return this.#freed.has(formatIpAddress(address));
+  }
+
+  clear(): void {
+    this.#freed.clear();
+  }
+
+  /** The one that was freed longest ago, of those that cool no more and that are `wanted`. */
+  oldest(wanted: (address: IpAddress) => boolean, nowMs: number): IpAddress | undefined {
+    for (const { address, freedAtMs } of this.#freed.values()) {
+      if (nowMs - freedAtMs >= COOLING_MS && wanted(address)) return address;
+    }
+    return undefined;
+  }
+
+  /** Those that nobody gets yet, the one that was freed longest ago first. */
+  cooling(nowMs: number): FreedAddress[] {
+    return [...this.#freed.values()].filter(({ freedAtMs }) => nowMs - freedAtMs < COOLING_MS);
+  }
+
+  document(): FreedDocument[] {
+    return [...this.#freed].map(([text, { freedAtMs }]) => [text, freedAtMs]);
+  }
+}
+
+/** The stored address, `undefined` if the value is no such thing. */
+export function parseFreed(document: unknown): FreedAddress | undefined {
+  const [text, freedAtMs] = Array.isArray(document) ? (document as readonly unknown[]) : [];
+  const address = typeof text === 'string' ? parseIpAddress(text) : undefined;
+  return address === undefined || typeof freedAtMs !== 'number' ? undefined : { address, freedAtMs };
+}
