@@ -1,5 +1,5 @@
 /** A node whose state directory is full, or read-only: on a small file system of this test's own. */
-import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { DoctorReport } from '../../src/doctor/finding.ts';
@@ -83,6 +83,7 @@ async function isAnOutageOfTheDiskAlone(t: ExecutionContext, reason: RegExp): Pr
   t.is(removed.exitCode, 1);
   t.regex(removed.stderr, /^weft: pod \S+ was not removed, and is as it was: /);
   t.deepEqual(await lab.control('n1').pods(), pods);
+  t.regex((await lab.tryAsk('n1', 'ipam', 'status')).succeeded(), /^10\.244\.1\.0\/24 +1 +0 +\d+ +\d+ +253$/m);
   await reachesN2();
 }
 
@@ -92,6 +93,13 @@ async function recovers(t: ExecutionContext): Promise<void> {
   t.false((await findings()).includes('store-unwritable'));
   const { identity } = await lab.control('n1').status();
   t.like(stored('identity.json'), { identity });
+  const { journal } = await lab.control('n1').ipamStatus();
+  t.deepEqual(journal, {
+    file: join(stateDir, 'pods.journal'),
+    lengthBytes: statSync(journal.file).size,
+    behind: null,
+  });
+  t.regex((await lab.tryAsk('n1', 'ipam', 'check')).succeeded(), /^all agree; compared were \d+ leases/m);
 }
 
 test.serial('a daemon starts on a full disk, and stores what it could not once there is room', async (t) => {
