@@ -158,8 +158,8 @@ test('every file is in a room that is on the map', (t) => {
 });
 
 test('every folder of daemon/ is a room that is on the map', (t) => {
-  const folders = new Set(files.map(daemonRoomOf).filter((room) => room !== undefined && room !== ''));
-  t.deepEqual([...folders].sort(), Object.keys(daemonRooms).toSorted());
+  const folders = new Set(files.map(daemonRoomOf).filter((room): room is string => room !== undefined && room !== ''));
+  t.deepEqual([...folders].toSorted(alphabetically), Object.keys(daemonRooms).toSorted(alphabetically));
 });
 
 test('imports point down', (t) => {
@@ -276,6 +276,10 @@ test('every file begins by saying what it is', (t) => {
     [],
   );
 });
+
+function alphabetically(a: string, b: string): number {
+  return a.localeCompare(b);
+}
 
 function below(...names: string[]): Record<string, 'all'> {
   return Object.fromEntries(['errors.ts', 'wire', 'env', ...names].map((name) => [name, 'all']));

@@ -178,27 +178,39 @@ function foundEverywhere(diagnoses: readonly Diagnosis[]): SharedFinding[] {
 
 /** Pairs by the node that is in most of them, until none is left. */
 function stars(sights: readonly Sight[]): { readonly nodes: readonly string[]; readonly sights: readonly Sight[] }[] {
-  const found: { readonly nodes: readonly string[]; readonly sights: readonly Sight[] }[] = [];
-  let left = sights;
-  while (left.length > 0) {
-    const partners = new Map<string, Set<string>>();
-    for (const { by, other } of left) {
-      for (const [one, another] of [
-        [by, other],
-        [other, by],
-      ] as const)
-        partners.set(one, (partners.get(one) ?? new Set()).add(another));
+  const partners = new Map<string, Set<string>>();
+  const left = new Map<string, Set<Sight>>();
+  for (const sight of sights) {
+    for (const [one, another] of [
+      [sight.by, sight.other],
+      [sight.other, sight.by],
+    ] as const) {
+      partners.set(one, (partners.get(one) ?? new Set()).add(another));
+      left.set(one, (left.get(one) ?? new Set()).add(sight));
     }
-    const [[hub, others]] = [...partners].sort(([a, ofA], [b, ofB]) => ofB.size - ofA.size || (a < b ? -1 : 1)) as [
-      [string, Set<string>],
-    ];
-    found.push({
-      nodes: [hub, ...[...others].sort()],
-      sights: left.filter(({ by, other }) => by === hub || other === hub),
-    });
-    left = left.filter(({ by, other }) => by !== hub && other !== hub);
+  }
+  const found: { readonly nodes: readonly string[]; readonly sights: readonly Sight[] }[] = [];
+  for (let hub = busiest(partners); hub !== undefined; hub = busiest(partners)) {
+    const others = partners.get(hub)!;
+    const ofHub = left.get(hub)!;
+    found.push({ nodes: [hub, ...[...others].sort()], sights: [...ofHub] });
+    for (const other of others) partners.get(other)!.delete(hub);
+    for (const sight of ofHub) for (const end of [sight.by, sight.other]) if (end !== hub) left.get(end)!.delete(sight);
+    partners.delete(hub);
   }
   return found;
+}
+
+/** Who has the most partners, the first by name; `undefined`: nobody has one. */
+function busiest(partners: ReadonlyMap<string, ReadonlySet<string>>): string | undefined {
+  let first: string | undefined;
+  let most = 1;
+  for (const [node, { size }] of partners) {
+    if (size < most || (size === most && first !== undefined && first < node)) continue;
+    first = node;
+    most = size;
+  }
+  return first;
 }
 
 /** Key of a fault: what it is, and between whom, in no order. */

@@ -107,5 +107,5 @@ function notReadable(document: unknown): never {
 }
 
 function fieldsOf(document: unknown): Partial<Record<string, unknown>> {
-  return (document ?? {}) as Partial<Record<string, unknown>>;
+  return document ?? {};
 }

@@ -57,5 +57,5 @@ export function parseLease(document: unknown): Lease | undefined {
 }
 
 function fieldsOf(document: unknown): Partial<Record<string, unknown>> {
-  return (document ?? {}) as Partial<Record<string, unknown>>;
+  return document ?? {};
 }

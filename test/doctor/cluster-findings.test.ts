@@ -174,11 +174,9 @@ test('of a large cluster, no finding is longer than one wants to read', (t) => {
       finding('path-cut', ...Array.from({ length: 32 }, (_none, other) => `m${(index + other) % 1_000}`)),
     ),
   );
-  const started = performance.now();
   const { shared } = bringTogether(nodes, []);
   t.true(shared.every(({ evidence, fix }) => evidence.length <= 17 && fix.commands.length <= 6));
   t.regex(shared[0]!.evidence.at(-1)!, /^and \d+ more like these$/);
-  t.true(performance.now() - started < 10_000);
 });
 
 test('no finding between nodes leads back to itself', (t) => {

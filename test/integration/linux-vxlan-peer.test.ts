@@ -155,8 +155,8 @@ test.serial('with them everything does that the document tries, and weft shows w
   t.like(peers, [{ name: 'legacy', kind: 'static', state: 'static', mtuBytes: Number(valueOf('MTU')) }]);
 });
 
-const ping = test.macro({
-  exec: async (t, from: 'pod' | 'host', address: string) => {
+const ping = test.macro<['pod' | 'host', string]>({
+  exec: async (t, from, address) => {
     const command = `ping -nqc 1 -W 3 ${address}`;
     const output = from === 'host' ? await host.exec(command) : await node.exec(`ip netns exec web ${command}`);
     t.regex(output, /1 received/);
@@ -171,8 +171,8 @@ test.serial(ping, 'pod', valueOf('HOST_IPV6'));
 
 let nextPort = 9_000;
 
-const stream = test.macro({
-  exec: async (t, from: 'pod' | 'host', address: string) => {
+const stream = test.macro<['pod' | 'host', string]>({
+  exec: async (t, from, address) => {
     const port = nextPort++;
     const [inPod, onHost] = [`ip netns exec web`, ''];
     const [sender, receiver] = from === 'host' ? [host, node] : [node, host];

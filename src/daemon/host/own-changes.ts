@@ -52,8 +52,9 @@ export function subjectOf(change: ChangedThing, own: OwnThings): string | undefi
     case 'route':
       return change.protocol === ROUTE_PROTOCOL ? formatPrefix(change.destination) : undefined;
     case 'transaction':
-      return undefined;
+      break;
   }
+  return undefined;
 }
 
 type LinkChange = Extract<ChangedThing, { kind: 'link' }>;
