@@ -9,7 +9,7 @@
  * Values are doubles: exact to 2^53, and plain to read and write.
  */
 import type { DirectionAccount, WorkerAccount } from './accounts.ts';
-import { type DropReason, dropReasons } from './drop-reason.ts';
+import { type DropReason, dropReasonNumbers, dropReasons } from './drop-reason.ts';
 import { createPeerCountersMemory, PeerCounters, PeerDirection, PeerField } from './peer-counters.ts';
 
 /** Layout of one worker's values, in doubles. Egress, ingress, then one per drop reason: each knows its direction. */
@@ -32,8 +32,13 @@ const ICMP_ERRORS_SUPPRESSED = OUTER_FRAGMENTED + 1;
 const DROPPED = ICMP_ERRORS_SUPPRESSED + 1;
 const FIELD_COUNT = DROPPED + dropReasons.length;
 
-/** Per drop reason: what it is in the account of a peer. */
-const peerDroppedField = Uint8Array.from(dropReasons, ({ direction }) => PeerDirection[direction] + PeerField.dropped);
+/** Per number of a drop reason: its field here, and what it is in the account of a peer. Numbers have gaps, fields have none. */
+const droppedField = new Uint16Array(Math.max(...dropReasonNumbers) + 1);
+const peerDroppedField = new Uint8Array(droppedField.length);
+dropReasons.forEach(({ direction }, index) => {
+  droppedField[dropReasonNumbers[index]!] = DROPPED + index;
+  peerDroppedField[dropReasonNumbers[index]!] = PeerDirection[direction] + PeerField.dropped;
+});
 
 /** A cache line: two workers never write into the same one. */
 const CACHE_LINE_BYTES = 64;
@@ -163,7 +168,7 @@ export class Counters {
 
   /** `packets` packets were received and go nowhere. The reason names the direction. */
   drop(reason: DropReason, packets: number, peer: number): void {
-    this.#add(DROPPED + reason, packets);
+    this.#add(droppedField[reason]!, packets);
     this.#peers.add(peer, peerDroppedField[reason]!, packets);
   }
 
@@ -229,8 +234,8 @@ export function readWorkerAccount(memory: CountersMemory, worker: number): Worke
 
 function directionAccount(values: Float64Array, at: number, direction: 'egress' | 'ingress'): DirectionAccount {
   const dropped: Record<string, number> = {};
-  dropReasons.forEach((entry, reason) => {
-    if (entry.direction === direction) dropped[entry.name] = values[DROPPED + reason]!;
+  dropReasons.forEach((entry, index) => {
+    if (entry.direction === direction) dropped[entry.name] = values[DROPPED + index]!;
   });
   return {
     received: values[at + Field.received]!,

@@ -2,7 +2,8 @@
  * Why a packet went nowhere: one closed list. There is no "other".
  *
  * A reason is a small integer on the packet path, and a name everywhere else: key of the accounts, metric label, line in
- * a capture. Names are API: they may be added, never renamed. Numbers are not.
+ * a capture. Names are API: they may be added, never renamed. Numbers are not. Those of egress begin at 0, those of ingress at
+ * {@link FIRST_INGRESS_REASON}: each direction has room for more, and leaves the other as it is.
  */
 import { egressDropReasons } from './egress-drop-reasons.ts';
 import { ingressDropReasons } from './ingress-drop-reasons.ts';
@@ -21,7 +22,10 @@ export interface DropReasonEntry {
   readonly isBackground?: true;
 }
 
-/** Index into {@link dropReasons}, by the entry's name in camel case. */
+/** The least number of a reason of ingress. */
+export const FIRST_INGRESS_REASON = 64;
+
+/** Numbers of the reasons, by their names in camel case, in the order of {@link dropReasons}. */
 export const DropReason = {
   packetNotIp: 0,
   packetTruncated: 1,
@@ -46,45 +50,45 @@ export const DropReason = {
   faultLossOut: 20,
   faultClipOut: 21,
   faultQueueFullOut: 22,
-  vxlanTruncated: 23,
-  vxlanNoVni: 24,
-  vxlanWrongVni: 25,
-  unknownSender: 26,
-  remoteChecksumNotAgreed: 27,
-  remoteChecksumMismatch: 28,
-  innerEthernetTruncated: 29,
-  innerEthertype: 30,
-  innerWrongMac: 31,
-  innerNotIp: 32,
-  innerTruncated: 33,
-  innerBadLength: 34,
-  innerBadExtensions: 35,
-  innerBadIpChecksum: 36,
-  congestionNotExpected: 37,
-  innerBadChecksum: 38,
-  forgedSource: 39,
-  destinationNotOurs: 40,
-  datagramMalformedGro: 41,
-  tunDown: 42,
-  tunRejected: 43,
-  tunBufferFull: 44,
-  tunWriteFailed: 45,
-  relayNotAnnounced: 46,
-  relayOff: 47,
-  relayedTwice: 48,
-  relayTargetUnknown: 49,
-  relayTargetUnreachable: 50,
-  relayTooBig: 51,
-  relayUnderlayUnreachable: 52,
-  relaySendBufferFull: 53,
-  relaySendForbidden: 54,
-  relaySendFailed: 55,
-  faultLossIn: 56,
-  faultClipIn: 57,
-  faultQueueFullIn: 58,
-  faultLossRelayed: 59,
-  faultClipRelayed: 60,
-  faultQueueFullRelayed: 61,
+  vxlanTruncated: 64,
+  vxlanNoVni: 65,
+  vxlanWrongVni: 66,
+  unknownSender: 67,
+  remoteChecksumNotAgreed: 68,
+  remoteChecksumMismatch: 69,
+  innerEthernetTruncated: 70,
+  innerEthertype: 71,
+  innerWrongMac: 72,
+  innerNotIp: 73,
+  innerTruncated: 74,
+  innerBadLength: 75,
+  innerBadExtensions: 76,
+  innerBadIpChecksum: 77,
+  congestionNotExpected: 78,
+  innerBadChecksum: 79,
+  forgedSource: 80,
+  destinationNotOurs: 81,
+  datagramMalformedGro: 82,
+  tunDown: 83,
+  tunRejected: 84,
+  tunBufferFull: 85,
+  tunWriteFailed: 86,
+  relayNotAnnounced: 87,
+  relayOff: 88,
+  relayedTwice: 89,
+  relayTargetUnknown: 90,
+  relayTargetUnreachable: 91,
+  relayTooBig: 92,
+  relayUnderlayUnreachable: 93,
+  relaySendBufferFull: 94,
+  relaySendForbidden: 95,
+  relaySendFailed: 96,
+  faultLossIn: 97,
+  faultClipIn: 98,
+  faultQueueFullIn: 99,
+  faultLossRelayed: 100,
+  faultClipRelayed: 101,
+  faultQueueFullRelayed: 102,
 } as const;
 
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
@@ -95,12 +99,27 @@ export const dropReasons: readonly DropReasonEntry[] = [
   ...ingressDropReasons.map((entry) => ({ ...entry, direction: 'ingress' as const })),
 ];
 
+/** Numbers of the closed list, in its order. */
+export const dropReasonNumbers: readonly DropReason[] = [
+  ...egressDropReasons.map((_, index) => index as DropReason),
+  ...ingressDropReasons.map((_, index) => (FIRST_INGRESS_REASON + index) as DropReason),
+];
+
+const byNumber: ReadonlyMap<number, DropReasonEntry> = new Map(
+  dropReasons.map((entry, index) => [dropReasonNumbers[index]!, entry]),
+);
+
 /** Names of the reasons that are no trouble, and not to be shown as such. */
 export const backgroundReasons: ReadonlySet<string> = new Set(
   dropReasons.filter(({ isBackground }) => isBackground).map(({ name }) => name),
 );
 
+/** The entry of the reason with this number; `undefined`: there is none. */
+export function entryOf(reason: number): DropReasonEntry | undefined {
+  return byNumber.get(reason);
+}
+
 /** Name of `reason`: `no-route`. */
 export function nameOf(reason: DropReason): string {
-  return dropReasons[reason]!.name;
+  return byNumber.get(reason)!.name;
 }

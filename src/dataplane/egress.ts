@@ -49,7 +49,7 @@ import { HEADER_PIECE_BYTES, segmentInto } from './segmentation.ts';
 import { MAX_SEGMENTS, judgeOffload, segmentCount } from './super-packet.ts';
 import type { Taps } from './taps.ts';
 import { type OuterTrafficClass, outerTrafficClass } from './traffic-class.ts';
-import { TransmitBatch } from './transmit-batch.ts';
+import { DatagramOwner, TransmitBatch } from './transmit-batch.ts';
 import { isRoutableUnicast } from './unicast.ts';
 import { isUnreachable } from './unreachable-error.ts';
 
@@ -174,7 +174,7 @@ export class Egress {
   /** Datagram `datagram` of the batch has left. To be called once per datagram, or {@link failed}. */
   sent(datagram: number): void {
     const batch = this.#batch;
-    const lengthBytes = batch.lengthBytes[datagram]! - ENCAPSULATION_LENGTH;
+    const lengthBytes = batch.innerLengthBytes[datagram]!;
     this.#counters.egressSent(1, lengthBytes, batch.accountPeer[datagram]!);
     this.#peerCounters.sent(batch.peer[datagram]!, 1, lengthBytes);
     if (batch.outerFragmentBytes[datagram]! > 0) this.#counters.outerFragmented();
@@ -283,7 +283,8 @@ export class Egress {
     const headerAt = packet.at - ENCAPSULATION_LENGTH;
     encodeEncapsulation(this.#forwarding, this.#peer, this.#vni, packet.family, memory, headerAt);
     if (isPartial) announcePartialChecksum(this.#vni, packet, memory, headerAt);
-    this.#batch.datagram(this.#peer, flowHash(memory, packet) % this.#sendingSockets);
+    const socket = flowHash(memory, packet) % this.#sendingSockets;
+    this.#batch.datagram(DatagramOwner.egress, this.#peer, socket, packet.lengthBytes);
     this.#batch.piece(headerAt, ENCAPSULATION_LENGTH + packet.lengthBytes);
   }
 

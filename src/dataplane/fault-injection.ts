@@ -19,7 +19,7 @@ import { FaultFate, Faults, NO_SLOT } from './faults.ts';
 import type { ForwardingReader } from './forwarding-table.ts';
 import { HeldDatagrams, HeldKind } from './held-datagrams.ts';
 import { looksLikeProbe } from './probe-frame.ts';
-import type { TransmitBatch } from './transmit-batch.ts';
+import { DatagramOwner, type TransmitBatch } from './transmit-batch.ts';
 
 /** What {@link FaultInjection.take} says of a datagram that comes back later. */
 export const HELD = -2;
@@ -113,14 +113,14 @@ export class FaultInjection {
    *
    * @param failed told of each datagram that is dropped.
    */
-  withhold(batch: TransmitBatch, kind: HeldKind, failed: (datagram: number, reason: DropReason) => void): void {
+  withhold(batch: TransmitBatch, failed: (datagram: number, reason: DropReason) => void): void {
     if (!this.#faults.isOn('out')) return;
-    const reasons = kind === HeldKind.relay ? Reasons.relayed : Reasons.out;
     for (let datagram = 0; datagram < batch.datagramCount; datagram++) {
       if (batch.held[datagram] !== 0) continue;
-      const fate = this.#judgeOutgoing(batch, datagram, kind === HeldKind.probe);
+      const fate = this.#judgeOutgoing(batch, datagram);
       if (fate !== FaultFate.pass) {
-        const reason = fate === FaultFate.held ? this.#holdOutgoing(batch, datagram, kind) : reasons[fate];
+        const reasons = batch.owner[datagram] === DatagramOwner.relay ? Reasons.relayed : Reasons.out;
+        const reason = fate === FaultFate.held ? this.#holdOutgoing(batch, datagram) : reasons[fate];
         if (reason !== -1) failed(datagram, reason);
         batch.withhold(datagram);
       }
@@ -194,19 +194,20 @@ export class FaultInjection {
     this.#releasedCount = 0;
   }
 
-  #judgeOutgoing(batch: TransmitBatch, datagram: number, isProbe: boolean): FaultFate {
+  #judgeOutgoing(batch: TransmitBatch, datagram: number): FaultFate {
     const peer = batch.peer[datagram]!;
     const family = this.#forwarding.endpointFamily(peer);
     this.#forwarding.copyEndpointAddress(peer, this.#address, 0);
     const fragmentBytes = batch.outerFragmentBytes[datagram]!;
     const outerBytes = fragmentBytes > 0 ? fragmentBytes : batch.lengthBytes[datagram]! + outerHeadersBytes(family);
+    const isProbe = batch.owner[datagram] === DatagramOwner.probe;
     return this.#faults.judge('out', this.#address, 0, family, outerBytes, isProbe);
   }
 
   /** Returns -1 if the datagram is held, and else why it is dropped. */
-  #holdOutgoing(batch: TransmitBatch, datagram: number, kind: HeldKind): DropReason | -1 {
+  #holdOutgoing(batch: TransmitBatch, datagram: number): DropReason | -1 {
     const { copies } = this.#faults;
-    const isRelayed = kind === HeldKind.relay;
+    const isRelayed = batch.owner[datagram] === DatagramOwner.relay;
     const full = (isRelayed ? Reasons.relayed : Reasons.out)[FaultFate.held];
     const accountPeer = batch.accountPeer[datagram]!;
     let outcome: DropReason | -1 = -1;
@@ -226,17 +227,18 @@ export class FaultInjection {
         if (isRelayed) this.#counters.ingressQueued(1);
         else this.#counters.egressQueued(1);
       }
-      this.#keepOutgoing(slot, batch, datagram, kind);
+      this.#keepOutgoing(slot, batch, datagram);
       this.#hold(slot, copy);
     }
     return outcome;
   }
 
-  #keepOutgoing(slot: number, batch: TransmitBatch, datagram: number, kind: HeldKind): void {
+  #keepOutgoing(slot: number, batch: TransmitBatch, datagram: number): void {
     const held = this.#held;
     batch.copyInto(datagram, this.#memory, held.at(slot));
-    held.kind[slot] = kind;
+    held.kind[slot] = batch.owner[datagram]!;
     held.lengthBytes[slot] = batch.lengthBytes[datagram]!;
+    held.innerLengthBytes[slot] = batch.innerLengthBytes[datagram]!;
     held.peer[slot] = batch.peer[datagram]!;
     held.accountPeer[slot] = batch.accountPeer[datagram]!;
     held.socket[slot] = batch.socket[datagram]!;
@@ -279,14 +281,16 @@ export class FaultInjection {
   #append(slot: number, batch: TransmitBatch): void {
     const held = this.#held;
     const datagram = batch.datagramCount;
-    batch.datagram(held.peer[slot]!, held.socket[slot]!);
+    // What came from a peer goes elsewhere.
+    const owner = held.kind[slot] as DatagramOwner;
+    batch.datagram(owner, held.peer[slot]!, held.socket[slot]!, held.innerLengthBytes[slot]!);
     batch.piece(held.at(slot), held.lengthBytes[slot]!);
     batch.accountPeer[datagram] = held.accountPeer[slot]!;
     batch.outerFragmentBytes[datagram] = held.outerFragmentBytes[slot]!;
     batch.trafficClass[datagram] = held.trafficClass[slot]!;
     batch.isAlone[datagram] = held.isAlone[slot]!;
     batch.marks[datagram] = held.marks[slot]!;
-    batch.held[datagram] = 1 + held.kind[slot]!;
+    batch.held[datagram] = 1;
   }
 
   /** It is counted as received, and all the rest, by whoever takes it now. */

@@ -167,7 +167,7 @@ export class FlightRecorder {
   /** Datagram `datagram` of `batch` could not be sent. */
   unsent(batch: TransmitBatch, datagram: number, direction: 0 | 1, reason: DropReason): void {
     const at = batch.pieceAt[batch.firstPiece[datagram]!]! + ENCAPSULATION_LENGTH;
-    const lengthBytes = batch.lengthBytes[datagram]! - ENCAPSULATION_LENGTH;
+    const lengthBytes = batch.innerLengthBytes[datagram]!;
     this.dropped(direction, batch.peer[datagram]!, at, lengthBytes, 1, 0, reason);
   }
 

@@ -23,7 +23,7 @@ import {
 import { copyOctets } from '../wire/octets.ts';
 import { ENCAPSULATION_LENGTH } from './encapsulation.ts';
 import type { InnerPacket } from './inner-packet.ts';
-import type { TransmitBatch } from './transmit-batch.ts';
+import { DatagramOwner, type TransmitBatch } from './transmit-batch.ts';
 
 /** All fragments but the last carry a multiple of this, in bytes. */
 const OFFSET_UNIT_BYTES = 8;
@@ -84,7 +84,7 @@ export function fragmentSegmentsInto(
   segments: TransmitBatch,
   mtuBytes: number,
 ): number {
-  const { datagramCount, firstPiece, pieceAt, pieceLengthBytes, peer, socket } = segments;
+  const { datagramCount, firstPiece, pieceAt, pieceLengthBytes, peer, socket, innerLengthBytes } = segments;
   const lastHeader = firstPiece[datagramCount - 1]!;
   let piece = pieceAt[lastHeader]! + pieceLengthBytes[lastHeader]!;
   for (let segment = 0; segment < datagramCount; segment++) {
@@ -100,7 +100,7 @@ export function fragmentSegmentsInto(
       piece = fragmentInto(batch, bytes, ipAt, headLength, restAt, restLength, mtuBytes, to, from, piece);
       continue;
     }
-    batch.datagram(to, from);
+    batch.datagram(DatagramOwner.egress, to, from, innerLengthBytes[segment]!);
     batch.piece(headerAt, pieceLengthBytes[header]!);
     batch.piece(restAt, restLength);
   }
@@ -136,11 +136,11 @@ function fragmentInto(
   let sliceLength = fragmentRoom(headerLength, mtuBytes) - headLength;
   let piece = pieceAt;
 
-  batch.datagram(peer, socket);
+  const firstLength = headerLength + headLength + sliceLength;
+  batch.datagram(DatagramOwner.egress, peer, socket, firstLength);
   batch.piece(ipAt - ENCAPSULATION_LENGTH, ENCAPSULATION_LENGTH + headerLength + headLength);
   if (sliceLength > 0) batch.piece(sliceAt, sliceLength);
   // The header is a template until all further ones were made of it.
-  const firstLength = headerLength + headLength + sliceLength;
   const firstOffset = offset;
   offset += headLength + sliceLength;
   sliceAt += sliceLength;
@@ -152,7 +152,7 @@ function fragmentInto(
     const isLast = end - sliceAt <= mtuBytes - furtherHeaderLength;
     sliceLength = isLast ? end - sliceAt : fragmentRoom(furtherHeaderLength, mtuBytes);
     finishHeader(bytes, fragmentAt, furtherHeaderLength + sliceLength, hasMore || !isLast, offset);
-    batch.datagram(peer, socket);
+    batch.datagram(DatagramOwner.egress, peer, socket, furtherHeaderLength + sliceLength);
     batch.piece(piece, ENCAPSULATION_LENGTH + furtherHeaderLength);
     batch.piece(sliceAt, sliceLength);
     piece = fragmentAt + furtherHeaderLength;

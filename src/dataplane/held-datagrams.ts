@@ -9,6 +9,7 @@
  */
 import { MAX_FAULT_RULES } from './fault-rule.ts';
 import { NO_SLOT } from './faults.ts';
+import { DatagramOwner } from './transmit-batch.ts';
 
 /** Longest datagram, in bytes: what the length field of UDP can say, rounded up. */
 export const HELD_SLOT_BYTES = 65_536;
@@ -22,17 +23,8 @@ export const HELD_SLOTS = 2_048;
 /** How long one waits at most to be overtaken, in microseconds. */
 const OVERTAKING_US = 50_000;
 
-/** Whose a datagram is, and so what becomes of it when it is given out. */
-export const HeldKind = {
-  /** What pods sent, on its way to a peer. */
-  egress: 0,
-  /** A path probe. */
-  probe: 1,
-  /** What is passed on from one peer to another. */
-  relay: 2,
-  /** What came from a peer. */
-  ingress: 3,
-} as const;
+/** What a datagram is, and so what becomes of it when it is given out: on its way to a peer, by its owner, or what came from a peer. */
+export const HeldKind = { ...DatagramOwner, ingress: 3 } as const;
 
 export type HeldKind = (typeof HeldKind)[keyof typeof HeldKind];
 
@@ -42,6 +34,7 @@ export class HeldDatagrams {
   /** Per slot: see {@link HeldKind}; its length; what a `TransmitBatch` says of it, or what came with it. */
   readonly kind: Uint8Array;
   readonly lengthBytes: Int32Array;
+  readonly innerLengthBytes: Int32Array;
   readonly peer: Int32Array;
   readonly accountPeer: Int32Array;
   readonly socket: Int32Array;
@@ -82,6 +75,7 @@ export class HeldDatagrams {
     this.#sendersAt = area.at + slots * HELD_SLOT_BYTES;
     this.kind = new Uint8Array(slots);
     this.lengthBytes = new Int32Array(slots);
+    this.innerLengthBytes = new Int32Array(slots);
     this.peer = new Int32Array(slots);
     this.accountPeer = new Int32Array(slots);
     this.socket = new Int32Array(slots);

@@ -59,7 +59,7 @@ import { relayedOrigin } from './origin.ts';
 import { type ProbeCountsMemory, countProbe, probesSeen } from './probe-counts.ts';
 import { PROBE_RECORD_WORDS, ProbeOrder, type ProbeRing, TOO_BIG } from './probe-ring.ts';
 import type { Taps } from './taps.ts';
-import type { TransmitBatch } from './transmit-batch.ts';
+import { DatagramOwner, type TransmitBatch } from './transmit-batch.ts';
 
 /** Smallest inner IP packet that a probe can be, in bytes: its headers, and the shortest probe. */
 export const MIN_PROBE_BYTES = IPV6_HEADER_LENGTH + UDP_HEADER_LENGTH + MIN_PATH_PROBE_LENGTH;
@@ -119,7 +119,6 @@ export class PathProbes {
   #replyCount = 0;
   /** Per datagram of the batch: its order, all 0 for a reply. */
   readonly #orders = new Int32Array(SLOTS * PROBE_RECORD_WORDS);
-  #isFilled = false;
 
   /** Bytes of {@link PathProbesOptions.area}. */
   static areaBytes(maxProbeBytes: number): number {
@@ -131,11 +130,6 @@ export class PathProbes {
     this.#memory = options.memory;
     this.#batch = options.batch;
     this.#paddingAt = options.area.at + SLOTS * SLOT_BYTES;
-  }
-
-  /** Whether the batch holds probes: what becomes of it is to be reported here then. */
-  get isFilled(): boolean {
-    return this.#isFilled;
   }
 
   /** Puts probes that are due into the batch. False if there are none. To be called until then. */
@@ -153,15 +147,13 @@ export class PathProbes {
       const sequence = order[ProbeOrder.sequence]!;
       this.#add(PathProbeKind.request, peer, peer, sizeBytes, sequence, this.#options.nowUs(), 0);
     }
-    this.#isFilled = batch.datagramCount > 0;
-    return this.#isFilled;
+    return batch.datagramCount > 0;
   }
 
   /** Datagram `datagram` of the batch has left. To be called once per datagram, or {@link failed}. */
   sent(datagram: number): void {
     const batch = this.#batch;
-    const lengthBytes = batch.lengthBytes[datagram]! - ENCAPSULATION_LENGTH;
-    this.#options.counters.egressSent(1, lengthBytes, batch.accountPeer[datagram]!);
+    this.#options.counters.egressSent(1, batch.innerLengthBytes[datagram]!, batch.accountPeer[datagram]!);
     if (batch.marks[datagram] !== 0) this.#record(Hook.toUnderlay, datagram, -1);
   }
 
@@ -169,6 +161,8 @@ export class PathProbes {
   failed(datagram: number, reason: DropReason): void {
     this.#options.counters.egressFailed(1, reason, this.#batch.accountPeer[datagram]!);
     if (this.#batch.marks[datagram] !== 0) this.#record(Hook.drop, datagram, reason);
+    // Of what injected faults held back, the order is forgotten.
+    if (this.#batch.held[datagram] !== 0) return;
     const at = datagram * PROBE_RECORD_WORDS;
     const orders = this.#orders;
     if (reason !== DropReason.datagramTooBig || orders[at + ProbeOrder.sizeBytes] === 0) return;
@@ -179,7 +173,6 @@ export class PathProbes {
   /** Forgets the batch. Each of its datagrams was reported before. */
   clear(): void {
     this.#batch.clear();
-    this.#isFilled = false;
   }
 
   /**
@@ -302,7 +295,7 @@ export class PathProbes {
     counters.egressOriginated(1, way);
     counters.egressQueued(1);
     const datagram = this.#batch.datagramCount;
-    this.#batch.datagram(way, (sequence >>> 0) % sendingSockets);
+    this.#batch.datagram(DatagramOwner.probe, way, (sequence >>> 0) % sendingSockets, lengthBytes);
     this.#batch.isAlone[datagram] = 1;
     this.#batch.piece(at, ENCAPSULATION_LENGTH + headBytes);
     if (lengthBytes > headBytes) this.#batch.piece(this.#paddingAt, lengthBytes - headBytes);

@@ -36,7 +36,7 @@ import { MAX_PACKETS_PER_DATAGRAM } from './joined-datagrams.ts';
 import type { PeerCounters } from './peer-counters.ts';
 import { looksLikeProbe } from './probe-frame.ts';
 import type { Taps } from './taps.ts';
-import type { TransmitBatch } from './transmit-batch.ts';
+import { DatagramOwner, type TransmitBatch } from './transmit-batch.ts';
 
 /** Hop limit of what is relayed, at the edge: one below the default of hosts (RFC 1700). */
 export const RELAYED_HOP_LIMIT = 63;
@@ -114,7 +114,8 @@ export class Relay {
     if (reason !== -1) return reason;
     const batch = this.#batch;
     const datagram = batch.datagramCount;
-    batch.datagram(target, this.#socketFor(at, lengthBytes));
+    const innerBytes = lengthBytes - ENCAPSULATION_LENGTH;
+    batch.datagram(DatagramOwner.relay, target, this.#socketFor(at, lengthBytes), innerBytes);
     batch.piece(at, lengthBytes);
     batch.accountPeer[datagram] = sender;
     batch.trafficClass[datagram] = trafficClass;
@@ -125,7 +126,7 @@ export class Relay {
       batch.outerFragmentBytes[datagram] = this.#forwarding.mtuOf(target) + overheadBytes;
     }
     const innerAt = at + ENCAPSULATION_LENGTH;
-    this.#options.recorder?.forwarded(Hook.relay, 1, target, innerAt, lengthBytes - ENCAPSULATION_LENGTH, 1, 0);
+    this.#options.recorder?.forwarded(Hook.relay, 1, target, innerAt, innerBytes, 1, 0);
     return -1;
   }
 
@@ -133,7 +134,7 @@ export class Relay {
   sent(datagram: number): void {
     const { counters, peerCounters } = this.#options;
     const batch = this.#batch;
-    const lengthBytes = batch.lengthBytes[datagram]! - ENCAPSULATION_LENGTH;
+    const lengthBytes = batch.innerLengthBytes[datagram]!;
     counters.ingressRelayed(1, lengthBytes, batch.accountPeer[datagram]!);
     peerCounters.sent(batch.peer[datagram]!, 1, lengthBytes);
     if (batch.outerFragmentBytes[datagram]! > 0) counters.outerFragmented();

@@ -36,7 +36,7 @@ import { finishUdpChecksum, writeUdpChecksum, writeUdpLength } from '../wire/udp
 import { ENCAPSULATION_LENGTH } from './encapsulation.ts';
 import type { InnerPacket } from './inner-packet.ts';
 import { MAX_SEGMENT_HEADER_LENGTH } from './super-packet.ts';
-import type { TransmitBatch } from './transmit-batch.ts';
+import { DatagramOwner, type TransmitBatch } from './transmit-batch.ts';
 
 /** Longest header piece of a segment, in bytes. */
 export const HEADER_PIECE_BYTES = ENCAPSULATION_LENGTH + MAX_SEGMENT_HEADER_LENGTH;
@@ -87,7 +87,7 @@ export function segmentInto(
       payloadLength,
       isPartial,
     );
-    batch.datagram(peer, socket);
+    batch.datagram(DatagramOwner.egress, peer, socket, headerLength + payloadLength);
     batch.piece(piece, pieceLength);
     batch.piece(payloadAt, payloadLength);
     piece += pieceLength;

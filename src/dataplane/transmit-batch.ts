@@ -1,3 +1,15 @@
+/** Whose a datagram in a batch is. */
+export const DatagramOwner = {
+  /** `Egress`: what pods sent; */
+  egress: 0,
+  /** `PathProbes`; */
+  probe: 1,
+  /** `Relay`: what is passed on from one peer to another. */
+  relay: 2,
+} as const;
+
+export type DatagramOwner = (typeof DatagramOwner)[keyof typeof DatagramOwner];
+
 /**
  * What the dataplane wants sent to the underlay: datagrams, each gathered from pieces of the worker's memory.
  *
@@ -18,12 +30,16 @@ export class TransmitBatch {
   pieceCount = 0;
   /** Per datagram: index of the peer it goes to. */
   readonly peer: Int32Array;
+  /** Per datagram: whose it is, and who is told what becomes of it: see {@link DatagramOwner}. */
+  readonly owner: Uint8Array;
   /** Per datagram: the peer in whose account it is: the same or, where it is relayed, the one that it came from. */
   readonly accountPeer: Int32Array;
   /** Per datagram: which of the sending sockets (source ports) takes it; {@link WITHHELD}: none. */
   readonly socket: Int32Array;
   /** Per datagram: its UDP payload, in bytes: the sum of its pieces. */
   readonly lengthBytes: Int32Array;
+  /** Per datagram: the inner IP packet in it, in bytes. What surrounds that is not the same for all. */
+  readonly innerLengthBytes: Int32Array;
   /** Per datagram: index of its first piece; its last ends where the next datagram's first begins. */
   readonly firstPiece: Int32Array;
   /**
@@ -37,7 +53,7 @@ export class TransmitBatch {
   readonly isAlone: Uint8Array;
   /** Per datagram: which captures want it, see `Taps`. */
   readonly marks: Uint8Array;
-  /** Per datagram: 0, or one more than the `HeldKind` as which injected faults held it back before: it is not judged again. */
+  /** Per datagram: 1 if injected faults held it back before: it is not judged again. */
   readonly held: Uint8Array;
   /** Per piece: where it starts. */
   readonly pieceAt: Int32Array;
@@ -48,9 +64,11 @@ export class TransmitBatch {
     this.maxDatagrams = maxDatagrams;
     this.maxPieces = maxPieces;
     this.peer = new Int32Array(maxDatagrams);
+    this.owner = new Uint8Array(maxDatagrams);
     this.accountPeer = new Int32Array(maxDatagrams);
     this.socket = new Int32Array(maxDatagrams);
     this.lengthBytes = new Int32Array(maxDatagrams);
+    this.innerLengthBytes = new Int32Array(maxDatagrams);
     this.firstPiece = new Int32Array(maxDatagrams + 1);
     this.outerFragmentBytes = new Int32Array(maxDatagrams);
     this.trafficClass = new Uint8Array(maxDatagrams);
@@ -61,9 +79,11 @@ export class TransmitBatch {
     this.pieceLengthBytes = new Int32Array(maxPieces);
   }
 
-  /** Begins a datagram for `peer` on sending socket `socket`. {@link piece} adds to it. */
-  datagram(peer: number, socket: number): void {
+  /** Begins a datagram of `owner`, with an inner packet of `innerLengthBytes`, for `peer` on sending socket `socket`. {@link piece} adds to it. */
+  datagram(owner: DatagramOwner, peer: number, socket: number, innerLengthBytes: number): void {
     const index = this.datagramCount++;
+    this.owner[index] = owner;
+    this.innerLengthBytes[index] = innerLengthBytes;
     this.peer[index] = peer;
     this.accountPeer[index] = peer;
     this.socket[index] = socket;

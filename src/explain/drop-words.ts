@@ -1,10 +1,10 @@
 /** A drop in words. Pure. */
-import { type DropReason, dropReasons } from '../dataplane/drop-reason.ts';
+import { type DropReason, dropReasons, entryOf } from '../dataplane/drop-reason.ts';
 import type { ExplainedStep } from './explanation.ts';
 
 /** The last step of a packet that is dropped for `reason`. @param addition what is to be said beside its meaning. */
 export function dropStep(hook: string, reason: DropReason, addition = ''): ExplainedStep {
-  const { name, meaning } = dropReasons[reason]!;
+  const { name, meaning } = entryOf(reason)!;
   return { hook, verdict: 'stop', text: `dropped as ${name}: ${meaning}${addition}`, details: { reason: name } };
 }
 

@@ -61,7 +61,9 @@ export function isPortFree(address: IpAddress, port: number): boolean {
 }
 
 /**
- * Opens a socket that receives on UDP `port` at `address`, beside those of the other workers.
+ * Opens a socket that receives on UDP `port` at `address`, beside those of the other workers: they are one group (`SO_REUSEPORT`,
+ * socket(7)), among which the kernel spreads datagrams by a hash of both endpoints. This is the only place where a socket joins a
+ * group; a program that spreads in another way would be one of the group, and belong here.
  *
  * @param coalescing false: each datagram by itself.
  * @throws RequirementError `address-not-here`

@@ -1,7 +1,13 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { DropReason, dropReasons } from '../../src/dataplane/drop-reason.ts';
+import {
+  DropReason,
+  dropReasonNumbers,
+  dropReasons,
+  entryOf,
+  FIRST_INGRESS_REASON,
+} from '../../src/dataplane/drop-reason.ts';
 
 const dataplane = join(import.meta.dirname, '..', '..', 'src', 'dataplane');
 
@@ -14,8 +20,16 @@ test('every reason stands in the list at its number, under its own name', (t) =>
   const names = Object.entries(DropReason).map(([key, reason]) => [reason, kebab(key)]);
   t.deepEqual(
     names,
-    dropReasons.map((entry, index) => [index, entry.name]),
+    dropReasons.map((entry, index) => [dropReasonNumbers[index]!, entry.name]),
   );
+});
+
+test('the numbers of one direction have room for more, and are none of the other', (t) => {
+  for (const [index, { direction }] of dropReasons.entries())
+    t.is(dropReasonNumbers[index]! >= FIRST_INGRESS_REASON, direction === 'ingress');
+  t.is(new Set(dropReasonNumbers).size, dropReasons.length);
+  t.is(entryOf(FIRST_INGRESS_REASON)?.name, 'vxlan-truncated');
+  t.is(entryOf(FIRST_INGRESS_REASON - 1), undefined);
 });
 
 test('no name is used twice', (t) => {

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { DropReason } from '../../src/dataplane/drop-reason.ts';
 import { readFaultCounts } from '../../src/dataplane/fault-counts.ts';
 import type { FaultRule } from '../../src/dataplane/fault-rule.ts';
 import { faultRule } from '../support/fault-rules.ts';
@@ -298,6 +299,35 @@ test('a path probe that was held is sent as one', (t) => {
     [true],
   );
   t.like(node.account().egress, { originated: 1, sent: 1, queued: 0 });
+});
+
+test('in one batch, each datagram is accounted for by whoever it is of, with the length of its inner packet', (t) => {
+  const node = nodeWith(faultRule({ direction: 'out', delayUs: MS }));
+  node.send(packet('b', 100));
+  node.orders.put(number.b, 300, 1);
+  node.transmitProbes();
+  node.nowUs += MS;
+  t.is(node.release().sent.length, 2);
+  t.like(node.account().egress, { received: 1, originated: 1, sent: 2, queued: 0, forwardedBytes: 400 });
+  // What measures the path is no traffic of pods.
+  t.is(node.sentTo(number.b), 1);
+});
+
+test('of a path probe that was held, and is too long to leave, nobody is told a size', (t) => {
+  const node = nodeWith(faultRule({ direction: 'out', delayUs: MS }));
+  node.orders.put(number.b, 300, 1);
+  node.transmitProbes();
+  node.nowUs += MS;
+  node.release(DropReason.datagramTooBig);
+  t.deepEqual(node.takeResults(), []);
+  t.is(node.account().egress.dropped['datagram-too-big'], 1);
+});
+
+test('of one that was not held, it is told', (t) => {
+  const node = nodeWith();
+  node.orders.put(number.b, 300, 1);
+  node.transmitProbes(DropReason.datagramTooBig);
+  t.is(node.takeResults().length, 1);
 });
 
 test('faults of one direction, or none, leave the rest as it is', (t) => {

@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import test from 'ava';
-import { TransmitBatch } from '../../src/dataplane/transmit-batch.ts';
+import { DatagramOwner, TransmitBatch } from '../../src/dataplane/transmit-batch.ts';
 import { DatagramReceiver } from '../../src/linux/datagram-receiver.ts';
 import { DatagramSender } from '../../src/linux/datagram-sender.ts';
 import { libc } from '../../src/linux/ffi.ts';
@@ -89,7 +89,7 @@ class Loop implements Disposable {
     const at = this.#payloadAt + this.#usedBytes;
     this.#usedBytes += lengthBytes;
     this.memory.bytes.fill(fill, at, at + lengthBytes);
-    this.batch.datagram(peer, socket);
+    this.batch.datagram(DatagramOwner.egress, peer, socket, lengthBytes);
     this.batch.trafficClass[this.batch.datagramCount - 1] = trafficClass;
     const headerBytes = Math.min(8, lengthBytes);
     this.batch.piece(at, headerBytes);

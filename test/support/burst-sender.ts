@@ -1,5 +1,5 @@
 /** Many datagrams to one endpoint, faster than `node:dgram` could: with the sockets and batches of the dataplane. */
-import { TransmitBatch } from '../../src/dataplane/transmit-batch.ts';
+import { DatagramOwner, TransmitBatch } from '../../src/dataplane/transmit-batch.ts';
 import { DatagramSender } from '../../src/linux/datagram-sender.ts';
 import { MappedMemory } from '../../src/linux/mapped-memory.ts';
 import { PeerAddresses } from '../../src/linux/peer-addresses.ts';
@@ -50,7 +50,7 @@ export class BurstSender {
     const batch = this.#batch;
     const at = this.#slotsAt + batch.datagramCount * SLOT_BYTES;
     this.#memory.bytes.set(bytes, at);
-    batch.datagram(0, 0);
+    batch.datagram(DatagramOwner.egress, 0, 0, bytes.length);
     batch.piece(at, bytes.length);
     if (batch.datagramCount === batch.maxDatagrams) this.flush();
   }

@@ -9,7 +9,7 @@ import { createFaultCountsMemory } from '../../src/dataplane/fault-counts.ts';
 import { FaultInjection } from '../../src/dataplane/fault-injection.ts';
 import type { ForwardingPeer, ForwardingState } from '../../src/dataplane/forwarding-state.ts';
 import { ForwardingPublisher, ForwardingReader, createForwardingMemory } from '../../src/dataplane/forwarding-table.ts';
-import { HeldDatagrams, HeldKind } from '../../src/dataplane/held-datagrams.ts';
+import { HeldDatagrams } from '../../src/dataplane/held-datagrams.ts';
 import { ICMP_ERROR_BYTES, IcmpErrors, MAX_ICMP_ERRORS } from '../../src/dataplane/icmp-errors.ts';
 import { Ingress, MAX_PACKETS_PER_DATAGRAM } from '../../src/dataplane/ingress.ts';
 import { PathProbes } from '../../src/dataplane/path-probes.ts';
@@ -18,7 +18,7 @@ import { createProbeCountsMemory } from '../../src/dataplane/probe-counts.ts';
 import { PROBE_RECORD_WORDS, ProbeRing, createProbeRingMemory } from '../../src/dataplane/probe-ring.ts';
 import { Relay } from '../../src/dataplane/relay.ts';
 import type { Taps } from '../../src/dataplane/taps.ts';
-import { TransmitBatch, WITHHELD } from '../../src/dataplane/transmit-batch.ts';
+import { DatagramOwner, TransmitBatch, WITHHELD } from '../../src/dataplane/transmit-batch.ts';
 import { testTaps } from './tap-records.ts';
 import { COALESCING, type DeliveredPacket, MTU, PLAIN_VIRTIO, type SentDatagram, VNI, joined } from './overlay-node.ts';
 import { peerAccountFaults } from './peer-accounts.ts';
@@ -171,16 +171,16 @@ export class RelayingNode {
     const at = SLOT_AT + EGRESS_HEADROOM;
     this.#memory.set(joined([virtio, packet]), at);
     this.#egress.push(at, virtio.length + packet.length);
-    const sent = this.#leave(this.#transmitBatch, HeldKind.egress, this.#egress);
+    const sent = this.#leave(this.#transmitBatch);
     this.#egress.clear();
     return sent;
   }
 
-  /** The probes that leave now. */
-  transmitProbes(): SentDatagram[] {
+  /** The probes that leave now. @param failure why none of them can. */
+  transmitProbes(failure?: DropReason): SentDatagram[] {
     const all: SentDatagram[] = [];
     while (this.#probes.fill()) {
-      all.push(...this.#leave(this.#transmitBatch, HeldKind.probe, this.#probes));
+      all.push(...this.#leave(this.#transmitBatch, failure));
       this.#probes.clear();
     }
     return all;
@@ -203,27 +203,22 @@ export class RelayingNode {
     this.#ingress.flush();
     const delivered = this.#takeDelivered();
     const relay = this.#relay;
-    const relayed = this.#leave(this.#relayBatch, HeldKind.relay, {
-      sent: (datagram) => {
-        if (errnoName === undefined) relay.sent(datagram);
-        else relay.failed(datagram, relayFailureReason(errnoName));
-      },
-      failed: (datagram, reason) => relay.failed(datagram, reason),
-    });
+    const failure = errnoName === undefined ? undefined : relayFailureReason(errnoName);
+    const relayed = this.#leave(this.#relayBatch, failure);
     relay.clear();
     return { delivered, relayed };
   }
 
-  /** Takes what faults held back, and what is due by now. */
-  release(): { sent: SentDatagram[]; delivered: DeliveredPacket[]; relayed: SentDatagram[] } {
+  /** Takes what faults held back, and what is due by now. @param failure why none of what pods sent and of probes can leave. */
+  release(failure?: DropReason): { sent: SentDatagram[]; delivered: DeliveredPacket[]; relayed: SentDatagram[] } {
     const all: ReturnType<RelayingNode['release']> = { sent: [], delivered: [], relayed: [] };
     const targets = { transmitBatch: this.#transmitBatch, relayBatch: this.#relayBatch, ingress: this.#ingress };
     while (this.faults.release(targets)) {
-      all.sent.push(...this.#leave(this.#transmitBatch, HeldKind.egress, this.#egress));
+      all.sent.push(...this.#leave(this.#transmitBatch, failure));
       this.#egress.clear();
       this.#ingress.flush();
       all.delivered.push(...this.#takeDelivered());
-      all.relayed.push(...this.#leave(this.#relayBatch, HeldKind.relay, this.#relay));
+      all.relayed.push(...this.#leave(this.#relayBatch));
       this.#relay.clear();
       this.faults.clear();
     }
@@ -256,17 +251,23 @@ export class RelayingNode {
     return readPeerCounters(this.#peerCountersMemory, peer).packets;
   }
 
-  #leave(
-    batch: TransmitBatch,
-    kind: HeldKind,
-    owner: { sent(datagram: number): void; failed(datagram: number, reason: DropReason): void },
-  ): SentDatagram[] {
-    this.faults.withhold(batch, kind, (datagram, reason) => owner.failed(datagram, reason));
+  #leave(batch: TransmitBatch, failure?: DropReason): SentDatagram[] {
+    const failed = (datagram: number, reason: DropReason): void =>
+      this.#ownerOf(batch, datagram).failed(datagram, reason);
+    this.faults.withhold(batch, failed);
     const left = this.#taken(batch).filter((_, datagram) => batch.socket[datagram] !== WITHHELD);
     for (let datagram = 0; datagram < batch.datagramCount; datagram++) {
-      if (batch.socket[datagram] !== WITHHELD) owner.sent(datagram);
+      if (batch.socket[datagram] === WITHHELD) continue;
+      if (failure === undefined) this.#ownerOf(batch, datagram).sent(datagram);
+      else failed(datagram, failure);
     }
     return left;
+  }
+
+  #ownerOf(batch: TransmitBatch, datagram: number): Egress | PathProbes | Relay {
+    const owner = batch.owner[datagram];
+    if (owner === DatagramOwner.relay) return this.#relay;
+    return owner === DatagramOwner.probe ? this.#probes : this.#egress;
   }
 
   #taken(batch: TransmitBatch): SentDatagram[] {

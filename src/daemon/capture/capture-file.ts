@@ -5,7 +5,7 @@ import { packetId } from '../../capture/packet-id.ts';
 import { PcapngWriter } from '../../capture/pcapng-writer.ts';
 import type { TappedPackets } from '../../capture/tapped-packets.ts';
 import type { TapHeader } from '../../capture/tap-reader.ts';
-import { dropReasons } from '../../dataplane/drop-reason.ts';
+import { entryOf } from '../../dataplane/drop-reason.ts';
 import { hooks, type Hook } from '../../dataplane/hook.ts';
 import type { CaptureSpec } from '../../api/capture-api.ts';
 import { peerOf, routeOf } from './capture-choice.ts';
@@ -129,7 +129,7 @@ export class CaptureFile {
     const { segment, segments, checksum, hadRemoteChecksum } = packets;
     return {
       verdict: verdictAt(header.hook),
-      ...(header.reason >= 0 && { reason: dropReasons[header.reason]?.name ?? `${header.reason}` }),
+      ...(header.reason >= 0 && { reason: entryOf(header.reason)?.name ?? `${header.reason}` }),
       ...(route && { route: route.prefix, origin: route.origin, version: `${route.version}` }),
       ...(peer !== '' && { peer }),
       ...(relay !== '' && { relay }),

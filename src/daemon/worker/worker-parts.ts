@@ -10,14 +10,14 @@ import { sendFailureReason, tunWriteFailureReason } from '../../dataplane/failur
 import { FaultInjection } from '../../dataplane/fault-injection.ts';
 import { FlightRecorder } from '../../dataplane/flight-recorder.ts';
 import { ForwardingReader } from '../../dataplane/forwarding-table.ts';
-import { HELD_SLOTS, HeldDatagrams, HeldKind } from '../../dataplane/held-datagrams.ts';
+import { HELD_SLOTS, HeldDatagrams } from '../../dataplane/held-datagrams.ts';
 import { ICMP_ERROR_BYTES, IcmpErrors, MAX_ICMP_ERRORS } from '../../dataplane/icmp-errors.ts';
 import { Ingress, MAX_PACKETS_PER_DATAGRAM } from '../../dataplane/ingress.ts';
 import { PathProbes } from '../../dataplane/path-probes.ts';
 import { PeerCounters } from '../../dataplane/peer-counters.ts';
 import { ProbeRing } from '../../dataplane/probe-ring.ts';
 import { type TapEndpoint, Taps } from '../../dataplane/taps.ts';
-import { TransmitBatch } from '../../dataplane/transmit-batch.ts';
+import { DatagramOwner, TransmitBatch } from '../../dataplane/transmit-batch.ts';
 import { DatagramReceiver } from '../../linux/datagram-receiver.ts';
 import { Abi } from '../../linux/kernel-abi.ts';
 import { MappedMemory } from '../../linux/mapped-memory.ts';
@@ -197,10 +197,9 @@ export function makeWorkerParts(setup: WorkerSetup, descriptors: WorkerDescripto
     recorder,
     faults,
   });
-  // Of what was held back, the order for a probe is forgotten: a failure is counted, and no more.
+  const isProbe = (datagram: number): boolean => transmitBatch.owner[datagram] === DatagramOwner.probe;
   const failed = (datagram: number, reason: DropReason): void =>
-    (probes.isFilled ? probes : egress).failed(datagram, reason);
-  const isHeldProbe = (datagram: number): boolean => transmitBatch.held[datagram] === 1 + HeldKind.probe;
+    (isProbe(datagram) ? probes : egress).failed(datagram, reason);
   const sender = new UnderlaySender({
     memory,
     batch: transmitBatch,
@@ -209,11 +208,11 @@ export function makeWorkerParts(setup: WorkerSetup, descriptors: WorkerDescripto
     underlay,
     fragmentFd,
     outcome: {
-      sent: (datagram) => (probes.isFilled || isHeldProbe(datagram) ? probes : egress).sent(datagram),
+      sent: (datagram) => (isProbe(datagram) ? probes : egress).sent(datagram),
       failed: (datagram, errnoName) => failed(datagram, sendFailureReason(errnoName)),
     },
     withhold: () => {
-      faults?.withhold(transmitBatch, probes.isFilled ? HeldKind.probe : HeldKind.egress, failed);
+      faults?.withhold(transmitBatch, failed);
       taps.handOver();
     },
   });

@@ -9,7 +9,6 @@
 import type { DropReason } from '../../dataplane/drop-reason.ts';
 import { relayFailureReason } from '../../dataplane/failure-reason.ts';
 import type { FaultInjection } from '../../dataplane/fault-injection.ts';
-import { HeldKind } from '../../dataplane/held-datagrams.ts';
 import { MAX_PACKETS_PER_DATAGRAM } from '../../dataplane/ingress.ts';
 import { Relay, RELAYED_HOP_LIMIT, type RelayOptions } from '../../dataplane/relay.ts';
 import { TransmitBatch } from '../../dataplane/transmit-batch.ts';
@@ -67,7 +66,7 @@ export class WorkerRelay {
         failed: (datagram, errnoName) => relay.failed(datagram, relayFailureReason(errnoName)),
       },
       withhold: () => {
-        faults?.withhold(batch, HeldKind.relay, failed);
+        faults?.withhold(batch, failed);
         taps?.handOver();
       },
     });
