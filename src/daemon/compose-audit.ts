@@ -10,16 +10,19 @@ import { concernsUs, type OwnThings, subjectOf } from './host/own-changes.ts';
 import { isOwnProgram } from '../linux/command.ts';
 import { processAtRoutePort } from '../linux/route-port.ts';
 import { ChangeAuthors } from './audit/change-authors.ts';
+import type { NftChanges } from './audit/nft-changes.ts';
 
 export interface AuditParts extends AuditedDaemon {
   readonly node: ThisNode;
+  /** Is told what changes in nftables. */
+  readonly nftChanges: NftChanges;
   readonly follower: UnderlayWatch;
 }
 
 /** Does the first round, and goes on until the daemon ends. */
 export async function composeAudit(
   { config, events, logger, opened }: Composition,
-  { node, follower, ...daemon }: AuditParts,
+  { node, nftChanges, follower, ...daemon }: AuditParts,
 ): Promise<Audit> {
   const own: OwnThings = {
     tunDevice: config.tun.device,
@@ -51,13 +54,17 @@ export async function composeAudit(
     ? new KernelWatch({
         open: () => new KernelChangeSockets(),
         concernsUs: (change) => concernsUs(change, own),
-        onChanges: (changes) => authors.hear(changes),
+        onChanges: (changes, isComplete) => {
+          authors.hear(changes);
+          nftChanges.hear(changes, isComplete);
+        },
         tend: () => audit.tend(),
         onOtherLink: () => follower.hear(),
         logger,
         nowMs: () => performance.now(),
       })
     : undefined;
+  nftChanges.hearBy(() => ear?.hear());
   opened.defer(() => ear?.stop());
   return audit;
 }

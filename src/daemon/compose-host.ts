@@ -2,6 +2,7 @@
 import type { OwnPrefixes } from './routes/own-prefixes.ts';
 import type { Endpoint } from '../wire/address.ts';
 import type { Composition } from './composition.ts';
+import type { NftWitness } from '../linux/nft-owned-tables.ts';
 import { HostWatch } from './host/host-watch.ts';
 import { NodeNetwork } from './host/node-network.ts';
 import { NodeFirewall } from './rules/node-firewall.ts';
@@ -12,6 +13,8 @@ export interface HostParts {
   readonly prefixes: OwnPrefixes;
   /** Those that were found at the start. */
   readonly seeds: readonly Endpoint[];
+  /** Knows what others changed in nftables. */
+  readonly witness: NftWitness;
 }
 
 export interface ComposedHost {
@@ -23,11 +26,11 @@ export interface ComposedHost {
 /** Makes everything. It follows the prefixes of this node from then on. */
 export async function composeHost(
   { config, logger, opened }: Composition,
-  { node, prefixes, seeds }: HostParts,
+  { node, prefixes, seeds, witness }: HostParts,
 ): Promise<ComposedHost> {
   const { nodeAddresses, underlay } = node;
   const known = { underlay, seeds, prefixes: prefixes.current() };
-  const firewall = NodeFirewall.of(config, nodeAddresses, known, logger);
+  const firewall = NodeFirewall.of(config, nodeAddresses, known, { witness, logger });
   opened.defer(() => firewall.stop());
   const network = new NodeNetwork({
     tunDevice: config.tun.device,

@@ -3,6 +3,7 @@ import { openBootClock } from '../linux/boot-clock.ts';
 import { canBeAnnounced } from '../membership/announcement-codec.ts';
 import type { Member } from '../membership/announcement.ts';
 import type { OwnPrefixes } from './routes/own-prefixes.ts';
+import type { NftWitness } from '../linux/nft-owned-tables.ts';
 import type { Composition } from './composition.ts';
 import { GonePods } from './pods/gone-pods.ts';
 import { Pods } from './pods/pods.ts';
@@ -18,10 +19,13 @@ export interface PodParts {
   readonly state: Pick<StateDirectory, 'journal'>;
   /** Other members. */
   readonly members: () => readonly Member[];
+  /** Knows what others changed in nftables. */
+  readonly witness: NftWitness;
 }
 
 /** Reads those that are stored. Nothing is changed yet. @throws WeftError `store-corrupt` */
-export function composePods({ config, logger }: Composition, { node, prefixes, state, members }: PodParts): Pods {
+export function composePods({ config, logger }: Composition, parts: PodParts): Pods {
+  const { node, prefixes, state, members, witness } = parts;
   return new Pods({
     tunDevice: config.tun.device,
     mtuBytes: node.deviceMtuBytes,
@@ -35,6 +39,7 @@ export function composePods({ config, logger }: Composition, { node, prefixes, s
     canAnnounce: (all) => canBeAnnounced({ ...node.announcement, prefixes: all }),
     journal: state.journal(PODS_JOURNAL),
     bootClock: openBootClock(),
+    nftWitness: witness,
     wallClockMs: Date.now,
     logger,
   });

@@ -8,12 +8,15 @@
  */
 import type { Logger } from '../env/logger.ts';
 import { listLinks } from '../linux/link.ts';
+import { isOwnProgram } from '../linux/command.ts';
 import { preferThreads, presentThreads } from '../linux/thread-priority.ts';
 import type { Member } from '../membership/announcement.ts';
 import { formatEndpoint, formatIpAddress } from '../wire/address.ts';
 import { formatPrefix } from '../wire/prefix.ts';
 import type { Notice } from '../api/control-api.ts';
 import { OwnPrefixes } from './routes/own-prefixes.ts';
+import { NftChanges } from './audit/nft-changes.ts';
+import { ownTables } from './host/own-changes.ts';
 import { composeAudit } from './compose-audit.ts';
 import { composeControl } from './compose-control.ts';
 import { composeDataplane } from './compose-dataplane.ts';
@@ -78,10 +81,11 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   const ownThreads = presentThreads();
   const dataplane = await composeDataplane(composition, node);
   const prefixes = new OwnPrefixes(config.nodePrefixes);
+  const nftChanges = new NftChanges({ isOwn: isOwnProgram, tables: ownTables });
   // Before what goes by the prefixes: those behind pods are known from here on.
   const members = (): readonly Member[] => gossip.current().others;
-  const pods = composePods(composition, { node, prefixes, state: state.directory, members });
-  const host = await composeHost(composition, { node, prefixes, seeds });
+  const pods = composePods(composition, { node, prefixes, state: state.directory, members, witness: nftChanges });
+  const host = await composeHost(composition, { node, prefixes, seeds, witness: nftChanges });
   const spoofing = await startPods(composition, pods);
   const pace = new Pace(systemClock);
   const { routes, paths } = composeRoutes(composition, { node, dataplane, pace });
@@ -100,8 +104,9 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     logger,
   });
   opened.defer(() => follower.stop());
-  const audit = await composeAudit(composition, { gossip, routes, dataplane, host, pods, node, follower });
-  const rules = opened.use(RefusedTraffic.ofNode({ pods, events, logger }));
+  const audited = { gossip, routes, dataplane, host, pods };
+  const audit = await composeAudit(composition, { ...audited, node, nftChanges, follower });
+  const rules = opened.use(await RefusedTraffic.ofNode({ pods, events, logger }));
   const recorded = new RecordedPackets(dataplane.recorder, Math.round(performance.timeOrigin));
 
   const ownNotices = (): Notice[] => [

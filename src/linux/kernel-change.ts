@@ -46,10 +46,14 @@ export type ChangedThing =
       readonly table: string;
       /** Whether elements were put into a set of it, and nothing else. */
       readonly isElementAdded: boolean;
+      /** The set whose elements changed; absent: something else did. */
+      readonly set?: string;
     }
   | {
       /** The end of a transaction of nftables: all changes through this port before it are of this process. */
       readonly kind: 'transaction';
+      /** That began with it: one more than the one before. */
+      readonly generation: number;
       readonly pid: number;
       /** As it calls itself: any bytes that it likes, 15 at most. */
       readonly name: string;
@@ -58,6 +62,7 @@ export type ChangedThing =
 const linkTypes: readonly number[] = [Abi.RTM_NEWLINK, Abi.RTM_DELLINK];
 const addressTypes: readonly number[] = [Abi.RTM_NEWADDR, Abi.RTM_DELADDR];
 const routeTypes: readonly number[] = [Abi.RTM_NEWROUTE, Abi.RTM_DELROUTE];
+const elementMessages: readonly number[] = [Abi.NFT_MSG_NEWSETELEM, Abi.NFT_MSG_DELSETELEM];
 
 /** Of which tables with our names are. */
 const tableFamilies: Readonly<Record<number, string>> = { [Abi.NFPROTO_INET]: 'inet', [Abi.NFPROTO_ARP]: 'arp' };
@@ -138,15 +143,19 @@ function parseTable(message: number, body: Uint8Array): ChangedThing | undefined
   if (message === Abi.NFT_MSG_NEWGEN) return parseTransaction(attributesOf(body.subarray(size)));
   const family = tableFamilies[body[familyAt]!];
   if (family === undefined) return undefined;
-  const name = textOf(attributesOf(body.subarray(size)).get(NFTA_TABLE));
-  return { kind: 'table', table: `${family} ${name}`, isElementAdded: message === Abi.NFT_MSG_NEWSETELEM };
+  const attributes = attributesOf(body.subarray(size));
+  const table = `${family} ${textOf(attributes.get(NFTA_TABLE))}`;
+  if (!elementMessages.includes(message)) return { kind: 'table', table, isElementAdded: false };
+  const set = textOf(attributes.get(Abi.NFTA_SET_ELEM_LIST_SET));
+  return { kind: 'table', table, isElementAdded: message === Abi.NFT_MSG_NEWSETELEM, set };
 }
 
 /** Numbers of nftables are in network order. */
 function parseTransaction(attributes: ReadonlyMap<number, Uint8Array>): ChangedThing | undefined {
-  const pid = attributes.get(Abi.NFTA_GEN_PROC_PID);
-  if (pid?.length !== 4) return undefined;
-  return { kind: 'transaction', pid: readU32(pid, 0), name: textOf(attributes.get(Abi.NFTA_GEN_PROC_NAME)) };
+  const [id, pid] = [attributes.get(Abi.NFTA_GEN_ID), attributes.get(Abi.NFTA_GEN_PROC_PID)];
+  if (id?.length !== 4 || pid?.length !== 4) return undefined;
+  const name = textOf(attributes.get(Abi.NFTA_GEN_PROC_NAME));
+  return { kind: 'transaction', generation: readU32(id, 0), pid: readU32(pid, 0), name };
 }
 
 function addressOf(bytes: Uint8Array | undefined): IpAddress | undefined {

@@ -1,16 +1,16 @@
 /** weft's own tables of nftables, and a look at what others hook into forwarding. */
 import { runCommand, runJsonCommand } from './command.ts';
 
-/** A table that is ours as a whole. */
+/** A table that is ours as a whole. What lasts is kept by `OwnedTables`. */
 export interface NftTable {
   readonly family: 'inet' | 'arp';
   readonly name: string;
 }
 
-/** Of the node: replaced as a whole when it changes. */
+/** Of the node. */
 export const NODE_TABLE: NftTable = { family: 'inet', name: 'weft' };
 
-/** Of the pods: what each may send from. It is changed, and never replaced while a pod is attached. */
+/** Of the pods: what each may send from. */
 export const POD_TABLE: NftTable = { family: 'inet', name: 'weft-pods' };
 
 /** The same, of ARP. */

@@ -238,7 +238,18 @@ test('an element that somebody takes away comes back', async (t) => {
   t.is(await inject('n1-p1', 'n2'), 0);
 });
 
+test('rules that somebody flushes come back, and counters go on', async (t) => {
+  const before = await counted('n1', 'not-from-a-node');
+  t.true(before > 0);
+  await lab.exec('n1', 'nft', 'flush', 'table', 'inet', 'weft');
+  await lab.control('n1').audit();
+  t.is(await counted('n1', 'not-from-a-node'), before);
+  t.is(await rise('not-from-a-node', async () => send('n1-p1', UNDERLAY.n2, 4_789)), 1);
+  t.deepEqual((await lab.control('n1').audit()).differences, []);
+});
+
 test('nothing is let through while no daemon runs, nor when the next one starts', async (t) => {
+  const before = await counted('n1', 'not-from-a-node');
   await lab.lab('kill', 'n1');
   const refused = await rise('not-from-a-node', async () => send('n1-p1', UNDERLAY.n2, 4_789));
   t.is(refused, 1);
@@ -256,6 +267,12 @@ test('nothing is let through while no daemon runs, nor when the next one starts'
   );
   await lab.answers('n1');
   t.is(await rise('not-from-a-node', async () => send('n1-p1', UNDERLAY.n2, 4_789)), 1);
+  // The rules are others by its configuration, and the counts of the one before go on.
+  t.is(await counted('n1', 'not-from-a-node'), before + 2);
+  await until('its status has the whole count', async () => {
+    const { kernel } = await lab.control('n1').status();
+    return kernel.refused['not-from-a-node'] === before + 2;
+  });
 });
 
 test('pods do not reach metrics that are served at every address, over the overlay address', async (t) => {

@@ -34,8 +34,11 @@ export interface KernelWatchOptions {
   readonly open: () => ChangeSockets;
   /** Whether something of weft's may be gone by it. */
   readonly concernsUs: (change: KernelChange) => boolean;
-  /** Hears all changes, before what is ours is looked at: for what is to be known of them. */
-  readonly onChanges?: (changes: readonly KernelChange[]) => void;
+  /**
+   * Hears all changes, before what is ours is looked at: for what is to be known of them. `isComplete`: these are all since the last
+   * call.
+   */
+  readonly onChanges?: (changes: readonly KernelChange[], isComplete: boolean) => void;
   /** Looks at what is ours, and puts it right. Never rejects. */
   readonly tend: () => Promise<unknown>;
   /** A link or an address that is not ours changed: perhaps it is the underlay's. */
@@ -76,7 +79,7 @@ export class KernelWatch {
     const { concernsUs, onOtherLink } = this.#options;
     try {
       const { changes, overran } = this.#sockets?.read() ?? { changes: [], overran: false };
-      this.#options.onChanges?.(changes);
+      this.#options.onChanges?.(changes, !overran);
       const ours = changes.filter(concernsUs);
       if (overran || ours.length > 0) this.#isDue = true;
       const others = changes.some((change) => !ours.includes(change) && ['link', 'address'].includes(change.kind));
@@ -121,6 +124,7 @@ export class KernelWatch {
   /** Told once, however often it is tried. */
   #fail(error: unknown): void {
     this.#close();
+    this.#options.onChanges?.([], false);
     if (this.#reopenAtMs === undefined)
       this.#options.logger.error({ err: error }, 'the kernel is not heard: repairs wait for the audit of each minute');
     this.#reopenAtMs = this.#options.nowMs() + REOPEN_MS;

@@ -17,7 +17,9 @@ export interface OwnThings {
   readonly clusterPrefixes: readonly Prefix[];
 }
 
-const ownTables: readonly string[] = [NODE_TABLE, POD_TABLE, POD_ARP_TABLE].map(titleOf);
+/** Titles of the tables that are looked after. */
+export const ownTables: readonly string[] = [NODE_TABLE, POD_TABLE, POD_ARP_TABLE].map(titleOf);
+
 const gateways = [POD_GATEWAY[4], POD_GATEWAY[6]].map((text) => parseIpAddress(text)!);
 
 /**

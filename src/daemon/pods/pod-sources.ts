@@ -2,42 +2,39 @@
  * Keeps the tables of `source-rules.ts` as they should be: which addresses each pod may send from, and what it tried beyond.
  *
  *     (nothing) ──ensure──> made ──bind, release──> elements of one pod change, in one transaction
- *                            └──repair──> all elements anew, in one transaction: there is no moment without them
+ *                            └──repair──> all rules and elements anew, in one transaction: there is no time without them
  *
  * They stay when the daemon ends. An element is there before the device of its pod, and goes after it.
  */
 import { CommandError, RequirementError } from '../../errors.ts';
-import { nftTransaction } from '../../linux/nftables.ts';
+import { type NftWitness, OwnedTables } from '../../linux/nft-owned-tables.ts';
 import type { Notice } from '../../api/control-api.ts';
 import type { Finding } from '../audit/audit-finding.ts';
 import { sourceFindings } from './source-findings.ts';
-import {
-  addingLines,
-  elementsOf,
-  removingLines,
-  tableLines,
-  type PodSource,
-  type SourceMeans,
-} from './source-rules.ts';
-import { readRefused, readSourceTables, readTried, type RefusedPackets, type TriedAddress } from './source-tables.ts';
+import { elementsOf, sourceTables, uncountingLines, type PodSource, type SourceMeans } from './source-rules.ts';
+import { readRefused, readTried, type RefusedPackets, type TriedAddress } from './source-tables.ts';
 
-/** What is tried, one after the other. Counts are lost where the tables have to be made from nothing. */
-const attempts = [
+/** What is tried, one after the other. */
+const attempts: readonly SourceMeans[] = [
   { withArp: true, withRanges: true },
   { withArp: true, withRanges: false },
   { withArp: false, withRanges: true },
   { withArp: false, withRanges: false },
-].flatMap((means) => [false, true].map((anew) => ({ ...means, anew })));
+];
 
 export class PodSources {
+  readonly #tables: OwnedTables;
   /** By device. */
   readonly #pods = new Map<string, PodSource>();
   #strays: readonly string[] = [];
   /** What the kernel can do; `undefined`: nothing of it. */
   #means: SourceMeans | undefined;
-  /** The rules as they were left. */
-  #shape = '';
   #notices: readonly Notice[] = [];
+
+  /** @param witness who knows what others changed in nftables. */
+  constructor(witness?: NftWitness) {
+    this.#tables = new OwnedTables({ witness });
+  }
 
   /**
    * Makes the tables hold exactly these pods.
@@ -56,15 +53,14 @@ export class PodSources {
     let failure: CommandError | undefined;
     for (const attempt of attempts) {
       try {
-        const lines = tableLines([...this.#pods.values()], this.#strays, attempt);
-        await nftTransaction(lines, 'bind pods to their addresses');
+        const tables = sourceTables([...this.#pods.values()], this.#strays, attempt);
+        await this.#tables.make(tables, 'bind pods to their addresses');
       } catch (error) {
         if (!(error instanceof CommandError)) throw error;
         failure ??= error;
         continue;
       }
       this.#means = attempt;
-      this.#shape = (await readSourceTables(attempt.withArp))?.shape ?? '';
       this.#notices = [
         ...(attempt.withArp ? [] : [withoutArp(failure!)]),
         ...(attempt.withRanges || this.#routers.length === 0 ? [] : [withoutRanges(this.#routers)]),
@@ -72,6 +68,7 @@ export class PodSources {
       return;
     }
     this.#means = undefined;
+    this.#tables.forget();
     this.#notices = [unavailable(failure!)];
   }
 
@@ -94,8 +91,9 @@ export class PodSources {
 
   /** Lets a pod send from its addresses, and from nothing else. To be called before its device is made. */
   async bind(pod: PodSource): Promise<void> {
+    const before = this.#pods.get(pod.device);
     this.#pods.set(pod.device, pod);
-    await this.#change(pod, (means) => addingLines(pod, means));
+    await this.#change(pod, before, pod);
   }
 
   /** Forgets a pod. To be called when its device is gone. */
@@ -103,15 +101,12 @@ export class PodSources {
     const pod = this.#pods.get(device);
     if (pod === undefined) return;
     this.#pods.delete(device);
-    await this.#change(pod, (means) => removingLines(pod, means));
+    await this.#change(pod, pod, undefined);
   }
 
-  /** Looks at the tables. Changes nothing. Its cost grows with the number of pods. */
+  /** Looks at the tables, if somebody may have changed them. Changes nothing. */
   async inspect(): Promise<Finding[]> {
-    if (this.#means === undefined) return [];
-    const found = await readSourceTables(this.#means.withArp);
-    const wanted = elementsOf([...this.#pods.values()], this.#means);
-    return sourceFindings([...this.#pods.values()], this.#strays, { shape: this.#shape, elements: wanted }, found);
+    return sourceFindings([...this.#pods.values()], await this.#tables.inspect());
   }
 
   /** What the kernel refused of each device. Its cost grows with the number of those. */
@@ -129,13 +124,21 @@ export class PodSources {
     return [...this.#pods.values()].filter(({ allowSources }) => allowSources.length > 0).map(({ pod }) => pod);
   }
 
-  async #change(pod: PodSource, linesOf: (means: SourceMeans) => string[]): Promise<void> {
-    if (this.#means === undefined) return;
+  /** Has the elements of `after` take the place of those of `before`. */
+  async #change(
+    { pod, device }: PodSource,
+    before: PodSource | undefined,
+    after: PodSource | undefined,
+  ): Promise<void> {
+    const means = this.#means;
+    if (means === undefined) return;
+    const [gone, added] = [before, after].map((one) => elementsOf(one === undefined ? [] : [one], means));
+    const more = after === undefined ? uncountingLines(device, means) : [];
     try {
-      await nftTransaction(linesOf(this.#means), `bind pod ${pod.pod} to its addresses`);
+      await this.#tables.change(added!, gone!, `bind pod ${pod} to its addresses`, more);
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
-      // Somebody took the tables away, or changed them.
+      // The kernel took it before: something of it is not there any more.
       await this.repair();
     }
   }

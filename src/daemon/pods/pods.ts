@@ -6,6 +6,7 @@ import { ConflictError } from '../../errors.ts';
 import { deviceNames } from '../../linux/device-names.ts';
 import { listLinks } from '../../linux/link.ts';
 import { namespaceIdentity } from '../../linux/namespace-files.ts';
+import type { NftWitness } from '../../linux/nft-owned-tables.ts';
 import { listRoutes } from '../../linux/route.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
 import type { Pod, PodRequest } from '../../api/control-api.ts';
@@ -45,6 +46,8 @@ export interface PodsOptions extends AllowedSourcesOptions {
   /** Of pods and leases. */
   readonly journal: StateJournal;
   readonly bootClock: BootClock;
+  /** Who knows what others changed in nftables; absent: an audit looks at the tables after every change of anybody. */
+  readonly nftWitness?: NftWitness;
   readonly wallClockMs: () => number;
   readonly logger: Logger;
 }
@@ -56,7 +59,7 @@ export class Pods {
   readonly #allowed: AllowedSources;
   readonly #looks = new PodLooks();
   /** What each may send from, in the kernel. */
-  readonly sources = new PodSources();
+  readonly sources: PodSources;
   readonly #reconnects = new ReconnectPace(() => performance.now());
   /** Whether the kernel holds what each pod of the book may send from. */
   #areBound = false;
@@ -65,6 +68,7 @@ export class Pods {
   /** @throws WeftError `store-corrupt`. */
   constructor(options: PodsOptions) {
     this.#options = options;
+    this.sources = new PodSources(options.nftWitness);
     this.#book = new PodBook(options.journal, options.prefixes.configured, options.bootClock);
     this.#allowed = new AllowedSources(options, this.#book.all());
   }

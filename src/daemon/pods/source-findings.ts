@@ -1,51 +1,36 @@
 /** What the kernel lets pods send from, against what it should. */
+import type { NftDifference } from '../../linux/nft-owned-tables.ts';
 import { POD_ARP_TABLE, POD_TABLE, titleOf } from '../../linux/nftables.ts';
 import type { Finding } from '../audit/audit-finding.ts';
 import type { PodSource } from './source-rules.ts';
-import type { SourceTables } from './source-tables.ts';
 
-/**
- * What is not as it should be.
- *
- * @param strays devices that may be watched though they are no pod's.
- * @param wanted the tables as they were left, with the elements that they should have.
- */
-export function sourceFindings(
-  pods: readonly PodSource[],
-  strays: readonly string[],
-  wanted: SourceTables,
-  found: SourceTables | undefined,
-): Finding[] {
+/** What differs, in words. What concerns both tables of pods is one finding. */
+export function sourceFindings(pods: readonly PodSource[], differences: readonly NftDifference[]): Finding[] {
   const subject = titleOf(POD_TABLE);
-  if (found === undefined) {
-    const message = `the nftables table ${subject} or ${titleOf(POD_ARP_TABLE)} is gone: pods can send from any address`;
-    return [{ problem: 'missing', subject, message }];
-  }
-  const changed = `somebody changed the rules of the nftables table ${subject} or ${titleOf(POD_ARP_TABLE)}`;
-  const findings: Finding[] = found.shape === wanted.shape ? [] : [{ problem: 'wrong', subject, message: changed }];
+  const tables = `the nftables table ${subject} or ${titleOf(POD_ARP_TABLE)}`;
+  if (differences.some(({ kind }) => kind === 'table-missing'))
+    return [{ problem: 'missing', subject, message: `${tables} is gone: pods can send from any address` }];
+  const isChanged = differences.some(({ kind }) => kind === 'rules-changed');
+  const findings: Finding[] = isChanged
+    ? [{ problem: 'wrong', subject, message: `somebody changed the rules of ${tables}` }]
+    : [];
   const podOf = new Map(pods.map(({ device, pod }) => [device, pod]));
-  for (const [name, elements] of wanted.elements) {
-    const present = found.elements.get(name) ?? new Set();
-    const missing = [...elements].filter((element) => !present.has(element));
-    const stale = [...present].filter((element) => !elements.has(element) && !strays.includes(element));
+  for (const difference of differences) {
+    if (difference.kind === 'elements-changed') {
+      const message = `somebody changed elements of the nftables set ${difference.set}`;
+      findings.push({ problem: 'wrong', subject, message });
+    }
+    if (difference.kind !== 'element-missing' && difference.kind !== 'element-stale') continue;
+    const { kind, element, set } = difference;
+    const device = element.split(' . ')[0]!;
+    const pod = podOf.get(device);
+    const about = { subject: device, changedIn: subject };
+    const whose = pod === undefined ? '' : `, of pod ${pod},`;
     findings.push(
-      ...missing.map((element): Finding => ({
-        problem: 'missing',
-        subject: deviceOf(element),
-        changedIn: subject,
-        message: `${element}, of pod ${podOf.get(deviceOf(element))}, is gone from the nftables set ${name}`,
-      })),
-      ...stale.map((element): Finding => ({
-        problem: 'stale',
-        subject: deviceOf(element),
-        changedIn: subject,
-        message: `${element} is in the nftables set ${name}, and of no pod`,
-      })),
+      kind === 'element-missing'
+        ? { problem: 'missing', ...about, message: `${element}${whose} is gone from the nftables set ${set}` }
+        : { problem: 'stale', ...about, message: `${element} is in the nftables set ${set}, and of no pod` },
     );
   }
   return findings;
-}
-
-function deviceOf(element: string): string {
-  return element.split(' . ')[0]!;
 }

@@ -20,6 +20,12 @@
  * its rules would go with the device, and come only after it. Priority -450 instead of one right before connection tracking,
  * at -200: fragments are put together at -400, where a pod could otherwise slip its own into a datagram of another.
  */
+import {
+  elementLines,
+  type NftChainContent,
+  type NftSetContent,
+  type NftTableContent,
+} from '../../linux/nft-table-content.ts';
 import { POD_ARP_TABLE, POD_TABLE, titleOf } from '../../linux/nftables.ts';
 import { formatIpAddress, parseMacAddress, type IpAddress } from '../../wire/address.ts';
 import { type Prefix, prefixWord } from '../../wire/prefix.ts';
@@ -62,11 +68,8 @@ export type ElementSet = (typeof elementSets)[number];
 /** Elements in the words of `nft`, with no quotes about devices. */
 export type SourceElements = ReadonlyMap<ElementSet, ReadonlySet<string>>;
 
-/** Sets that the kernel fills, with the packets that were refused: by device, and the last addresses that were tried. */
-export const REFUSED_SETS = {
-  inet: ['refused', 'tried4', 'tried6'],
-  arp: ['refused', 'tried'],
-} as const;
+/** Sets that the kernel fills with the last addresses that were tried. Those of packets that were refused, by device, are `refused`. */
+export const TRIED_SETS = { inet: ['tried4', 'tried6'], arp: ['tried'] } as const;
 
 /** Addresses that pods tried to send from, as many as are remembered: no pod fills more of the kernel's memory. */
 const MAX_TRIED = 256;
@@ -74,30 +77,36 @@ const MAX_TRIED = 256;
 /** How long an address is remembered after the last packet. */
 const TRIED_TIMEOUT = '10m';
 
-const rangeSets = `
-set behind4 { type ifname . ipv4_addr . ether_addr; flags interval; }
-set behind6 { type ifname . ipv6_addr . ether_addr; flags interval; }`;
+/** Device, address and MAC address. */
+const BOUND4 = 'ifname . ipv4_addr . ether_addr';
+const BOUND6 = 'ifname . ipv6_addr . ether_addr';
 
-const inetTable = `
-set guarded { type ifname; }
-set own4 { type ifname . ipv4_addr . ether_addr; }
-set own6 { type ifname . ipv6_addr . ether_addr; }
-set link6 { type ifname . ipv6_addr . ether_addr; }
-set macs { type ifname . ether_addr; }
-set refused { type ifname; size 65536; flags dynamic; }
-set tried4 { type ifname . ipv4_addr . ether_addr; size ${MAX_TRIED}; flags dynamic,timeout; timeout ${TRIED_TIMEOUT}; }
-set tried6 { type ifname . ipv6_addr . ether_addr; size ${MAX_TRIED}; flags dynamic,timeout; timeout ${TRIED_TIMEOUT}; }
-chain refuse {}
-chain others {}
-chain prerouting { type filter hook prerouting priority -450; policy accept; }`;
+/** Sets with an element for each pod, or for each of its addresses: what their declarations say. */
+const elementSetTypes: Readonly<Record<ElementSet, Pick<NftSetContent, 'type' | 'details'>>> = {
+  'inet weft-pods guarded': { type: 'ifname' },
+  'inet weft-pods own4': { type: BOUND4 },
+  'inet weft-pods own6': { type: BOUND6 },
+  'inet weft-pods link6': { type: BOUND6 },
+  'inet weft-pods macs': { type: 'ifname . ether_addr' },
+  'inet weft-pods behind4': { type: BOUND4, details: 'flags interval;' },
+  'inet weft-pods behind6': { type: BOUND6, details: 'flags interval;' },
+  'arp weft-pods guarded': { type: 'ifname' },
+  'arp weft-pods own': { type: BOUND4 },
+};
 
-const arpTable = `
-set guarded { type ifname; }
-set own { type ifname . ipv4_addr . ether_addr; }
-set refused { type ifname; size 65536; flags dynamic; }
-set tried { type ifname . ipv4_addr . ether_addr; size ${MAX_TRIED}; flags dynamic,timeout; timeout ${TRIED_TIMEOUT}; }
-chain refuse {}
-chain input { type filter hook input priority 0; policy accept; }`;
+const refusedSet: NftSetContent = { type: 'ifname', details: 'size 65536; flags dynamic;' };
+const triedSet = (type: string): NftSetContent => {
+  return { type, details: `size ${MAX_TRIED}; flags dynamic,timeout; timeout ${TRIED_TIMEOUT};` };
+};
+
+/** Those that the kernel fills, by the table's family. */
+const refusedSets = {
+  inet: { refused: refusedSet, tried4: triedSet(BOUND4), tried6: triedSet(BOUND6) },
+  arp: { refused: refusedSet, tried: triedSet(BOUND4) },
+} satisfies Readonly<Record<string, Readonly<Record<string, NftSetContent>>>>;
+
+const INET_HOOK = 'type filter hook prerouting priority -450; policy accept;';
+const ARP_HOOK = 'type filter hook input priority 0; policy accept;';
 
 const rangeRules = [
   'icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } goto refuse',
@@ -105,86 +114,94 @@ const rangeRules = [
   'iifname . ip6 saddr . ether saddr @behind6 accept',
 ];
 
-/** By chain. Full, a set takes no more: hence the rule that drops is one of its own. */
-const inetRules = ({ withRanges }: SourceMeans): Readonly<Record<string, readonly string[]>> => ({
-  prerouting: [
-    'iifname != "wf*" accept',
-    'iifname . ip saddr . ether saddr @own4 accept',
-    'iifname . ip6 saddr . ether saddr @own6 accept',
-    'iifname @guarded goto others',
-  ],
-  others: [
-    'icmpv6 type { nd-router-advert, nd-redirect } goto refuse',
-    'ip6 daddr { fe80::/10, ff02::/16 } iifname . ip6 saddr . ether saddr @link6 accept',
-    'ip6 saddr :: ip6 daddr ff02::1:ff00:0/104 icmpv6 type nd-neighbor-solicit iifname . ether saddr @macs accept',
-    'ip6 saddr :: ip6 daddr ff02::/16 icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } iifname . ether saddr @macs accept',
-    ...(withRanges ? rangeRules : []),
-    'goto refuse',
-  ],
-  refuse: [
-    'update @refused { iifname counter }',
-    'update @tried4 { iifname . ip saddr . ether saddr }',
-    'update @tried6 { iifname . ip6 saddr . ether saddr }',
-    'drop',
-  ],
+/** Full, a set takes no more: hence the rule that drops is one of its own. */
+const inetChains = ({ withRanges }: SourceMeans): Readonly<Record<string, NftChainContent>> => ({
+  refuse: {
+    rules: [
+      'update @refused { iifname counter }',
+      'update @tried4 { iifname . ip saddr . ether saddr }',
+      'update @tried6 { iifname . ip6 saddr . ether saddr }',
+      'drop',
+    ],
+  },
+  others: {
+    rules: [
+      'icmpv6 type { nd-router-advert, nd-redirect } goto refuse',
+      'ip6 daddr { fe80::/10, ff02::/16 } iifname . ip6 saddr . ether saddr @link6 accept',
+      'ip6 saddr :: ip6 daddr ff02::1:ff00:0/104 icmpv6 type nd-neighbor-solicit iifname . ether saddr @macs accept',
+      'ip6 saddr :: ip6 daddr ff02::/16 icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } iifname . ether saddr @macs accept',
+      ...(withRanges ? rangeRules : []),
+      'goto refuse',
+    ],
+  },
+  prerouting: {
+    hook: INET_HOOK,
+    rules: [
+      'iifname != "wf*" accept',
+      'iifname . ip saddr . ether saddr @own4 accept',
+      'iifname . ip6 saddr . ether saddr @own6 accept',
+      'iifname @guarded goto others',
+    ],
+  },
 });
 
 /** Both the sender in the message and the one of its frame. */
 const ARP_SENDER = 'iifname . arp saddr ip . arp saddr ether @own iifname . arp saddr ip . ether saddr @own';
 
-const arpRules: Readonly<Record<string, readonly string[]>> = {
-  input: ['iifname != "wf*" accept', `arp htype 1 arp ptype ip ${ARP_SENDER} accept`, 'iifname @guarded goto refuse'],
-  refuse: ['update @refused { iifname counter }', 'update @tried { iifname . arp saddr ip . arp saddr ether }', 'drop'],
+const arpChains: Readonly<Record<string, NftChainContent>> = {
+  refuse: {
+    rules: [
+      'update @refused { iifname counter }',
+      'update @tried { iifname . arp saddr ip . arp saddr ether }',
+      'drop',
+    ],
+  },
+  input: {
+    hook: ARP_HOOK,
+    rules: ['iifname != "wf*" accept', `arp htype 1 arp ptype ip ${ARP_SENDER} accept`, 'iifname @guarded goto refuse'],
+  },
 };
 
 /**
- * Lines that make the tables, with these pods and no others, whatever was there; counts stay.
+ * The tables with these pods and no others.
  *
  * @param strays devices that look like those of pods, and of which nobody knows an address: nothing may pass there.
- * @param anew make the tables from nothing, where those that are there are of another shape.
  */
-export function tableLines(
+export function sourceTables(
   pods: readonly PodSource[],
   strays: readonly string[],
-  { anew, ...means }: SourceMeans & { readonly anew: boolean },
-): string[] {
-  const tables = [
-    {
-      title: titleOf(POD_TABLE),
-      text: means.withRanges ? rangeSets + inetTable : inetTable,
-      rules: inetRules(means),
-      isWanted: true,
-    },
-    { title: titleOf(POD_ARP_TABLE), text: arpTable, rules: arpRules, isWanted: means.withArp },
-  ].filter(({ isWanted }) => isWanted);
-  const elements = new Map(elementsOf(pods, means));
-  for (const name of elements.keys()) {
-    if (name.endsWith(' guarded')) elements.set(name, new Set([...(elements.get(name) ?? []), ...strays]));
-  }
-  return [
-    ...tables.flatMap(({ title, text }) => [
-      ...(anew ? [`add table ${title}`, `delete table ${title}`] : []),
-      `table ${title} {${text}\n}`,
-    ]),
-    ...tables.flatMap(({ title, rules }) => [
-      ...Object.keys(rules).map((chain) => `flush chain ${title} ${chain}`),
-      ...Object.entries(rules).flatMap(([chain, lines]) => lines.map((line) => `add rule ${title} ${chain} ${line}`)),
-    ]),
-    ...[...elements.keys()].map((name) => `flush set ${name}`),
-    ...elementLines('add', elements),
-  ];
+  means: SourceMeans,
+): NftTableContent[] {
+  const elements = elementsOf(pods, means);
+  const setsIn = (title: string): Record<string, NftSetContent> =>
+    Object.fromEntries(
+      [...elements].flatMap(([set, all]) => {
+        if (!set.startsWith(`${title} `)) return [];
+        const name = set.slice(title.length + 1);
+        return [[name, { ...elementSetTypes[set], elements: name === 'guarded' ? new Set([...all, ...strays]) : all }]];
+      }),
+    );
+  const inet: NftTableContent = {
+    table: POD_TABLE,
+    counters: [],
+    sets: { ...setsIn(titleOf(POD_TABLE)), ...refusedSets.inet },
+    chains: inetChains(means),
+  };
+  const arp: NftTableContent = {
+    table: POD_ARP_TABLE,
+    counters: [],
+    sets: { ...setsIn(titleOf(POD_ARP_TABLE)), ...refusedSets.arp },
+    chains: arpChains,
+  };
+  return means.withArp ? [inet, arp] : [inet];
 }
 
-/** Lines that add one pod to the tables. */
-export function addingLines(pod: PodSource, means: SourceMeans): string[] {
-  return elementLines('add', elementsOf([pod], means));
-}
-
-/** Lines that remove one pod, also if it is there only in part, and what was counted of it. */
-export function removingLines(pod: PodSource, means: SourceMeans): string[] {
-  const elements = elementsOf([pod], means);
+/** Lines that have the kernel forget what it counted of a device: another pod may get its name. */
+export function uncountingLines(device: string, { withArp }: SourceMeans): string[] {
+  const titles = [POD_TABLE, ...(withArp ? [POD_ARP_TABLE] : [])].map(titleOf);
   // Adding first makes it no error to remove what is not there.
-  return [...elementLines('add', elements), ...elementLines('delete', elements), ...uncountingLines(pod, means)];
+  const verbs = ['add', 'delete'] as const;
+  return titles.flatMap((title) => verbs.flatMap((verb) => elementLines(verb, title, 'refused', 'ifname', [device])));
 }
 
 /** What the sets hold for these pods, those sets that there are. */
@@ -215,21 +232,4 @@ export function linkLocalAddressOf(mac: string): IpAddress {
   const [a, b, c, d, e, f] = parseMacAddress(mac) ?? [];
   if (f === undefined) throw new RangeError(`${mac} is not a MAC address`);
   return { family: 6, bytes: Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, a! ^ 0x02, b!, c!, 0xff, 0xfe, d!, e!, f) };
-}
-
-function elementLines(verb: 'add' | 'delete', elements: SourceElements): string[] {
-  return [...elements].flatMap(([name, all]) =>
-    all.size === 0 ? [] : [`${verb} element ${name} { ${[...all].map(quoted).join(', ')} }`],
-  );
-}
-
-function uncountingLines({ device }: PodSource, { withArp }: SourceMeans): string[] {
-  const sets = [`${titleOf(POD_TABLE)} refused`, ...(withArp ? [`${titleOf(POD_ARP_TABLE)} refused`] : [])];
-  return sets.flatMap((name) => ['add', 'delete'].map((verb) => `${verb} element ${name} { "${device}" }`));
-}
-
-/** The device is the first part of every element. */
-function quoted(element: string): string {
-  const [device = '', ...rest] = element.split(' . ');
-  return [`"${device}"`, ...rest].join(' . ');
 }

@@ -2,21 +2,23 @@
  * Keeps the node's nftables table: makes it, has its sets follow the nodes that are known, and tells what it refused.
  *
  *     (nothing) ──ensure──> made ──update──> elements of sets change, in one transaction
- *                            └──ensure──> looked at; made anew if somebody changed it
+ *                            └──ensure──> looked at; rules and elements are made again if somebody changed it
  *
- * The table stays when the daemon ends: it protects others from what pods of this node send. The next daemon keeps what is in
+ * Its counters go on over all of that, and over a restart. The table stays when the daemon ends: it protects others from what pods of this node send. The next daemon keeps what is in
  * its sets until gossip has had the time to find the cluster again.
  */
 import type { Logger } from '../../env/logger.ts';
 import { CommandError } from '../../errors.ts';
-import { NODE_TABLE, nftTransaction, replaceTable, titleOf } from '../../linux/nftables.ts';
+import type { NftTableContent } from '../../linux/nft-table-content.ts';
+import { type NftWitness, OwnedTables } from '../../linux/nft-owned-tables.ts';
+import { NODE_TABLE, titleOf } from '../../linux/nftables.ts';
 import type { IpAddress } from '../../wire/address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import type { Notice } from '../../api/control-api.ts';
 import type { Config } from '../config/config.ts';
-import { type NodeRulesOptions, renderNodeRules, type RuleFeature } from './node-rules.ts';
-import { equalSets, type KnownNodes, type NodeSets, nodeSets, setChanges, unitedSets } from './node-sets.ts';
-import { type NodeTable, readNodeTable } from './node-table.ts';
+import { type NodeRulesOptions, nodeTable, type RuleFeature } from './node-rules.ts';
+import { equalSets, type KnownNodes, type NodeSets, nodeSets, unitedSets } from './node-sets.ts';
+import { readNodeSets } from './node-table.ts';
 
 /** Least time from one change of the sets to the next: in a burst of news, they are changed together. */
 const MIN_INTERVAL_MS = 500;
@@ -43,17 +45,20 @@ export interface NodeFirewallOptions {
   readonly rules: NodeRulesOptions;
   /** Known at the start. */
   readonly nodes: KnownNodes;
+  /** Who knows what others changed in nftables. */
+  readonly witness?: NftWitness | undefined;
   readonly logger: Logger;
 }
 
 export class NodeFirewall {
   readonly #options: NodeFirewallOptions;
+  readonly #tables: OwnedTables;
   #known: KnownNodes;
   #nodes: NodeSets;
   /** Of an earlier daemon. */
   #inherited: NodeSets | undefined;
-  /** What the kernel has, as far as is known here; `undefined`: no table of ours. */
-  #made: { readonly shape: string; readonly sets: NodeSets } | undefined;
+  /** What the sets of the kernel hold, as far as is known here; `undefined`: no table of ours. */
+  #made: NodeSets | undefined;
   #notices: readonly Notice[] = [];
   #last: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
@@ -65,6 +70,7 @@ export class NodeFirewall {
 
   constructor(options: NodeFirewallOptions) {
     this.#options = options;
+    this.#tables = new OwnedTables({ witness: options.witness });
     this.#known = options.nodes;
     this.#nodes = nodeSets(options.nodes);
   }
@@ -74,7 +80,7 @@ export class NodeFirewall {
     config: Config,
     nodeAddresses: readonly IpAddress[],
     known: Pick<KnownNodes, 'underlay' | 'seeds' | 'prefixes'>,
-    logger: Logger,
+    { witness, logger }: Pick<NodeFirewallOptions, 'witness' | 'logger'>,
   ): NodeFirewall {
     const { tun, vxlan, gossip, metrics, clusterPrefixes, masquerade, staticPeers } = config;
     return new NodeFirewall({
@@ -87,6 +93,7 @@ export class NodeFirewall {
         masquerade,
       },
       nodes: { ...known, ports: { data: vxlan.port, gossip: gossip.port }, staticPeers, members: [] },
+      witness,
       logger,
     });
   }
@@ -94,9 +101,8 @@ export class NodeFirewall {
   /** Makes the table as it should be; one that is right stays as it is. @returns what could not be had. */
   ensure(): Promise<readonly Notice[]> {
     return this.#inTurn(async () => {
-      const present = await readNodeTable();
-      if (this.#isFirst) this.#inherit(present);
-      if (this.#judge(present) !== 'ours') await this.#make(attempts);
+      if (this.#isFirst) this.#inherit(await readNodeSets());
+      if ((await this.#judge()) !== 'ours') await this.#make(attempts);
       // A module may have been loaded since.
       else if (this.#attempt > 0) await this.#make(attempts.slice(0, this.#attempt));
       return this.#notices;
@@ -105,12 +111,7 @@ export class NodeFirewall {
 
   /** Whether the table is there, and as it was left. Changes nothing. */
   inspect(): Promise<'ours' | 'changed' | 'missing'> {
-    return this.#inTurn(async () => this.#judge(await readNodeTable()));
-  }
-
-  /** Looks at the table. */
-  read(): Promise<NodeTable | undefined> {
-    return this.#inTurn(readNodeTable);
+    return this.#inTurn(() => this.#judge());
   }
 
   /** Has the sets follow what is known of nodes from now on, soon; what is not given stays. */
@@ -141,10 +142,10 @@ export class NodeFirewall {
   }
 
   /** Nothing that was refused before is let through for the time that it takes to hear of the nodes again. */
-  #inherit(present: NodeTable | undefined): void {
+  #inherit(present: NodeSets | undefined): void {
     this.#isFirst = false;
     if (present === undefined) return;
-    this.#inherited = { ...present.sets, ...ofThisNode };
+    this.#inherited = { ...present, ...ofThisNode };
     this.#expiry = setTimeout(() => {
       this.#inherited = undefined;
       this.#changeSoon();
@@ -152,11 +153,11 @@ export class NodeFirewall {
   }
 
   /** Where there can be no table, that is a notice already. */
-  #judge(present: NodeTable | undefined): 'ours' | 'changed' | 'missing' {
-    const made = this.#made;
-    if (made === undefined) return this.#attempt === attempts.length ? 'ours' : 'missing';
-    if (present === undefined) return 'missing';
-    return present.shape === made.shape && equalSets(present.sets, made.sets) ? 'ours' : 'changed';
+  async #judge(): Promise<'ours' | 'changed' | 'missing'> {
+    if (this.#made === undefined) return this.#attempt === attempts.length ? 'ours' : 'missing';
+    const differences = await this.#tables.inspect();
+    if (differences.some(({ kind }) => kind === 'table-missing')) return 'missing';
+    return differences.length === 0 ? 'ours' : 'changed';
   }
 
   /** Makes the table by the first of these that the kernel takes. If it takes none, what is there stays. */
@@ -165,7 +166,7 @@ export class NodeFirewall {
     let failure: CommandError | undefined;
     for (const [attempt, without] of candidates.entries()) {
       try {
-        await replaceTable(NODE_TABLE, renderNodeRules(this.#options.rules, sets, new Set(without)));
+        await this.#tables.make([this.#content(sets, without)], `make the nftables table ${titleOf(NODE_TABLE)}`);
       } catch (error) {
         if (!(error instanceof CommandError)) throw error;
         failure ??= error;
@@ -173,8 +174,7 @@ export class NodeFirewall {
       }
       this.#attempt = attempt;
       this.#notices = without.map((feature) => lacking(feature, failure!.message));
-      const shape = (await readNodeTable())?.shape;
-      this.#made = shape === undefined ? undefined : { shape, sets };
+      this.#made = sets;
       // Members may have changed meanwhile.
       this.#changeSoon();
       return;
@@ -182,7 +182,12 @@ export class NodeFirewall {
     if (candidates.length < attempts.length) return;
     this.#attempt = attempts.length;
     this.#made = undefined;
+    this.#tables.forget();
     this.#notices = (['nat', 'all'] as const).map((feature) => lacking(feature, failure!.message));
+  }
+
+  #content(sets: NodeSets, without: readonly RuleFeature[]): NftTableContent {
+    return nodeTable(this.#options.rules, sets, new Set(without));
   }
 
   #changeSoon(delayMs = MIN_INTERVAL_MS): void {
@@ -198,26 +203,18 @@ export class NodeFirewall {
 
   /** Whether the sets are as they should be, or there are none. */
   get #isFollowing(): boolean {
-    return this.#made === undefined || equalSets(this.#made.sets, this.#wanted);
+    return this.#made === undefined || equalSets(this.#made, this.#wanted);
   }
 
   /** Never rejects. @returns whether it could be done. */
   async #change(): Promise<boolean> {
     const { logger } = this.#options;
     const sets = this.#wanted;
-    const made = this.#made;
-    if (made === undefined || equalSets(made.sets, sets)) return true;
-    const title = titleOf(NODE_TABLE);
+    if (this.#made === undefined || equalSets(this.#made, sets)) return true;
+    const purpose = `have the sets of ${titleOf(NODE_TABLE)} follow the nodes`;
     try {
-      await nftTransaction(setChanges(title, made.sets, sets), `have the sets of ${title} follow the nodes`);
-      this.#made = { shape: made.shape, sets };
-      return true;
-    } catch (error) {
-      // Somebody changed it, or took it away.
-      logger.warn({ err: error }, 'the nftables table is made anew');
-    }
-    try {
-      await this.#make(attempts);
+      await this.#tables.apply([this.#content(sets, attempts[this.#attempt]!)], purpose);
+      this.#made = sets;
       return true;
     } catch (error) {
       logger.warn({ err: error }, 'the nftables table could not be made');

@@ -1,5 +1,5 @@
 /**
- * The text of the node's own nftables table, `inet weft`. One chain per hook, as each costs every packet some tens of nanoseconds:
+ * What is in the node's own nftables table, `inet weft`. One chain per hook, as each costs every packet some tens of nanoseconds:
  *
  *     early           prerouting    no pod reaches 127/8 of the node, even where route_localnet is on; and data of nodes is no
  *                                   connection: a full table of connections does not end the overlay
@@ -19,9 +19,11 @@
  */
 import { formatIpAddress, parseIpAddress, type Endpoint, type IpAddress } from '../../wire/address.ts';
 import { formatPrefix, type Prefix } from '../../wire/prefix.ts';
+import type { NftChainContent, NftSetContent, NftTableContent } from '../../linux/nft-table-content.ts';
+import { NODE_TABLE } from '../../linux/nftables.ts';
 import type { MasqueradeConfig } from '../config/config.ts';
 import { POD_DEVICES, POD_GATEWAY } from '../host/pod-devices.ts';
-import { renderSets, type NodeSets } from './node-sets.ts';
+import { nodeSetContents, type NodeSets } from './node-sets.ts';
 import { VXLAN_PORT } from '../../wire/vxlan.ts';
 
 /** What is counted, by the name of the counter in the table, which is API. */
@@ -69,22 +71,36 @@ export interface NodeRulesOptions {
 /** Before a look at the device: most packets are of another protocol. */
 const fromPodIcmp = `meta l4proto { icmp, icmpv6 } iifname "${POD_DEVICES}" jump pod-icmp`;
 
-/** Text between the braces of the table. */
-export function renderNodeRules(
+/** Sets of who was refused, for events. The kernel fills them: devices, and pairs of addresses behind each. */
+export const REFUSED_SETS = ['refusedby', 'refused4', 'refused6'] as const;
+
+/** All of the table. */
+export function nodeTable(
   options: NodeRulesOptions,
   sets: NodeSets,
   without: ReadonlySet<RuleFeature> = new Set(),
-): string {
+): NftTableContent {
+  return {
+    table: NODE_TABLE,
+    counters: Object.keys(ruleCounters),
+    sets: {
+      ...nodeSetContents(sets),
+      // Full, they take no more: hence the rule that drops is one of its own. A pod that tries every address fills those of
+      // pairs, but never the one of devices, and so hides nobody.
+      refusedby: refusedSet(['ifname']),
+      refused4: refusedSet(['ifname', 'ipv4_addr', 'ipv4_addr']),
+      refused6: refusedSet(['ifname', 'ipv6_addr', 'ipv6_addr']),
+    },
+    chains: nodeChains(options, without),
+  };
+}
+
+type NamedChain = readonly [name: string, content: NftChainContent];
+
+function nodeChains(options: NodeRulesOptions, without: ReadonlySet<RuleFeature>): NftTableContent['chains'] {
   const { tunDevice, vxlanPort } = options;
   const fromPods = [`iifname "${POD_DEVICES}"`, `iifname "${tunDevice}"`];
-  return [
-    ...Object.keys(ruleCounters).map((name) => `counter ${name} { }`),
-    ...renderSets(sets),
-    // Who was refused, for events. Full, they take no more: hence the rule that drops is one of its own. A pod that tries every
-    // address fills those of pairs, but never the one of devices, and so hides nobody.
-    refusedSet('by', ['ifname']),
-    refusedSet('4', ['ifname', 'ipv4_addr', 'ipv4_addr']),
-    refusedSet('6', ['ifname', 'ipv6_addr', 'ipv6_addr']),
+  const chains: NamedChain[] = [
     chain('refuse', [
       'update @refusedby { iifname }',
       'update @refused4 { iifname . ip saddr . ip daddr }',
@@ -171,7 +187,8 @@ export function renderNodeRules(
     ]),
 
     ...(without.has('nat') ? [] : [base('leaving', 'nat hook postrouting priority srcnat', masqueradeRules(options))]),
-  ].join('\n');
+  ];
+  return Object.fromEntries(chains);
 }
 
 /** Jumps for what is addressed to a node's data or gossip port. */
@@ -253,17 +270,17 @@ function perFamily(
   });
 }
 
-function refusedSet(suffix: string, types: readonly string[]): string {
+function refusedSet(types: readonly string[]): NftSetContent {
   const details = `size ${MAX_REFUSED}; flags dynamic,timeout; timeout ${REFUSED_TIMEOUT}; counter;`;
-  return `set refused${suffix} { type ${types.join(' . ')}; ${details} }`;
+  return { type: types.join(' . '), details };
 }
 
-function chain(name: string, rules: readonly string[]): string {
-  return `chain ${name} {\n${rules.map((rule) => `  ${rule}\n`).join('')}}`;
+function chain(name: string, rules: readonly string[]): NamedChain {
+  return [name, { rules }];
 }
 
-function base(name: string, hook: string, rules: readonly string[]): string {
-  return chain(name, [`type ${hook}; policy accept;`, ...rules]);
+function base(name: string, hook: string, rules: readonly string[]): NamedChain {
+  return [name, { hook: `type ${hook}; policy accept;`, rules }];
 }
 
 function vxlanPorts(own: number): string {

@@ -8,6 +8,7 @@
  *     underlay          the device that has it
  *     prefix4 prefix6   this node's prefixes: those of its configuration, and those behind pods
  */
+import type { NftSetContent } from '../../linux/nft-table-content.ts';
 import type { Announcement, MemberState } from '../../membership/announcement.ts';
 import { formatIpAddress, type Endpoint, type IpAddress } from '../../wire/address.ts';
 import { type Prefix, prefixWord } from '../../wire/prefix.ts';
@@ -97,37 +98,18 @@ export function equalSets(a: NodeSets, b: NodeSets): boolean {
   return nodeSetNames.every((name) => a[name].size === b[name].size && without(a[name], b[name]).length === 0);
 }
 
-/** Declarations, for the text of the table. */
-export function renderSets(sets: NodeSets): string[] {
-  return nodeSetNames.map((name) => {
-    const elements = [...sets[name]].map((element) => quoted(name, element));
-    const listed = elements.length === 0 ? '' : ` elements = { ${elements.join(', ')} };`;
-    return `set ${name} { type ${types[name]};${isOfPrefixes(name) ? ' flags interval;' : ''}${listed} }`;
-  });
+/** The sets, as the table has them. */
+export function nodeSetContents(sets: NodeSets): Record<NodeSetName, NftSetContent> {
+  const contents = nodeSetNames.map((name) => [
+    name,
+    { type: types[name], ...(isOfPrefixes(name) && { details: 'flags interval;' }), elements: sets[name] },
+  ]);
+  return Object.fromEntries(contents) as Record<NodeSetName, NftSetContent>;
 }
 
-/** Lines of `nft` that make one of the other. What is new comes first. */
-export function setChanges(table: string, from: NodeSets, to: NodeSets): string[] {
-  const lines = (verb: 'add' | 'delete', more: NodeSets, less: NodeSets): string[] =>
-    nodeSetNames.flatMap((name) => {
-      const elements = without(more[name], less[name]).map((element) => quoted(name, element));
-      return elements.length === 0 ? [] : [`${verb} element ${table} ${name} { ${elements.join(', ')} }`];
-    });
-  return [...lines('add', to, from), ...lines('delete', from, to)];
-}
-
-/** What of `nft -j list table` is read. */
-export interface NftSets {
-  readonly nftables: readonly { readonly set?: { readonly name: string; readonly elem?: readonly unknown[] } }[];
-}
-
-/** The sets as the kernel has them; those that it lacks are empty. */
-export function parseSets({ nftables }: NftSets): NodeSets {
-  const elementsOf = (name: NodeSetName): readonly unknown[] =>
-    nftables.find(({ set }) => set?.name === name)?.set?.elem ?? [];
-  return Object.fromEntries(
-    nodeSetNames.map((name) => [name, new Set(elementsOf(name).map(textOf))]),
-  ) as unknown as NodeSets;
+/** The sets as the kernel has them, by their names; those that it lacks are empty. */
+export function setsFrom(elements: ReadonlyMap<string, ReadonlySet<string>>): NodeSets {
+  return Object.fromEntries(nodeSetNames.map((name) => [name, elements.get(name) ?? new Set()])) as unknown as NodeSets;
 }
 
 /** Elements of the one that the other has not. */
@@ -135,20 +117,6 @@ function without(elements: ReadonlySet<string>, others: ReadonlySet<string>): st
   return [...elements].filter((element) => !others.has(element));
 }
 
-function textOf(element: unknown): string {
-  if (typeof element === 'string') return element;
-  const { concat = [], prefix } = Object(element) as {
-    readonly concat?: readonly unknown[];
-    readonly prefix?: { readonly addr: string; readonly len: number };
-  };
-  if (prefix !== undefined) return `${prefix.addr}/${prefix.len}`;
-  return concat.map(String).join(' . ');
-}
-
 function isOfPrefixes(name: NodeSetName): boolean {
   return name === 'prefix4' || name === 'prefix6';
-}
-
-function quoted(name: NodeSetName, element: string): string {
-  return name === 'underlay' ? `"${element}"` : element;
 }

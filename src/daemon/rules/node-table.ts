@@ -1,9 +1,9 @@
-/** What the kernel has of the node's nftables table: its rules, the sets that change, what was counted and refused. */
-import { CommandError } from '../../errors.ts';
-import { runJsonCommand } from '../../linux/command.ts';
-import { NODE_TABLE, titleOf } from '../../linux/nftables.ts';
-import { ruleCounters, type RuleCounter } from './node-rules.ts';
-import { parseSets, type NodeSets } from './node-sets.ts';
+/** What the kernel has of the node's nftables table: the sets that change, what was counted, and who was refused. */
+import { readCounters } from '../../linux/nft-netlink.ts';
+import { listElements, listSet, type ListedSet, packetsOf, partsOf } from '../../linux/nft-table-listing.ts';
+import { NODE_TABLE } from '../../linux/nftables.ts';
+import { REFUSED_SETS, ruleCounters, type RuleCounter } from './node-rules.ts';
+import { type NodeSets, setsFrom } from './node-sets.ts';
 
 /** What was refused within the last minutes, of one device or of one pair of addresses behind it. */
 export interface RefusedSender {
@@ -14,80 +14,37 @@ export interface RefusedSender {
   readonly packets: number;
 }
 
-const refusedSets: readonly string[] = ['refusedby', 'refused4', 'refused6'];
-
 /** Of each counter, since the table was made. */
 export type RuleCounts = Readonly<Record<RuleCounter, number>>;
 
-/** One look. */
-export interface NodeTable {
-  /** Everything but counts and elements of sets: equal texts are equal rules. */
-  readonly shape: string;
-  readonly sets: NodeSets;
-  readonly refused: readonly RefusedSender[];
+/** Reads the sets; `undefined` if there is no table, or nothing that could read it. The cost grows with the number of nodes. */
+export async function readNodeSets(): Promise<NodeSets | undefined> {
+  const elements = await listElements(NODE_TABLE);
+  return elements && setsFrom(elements);
 }
 
-/** What of `nft -j list table` is read. */
-export interface NftTableDocument {
-  readonly nftables: readonly {
-    readonly set?: { readonly name: string; readonly elem?: readonly unknown[] };
-    readonly counter?: { readonly name: string; readonly packets: number };
-  }[];
-}
-
-/** Reads the table; `undefined` if there is none, or nothing that could read it. */
-export async function readNodeTable(): Promise<NodeTable | undefined> {
-  const { family, name } = NODE_TABLE;
-  const purpose = `look at the nftables table ${titleOf(NODE_TABLE)}`;
-  try {
-    return parseNodeTable(await runJsonCommand(['nft', '-nn', '-j', 'list', 'table', family, name], { purpose }));
-  } catch (error) {
-    if (error instanceof CommandError) return undefined;
-    throw error;
-  }
-}
-
-/** Counts alone, which costs little however many nodes there are; `undefined` if there is no table. */
+/** Counts, which cost next to nothing; `undefined` if there is no table. */
 export async function readRuleCounts(): Promise<RuleCounts | undefined> {
-  const { family, name } = NODE_TABLE;
-  const purpose = `read the counters of the nftables table ${titleOf(NODE_TABLE)}`;
-  try {
-    return countsIn(await runJsonCommand(['nft', '-j', 'list', 'counters', 'table', family, name], { purpose }));
-  } catch (error) {
-    if (error instanceof CommandError) return undefined;
-    throw error;
-  }
+  const counters = readCounters(NODE_TABLE);
+  if (counters === undefined) return undefined;
+  const names = Object.keys(ruleCounters) as RuleCounter[];
+  return Object.fromEntries(names.map((name) => [name, counters.get(name) ?? 0])) as unknown as RuleCounts;
 }
 
-export function parseNodeTable(document: NftTableDocument): NodeTable {
-  return {
-    shape: shapeOf(document),
-    sets: parseSets(document),
-    refused: document.nftables
-      .flatMap(({ set }) => (set !== undefined && refusedSets.includes(set.name) ? (set.elem ?? []) : []))
-      .flatMap((element) => refusedSender(element)),
-  };
+/** Whom the kernel remembers; nobody where there is no table. */
+export async function readRefusedSenders(): Promise<RefusedSender[]> {
+  const sets = await Promise.all(REFUSED_SETS.map((name) => listSet(NODE_TABLE, name)));
+  return parseRefusedSenders(sets.flatMap((set) => set ?? []));
 }
 
-function countsIn({ nftables }: NftTableDocument): RuleCounts {
-  const counters = nftables.flatMap(({ counter }) => counter ?? []);
-  const countOf = (name: string): number => counters.find((counter) => counter.name === name)?.packets ?? 0;
-  return Object.fromEntries(Object.keys(ruleCounters).map((name) => [name, countOf(name)])) as unknown as RuleCounts;
-}
-
-/** What changes by itself, or with every time that the same rules are made. */
-const changing = new Set(['metainfo', 'handle', 'elem', 'packets', 'bytes']);
-
-function shapeOf({ nftables }: NftTableDocument): string {
-  return JSON.stringify(nftables, (key, value: unknown) => (changing.has(key) ? undefined : value));
+export function parseRefusedSenders(sets: readonly ListedSet[]): RefusedSender[] {
+  return sets.flatMap(({ elem = [] }) => elem.flatMap((element) => refusedSender(element)));
 }
 
 function refusedSender(element: unknown): RefusedSender[] {
-  const { val, counter } = ((element ?? {}) as { readonly elem?: Readonly<Record<string, unknown>> }).elem ?? {};
-  const { packets: counted } = (counter ?? {}) as { readonly packets?: unknown };
-  const packets = typeof counted === 'number' ? counted : 0;
-  if (typeof val === 'string') return [{ device: val, pair: undefined, packets }];
-  const [device, source, destination] = ((val ?? {}) as { readonly concat?: readonly unknown[] }).concat ?? [];
-  if (typeof device !== 'string' || typeof source !== 'string' || typeof destination !== 'string') return [];
-  return [{ device, pair: { source, destination }, packets }];
+  const [device, source, destination] = partsOf(element);
+  if (device === undefined) return [];
+  const packets = packetsOf(element);
+  if (source === undefined) return [{ device, pair: undefined, packets }];
+  return destination === undefined ? [] : [{ device, pair: { source, destination }, packets }];
 }

@@ -1,13 +1,14 @@
 /**
- * What the node's rules refused, beside the accounts of packets: totals since the start, and events that name who tried.
+ * What the node's rules refused, beside the accounts of packets: totals, and events that name who tried.
  *
- * The kernel counts, also while nobody looks. It is asked at intervals, and when somebody wants to know.
+ * The kernel counts, also while nobody looks and while no daemon runs: its counts go on over a restart, and so do the totals. It is
+ * asked at intervals, and when somebody wants to know.
  */
 import type { Logger } from '../../env/logger.ts';
 import type { Pod } from '../../api/control-api.ts';
 import type { EventSink } from '../process/event-log.ts';
 import { type Refusal, refusals, type RuleCounter, ruleCounters } from './node-rules.ts';
-import { readNodeTable, readRuleCounts, type RefusedSender, type RuleCounts } from './node-table.ts';
+import { readRefusedSenders, readRuleCounts, type RefusedSender, type RuleCounts } from './node-table.ts';
 
 /** How often. A look costs a process of some milliseconds. */
 const INTERVAL_MS = 30_000;
@@ -42,6 +43,7 @@ export class RefusedTraffic implements AsyncDisposable {
   #totals: RuleCounts = noCounts();
   #last: RuleCounts = noCounts();
   #lookedAtMs = -Infinity;
+  #isFirst = true;
   #round: Promise<void> | undefined;
   /** Packets of each sender, as they were last seen. */
   #seen = new Map<string, number>();
@@ -55,15 +57,17 @@ export class RefusedTraffic implements AsyncDisposable {
     this.#timer.unref();
   }
 
-  /** Watches the rules of this node. */
-  static ofNode({ pods, ...parts }: RefusedTrafficParts): RefusedTraffic {
-    return new RefusedTraffic({
+  /** Watches the rules of this node. There was a first look, so that what was refused before is known as such. */
+  static async ofNode({ pods, ...parts }: RefusedTrafficParts): Promise<RefusedTraffic> {
+    const traffic = new RefusedTraffic({
       ...parts,
       readCounts: readRuleCounts,
-      readSenders: async () => (await readNodeTable())?.refused ?? [],
+      readSenders: readRefusedSenders,
       podBehind: (device) => pods.list().find(({ hostDevice }) => hostDevice === device)?.name,
       nowMs: () => performance.now(),
     });
+    await traffic.look();
+    return traffic;
   }
 
   /** Packets refused, by reason, at the last look. */
@@ -104,7 +108,13 @@ export class RefusedTraffic implements AsyncDisposable {
       const risen = refusals.filter((name) => rise(this.#last[name], now[name]) > 0);
       this.#totals = mapCounts((name) => this.#totals[name] + rise(this.#last[name], now[name]));
       this.#last = now;
-      if (risen.length > 0) this.#tell(await this.#options.readSenders(), risen);
+      const isFirst = this.#isFirst;
+      this.#isFirst = false;
+      if (risen.length === 0) return;
+      const senders = await this.#options.readSenders();
+      // What the kernel counted before this daemon started is no news.
+      if (isFirst) this.#seen = packetsBySender(senders);
+      else this.#tell(senders, risen);
     } catch (error) {
       this.#options.logger.warn({ err: error }, 'what the rules refused cannot be read');
     }
@@ -112,7 +122,7 @@ export class RefusedTraffic implements AsyncDisposable {
 
   #tell(senders: readonly RefusedSender[], reasons: readonly Refusal[]): void {
     const before = this.#seen;
-    this.#seen = new Map(senders.map((sender) => [keyOf(sender), sender.packets]));
+    this.#seen = packetsBySender(senders);
     const active = senders
       .filter((sender) => rise(before.get(keyOf(sender)) ?? 0, sender.packets) > 0)
       .sort((a, b) => b.packets - a.packets);
@@ -145,6 +155,10 @@ export class RefusedTraffic implements AsyncDisposable {
     this.#options.events.add('traffic-refused', { subject: pod ?? device, message, details });
     this.#options.logger.warn({ device, pod, source, destination, reason: why }, 'packets were refused by the rules');
   }
+}
+
+function packetsBySender(senders: readonly RefusedSender[]): Map<string, number> {
+  return new Map(senders.map((sender) => [keyOf(sender), sender.packets]));
 }
 
 function keyOf({ device, pair }: RefusedSender): string {

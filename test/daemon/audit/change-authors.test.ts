@@ -15,7 +15,7 @@ const OWN_PORT = 50;
 
 const tableAt = (port: number): KernelChange => ({ kind: 'table', table: 'inet weft', isElementAdded: false, port });
 const transactionAt = (port: number, name = 'nft', pid = port): KernelChange => {
-  return { kind: 'transaction', pid, name, port };
+  return { kind: 'transaction', generation: 1, pid, name, port };
 };
 const routeAt = (port: number): KernelChange => {
   const route = { kind: 'route', isGone: true, isReplacement: false, protocol: 87, table: 254 } as const;

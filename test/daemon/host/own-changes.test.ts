@@ -92,5 +92,5 @@ for (const [subject, change] of Object.entries<ChangedThing>({
 test('a route of somebody else, and what is as it should be, is no subject of ours', (t) => {
   t.is(subjectOf({ ...route, protocol: 186, isGone: true }, own), undefined);
   t.is(subjectOf(tun, own), undefined);
-  t.is(subjectOf({ kind: 'transaction', pid: 7, name: 'nft' }, own), undefined);
+  t.is(subjectOf({ kind: 'transaction', generation: 1, pid: 7, name: 'nft' }, own), undefined);
 });

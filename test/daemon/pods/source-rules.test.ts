@@ -1,13 +1,13 @@
 import test from 'ava';
 import {
-  addingLines,
   elementsOf,
   linkLocalAddressOf,
-  removingLines,
-  tableLines,
+  sourceTables,
+  uncountingLines,
   type PodSource,
   type SourceMeans,
 } from '../../../src/daemon/pods/source-rules.ts';
+import { creationLines, refillLines } from '../../../src/linux/nft-table-content.ts';
 import { formatIpAddress, parseIpAddress } from '../../../src/wire/address.ts';
 import { prefix } from '../../support/announcements.ts';
 
@@ -59,17 +59,8 @@ test('a pod is bound to each of its addresses, from its MAC address and by its d
   });
 });
 
-test('what is added of a pod is all that is removed of it', (t) => {
-  const added = addingLines(router, all);
-  const removed = removingLines(router, all).filter((line) => line.startsWith('delete') && !line.includes('refused'));
-  t.deepEqual(
-    removed.map((line) => line.replace('delete', 'add')),
-    added,
-  );
-});
-
 test('a device that nobody knows may send nothing', (t) => {
-  const lines = tableLines([web], ['wfdeadbeef'], { ...all, anew: false });
+  const lines = sourceTables([web], ['wfdeadbeef'], all).flatMap(refillLines);
   t.deepEqual(
     lines.filter((line) => line.includes('wfdeadbeef')),
     [
@@ -79,11 +70,29 @@ test('a device that nobody knows may send nothing', (t) => {
   );
 });
 
+test('the elements of pods are in the sets of the tables, and nothing else is', (t) => {
+  const listed = sourceTables([router, other], [], all).flatMap(({ table, sets }) =>
+    Object.entries(sets).flatMap(([name, { elements }]) =>
+      elements === undefined ? [] : [[`${table.family} ${table.name} ${name}`, elements] as const],
+    ),
+  );
+  t.deepEqual(new Map(listed), new Map<string, ReadonlySet<string>>(elementsOf([router, other], all)));
+});
+
+test('what was counted of a device is forgotten with it, whether there was anything or not', (t) => {
+  t.deepEqual(uncountingLines('wf01234567', all), [
+    'add element inet weft-pods refused { "wf01234567" }',
+    'delete element inet weft-pods refused { "wf01234567" }',
+    'add element arp weft-pods refused { "wf01234567" }',
+    'delete element arp weft-pods refused { "wf01234567" }',
+  ]);
+});
+
 test('without ARP in the kernel, there is not a word of it', (t) => {
+  const means = { ...all, withArp: false };
   const lines = [
-    ...tableLines([web, other], ['wfdeadbeef'], { ...all, withArp: false, anew: true }),
-    ...addingLines(other, { ...all, withArp: false }),
-    ...removingLines(other, { ...all, withArp: false }),
+    ...sourceTables([web, other], ['wfdeadbeef'], means).flatMap(creationLines),
+    ...uncountingLines(web.device, means),
   ];
   t.false(lines.some((line) => /\barp\b/.test(line)));
 });
@@ -99,18 +108,13 @@ test('a router is bound to the prefixes behind it, in the words in which nft lis
 });
 
 test('neighbour discovery from behind a router is refused before its packets are let through', (t) => {
-  const rules = tableLines([router], [], { ...all, anew: false }).filter((line) => line.startsWith('add rule'));
+  const rules = sourceTables([router], [], all)[0]!.chains['others']!.rules;
   const discovery = rules.findIndex((line) => line.endsWith('nd-neighbor-solicit, nd-neighbor-advert } goto refuse'));
   const behind = rules.findIndex((line) => line.endsWith('@behind4 accept'));
   t.true(discovery !== -1 && discovery < behind);
 });
 
 test('without ranges in the kernel, there is not a word of prefixes', (t) => {
-  const means = { ...all, withRanges: false };
-  const lines = [
-    ...tableLines([router], [], { ...means, anew: true }),
-    ...addingLines(router, means),
-    ...removingLines(router, means),
-  ];
+  const lines = sourceTables([router], [], { ...all, withRanges: false }).flatMap(creationLines);
   t.false(lines.some((line) => /behind|interval|10\.244\.7/.test(line)));
 });

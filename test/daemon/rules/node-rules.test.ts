@@ -1,7 +1,7 @@
 import test from 'ava';
 import {
   type NodeRulesOptions,
-  renderNodeRules,
+  nodeTable,
   ruleCounters,
   type RuleFeature,
 } from '../../../src/daemon/rules/node-rules.ts';
@@ -27,13 +27,10 @@ const sets = nodeSets({
   members: [],
 });
 
-/** Rules of one chain, without what makes it a base chain. */
-function chainOf(name: string, change: Partial<NodeRulesOptions> = {}, ...without: RuleFeature[]): string[] {
-  const text = renderNodeRules({ ...options, ...change }, sets, new Set(without));
-  const body = new RegExp(`^chain ${name} \\{\\n(.*?)^\\}`, 'ms').exec(text)?.[1];
-  if (body === undefined) return ['no such chain'];
-  const lines = body.split('\n').map((line) => line.trim());
-  return lines.filter((line) => line !== '' && !line.startsWith('type '));
+/** Rules of one chain. */
+function chainOf(name: string, change: Partial<NodeRulesOptions> = {}, ...without: RuleFeature[]): readonly string[] {
+  const { chains } = nodeTable({ ...options, ...change }, sets, new Set(without));
+  return chains[name]?.rules ?? ['no such chain'];
 }
 
 test('what pods and others send into the overlay is free, before anything else is asked', (t) => {
@@ -136,12 +133,17 @@ test(metrics, '0.0.0.0:9748', ['10.244.1.1', '169.254.1.1']);
 test(metrics, '[::]:9748', ['10.244.1.1', 'fd00:10:244:1::1', '169.254.1.1', 'fe80::1']);
 
 test('every counter is there, and counts', (t) => {
-  const text = renderNodeRules(options, sets);
-  for (const name of Object.keys(ruleCounters)) t.true(text.includes(`counter ${name} { }`), name);
-  const used = new Set(
-    [...renderNodeRules({ ...options, metrics: endpoint('[::]:9748') }, sets).matchAll(/counter name (\S+)/g)].map(
-      ([, name]) => name,
-    ),
-  );
-  t.deepEqual([...used].map(String).toSorted(), Object.keys(ruleCounters).toSorted());
+  const { counters, chains } = nodeTable({ ...options, metrics: endpoint('[::]:9748') }, sets);
+  t.deepEqual(counters, Object.keys(ruleCounters));
+  const rules = Object.values(chains).flatMap((chain) => chain.rules);
+  const used = new Set(rules.flatMap((rule) => /counter name (\S+)/.exec(rule)?.[1] ?? []));
+  t.deepEqual([...used].toSorted(), Object.keys(ruleCounters).toSorted());
+});
+
+test('whatever is jumped to, and every set that is looked into, is there', (t) => {
+  const { sets: declared, chains } = nodeTable(options, sets);
+  for (const rule of Object.values(chains).flatMap((chain) => chain.rules)) {
+    for (const [, kind, name] of rule.matchAll(/(goto |@)([\w-]+)/g))
+      t.true(Object.hasOwn(kind === '@' ? declared : chains, name!), rule);
+  }
 });

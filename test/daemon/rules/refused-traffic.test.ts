@@ -25,11 +25,14 @@ const ofContainer: RefusedSender = {
   packets: 3,
 };
 
-/** A kernel in which a test counts, and who watches it. Each look is a minute after the one before, unless it is sooner. */
-function watched() {
+/**
+ * A kernel in which a test counts, and who watches it and looked once. Each look is a minute after the one before, unless it is
+ * sooner.
+ */
+async function watched(before: Partial<RuleCounts> = {}, remembered: readonly RefusedSender[] = []) {
   let nowMs = 0;
-  let counts: RuleCounts | undefined = zero;
-  let senders: readonly RefusedSender[] = [];
+  let counts: RuleCounts | undefined = { ...zero, ...before };
+  let senders = remembered;
   let failure: Error | undefined;
   const events = new EventLog(() => 0);
   const traffic = new RefusedTraffic({
@@ -44,6 +47,7 @@ function watched() {
     nowMs: () => nowMs,
     intervalMs: 1_000_000,
   });
+  await traffic.look();
   return {
     traffic,
     messages: () => events.list({ kinds: ['traffic-refused'] }).map(({ subject, message }) => `${subject}: ${message}`),
@@ -67,7 +71,7 @@ function watched() {
 }
 
 test('what the kernel counts is told, refused packets apart from connections that were let in', async (t) => {
-  const { traffic, look } = watched();
+  const { traffic, look } = await watched();
   await look({ 'not-from-a-node': 7, 'into-overlay': 2 });
   t.is(traffic.refused['not-from-a-node'], 7);
   t.false('into-overlay' in traffic.refused);
@@ -76,7 +80,7 @@ test('what the kernel counts is told, refused packets apart from connections tha
 });
 
 test('totals go on when the table is made anew, or is away for a while', async (t) => {
-  const { traffic, look, fail } = watched();
+  const { traffic, look, fail } = await watched();
   await look({ 'pod-to-loopback': 7 });
   await look({ 'pod-to-loopback': 2 });
   await look(undefined);
@@ -87,7 +91,7 @@ test('totals go on when the table is made anew, or is away for a while', async (
 });
 
 test('an event names the pod, or the device of what is none', async (t) => {
-  const { traffic, look, messages } = watched();
+  const { traffic, look, messages } = await watched();
   await look({ 'not-from-a-node': 8 }, [ofPod, ofContainer]);
   t.deepEqual(messages(), [
     'web: pod web (10.244.1.2) sends to 198.18.0.2 what weft refuses (not-from-a-node): 5 packets',
@@ -97,7 +101,7 @@ test('an event names the pod, or the device of what is none', async (t) => {
 });
 
 test('there is one event a minute and device, however many addresses are tried', async (t) => {
-  const { traffic, look, messages } = watched();
+  const { traffic, look, messages } = await watched();
   const scan = Array.from({ length: 200 }, (_, index) => ({
     ...ofPod,
     pair: { source: '10.244.1.2', destination: `198.18.1.${index}` },
@@ -114,7 +118,7 @@ test('there is one event a minute and device, however many addresses are tried',
 });
 
 test('who finds no room among the pairs of addresses is named nevertheless', async (t) => {
-  const { traffic, look, messages } = watched();
+  const { traffic, look, messages } = await watched();
   await look({ 'not-from-a-node': 9 }, [
     { device: ofPod.device, pair: undefined, packets: 9 },
     { device: 'docker0', pair: undefined, packets: 3 },
@@ -128,7 +132,7 @@ test('who finds no room among the pairs of addresses is named nevertheless', asy
 });
 
 test('who sent nothing more is not told again', async (t) => {
-  const { traffic, look, messages } = watched();
+  const { traffic, look, messages } = await watched();
   await look({ 'not-from-a-node': 5 }, [ofPod]);
   await look({ 'not-from-a-node': 8 }, [ofPod, ofContainer]);
   await look({ 'not-from-a-node': 8 }, [ofPod, ofContainer]);
@@ -137,11 +141,24 @@ test('who sent nothing more is not told again', async (t) => {
 });
 
 test('a look that is younger than a second is good enough', async (t) => {
-  const { traffic, look } = watched();
+  const { traffic, look } = await watched();
   await look({ 'pod-to-metrics': 1 });
   await look({ 'pod-to-metrics': 2 }, [], 500);
   t.is(traffic.refused['pod-to-metrics'], 1);
   await look({ 'pod-to-metrics': 2 }, [], 500);
   t.is(traffic.refused['pod-to-metrics'], 2);
+  await traffic.stop();
+});
+
+test('what the kernel refused before the daemon started counts, and is no news', async (t) => {
+  const { traffic, look, messages } = await watched({ 'not-from-a-node': 5 }, [ofPod]);
+  t.is(traffic.refused['not-from-a-node'], 5);
+  t.deepEqual(messages(), []);
+  await look({ 'not-from-a-node': 8 }, [ofPod, ofContainer]);
+  t.is(traffic.refused['not-from-a-node'], 8);
+  t.deepEqual(
+    messages().map((message) => message.split(':')[0]),
+    ['docker0'],
+  );
   await traffic.stop();
 });

@@ -1,0 +1,174 @@
+/**
+ * Questions to the kernel about nftables, by netlink(7): what is there but elements of sets, counters, and the generation.
+ *
+ *     nlmsghdr, nfgenmsg, attributes
+ *
+ * Chosen: messages of our own. Instead of: `nft`, as for everything that is changed. Because: whatever it is asked for, but for one set,
+ * `nft` of today (1.0.6) first reads all elements of all sets, half a second for 50 000; and what is asked for here is asked for every
+ * few seconds. The answers are compared with earlier ones, and hardly understood.
+ */
+import { libc } from './ffi.ts';
+import { Abi, Struct } from './kernel-abi.ts';
+import { aligned, attributesOf, textOf } from './netlink-attributes.ts';
+import type { NftTable } from './nftables.ts';
+import { readU32 } from '../wire/octets.ts';
+
+/** Room for one read: the kernel fills no more than 32 KiB. */
+const REPLY_BYTES = 65_536;
+
+/** Reads of one answer at most: some ten thousand chains. */
+const MAX_READS = 1_000;
+
+/** How often a listing is begun again where others change something meanwhile. */
+const MAX_ATTEMPTS = 5;
+
+/** One thing of nftables: what is said of it, by type of attribute. */
+export type NftAttributes = ReadonlyMap<number, Uint8Array>;
+
+/** What one table has. */
+export interface NftTableDump {
+  readonly chains: readonly NftAttributes[];
+  readonly rules: readonly NftAttributes[];
+  readonly sets: readonly NftAttributes[];
+  /** Counters, quotas and the like. */
+  readonly objects: readonly NftAttributes[];
+  readonly flowtables: readonly NftAttributes[];
+}
+
+/** The kernel's families, by the words of `nft`. */
+const families = { inet: Abi.NFPROTO_INET, arp: Abi.NFPROTO_ARP } as const;
+
+/** Of whatever is in a table, this is the table's name. */
+const TABLE = Abi.NFTA_TABLE_NAME;
+
+/**
+ * The generation of nftables in this process's network namespace: it rises by one with each transaction, of whatever program and table.
+ * `undefined`: the kernel does not say; it has no nftables, or this process may not ask.
+ */
+export function readNftGeneration(): number | undefined {
+  const [answer] = ask(Abi.NFT_MSG_GETGEN, 0, undefined, false)?.items ?? [];
+  const id = answer?.get(Abi.NFTA_GEN_ID);
+  return id?.length === 4 ? readU32(id, 0) : undefined;
+}
+
+/** All of a table but elements of its sets, in the kernel's order; `undefined` if there is none, or this process may not ask. */
+export function dumpTable({ family, name }: NftTable): NftTableDump | undefined {
+  for (let attempt = 0; ; attempt++) {
+    if (ask(Abi.NFT_MSG_GETTABLE, families[family], name, false) === undefined) return undefined;
+    let isConsistent = true;
+    const list = (message: number): NftAttributes[] => {
+      const answer = ask(message, families[family], name, true);
+      if (answer?.isInterrupted === true) isConsistent = false;
+      // Also of a kernel that takes no name to choose by.
+      return (answer?.items ?? []).filter((item) => textOf(item.get(TABLE)) === name);
+    };
+    const dump = {
+      chains: list(Abi.NFT_MSG_GETCHAIN),
+      rules: list(Abi.NFT_MSG_GETRULE),
+      sets: list(Abi.NFT_MSG_GETSET),
+      objects: list(Abi.NFT_MSG_GETOBJ),
+      flowtables: list(Abi.NFT_MSG_GETFLOWTABLE),
+    };
+    if (isConsistent || attempt === MAX_ATTEMPTS) return dump;
+  }
+}
+
+/** Packets of each counter of a table, by its name; `undefined` if there is no table, or this process may not ask. */
+export function readCounters({ family, name }: NftTable): ReadonlyMap<string, number> | undefined {
+  if (ask(Abi.NFT_MSG_GETTABLE, families[family], name, false) === undefined) return undefined;
+  const objects = ask(Abi.NFT_MSG_GETOBJ, families[family], name, true)?.items ?? [];
+  const counters = objects.filter(
+    (object) =>
+      textOf(object.get(TABLE)) === name && numberOf(object.get(Abi.NFTA_OBJ_TYPE)) === Abi.NFT_OBJECT_COUNTER,
+  );
+  return new Map(
+    counters.map((counter) => {
+      const data = attributesOf(counter.get(Abi.NFTA_OBJ_DATA) ?? new Uint8Array());
+      return [textOf(counter.get(Abi.NFTA_OBJ_NAME)), packetsOf(data.get(Abi.NFTA_COUNTER_PACKETS))];
+    }),
+  );
+}
+
+interface Answer {
+  readonly items: readonly NftAttributes[];
+  /** Whether something was changed while it was listed. */
+  readonly isInterrupted: boolean;
+}
+
+/** What the kernel answers; `undefined`: it refuses. @param table that is asked for; absent: nothing is chosen. */
+function ask(message: number, family: number, table: string | undefined, isList: boolean): Answer | undefined {
+  const fd = libc.socket(Abi.AF_NETLINK, Abi.SOCK_RAW | Abi.SOCK_CLOEXEC | Abi.SOCK_NONBLOCK, Abi.NETLINK_NETFILTER);
+  if (fd === -1) return undefined;
+  try {
+    const bytes = encodeQuestion(message, family, table, isList);
+    if (libc.writeBytes(fd, bytes, bytes.length) !== bytes.length) return undefined;
+    return readAnswer(fd, isList);
+  } finally {
+    libc.close(fd);
+  }
+}
+
+/** The kernel answers within the call that asks, or that reads on: there is nothing to wait for. */
+function readAnswer(fd: number, isList: boolean): Answer | undefined {
+  const bytes = new Uint8Array(REPLY_BYTES);
+  const items: NftAttributes[] = [];
+  let isInterrupted = false;
+  for (let reads = 0; reads < MAX_READS; reads++) {
+    const length = libc.readBytes(fd, bytes, bytes.length);
+    if (length <= 0) return undefined;
+    const part = parseAnswer(bytes.slice(0, length));
+    if (part === undefined) return undefined;
+    items.push(...part.items);
+    isInterrupted ||= part.isInterrupted;
+    if (part.isEnd || !isList) return { items, isInterrupted };
+  }
+  return undefined;
+}
+
+/** One read of an answer; `undefined`: the kernel refuses. */
+export function parseAnswer(bytes: Uint8Array): (Answer & { readonly isEnd: boolean }) | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const { size, nlmsg_len, nlmsg_type, nlmsg_flags } = Struct.nlmsghdr;
+  const items: NftAttributes[] = [];
+  let isInterrupted = false;
+  for (let at = 0; at + size <= bytes.length;) {
+    const length = view.getUint32(at + nlmsg_len, true);
+    if (length < size || at + length > bytes.length) break;
+    const type = view.getUint16(at + nlmsg_type, true);
+    if (type === Abi.NLMSG_ERROR) return undefined;
+    isInterrupted ||= (view.getUint16(at + nlmsg_flags, true) & Abi.NLM_F_DUMP_INTR) !== 0;
+    if (type === Abi.NLMSG_DONE) return { items, isInterrupted, isEnd: true };
+    items.push(attributesOf(bytes.subarray(at + size + Struct.nfgenmsg.size, at + length)));
+    at += aligned(length);
+  }
+  return { items, isInterrupted, isEnd: false };
+}
+
+function encodeQuestion(message: number, family: number, table: string | undefined, isList: boolean): Uint8Array {
+  const { size, nlmsg_len, nlmsg_type, nlmsg_flags } = Struct.nlmsghdr;
+  const name = table === undefined ? undefined : new TextEncoder().encode(`${table}\0`);
+  const attributeAt = size + Struct.nfgenmsg.size;
+  const attributeBytes = name === undefined ? 0 : Struct.nlattr.size + name.length;
+  const bytes = new Uint8Array(attributeAt + aligned(attributeBytes));
+  const view = new DataView(bytes.buffer);
+  view.setUint32(nlmsg_len, bytes.length, true);
+  view.setUint16(nlmsg_type, (Abi.NFNL_SUBSYS_NFTABLES << 8) | message, true);
+  view.setUint16(nlmsg_flags, Abi.NLM_F_REQUEST | (isList ? Abi.NLM_F_DUMP : 0), true);
+  bytes[size + Struct.nfgenmsg.nfgen_family] = family;
+  if (name !== undefined) {
+    view.setUint16(attributeAt + Struct.nlattr.nla_len, attributeBytes, true);
+    view.setUint16(attributeAt + Struct.nlattr.nla_type, TABLE, true);
+    bytes.set(name, attributeAt + Struct.nlattr.size);
+  }
+  return bytes;
+}
+
+/** Numbers of nftables are in network order. */
+function numberOf(value: Uint8Array | undefined): number {
+  return value?.length === 4 ? readU32(value, 0) : -1;
+}
+
+/** Exact to 2^53. */
+function packetsOf(value: Uint8Array | undefined): number {
+  return value?.length === 8 ? readU32(value, 0) * 2 ** 32 + readU32(value, 4) : 0;
+}

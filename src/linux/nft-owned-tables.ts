@@ -1,0 +1,378 @@
+/**
+ * Keeps tables of nftables that are weft's alone: it knows what they should hold, what they hold, and whether somebody else changed
+ * them. Several tables that belong together are changed in one transaction.
+ *
+ *     (unknown) ──make──> made ──apply, change──> made: only what differs is touched
+ *                          └──inspect──> as it was left, or differences ──make──> made
+ *
+ * An inspection first asks for the generation of nftables. If it is the one that this owner left, or all changes in between are known
+ * to be of other tables or of weft itself, nothing is listed. Otherwise, and every ten minutes, rules are compared by a listing
+ * without elements; elements all, where they are few, or a sample of each set, the next ones with every look.
+ */
+import { CommandError } from '../errors.ts';
+import { readNftGeneration } from './nft-netlink.ts';
+import {
+  changeLines,
+  creationLines,
+  elementLines,
+  type NftTableContent,
+  refillLines,
+  withLayout,
+} from './nft-table-content.ts';
+import {
+  areThere,
+  isListingOf,
+  listElements,
+  listTable,
+  type NftSample,
+  type NftTableListing,
+} from './nft-table-listing.ts';
+import { type NftTable, nftTransaction, titleOf } from './nftables.ts';
+
+/** Longest time, in ms, for which tables are not looked at because nobody is known to have changed them. */
+const LOOK_INTERVAL_MS = 600_000;
+
+/** Of tables with so many elements, or fewer, all are compared: listing them costs some 50 ms. */
+const MAX_LISTED = 1_000;
+
+/** Elements of one set that are asked for in one look, where not all are compared. */
+const SAMPLE = 64;
+
+/** Who knows what others changed in nftables. */
+export interface NftWitness {
+  /**
+   * What others than weft changed after generation `since`, up to `until`: tables (`inet weft`), and where only elements changed, sets
+   * (`inet weft node4`). `undefined`: not all changes in between are known.
+   */
+  othersChanged(since: number, until: number): ReadonlySet<string> | undefined;
+}
+
+/** What is not as it was left. `set` is the title of a set: `inet weft node4`. */
+export type NftDifference =
+  | { readonly kind: 'table-missing'; readonly table: string }
+  | { readonly kind: 'rules-changed'; readonly table: string }
+  | { readonly kind: 'element-missing'; readonly set: string; readonly element: string }
+  | { readonly kind: 'element-stale'; readonly set: string; readonly element: string }
+  /** Somebody added or deleted some, and which ones is not known. */
+  | { readonly kind: 'elements-changed'; readonly set: string };
+
+/** Elements by the title of their set. */
+export type NftElements = ReadonlyMap<string, ReadonlySet<string>>;
+
+export interface OwnedTablesOptions {
+  /** Absent: every inspection but one of the same generation looks at the tables. */
+  readonly witness?: NftWitness | undefined;
+  /** Monotonic, in ms. */
+  readonly nowMs?: () => number;
+}
+
+/** A table as it was left. */
+interface MadeTable {
+  readonly content: NftTableContent;
+  /** As the kernel lists it; `undefined`: it was something else already when it was looked at. */
+  readonly listing: NftTableListing | undefined;
+}
+
+/** A set of it whose elements are weft's. */
+interface MadeSet {
+  readonly table: NftTable;
+  readonly name: string;
+  readonly type: string;
+  /** Changes with the set. */
+  readonly elements: Set<string>;
+}
+
+/** One call at a time. */
+export class OwnedTables {
+  readonly #witness: NftWitness | undefined;
+  readonly #nowMs: () => number;
+  /** What the kernel has, as far as weft made it; `undefined`: nothing of ours. */
+  #made: readonly MadeTable[] | undefined;
+  /** A generation at which the tables were as they are known here, but for changes of weft itself after it. */
+  #trusted: number | undefined;
+  #lookedAtMs = -Infinity;
+  /** Where the next sample of a set begins, by its title. */
+  readonly #samplesAt = new Map<string, number>();
+
+  constructor({ witness, nowMs = () => performance.now() }: OwnedTablesOptions = {}) {
+    this.#witness = witness;
+    this.#nowMs = nowMs;
+  }
+
+  /** Whether the tables were made. */
+  get isMade(): boolean {
+    return this.#made !== undefined;
+  }
+
+  /**
+   * Makes the tables hold this and nothing else, whatever is there. Of a table of the same layout, rules and elements are made anew, and
+   * counters go on; any other is replaced. All in one transaction: there is no time without the rules.
+   *
+   * @param purpose completes "cannot …"
+   * @throws CommandError if the kernel does not take it; what was there stays.
+   */
+  async make(wanted: readonly NftTableContent[], purpose: string): Promise<void> {
+    await this.#make(wanted.map(ownCopy), purpose, []);
+  }
+
+  /**
+   * Has the tables, which were made, hold this: what differs is changed, and the rest is not touched. Where that fails, as somebody else
+   * changed them, they are made.
+   *
+   * @throws CommandError as {@link make}
+   */
+  async apply(wanted: readonly NftTableContent[], purpose: string): Promise<void> {
+    const next = wanted.map(ownCopy);
+    const made = this.#made;
+    const lines = made && changesOf(made, next);
+    if (made === undefined || lines === undefined) return await this.#make(next, purpose, []);
+    if (lines.length === 0) return;
+    if (!(await this.#transact(lines, purpose))) return await this.#make(next, purpose, []);
+    this.#made = next.map((content, index) => ({ content, listing: made[index]!.listing }));
+    if (!lines.every(isAboutElements)) this.#learn();
+  }
+
+  /**
+   * Adds and removes elements of the tables, which were made, in time that depends on the number of these alone.
+   *
+   * @param more lines of `nft` that belong to it, about sets that the kernel fills.
+   * @throws CommandError as {@link make}
+   */
+  async change(added: NftElements, removed: NftElements, purpose: string, more: readonly string[] = []): Promise<void> {
+    const made = this.#made;
+    if (made === undefined) throw new RangeError('the tables were not made');
+    const lines: string[] = [];
+    for (const set of setsOf(made)) {
+      const { elements } = set;
+      const after = added.get(setTitle(set)) ?? new Set();
+      const gone = [...(removed.get(setTitle(set)) ?? [])].filter(
+        (element) => !after.has(element) && elements.delete(element),
+      );
+      const fresh = [...after].filter((element) => !elements.has(element));
+      for (const element of fresh) elements.add(element);
+      const title = titleOf(set.table);
+      lines.push(
+        ...elementLines('delete', title, set.name, set.type, gone),
+        ...elementLines('add', title, set.name, set.type, fresh),
+      );
+    }
+    lines.push(...more);
+    if (lines.length === 0 || (await this.#transact(lines, purpose))) return;
+    await this.#make(
+      made.map(({ content }) => content),
+      purpose,
+      more,
+    );
+  }
+
+  /** Makes what was made last once more, whatever somebody made of it. @throws CommandError as {@link make} */
+  async restore(purpose: string): Promise<void> {
+    if (this.#made === undefined) throw new RangeError('the tables were not made');
+    await this.#make(
+      this.#made.map(({ content }) => content),
+      purpose,
+      [],
+    );
+  }
+
+  /** Knows of no tables any more. They stay as they are. */
+  forget(): void {
+    this.#made = undefined;
+    this.#trusted = undefined;
+  }
+
+  /** What is not as it was left, as far as that is known; nothing of tables that were not made. Changes nothing. */
+  async inspect(): Promise<readonly NftDifference[]> {
+    const made = this.#made;
+    if (made === undefined) return [];
+    const generation = readNftGeneration();
+    const others = this.#othersChanged(generation);
+    const isDue = this.#nowMs() - this.#lookedAtMs >= LOOK_INTERVAL_MS;
+    if (others?.size !== 0 || isDue) {
+      const differences = await this.#look(made, others ?? new Set());
+      if (differences.length > 0) return differences;
+      this.#lookedAtMs = this.#nowMs();
+    }
+    // What was changed since it was asked for is looked at the next time.
+    this.#trusted = generation;
+    return [];
+  }
+
+  /** What others changed of these tables since they were known to be as they should; `undefined`: that is not known. */
+  #othersChanged(generation: number | undefined): ReadonlySet<string> | undefined {
+    if (generation === undefined || this.#trusted === undefined) return undefined;
+    if (generation === this.#trusted) return new Set();
+    const all = this.#witness?.othersChanged(this.#trusted, generation);
+    if (all === undefined) return undefined;
+    const titles = (this.#made ?? []).map(({ content }) => titleOf(content.table));
+    const isOurs = (changed: string): boolean =>
+      titles.some((title) => changed === title || changed.startsWith(`${title} `));
+    return new Set([...all].filter(isOurs));
+  }
+
+  async #look(made: readonly MadeTable[], others: ReadonlySet<string>): Promise<NftDifference[]> {
+    const listings = made.map(({ content }) => listTable(content.table));
+    const differences = made.flatMap(({ content, listing }, index): NftDifference[] => {
+      const table = titleOf(content.table);
+      const found = listings[index];
+      if (found === undefined) return [{ kind: 'table-missing', table }];
+      return found.shape === listing?.shape ? [] : [{ kind: 'rules-changed', table }];
+    });
+    // Without the tables there is nothing to be said of their elements.
+    if (differences.some(({ kind }) => kind === 'table-missing')) return differences;
+    const sets = setsOf(made);
+    const count = sets.reduce((sum, { elements }) => sum + elements.size, 0);
+    const ofElements = count <= MAX_LISTED ? await allDifferences(sets) : await this.#sample(sets, others);
+    return [...differences, ...ofElements];
+  }
+
+  /** Of many elements, a few; and which sets others are known to have changed. */
+  async #sample(sets: readonly MadeSet[], others: ReadonlySet<string>): Promise<NftDifference[]> {
+    const changed = sets.map(setTitle).filter((set) => others.has(set));
+    const samples = sets
+      .filter((set) => !others.has(setTitle(set)))
+      .map(({ table, name, type, elements }): NftSample => {
+        return { table, set: name, type, elements: this.#nextSample(setTitle({ table, name }), [...elements]) };
+      });
+    const differences = changed.map((set): NftDifference => ({ kind: 'elements-changed', set }));
+    // Mostly they are, and one program says so of all.
+    if (await areThere(samples)) return differences;
+    for (const sample of samples) {
+      if (await areThere([sample])) continue;
+      const set = setTitle({ table: sample.table, name: sample.set });
+      differences.push({ kind: 'element-missing', set, element: await firstMissing(sample) });
+    }
+    return differences;
+  }
+
+  /** The next ones, and after the last the first. */
+  #nextSample(set: string, elements: readonly string[]): readonly string[] {
+    if (elements.length <= SAMPLE) return elements;
+    const from = (this.#samplesAt.get(set) ?? 0) % elements.length;
+    this.#samplesAt.set(set, from + SAMPLE);
+    const sample = elements.slice(from, from + SAMPLE);
+    return [...sample, ...elements.slice(0, SAMPLE - sample.length)];
+  }
+
+  async #make(next: readonly NftTableContent[], purpose: string, more: readonly string[]): Promise<void> {
+    const before = readNftGeneration();
+    this.#trusted = undefined;
+    const listings = next.map(({ table }) => listTable(table));
+    const isSame = next.map((content, index) => this.#hasLayout(listings[index], content));
+    const lines = next.flatMap((content, index) => (isSame[index] ? refillLines(content) : creationLines(content)));
+    try {
+      await nftTransaction([...lines, ...more], purpose);
+    } catch (error) {
+      if (!(error instanceof CommandError) || !isSame.includes(true)) throw error;
+      await nftTransaction([...next.flatMap(creationLines), ...more], purpose);
+    }
+    const after = readNftGeneration();
+    this.#made = next.map((content) => ({ content, listing: undefined }));
+    this.#trusted = isNext(before, after) ? after : before;
+    this.#learn();
+  }
+
+  /** Whether a table has all that is declared of `content`, and nothing else. */
+  #hasLayout(listing: NftTableListing | undefined, content: NftTableContent): boolean {
+    if (listing === undefined || !isListingOf(listing, content, false)) return false;
+    const title = titleOf(content.table);
+    const made = this.#made?.find((table) => titleOf(table.content.table) === title);
+    return made?.listing === undefined || made.listing.layout === listing.layout;
+  }
+
+  /** Remembers how the kernel lists what was just made. */
+  #learn(): void {
+    const made = this.#made ?? [];
+    const listings = made.map(({ content }) => listTable(content.table));
+    this.#made = made.map(({ content }, index) => {
+      const listing = listings[index];
+      return { content, listing: listing && isListingOf(listing, content, true) ? listing : undefined };
+    });
+    // Somebody was in between.
+    if (this.#made.some(({ listing }) => listing === undefined)) this.#trusted = undefined;
+    this.#lookedAtMs = this.#nowMs();
+  }
+
+  /** @returns whether the kernel took it. */
+  async #transact(lines: readonly string[], purpose: string): Promise<boolean> {
+    const before = readNftGeneration();
+    const isKnown = this.#othersChanged(before)?.size === 0;
+    try {
+      await nftTransaction(lines, purpose);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      return false;
+    }
+    const after = readNftGeneration();
+    if (isKnown) this.#trusted = isNext(before, after) ? after : before;
+    return true;
+  }
+}
+
+/** With its layout, and with sets of its own, which change later. */
+function ownCopy(content: NftTableContent): NftTableContent {
+  const sets = Object.entries(content.sets).map(([name, set]) => [
+    name,
+    set.elements === undefined ? set : { ...set, elements: new Set(set.elements) },
+  ]);
+  return withLayout({ ...content, sets: Object.fromEntries(sets) as NftTableContent['sets'] });
+}
+
+/** Lines that make `next` of the tables; `undefined` if one of them has to be made anew, or is another. */
+function changesOf(made: readonly MadeTable[], next: readonly NftTableContent[]): string[] | undefined {
+  if (made.length !== next.length) return undefined;
+  const lines = next.map((to, index) => {
+    const { content } = made[index]!;
+    return titleOf(content.table) === titleOf(to.table) ? changeLines(content, to) : undefined;
+  });
+  return lines.includes(undefined) ? undefined : lines.flatMap((some) => some ?? []);
+}
+
+function isAboutElements(line: string): boolean {
+  return /^(?:add|delete) element /.test(line);
+}
+
+function setsOf(made: readonly MadeTable[]): MadeSet[] {
+  return made.flatMap(({ content: { table, sets } }) =>
+    Object.entries(sets).flatMap(([name, { type, elements }]) =>
+      elements === undefined ? [] : [{ table, name, type, elements: elements as Set<string> }],
+    ),
+  );
+}
+
+function setTitle({ table, name }: Pick<MadeSet, 'table' | 'name'>): string {
+  return `${titleOf(table)} ${name}`;
+}
+
+async function allDifferences(sets: readonly MadeSet[]): Promise<NftDifference[]> {
+  const tables = new Map(sets.map(({ table }) => [titleOf(table), table]));
+  const listed = await Promise.all(
+    [...tables].map(async ([title, table]) => [title, await listElements(table)] as const),
+  );
+  const found = new Map(listed);
+  return sets.flatMap(({ table, name, elements }) => {
+    const set = setTitle({ table, name });
+    const present = found.get(titleOf(table))?.get(name) ?? new Set<string>();
+    const missing = [...elements].filter((element) => !present.has(element));
+    const stale = [...present].filter((element) => !elements.has(element));
+    return [
+      ...missing.map((element): NftDifference => ({ kind: 'element-missing', set, element })),
+      ...stale.map((element): NftDifference => ({ kind: 'element-stale', set, element })),
+    ];
+  });
+}
+
+/** One of these that is missing, as some are. */
+async function firstMissing(sample: NftSample): Promise<string> {
+  let some = sample.elements;
+  while (some.length > 1) {
+    const half = some.slice(0, some.length >> 1);
+    some = (await areThere([{ ...sample, elements: half }])) ? some.slice(half.length) : half;
+  }
+  return some[0]!;
+}
+
+/** Whether the second generation follows the first: there is none between them. 0 is left out. */
+function isNext(before: number | undefined, after: number | undefined): boolean {
+  return before !== undefined && after === (before === 0xff_ff_ff_ff ? 1 : before + 1);
+}

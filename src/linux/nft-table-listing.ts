@@ -1,0 +1,203 @@
+/** What the kernel has of a table of nftables: its rules and declarations, and elements of its sets. */
+import { createHash } from 'node:crypto';
+import { CommandError } from '../errors.ts';
+import { runCommand, runJsonCommand } from './command.ts';
+import { Abi } from './kernel-abi.ts';
+import { textOf } from './netlink-attributes.ts';
+import { dumpTable, type NftAttributes, type NftTableDump } from './nft-netlink.ts';
+import { elementLines, type NftTableContent } from './nft-table-content.ts';
+import { type NftTable, titleOf } from './nftables.ts';
+
+/** Rules and declarations of a table. Digests that are equal stand for rules that nobody touched. */
+export interface NftTableListing {
+  /** Of all of it, but for elements and counts. */
+  readonly shape: string;
+  /** The same without the rules. */
+  readonly layout: string;
+  /** How many rules each chain has; the other things that there are have none. By kind and name: `chain refuse`. */
+  readonly rules: ReadonlyMap<string, number>;
+}
+
+/** What of `nft -j list table` and `nft -j list set` is read. */
+export interface NftDocument {
+  readonly nftables: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** Of each kind of thing, the attributes that do not change by themselves. Later kernels have more, and count there. */
+const lasting = {
+  chains: [
+    Abi.NFTA_CHAIN_HANDLE,
+    Abi.NFTA_CHAIN_NAME,
+    Abi.NFTA_CHAIN_HOOK,
+    Abi.NFTA_CHAIN_POLICY,
+    Abi.NFTA_CHAIN_TYPE,
+    Abi.NFTA_CHAIN_FLAGS,
+  ],
+  rules: [Abi.NFTA_RULE_CHAIN, Abi.NFTA_RULE_HANDLE, Abi.NFTA_RULE_EXPRESSIONS],
+  sets: [
+    Abi.NFTA_SET_HANDLE,
+    Abi.NFTA_SET_NAME,
+    Abi.NFTA_SET_FLAGS,
+    Abi.NFTA_SET_KEY_TYPE,
+    Abi.NFTA_SET_KEY_LEN,
+    Abi.NFTA_SET_DATA_TYPE,
+    Abi.NFTA_SET_DATA_LEN,
+    Abi.NFTA_SET_DESC,
+    Abi.NFTA_SET_TIMEOUT,
+    Abi.NFTA_SET_EXPR,
+    Abi.NFTA_SET_EXPRESSIONS,
+  ],
+  objects: [Abi.NFTA_OBJ_NAME, Abi.NFTA_OBJ_TYPE, Abi.NFTA_OBJ_HANDLE],
+  flowtables: [Abi.NFTA_FLOWTABLE_NAME, Abi.NFTA_FLOWTABLE_HANDLE],
+} as const satisfies Readonly<Record<keyof NftTableDump, readonly number[]>>;
+
+/** Rules and declarations of a table, however many elements its sets have; `undefined` if it is not there. */
+export function listTable(table: NftTable): NftTableListing | undefined {
+  const dump = dumpTable(table);
+  return dump && listingOf(dump);
+}
+
+export function listingOf(dump: NftTableDump): NftTableListing {
+  const rules = new Map<string, number>();
+  for (const chain of dump.chains) rules.set(`chain ${textOf(chain.get(Abi.NFTA_CHAIN_NAME))}`, 0);
+  for (const rule of dump.rules) {
+    const chain = `chain ${textOf(rule.get(Abi.NFTA_RULE_CHAIN))}`;
+    rules.set(chain, (rules.get(chain) ?? 0) + 1);
+  }
+  // Those without a name belong to rules, and nobody can change them.
+  const named = dump.sets.filter((set) => ((set.get(Abi.NFTA_SET_FLAGS)?.[3] ?? 0) & Abi.NFT_SET_ANONYMOUS) === 0);
+  for (const set of named) rules.set(`set ${textOf(set.get(Abi.NFTA_SET_NAME))}`, 0);
+  for (const object of dump.objects) {
+    const isCounter = object.get(Abi.NFTA_OBJ_TYPE)?.[3] === Abi.NFT_OBJECT_COUNTER;
+    rules.set(`${isCounter ? 'counter' : 'object'} ${textOf(object.get(Abi.NFTA_OBJ_NAME))}`, 0);
+  }
+  for (const flowtable of dump.flowtables) rules.set(`flowtable ${textOf(flowtable.get(Abi.NFTA_FLOWTABLE_NAME))}`, 0);
+  const layout = { ...dump, sets: named, rules: [] };
+  return { shape: digestOf({ ...layout, rules: dump.rules }), layout: digestOf(layout), rules };
+}
+
+/** Whether there is all that should be there, and nothing else, by name and by number of rules. */
+export function isListingOf(listing: NftTableListing, content: NftTableContent, withRules: boolean): boolean {
+  const wanted = new Map([
+    ...content.counters.map((name) => [`counter ${name}`, 0] as const),
+    ...Object.keys(content.sets).map((name) => [`set ${name}`, 0] as const),
+    ...Object.entries(content.chains).map(([name, { rules }]) => [`chain ${name}`, rules.length] as const),
+  ]);
+  if (wanted.size !== listing.rules.size) return false;
+  return [...wanted].every(([name, count]) => {
+    const found = listing.rules.get(name);
+    return found !== undefined && (!withRules || found === count);
+  });
+}
+
+/**
+ * All elements of all sets of a table, by the name of the set; `undefined` if it is not there. The cost grows with their number:
+ * 4 seconds for 50 000.
+ */
+export async function listElements(table: NftTable): Promise<ReadonlyMap<string, ReadonlySet<string>> | undefined> {
+  const document = await list(['list', 'table'], table, []);
+  return document === undefined ? undefined : parseElements(document);
+}
+
+/** Elements of the sets in a listing, by the name of the set: the parts of each joined by ` . `. */
+export function parseElements({ nftables }: NftDocument): Map<string, ReadonlySet<string>> {
+  const sets = nftables.flatMap(({ set }) => (set === undefined ? [] : [set as ListedSet]));
+  return new Map(
+    sets.map(({ name, elem = [] }) => [name, new Set(elem.map((element) => partsOf(element).join(' . ')))]),
+  );
+}
+
+/** One set with its elements, as it was listed; `undefined` if it is not there. */
+export async function listSet(table: NftTable, name: string): Promise<ListedSet | undefined> {
+  const document = await list(['list', 'set'], table, [name]);
+  return document?.nftables.map(({ set }) => set as ListedSet | undefined).find((set) => set !== undefined);
+}
+
+/** What `nft` says where an element is not there, by the kernel or by itself. */
+const isAbsence = /No such file or directory|element does not exist/;
+
+/** Some elements of one set. */
+export interface NftSample {
+  readonly table: NftTable;
+  readonly set: string;
+  /** Of the set: `ifname . ipv4_addr`. */
+  readonly type: string;
+  readonly elements: readonly string[];
+}
+
+/** Whether all these elements are there. That they could be deleted tells, which is tried and not done: it takes 10 ms, in sets of any size. */
+export async function areThere(samples: readonly NftSample[]): Promise<boolean> {
+  const lines = samples.flatMap(({ table, set, type, elements }) =>
+    elementLines('delete', titleOf(table), set, type, elements),
+  );
+  if (lines.length === 0) return true;
+  try {
+    await runCommand(['nft', '--check', '-f', '-'], {
+      purpose: 'look for elements of nftables sets',
+      input: `${lines.join('\n')}\n`,
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof CommandError && isAbsence.test(error.message)) return false;
+    throw error;
+  }
+}
+
+export interface ListedSet {
+  readonly name: string;
+  readonly elem?: readonly unknown[];
+}
+
+/** The parts of an element, each as it is written to `nft`. */
+export function partsOf(element: unknown): string[] {
+  const value = elemOf(element)['val'] ?? element;
+  // A text has a method of that name.
+  const { concat } = Object(value) as { readonly concat?: unknown };
+  return (Array.isArray(concat) ? concat : [value]).map(partOf);
+}
+
+/** What is said of an element beside its value: one with a counter or a time-out is wrapped. */
+export function elemOf(element: unknown): Readonly<Record<string, unknown>> {
+  return Object((Object(element) as { readonly elem?: unknown }).elem) as Readonly<Record<string, unknown>>;
+}
+
+/** How many packets the counter of an element has seen. */
+export function packetsOf(element: unknown): number {
+  const { packets } = Object(elemOf(element)['counter']) as { readonly packets?: unknown };
+  return typeof packets === 'number' ? packets : 0;
+}
+
+/** A prefix is an object of its own. */
+function partOf(value: unknown): string {
+  const { prefix } = Object(value) as { readonly prefix?: { readonly addr: string; readonly len: number } };
+  return prefix === undefined ? String(value) : `${prefix.addr}/${prefix.len}`;
+}
+
+function digestOf(dump: NftTableDump): string {
+  const hash = createHash('sha256');
+  for (const [kind, types] of Object.entries(lasting) as [keyof NftTableDump, readonly number[]][]) {
+    hash.update(`${kind} ${dump[kind].length}`);
+    for (const item of dump[kind]) for (const type of types) update(hash, item, type);
+  }
+  return hash.digest('hex');
+}
+
+function update(hash: ReturnType<typeof createHash>, item: NftAttributes, type: number): void {
+  const value = item.get(type);
+  hash.update(`${type} ${value?.length ?? -1} `);
+  if (value !== undefined) hash.update(value);
+}
+
+async function list(
+  what: readonly string[],
+  table: NftTable,
+  which: readonly string[],
+): Promise<NftDocument | undefined> {
+  const purpose = `look at the nftables table ${titleOf(table)}`;
+  try {
+    return await runJsonCommand(['nft', '-nn', '-j', ...what, table.family, table.name, ...which], { purpose });
+  } catch (error) {
+    if (error instanceof CommandError) return undefined;
+    throw error;
+  }
+}

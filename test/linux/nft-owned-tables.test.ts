@@ -1,0 +1,106 @@
+/** Tables of nftables that weft owns, in a network namespace of this test: what is kept of them, and what is noticed. */
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+import type { OwnedTablesReport } from '../support/nft-owned-tables-script.ts';
+
+const script = fileURLToPath(new URL('../support/nft-owned-tables-script.ts', import.meta.url));
+const isRoot = process.getuid?.() === 0;
+const rootTest = isRoot ? test : test.skip;
+
+let seen: OwnedTablesReport = {};
+
+test.before(() => {
+  if (!isRoot) return;
+  seen = JSON.parse(
+    execFileSync('unshare', ['--net', '--', process.execPath, script], { encoding: 'utf8' }),
+  ) as OwnedTablesReport;
+});
+
+const sees = test.macro<[string, unknown]>({
+  exec: (t, step, wanted) => {
+    t.true(step in seen, `the script did not come to "${step}"`);
+    t.deepEqual(seen[step], wanted);
+  },
+  title: (name = '') => name,
+});
+
+rootTest('a table that was made is as it was left', sees, 'made', []);
+rootTest('where nothing changed, nothing is listed', sees, 'made: programs', 0);
+rootTest('counters, and what the kernel put into sets, go on when the table is made again', (t) => {
+  const counts = seen['counted'] as readonly number[];
+  t.is(counts.length, 2);
+  t.true(counts.every((count) => count > 0));
+  for (const step of ['made again', 'applied', 'restored', 'next daemon'])
+    t.deepEqual(seen[`${step}: counts`], counts, step);
+});
+rootTest('counters are read without nft', (t) => {
+  t.deepEqual(seen['counter of the table'], [['refused', (seen['counted'] as readonly number[])[0]]]);
+  t.is(seen['counters of no table'], 'none');
+});
+rootTest('a table that is made again is the same', sees, 'made again: same table', true);
+rootTest('a daemon that is started keeps the table of the one before', sees, 'next daemon: same table', true);
+rootTest('where nothing differs, there is no transaction', sees, 'applied the same: transactions', 0);
+rootTest('what differs is changed in one transaction', sees, 'applied: transactions', 1);
+rootTest('elements that differ are changed', sees, 'applied: elements', ['198.18.0.2', '198.18.0.3']);
+rootTest('rules that differ are changed', sees, 'applied: rules', true);
+rootTest('after a change, the table is as it was left', sees, 'applied: inspected', []);
+
+const table = 'inet weft-test';
+const set = `${table} node4`;
+rootTest('rules that somebody flushed are found', sees, 'flushed', [{ kind: 'rules-changed', table }]);
+rootTest('rules that were flushed are put back', sees, 'restored: inspected', []);
+rootTest('another table of the same name is not taken for ours', (t) => {
+  t.true((seen['replaced'] as readonly string[]).includes('rules-changed'));
+});
+rootTest('another table of the same name is replaced', sees, 'replaced: inspected', []);
+rootTest('a chain of somebody else in our table is found', sees, 'a chain more', [{ kind: 'rules-changed', table }]);
+rootTest('a change of elements does not hide it', sees, 'a chain more, after a change', [
+  { kind: 'rules-changed', table },
+]);
+rootTest('the chain goes with the table that is made anew', sees, 'a chain more, restored', []);
+rootTest('elements that are missing, or too many, are named', sees, 'elements', [
+  { kind: 'element-missing', set, element: '198.18.0.9' },
+  { kind: 'element-stale', set, element: '198.18.0.77' },
+]);
+rootTest(
+  'a change that fails, as somebody changed the table, has it made',
+  sees,
+  'a change that fails is made good',
+  [],
+);
+rootTest('what the kernel does not take is an error', sees, 'threw', true);
+rootTest('what the kernel did not take, did nothing', sees, 'what the kernel does not take', []);
+rootTest('a table that is gone is found', sees, 'deleted', [{ kind: 'table-missing', table }]);
+rootTest('a change of a table that is gone makes it', sees, 'deleted, and changed', []);
+rootTest('a table that is made for a change has all elements', sees, 'deleted, and changed: elements', [
+  '198.18.0.1',
+  '198.18.0.2',
+  '198.18.0.4',
+]);
+
+rootTest('of many elements, those of others are no business of ours', sees, 'many: others changed what is theirs', []);
+rootTest(
+  'it is known that they are, and nothing is listed',
+  sees,
+  'many: programs where others changed what is theirs',
+  0,
+);
+rootTest('of many elements, it is found that somebody deleted one', sees, 'many: somebody deleted one', [
+  { kind: 'elements-changed', set },
+]);
+rootTest('many elements are put back', sees, 'many: restored', []);
+rootTest('with many elements, rules are looked at as well', sees, 'many: somebody added a rule', [
+  { kind: 'rules-changed', table },
+]);
+rootTest('what weft changes itself is no difference', sees, 'many: what weft changes is no difference', []);
+rootTest('and nothing is listed for it', sees, 'many: programs where weft changed it', 0);
+rootTest('without a witness, samples find in turn what is missing', (t) => {
+  const element = 'wf0 . 10.0.0.0/24 . 02:00:00:00:00:01';
+  const inBound = { kind: 'element-missing', set: `${table} bound`, element };
+  const inNodes = { kind: 'element-missing', set, element: '10.1.0.70' };
+  t.deepEqual(seen['many: samples'], [[inBound], [inNodes, inBound], [inBound]]);
+});
+rootTest('samples of what is there find nothing', sees, 'many: samples of what is there', []);
+rootTest('after ten minutes one looks all the same', sees, 'many: programs after ten minutes', true);
+rootTest('and finds nothing, where there is nothing', sees, 'many: after ten minutes', []);

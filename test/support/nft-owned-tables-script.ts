@@ -1,0 +1,218 @@
+/**
+ * What becomes of tables of nftables that weft owns, in a network namespace of this process's own: run it by `unshare --net`. Prints
+ * what it saw, step by step, as JSON.
+ */
+import { execFileSync } from 'node:child_process';
+import { subscribe } from 'node:diagnostics_channel';
+import { NftChanges } from '../../src/daemon/audit/nft-changes.ts';
+import { isOwnProgram } from '../../src/linux/command.ts';
+import { KernelChangeSockets } from '../../src/linux/kernel-change-sockets.ts';
+import { readCounters, readNftGeneration } from '../../src/linux/nft-netlink.ts';
+import { type NftDifference, type NftWitness, OwnedTables } from '../../src/linux/nft-owned-tables.ts';
+import type { NftTableContent } from '../../src/linux/nft-table-content.ts';
+
+/** What was seen, by step. */
+export type OwnedTablesReport = Readonly<Record<string, unknown>>;
+
+const TABLE = { family: 'inet', name: 'weft-test' } as const;
+const LATER_MS = 700_000;
+
+const report: Record<string, unknown> = {};
+
+/** Programs that this process started, but for those of {@link nft}, which it waits for. */
+let programs = 0;
+subscribe('child_process', () => programs++);
+
+/** How many programs something takes. */
+async function programsOf(action: () => Promise<unknown>): Promise<number> {
+  const before = programs;
+  await action();
+  return programs - before;
+}
+
+function nft(command: string): string {
+  return execFileSync('nft', [command], { encoding: 'utf8' });
+}
+
+/** Packets of a counter and of an element that the kernel would count. */
+function packets(): number[] {
+  return [...nft('list table inet weft-test').matchAll(/packets (\d+)/g)].map(([, count]) => Number(count));
+}
+
+function handle(): string {
+  return /handle (\d+)/.exec(execFileSync('nft', ['-a', 'list table inet weft-test'], { encoding: 'utf8' }))![1]!;
+}
+
+function content(addresses: readonly string[], rules: readonly string[] = ['ip saddr @node4 accept']): NftTableContent {
+  return {
+    table: TABLE,
+    counters: ['refused'],
+    sets: {
+      node4: { type: 'ipv4_addr', elements: new Set(addresses) },
+      bound: {
+        type: 'ifname . ipv4_addr . ether_addr',
+        details: 'flags interval;',
+        elements: new Set(['wf0 . 10.0.0.0/24 . 02:00:00:00:00:01']),
+      },
+      seen: { type: 'ifname', details: 'size 8; flags dynamic,timeout; timeout 10m; counter;' },
+    },
+    chains: {
+      refuse: { rules: ['counter name refused', 'update @seen { iifname }', 'drop'] },
+      input: { hook: 'type filter hook input priority 0; policy accept;', rules: [...rules, 'goto refuse'] },
+    },
+  };
+}
+
+function owner(options: { readonly witness?: NftWitness; readonly nowMs?: () => number } = {}): OwnedTables {
+  return new OwnedTables({ nowMs: () => 0, ...options });
+}
+
+/** Has the kernel count: a packet to this host, from an address that is not let in. */
+function send(): void {
+  execFileSync('sh', ['-c', 'ip link set lo up; ping -nqc1 -W1 127.0.0.1 > /dev/null || true']);
+}
+
+const few = ['198.18.0.1', '198.18.0.2'];
+const inspect = async (tables: OwnedTables): Promise<readonly NftDifference[]> => tables.inspect();
+
+async function countsAndLayout(): Promise<void> {
+  const tables = owner();
+  await tables.make([content(few)], 'test');
+  report['made: programs'] = await programsOf(async () => inspect(tables));
+  report['made'] = await inspect(tables);
+  send();
+  report['counted'] = packets();
+  report['counter of the table'] = [...(readCounters(TABLE) ?? [])];
+  report['counters of no table'] = readCounters({ ...TABLE, name: 'nobody' }) ?? 'none';
+  const first = handle();
+
+  await tables.make([content(few)], 'test');
+  report['made again: counts'] = packets();
+  report['made again: same table'] = handle() === first;
+
+  const generation = readNftGeneration();
+  await tables.apply([content(few)], 'test');
+  report['applied the same: transactions'] = readNftGeneration()! - generation!;
+  await tables.apply([content(['198.18.0.2', '198.18.0.3'])], 'test');
+  report['applied: transactions'] = readNftGeneration()! - generation!;
+  report['applied: elements'] = [...nft('list set inet weft-test node4').matchAll(/198\.18\.0\.\d/g)].map(String);
+  await tables.apply([content(['198.18.0.2', '198.18.0.3'], ['ip saddr @node4 ip protocol icmp accept'])], 'test');
+  report['applied: rules'] = nft('list chain inet weft-test input').includes('ip protocol icmp accept');
+  report['applied: counts'] = packets();
+  report['applied: inspected'] = await inspect(tables);
+
+  nft('flush table inet weft-test');
+  report['flushed'] = await inspect(tables);
+  await tables.restore('test');
+  report['restored: inspected'] = await inspect(tables);
+  report['restored: counts'] = packets();
+
+  // Another daemon, which knows nothing of the one before.
+  const next = owner();
+  await next.make([content(few)], 'test');
+  report['next daemon: counts'] = packets();
+  report['next daemon: same table'] = handle() === first;
+
+  nft(
+    'delete table inet weft-test; add table inet weft-test; add chain inet weft-test input { type filter hook output priority 0; }',
+  );
+  report['replaced'] = (await inspect(next)).map(({ kind }) => kind);
+  await next.restore('test');
+  report['replaced: inspected'] = await inspect(next);
+
+  nft('add chain inet weft-test stranger');
+  report['a chain more'] = await inspect(next);
+  await next.apply([content([...few, '198.18.0.9'])], 'test');
+  report['a chain more, after a change'] = await inspect(next);
+  await next.restore('test');
+  report['a chain more, restored'] = await inspect(next);
+
+  nft('delete element inet weft-test node4 { 198.18.0.9 }; add element inet weft-test node4 { 198.18.0.77 }');
+  report['elements'] = await inspect(next);
+  await next.restore('test');
+
+  nft('delete element inet weft-test node4 { 198.18.0.9 }');
+  await next.apply([content(few)], 'test');
+  report['a change that fails is made good'] = await inspect(next);
+
+  await noteThrow(async () => next.apply([content(few, ['no such rule'])], 'test'));
+  report['what the kernel does not take'] = await inspect(next);
+
+  nft('delete table inet weft-test');
+  report['deleted'] = await inspect(next);
+  await next.change(new Map([['inet weft-test node4', new Set(['198.18.0.4'])]]), new Map(), 'test');
+  report['deleted, and changed'] = await inspect(next);
+  report['deleted, and changed: elements'] = [...nft('list set inet weft-test node4').matchAll(/198\.18\.0\.\d/g)].map(
+    String,
+  );
+}
+
+async function noteThrow(action: () => Promise<unknown>): Promise<void> {
+  try {
+    await action();
+    report['threw'] = false;
+  } catch {
+    report['threw'] = true;
+  }
+}
+
+async function manyElements(): Promise<void> {
+  const sockets = new KernelChangeSockets();
+  const changes = new NftChanges({ isOwn: isOwnProgram, tables: ['inet weft-test'] });
+  const hear = (): void => {
+    const { changes: heard, overran } = sockets.read();
+    changes.hear(heard, !overran);
+  };
+  changes.hearBy(hear);
+  let nowMs = 0;
+  const tables = owner({ witness: changes, nowMs: () => nowMs });
+  const many = Array.from({ length: 3_000 }, (_, index) => `10.1.${index >> 8}.${index & 255}`);
+  // The first transaction that is heard may have begun before.
+  nft('add table ip stranger');
+  hear();
+  await tables.make([content(many)], 'test');
+  report['many'] = await inspect(tables);
+
+  nft('add chain ip stranger some');
+  report['many: programs where others changed what is theirs'] = await programsOf(async () => inspect(tables));
+  nft('add chain ip stranger more');
+  report['many: others changed what is theirs'] = await inspect(tables);
+
+  nft('delete element inet weft-test node4 { 10.1.9.9 }');
+  report['many: somebody deleted one'] = await inspect(tables);
+  await tables.restore('test');
+  report['many: restored'] = await inspect(tables);
+
+  nft('add rule inet weft-test refuse accept');
+  report['many: somebody added a rule'] = await inspect(tables);
+  await tables.restore('test');
+
+  await tables.change(
+    new Map([['inet weft-test node4', new Set(['10.2.0.1'])]]),
+    new Map([['inet weft-test node4', new Set(['10.1.0.0'])]]),
+    'test',
+  );
+  report['many: programs where weft changed it'] = await programsOf(async () => inspect(tables));
+  report['many: what weft changes is no difference'] = await inspect(tables);
+
+  // Without a witness only samples can tell.
+  const blind = owner({ nowMs: () => nowMs });
+  await blind.make([content(many)], 'test');
+  nft(
+    'delete element inet weft-test node4 { 10.1.0.70 }; delete element inet weft-test bound { "wf0" . 10.0.0.0/24 . 02:00:00:00:00:01 }',
+  );
+  const found: unknown[] = [];
+  for (let look = 0; look < 3; look++) found.push(await inspect(blind));
+  report['many: samples'] = found;
+  await blind.restore('test');
+  report['many: samples of what is there'] = await inspect(blind);
+  nowMs += LATER_MS;
+  report['many: programs after ten minutes'] = (await programsOf(async () => inspect(blind))) > 0;
+  nowMs += LATER_MS;
+  report['many: after ten minutes'] = await inspect(blind);
+  sockets.close();
+}
+
+await countsAndLayout();
+await manyElements();
+process.stdout.write(JSON.stringify(report));
