@@ -6,8 +6,11 @@ import { bold, paint, type Terminal, warning } from '../terminal/terminal.ts';
 /** Width of the words in front of what is said. */
 const LABEL_COLUMNS = 9;
 
+/** What a daemon answered: one of before 0.2.0 has no findings of several nodes. */
+type AnsweredReport = Omit<DoctorReport, 'shared'> & Partial<Pick<DoctorReport, 'shared'>>;
+
 /** A paragraph for each finding: those of several nodes, then node by node, and at the end what `--fix` would do. */
-export function formatDoctorReport({ shared, nodes, unexamined }: DoctorReport, terminal: Terminal): string {
+export function formatDoctorReport({ shared = [], nodes, unexamined }: AnsweredReport, terminal: Terminal): string {
   // What is known of those that a finding is about stands there.
   const missed = new Set(shared.flatMap((finding) => (finding.nodes.length === 1 ? finding.nodes : [])));
   const concerned = new Set(shared.flatMap((finding) => [...finding.nodes, ...finding.seenBy]));
