@@ -43,10 +43,9 @@ for (const [fault, commands] of Object.entries(breaks)) {
     for (const command of commands) await lab.exec('n1-p1', ...command);
     await until('it is seen', async () => (await stateOf('p1')).startsWith('broken'));
     t.true((await stateOf('p1')).includes(fault), await stateOf('p1'));
-    const before = await found();
-    t.true(
-      before.get('pod-broken')?.some((text) => text.includes(fault)),
-      JSON.stringify([...before]),
+    // On a busy machine a look into the pod may fail, which is said, and is no finding.
+    await until('the doctor finds it', async () =>
+      ((await found()).get('pod-broken') ?? []).some((text) => text.includes(fault)),
     );
     const { nodes } = await ask<DoctorReport>('doctor', '--fix');
     t.true(nodes[0]!.fixed.includes('pod-broken'));

@@ -74,6 +74,8 @@ test.serial('TCP connections survive an orderly restart of the daemon and a kill
   const conversation = await openConversation();
   await comesBack(conversation, 'before');
   await untilMoreArrives();
+  // The sets of the rules follow gossip within a second or so.
+  await until('the rules of n1 know n2', async () => (await kernelState('n1')).includes('{ 198.18.0.1, 198.18.0.2 }'));
   const before = await kernelState('n1');
 
   for (const verb of ['stop', 'kill']) {

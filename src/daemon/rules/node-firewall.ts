@@ -4,8 +4,8 @@
  *     (nothing) ──ensure──> made ──update──> elements of sets change, in one transaction
  *                            └──ensure──> looked at; rules and elements are made again if somebody changed it
  *
- * Its counters go on over all of that, and over a restart. The table stays when the daemon ends: it protects others from what pods of this node send. The next daemon keeps what is in
- * its sets until gossip has had the time to find the cluster again.
+ * Its counters go on over all of that, and over a restart. The table stays when the daemon ends: it protects others from what pods of
+ * this node send. The next daemon keeps what is in its sets until gossip has had the time to find the cluster again.
  */
 import type { Logger } from '../../env/logger.ts';
 import { CommandError } from '../../errors.ts';
@@ -125,8 +125,9 @@ export class NodeFirewall {
   async follow(prefixes: readonly Prefix[]): Promise<void> {
     this.#known = { ...this.#known, prefixes };
     this.#nodes = nodeSets(this.#known);
-    await this.#inTurn(() => this.#change());
-    this.#changeSoon(RETRY_MS);
+    const isDone = await this.#inTurn(() => this.#change());
+    // Nodes may have come meanwhile.
+    this.#changeSoon(isDone ? MIN_INTERVAL_MS : RETRY_MS);
   }
 
   /** Ends after what is under way. The table stays. */
