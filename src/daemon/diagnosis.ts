@@ -3,59 +3,35 @@
  *
  * Apart from `compose.ts`, which connects what forwards packets: all of this may fail, and traffic goes on.
  */
-import type { Logger } from '../env/logger.ts';
-import type { Notice, Status } from '../api/control-api.ts';
-import type { Audit } from './audit/audit.ts';
-import { composeCaptures } from './capture/capture-handlers.ts';
-import type { Config } from './config/config.ts';
-import type { Dataplane } from './worker/dataplane.ts';
+import type { Notice } from '../api/control-api.ts';
+import { type CaptureParts, composeCaptures } from './capture/capture-handlers.ts';
 import type { DiagnosisHandlers } from './control/diagnosis-handlers.ts';
 import { composeDoctor } from './doctor/doctor-handlers.ts';
-import { composeDrops } from './explain/drops.ts';
+import type { DoctorParts } from './doctor/doctor-parts.ts';
+import { composeDrops, type DropParts } from './explain/drops.ts';
+import type { LocalExplainerParts } from './explain/local-explainer.ts';
 import type { EventLog } from './process/event-log.ts';
 import { composeExplanations } from './explain/explain-handlers.ts';
-import { composeFaults } from './faults/fault-handlers.ts';
-import type { Gossip } from './gossip/gossip.ts';
-import type { GossipKeys } from './gossip/gossip-keys.ts';
-import type { IncarnationKeeper } from './state/node-identity.ts';
-import type { OwnPrefixes } from './routes/own-prefixes.ts';
-import type { OverlayRoutes } from '../forwarding/overlay-routes.ts';
-import type { PathProber } from './routes/path-prober.ts';
-import type { Pods } from './pods/pods.ts';
-import type { SpoofWatch } from './pods/spoof-watch.ts';
-import { composeProbes } from './probes/probe-handlers.ts';
+import { composeFaults, type FaultParts } from './faults/fault-handlers.ts';
+import { composeProbes, type ProbeParts } from './probes/probe-handlers.ts';
 import type { RecordedPackets } from './explain/recorded-packets.ts';
 import { Remote } from './remote/remote.ts';
 import type { Resources } from './resources.ts';
-import { composeTraces } from './probes/trace-handlers.ts';
-import type { StateDirectory } from './state/state-directory.ts';
-import type { Underlay } from './underlay/underlay.ts';
+import { composeTraces, type TraceParts } from './probes/trace-handlers.ts';
 
-/** What it is made from. All of it stays its owner's. */
-export interface DiagnosisParts {
-  readonly config: Config;
-  readonly logger: Logger;
+/** What it is made from: what each of its rooms needs. All of it stays its owner's. */
+export interface DiagnosisParts
+  extends
+    DoctorParts,
+    DropParts,
+    FaultParts,
+    LocalExplainerParts,
+    ProbeParts,
+    TraceParts,
+    Omit<CaptureParts, 'mostClients'> {
   readonly events: EventLog;
-  readonly dataplane: Dataplane;
   readonly resources: Resources;
   readonly recorded: RecordedPackets;
-  readonly gossip: Gossip;
-  /** Absent where authentication is off. */
-  readonly keys: GossipKeys | undefined;
-  readonly routes: OverlayRoutes;
-  /** Absent where paths are not probed. */
-  readonly paths: PathProber | undefined;
-  readonly pods: Pods;
-  readonly prefixes: OwnPrefixes;
-  readonly spoofing: SpoofWatch;
-  readonly audit: Audit;
-  readonly identity: string;
-  readonly incarnations: Pick<IncarnationKeeper, 'saveAgain'>;
-  readonly state: Pick<StateDirectory, 'failing'>;
-  /** The one in use at the moment. */
-  readonly underlay: () => Underlay;
-  readonly overlayMtuBytes: number;
-  readonly status: () => Status;
 }
 
 /** What the daemon has of it. */

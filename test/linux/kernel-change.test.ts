@@ -31,8 +31,10 @@ const hear = () => {
   heard.changes.push(...changes);
   heard.overran ||= overran;
 };
+const deadline = performance.now() + 20_000;
 for (;;) {
   hear();
+  if (performance.now() > deadline) throw new Error('the kernel did not tell of the route');
   if (heard.changes.some(({ destination }) => destination?.address.bytes[1] === 8)) break;
   await new Promise((resolve) => setTimeout(resolve, 20));
 }

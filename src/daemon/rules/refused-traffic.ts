@@ -10,7 +10,7 @@ import type { EventSink } from '../process/event-log.ts';
 import { type Refusal, refusals, type RuleCounter, ruleCounters } from './node-rules.ts';
 import { readRefusedSenders, readRuleCounts, type RefusedSender, type RuleCounts } from './node-table.ts';
 
-/** How often. A look costs a process of some milliseconds. */
+/** How often, unasked. A look reads counters over netlink; only if something was refused, programs of some milliseconds run. */
 const INTERVAL_MS = 30_000;
 
 /** A look as young as this is good enough for whoever asks. */
