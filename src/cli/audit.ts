@@ -47,7 +47,7 @@ export function formatAudit({ compared, differences, remaining }: AuditReport, t
     message,
     repaired ? 'repaired' : 'remains',
   ]);
-  const summary = `${differences.length - remaining} repaired, ${remaining} remaining; compared were ${scope}`;
+  const summary = `${differences.length - remaining} repaired, ${remaining} remaining; compared ${scope}`;
   const lines = wrap(summary, terminal.widthColumns ?? Infinity).map((line) =>
     remaining > 0 ? warning(line, terminal) : line,
   );

@@ -41,7 +41,7 @@ export function registerIpamCheck(ipam: Command): void {
 /** A row for each finding, and below them how many there are. */
 export function formatLeaseCheck({ compared, findings, remaining }: LeaseCheck, terminal: Terminal): string {
   const scope =
-    `compared were ${compared.leases} leases, ${compared.devices} devices, ${compared.routes} routes and ` +
+    `compared ${compared.leases} leases, ${compared.devices} devices, ${compared.routes} routes and ` +
     `${compared.namespaces} namespaces`;
   const count = findings.length === 0 ? 'all agree' : `${findings.length - remaining} repaired, ${remaining} remaining`;
   const rows = findings.map(({ problem, subject, message, repaired }) => [

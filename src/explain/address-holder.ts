@@ -61,7 +61,7 @@ export function tellReceiver(
   }
   if (holder.kind === 'behind' && holder.isRunning) {
     const { name, prefix, device } = holder;
-    const text = `${address} lies in ${prefix}, behind pod ${name}: the kernel passes it on through ${device}; what the pod does with it, as a router, is not known`;
+    const text = `${address} lies in ${prefix}, behind pod ${name}: the kernel passes it on through ${device}`;
     return { step: { hook, verdict: 'pass', text, details: { node, pod: name, prefix, device } }, fate: 'delivered' };
   }
   const whose =

@@ -99,7 +99,7 @@ async function recovers(t: ExecutionContext): Promise<void> {
     lengthBytes: statSync(journal.file).size,
     behind: null,
   });
-  t.regex((await lab.tryAsk('n1', 'ipam', 'check')).succeeded(), /^all agree; compared were \d+ leases/m);
+  t.regex((await lab.tryAsk('n1', 'ipam', 'check')).succeeded(), /^all agree; compared \d+ leases/m);
 }
 
 test.serial('a daemon starts on a full disk, and stores what it could not once there is room', async (t) => {

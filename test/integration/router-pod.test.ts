@@ -194,10 +194,12 @@ test('neighbours behind it are none of the node, whatever they say', async (t) =
 
 test('an explanation ends at the router, and begins there', async (t) => {
   const there = await explain('n2/p1', HOST[0]);
-  t.is(there.fate, 'delivered', JSON.stringify(there));
+  // A ping is answered, as it happens; what is behind the router, nobody of weft can ask.
+  t.is(there.fate, 'unknown', JSON.stringify(there));
+  t.regex(there.decision?.text ?? '', /^pod gw gets it as the router of 10\.244\.200\.0\/24: whether it forwards it/);
   t.true(there.nodes.some(({ steps }) => steps.some(({ text }) => /behind pod gw/.test(text))));
   const back = await explain(HOST[0], 'n2/p1');
-  t.is(back.fate, 'delivered', JSON.stringify(back));
+  t.like(back, { there: { fate: 'delivered' }, back: { fate: 'unknown' } }, JSON.stringify(back));
   t.not((await explain(STRANGER[0], 'n2/p1', '--node', 'n1')).fate, 'delivered');
 });
 

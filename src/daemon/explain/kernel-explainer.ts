@@ -110,7 +110,7 @@ export class KernelExplainer {
     // By which device it comes into the pod, nobody knows here.
     if (behind !== '') {
       const leg = await this.#leg(packet, { entry: pod.hostDevice, ...exit }, aim);
-      return [behindPod(pod, packet.source, behind), judged(leg, pod.mac)];
+      return [behindPod(pod, packet.source, behind, 'pass'), judged(leg, pod.mac)];
     }
     const gateway = POD_GATEWAY[packet.source.family];
     const [inPod, atNode] = await Promise.all([
@@ -167,7 +167,7 @@ export class KernelExplainer {
     if (holder.kind !== 'pod') return undefined;
     const { pod, behind } = holder;
     if (namespaceIdentity(pod.netns) === undefined) return podIsGone(pod);
-    if (behind !== '') return behindPod(pod, packet.destination, behind);
+    if (behind !== '') return behindPod(pod, packet.destination, behind, 'unknown');
     return await this.#leg(packet, { netns: pod.netns, entry: POD_DEVICE }, { to: 'here' }, `pod ${pod.name}`);
   }
 
@@ -309,10 +309,14 @@ function groupPassage(packet: PacketDescription, { look, passage }: Leg, node: s
   };
 }
 
-/** What a router does, on either side of it. */
-function behindPod({ name }: Pod, address: IpAddress, prefix: string): JudgedPassage {
-  const text = `${formatIpAddress(address)} lies in ${prefix}, behind pod ${name}: whether the pod forwards it, and what is there, is not looked at`;
-  return { steps: [{ hook: 'in-pod', verdict: 'pass', text, details: { pod: name, prefix } }], fate: null };
+/** What a router does, on either side of it: a packet that comes from behind it was forwarded, and of one that goes there nobody knows. */
+function behindPod({ name }: Pod, address: IpAddress, prefix: string, verdict: 'pass' | 'unknown'): JudgedPassage {
+  const lies = `${formatIpAddress(address)} lies in ${prefix}, behind pod ${name}`;
+  const text =
+    verdict === 'pass'
+      ? `${lies}: taken as forwarded by that pod`
+      : `pod ${name} gets it as the router of ${prefix}: whether it forwards it, and who has ${formatIpAddress(address)}, is not known`;
+  return { steps: [{ hook: 'in-pod', verdict, text, details: { pod: name, prefix } }], fate: null };
 }
 
 function podIsGone({ name, netns }: Pod): JudgedPassage {

@@ -147,15 +147,19 @@ test('from behind a pod, the node is asked about the device of the pod, and what
   const told = await explainer.departure(packet('10.244.7.9', '10.244.2.2'), leaving);
   t.deepEqual(asked, ['node wf-gw>weft0', 'node >']);
   t.like(told, { fate: null, next });
-  t.regex(told.steps[1]!.text, /^10\.244\.7\.9 lies in 10\.244\.7\.0\/24, behind pod gw: .* is not looked at$/);
+  t.regex(
+    told.steps[1]!.text,
+    /^10\.244\.7\.9 lies in 10\.244\.7\.0\/24, behind pod gw: taken as forwarded by that pod$/,
+  );
 });
 
-test('what is for behind a pod is delivered to the pod, which is not asked', async (t) => {
+test('what is for behind a pod gets to the pod, and what becomes of it there is not known', async (t) => {
   const { explainer, asked } = explainerWith();
   const told = await explainer.arrival(packet('10.244.2.2', '10.244.7.9'), address('198.18.0.2'), arriving);
   t.deepEqual(asked, ['node eth0>', 'node weft0>wf-gw']);
   t.is(told.fate, 'delivered');
-  t.regex(told.steps.at(-1)!.text, /behind pod gw/);
+  t.is(told.steps.at(-1)!.verdict, 'unknown');
+  t.regex(told.steps.at(-1)!.text, /^pod gw gets it as the router of 10\.244\.7\.0\/24: whether it forwards it/);
 });
 
 test('a source of nobody is not known to pass', async (t) => {
