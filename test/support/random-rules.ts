@@ -28,6 +28,13 @@ export class RandomRules {
   readonly #words: RuleVocabulary;
   /** Whether the chain that is made is called where the kernel lets rules reject. */
   #canReject = false;
+  /**
+   * How ports are compared in the rule that is made: one way only.
+   *
+   * nft 1.0.6 lists two that follow each other, `>=` `<=` or `<` `>`, as one range, also if they are of different ports: `udp sport >= 443 udp dport
+   * <= 3500` as `udp dport 443-3500`, and `udp sport < 3500 udp sport > 4789` as `udp sport != 3500-4789`. That is not what the kernel does.
+   */
+  #comparison = '<';
 
   constructor(random: SeededRandom, words: RuleVocabulary) {
     this.#random = random;
@@ -88,6 +95,7 @@ export class RandomRules {
   /** Of one family and one protocol: nft refuses a rule of two. */
   #rule(family: Family, index: number): string {
     const ip = family === 'inet' ? this.#pick(['ip', 'ip6'] as const) : family;
+    this.#comparison = this.#pick(['<', '>', '<=', '>=']);
     const protocol = this.#pick(['any', 'any', 'tcp', 'udp', 'th', 'icmp'] as const);
     const matches = Array.from({ length: this.#random.below(3) }, () => {
       const isOfProtocol = protocol !== 'any' && this.#random.below(2) === 0;
@@ -136,8 +144,7 @@ export class RandomRules {
     const port = `${name} ${this.#pick(['sport', 'dport', 'dport'])}`;
     return this.#pick([
       `${port} ${not}${this.#port()}`,
-      // Not `>=`: nft 1.0.6 lists `udp sport >= 443 udp dport <= 3500` as `udp dport 443-3500`, which is not what the kernel does.
-      `${port} ${this.#pick(['<', '>', '<='])} ${this.#port()}`,
+      `${port} ${this.#comparison} ${this.#port()}`,
       `${port} ${not}{ ${this.#port()}, 20000-65535 }`,
       `${port} ${not}@ports`,
       ...(protocol === 'tcp'
