@@ -13,21 +13,24 @@ import { TCP_CHECKSUM_OFFSET } from '../wire/tcp.ts';
 import { UDP_CHECKSUM_OFFSET, finishUdpChecksum } from '../wire/udp.ts';
 
 /**
- * Completes the checksum of the packet of `lengthBytes` bytes at `at` as Linux does (`skb_checksum_help`): over everything from
- * `start` on. Returns false, and changes nothing, if the field does not lie behind that, in the packet.
+ * Completes the checksum of the packet of `lengthBytes` bytes at `at`, over everything from `start` on. Returns false, and changes
+ * nothing, if the field does not lie behind that, in the packet.
  *
+ * @param protocol of the packet: of TCP alone one knows that no UDP is in it.
  * @param start where the sum begins, and `field`, where the checksum is: in bytes from the beginning of the packet.
  */
 export function completeChecksumAt(
   bytes: Uint8Array,
   at: number,
   lengthBytes: number,
+  protocol: number,
   start: number,
   field: number,
 ): boolean {
   if (field < start || field + 2 > lengthBytes) return false;
-  // What comes out as 0 would mean "none" in UDP; for all others 0xffff is as good.
-  writeU16(bytes, at + field, finishUdpChecksum(onesComplementSum(bytes, at + start, lengthBytes - start, 0)));
+  const sum = onesComplementSum(bytes, at + start, lengthBytes - start, 0);
+  // A 0 would mean "none" in UDP. In TCP 0xffff counts as right to hosts, and as wrong to Wireshark (RFC 1624, section 3).
+  writeU16(bytes, at + field, protocol === IpProtocol.tcp ? finishChecksum(sum) : finishUdpChecksum(sum));
   return true;
 }
 

@@ -165,7 +165,7 @@ export class TappedPackets {
       if (isWhole) {
         const start = readChecksumStart(bytes, RECORD_AT);
         const field = start + readChecksumOffset(bytes, RECORD_AT);
-        const isDone = completeChecksumAt(bytes, innerAt, this.#innerLength, start, field);
+        const isDone = completeChecksumAt(bytes, innerAt, this.#innerLength, this.#packet.protocol, start, field);
         this.checksum = isDone ? 'completed' : 'as-is';
       } else this.checksum = 'unverified';
       return;

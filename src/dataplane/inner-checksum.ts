@@ -5,7 +5,13 @@
  * nowhere: the field just holds the folded sum of the pseudo-header, length included. So both are accepted, partial and
  * complete. That is one 16-bit comparison in either case, and as strong against corruption as the checksum itself.
  */
-import { foldChecksum, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../wire/checksum.ts';
+import {
+  finishChecksum,
+  foldChecksum,
+  onesComplementSum,
+  pseudoHeaderSum4,
+  pseudoHeaderSum6,
+} from '../wire/checksum.ts';
 import { ICMP_HEADER_LENGTH, verifyIcmpChecksum } from '../wire/icmp.ts';
 import { ICMPV6_HEADER_LENGTH, verifyIcmpv6Checksum } from '../wire/icmpv6.ts';
 import { IpProtocol } from '../wire/ip.ts';
@@ -92,6 +98,7 @@ function pseudoHeaderSum(bytes: Uint8Array, packet: InnerPacket, lengthBytes: nu
  */
 export function completeChecksum(bytes: Uint8Array, packet: InnerPacket, start: number, offset: number): void {
   const sum = onesComplementSum(bytes, packet.at + start, packet.lengthBytes - start, 0);
-  // Never 0: it means "none" in UDP, and is the same number as 0xffff elsewhere.
-  writeU16(bytes, packet.at + start + offset, finishUdpChecksum(sum));
+  // A 0 would mean "none" in UDP, also where that is in something else. In TCP 0xffff is never the result of a sum, and Wireshark says so.
+  const checksum = packet.protocol === IpProtocol.tcp ? finishChecksum(sum) : finishUdpChecksum(sum);
+  writeU16(bytes, packet.at + start + offset, checksum);
 }

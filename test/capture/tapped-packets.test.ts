@@ -127,15 +127,25 @@ test('a packet whose checksum is complete is left alone, be it right or wrong', 
   }
 });
 
-test('a checksum that comes out as zero is written as ones', (t) => {
-  const packet = udpOf(v4, 2);
-  const field = checksumFieldAt(packet);
-  // Payload that makes up for everything else.
-  put16(packet, 28, (get16(packet, 28) + get16(packet, field)) % 0xffff);
-  const [made] = packetsOf(recordOf(TapForm.virtio, virtio(partial(packet))));
-  t.is(get16(made!.bytes, field), 0xffff);
-  t.is(packetFault(made!.bytes), '');
+const summedToZero = test.macro({
+  exec(t, packet: Uint8Array, payloadAt: number, expected: number) {
+    const field = checksumFieldAt(packet);
+    // Payload that makes up for everything else.
+    put16(packet, payloadAt, (get16(packet, payloadAt) + get16(packet, field)) % 0xffff);
+    for (const record of [
+      recordOf(TapForm.virtio, virtio(partial(packet))),
+      recordOf(TapForm.datagram, datagram(partial(packet))),
+    ]) {
+      const [made] = packetsOf(record);
+      t.is(get16(made!.inner, field), expected);
+      t.is(packetFault(made!.inner), '');
+    }
+  },
+  title: (what) => `a checksum that comes out as zero is written ${what}`,
 });
+
+test('as ones in UDP, where zero means none', summedToZero, udpOf(v4, 2), 28, 0xffff);
+test('as zero in TCP, where ones would pass for wrong', summedToZero, tcpOf(v4, 2), 52, 0);
 
 const undoes = test.macro({
   exec(t, packet: Uint8Array, start: number | undefined, expected: 'completed' | 'as-is') {

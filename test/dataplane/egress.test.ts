@@ -8,10 +8,12 @@ import {
   type PacketParts,
   checksumFieldAt,
   echoRequest,
+  get16,
   ipPacket,
   makePartial,
   put16,
   tcpSegment,
+  u16,
   udpDatagram,
 } from '../support/ip-packet.ts';
 import {
@@ -82,6 +84,10 @@ test('UDP over IPv4', completes, { ...v4, ...udp }, 20, 6);
 test('UDP over IPv6', completes, { ...v6, ...udp }, 40, 6);
 test('TCP over IPv4', completes, { ...v4, protocol: 6, transport: tcpSegment(1, 2, [7]) }, 20, 16);
 test('TCP over IPv6', completes, { ...v6, protocol: 6, transport: tcpSegment(1, 2, [7]) }, 40, 16);
+// The payload is what the sum of everything else lacks to 0xffff.
+const lacking = get16(ipPacket({ ...v4, protocol: 6, transport: tcpSegment(1, 2, [0, 0]) }), 36);
+const summedToZero = { ...v4, protocol: 6, transport: tcpSegment(1, 2, u16(lacking)) } as const;
+test('TCP that comes out as 0', completes, summedToZero, 20, 16);
 test('UDP behind IPv4 options', completes, { ...v4, ...udp, options: [1, 1, 1, 0] }, 24, 6);
 
 const tunnelled = (packet: Uint8Array, addresses: typeof v4 | typeof v6) => {
