@@ -14,7 +14,7 @@
  *   POST   /v1/audit         -> AuditReport             weft.sock only; looks now
  *   GET    /v1/pods          Pod[]
  *   PUT    /v1/pods/NAME     PodRequest -> Pod          weft.sock only; idempotent
- *   DELETE /v1/pods/NAME     -> { removed: boolean }    weft.sock only; idempotent
+ *   DELETE /v1/pods/NAME     -> { removed: boolean }    weft.sock only; idempotent; ?namespace=NAMESPACE
  *   GET    /v1/keys          Key[]
  *   POST   /v1/keys          KeyRequest -> Key          weft.sock only; idempotent
  *   PUT    /v1/keys/ID       -> Key                     weft.sock only; makes it the primary one; ?force=true
@@ -24,6 +24,7 @@
  *
  * An error is a 4xx or 5xx with `{ error: { code, message, details } }`.
  */
+import type { PodLabels } from '../directory/pod-labels.ts';
 import type { WorkerAccount } from '../dataplane/accounts.ts';
 import type { MemberState, PathReport } from '../membership/announcement.ts';
 import type { MembershipStatistics } from '../membership/statistics.ts';
@@ -160,13 +161,18 @@ export interface Route {
 }
 
 export interface Pod {
+  /** Unique in its namespace, but for containers of a runtime: of those of one name, the newest has it. */
   readonly name: string;
+  readonly namespace: string;
+  readonly labels: PodLabels;
   readonly network: string;
   /** Path of its network namespace, as seen by the daemon. */
   readonly netns: string;
   readonly addresses: readonly string[];
   /** Prefixes that it may send from besides, as a router: they lie behind it. */
   readonly allowSources: readonly string[];
+  /** Name of its interface: `eth0`. */
+  readonly device: string;
   readonly mac: string;
   /** Node's end of the veth pair. */
   readonly hostDevice: string;
@@ -184,6 +190,12 @@ export interface Pod {
 
 /** Exactly one of `netns`, `pid` and `newNetns`. */
 export interface PodRequest {
+  /** Absent: `default`. */
+  readonly namespace?: string;
+  /** In Kubernetes' syntax. Absent: what it has, if it is there already, and else none. */
+  readonly labels?: PodLabels;
+  /** Name of its interface. Absent: what it has, if it is there already, and else `eth0`. */
+  readonly device?: string;
   /** Name under /run/netns, or the path of a namespace file. */
   readonly netns?: string;
   readonly pid?: number;

@@ -1,6 +1,8 @@
 /** `weft pod list`. */
 import type { Command } from 'commander';
 import type { Pod } from '../api/control-api.ts';
+import { formatLabels } from '../directory/pod-labels.ts';
+import { DEFAULT_NAMESPACE, podTitle } from '../directory/pod-name.ts';
 import { WATCH_HELP, type WatchOptions } from './watch.ts';
 import { formatTable, toned, wrap } from '../terminal/table.ts';
 import type { Terminal } from '../terminal/terminal.ts';
@@ -31,24 +33,42 @@ export function registerPodList(pod: Command): void {
     });
 }
 
+/** Only where a pod has another than the default one. */
+const namespaceColumn = { title: 'NAMESPACE', wraps: true } as const;
+
 /** Only where a pod has any. */
+const labelsColumn = { title: 'LABELS', wraps: true } as const;
 const sourcesColumn = { title: 'ROUTER OF', wraps: true } as const;
 
 /** A row for each pod, and below them their notices. */
 export function formatPods(pods: readonly Pod[], terminal: Terminal): string {
   if (pods.length === 0) return 'no pods\n';
+  const hasNamespaces = pods.some(({ namespace }) => namespace !== DEFAULT_NAMESPACE);
+  const hasLabels = pods.some(({ labels }) => Object.keys(labels).length > 0);
   const hasRouters = pods.some(({ allowSources }) => allowSources.length > 0);
   const [first, second, third, ...rest] = columns;
-  const shown = hasRouters ? [first, second, third, sourcesColumn, ...rest] : columns;
-  const rows = pods.map(({ name, state, faults, addresses, allowSources, hostDevice, netns }) => [
+  const shown = [
+    ...(hasNamespaces ? [namespaceColumn] : []),
+    first,
+    second,
+    third,
+    ...(hasLabels ? [labelsColumn] : []),
+    ...(hasRouters ? [sourcesColumn] : []),
+    ...rest,
+  ];
+  const rows = pods.map(({ namespace, name, labels, state, faults, addresses, allowSources, hostDevice, netns }) => [
+    ...(hasNamespaces ? [namespace] : []),
     name,
     toned(faults.length === 0 ? state : `${state}: ${faults.join(', ')}`, state === 'running' ? 'good' : 'bad'),
     addresses,
+    ...(hasLabels ? [formatLabels(labels)] : []),
     ...(hasRouters ? [allowSources] : []),
     hostDevice,
     netns,
   ]);
-  const notices = pods.flatMap(({ name, notices }) => notices.map(({ message }) => `${name}: ${message}`));
+  const notices = pods.flatMap(({ namespace, name, notices }) =>
+    notices.map(({ message }) => `${podTitle(namespace, name)}: ${message}`),
+  );
   const lines = notices.flatMap((text) => wrap(`notice ${text}`, terminal.widthColumns ?? Infinity));
   return formatTable(shown, rows, terminal) + lines.map((line) => `${line}\n`).join('');
 }

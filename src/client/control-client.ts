@@ -115,8 +115,9 @@ export class ControlClient {
   }
 
   /** Idempotent: `false` if there was none. */
-  async removePod(name: string): Promise<boolean> {
-    const { removed } = await this.#json<{ removed: boolean }>('DELETE', podPath(name));
+  async removePod(name: string, namespace?: string): Promise<boolean> {
+    const query = namespace === undefined ? '' : `?${new URLSearchParams({ namespace }).toString()}`;
+    const { removed } = await this.#json<{ removed: boolean }>('DELETE', podPath(name) + query);
     return removed;
   }
 

@@ -52,7 +52,7 @@ export async function startPods({ config, events, logger, opened }: Composition,
   const gonePods = new GonePods({
     freeAfterMs: config.pods.freeAfterMs,
     gone: () => pods.gone(),
-    free: (name) => pods.freeGone(name),
+    free: (key) => pods.freeGone(key),
     events,
     nowMs: () => performance.now(),
   }).start();

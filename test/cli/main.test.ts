@@ -104,6 +104,30 @@ test('weft pod add sends what was asked for', async (t) => {
   });
 });
 
+test('weft pod add takes namespace, labels and interface, and can take all labels', async (t) => {
+  const { socketPath, seen } = await daemon(t);
+  const argv = ['pod', 'add', 'db', '--new', '--namespace', 'shop', '--interface', 'net1', '--socket', socketPath];
+  const labels = ['--label', 'app=db', 'tier=back', '--label', 'a/b='];
+  t.is((await weft([...argv, ...labels])).exitCode, 0);
+  t.is((await weft([...argv, '--no-label'])).exitCode, 0);
+  const request = { newNetns: true, namespace: 'shop', device: 'net1' };
+  t.deepEqual(
+    seen.map((one) => one.request),
+    [
+      { ...request, labels: { app: 'db', tier: 'back', 'a/b': '' } },
+      { ...request, labels: {} },
+    ],
+  );
+  t.regex((await weft([...argv, '--label', 'app'])).stderr, /--label app: a label is KEY=VALUE/);
+});
+
+test('weft pod rm takes the namespace', async (t) => {
+  const { socketPath, seen } = await daemon(t);
+  const { stdout } = await weft(['pod', 'rm', 'web', '--namespace', 'shop', '--socket', socketPath]);
+  t.is(stdout, 'there was no pod shop/web\n');
+  t.deepEqual(seen, [{ name: 'web', request: { namespace: 'shop' } }]);
+});
+
 test('weft pod add takes several allowed sources, in one option or in several', async (t) => {
   const { socketPath, seen } = await daemon(t);
   const sources = ['--allow-source', '10.244.7.0/24', '--allow-source', '10.244.8.0/24', 'fd00:10:244:7::/64'];

@@ -44,6 +44,7 @@ const views: Readonly<Record<string, (to: Terminal) => string>> = {
   events: (to) => formatEvents(fixedEvents, nowMs, to).replaceAll(/2026-01-03T(\S+)Z/g, '$1'),
   audit: (to) => formatAudit(fixedAudit, to),
   pods: (to) => formatPods([fixedPod], to),
+  'pods with namespaces': (to) => formatPods([fixedPod, { ...fixedPod, namespace: 'shop' }], to),
   routers: (to) => formatPods([fixedPod, { ...fixedPod, allowSources: ['10.244.7.0/24', 'fd00:10:244:7::/64'] }], to),
   pools: (to) => formatIpamStatus(fixedIpamStatus, to),
   'leases that were checked': (to) => formatLeaseCheck(fixedLeaseCheck(true), to),
@@ -209,6 +210,8 @@ test('empty lists are said in words', (t) => {
   t.is(formatPeers([], pipe), 'no peers\n');
   t.is(formatRoutes([], nowMs, pipe), 'no routes\n');
   t.is(formatPods([], pipe), 'no pods\n');
+  t.notRegex(formatPods([{ ...fixedPod, labels: {} }], pipe), /NAMESPACE|LABELS/);
+  t.regex(formatPods([{ ...fixedPod, namespace: 'shop' }], pipe), /^NAMESPACE +NAME .* LABELS/);
   t.is(formatKeys([], pipe), 'no keys: gossip is not authenticated\n');
 });
 

@@ -116,6 +116,43 @@ test('another request for the same name is refused, and says what differs', asyn
   t.is((await node.runWell<Pod[]>(['list'])).length, 1);
 });
 
+test('pods of one name live in two namespaces, under an interface of whatever name, and labels change', async (t) => {
+  const { node, netns, pod } = await makeNodeWithPod(t);
+  const other = await node.makeNamespace(`${node.name}-other`);
+  const request = { netns: other, namespace: 'shop', device: 'net1', labels: { app: 'web' } };
+  const [added, again, mixed, unknown] = await node.run(
+    ['add', 'web', request],
+    ['add', 'web', { netns: other, namespace: 'shop', labels: { app: 'db', tier: 'back' } }],
+    ['add', 'web', { ...request, device: 'eth0' }],
+    ['add', 'Web_1', { netns }],
+  );
+  t.like(added?.value, { name: 'web', namespace: 'shop', device: 'net1', labels: { app: 'web' }, state: 'running' });
+  t.like(again?.value, {
+    labels: { app: 'db', tier: 'back' },
+    device: 'net1',
+    addresses: ['10.244.1.3', 'fd00:10:244:1::3'],
+  });
+  t.like(mixed?.error, { code: 'pod-exists', message: 'pod shop/web exists with the interface net1' });
+  t.like(unknown?.error, { code: 'config-invalid' });
+  t.deepEqual((await listLinks(`/run/netns/${other}`)).map(({ ifname }) => ifname).toSorted(), ['lo', 'net1']);
+  t.true(await node.pings(other, pod.addresses[0]!));
+
+  // The next daemon knows all of it, and takes nothing for broken.
+  const [reconciled, list, removed, rest] = await node.run(
+    ['reconcile'],
+    ['list'],
+    ['remove', 'web', 'shop'],
+    ['list'],
+  );
+  t.deepEqual((reconciled!.value as ReconcileReport).kept, ['web', 'shop/web']);
+  t.like((list!.value as Pod[])[1], { namespace: 'shop', labels: { app: 'db', tier: 'back' }, state: 'running' });
+  t.true(removed?.value);
+  t.deepEqual(
+    (rest!.value as Pod[]).map(({ namespace, name }) => [namespace, name]),
+    [['default', 'web']],
+  );
+});
+
 test('adding again repairs what is missing', async (t) => {
   const { node, netns, pod } = await makeNodeWithPod(t);
   const options = { purpose: 'damage a pod', netns: `/run/netns/${netns}` };

@@ -286,10 +286,13 @@ export const fixedAudit: AuditReport = {
 
 export const fixedPod: Pod = {
   name: 'web',
+  namespace: 'default',
+  labels: { app: 'web' },
   network: 'default',
   netns: '/run/netns/web',
   addresses: ['10.244.1.2', 'fd00:10:244:1::2'],
   allowSources: [],
+  device: 'eth0',
   mac: '02:11:22:33:44:55',
   hostDevice: 'wf01234567',
   mtuBytes: 1450,
@@ -560,9 +563,9 @@ export function fixedHandlers(): { handlers: ControlHandlers; seen: SeenRequest[
       if (name === 'bug') throw new TypeError('undefined is not a function');
       return await Promise.resolve({ ...fixedPod, name });
     },
-    removePod: async (name) => {
-      seen.push({ name });
-      return await Promise.resolve(name === fixedPod.name);
+    removePod: async (name, namespace) => {
+      seen.push({ name, request: { namespace } });
+      return await Promise.resolve(name === fixedPod.name && namespace === fixedPod.namespace);
     },
     ipamStatus: () => fixedIpamStatus,
     checkLeases: async (repairs) => Promise.resolve(fixedLeaseCheck(repairs)),

@@ -10,6 +10,7 @@ import { OwnPrefixes } from '../../src/daemon/routes/own-prefixes.ts';
 import { Pods } from '../../src/daemon/pods/pods.ts';
 import { checkRequirements } from '../../src/daemon/host/requirements.ts';
 import { resetHost } from '../../src/daemon/reset.ts';
+import { DEFAULT_NAMESPACE } from '../../src/directory/pod-name.ts';
 import { WeftError } from '../../src/errors.ts';
 import { PODS_JOURNAL } from '../../src/daemon/pods/stored-pods.ts';
 import { StateJournal } from '../../src/daemon/state/state-journal.ts';
@@ -28,7 +29,7 @@ export type Operation =
   | readonly ['ensure']
   | readonly ['reconcile']
   | readonly ['add', string, PodRequest]
-  | readonly ['remove', string]
+  | readonly ['remove', string, namespace?: string]
   | readonly ['list']
   | readonly ['freeGone', string]
   | readonly ['reset']
@@ -148,7 +149,7 @@ async function run(scenario: Scenario): Promise<void> {
     }
     if (verb === 'reconcile') return pods().reconcile();
     if (verb === 'add') return pods().add(operation[1], operation[2]);
-    if (verb === 'remove') return pods().remove(operation[1]);
+    if (verb === 'remove') return pods().remove(operation[1], operation[2] ?? DEFAULT_NAMESPACE);
     if (verb === 'list') return pods().list();
     if (verb === 'freeGone') return pods().freeGone(operation[1]);
     if (verb === 'reset') return resetHost({ stateDir, tunDevice: TUN_DEVICE });

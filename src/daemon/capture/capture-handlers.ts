@@ -1,4 +1,5 @@
 /** Captures of this node, put together. Clients do not ask the control server for them: they have a door of their own. */
+import { titleOf } from '../pods/pod-key.ts';
 import { parseIpAddress, type IpAddress } from '../../wire/address.ts';
 import { NotFoundError } from '../../errors.ts';
 import type { Pod } from '../../api/control-api.ts';
@@ -62,13 +63,13 @@ export async function composeCaptures(
  */
 export async function addressesOf(
   name: string,
-  pods: readonly Pick<Pod, 'name' | 'addresses'>[],
+  pods: readonly Pick<Pod, 'namespace' | 'name' | 'addresses'>[],
   nodeName: string,
   places: Pick<Places, 'find'>,
 ): Promise<readonly IpAddress[]> {
-  const pod = pods.find((one) => one.name === name);
+  const pod = pods.find((one) => titleOf(one) === name);
   if (pod !== undefined) return pod.addresses.map((address) => parseIpAddress(address)!);
-  const own = `${nodeName} has no pod ${name}: it has ${pods.map((one) => one.name).join(', ') || 'none'}`;
+  const own = `${nodeName} has no pod ${name}: it has ${pods.map(titleOf).join(', ') || 'none'}`;
   try {
     const { kind, addresses } = await places.find(name);
     if (kind === 'pod') return addresses;

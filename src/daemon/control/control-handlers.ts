@@ -36,7 +36,7 @@ export interface ControlHandlers extends DiagnosisHandlers, KeyHandlers {
    */
   addPod(name: string, request: PodRequest, clientPid?: number): Promise<Pod>;
   /** Idempotent: `false` if there was none. */
-  removePod(name: string): Promise<boolean>;
+  removePod(name: string, namespace: string): Promise<boolean>;
   ipamStatus(): IpamStatus;
   /** @param repairs whether to put right what is weft's own. */
   checkLeases(repairs: boolean): Promise<LeaseCheck>;

@@ -7,7 +7,7 @@ import { eventKinds, kindsOf } from '../../api/event-kind.ts';
 import type { EventFilter } from '../process/event-log.ts';
 import { integer } from '../config/config-value.ts';
 import { parseKey } from '../gossip/key-file.ts';
-import { checkPodName } from '../pods/pod-request.ts';
+import { checkPodName, parseNamespace } from '../pods/pod-request.ts';
 import { CLIENT_PID_HEADER, parseBody } from '../doors/control-exchange.ts';
 import { parseKeys, parseTime, parseTruth, refuseUnknownKeys } from '../doors/request-keys.ts';
 
@@ -15,6 +15,9 @@ import { parseKeys, parseTime, parseTruth, refuseUnknownKeys } from '../doors/re
 const MAX_PID = 4_194_304;
 
 const podRequest = v.strictObject({
+  namespace: v.exactOptional(v.string('is not text')),
+  labels: v.exactOptional(v.record(v.string(), v.string('is not text'), 'are not an object of texts')),
+  device: v.exactOptional(v.string('is not text')),
   netns: v.exactOptional(v.string('is not text')),
   pid: v.exactOptional(v.number('is not a number')),
   newNetns: v.exactOptional(v.boolean('is neither true nor false')),
@@ -32,6 +35,12 @@ export function parsePodName(segment: string): string {
   const name = decodeSegment(segment);
   checkPodName(name);
   return name;
+}
+
+/** Query `?namespace=NAMESPACE`. @throws ConfigError unless a pod may have it. */
+export function parsePodNamespace(query: URLSearchParams): string {
+  refuseUnknownKeys(query, ['namespace']);
+  return parseNamespace(query.get('namespace') ?? undefined);
 }
 
 /** Name or identity of a node, as it stands in a URL. */

@@ -9,6 +9,7 @@ import {
   parseKeyRequest,
   parseNodeName,
   parsePodName,
+  parsePodNamespace,
   parsePodRequest,
   parseRepair,
 } from './control-request.ts';
@@ -45,8 +46,8 @@ const answerers: Answerers<ControlHandlers> = {
     const pid = parseClientPid(clientPid);
     return { json: await handlers.addPod(name, parsePodRequest(body), pid) };
   },
-  'DELETE /v1/pods/NAME': async (handlers, _request, name) => ({
-    json: { removed: await handlers.removePod(parsePodName(name)) },
+  'DELETE /v1/pods/NAME': async (handlers, { query }, name) => ({
+    json: { removed: await handlers.removePod(parsePodName(name), parsePodNamespace(query)) },
   }),
   'POST /v1/ipam/check': async (handlers, { query }) => ({ json: await handlers.checkLeases(parseRepair(query)) }),
   'POST /v1/keys': (handlers, { body }) => ({ json: handlers.addKey(parseKeyRequest(body)) }),

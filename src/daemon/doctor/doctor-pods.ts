@@ -5,7 +5,6 @@ import type { Ruleset } from '../../firewall/ruleset.ts';
 import { readRuleset } from '../../linux/ruleset.ts';
 import type { PodLook } from '../pods/pod-looks.ts';
 import type { Pods } from '../pods/pods.ts';
-import { POD_DEVICE } from '../pods/pod-wiring.ts';
 
 /** Firewalls that are read: each takes several programs. */
 const MAX_FIREWALLS = 8;
@@ -17,20 +16,20 @@ export async function inspectPods(pods: Pick<Pods, 'lookInside'>): Promise<PodIn
   const looks = await pods.lookInside();
   const filtered = looks.filter(({ interior }) => interior?.hasFirewall === true).slice(0, MAX_FIREWALLS);
   const firewalls = new Map(
-    await Promise.all(filtered.map(async ({ cable }) => [cable.pod, await firewallOf(cable.netns)] as const)),
+    await Promise.all(filtered.map(async ({ cable }) => [cable.key, await firewallOf(cable.netns)] as const)),
   );
-  return looks.map((look) => factsOf(look, firewalls.get(look.cable.pod) ?? NO_RULES));
+  return looks.map((look) => factsOf(look, firewalls.get(look.cable.key) ?? NO_RULES));
 }
 
 function factsOf({ cable, interior, problem, faults }: PodLook, firewall: Ruleset): PodInsideFacts {
-  const { pod, netns, addresses } = cable;
+  const { pod, device, netns, addresses } = cable;
   const ignores = { 4: 'ipv4/icmp_echo_ignore_all', 6: 'ipv6/icmp/echo_ignore_all' } as const;
   const families = ([4, 6] as const).filter((family) => addresses.some((address) => address.family === family));
   return {
     name: pod,
     netns,
     addresses,
-    device: POD_DEVICE,
+    device,
     problem,
     faults,
     ignoresPings: families.filter((family) => interior?.parameters[ignores[family]] === '1'),

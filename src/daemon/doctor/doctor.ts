@@ -1,4 +1,5 @@
 /** The doctor of a node, and of all nodes: facts are read, checks look at them, and what is weft's own can be put right. */
+import { titleOf } from '../pods/pod-key.ts';
 import type { Diagnosis, DoctorReport } from '../../doctor/finding.ts';
 import { examine, reportOf } from '../../doctor/examination.ts';
 import type { Facts, PortQuestion } from '../../doctor/facts.ts';
@@ -119,7 +120,7 @@ export class Doctor {
   /** @throws NotFoundError `pod-unknown` */
   #refuseUnknown({ pod }: PortQuestion): void {
     const { config, pods } = this.#options.parts;
-    if (pods.list().some(({ name }) => name === pod)) return;
+    if (pods.list().some((one) => titleOf(one) === pod)) return;
     throw new NotFoundError('pod-unknown', `${config.nodeName} has no pod ${pod}`, { pod });
   }
 

@@ -1,4 +1,5 @@
 /** What this node dropped: counted by reason and by peer, and as far as it is recorded, by pod and one by one. */
+import { podTitle } from '../../directory/pod-name.ts';
 import * as v from 'valibot';
 import { backgroundReasons, dropReasons, nameOf } from '../../dataplane/drop-reason.ts';
 import type { FlightRecord } from '../../dataplane/flight-records.ts';
@@ -13,6 +14,7 @@ import type { DropCount, DroppedPacket, DropReport, KernelDrops, PeerDrops, PodD
 import { clockOffsetMs, formatMs, type RecordedPackets } from './recorded-packets.ts';
 import type { Dataplane } from '../worker/dataplane.ts';
 import type { OverlayRoutes } from '../../forwarding/overlay-routes.ts';
+import type { Pod } from '../../api/control-api.ts';
 import type { Pods } from '../pods/pods.ts';
 import type { SpoofWatch } from '../pods/spoof-watch.ts';
 import { parseTime, parseTruth, refuseUnknownKeys } from '../doors/request-keys.ts';
@@ -31,7 +33,7 @@ export interface DropsOptions {
   readonly accounts: () => readonly WorkerAccount[];
   readonly accountOf: (peer: number) => PeerAccount;
   readonly entryNames: () => ReadonlyMap<number, { readonly name: string; readonly relay: string }>;
-  readonly pods: () => readonly { readonly name: string; readonly addresses: readonly string[] }[];
+  readonly pods: () => readonly Pick<Pod, 'namespace' | 'name' | 'addresses'>[];
   readonly recorded: Pick<RecordedPackets, 'span' | 'each'>;
   readonly startedMs: number;
   /** Of the kernel, as it counts them now. */
@@ -179,7 +181,12 @@ class SeenDrops {
 
   constructor({ entryNames, pods }: DropsOptions) {
     this.#names = entryNames();
-    this.#podOf = new Map(pods().flatMap(({ name, addresses }) => addresses.map((address) => [address, name])));
+    this.#podOf = new Map(
+      pods().flatMap(({ namespace, name, addresses }) => {
+        const title = podTitle(namespace, name);
+        return addresses.map((address) => [address, title] as const);
+      }),
+    );
   }
 
   get count(): number {

@@ -25,7 +25,7 @@ import { IpProtocol } from '../../wire/ip.ts';
 import { type Prefix, prefixContains } from '../../wire/prefix.ts';
 import type { Pod } from '../../api/control-api.ts';
 import { holderAmong } from '../pods/pod-holder.ts';
-import { POD_DEVICE } from '../pods/pod-wiring.ts';
+import { titleOf } from '../pods/pod-key.ts';
 import { POD_GATEWAY } from '../host/pod-devices.ts';
 import { Turns } from '../remote/turns.ts';
 
@@ -105,7 +105,7 @@ export class KernelExplainer {
     if (holder.kind === 'nobody') return [await this.#ofNobody(packet, exit, aim)];
     if (holder.kind === 'node') return [judged(await this.#leg(packet, exit, aim))];
     const { pod, behind } = holder;
-    const place = `pod ${pod.name}`;
+    const place = `pod ${titleOf(pod)}`;
     if (namespaceIdentity(pod.netns) === undefined) return [podIsGone(pod)];
     // By which device it comes into the pod, nobody knows here.
     if (behind !== '') {
@@ -114,7 +114,7 @@ export class KernelExplainer {
     }
     const gateway = POD_GATEWAY[packet.source.family];
     const [inPod, atNode] = await Promise.all([
-      this.#leg(packet, { netns: pod.netns, exit: POD_DEVICE }, { to: 'device', device: POD_DEVICE }, place),
+      this.#leg(packet, { netns: pod.netns, exit: pod.device }, { to: 'device', device: pod.device }, place),
       this.#leg(packet, { entry: pod.hostDevice, gateway, ...exit }, aim),
     ]);
     const stays = staysInPod(inPod);
@@ -168,7 +168,7 @@ export class KernelExplainer {
     const { pod, behind } = holder;
     if (namespaceIdentity(pod.netns) === undefined) return podIsGone(pod);
     if (behind !== '') return behindPod(pod, packet.destination, behind, 'unknown');
-    return await this.#leg(packet, { netns: pod.netns, entry: POD_DEVICE }, { to: 'here' }, `pod ${pod.name}`);
+    return await this.#leg(packet, { netns: pod.netns, entry: pod.device }, { to: 'here' }, `pod ${titleOf(pod)}`);
   }
 
   /** The datagram around it, on its way out of the node. */
@@ -310,7 +310,8 @@ function groupPassage(packet: PacketDescription, { look, passage }: Leg, node: s
 }
 
 /** What a router does, on either side of it: a packet that comes from behind it was forwarded, and of one that goes there nobody knows. */
-function behindPod({ name }: Pod, address: IpAddress, prefix: string, verdict: 'pass' | 'unknown'): JudgedPassage {
+function behindPod(pod: Pod, address: IpAddress, prefix: string, verdict: 'pass' | 'unknown'): JudgedPassage {
+  const name = titleOf(pod);
   const lies = `${formatIpAddress(address)} lies in ${prefix}, behind pod ${name}`;
   const text =
     verdict === 'pass'
@@ -319,8 +320,9 @@ function behindPod({ name }: Pod, address: IpAddress, prefix: string, verdict: '
   return { steps: [{ hook: 'in-pod', verdict, text, details: { pod: name, prefix } }], fate: null };
 }
 
-function podIsGone({ name, netns }: Pod): JudgedPassage {
-  const text = `pod ${name} has no network namespace any more: there is none at ${netns}`;
+function podIsGone(pod: Pod): JudgedPassage {
+  const name = titleOf(pod);
+  const text = `pod ${name} has no network namespace any more: there is none at ${pod.netns}`;
   return { steps: [{ hook: 'in-pod', verdict: 'stop', text, details: { pod: name } }], fate: 'blocked' };
 }
 

@@ -2,6 +2,7 @@
  * This node's part of an explanation: what it would do with a packet of its own, or with a datagram of a peer. The dataplane is
  * asked, as it is now; everything else is what this node knows of routes, paths and pods.
  */
+import { titleOf } from '../pods/pod-key.ts';
 import type { ForwardingReader } from '../../dataplane/forwarding-table.ts';
 import { NotFoundError } from '../../errors.ts';
 import type { AddressHolder } from '../../explain/address-holder.ts';
@@ -218,7 +219,8 @@ export class LocalExplainer {
     }
     const holder = holderAmong(pods.list(), address);
     if (holder !== undefined) {
-      const { name, state, hostDevice: device } = holder.pod;
+      const { state, hostDevice: device } = holder.pod;
+      const name = titleOf(holder.pod);
       const isRunning = state !== 'gone';
       return holder.behind === ''
         ? { kind: 'pod', name, isRunning, device }

@@ -1,4 +1,4 @@
-/** What pods' veth pairs are called, and the addresses of their ends: made from names, so that each is known for weft's. */
+/** What pods' veth pairs are called, and the addresses of their ends: made from pods' keys, so that each is known for weft's. */
 import { createHash } from 'node:crypto';
 import { formatMacAddress } from '../../wire/address.ts';
 
@@ -16,9 +16,9 @@ export const POD_GATEWAY = { 4: '169.254.1.1', 6: 'fe80::1' } as const;
  *
  * @param taken names that other pods have. Of 32 bits two are hardly ever equal, but then the second gets another.
  */
-export function hostDeviceName(network: string, pod: string, taken: ReadonlySet<string>): string {
+export function hostDeviceName(network: string, podKey: string, taken: ReadonlySet<string>): string {
   for (let attempt = 0; ; attempt++) {
-    const name = `wf${digest('device', network, pod, String(attempt)).subarray(0, 4).toString('hex')}`;
+    const name = `wf${digest('device', network, podKey, String(attempt)).subarray(0, 4).toString('hex')}`;
     if (!taken.has(name)) return name;
   }
 }
@@ -29,8 +29,8 @@ export function isHostDeviceName(name: string): boolean {
 }
 
 /** Alias of the node's end: tells people whose it is, and us that it is ours. */
-export function hostDeviceAlias(network: string, pod: string): string {
-  return `${POD_ALIAS_START}${network}:${pod}`;
+export function hostDeviceAlias(network: string, podKey: string): string {
+  return `${POD_ALIAS_START}${network}:${podKey}`;
 }
 
 /** Whether the alias of a device says that it belongs to a pod, of any network. */
@@ -42,8 +42,8 @@ export function isPodAlias(alias: string): boolean {
  * MAC address of either end of a pod's veth pair. Always the same for the same pod, so that caches stay right when it comes
  * back; and given, since udev replaces one that the kernel drew.
  */
-export function macOfPod(network: string, pod: string, end: 'pod' | 'node'): string {
-  const [a, b, c, d, e] = digest(end, network, pod);
+export function macOfPod(network: string, podKey: string, end: 'pod' | 'node'): string {
+  const [a, b, c, d, e] = digest(end, network, podKey);
   // Locally administered, unicast.
   return formatMacAddress(Uint8Array.of(0x02, a!, b!, c!, d!, e!));
 }

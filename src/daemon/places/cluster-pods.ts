@@ -1,11 +1,12 @@
 /** The pods of all nodes: each node is asked for its own. */
 import * as v from 'valibot';
 import { WeftError } from '../../errors.ts';
+import { podTitle } from '../../directory/pod-name.ts';
 import type { Pod } from '../../api/control-api.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
 import { parseTold, parseToldOutcomes } from '../remote/told-answer.ts';
 
-/** What other nodes are told of a pod. */
+/** What other nodes are told of a pod. Its name has its namespace before it, unless that is the default one. */
 export interface ClusterPod extends Pick<Pod, 'name' | 'addresses' | 'state'> {
   readonly node: string;
 }
@@ -47,7 +48,11 @@ export class ClusterPods {
   /** @param own pods of this node. */
   constructor(remote: RemoteNodes, own: () => readonly Pod[]) {
     this.#remote = remote;
-    remote.answer(QUESTION, () => own().map(({ name, addresses, state }): ToldPod => ({ name, addresses, state })));
+    remote.answer(QUESTION, () =>
+      own().map(({ namespace, name, addresses, state }): ToldPod => {
+        return { name: podTitle(namespace, name), addresses, state };
+      }),
+    );
   }
 
   /** Those of all live nodes. Never rejects. */

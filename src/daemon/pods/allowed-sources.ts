@@ -15,6 +15,7 @@ import type { IpAddress } from '../../wire/address.ts';
 import { comparePrefixes, formatPrefix, parsePrefix, type Prefix, prefixesOverlap } from '../../wire/prefix.ts';
 import type { Notice } from '../../api/control-api.ts';
 import type { OwnPrefixes, PrefixBehindPod } from '../routes/own-prefixes.ts';
+import { keyOf, titleOf } from './pod-key.ts';
 import type { PodRecord } from './pod-record.ts';
 import type { PodWish } from './pod-request.ts';
 import { overlapOf, problemOf, takenByHost, takenByNodes, takenByPods, takenByStaticPeers } from './source-refusal.ts';
@@ -47,7 +48,7 @@ export class AllowedSources {
     this.#options = options;
     const { prefixes, canAnnounce } = options;
     for (const record of stored) {
-      const { name: pod } = record;
+      const pod = keyOf(record);
       const isReady = record.phase === 'ready';
       const kept: Prefix[] = [];
       for (const prefix of this.of(record)) {
@@ -63,15 +64,15 @@ export class AllowedSources {
 
   /** What a pod may send from beside its addresses. */
   of(record: PodRecord): readonly Prefix[] {
-    return sourcesIn(record).filter((prefix) => this.#whyNot(record.name, prefix) === undefined);
+    return sourcesIn(record).filter((prefix) => this.#whyNot(keyOf(record), prefix) === undefined);
   }
 
   /** About what it may not send from any more. */
   noticesOf(record: PodRecord): Notice[] {
     return sourcesIn(record).flatMap((prefix) => {
-      const why = this.#whyNot(record.name, prefix);
+      const why = this.#whyNot(keyOf(record), prefix);
       if (why === undefined) return [];
-      const message = `pod ${record.name} may not send from ${formatPrefix(prefix)} any more: ${why}; remove it and add it again`;
+      const message = `pod ${titleOf(record)} may not send from ${formatPrefix(prefix)} any more: ${why}; remove it and add it again`;
       return [{ code: 'pod-source-not-allowed', message }];
     });
   }
@@ -82,7 +83,10 @@ export class AllowedSources {
    * @param pods of this node, but not this one.
    * @throws ConfigError, ConflictError `allow-source-overlap`, ExhaustedError `announcement-full`
    */
-  async check({ allowSources: wanted = [], addresses }: PodWish, pods: readonly AddressedPod[]): Promise<void> {
+  async check(
+    { allowSources: wanted = [], addresses }: Pick<PodWish, 'allowSources' | 'addresses'>,
+    pods: readonly AddressedPod[],
+  ): Promise<void> {
     if (wanted.length === 0) return;
     const given = addresses ?? this.#options.prefixes.configured.map(({ address }) => address);
     const families = new Set(given.map(({ family }) => family));
@@ -113,7 +117,7 @@ export class AllowedSources {
 
   /** Has the kernel of this node know what lies behind the pod. */
   async prepare(record: PodRecord): Promise<void> {
-    await this.#options.prefixes.prepare(record.name, this.of(record));
+    await this.#options.prefixes.prepare(keyOf(record), this.of(record));
   }
 
   /** Has other nodes route to this one what lies behind the pod. @throws WeftError if that cannot be announced after all */

@@ -9,13 +9,21 @@ import type { EventSink } from '../process/event-log.ts';
 /** How often one looks, in ms: the time that a pod is given is counted in minutes. */
 const INTERVAL_MS = 10_000;
 
+/** A pod that is gone. */
+export interface GonePod {
+  /** Of the pod, within the node. */
+  readonly key: string;
+  /** How people are told of it. */
+  readonly title: string;
+}
+
 export interface GonePodsOptions {
   /** How long a pod has to be gone, in ms; 0: its addresses are never freed. */
   readonly freeAfterMs: number;
-  /** Names of the pods that are gone now. */
-  readonly gone: () => readonly string[];
+  /** The pods that are gone now. */
+  readonly gone: () => readonly GonePod[];
   /** Frees what a pod has if it is still gone. @returns its addresses; `undefined`: it was not freed. */
-  readonly free: (name: string) => Promise<readonly string[] | undefined>;
+  readonly free: (key: string) => Promise<readonly string[] | undefined>;
   readonly events: EventSink;
   /** Monotonic. */
   readonly nowMs: () => number;
@@ -23,7 +31,7 @@ export interface GonePodsOptions {
 
 export class GonePods {
   readonly #options: GonePodsOptions;
-  /** Since when each has been gone, as far as was seen. */
+  /** By key: since when each has been gone, as far as was seen. */
   readonly #since = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> = Promise.resolve();
@@ -46,18 +54,18 @@ export class GonePods {
   /** Looks now. Never rejects: what could not be freed is tried again. */
   async look(): Promise<void> {
     const { gone, nowMs, freeAfterMs, free, events } = this.#options;
-    const names = new Set(gone());
-    for (const name of this.#since.keys()) if (!names.has(name)) this.#since.delete(name);
-    for (const name of names) {
-      const sinceMs = this.#since.get(name) ?? nowMs();
-      this.#since.set(name, sinceMs);
+    const titles = new Map(gone().map(({ key, title }) => [key, title]));
+    for (const key of this.#since.keys()) if (!titles.has(key)) this.#since.delete(key);
+    for (const [key, title] of titles) {
+      const sinceMs = this.#since.get(key) ?? nowMs();
+      this.#since.set(key, sinceMs);
       if (nowMs() - sinceMs < freeAfterMs) continue;
-      const addresses = await free(name);
+      const addresses = await free(key);
       if (addresses === undefined) continue;
-      this.#since.delete(name);
+      this.#since.delete(key);
       const minutes = Math.round((nowMs() - sinceMs) / 60_000);
-      const message = `the addresses ${addresses.join(', ')} of pod ${name} are free again: its network namespace has been gone for ${minutes} minutes`;
-      events.add('pod-forgotten', { subject: name, message, details: { addresses: addresses.join(', ') } });
+      const message = `the addresses ${addresses.join(', ')} of pod ${title} are free again: its network namespace has been gone for ${minutes} minutes`;
+      events.add('pod-forgotten', { subject: title, message, details: { addresses: addresses.join(', ') } });
     }
   }
 

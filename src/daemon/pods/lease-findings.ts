@@ -5,6 +5,7 @@ import { formatIpAddress, parseIpAddress, type IpAddress } from '../../wire/addr
 import { prefixContains, type Prefix } from '../../wire/prefix.ts';
 import type { Finding } from '../audit/audit-finding.ts';
 import type { LeaseFinding } from '../../api/ipam-api.ts';
+import { titleOf } from './pod-key.ts';
 import type { PodRecord } from './pod-record.ts';
 
 /** Before one knows whether it can be repaired. */
@@ -70,10 +71,11 @@ export function strayPodRoutes({
 }
 
 function podFindings({ record, addresses, isGone, isReachable }: LeasedPod): FoundLease[] {
-  const { name, phase, netns } = record;
-  const whose = `pod ${name}, which has ${addresses.map(formatIpAddress).join(', ')},`;
+  const { phase, netns } = record;
+  const title = titleOf(record);
+  const whose = `pod ${title}, which has ${addresses.map(formatIpAddress).join(', ')},`;
   const finding = (problem: FoundLease['problem'], what: string): FoundLease[] => [
-    { problem, subject: name, message: `${whose} ${what}` },
+    { problem, subject: title, message: `${whose} ${what}` },
   ];
   if (phase === 'adding') return finding('unfinished', 'was not added to the end');
   if (phase === 'removing') return finding('unfinished', 'was not removed to the end');
@@ -90,8 +92,8 @@ function routeFinding(route: KernelRoute, facts: LeaseFacts): FoundLease[] {
     return [
       { problem: 'leak', subject: dst, message: `there is a route to ${dst} by ${dev}, and no pod has that address` },
     ];
-  const { name, hostDevice } = holder.record;
-  const message = `there is a route to ${dst} by ${dev}, and pod ${name} with that address is behind ${hostDevice}`;
+  const { hostDevice } = holder.record;
+  const message = `there is a route to ${dst} by ${dev}, and pod ${titleOf(holder.record)} with that address is behind ${hostDevice}`;
   return [{ problem: 'double', subject: dst, message }];
 }
 
@@ -101,7 +103,7 @@ function addressesElsewhere({ links, pods }: LeaseFacts): FoundLease[] {
     addr_info.flatMap(({ local }): FoundLease[] => {
       const holder = pods.find(({ addresses }) => hasAddress(addresses, local));
       if (holder === undefined) return [];
-      const message = `the device ${ifname} of the node has ${local}, which is leased to pod ${holder.record.name}`;
+      const message = `the device ${ifname} of the node has ${local}, which is leased to pod ${titleOf(holder.record)}`;
       return [{ problem: 'double', subject: local, message }];
     }),
   );

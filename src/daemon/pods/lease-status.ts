@@ -4,12 +4,12 @@ import { formatIpAddress } from '../../wire/address.ts';
 import { formatPrefix } from '../../wire/prefix.ts';
 import type { IpamStatus, PoolCounts } from '../../api/ipam-api.ts';
 import type { PodBook } from './pod-book.ts';
+import { leaseKeyOfPod, titleOf } from './pod-key.ts';
+import type { PodRecord } from './pod-record.ts';
 
-/** @param gone names of pods that are gone. */
-export function leaseStatus(book: PodBook, gone: readonly string[]): IpamStatus {
-  const goneKeys = new Set(
-    book.all().flatMap(({ name, network }) => (gone.includes(name) ? [leaseKeyText({ network, pod: name })] : [])),
-  );
+/** @param gone pods that are gone. */
+export function leaseStatus(book: PodBook, gone: readonly PodRecord[]): IpamStatus {
+  const goneKeys = new Set(gone.map((record) => leaseKeyText(leaseKeyOfPod(record))));
   const pools = book.usage().map(({ prefix, size, leases, used, free, cooling }) => ({
     prefix: formatPrefix(prefix),
     family: prefix.address.family,
@@ -24,7 +24,7 @@ export function leaseStatus(book: PodBook, gone: readonly string[]): IpamStatus 
     pools,
     families: families.map((family) => sumOf(family, pools)),
     outside: book.all().flatMap((record) => book.addressesOutside(record).map(formatIpAddress)),
-    gone,
+    gone: gone.map(titleOf),
     journal: { ...book.journal, behind: book.behind ?? null },
   };
 }

@@ -2,17 +2,20 @@
 import { ConflictError } from '../../errors.ts';
 import { deviceNames } from '../../linux/device-names.ts';
 import { listLinks } from '../../linux/link.ts';
+import { keyOf, titleOf } from './pod-key.ts';
 import type { PodRecord } from './pod-record.ts';
 import { hostDeviceAlias } from '../host/pod-devices.ts';
 import { disconnectPod } from './pod-wiring.ts';
 
 /** Removes a device of an earlier run that nobody knows, so that from here on the name stands for ours. */
-export async function removeLeftover({ name, network, hostDevice }: PodRecord): Promise<void> {
+export async function removeLeftover(record: PodRecord): Promise<void> {
+  const { network, hostDevice } = record;
+  const title = titleOf(record);
   if (!deviceNames().has(hostDevice)) return;
   const link = (await listLinks()).find(({ ifname }) => ifname === hostDevice);
-  if (link !== undefined && link.ifalias !== hostDeviceAlias(network, name)) {
-    const message = `pod ${name} cannot be connected: the node has a device ${hostDevice} that is not weft's`;
-    throw new ConflictError('device-exists', message, { pod: name });
+  if (link !== undefined && link.ifalias !== hostDeviceAlias(network, keyOf(record))) {
+    const message = `pod ${title} cannot be connected: the node has a device ${hostDevice} that is not weft's`;
+    throw new ConflictError('device-exists', message, { pod: title });
   }
-  await disconnectPod(name, hostDevice);
+  await disconnectPod(title, hostDevice);
 }

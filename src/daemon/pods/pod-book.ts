@@ -1,14 +1,14 @@
-/** The records and leases of the pods: a {@link LeaseStore} in which pods are found by their names. */
+/** The records and leases of the pods: a {@link LeaseStore} in which pods are found by their keys. */
 import { dirname } from 'node:path';
 import type { BootClock } from '../../env/boot-clock.ts';
 import { WeftError } from '../../errors.ts';
 import type { PoolUsage } from '../../ipam/lease-book.ts';
-import type { LeaseKey } from '../../ipam/lease.ts';
 import { LeaseStore } from '../../ipam/lease-store.ts';
 import type { IpAddress } from '../../wire/address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import type { StateJournal } from '../state/state-journal.ts';
 import { readEarlierPods, removeEarlierPods } from './earlier-pods.ts';
+import { keyOf, leaseKeyOfPod } from './pod-key.ts';
 import { parsePodRecord, type PodRecord } from './pod-record.ts';
 
 export class PodBook {
@@ -39,8 +39,9 @@ export class PodBook {
     this.#removeEarlierFile();
   }
 
-  get(name: string): PodRecord | undefined {
-    return this.#store.all().find(({ known }) => known.name === name)?.known;
+  /** @param key as {@link keyOf} gives it. */
+  get(key: string): PodRecord | undefined {
+    return this.#store.all().find(({ known }) => keyOf(known) === key)?.known;
   }
 
   /** Oldest first. */
@@ -50,26 +51,26 @@ export class PodBook {
 
   /** Leases addresses to a new pod and stores its record. Throws as {@link LeaseStore.enter}. */
   enter(record: PodRecord, wanted: readonly IpAddress[] | undefined): void {
-    this.#store.enter(keyOf(record), record, wanted);
+    this.#store.enter(leaseKeyOfPod(record), record, wanted);
   }
 
   /** Stores what becomes of a pod before it does. @throws WeftError `store-failed`, and nothing has changed */
   settle(record: PodRecord): void {
-    this.#store.settle(keyOf(record), record);
+    this.#store.settle(leaseKeyOfPod(record), record);
   }
 
   /** Notes what became of a pod, and that it is there in this boot of the machine. */
   keep(record: PodRecord): void {
-    this.#store.keep(keyOf(record), record);
+    this.#store.keep(leaseKeyOfPod(record), record);
   }
 
   /** Frees the addresses of a pod that is gone, and forgets it. */
   forget(record: PodRecord): void {
-    this.#store.forget(keyOf(record));
+    this.#store.forget(leaseKeyOfPod(record));
   }
 
   addressesOf(record: PodRecord): readonly IpAddress[] {
-    return this.#store.get(keyOf(record))?.lease.addresses ?? [];
+    return this.#store.get(leaseKeyOfPod(record))?.lease.addresses ?? [];
   }
 
   /** Those that a pod of this node could not get any more, since the node's prefixes were changed. */
@@ -79,7 +80,7 @@ export class PodBook {
 
   /** Whether a pod was seen to be there in this boot of the machine. */
   isOfThisBoot(record: PodRecord): boolean {
-    return this.#store.get(keyOf(record))?.bootId === this.#bootId;
+    return this.#store.get(leaseKeyOfPod(record))?.bootId === this.#bootId;
   }
 
   /** Of each pool, in the order in which they are used. */
@@ -122,17 +123,12 @@ export class PodBook {
 }
 
 /** Stores something; if it cannot be stored, the error says what that means for the pod. */
-export function refusing(name: string, outcome: string, store: () => void): void {
+export function refusing(title: string, outcome: string, store: () => void): void {
   try {
     store();
   } catch (error) {
     if (!(error instanceof WeftError) || error.code !== 'store-failed') throw error;
-    const message = `pod ${name} ${outcome}: ${error.message}; try again when that can be written`;
-    throw new WeftError(error.code, message, { ...error.details, pod: name }, error);
+    const message = `pod ${title} ${outcome}: ${error.message}; try again when that can be written`;
+    throw new WeftError(error.code, message, { ...error.details, pod: title }, error);
   }
-}
-
-/** Pods that somebody named by hand have their leases under that name. */
-function keyOf({ network, name }: PodRecord): LeaseKey {
-  return { network, pod: name };
 }

@@ -1,6 +1,7 @@
 /** What is other about a pod than somebody wants, who adds it once more. */
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
 import { formatPrefix } from '../../wire/prefix.ts';
+import { POD_DEVICE } from './pod-key.ts';
 import type { PodPlace } from './pod-namespace.ts';
 import type { PodRecord } from './pod-record.ts';
 import type { PodWish } from './pod-request.ts';
@@ -14,7 +15,7 @@ export interface KnownPod {
   readonly isGone: boolean;
 }
 
-/** In the words of "pod web exists with …". Empty: it is what is wanted. */
+/** In the words of "pod web exists with …". Empty: it is what is wanted, but for labels, which may change. */
 export function podDifferences({ record, addresses, isGone }: KnownPod, wish: PodWish, place: PodPlace): string[] {
   // A namespace that was made anew under the same name is the same request again.
   const sameNetns = place.netnsIdentity === record.netnsIdentity || (isGone && place.netns === record.netns);
@@ -28,6 +29,9 @@ export function podDifferences({ record, addresses, isGone }: KnownPod, wish: Po
     ...(wish.allowSources === undefined || equalTextSets(allowed, wish.allowSources.map(formatPrefix))
       ? []
       : [allowed.length === 0 ? 'no allowed sources' : `the allowed sources ${allowed.join(', ')}`]),
+    ...(wish.device === undefined || wish.device === (record.device ?? POD_DEVICE)
+      ? []
+      : [`the interface ${record.device ?? POD_DEVICE}`]),
     ...(wish.mac === undefined || wish.mac === record.mac ? [] : [`the MAC address ${record.mac}`]),
   ];
 }

@@ -1,7 +1,7 @@
 /** What is wrong inside of a pod, compared with what `weft pod add` gave it. Pure. */
 import { formatIpAddress } from '../../wire/address.ts';
 import type { PodInterior } from './pod-interior.ts';
-import { POD_DEVICE, type PodCable } from './pod-wiring.ts';
+import type { PodCable } from './pod-wiring.ts';
 import { POD_GATEWAY } from '../host/pod-devices.ts';
 
 /** One thing. */
@@ -13,40 +13,39 @@ export interface PodFault {
 }
 
 /** What a pod was given: its own end of the cable. */
-export type GivenCable = Pick<PodCable, 'addresses' | 'mtuBytes' | 'podMac' | 'hostMac'>;
+export type GivenCable = Pick<PodCable, 'device' | 'addresses' | 'mtuBytes' | 'podMac' | 'hostMac'>;
 
 /** Empty: all is as it was given. */
-export function podFaults({ addresses, mtuBytes, podMac, hostMac }: GivenCable, inside: PodInterior): PodFault[] {
+export function podFaults(cable: GivenCable, inside: PodInterior): PodFault[] {
+  const { device: name, addresses, mtuBytes, podMac, hostMac } = cable;
   const { device, parameters } = inside;
-  if (device === undefined) return [repairable(`no ${POD_DEVICE}`)];
+  if (device === undefined) return [repairable(`no ${name}`)];
   const families = ([4, 6] as const).filter((family) => addresses.some((address) => address.family === family));
-  const isIpv6Off = families.includes(6) && parameters[`ipv6/conf/${POD_DEVICE}/disable_ipv6`] === '1';
-  if (!device.isUp) return [repairable(`${POD_DEVICE} is down`)];
+  const isIpv6Off = families.includes(6) && parameters[`ipv6/conf/${name}/disable_ipv6`] === '1';
+  if (!device.isUp) return [repairable(`${name} is down`)];
   return [
-    ...(device.hasCarrier ? [] : [repairable(`${POD_DEVICE} has no carrier: the node's end is down`)]),
+    ...(device.hasCarrier ? [] : [repairable(`${name} has no carrier: the node's end is down`)]),
     ...(device.mtuBytes === mtuBytes
       ? []
-      : [repairable(`the MTU of ${POD_DEVICE} is ${device.mtuBytes}, and not ${mtuBytes}`)]),
-    ...(device.mac === podMac
-      ? []
-      : [repairable(`the MAC address of ${POD_DEVICE} is ${device.mac}, and not ${podMac}`)]),
+      : [repairable(`the MTU of ${name} is ${device.mtuBytes}, and not ${mtuBytes}`)]),
+    ...(device.mac === podMac ? [] : [repairable(`the MAC address of ${name} is ${device.mac}, and not ${podMac}`)]),
     ...(isIpv6Off ? [repairable('IPv6 is off')] : []),
     ...addresses
       .filter(({ family }) => family === 4 || !isIpv6Off)
       .map((address) => `${formatIpAddress(address)}/${address.family === 4 ? 32 : 128}`)
       .filter((address) => !device.addresses.includes(address))
       .map((address) => repairable(`no address ${address}`)),
-    ...families.filter((family) => family === 4 || !isIpv6Off).flatMap((family) => routeFaults(family, inside)),
+    ...families.filter((family) => family === 4 || !isIpv6Off).flatMap((family) => routeFaults(family, name, inside)),
     ...families.flatMap((family) => neighbourFaults(family, hostMac, inside)),
   ];
 }
 
-function routeFaults(family: 4 | 6, { defaultRoutes }: PodInterior): PodFault[] {
+function routeFaults(family: 4 | 6, name: string, { defaultRoutes }: PodInterior): PodFault[] {
   const routes = defaultRoutes[family];
   const [best] = routes;
   const what = family === 4 ? 'default route' : 'IPv6 default route';
   if (best === undefined) return [repairable(`no ${what}`)];
-  const isOurs = best.gateway === POD_GATEWAY[family] && best.device === POD_DEVICE;
+  const isOurs = best.gateway === POD_GATEWAY[family] && best.device === name;
   if (isOurs) return [];
   const place = best.gateway === '' ? `out of ${best.device}` : `to ${best.gateway} out of ${best.device}`;
   const isBeside = routes.some(({ gateway }) => gateway === POD_GATEWAY[family]);

@@ -5,7 +5,7 @@
  */
 import { runToItsEnd } from '../../linux/command.ts';
 import { addressesOf, type Link } from '../../linux/link.ts';
-import { POD_DEVICE, type PodCable } from './pod-wiring.ts';
+import type { PodCable } from './pod-wiring.ts';
 import { POD_GATEWAY } from '../host/pod-devices.ts';
 
 /** All of it. */
@@ -58,21 +58,23 @@ export interface ListeningSocket {
 const TIMEOUT_MS = 4_000;
 const MAX_BYTES = 512 * 1024;
 
-const PARAMETERS = [
-  `ipv6/conf/${POD_DEVICE}/disable_ipv6`,
+const parametersOf = (device: string): string[] => [
+  `ipv6/conf/${device}/disable_ipv6`,
   'ipv4/icmp_echo_ignore_all',
   'ipv6/icmp/echo_ignore_all',
-] as const;
+];
 
 /** Each answer stands behind a line that names it. What fails says nothing, and the rest is asked all the same. */
-const SCRIPT = `
+const scriptOf = (device: string): string => `
 part() { echo "@@ $1"; shift; "$@" 2>/dev/null; echo; }
-part link ip -details -json address show dev ${POD_DEVICE}
+part link ip -details -json address show dev ${device}
 part route4 ip -4 -json route show default
 part route6 ip -6 -json route show default
-part gateway4 ip -json neighbour show to ${POD_GATEWAY[4]} dev ${POD_DEVICE} nud all
-part gateway6 ip -json neighbour show to ${POD_GATEWAY[6]} dev ${POD_DEVICE} nud all
-part parameters grep -sH '' ${PARAMETERS.map((name) => `/proc/sys/net/${name}`).join(' ')}
+part gateway4 ip -json neighbour show to ${POD_GATEWAY[4]} dev ${device} nud all
+part gateway6 ip -json neighbour show to ${POD_GATEWAY[6]} dev ${device} nud all
+part parameters grep -sH '' ${parametersOf(device)
+  .map((name) => `/proc/sys/net/${name}`)
+  .join(' ')}
 part tables nft list tables
 part legacy cat /proc/self/net/ip_tables_names /proc/self/net/ip6_tables_names
 for table in tcp tcp6 udp udp6; do
@@ -81,8 +83,12 @@ done
 `;
 
 /** Looks into the namespace of a pod. @throws CommandError, RequirementError where nobody gets in */
-export async function lookInside({ pod, netns }: Pick<PodCable, 'pod' | 'netns'>): Promise<PodInterior> {
-  const { stdout } = await runToItsEnd(['sh', '-c', SCRIPT], {
+export async function lookInside({
+  pod,
+  netns,
+  device,
+}: Pick<PodCable, 'pod' | 'netns' | 'device'>): Promise<PodInterior> {
+  const { stdout } = await runToItsEnd(['sh', '-c', scriptOf(device)], {
     purpose: `look into pod ${pod}`,
     netns,
     timeoutMs: TIMEOUT_MS,

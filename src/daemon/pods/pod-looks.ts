@@ -30,7 +30,7 @@ export class PodLooks {
   readonly #look: typeof lookInside;
   #round: Promise<void> | undefined;
   #goodForMs = GOOD_FOR_MS;
-  /** By name, the one looked at last at the end. */
+  /** By key, the one looked at last at the end. */
   readonly #looks = new Map<string, { readonly look: PodLook; readonly atMs: number }>();
 
   constructor(nowMs: () => number = () => performance.now(), look: typeof lookInside = lookInside) {
@@ -39,13 +39,13 @@ export class PodLooks {
   }
 
   /** The last look at a pod; `undefined`: there was none. */
-  of(pod: string): PodLook | undefined {
-    return this.#looks.get(pod)?.look;
+  of(key: string): PodLook | undefined {
+    return this.#looks.get(key)?.look;
   }
 
   /** What was seen does not hold any more. */
-  forget(pod: string): void {
-    this.#looks.delete(pod);
+  forget(key: string): void {
+    this.#looks.delete(key);
   }
 
   /**
@@ -60,11 +60,11 @@ export class PodLooks {
   }
 
   async #refresh(cables: readonly PodCable[]): Promise<void> {
-    const names = new Set(cables.map(({ pod }) => pod));
-    for (const name of this.#looks.keys()) if (!names.has(name)) this.#looks.delete(name);
+    const keys = new Set(cables.map(({ key }) => key));
+    for (const key of this.#looks.keys()) if (!keys.has(key)) this.#looks.delete(key);
     const startMs = this.#nowMs();
     const dueMs = startMs - this.#goodForMs;
-    const atMs = ({ pod }: PodCable): number => this.#looks.get(pod)?.atMs ?? -Infinity;
+    const atMs = ({ key }: PodCable): number => this.#looks.get(key)?.atMs ?? -Infinity;
     const due = cables
       .filter((cable) => atMs(cable) <= dueMs)
       .sort((a, b) => atMs(a) - atMs(b))
@@ -80,8 +80,8 @@ export class PodLooks {
 
   async #lookAt(cable: PodCable): Promise<void> {
     const look = await this.#tryToLook(cable);
-    this.#looks.delete(cable.pod);
-    this.#looks.set(cable.pod, { look, atMs: this.#nowMs() });
+    this.#looks.delete(cable.key);
+    this.#looks.set(cable.key, { look, atMs: this.#nowMs() });
   }
 
   async #tryToLook(cable: PodCable): Promise<PodLook> {

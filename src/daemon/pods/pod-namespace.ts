@@ -5,6 +5,7 @@ import { ConflictError } from '../../errors.ts';
 import { deviceNames } from '../../linux/device-names.ts';
 import { batchWord, ipBatch } from '../../linux/iproute.ts';
 import { findNamespace, namespaceIdentity, namespaceOfProcess, NETNS_DIRECTORY } from '../../linux/namespace-files.ts';
+import { titleOf } from './pod-key.ts';
 import type { PodRecord } from './pod-record.ts';
 import type { PodWish } from './pod-request.ts';
 
@@ -22,7 +23,11 @@ const OWN_NETNS = '/proc/self/ns/net';
  *   default route would take the node off its network.
  * @throws NotFoundError `netns-not-found`, `process-not-found`.
  */
-export function placeOf(newName: string, wish: PodWish, clientPid: number | undefined): PodPlace {
+export function placeOf(
+  newName: string,
+  wish: Pick<PodWish, 'netns' | 'pid' | 'newNetns'>,
+  clientPid: number | undefined,
+): PodPlace {
   if (wish.newNetns) {
     const netns = `${NETNS_DIRECTORY}/${newName}`;
     if (existsSync(netns))
@@ -49,8 +54,8 @@ export function refuseSharing({ netns, netnsIdentity }: PodPlace, pods: readonly
   for (const other of pods) {
     // The number of a namespace that is gone can be given again.
     if (other.netnsIdentity !== netnsIdentity || !devices.has(other.hostDevice)) continue;
-    throw new ConflictError('netns-in-use', `${netns} is the network namespace of pod ${other.name}`, {
-      pod: other.name,
+    throw new ConflictError('netns-in-use', `${netns} is the network namespace of pod ${titleOf(other)}`, {
+      pod: titleOf(other),
     });
   }
 }

@@ -6,11 +6,12 @@ import type { Notice } from '../../api/control-api.ts';
 import type { PodBook } from './pod-book.ts';
 import { hasHostEnd, isHostEndFurnished, isPodEndFurnished, type HostState } from './pod-inspection.ts';
 import { isPlaceReachable } from './pod-namespace.ts';
+import { titleOf } from './pod-key.ts';
 import type { PodRecord } from './pod-record.ts';
 import { hostDeviceAlias, isHostDeviceName } from '../host/pod-devices.ts';
 import { disconnectPod, type PodCable } from './pod-wiring.ts';
 
-/** What was found of an earlier run. By name of the pod. */
+/** What was found of an earlier run. By what pods are called. */
 export interface ReconcileReport {
   readonly kept: readonly string[];
   readonly repaired: readonly string[];
@@ -50,7 +51,7 @@ export async function reconcilePods(pods: ReconciledPods): Promise<ReconcileRepo
     try {
       await reconcilePod(record, { links, routes }, pods, report);
     } catch (error) {
-      report.failed.push({ name: record.name, reason: (error as Error).message });
+      report.failed.push({ name: titleOf(record), reason: (error as Error).message });
     }
   }
   const devices = deviceNames();
@@ -73,13 +74,13 @@ async function reconcilePod(
   const finding = await examinePod(record, cableOf(record), host, book.isOfThisBoot(record));
   if (finding.kind === 'keep') {
     book.keep(record);
-    report.kept.push(record.name);
+    report.kept.push(titleOf(record));
   } else if (finding.kind === 'repair') {
     await repair(record);
-    report.repaired.push(record.name);
+    report.repaired.push(titleOf(record));
   } else {
     await erase(record);
-    report.gone.push({ name: record.name, reason: finding.reason });
+    report.gone.push({ name: titleOf(record), reason: finding.reason });
   }
 }
 

@@ -1,7 +1,10 @@
 /** What weft knows of a pod beyond its lease, and keeps over a restart. */
+import { problemOfLabels, type PodLabels } from '../../directory/pod-labels.ts';
+import { DEFAULT_NAMESPACE } from '../../directory/pod-name.ts';
 import { formatPrefix, parsePrefix, type Prefix } from '../../wire/prefix.ts';
 import type { Notice } from '../../api/control-api.ts';
 import { hostDeviceName, isHostDeviceName, macOfPod } from '../host/pod-devices.ts';
+import { keyOf, POD_DEVICE, type PodAttachment, type PodIdentity } from './pod-key.ts';
 
 /**
  *   adding ──> ready ──> removing ──> (forgotten)
@@ -11,8 +14,9 @@ import { hostDeviceName, isHostDeviceName, macOfPod } from '../host/pod-devices.
  */
 export type PodPhase = 'adding' | 'ready' | 'removing';
 
-export interface PodRecord {
-  readonly name: string;
+export interface PodRecord extends PodIdentity {
+  /** Absent: none. */
+  readonly labels?: PodLabels;
   readonly network: string;
   readonly phase: PodPhase;
   readonly netns: string;
@@ -31,24 +35,36 @@ export interface PodRecord {
 /** What a pod is to be. */
 export interface WantedPod {
   readonly name: string;
+  readonly namespace: string;
+  readonly labels: PodLabels;
+  readonly device: string;
+  readonly attachment?: PodAttachment | undefined;
   readonly network: string;
   readonly place: Pick<PodRecord, 'netns' | 'netnsIdentity' | 'ownsNetns'>;
   readonly allowSources: readonly Prefix[];
-  /** Absent: one made from its name. */
+  /** Absent: one made from its key. */
   readonly mac: string | undefined;
 }
 
 /** The record of a new pod, that is about to be made. @param others pods that there are already. */
 export function newPodRecord(wanted: WantedPod, others: readonly PodRecord[], nowMs: number): PodRecord {
-  const { name, network, place, allowSources, mac } = wanted;
-  return {
+  const { name, namespace, labels, device, attachment, network, place, allowSources, mac } = wanted;
+  const identity = {
     name,
+    ...(namespace !== DEFAULT_NAMESPACE && { namespace }),
+    ...(device !== POD_DEVICE && { device }),
+    ...(attachment !== undefined && { attachment }),
+  };
+  const key = keyOf(identity);
+  return {
+    ...identity,
+    ...(Object.keys(labels).length > 0 && { labels }),
     network,
     phase: 'adding',
     ...place,
     ...(allowSources.length > 0 && { allowSources: allowSources.map(formatPrefix) }),
-    mac: mac ?? macOfPod(network, name, 'pod'),
-    hostDevice: hostDeviceName(network, name, new Set(others.map(({ hostDevice }) => hostDevice))),
+    mac: mac ?? macOfPod(network, key, 'pod'),
+    hostDevice: hostDeviceName(network, key, new Set(others.map(({ hostDevice }) => hostDevice))),
     createdAt: new Date(nowMs).toISOString(),
     notices: [],
   };
@@ -67,8 +83,22 @@ function isRecord(value: Partial<PodRecord> | null | undefined): boolean {
     typeof value?.ownsNetns === 'boolean' &&
     isHostDeviceName(value.hostDevice ?? '') &&
     Array.isArray(value.notices) &&
-    areSources(value.allowSources ?? [])
+    areSources(value.allowSources ?? []) &&
+    [value.namespace, value.device].every((text) => text === undefined || typeof text === 'string') &&
+    (value.labels === undefined || areLabels(value.labels)) &&
+    (value.attachment === undefined || isAttachment(value.attachment))
   );
+}
+
+function areLabels(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const labels = value as Record<string, unknown>;
+  if (Object.values(labels).some((text) => typeof text !== 'string')) return false;
+  return problemOfLabels(labels as PodLabels) === undefined;
+}
+
+function isAttachment(value: Partial<PodAttachment> | null): boolean {
+  return typeof value?.containerId === 'string' && typeof value.cniNetwork === 'string';
 }
 
 function areSources(value: unknown): boolean {

@@ -2,12 +2,19 @@
 import * as v from 'valibot';
 import { ConfigError } from '../../errors.ts';
 import { formatMacAddress, parseIpAddress, parseMacAddress, type IpAddress } from '../../wire/address.ts';
+import { problemOfLabels, type PodLabels } from '../../directory/pod-labels.ts';
+import { DEFAULT_NAMESPACE, DNS_LABEL_RULE, isDnsLabel } from '../../directory/pod-name.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import type { PodRequest } from '../../api/control-api.ts';
 import { prefix } from '../config/config-value.ts';
 
 /** A {@link PodRequest} whose parts were checked. */
 export interface PodWish {
+  readonly namespace: string;
+  /** Absent: whatever it has, if it is there already, and else none. */
+  readonly labels?: PodLabels;
+  /** Absent: whatever it has, if it is there already, and else the usual one. */
+  readonly device?: string;
   readonly netns?: string;
   readonly pid?: number;
   readonly newNetns: boolean;
@@ -17,14 +24,34 @@ export interface PodWish {
   readonly mac?: string;
 }
 
-/** Names go into URLs, into file names under /run/netns and into device aliases. */
-const POD_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+/** Of the kernel (dev_valid_name), and without what a shell or `ip` takes for something else. */
+const DEVICE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/;
 
-/** @throws ConfigError unless `name` may be a pod's. */
+/** What {@link DEVICE_NAME} asks for, for messages. */
+const DEVICE_NAME_RULE = '1 to 15 letters, digits, dots, hyphens and underscores, the first neither dot nor hyphen';
+
+/** Names of pods that earlier versions made. They go into file names under /run/netns and into device aliases. */
+const EARLIER_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+/** @throws ConfigError unless a pod may have the name, be it one of an earlier version, whose name DNS may not carry. */
 export function checkPodName(name: string): void {
-  if (POD_NAME.test(name)) return;
-  const rule = '1 to 128 letters, digits, dots, hyphens and underscores, the first a letter or digit';
-  throw new ConfigError('name', `${JSON.stringify(name)} is not a name for a pod: ${rule}`);
+  if (!EARLIER_NAME.test(name)) throw notAName(name);
+}
+
+/** @throws ConfigError unless a new pod may have the name. */
+export function checkNewPodName(name: string): void {
+  if (!isDnsLabel(name)) throw notAName(name);
+}
+
+function notAName(name: string): ConfigError {
+  return new ConfigError('name', `${JSON.stringify(name)} is not a name for a pod: ${DNS_LABEL_RULE}`);
+}
+
+/** The namespace that somebody means. @throws ConfigError unless a pod may have it. */
+export function parseNamespace(text: string | undefined): string {
+  const namespace = text ?? DEFAULT_NAMESPACE;
+  if (isDnsLabel(namespace)) return namespace;
+  throw new ConfigError('namespace', `${JSON.stringify(namespace)} is not a namespace for pods: ${DNS_LABEL_RULE}`);
 }
 
 /** @throws ConfigError naming the part that is wrong. */
@@ -37,6 +64,9 @@ export function parsePodRequest(name: string, request: PodRequest): PodWish {
   if (pid !== undefined && !(Number.isInteger(pid) && pid > 0))
     throw new ConfigError('pid', `${pid} is not a process id`);
   return {
+    namespace: parseNamespace(request.namespace),
+    ...(request.labels !== undefined && { labels: checkedLabels(request.labels) }),
+    ...(request.device !== undefined && { device: checkedDevice(request.device) }),
     ...(netns !== undefined && { netns }),
     ...(pid !== undefined && { pid }),
     newNetns,
@@ -45,6 +75,17 @@ export function parsePodRequest(name: string, request: PodRequest): PodWish {
     ...(request.allowSources !== undefined && { allowSources: request.allowSources.map(parseSource) }),
     ...(request.mac !== undefined && { mac: parseWantedMac(request.mac) }),
   };
+}
+
+function checkedLabels(labels: PodLabels): PodLabels {
+  const problem = problemOfLabels(labels);
+  if (problem !== undefined) throw new ConfigError('labels', problem);
+  return labels;
+}
+
+function checkedDevice(device: string): string {
+  if (DEVICE_NAME.test(device) && device !== 'lo') return device;
+  throw new ConfigError('device', `${JSON.stringify(device)} is not a name for a pod's interface: ${DEVICE_NAME_RULE}`);
 }
 
 function parseWantedAddress(text: string, at: number): IpAddress {

@@ -2,6 +2,8 @@
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
 import { formatPrefix, type Prefix } from '../../wire/prefix.ts';
 import type { Notice, Pod } from '../../api/control-api.ts';
+import { DEFAULT_NAMESPACE } from '../../directory/pod-name.ts';
+import { POD_DEVICE, titleOf } from './pod-key.ts';
 import { isPlaceReachable } from './pod-namespace.ts';
 import type { PodRecord } from './pod-record.ts';
 
@@ -24,14 +26,18 @@ export interface PodFacts {
 /** Puts it together. */
 export function podView(record: PodRecord, facts: PodFacts): Pod {
   const { name, network, netns, hostDevice, mac, createdAt, notices } = record;
+  const { namespace = DEFAULT_NAMESPACE, labels = {}, device = POD_DEVICE } = record;
   const outside = facts.outside.map(formatIpAddress);
-  const message = `pod ${name} has ${outside.join(', ')}, outside of this node's prefixes of today: remove it and add it again`;
+  const message = `pod ${titleOf(record)} has ${outside.join(', ')}, outside of this node's prefixes of today: remove it and add it again`;
   return {
     name,
+    namespace,
+    labels,
     network,
     netns,
     addresses: facts.addresses.map(formatIpAddress),
     allowSources: facts.allowSources.map(formatPrefix),
+    device,
     mac,
     hostDevice,
     mtuBytes: facts.mtuBytes,

@@ -21,11 +21,13 @@ import { ensureDeviceForwarding } from '../host/node-sysctls.ts';
 import { IPV6_MIN_MTU } from '../../wire/ipv6.ts';
 import { POD_GATEWAY } from '../host/pod-devices.ts';
 
-/** Name of the pod's end. */
-export const POD_DEVICE = 'eth0';
-
 export interface PodCable {
+  /** Of the pod, within the node: {@link keyOf}. */
+  readonly key: string;
+  /** How people are told of the pod. */
   readonly pod: string;
+  /** Name of the pod's end. */
+  readonly device: string;
   readonly netns: string;
   readonly hostDevice: string;
   readonly alias: string;
@@ -44,12 +46,12 @@ export interface PodCable {
  *
  * @param newNetns name under /run/netns of a namespace to make first.
  * @returns what a person should know of the pod.
- * @throws ConflictError `device-exists` if the namespace has an {@link POD_DEVICE}.
+ * @throws ConflictError `device-exists` if the namespace has a device of this name.
  */
 export async function connectPod(cable: PodCable, newNetns?: string): Promise<Notice[]> {
   const purpose = `connect pod ${cable.pod}`;
-  const { hostDevice, hostMac, podMac, mtuBytes } = cable;
-  const peer = `peer name ${POD_DEVICE} mtu ${mtuBytes} address ${podMac} netns ${batchWord(cable.netns)}`;
+  const { device, hostDevice, hostMac, podMac, mtuBytes } = cable;
+  const peer = `peer name ${device} mtu ${mtuBytes} address ${podMac} netns ${batchWord(cable.netns)}`;
   const lines = [
     ...(newNetns === undefined ? [] : [`netns add ${batchWord(newNetns)}`]),
     `link add name ${hostDevice} mtu ${mtuBytes} address ${hostMac} type veth ${peer}`,
@@ -146,8 +148,8 @@ async function furnishPodEnd(cable: PodCable, verb: 'add' | 'replace', withIpv6:
   const ipv4 = [
     'link set dev lo up',
     // A new device has it already; one that the pod changed is given it again.
-    ...(verb === 'replace' ? [`link set dev ${POD_DEVICE} address ${cable.podMac}`] : []),
-    `link set dev ${POD_DEVICE} mtu ${cable.mtuBytes} up`,
+    ...(verb === 'replace' ? [`link set dev ${cable.device} address ${cable.podMac}`] : []),
+    `link set dev ${cable.device} mtu ${cable.mtuBytes} up`,
     ...podLines(cable, 4, verb),
   ];
   const ipv6 = withIpv6 ? podLines(cable, 6, verb) : [];
@@ -170,7 +172,7 @@ async function runPodScript(
   mount = '',
 ): Promise<boolean> {
   const purpose = `connect pod ${cable.pod} on its side`;
-  const argv = [...wrapper, 'sh', '-c', POD_SCRIPT, 'weft-pod', POD_DEVICE, ipv4.join('\n'), ipv6.join('\n'), mount];
+  const argv = [...wrapper, 'sh', '-c', POD_SCRIPT, 'weft-pod', cable.device, ipv4.join('\n'), ipv6.join('\n'), mount];
   try {
     return (await runCommand(argv, { purpose, netns: cable.netns })).includes('no-ipv6');
   } catch (error) {
@@ -182,14 +184,14 @@ async function runPodScript(
 function podLines(cable: PodCable, family: 4 | 6, verb: 'add' | 'replace'): string[] {
   const own = cable.addresses.filter((address) => address.family === family).map(formatIpAddress);
   if (own[0] === undefined) return [];
-  const via = `default via ${POD_GATEWAY[family]} dev ${POD_DEVICE} src ${own[0]} proto ${ROUTE_PROTOCOL}`;
+  const via = `default via ${POD_GATEWAY[family]} dev ${cable.device} src ${own[0]} proto ${ROUTE_PROTOCOL}`;
   return [
     ...own.map(
       (address) =>
-        `address replace ${address}/${family === 4 ? 32 : 128} dev ${POD_DEVICE}${family === 6 ? ' nodad' : ''}`,
+        `address replace ${address}/${family === 4 ? 32 : 128} dev ${cable.device}${family === 6 ? ' nodad' : ''}`,
     ),
     // IPv6 finds its gateway through the link-local network that every device is in.
-    ...(family === 4 ? [`route replace ${POD_GATEWAY[4]} dev ${POD_DEVICE} scope link proto ${ROUTE_PROTOCOL}`] : []),
+    ...(family === 4 ? [`route replace ${POD_GATEWAY[4]} dev ${cable.device} scope link proto ${ROUTE_PROTOCOL}`] : []),
     `route ${verb} ${via}`,
   ];
 }
@@ -242,7 +244,7 @@ function deviceExists(error: unknown, cable: PodCable): ConflictError | undefine
     error instanceof CommandError &&
     /^ip link add .*File exists/s.test(`${String(error.details['command'])} ${String(error.details['stderr'])}`);
   if (!exists) return undefined;
-  const message = `pod ${cable.pod} cannot be connected: ${cable.netns} has a device ${POD_DEVICE} already, or the node has ${cable.hostDevice}`;
+  const message = `pod ${cable.pod} cannot be connected: ${cable.netns} has a device ${cable.device} already, or the node has ${cable.hostDevice}`;
   return new ConflictError('device-exists', message, { pod: cable.pod, netns: cable.netns });
 }
 

@@ -10,11 +10,14 @@ import type { NftWitness } from '../../linux/nft-owned-tables.ts';
 import { listRoutes } from '../../linux/route.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
 import type { Pod, PodRequest } from '../../api/control-api.ts';
+import { equalLabels } from '../../directory/pod-labels.ts';
+import { podTitle } from '../../directory/pod-name.ts';
 import type { IpamStatus, LeaseCheck } from '../../api/ipam-api.ts';
 import type { Finding, Inspection } from '../audit/audit-finding.ts';
 import { isPodLink } from '../host/own-links.ts';
 import type { StateJournal } from '../state/state-journal.ts';
 import { AllowedSources, type AllowedSourcesOptions, refuseWithoutIpv6 } from './allowed-sources.ts';
+import type { GonePod } from './gone-pods.ts';
 import { hiddenNamespaceNotices } from './hidden-namespace.ts';
 import { checkLeases } from './lease-check.ts';
 import { leaseStatus } from './lease-status.ts';
@@ -25,9 +28,10 @@ import { cableFindings, hasHostEnd, staleHostRoutes } from './pod-inspection.ts'
 import { PodLooks, type PodLook } from './pod-looks.ts';
 import { isPlaceReachable, placeOf, refuseSharing, removeOwnNamespace, type PodPlace } from './pod-namespace.ts';
 import { reconcilePods, withoutRefusedIpv6, type ReconcileReport } from './pod-reconciliation.ts';
+import { keyByHand, keyOf, POD_DEVICE, titleOf } from './pod-key.ts';
 import { newPodRecord, type PodRecord } from './pod-record.ts';
 import { hostDeviceAlias, macOfPod } from '../host/pod-devices.ts';
-import { parsePodRequest, type PodWish } from './pod-request.ts';
+import { checkNewPodName, parsePodRequest, type PodWish } from './pod-request.ts';
 import { namingGonePods } from './pod-shortage.ts';
 import { PodSources } from './pod-sources.ts';
 import { podView } from './pod-view.ts';
@@ -87,7 +91,8 @@ export class Pods {
   }
 
   /**
-   * Connects a pod. The same request again gives the same pod, and repairs what is missing of it. On failure nothing is left.
+   * Connects a pod. The same request again gives the same pod, and repairs what is missing of it; with other labels, it has those
+   * from then on. On failure nothing is left.
    *
    * @param clientPid process of the client, whose mounts may show a namespace file that ours do not.
    * @throws ConfigError for a request that is wrong in itself, or an address that is not this node's to give.
@@ -105,9 +110,9 @@ export class Pods {
    *
    * @throws WeftError `store-failed`, and nothing was removed: a removal that nobody remembers would be undone by a restart.
    */
-  remove(name: string): Promise<boolean> {
+  remove(name: string, namespace: string): Promise<boolean> {
     return this.#inTurn(async () => {
-      const record = this.#book.get(name);
+      const record = this.#book.get(keyByHand(namespace, name));
       if (record === undefined) return false;
       await this.#remove(record);
       return true;
@@ -141,7 +146,7 @@ export class Pods {
 
   /** The addresses of each pool, counted. */
   leaseStatus(): IpamStatus {
-    return leaseStatus(this.#book, this.gone());
+    return leaseStatus(this.#book, this.#gone());
   }
 
   /** Compares what is stored, pods, and the kernel. @param repairs whether to put right what is weft's own. */
@@ -168,48 +173,44 @@ export class Pods {
       .filter((record) => record.phase === 'ready' && devices.has(record.hostDevice) && isPlaceReachable(record))
       .map((record) => withoutRefusedIpv6(this.#cable(record), record.notices));
     await this.#looks.refresh(cables);
-    return cables.flatMap(({ pod }) => this.#looks.of(pod) ?? []);
+    return cables.flatMap(({ key }) => this.#looks.of(key) ?? []);
   }
 
-  /** Gives pods again what {@link lookInside} misses in them, as `weft pod add` would. @returns their names. */
+  /** Gives pods again what {@link lookInside} misses in them, as `weft pod add` would. @returns what they are called. */
   repairInside(): Promise<string[]> {
     return this.#inTurn(async () => {
       const repaired: string[] = [];
       for (const { cable, faults } of await this.lookInside()) {
-        const record = this.#book.get(cable.pod);
+        const record = this.#book.get(cable.key);
         if (record === undefined || !faults.some(({ isRepairable }) => isRepairable)) continue;
         try {
           await this.#repair(record);
-          repaired.push(record.name);
+          repaired.push(cable.pod);
         } catch (error) {
           // Of one pod the next is not to suffer; the doctor goes on to say what is wrong.
-          this.#options.logger.warn({ err: error, pod: record.name }, 'pod could not be put right inside');
+          this.#options.logger.warn({ err: error, pod: cable.pod }, 'pod could not be put right inside');
         }
       }
       return repaired;
     });
   }
 
-  /** Names of the pods whose cable is not there any more, and whose namespace is not where it was. */
-  gone(): string[] {
-    const devices = deviceNames();
-    return this.#book
-      .all()
-      .filter((record) => record.phase === 'ready' && isGone(record, devices))
-      .map(({ name }) => name);
+  /** The pods whose cable is not there any more, and whose namespace is not where it was. */
+  gone(): GonePod[] {
+    return this.#gone().map((record) => ({ key: keyOf(record), title: titleOf(record) }));
   }
 
   /** Forgets a pod that is gone, and frees its addresses. @returns them; `undefined` if it is not gone, or that cannot be stored now. */
-  freeGone(name: string): Promise<string[] | undefined> {
+  freeGone(key: string): Promise<string[] | undefined> {
     return this.#inTurn(async () => {
-      const record = this.#book.get(name);
+      const record = this.#book.get(key);
       if (record?.phase !== 'ready' || !isGone(record, deviceNames())) return undefined;
       const addresses = this.#book.addressesOf(record).map(formatIpAddress);
       try {
         await this.#remove(record);
         return addresses;
       } catch (error) {
-        this.#options.logger.warn({ err: error, pod: name }, 'pod that is gone could not be forgotten');
+        this.#options.logger.warn({ err: error, pod: titleOf(record) }, 'pod that is gone could not be forgotten');
         return undefined;
       }
     });
@@ -225,30 +226,33 @@ export class Pods {
   }
 
   async #add(name: string, wish: PodWish, clientPid: number | undefined): Promise<Pod> {
-    const known = this.#book.get(name);
+    const known = this.#book.get(keyByHand(wish.namespace, name));
     if (known?.phase === 'ready') return this.#addAgain(known, wish, clientPid);
-    if (known !== undefined) await this.#erase(known);
-    const place = this.#placeOf(name, wish, clientPid);
+    if (known === undefined) checkNewPodName(name);
+    else await this.#erase(known);
+    const title = podTitle(wish.namespace, name);
+    const place = this.#placeOf(title, wish, clientPid);
     refuseSharing(place, this.#book.all());
     if (wish.allowSources !== undefined && wish.allowSources.length > 0) this.sources.refuseWithoutRanges();
-    const pods = this.#book.all().map((one) => ({ pod: one.name, addresses: this.#book.addressesOf(one) }));
+    const pods = this.#book.all().map((one) => ({ pod: titleOf(one), addresses: this.#book.addressesOf(one) }));
     await this.#allowed.check(wish, pods);
     const { networkName: network, wallClockMs } = this.#options;
-    const { allowSources = [], mac } = wish;
-    const record = newPodRecord({ name, network, place, allowSources, mac }, this.#book.all(), wallClockMs());
+    const { namespace, labels = {}, device = POD_DEVICE, allowSources = [], mac } = wish;
+    const wanted = { name, namespace, labels, device, network, place, allowSources, mac };
+    const record = newPodRecord(wanted, this.#book.all(), wallClockMs());
     await removeLeftover(record);
-    refusing(name, 'was not added, and nothing was made', () => this.#enter(record, wish));
+    refusing(title, 'was not added, and nothing was made', () => this.#enter(record, wish));
     try {
       // First: the kernel is to judge its first packet, and to know what becomes of it.
       await this.#allowed.prepare(record);
       await this.sources.bind(this.#source(record));
       const wired = await connectPod(this.#cable(record), wish.newNetns ? basename(record.netns) : undefined);
-      refuseWithoutIpv6(name, allowSources, wired);
+      refuseWithoutIpv6(title, allowSources, wired);
       const notices = [...wired, ...(wish.newNetns ? hiddenNamespaceNotices(record.netns, clientPid) : [])];
       const netnsIdentity = namespaceIdentity(record.netns) ?? record.netnsIdentity;
       const ready: PodRecord = { ...record, phase: 'ready', netnsIdentity, notices };
-      refusing(name, 'was not added, and what was made is removed again', () => this.#book.settle(ready));
-      this.#allowed.announce(name);
+      refusing(title, 'was not added, and what was made is removed again', () => this.#book.settle(ready));
+      this.#allowed.announce(keyOf(record));
       return this.#pod(ready, deviceNames());
     } catch (error) {
       await this.#rollBack(record);
@@ -258,15 +262,25 @@ export class Pods {
 
   async #addAgain(record: PodRecord, wish: PodWish, clientPid: number | undefined): Promise<Pod> {
     const isGone = !deviceNames().has(record.hostDevice);
-    const place = wish.newNetns && record.ownsNetns ? record : this.#placeOf(record.name, wish, clientPid);
+    const place = wish.newNetns && record.ownsNetns ? record : this.#placeOf(titleOf(record), wish, clientPid);
     const addresses = this.#book.addressesOf(record);
     const differences = podDifferences({ record, addresses, isGone }, wish, place);
     if (differences.length > 0) {
+      const title = titleOf(record);
       const hint = isGone ? '; its namespace is gone, so "weft pod rm" loses nothing' : '';
-      const message = `pod ${record.name} exists with ${differences.join(' and ')}${hint}`;
-      throw new ConflictError('pod-exists', message, { pod: record.name, differences });
+      const message = `pod ${title} exists with ${differences.join(' and ')}${hint}`;
+      throw new ConflictError('pod-exists', message, { pod: title, differences });
     }
-    return this.#pod(await this.#repair({ ...record, netns: place.netns }), deviceNames());
+    const { labels: before, ...others } = record;
+    const labels = wish.labels ?? before ?? {};
+    const again: PodRecord = {
+      ...others,
+      ...(Object.keys(labels).length > 0 && { labels }),
+      netns: place.netns,
+    };
+    if (!equalLabels(labels, before ?? {}))
+      refusing(titleOf(record), 'has the labels that it had', () => this.#book.settle(again));
+    return this.#pod(await this.#repair(again), deviceNames());
   }
 
   /** @throws ExhaustedError that says how many addresses pods have that are gone */
@@ -274,12 +288,13 @@ export class Pods {
     try {
       this.#book.enter(record, addresses);
     } catch (error) {
-      throw namingGonePods(error, this.gone(), this.#book.all().length);
+      throw namingGonePods(error, this.#gone().map(titleOf), this.#book.all().length);
     }
   }
 
-  #placeOf(name: string, wish: PodWish, clientPid: number | undefined): PodPlace {
-    return placeOf(`${this.#options.netnsPrefix}${name}`, wish, clientPid);
+  /** A namespace of our own has the pod's name, after that of its namespace: a file name has no slash. */
+  #placeOf(title: string, wish: PodWish, clientPid: number | undefined): PodPlace {
+    return placeOf(`${this.#options.netnsPrefix}${title.replace('/', '.')}`, wish, clientPid);
   }
 
   async #inspect(): Promise<Inspection> {
@@ -292,7 +307,8 @@ export class Pods {
     if ((await this.sources.inspect()).length > 0) await this.sources.repair();
     const failures: unknown[] = [];
     for (const { record, findings } of await this.#lacking()) {
-      if (findings.every(({ problem }) => problem === 'foreign') || this.#reconnects.waitMs(record.name) > 0) continue;
+      if (findings.every(({ problem }) => problem === 'foreign') || this.#reconnects.waitMs(keyOf(record)) > 0)
+        continue;
       await this.#repair(record).catch((error: unknown) => failures.push(error));
     }
     // One that cannot be mended keeps nobody else waiting.
@@ -305,10 +321,10 @@ export class Pods {
     const cable = this.#cable(record);
     const notices = await connectAgain(record, cable, this.#reconnects);
     if (record.allowSources !== undefined)
-      await deleteHostRoutes(record.name, staleHostRoutes(cable, { routes: await listRoutes('ours') }));
+      await deleteHostRoutes(cable.pod, staleHostRoutes(cable, { routes: await listRoutes('ours') }));
     const repaired = { ...record, notices, netnsIdentity: namespaceIdentity(record.netns) ?? record.netnsIdentity };
     this.#book.keep(repaired);
-    this.#looks.forget(record.name);
+    this.#looks.forget(keyOf(record));
     return repaired;
   }
 
@@ -325,41 +341,50 @@ export class Pods {
     });
   }
 
+  #gone(): PodRecord[] {
+    const devices = deviceNames();
+    return this.#book.all().filter((record) => record.phase === 'ready' && isGone(record, devices));
+  }
+
   async #rollBack(record: PodRecord): Promise<void> {
     try {
       await this.#erase(record);
     } catch (error) {
       // Its record stays: the next add, remove or start goes on from here.
-      this.#options.logger.error({ err: error, pod: record.name }, 'pod could not be rolled back');
+      this.#options.logger.error({ err: error, pod: titleOf(record) }, 'pod could not be rolled back');
     }
   }
 
   /** @throws WeftError `store-failed`, and nothing was removed. */
   async #remove(record: PodRecord): Promise<void> {
-    const { name } = record;
-    refusing(name, 'was not removed, and is as it was', () => this.#book.settle({ ...record, phase: 'removing' }));
+    refusing(titleOf(record), 'was not removed, and is as it was', () =>
+      this.#book.settle({ ...record, phase: 'removing' }),
+    );
     await this.#erase(record);
   }
 
   /** Removes what is announced, the pair, the namespace if it is ours, the lease and the record, in this order. Whatever is missing is fine. */
   async #erase(record: PodRecord): Promise<void> {
-    this.#allowed.withdraw(record.name);
-    if (deviceNames().has(record.hostDevice)) await disconnectPod(record.name, record.hostDevice);
+    this.#allowed.withdraw(keyOf(record));
+    if (deviceNames().has(record.hostDevice)) await disconnectPod(titleOf(record), record.hostDevice);
     await this.sources.release(record.hostDevice);
-    await this.#allowed.remove(record.name);
+    await this.#allowed.remove(keyOf(record));
     await removeOwnNamespace(record);
-    this.#looks.forget(record.name);
+    this.#looks.forget(keyOf(record));
     this.#book.forget(record);
   }
 
   #cable(record: PodRecord): PodCable {
-    const { name, network, netns, hostDevice, mac } = record;
+    const { network, netns, device = POD_DEVICE, hostDevice, mac } = record;
+    const key = keyOf(record);
     return {
-      pod: name,
+      key,
+      pod: titleOf(record),
+      device,
       netns,
       hostDevice,
-      alias: hostDeviceAlias(network, name),
-      hostMac: macOfPod(network, name, 'node'),
+      alias: hostDeviceAlias(network, key),
+      hostMac: macOfPod(network, key, 'node'),
       podMac: mac,
       mtuBytes: this.#options.mtuBytes,
       addresses: this.#book.addressesOf(record),
@@ -381,9 +406,9 @@ export class Pods {
   }
 
   #source(record: PodRecord): PodSource {
-    const { name, hostDevice, mac } = record;
+    const { hostDevice, mac } = record;
     const [addresses, allowSources] = [this.#book.addressesOf(record), this.#allowed.of(record)];
-    return { pod: name, device: hostDevice, mac, addresses, allowSources };
+    return { pod: titleOf(record), device: hostDevice, mac, addresses, allowSources };
   }
 
   #pod(record: PodRecord, devices: ReadonlySet<string>): Pod {
@@ -394,7 +419,7 @@ export class Pods {
       sourceNotices: this.#allowed.noticesOf(record),
       mtuBytes: this.#options.mtuBytes,
       hasDevice: devices.has(record.hostDevice),
-      faults: this.#looks.of(record.name)?.faults.map(({ message }) => message) ?? [],
+      faults: this.#looks.of(keyOf(record))?.faults.map(({ message }) => message) ?? [],
     });
   }
 

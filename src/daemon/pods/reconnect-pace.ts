@@ -19,6 +19,7 @@ interface Connections {
 
 export class ReconnectPace {
   readonly #nowMs: () => number;
+  /** By key. */
   readonly #pods = new Map<string, Connections>();
 
   /** @param nowMs any clock that does not jump. */
@@ -27,23 +28,23 @@ export class ReconnectPace {
   }
 
   /** How long the pod has to wait, in ms: 0 if it may be connected now. */
-  waitMs(pod: string): number {
-    const known = this.#pods.get(pod);
+  waitMs(key: string): number {
+    const known = this.#pods.get(key);
     if (known === undefined || known.times < AT_ONCE) return 0;
     const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (known.times - AT_ONCE));
     return Math.max(0, known.lastMs + wait - this.#nowMs());
   }
 
   /** Notes that the pod was connected again. */
-  connected(pod: string): void {
+  connected(key: string): void {
     const nowMs = this.#nowMs();
-    for (const [name, { lastMs }] of this.#pods) if (nowMs - lastMs > 2 * LONGEST_WAIT_MS) this.#pods.delete(name);
-    const times = (this.#pods.get(pod)?.times ?? 0) + 1;
-    this.#pods.set(pod, { times, lastMs: nowMs });
+    for (const [other, { lastMs }] of this.#pods) if (nowMs - lastMs > 2 * LONGEST_WAIT_MS) this.#pods.delete(other);
+    const times = (this.#pods.get(key)?.times ?? 0) + 1;
+    this.#pods.set(key, { times, lastMs: nowMs });
   }
 
   /** How often it was, of late. */
-  times(pod: string): number {
-    return this.#pods.get(pod)?.times ?? 0;
+  times(key: string): number {
+    return this.#pods.get(key)?.times ?? 0;
   }
 }

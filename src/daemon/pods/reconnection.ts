@@ -28,10 +28,10 @@ export async function connectAgain(record: PodRecord, cable: PodCable, pace: Rec
     } catch (error) {
       // The other end was moved or renamed inside the pod. Any other failure is not cured by a new pair.
       if (!(error instanceof CommandError && error.message.includes('Cannot find device'))) throw error;
-      await disconnectPod(record.name, record.hostDevice);
+      await disconnectPod(cable.pod, record.hostDevice);
     }
   }
   const isNetnsMissing = record.ownsNetns && namespaceIdentity(record.netns) === undefined;
-  pace.connected(record.name);
+  pace.connected(cable.key);
   return connectPod(cable, isNetnsMissing ? basename(record.netns) : undefined);
 }

@@ -1,4 +1,5 @@
 /** Why a pod may not be given a prefix to send from. Pure. */
+import { podArguments } from '../../directory/pod-name.ts';
 import type { Member } from '../../membership/announcement.ts';
 import type { StaticPeer } from '../../routing/static-peer.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
@@ -136,7 +137,11 @@ export function takenByHost(
 }
 
 function ofPod(pod: string, prefix: Prefix, what: string): TakenPrefix {
-  return { prefix, whose: `${what} of pod ${pod}`, remedy: `${ANOTHER}, or remove that pod: weft pod rm ${pod}` };
+  return {
+    prefix,
+    whose: `${what} of pod ${pod}`,
+    remedy: `${ANOTHER}, or remove that pod: weft pod rm ${podArguments(pod)}`,
+  };
 }
 
 function underlayOf(address: IpAddress, whose: string, remedy: string): TakenPrefix {

@@ -3,6 +3,7 @@ import { formatIpAddress, parseIpAddress } from '../../wire/address.ts';
 import type { KernelDrops } from '../../api/drop-api.ts';
 import { kernelDropReasons } from '../../dataplane/kernel-drop-reasons.ts';
 import type { EventSink } from '../process/event-log.ts';
+import { titleOf } from './pod-key.ts';
 import type { Pods } from './pods.ts';
 import type { RefusedPackets, TriedAddress } from './source-tables.ts';
 
@@ -41,7 +42,7 @@ export function watchSpoofing(pods: Pods, events: EventSink): SpoofWatch {
   return new SpoofWatch({
     readRefused: () => pods.sources.readRefused(),
     readTried: () => pods.sources.readTried(),
-    pods: () => pods.list(),
+    pods: () => pods.list().map((pod) => ({ ...pod, name: titleOf(pod) })),
     events,
     nowMs: () => performance.now(),
   });

@@ -4,6 +4,7 @@
  * The kernel counts, also while nobody looks and while no daemon runs: its counts go on over a restart, and so do the totals. It is
  * asked at intervals, and when somebody wants to know.
  */
+import { podTitle } from '../../directory/pod-name.ts';
 import type { Logger } from '../../env/logger.ts';
 import type { Pod } from '../../api/control-api.ts';
 import type { EventSink } from '../process/event-log.ts';
@@ -34,7 +35,7 @@ export interface RefusedTrafficOptions {
 }
 
 export interface RefusedTrafficParts extends Pick<RefusedTrafficOptions, 'events' | 'logger'> {
-  readonly pods: { list(): readonly Pick<Pod, 'name' | 'hostDevice'>[] };
+  readonly pods: { list(): readonly Pick<Pod, 'namespace' | 'name' | 'hostDevice'>[] };
 }
 
 export class RefusedTraffic implements AsyncDisposable {
@@ -63,7 +64,10 @@ export class RefusedTraffic implements AsyncDisposable {
       ...parts,
       readCounts: readRuleCounts,
       readSenders: readRefusedSenders,
-      podBehind: (device) => pods.list().find(({ hostDevice }) => hostDevice === device)?.name,
+      podBehind: (device) => {
+        const pod = pods.list().find(({ hostDevice }) => hostDevice === device);
+        return pod && podTitle(pod.namespace, pod.name);
+      },
       nowMs: () => performance.now(),
     });
     await traffic.look();

@@ -84,6 +84,8 @@ test('removing says whether there was one', async (t) => {
   const { client } = await open(t);
   t.true(await client.removePod('web'));
   t.false(await client.removePod('other'));
+  t.false(await client.removePod('web', 'shop'));
+  await t.throwsAsync(client.removePod('web', 'Shop'), { message: /^namespace: "Shop" is not a namespace for pods/ });
 });
 
 test('keys are added, used and removed by their ids', async (t) => {

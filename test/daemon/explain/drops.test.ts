@@ -26,8 +26,8 @@ function dropsOf(records: readonly FlightRecord[] = []) {
         [12, { name: 'n2', relay: 'n3' }],
       ]),
     pods: () => [
-      { name: 'web', addresses: ['10.244.1.2', 'fd00:10:244:1::2'] },
-      { name: 'db', addresses: ['10.244.1.3'] },
+      { namespace: 'default', name: 'web', addresses: ['10.244.1.2', 'fd00:10:244:1::2'] },
+      { namespace: 'default', name: 'db', addresses: ['10.244.1.3'] },
     ],
     recorded: {
       span: () => ({ packetsSince: '', dropsSince: '2026-01-01T00:00:00.000Z' }),

@@ -18,6 +18,9 @@ const link = (name: string): LinkState => {
 };
 const pod = (name: string, last: number, netns = NETNS): Pod => ({
   name,
+  namespace: 'default',
+  labels: {},
+  device: 'eth0',
   network: 'default',
   netns,
   addresses: [`10.244.1.${last}`],

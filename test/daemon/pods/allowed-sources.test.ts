@@ -52,7 +52,7 @@ for (const phase of ['adding', 'removing'] as const) {
     t.deepEqual(current(), ['10.244.1.0/24', '10.244.7.0/24']);
     t.deepEqual(own.current().map(formatPrefix), ['10.244.1.0/24', '10.244.9.0/24', '10.244.7.0/24']);
     t.deepEqual(sources.of(half).map(formatPrefix), ['10.244.9.0/24']);
-    await t.throwsAsync(sources.check({ newNetns: true, allowSources: [prefix('10.244.9.0/25')] }, []), {
+    await t.throwsAsync(sources.check({ allowSources: [prefix('10.244.9.0/25')] }, []), {
       message: /10\.244\.9\.0\/25 overlaps 10\.244\.9\.0\/24 of pod half/,
     });
     await sources.remove('half');
@@ -81,7 +81,7 @@ test('what has no room in the announcement keeps no daemon from starting, and ma
 test('what had no room stays with its pod, and can be given again when that is removed', async (t) => {
   const [gw, big] = [recordOf('gw', '10.244.7.0/24', '10.244.8.0/24'), recordOf('big', '10.244.6.0/24')];
   const { sources, current } = sourcesWith([big, gw], { room: 3 });
-  const wish = { newNetns: true, allowSources: [prefix('10.244.8.0/24')] };
+  const wish = { allowSources: [prefix('10.244.8.0/24')] };
   await sources.remove('big');
   t.deepEqual(sources.of(gw).map(formatPrefix), ['10.244.7.0/24']);
   await t.throwsAsync(sources.check(wish, []), { message: /10\.244\.8\.0\/24 overlaps 10\.244\.8\.0\/24 of pod gw/ });
@@ -107,15 +107,14 @@ test('a pod that is about to be made is known to the kernel first, and announced
 
 test('a prefix that no pod may have is refused by its place in the request', async (t) => {
   const { sources } = sourcesWith([]);
-  const wanted = (...texts: string[]): Promise<void> =>
-    sources.check({ newNetns: true, allowSources: texts.map(prefix) }, []);
+  const wanted = (...texts: string[]): Promise<void> => sources.check({ allowSources: texts.map(prefix) }, []);
   await t.throwsAsync(wanted('10.244.7.0/24', '10.99.0.0/24'), {
     message: /^allowSources\[1\]: 10\.99\.0\.0\/24 does/,
   });
   await t.throwsAsync(wanted('10.244.7.0/24', '10.244.7.128/25'), {
     message: 'allowSources[1]: 10.244.7.128/25 overlaps 10.244.7.0/24, which is there already',
   });
-  const wish = { newNetns: true, allowSources: [prefix('10.244.7.0/24')], addresses: [parseIpAddress('fd00::2')!] };
+  const wish = { allowSources: [prefix('10.244.7.0/24')], addresses: [parseIpAddress('fd00::2')!] };
   await t.throwsAsync(sources.check(wish, []), {
     message: /^allowSources\[0\]: 10\.244\.7\.0\/24 is IPv4, and the pod has no address of it/,
   });

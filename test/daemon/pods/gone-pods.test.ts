@@ -9,7 +9,7 @@ function watched(freeAfterMs: number) {
   const state = { gone: [] as string[], freed: [] as string[], nowMs: 0, refuses: false };
   const pods = new GonePods({
     freeAfterMs,
-    gone: () => state.gone,
+    gone: () => state.gone.map((key) => ({ key, title: key })),
     free: async (name) => {
       if (state.refuses) return await Promise.resolve(undefined);
       state.freed.push(name);

@@ -26,7 +26,8 @@ function openBook(stateDir: string): PodBook {
 
 function recordOf(name: string): PodRecord {
   const place = { netns: `/run/netns/${name}`, netnsIdentity: '4:1', ownsNetns: false };
-  return newPodRecord({ name, network: 'default', place, allowSources: [], mac: undefined }, [], 0);
+  const identity = { name, namespace: 'default', labels: {}, device: 'eth0', network: 'default' };
+  return newPodRecord({ ...identity, place, allowSources: [], mac: undefined }, [], 0);
 }
 
 function namesIn(book: PodBook): string[] {

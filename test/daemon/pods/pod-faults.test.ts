@@ -4,6 +4,7 @@ import { parseInterior, type PodInterior } from '../../../src/daemon/pods/pod-in
 import { parseIpAddress } from '../../../src/wire/address.ts';
 
 const cable = {
+  device: 'eth0',
   addresses: [parseIpAddress('10.244.1.2')!, parseIpAddress('fd00:10:244:1::2')!],
   mtuBytes: 1_450,
   podMac: '02:00:00:00:00:02',

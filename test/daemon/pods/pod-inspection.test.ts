@@ -6,7 +6,9 @@ import { parseIpAddress } from '../../../src/wire/address.ts';
 import { prefix } from '../../support/announcements.ts';
 
 const cable: PodCable = {
+  key: 'web',
   pod: 'web',
+  device: 'eth0',
   netns: '/run/netns/web',
   hostDevice: 'wf0123abcd',
   alias: 'weft:default:web',

@@ -5,7 +5,9 @@ import { CommandError } from '../../../src/errors.ts';
 import { parseInterior } from '../../../src/daemon/pods/pod-interior.ts';
 
 const cable = (pod: string): PodCable => ({
+  key: pod,
   pod,
+  device: 'eth0',
   netns: `/run/netns/${pod}`,
   hostDevice: 'wf00000000',
   alias: '',

@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { PodRequest } from '../../../src/api/control-api.ts';
-import { parsePodRequest } from '../../../src/daemon/pods/pod-request.ts';
+import { checkNewPodName, parsePodRequest } from '../../../src/daemon/pods/pod-request.ts';
 import { ConfigError } from '../../../src/errors.ts';
 import { formatIpAddress } from '../../../src/wire/address.ts';
 import { formatPrefix } from '../../../src/wire/prefix.ts';
@@ -42,9 +42,29 @@ const refused = test.macro({
 for (const name of ['', '-a', '.', '..', 'a/b', 'a b', 'a:b', 'a\nb', 'ä', 'a'.repeat(129)]) {
   test(`the name ${JSON.stringify(name)}`, refused, name, { newNetns: true }, 'name');
 }
-test('no namespace', refused, 'web', {}, '');
-test('two namespaces', refused, 'web', { netns: 'a', pid: 1 }, '');
-test('an empty namespace', refused, 'web', { netns: '' }, 'netns');
+for (const name of ['Web', 'a_b', 'a.b', 'a-', 'a'.repeat(64)]) {
+  test(`a new pod is not called ${JSON.stringify(name)}, but one of an earlier version may be`, (t) => {
+    t.notThrows(() => parsePodRequest(name, { newNetns: true }));
+    t.throws(() => checkNewPodName(name), {
+      message: `name: ${JSON.stringify(name)} is not a name for a pod: 1 to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends: what DNS can carry`,
+    });
+  });
+}
+
+test('namespace, labels and interface are as they were asked for', (t) => {
+  const wish = parsePodRequest('web', { newNetns: true, namespace: 'shop', labels: { app: 'web' }, device: 'net1' });
+  t.like(wish, { namespace: 'shop', labels: { app: 'web' }, device: 'net1' });
+  t.is(parsePodRequest('web', { newNetns: true }).namespace, 'default');
+});
+
+for (const device of ['', 'lo', '..', '-a', 'a/b', 'a b', 'a:b', 'a;b', 'a'.repeat(16)]) {
+  test(`the interface ${JSON.stringify(device)}`, refused, 'web', { newNetns: true, device }, 'device');
+}
+test('a namespace that DNS cannot carry', refused, 'web', { newNetns: true, namespace: 'my_shop' }, 'namespace');
+test('a label that is none', refused, 'web', { newNetns: true, labels: { 'a b': '' } }, 'labels');
+test('no network namespace', refused, 'web', {}, '');
+test('two network namespaces', refused, 'web', { netns: 'a', pid: 1 }, '');
+test('an empty network namespace', refused, 'web', { netns: '' }, 'netns');
 test('a process 0', refused, 'web', { pid: 0 }, 'pid');
 test('half a process', refused, 'web', { pid: 1.5 }, 'pid');
 test('an address that is none', refused, 'web', { newNetns: true, addresses: ['10.0.0.2', '10.0.0'] }, 'addresses[1]');
