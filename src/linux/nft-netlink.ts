@@ -27,6 +27,8 @@ export type NftAttributes = ReadonlyMap<number, Uint8Array>;
 
 /** What one table has. */
 export interface NftTableDump {
+  /** The table itself. */
+  readonly tables: readonly NftAttributes[];
   readonly chains: readonly NftAttributes[];
   readonly rules: readonly NftAttributes[];
   readonly sets: readonly NftAttributes[];
@@ -54,7 +56,8 @@ export function readNftGeneration(): number | undefined {
 /** All of a table but elements of its sets, in the kernel's order; `undefined` if there is none, or this process may not ask. */
 export function dumpTable({ family, name }: NftTable): NftTableDump | undefined {
   for (let attempt = 0; ; attempt++) {
-    if (ask(Abi.NFT_MSG_GETTABLE, families[family], name, false) === undefined) return undefined;
+    const table = ask(Abi.NFT_MSG_GETTABLE, families[family], name, false);
+    if (table === undefined) return undefined;
     let isConsistent = true;
     const list = (message: number): NftAttributes[] => {
       const answer = ask(message, families[family], name, true);
@@ -63,6 +66,7 @@ export function dumpTable({ family, name }: NftTable): NftTableDump | undefined 
       return (answer?.items ?? []).filter((item) => textOf(item.get(TABLE)) === name);
     };
     const dump = {
+      tables: table.items,
       chains: list(Abi.NFT_MSG_GETCHAIN),
       rules: list(Abi.NFT_MSG_GETRULE),
       sets: list(Abi.NFT_MSG_GETSET),

@@ -14,6 +14,7 @@ import { readNftGeneration } from './nft-netlink.ts';
 import {
   changeLines,
   creationLines,
+  draftLines,
   elementLines,
   type NftTableContent,
   refillLines,
@@ -27,7 +28,7 @@ import {
   type NftSample,
   type NftTableListing,
 } from './nft-table-listing.ts';
-import { type NftTable, nftTransaction, titleOf } from './nftables.ts';
+import { draftOf, type NftTable, nftTransaction, removeTable, titleOf } from './nftables.ts';
 
 /** Longest time, in ms, for which tables are not looked at because nobody is known to have changed them. */
 const LOOK_INTERVAL_MS = 600_000;
@@ -37,6 +38,9 @@ const MAX_LISTED = 1_000;
 
 /** Elements of one set that are asked for in one look, where not all are compared. */
 const SAMPLE = 64;
+
+/** How often tables are made at most, where it is not known who changed what meanwhile. */
+const MAX_MAKES = 3;
 
 /** Who knows what others changed in nftables. */
 export interface NftWitness {
@@ -127,9 +131,10 @@ export class OwnedTables {
     const lines = made && changesOf(made, next);
     if (made === undefined || lines === undefined) return await this.#make(next, purpose, []);
     if (lines.length === 0) return;
+    const before = readNftGeneration();
     if (!(await this.#transact(lines, purpose))) return await this.#make(next, purpose, []);
     this.#made = next.map((content, index) => ({ content, listing: made[index]!.listing }));
-    if (!lines.every(isAboutElements)) this.#learn();
+    if (!lines.every(isAboutElements)) this.#learn(before, true);
   }
 
   /**
@@ -202,7 +207,12 @@ export class OwnedTables {
   #othersChanged(generation: number | undefined): ReadonlySet<string> | undefined {
     if (generation === undefined || this.#trusted === undefined) return undefined;
     if (generation === this.#trusted) return new Set();
-    const all = this.#witness?.othersChanged(this.#trusted, generation);
+    return this.#oursChanged(this.#trusted, generation);
+  }
+
+  /** What others changed of these tables between two generations; `undefined`: that is not known. */
+  #oursChanged(since: number, until: number): ReadonlySet<string> | undefined {
+    const all = this.#witness?.othersChanged(since, until);
     if (all === undefined) return undefined;
     const titles = (this.#made ?? []).map(({ content }) => titleOf(content.table));
     const isOurs = (changed: string): boolean =>
@@ -255,42 +265,86 @@ export class OwnedTables {
   }
 
   async #make(next: readonly NftTableContent[], purpose: string, more: readonly string[]): Promise<void> {
-    const before = readNftGeneration();
+    for (let attempt = 1; ; attempt++) {
+      const { before, layouts } = await this.#makeOnce(next, purpose, more);
+      const isLast = before === undefined || attempt === MAX_MAKES;
+      const { others, until } = this.#learn(before, isLast, layouts);
+      if (others?.size === 0 && this.#isLearnt) this.#trusted = until;
+      if (others !== undefined || isLast) return;
+    }
+  }
+
+  /** @returns the generation before it, and the layout of each table that was there with it. */
+  async #makeOnce(
+    next: readonly NftTableContent[],
+    purpose: string,
+    more: readonly string[],
+  ): Promise<{ before: number | undefined; layouts: readonly (string | undefined)[] }> {
     this.#trusted = undefined;
-    const listings = next.map(({ table }) => listTable(table));
-    const isSame = next.map((content, index) => this.#hasLayout(listings[index], content));
-    const lines = next.flatMap((content, index) => (isSame[index] ? refillLines(content) : creationLines(content)));
+    let layouts: (string | undefined)[] = [];
+    for (const content of next) layouts.push(await this.#layoutThere(content, purpose));
+    const isThere = layouts.map((layout) => layout !== undefined);
+    const lines = next.flatMap((content, index) => (isThere[index] ? refillLines(content) : creationLines(content)));
+    const before = readNftGeneration();
     try {
       await nftTransaction([...lines, ...more], purpose);
     } catch (error) {
-      if (!(error instanceof CommandError) || !isSame.includes(true)) throw error;
+      if (!(error instanceof CommandError) || !isThere.includes(true)) throw error;
+      layouts = [];
       await nftTransaction([...next.flatMap(creationLines), ...more], purpose);
     }
-    const after = readNftGeneration();
     this.#made = next.map((content) => ({ content, listing: undefined }));
-    this.#trusted = isNext(before, after) ? after : before;
-    this.#learn();
+    this.#trusted = before;
+    return { before, layouts };
   }
 
-  /** Whether a table has all that is declared of `content`, and nothing else. */
-  #hasLayout(listing: NftTableListing | undefined, content: NftTableContent): boolean {
-    if (listing === undefined || !isListingOf(listing, content, false)) return false;
+  /** Layout of the table that is there, if all of `content` is declared in it as it should be, and nothing else is. */
+  async #layoutThere(content: NftTableContent, purpose: string): Promise<string | undefined> {
+    const listing = listTable(content.table);
+    if (listing === undefined || !isListingOf(listing, content, false)) return undefined;
     const title = titleOf(content.table);
     const made = this.#made?.find((table) => titleOf(table.content.table) === title);
-    return made?.listing === undefined || made.listing.layout === listing.layout;
+    const layout = made?.listing?.layout ?? (await draftLayout(content, purpose));
+    return listing.layout === layout ? layout : undefined;
   }
 
-  /** Remembers how the kernel lists what was just made. */
-  #learn(): void {
+  /**
+   * Remembers how the kernel lists what was just made, unless others changed it at the same time.
+   *
+   * @param before generation before that.
+   * @param orElse whether to take the listing for ours, too, where it is not known whether others did.
+   * @param layouts that the tables must have; `undefined`: the one that they were created with.
+   * @returns what they changed, if that is known, up to which generation.
+   */
+  #learn(
+    before: number | undefined,
+    orElse: boolean,
+    layouts: readonly (string | undefined)[] = [],
+  ): { others?: ReadonlySet<string> | undefined; until?: number } {
     const made = this.#made ?? [];
     const listings = made.map(({ content }) => listTable(content.table));
+    this.#lookedAtMs = this.#nowMs();
+    const until = readNftGeneration();
+    const others = this.#othersMeanwhile(before, until);
     this.#made = made.map(({ content }, index) => {
       const listing = listings[index];
-      return { content, listing: listing && isListingOf(listing, content, true) ? listing : undefined };
+      const isUntouched = others === undefined ? orElse : !others.has(titleOf(content.table));
+      const isOurs = isUntouched && (layouts[index] ?? listing?.layout) === listing?.layout;
+      return { content, listing: isOurs && listing && isListingOf(listing, content, true) ? listing : undefined };
     });
-    // Somebody was in between.
-    if (this.#made.some(({ listing }) => listing === undefined)) this.#trusted = undefined;
-    this.#lookedAtMs = this.#nowMs();
+    if (!this.#isLearnt) this.#trusted = undefined;
+    return until === undefined ? {} : { others, until };
+  }
+
+  /** Whether it is known how the kernel lists each table. */
+  get #isLearnt(): boolean {
+    return this.#made?.every(({ listing }) => listing !== undefined) === true;
+  }
+
+  /** What others changed of these tables since `before`, where weft made one transaction; `undefined`: that is not known. */
+  #othersMeanwhile(before: number | undefined, until: number | undefined): ReadonlySet<string> | undefined {
+    if (before === undefined || until === undefined) return undefined;
+    return isNext(before, until) ? new Set() : this.#oursChanged(before, until);
   }
 
   /** @returns whether the kernel took it. */
@@ -342,6 +396,20 @@ function setsOf(made: readonly MadeTable[]): MadeSet[] {
 
 function setTitle({ table, name }: Pick<MadeSet, 'table' | 'name'>): string {
   return `${titleOf(table)} ${name}`;
+}
+
+/** How the kernel lists what is declared in a table, seen in a draft of it; `undefined`: it does not take it. */
+async function draftLayout(content: NftTableContent, purpose: string): Promise<string | undefined> {
+  const draft = draftOf(content.table);
+  try {
+    await nftTransaction(draftLines(content), purpose);
+    const layout = listTable(draft)?.layout;
+    await removeTable(draft);
+    return layout;
+  } catch (error) {
+    if (error instanceof CommandError) return undefined;
+    throw error;
+  }
 }
 
 async function allDifferences(sets: readonly MadeSet[]): Promise<NftDifference[]> {

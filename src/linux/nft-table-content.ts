@@ -7,7 +7,7 @@
  * kernels before 6.2 take another declaration of the same set without a word, and keep the first.
  */
 import { createHash } from 'node:crypto';
-import { type NftTable, titleOf } from './nftables.ts';
+import { draftOf, type NftTable, titleOf } from './nftables.ts';
 
 /** A set that rules look into. */
 export interface NftSetContent {
@@ -68,6 +68,13 @@ export function creationLines(content: NftTableContent): string[] {
     ...Object.entries(content.chains).flatMap(([name, { rules }]) => ruleLines(title, name, rules)),
     ...Object.entries(content.sets).flatMap(([name, set]) => elementLines('add', title, name, set.type, set.elements)),
   ];
+}
+
+/** Lines that declare all of it in a table that does nothing ({@link draftOf}). */
+export function draftLines(content: NftTableContent): string[] {
+  const table = draftOf(content.table);
+  const title = titleOf(table);
+  return [`add table ${title}`, `delete table ${title}`, declaration({ ...content, table }, ['flags dormant;'])];
 }
 
 /** Lines that make all rules and elements anew, in a table of the same layout. Counters and what the kernel put into sets stay. */
@@ -158,8 +165,9 @@ function setChanges(title: string, from: NftTableContent, to: NftTableContent): 
 }
 
 /** Adds what is not there; elements and rules are another matter. */
-function declaration({ table, counters, sets, chains }: NftTableContent): string {
+function declaration({ table, counters, sets, chains }: NftTableContent, flags: readonly string[] = []): string {
   const lines = [
+    ...flags,
     ...counters.map((name) => `counter ${name} { }`),
     ...Object.entries(sets).map(
       ([name, { type, details }]) => `set ${name} { type ${type};${details === undefined ? '' : ` ${details}`} }`,

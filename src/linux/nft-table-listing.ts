@@ -12,9 +12,12 @@ import { type NftTable, titleOf } from './nftables.ts';
 export interface NftTableListing {
   /** Of all of it, but for elements and counts. */
   readonly shape: string;
-  /** The same without the rules. */
+  /** Of its declarations: the same for another table with the same ones, in whatever order they were made. */
   readonly layout: string;
-  /** How many rules each chain has; the other things that there are have none. By kind and name: `chain refuse`. */
+  /**
+   * How many rules each chain has; the other things that there are have none. By kind and name: `chain refuse`. A table that somebody
+   * switched off has `flag dormant`.
+   */
   readonly rules: ReadonlyMap<string, number>;
 }
 
@@ -23,19 +26,10 @@ export interface NftDocument {
   readonly nftables: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** Of each kind of thing, the attributes that do not change by themselves. Later kernels have more, and count there. */
-const lasting = {
-  chains: [
-    Abi.NFTA_CHAIN_HANDLE,
-    Abi.NFTA_CHAIN_NAME,
-    Abi.NFTA_CHAIN_HOOK,
-    Abi.NFTA_CHAIN_POLICY,
-    Abi.NFTA_CHAIN_TYPE,
-    Abi.NFTA_CHAIN_FLAGS,
-  ],
-  rules: [Abi.NFTA_RULE_CHAIN, Abi.NFTA_RULE_HANDLE, Abi.NFTA_RULE_EXPRESSIONS],
+/** Of each kind of thing that is declared, the attributes that say as what. */
+const declared = {
+  chains: [Abi.NFTA_CHAIN_NAME, Abi.NFTA_CHAIN_HOOK, Abi.NFTA_CHAIN_POLICY, Abi.NFTA_CHAIN_TYPE, Abi.NFTA_CHAIN_FLAGS],
   sets: [
-    Abi.NFTA_SET_HANDLE,
     Abi.NFTA_SET_NAME,
     Abi.NFTA_SET_FLAGS,
     Abi.NFTA_SET_KEY_TYPE,
@@ -47,8 +41,18 @@ const lasting = {
     Abi.NFTA_SET_EXPR,
     Abi.NFTA_SET_EXPRESSIONS,
   ],
-  objects: [Abi.NFTA_OBJ_NAME, Abi.NFTA_OBJ_TYPE, Abi.NFTA_OBJ_HANDLE],
-  flowtables: [Abi.NFTA_FLOWTABLE_NAME, Abi.NFTA_FLOWTABLE_HANDLE],
+  objects: [Abi.NFTA_OBJ_NAME, Abi.NFTA_OBJ_TYPE],
+  flowtables: [Abi.NFTA_FLOWTABLE_NAME],
+} as const satisfies Readonly<Partial<Record<keyof NftTableDump, readonly number[]>>>;
+
+/** Of each kind of thing, the attributes that do not change by themselves. Later kernels have more, and count there. */
+const lasting = {
+  tables: [Abi.NFTA_TABLE_FLAGS],
+  chains: [Abi.NFTA_CHAIN_HANDLE, ...declared.chains],
+  rules: [Abi.NFTA_RULE_CHAIN, Abi.NFTA_RULE_HANDLE, Abi.NFTA_RULE_EXPRESSIONS],
+  sets: [Abi.NFTA_SET_HANDLE, ...declared.sets],
+  objects: [Abi.NFTA_OBJ_HANDLE, ...declared.objects],
+  flowtables: [Abi.NFTA_FLOWTABLE_HANDLE, ...declared.flowtables],
 } as const satisfies Readonly<Record<keyof NftTableDump, readonly number[]>>;
 
 /** Rules and declarations of a table, however many elements its sets have; `undefined` if it is not there. */
@@ -72,8 +76,12 @@ export function listingOf(dump: NftTableDump): NftTableListing {
     rules.set(`${isCounter ? 'counter' : 'object'} ${textOf(object.get(Abi.NFTA_OBJ_NAME))}`, 0);
   }
   for (const flowtable of dump.flowtables) rules.set(`flowtable ${textOf(flowtable.get(Abi.NFTA_FLOWTABLE_NAME))}`, 0);
-  const layout = { ...dump, sets: named, rules: [] };
-  return { shape: digestOf({ ...layout, rules: dump.rules }), layout: digestOf(layout), rules };
+  const isDormant = dump.tables.some(
+    (table) => ((table.get(Abi.NFTA_TABLE_FLAGS)?.[3] ?? 0) & Abi.NFT_TABLE_F_DORMANT) !== 0,
+  );
+  if (isDormant) rules.set('flag dormant', 0);
+  const lastingDump = { ...dump, sets: named };
+  return { shape: digestOf(lastingDump), layout: layoutOf(lastingDump), rules };
 }
 
 /** Whether there is all that should be there, and nothing else, by name and by number of rules. */
@@ -180,6 +188,18 @@ function digestOf(dump: NftTableDump): string {
     for (const item of dump[kind]) for (const type of types) update(hash, item, type);
   }
   return hash.digest('hex');
+}
+
+/** Of what was declared, without numbers that the kernel gave, and without an order. */
+function layoutOf(dump: NftTableDump): string {
+  const digests = (Object.entries(declared) as [keyof typeof declared, readonly number[]][]).flatMap(([kind, types]) =>
+    dump[kind].map((item) => {
+      const hash = createHash('sha256').update(kind);
+      for (const type of types) update(hash, item, type);
+      return hash.digest('hex');
+    }),
+  );
+  return createHash('sha256').update(digests.toSorted().join()).digest('hex');
 }
 
 function update(hash: ReturnType<typeof createHash>, item: NftAttributes, type: number): void {

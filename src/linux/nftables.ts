@@ -19,8 +19,11 @@ export const POD_ARP_TABLE: NftTable = { family: 'arp', name: 'weft-pods' };
 /** Of traces: it is there while somebody traces. */
 export const TRACE_TABLE: NftTable = { family: 'inet', name: 'weft-trace' };
 
-/** All of them, whatever the configuration. */
-export const OWN_TABLES: readonly NftTable[] = [NODE_TABLE, POD_TABLE, POD_ARP_TABLE, TRACE_TABLE];
+/** All of them, whatever the configuration, and what a crash may have left of their drafts. */
+export const OWN_TABLES: readonly NftTable[] = [NODE_TABLE, POD_TABLE, POD_ARP_TABLE, TRACE_TABLE].flatMap((table) => [
+  table,
+  draftOf(table),
+]);
 
 /** A chain of a hook, of any table. */
 export interface NftBaseChain {
@@ -29,6 +32,11 @@ export interface NftBaseChain {
   readonly name: string;
   readonly hook: string;
   readonly policy: string;
+}
+
+/** A table that is there for a moment and does nothing, to see how the kernel lists what is declared in the other. */
+export function draftOf({ family, name }: NftTable): NftTable {
+  return { family, name: `${name}-draft` };
 }
 
 /** How `nft` and people call a table: `inet weft`. */

@@ -79,6 +79,25 @@ rootTest('a table that is made for a change has all elements', sees, 'deleted, a
   '198.18.0.4',
 ]);
 
+const tampered = test.macro<[string]>({
+  exec(t, what) {
+    t.deepEqual(seen[`${what}: found, restored, inspected`], [true, true, []]);
+    t.deepEqual(seen[`${what}: next daemon, inspected`], [true, []]);
+  },
+  title: (_, what) => `a table that somebody made ${what} is found and put right, also by the next daemon`,
+});
+
+for (const what of ['switched off', 'unhooked', 'hooked elsewhere', 'dropping', 'forgetful']) rootTest(tampered, what);
+rootTest('of drafts nothing is left', sees, 'drafts', false);
+rootTest('rules that somebody put there while ours were made are not taken for ours', (t) => {
+  t.deepEqual(seen['meanwhile, with a witness'], [[{ kind: 'rules-changed', table }], true]);
+  t.deepEqual(seen['meanwhile, without'], [[], true]);
+});
+rootTest('what others changed elsewhere meanwhile is no difference', (t) => {
+  t.deepEqual(seen['meanwhile elsewhere, with a witness'], []);
+  t.deepEqual(seen['meanwhile elsewhere, without'], []);
+});
+
 rootTest('of many elements, those of others are no business of ours', sees, 'many: others changed what is theirs', []);
 rootTest(
   'it is known that they are, and nothing is listed',

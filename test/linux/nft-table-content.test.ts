@@ -2,6 +2,7 @@ import test from 'ava';
 import {
   changeLines,
   creationLines,
+  draftLines,
   type NftTableContent,
   quotedElements,
   refillLines,
@@ -25,6 +26,14 @@ const content: NftTableContent = {
 function changed(change: Partial<NftTableContent>): NftTableContent {
   return { ...content, ...change };
 }
+
+test('a draft of a table declares the same, and does nothing', (t) => {
+  const [, , made] = creationLines(content);
+  const [add, remove, draft, ...more] = draftLines(content);
+  t.deepEqual([add, remove], ['add table inet weft-draft', 'delete table inet weft-draft']);
+  t.is(draft, made!.replace('table inet weft {\n', 'table inet weft-draft {\nflags dormant;\n'));
+  t.deepEqual(more, []);
+});
 
 test('a table is made from nothing in the order in which nft can take it', (t) => {
   t.deepEqual(creationLines(content), [

@@ -28,6 +28,7 @@ interface Change {
 /** One of the table below, with a set that belongs to a rule. */
 function dumpOf({ packets = 0, expressions = 'counter', keyType = 7, more = {} }: Change = {}): NftTableDump {
   return {
+    tables: [item({ [Abi.NFTA_TABLE_FLAGS]: 0 })],
     chains: [item({ [Abi.NFTA_CHAIN_NAME]: 'no-node', [Abi.NFTA_CHAIN_HANDLE]: 1, 6: packets })],
     rules: [item({ [Abi.NFTA_RULE_CHAIN]: 'no-node', [Abi.NFTA_RULE_EXPRESSIONS]: expressions })],
     sets: [
@@ -65,6 +66,20 @@ test('other rules have another shape, and the same layout', (t) => {
 
 test('what is declared in another way has another layout', (t) => {
   t.not(listingOf(dumpOf()).layout, listingOf(dumpOf({ keyType: 8 })).layout);
+});
+
+test('another table with the same declarations has the same layout, and another shape', (t) => {
+  const chains = [item({ [Abi.NFTA_CHAIN_NAME]: 'no-node', [Abi.NFTA_CHAIN_HANDLE]: 77 })];
+  const [one, other] = [listingOf(dumpOf()), listingOf(dumpOf({ more: { chains } }))];
+  t.is(one.layout, other.layout);
+  t.not(one.shape, other.shape);
+});
+
+test('a table that is switched off is no listing of what should be there', (t) => {
+  const tables = [item({ [Abi.NFTA_TABLE_FLAGS]: Abi.NFT_TABLE_F_DORMANT })];
+  const dormant = listingOf(dumpOf({ more: { tables } }));
+  t.false(isListingOf(dormant, content, false));
+  t.not(dormant.shape, listingOf(dumpOf()).shape);
 });
 
 test('a listing is compared with what should be there, by names and by number of rules', (t) => {

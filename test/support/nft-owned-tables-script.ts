@@ -2,7 +2,7 @@
  * What becomes of tables of nftables that weft owns, in a network namespace of this process's own: run it by `unshare --net`. Prints
  * what it saw, step by step, as JSON.
  */
-import { execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import { subscribe } from 'node:diagnostics_channel';
 import { NftChanges } from '../../src/daemon/audit/nft-changes.ts';
 import { isOwnProgram } from '../../src/linux/command.ts';
@@ -21,7 +21,16 @@ const report: Record<string, unknown> = {};
 
 /** Programs that this process started, but for those of {@link nft}, which it waits for. */
 let programs = 0;
-subscribe('child_process', () => programs++);
+/** What somebody does as soon as the next of them has ended, before this process knows. */
+let meanwhile: (() => void) | undefined;
+subscribe('child_process', (message) => {
+  programs++;
+  (message as { readonly process: ChildProcess }).process.once('exit', () => {
+    const act = meanwhile;
+    meanwhile = undefined;
+    act?.();
+  });
+});
 
 /** How many programs something takes. */
 async function programsOf(action: () => Promise<unknown>): Promise<number> {
@@ -147,6 +156,70 @@ async function countsAndLayout(): Promise<void> {
   );
 }
 
+/** Things that leave names and rules as they were. */
+const tamperings = {
+  'switched off': 'add table inet weft-test { flags dormant; }',
+  unhooked: 'flush chain inet weft-test input; delete chain inet weft-test input; add chain inet weft-test input',
+  'hooked elsewhere':
+    'flush chain inet weft-test input; delete chain inet weft-test input; add chain inet weft-test input { type filter hook output priority 5; }',
+  dropping: 'add chain inet weft-test input { policy drop; }',
+  forgetful:
+    'flush chain inet weft-test input; delete set inet weft-test node4; add set inet weft-test node4 { type ipv4_addr; flags timeout; timeout 1s; }',
+} as const;
+
+function isAsDeclared(): boolean {
+  const text = nft('list table inet weft-test');
+  return (
+    text.includes('type filter hook input priority filter; policy accept;') &&
+    !text.includes('dormant') &&
+    !/set node4 {[^}]*timeout/.test(text)
+  );
+}
+
+async function declarations(): Promise<void> {
+  for (const [what, commands] of Object.entries(tamperings)) {
+    const tables = owner();
+    await tables.make([content(few)], 'test');
+    nft(commands);
+    const found = (await inspect(tables)).some(({ kind }) => kind === 'rules-changed');
+    await tables.restore('test');
+    report[`${what}: found, restored, inspected`] = [found, isAsDeclared(), await inspect(tables)];
+    nft(commands);
+    const next = owner();
+    await next.make([content(few)], 'test');
+    report[`${what}: next daemon, inspected`] = [isAsDeclared(), await inspect(next)];
+  }
+  report['drafts'] = nft('list tables').includes('draft');
+}
+
+/** Somebody puts other rules in the place of ours, as many, between a transaction of weft's and its look at what came of it. */
+async function meanwhileChanged(): Promise<void> {
+  const others = 'flush chain inet weft-test input; add rule inet weft-test input accept';
+  const sockets = new KernelChangeSockets();
+  const changes = new NftChanges({ isOwn: isOwnProgram, tables: ['inet weft-test'] });
+  changes.hearBy(() => {
+    const { changes: heard, overran } = sockets.read();
+    changes.hear(heard, !overran);
+  });
+  nft('add table ip stranger; add chain ip stranger even-more');
+  for (const [who, witness] of [
+    ['with a witness', changes],
+    ['without', undefined],
+  ] as const) {
+    const tables = owner(witness && { witness });
+    await tables.make([content(few, [])], 'test');
+    meanwhile = () => nft(others);
+    await tables.restore('test');
+    const found = await inspect(tables);
+    if (found.length > 0) await tables.restore('test');
+    report[`meanwhile, ${who}`] = [found, nft('list chain inet weft-test input').includes('goto refuse')];
+    meanwhile = () => nft('add chain ip stranger again; delete chain ip stranger again');
+    await tables.restore('test');
+    report[`meanwhile elsewhere, ${who}`] = await inspect(tables);
+  }
+  sockets.close();
+}
+
 async function noteThrow(action: () => Promise<unknown>): Promise<void> {
   try {
     await action();
@@ -214,5 +287,7 @@ async function manyElements(): Promise<void> {
 }
 
 await countsAndLayout();
+await declarations();
+await meanwhileChanged();
 await manyElements();
 process.stdout.write(JSON.stringify(report));
