@@ -101,6 +101,8 @@ export function isListingOf(listing: NftTableListing, content: NftTableContent, 
 /**
  * All elements of all sets of a table, by the name of the set; `undefined` if it is not there. The cost grows with their number:
  * 4 seconds for 50 000.
+ *
+ * @throws CommandError if they cannot be listed: that is not to say that there are none.
  */
 export async function listElements(table: NftTable): Promise<ReadonlyMap<string, ReadonlySet<string>> | undefined> {
   const document = await list(['list', 'table'], table, []);
@@ -115,7 +117,7 @@ export function parseElements({ nftables }: NftDocument): Map<string, ReadonlySe
   );
 }
 
-/** One set with its elements, as it was listed; `undefined` if it is not there. */
+/** One set with its elements, as it was listed; `undefined` if it is not there. @throws CommandError as {@link listElements} */
 export async function listSet(table: NftTable, name: string): Promise<ListedSet | undefined> {
   const document = await list(['list', 'set'], table, [name]);
   return document?.nftables.map(({ set }) => set as ListedSet | undefined).find((set) => set !== undefined);
@@ -217,7 +219,7 @@ async function list(
   try {
     return await runJsonCommand(['nft', '-nn', '-j', ...what, table.family, table.name, ...which], { purpose });
   } catch (error) {
-    if (error instanceof CommandError) return undefined;
+    if (error instanceof CommandError && isAbsence.test(error.message)) return undefined;
     throw error;
   }
 }

@@ -29,6 +29,8 @@ export class PodSources {
   #strays: readonly string[] = [];
   /** What the kernel can do; `undefined`: nothing of it. */
   #means: SourceMeans | undefined;
+  /** Why it does not do what it did before; `undefined`: it does, or never did. */
+  #failure: CommandError | undefined;
   #notices: readonly Notice[] = [];
 
   /** @param witness who knows what others changed in nftables. */
@@ -61,20 +63,25 @@ export class PodSources {
         continue;
       }
       this.#means = attempt;
+      this.#failure = undefined;
       this.#notices = [
         ...(attempt.withArp ? [] : [withoutArp(failure!)]),
         ...(attempt.withRanges || this.#routers.length === 0 ? [] : [withoutRanges(this.#routers)]),
       ];
       return;
     }
+    if (this.#means !== undefined || this.#failure !== undefined) this.#failure = failure;
     this.#means = undefined;
     this.#tables.forget();
     this.#notices = [unavailable(failure!)];
   }
 
   /** @throws RequirementError `allow-source-unsupported` if the kernel binds pods to addresses, and cannot bind them to prefixes. */
-  refuseWithoutRanges(): void {
-    if (this.#means?.withRanges !== false) return;
+  async refuseWithoutRanges(): Promise<void> {
+    if (!this.#lacksRanges) return;
+    // It may have been for another reason that the kernel did not take them.
+    await this.repair();
+    if (!this.#lacksRanges) return;
     const message = 'the kernel cannot bind a pod to a prefix: that needs nftables of Linux 5.6 or later';
     throw new RequirementError('allow-source-unsupported', message);
   }
@@ -89,11 +96,17 @@ export class PodSources {
     return this.#notices;
   }
 
-  /** Lets a pod send from its addresses, and from nothing else. To be called before its device is made. */
+  /**
+   * Lets a pod send from its addresses, and from nothing else. To be called before its device is made.
+   *
+   * @throws CommandError if that was possible for others, and is not now: nobody is let in unbound because `nft` fails for once.
+   */
   async bind(pod: PodSource): Promise<void> {
     const before = this.#pods.get(pod.device);
     this.#pods.set(pod.device, pod);
-    await this.#change(pod, before, pod);
+    if (this.#failure === undefined) await this.#change(pod, before, pod);
+    else await this.repair();
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   /** Forgets a pod. To be called when its device is gone. */
@@ -117,6 +130,10 @@ export class PodSources {
   /** What was tried within the last minutes, as many as the kernel remembers. */
   async readTried(): Promise<TriedAddress[]> {
     return this.#means === undefined ? [] : await readTried(this.#means.withArp);
+  }
+
+  get #lacksRanges(): boolean {
+    return this.#means?.withRanges === false;
   }
 
   /** Names of pods that may send from prefixes. */

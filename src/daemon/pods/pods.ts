@@ -233,7 +233,7 @@ export class Pods {
     const title = podTitle(wish.namespace, name);
     const place = this.#placeOf(title, wish, clientPid);
     refuseSharing(place, this.#book.all());
-    if (wish.allowSources !== undefined && wish.allowSources.length > 0) this.sources.refuseWithoutRanges();
+    if (wish.allowSources !== undefined && wish.allowSources.length > 0) await this.sources.refuseWithoutRanges();
     const pods = this.#book.all().map((one) => ({ pod: titleOf(one), addresses: this.#book.addressesOf(one) }));
     await this.#allowed.check(wish, pods);
     const { networkName: network, wallClockMs } = this.#options;

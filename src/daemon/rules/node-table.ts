@@ -1,4 +1,5 @@
 /** What the kernel has of the node's nftables table: the sets that change, what was counted, and who was refused. */
+import { CommandError } from '../../errors.ts';
 import { readCounters } from '../../linux/nft-netlink.ts';
 import { listElements, listSet, type ListedSet, packetsOf, partsOf } from '../../linux/nft-table-listing.ts';
 import { NODE_TABLE } from '../../linux/nftables.ts';
@@ -19,8 +20,13 @@ export type RuleCounts = Readonly<Record<RuleCounter, number>>;
 
 /** Reads the sets; `undefined` if there is no table, or nothing that could read it. The cost grows with the number of nodes. */
 export async function readNodeSets(): Promise<NodeSets | undefined> {
-  const elements = await listElements(NODE_TABLE);
-  return elements && setsFrom(elements);
+  try {
+    const elements = await listElements(NODE_TABLE);
+    return elements && setsFrom(elements);
+  } catch (error) {
+    if (error instanceof CommandError) return undefined;
+    throw error;
+  }
 }
 
 /** Counts, which cost next to nothing; `undefined` if there is no table. */
