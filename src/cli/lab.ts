@@ -10,6 +10,7 @@ import { killNode, startNode, stopNode } from '../lab/node-power.ts';
 import { formatLabStatus } from '../lab/status-table.ts';
 import { labStatus } from '../lab/status.ts';
 import { type LabOptions, verb } from './lab-options.ts';
+import { registerNode } from './lab-node.ts';
 import { registerPlaces } from './lab-places.ts';
 import { registerUp } from './lab-up.ts';
 import { print } from './output.ts';
@@ -42,6 +43,7 @@ export function registerLab(program: Command): void {
   registerLinks(lab);
   registerAddress(lab);
   registerNodePower(lab);
+  registerNode(lab);
 }
 
 function registerLinks(lab: Command): void {

@@ -1,6 +1,7 @@
 /**
  * Addresses that somebody had, in the order in which they were freed. Others may go on sending to one for a while: neighbours' caches,
- * connections that nobody closed. So none is given out again within a minute.
+ * connections that nobody closed. So none is given out again within a minute, but to the one that had it: a container that is restarted
+ * is the same pod again.
  */
 import { formatIpAddress, parseIpAddress, type IpAddress } from '../wire/address.ts';
 
@@ -14,20 +15,22 @@ export interface FreedAddress {
   readonly address: IpAddress;
   /** Of a {@link BootClock}, in this boot. */
   readonly freedAtMs: number;
+  /** Who had it, as a key in text form; empty: that is not known. */
+  readonly holder: string;
 }
 
-/** As it is stored: the address, and when it was freed. */
-export type FreedDocument = readonly [address: string, freedAtMs: number];
+/** As it is stored: the address, when it was freed, and by whom. Earlier versions stored no holder. */
+export type FreedDocument = readonly [address: string, freedAtMs: number, holder?: string];
 
 export class FreedAddresses {
   /** By address in text form; the one freed longest ago first. */
   readonly #freed = new Map<string, FreedAddress>();
 
   /** @returns whether others had to be forgotten. */
-  add(address: IpAddress, freedAtMs: number, nowMs: number): boolean {
-    const text = formatIpAddress(address);
+  add(freed: FreedAddress, nowMs: number): boolean {
+    const text = formatIpAddress(freed.address);
     this.#freed.delete(text);
-    this.#freed.set(text, { address, freedAtMs });
+    this.#freed.set(text, freed);
     let hasForgotten = false;
     while (this.#freed.size > MAX_REMEMBERED) {
       const [oldest] = this.#freed.values();
@@ -59,19 +62,30 @@ export class FreedAddresses {
     return undefined;
   }
 
+  /** Those that a holder had, the one that was freed last first. */
+  heldBy(holder: string): IpAddress[] {
+    return [...this.#freed.values()]
+      .filter((freed) => freed.holder === holder)
+      .map(({ address }) => address)
+      .toReversed();
+  }
+
   /** Those that nobody gets yet, the one that was freed longest ago first. */
   cooling(nowMs: number): FreedAddress[] {
     return [...this.#freed.values()].filter(({ freedAtMs }) => nowMs - freedAtMs < COOLING_MS);
   }
 
   document(): FreedDocument[] {
-    return [...this.#freed].map(([text, { freedAtMs }]) => [text, freedAtMs]);
+    return [...this.#freed].map(([text, { freedAtMs, holder }]) =>
+      holder === '' ? [text, freedAtMs] : [text, freedAtMs, holder],
+    );
   }
 }
 
 /** The stored address, `undefined` if the value is no such thing. */
 export function parseFreed(document: unknown): FreedAddress | undefined {
-  const [text, freedAtMs] = Array.isArray(document) ? (document as readonly unknown[]) : [];
+  const [text, freedAtMs, holder = ''] = Array.isArray(document) ? (document as readonly unknown[]) : [];
   const address = typeof text === 'string' ? parseIpAddress(text) : undefined;
-  return address === undefined || typeof freedAtMs !== 'number' ? undefined : { address, freedAtMs };
+  if (address === undefined || typeof freedAtMs !== 'number' || typeof holder !== 'string') return undefined;
+  return { address, freedAtMs, holder };
 }

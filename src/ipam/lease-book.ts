@@ -2,12 +2,13 @@
  * Who has which address of this node's prefixes, and which is given out next. In memory: its owner, a {@link LeaseStore}, stores each change.
  *
  * Of the free addresses the one comes next that has been free for longest: first those that nobody had yet, then the one that was freed
- * longest ago, and none within a minute. A person who asks for an address by name gets it at once, if it is free.
+ * longest ago, and none within a minute. A person who asks for an address by name gets it at once, if it is free. So does a pod that comes
+ * back, and had it before.
  */
 import { ConfigError, ConflictError, ExhaustedError } from '../errors.ts';
 import { formatIpAddress, type IpAddress } from '../wire/address.ts';
 import { formatPrefix, type Prefix } from '../wire/prefix.ts';
-import { COOLING_MS, FreedAddresses, type FreedDocument } from './freed-addresses.ts';
+import { COOLING_MS, FreedAddresses, type FreedAddress, type FreedDocument } from './freed-addresses.ts';
 import { describeHolder, leaseKeyOf, leaseKeyText, type Lease, type LeaseKey } from './lease.ts';
 import { Pool } from './pool.ts';
 import { equalTextSets } from './text-set.ts';
@@ -46,8 +47,8 @@ export class LeaseBook {
   }
 
   /**
-   * The addresses that a pod would get: those wanted (at least one), else the next free one of each family that the node has. A pod that has
-   * a lease gets the same one again. Changes nothing: {@link insert} does.
+   * The addresses that a pod would get: those wanted (at least one), else one of each family that the node has: the one that it had before,
+   * if nobody has that, or the next free one. A pod that has a lease gets the same one again. Changes nothing: {@link insert} does.
    *
    * @throws ConfigError for a wanted address that is not one for a pod of this node, or is wanted twice.
    * @throws ConflictError `address-in-use` for one that another pod has, `lease-exists` if the pod has others than wanted.
@@ -56,7 +57,7 @@ export class LeaseBook {
   choose(key: LeaseKey, wanted?: readonly IpAddress[]): Lease {
     const known = this.get(key);
     if (known !== undefined) return alreadyLeased(known, wanted);
-    const addresses = wanted === undefined ? this.#nextOfEachFamily() : this.#checked(wanted);
+    const addresses = wanted === undefined ? this.#nextOfEachFamily(key) : this.#checked(wanted);
     return { ...leaseKeyOf(key), addresses };
   }
 
@@ -86,15 +87,15 @@ export class LeaseBook {
     this.#leases.delete(leaseKeyText(key));
     for (const address of lease.addresses) {
       this.#holders.delete(formatIpAddress(address));
-      this.noteFreed(address, freedAtMs);
+      this.noteFreed({ address, freedAtMs, holder: leaseKeyText(key) });
     }
     return true;
   }
 
   /** Notes that an address, which nobody has now, was freed then. */
-  noteFreed(address: IpAddress, freedAtMs: number): void {
-    if (this.#holders.has(formatIpAddress(address))) return;
-    const hasForgotten = this.#freed.add(address, freedAtMs, this.#nowMs());
+  noteFreed(freed: FreedAddress): void {
+    if (this.#holders.has(formatIpAddress(freed.address))) return;
+    const hasForgotten = this.#freed.add(freed, this.#nowMs());
     if (hasForgotten) for (const pool of this.#pools) pool.forgetUsed();
   }
 
@@ -154,9 +155,13 @@ export class LeaseBook {
     return wanted;
   }
 
-  #nextOfEachFamily(): readonly IpAddress[] {
+  #nextOfEachFamily(key: LeaseKey): readonly IpAddress[] {
     const families = [...new Set(this.#pools.map((pool) => pool.prefix.address.family))];
-    return families.map((family) => this.#nextOf(this.#pools.filter((pool) => pool.prefix.address.family === family)));
+    const earlier = this.#freed.heldBy(leaseKeyText(key)).filter((address) => this.mayLease(address));
+    return families.map((family) => {
+      const own = earlier.find((address) => address.family === family);
+      return own ?? this.#nextOf(this.#pools.filter((pool) => pool.prefix.address.family === family));
+    });
   }
 
   #nextOf(pools: readonly Pool[]): IpAddress {

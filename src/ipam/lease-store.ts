@@ -163,7 +163,7 @@ export class LeaseStore<Known> {
     if (this.wasThere) this.#options.journal.setAside();
     const { clock } = this.#options;
     const freedAtMs = clock.sinceBootMs();
-    this.#take({ stored, bootId: clock.bootId, freed: freed.map((address) => ({ address, freedAtMs })) });
+    this.#take({ stored, bootId: clock.bootId, freed: freed.map((address) => ({ address, freedAtMs, holder: '' })) });
     this.#imported = imported;
     this.#behind = new WeftError('store-failed', 'it was taken over from an earlier version, and is not stored yet');
     this.flush();
@@ -180,7 +180,7 @@ export class LeaseStore<Known> {
   #take({ stored, bootId, freed }: LeaseSnapshot<Known>): void {
     this.#book.clear();
     this.#stored.clear();
-    for (const { address, freedAtMs } of freed) this.#book.noteFreed(address, this.#inThisBoot(bootId, freedAtMs));
+    for (const one of freed) this.#book.noteFreed({ ...one, freedAtMs: this.#inThisBoot(bootId, one.freedAtMs) });
     for (const one of stored) this.#replay({ kind: 'put', stored: one });
   }
 

@@ -85,6 +85,8 @@ class History {
   #underWay: Change | undefined;
   /** When each address was last freed, in order. */
   readonly #freedAtMs = new Map<string, number>();
+  /** Who had it then, and may have it again at once. */
+  readonly #freedBy = new Map<string, string>();
   /** What was read of each file. */
   readonly #read = new Map<string, Pods>();
   #counter = 0;
@@ -142,6 +144,7 @@ class History {
     for (const address of before.lease.addresses) {
       this.#freedAtMs.delete(formatIpAddress(address));
       this.#freedAtMs.set(formatIpAddress(address), this.#machine.nowMs);
+      this.#freedBy.set(formatIpAddress(address), pod);
     }
   }
 
@@ -150,7 +153,9 @@ class History {
     for (const address of addresses) {
       const atMs = this.#freedAtMs.get(formatIpAddress(address));
       this.#is(
-        atMs === undefined || this.#machine.nowMs - atMs >= 60_000,
+        atMs === undefined ||
+          this.#machine.nowMs - atMs >= 60_000 ||
+          this.#freedBy.get(formatIpAddress(address)) === key.pod,
         `${formatIpAddress(address)} is given out again too early`,
       );
       this.#freedAtMs.delete(formatIpAddress(address));

@@ -90,6 +90,19 @@ test('an address that was freed is given to nobody for a minute, also over a res
   t.is(enter(node.open(), 'db'), '10.0.0.2');
 });
 
+test('a pod that comes back has the address that it had, also after a restart and in a journal that was written anew', (t) => {
+  const node = new Node();
+  const store = node.open();
+  enter(store, 'web');
+  t.is(enter(store, 'db'), '10.0.0.3');
+  store.forget(web);
+  store.forget(db);
+  t.is(enter(node.open(), 'db'), '10.0.0.3');
+  const again = node.open();
+  again.save();
+  t.is(enter(node.open(), 'web'), '10.0.0.2');
+});
+
 test('who asks for an address by name gets it at once', (t) => {
   const store = new Node().open();
   enter(store, 'web');
