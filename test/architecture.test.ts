@@ -15,10 +15,10 @@ const MAX_LINES = 600;
 /** The pure rooms between `env/` and `linux/`, which knows the packets of most of them. */
 const core = [
   'membership',
+  'directory',
   'authentication',
   'routing',
   'ipam',
-  'directory',
   'paths',
   'dataplane',
   'capture',
@@ -32,10 +32,10 @@ const rooms: Readonly<Record<string, Readonly<Record<string, 'all' | 'type'>>>> 
   wire: { 'errors.ts': 'all' },
   env: { 'errors.ts': 'all', wire: 'all' },
   membership: below(),
+  directory: below('membership'),
   authentication: below(),
   routing: { ...below(), membership: 'type' },
   ipam: below(),
-  directory: below(),
   paths: below(),
   dataplane: below(),
   capture: below('dataplane'),
@@ -50,7 +50,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, 'all' | 'type'>>>> 
   terminal: {},
   lab: below(...core, 'api', 'linux', 'doctor', 'daemon', 'client', 'terminal'),
   cli: below(...core, 'api', 'linux', 'doctor', 'daemon', 'client', 'terminal', 'lab'),
-  sim: below('membership', 'authentication', 'routing', 'linux', 'terminal'),
+  sim: below('membership', 'directory', 'authentication', 'routing', 'linux', 'terminal'),
 };
 
 /**
@@ -123,10 +123,10 @@ const pureRooms = [
   'wire',
   'env',
   'membership',
+  'directory',
   'authentication',
   'routing',
   'ipam',
-  'directory',
   'paths',
   'dataplane',
   'capture',

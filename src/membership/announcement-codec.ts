@@ -2,7 +2,7 @@
 import { WeftError } from '../errors.ts';
 import { formatEndpoint, type Endpoint, type IpAddress } from '../wire/address.ts';
 import { prefixContains, type Prefix } from '../wire/prefix.ts';
-import type { Announcement, PathReport } from './announcement.ts';
+import type { Announcement, PathReport, PodSummary } from './announcement.ts';
 import { checkFieldLimits, type FieldLimits } from './field-limits.ts';
 import { weft } from './generated/weft.js';
 import { hashBytes } from './hash.ts';
@@ -18,11 +18,16 @@ import {
   MAX_NAME_BYTES,
   MAX_NODE_ADDRESSES,
   MAX_PATH_REPORTS,
+  MAX_POD_VERSION,
+  MAX_PODS,
   MAX_PREFIXES,
   MAX_WORD_BYTES,
   MIN_MTU_BYTES,
+  POD_DIGEST_BYTES,
+  POD_VERSION_BYTES,
 } from './limits.ts';
 import type { SealedAnnouncement } from './message.ts';
+import { podVersionFromBytes, podVersionToBytes } from './pod-version.ts';
 import { MAX_PORT } from '../wire/udp.ts';
 
 const endpointLimits: FieldLimits = { 1: { maxCount: 1, maxBytes: 16 }, 2: { maxCount: 1, maxBytes: 0 } };
@@ -34,6 +39,11 @@ const dataEndpointLimits: FieldLimits = {
 const pathReportLimits: FieldLimits = {
   1: { maxCount: 1, maxBytes: IDENTITY_BYTES },
   2: { maxCount: 1, maxBytes: 0 },
+  3: { maxCount: 1, maxBytes: 0 },
+};
+const podSummaryLimits: FieldLimits = {
+  1: { maxCount: 1, maxBytes: POD_VERSION_BYTES },
+  2: { maxCount: 1, maxBytes: POD_DIGEST_BYTES },
   3: { maxCount: 1, maxBytes: 0 },
 };
 const announcementLimits: FieldLimits = {
@@ -49,6 +59,7 @@ const announcementLimits: FieldLimits = {
   10: { maxCount: 1, maxBytes: MAX_WORD_BYTES },
   11: { maxCount: MAX_KEY_IDS, maxBytes: KEY_ID_BYTES },
   12: { maxCount: MAX_PATH_REPORTS, maxBytes: 64, fields: pathReportLimits },
+  13: { maxCount: 1, maxBytes: 64, fields: podSummaryLimits },
 };
 
 /**
@@ -73,16 +84,22 @@ export function sealAnnouncement(announcement: Announcement): SealedAnnouncement
 }
 
 /**
- * Makes sure that a node which uses keys can still announce itself when it holds as many as there may be. Path reports are left
- * out of it: they give way.
+ * Makes sure that a node which uses keys can still announce itself when it holds as many as there may be, and any that tells of its
+ * pods when it has as many. Path reports are left out of it: they give way.
  *
  * @throws WeftError `announcement-invalid`
  */
 export function checkRoomForKeys(announcement: Announcement): void {
-  if (announcement.keyIds.length === 0) return;
-  const { length } = encodeAnnouncement({ ...announcement, keyIds: MOST_KEY_IDS, pathReports: [] });
-  if (length > MAX_ANNOUNCEMENT_BYTES)
-    throw tooLong(length, `with the ${MAX_KEY_IDS} keys that it may come to hold takes`);
+  const { keyIds, podSummary } = announcement;
+  const most = {
+    ...announcement,
+    ...(keyIds.length > 0 && { keyIds: MOST_KEY_IDS }),
+    ...(podSummary !== undefined && { podSummary: { ...podSummary, pods: MAX_PODS } }),
+    pathReports: [],
+  };
+  const { length } = encodeAnnouncement(most);
+  if (length <= MAX_ANNOUNCEMENT_BYTES) return;
+  throw tooLong(length, keyIds.length > 0 ? `with the ${MAX_KEY_IDS} keys that it may come to hold takes` : 'takes');
 }
 
 /** Whether this could be announced, also with as many keys as there may be. Path reports are left out of it: they give way. */
@@ -125,6 +142,7 @@ function encodeAnnouncement(announcement: Announcement): Uint8Array {
       lossPermille,
       roundTripUs,
     })),
+    ...(announcement.podSummary !== undefined && { podSummary: encodePodSummary(announcement.podSummary) }),
   }).finish();
 }
 
@@ -170,6 +188,7 @@ export function parseAnnouncement(
       lossPermille: lossPermille ?? 0,
       roundTripUs: roundTripUs ?? 0,
     })),
+    ...(raw.podSummary && { podSummary: decodePodSummary(raw.podSummary) }),
   };
   return invalidField(announcement) === undefined ? seal(announcement, own) : 'announcement-invalid';
 }
@@ -189,6 +208,19 @@ function encodeEndpoint(endpoint: Endpoint): { address: Uint8Array; port: number
 function decodeEndpoint(raw: weft.v1.Endpoint.$Properties | null | undefined): Endpoint | undefined {
   if (raw === null || raw === undefined) return undefined;
   return { address: decodeAddress(raw.address ?? nothing), port: raw.port ?? 0 };
+}
+
+function encodePodSummary({ version, digest, pods }: PodSummary): weft.v1.PodSummary.$Properties {
+  return { version: podVersionToBytes(version), digest: hexToBytes(digest), pods };
+}
+
+/** What is no version is found by {@link isPodSummary}. */
+function decodePodSummary({ version, digest, pods }: weft.v1.PodSummary.$Properties): PodSummary {
+  return {
+    version: podVersionFromBytes(version ?? nothing) ?? 0,
+    digest: bytesToHex(digest ?? nothing),
+    pods: pods ?? 0,
+  };
 }
 
 /** The length decides the family; a length that fits none is found by {@link isAddress}. */
@@ -219,6 +251,7 @@ function invalidField(announcement: Announcement): keyof Announcement | undefine
     return 'capabilities';
   if (keyIds.length > MAX_KEY_IDS || !keyIds.every((id) => keyIdPattern.test(id))) return 'keyIds';
   if (pathReports.length > MAX_PATH_REPORTS || !pathReports.every(isPathReport)) return 'pathReports';
+  if (announcement.podSummary !== undefined && !isPodSummary(announcement.podSummary)) return 'podSummary';
   return undefined;
 }
 
@@ -227,6 +260,13 @@ const keyIdPattern = /^[0-9a-f]{16}$/;
 function isPathReport({ identity, lossPermille, roundTripUs }: PathReport): boolean {
   const lossIsInRange = Number.isInteger(lossPermille) && lossPermille >= 0 && lossPermille <= 1_000;
   return isIdentity(identity) && lossIsInRange && Number.isInteger(roundTripUs) && roundTripUs >= 0;
+}
+
+const digestPattern = /^[0-9a-f]{16}$/;
+
+function isPodSummary({ version, digest, pods }: PodSummary): boolean {
+  const versionIsInRange = Number.isInteger(version) && version >= 1 && version <= MAX_POD_VERSION;
+  return versionIsInRange && digestPattern.test(digest) && Number.isInteger(pods) && pods >= 0 && pods <= MAX_PODS;
 }
 
 const printableAscii = /^[\u0021-\u007e]+$/;

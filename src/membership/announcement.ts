@@ -36,6 +36,17 @@ export interface Announcement {
   readonly keyIds: readonly string[];
   /** Its worst ways to others, if any is bad. */
   readonly pathReports: readonly PathReport[];
+  /** Its pods, in short. Absent: it does not say which it has. */
+  readonly podSummary?: PodSummary;
+}
+
+/** The pods of a node, in short: two nodes with equal summaries of a third know the same pods of it. */
+export interface PodSummary {
+  /** Grows with each change: 1 to 2^48 - 1. */
+  readonly version: number;
+  /** Over all pods: 16 hexadecimal digits. */
+  readonly digest: string;
+  readonly pods: number;
 }
 
 /** How a node measures its way to another. */

@@ -11,6 +11,7 @@ import { claimOf, isLive, supersedes, type MemberTable } from './member-table.ts
 import type { MemberRecord } from './member-record.ts';
 import type { Claim } from './message.ts';
 import { newsOf } from './outbox.ts';
+import type { PodGossip } from './pod-gossip.ts';
 import type { Refusals } from './refusals.ts';
 import type { Suspicions } from './suspicion.ts';
 
@@ -27,6 +28,7 @@ export interface ClaimsOptions {
   readonly suspicions: Suspicions;
   readonly refusals: Refusals;
   readonly health: LocalHealth;
+  readonly pods: PodGossip | undefined;
   /** A member is in another state than before, or new. */
   readonly onState: (record: MemberRecord) => void;
   /** There is news to spread. */
@@ -132,9 +134,11 @@ export class Claims {
   }
 
   #takeOfSelf(from: Endpoint, claim: Claim): void {
-    const { clock, local, table, logger, refusals, health } = this.#options;
+    const { clock, local, table, logger, refusals, health, pods } = this.#options;
     const known = table.get(claim.identity)!;
     if (claim.incarnation > known.incarnation + MAX_INCARNATION_JUMP) return refusals.count('incarnation-jump', from);
+    const summary = claim.sealed?.announcement.podSummary;
+    if (summary !== undefined) pods?.takeSummaryOfSelf(summary);
     const wasContested = local.contestedBy !== undefined;
     const outcome = local.contest(claim, clock.nowMs());
     if (outcome === 'agrees') return;

@@ -10,6 +10,8 @@ import {
   MAX_DATAGRAM_BYTES,
   MAX_DATAGRAM_CLAIMS,
   MAX_DATAGRAM_DIRECTIVES,
+  MAX_DATAGRAM_POD_CHANGES,
+  MAX_POD_CHANGE_BYTES,
   MAX_WORD_BYTES,
 } from './limits.ts';
 import type { Datagram, DatagramBody, ProbeMessage } from './message.ts';
@@ -32,10 +34,11 @@ const datagramLimits: FieldLimits = {
   6: { maxCount: MAX_DATAGRAM_CLAIMS, maxBytes: MAX_CLAIM_BYTES, fields: claimLimits },
   7: probeLimit,
   8: { maxCount: MAX_DATAGRAM_DIRECTIVES, maxBytes: MAX_DIRECTIVE_BYTES, fields: directiveLimits },
+  9: { maxCount: MAX_DATAGRAM_POD_CHANGES, maxBytes: MAX_POD_CHANGE_BYTES },
 };
 
 /** Tag of a length-delimited field (wire type 2) of a datagram. */
-export const DatagramTag = { claim: (6 << 3) | 2, directive: (8 << 3) | 2 } as const;
+export const DatagramTag = { claim: (6 << 3) | 2, directive: (8 << 3) | 2, podChange: (9 << 3) | 2 } as const;
 
 /** Encodes a datagram without news; {@link appendNews} adds it. */
 export function encodeDatagram(network: string, sender: string, body: DatagramBody): Uint8Array {
@@ -50,7 +53,7 @@ export function encodeDatagram(network: string, sender: string, body: DatagramBo
   }).finish();
 }
 
-/** The datagram `head` followed by encoded claims and directives, each with its {@link DatagramTag}. */
+/** The datagram `head` followed by encoded claims, directives and changes of pods, each with its {@link DatagramTag}. */
 export function appendNews(head: Uint8Array, news: readonly EncodedField[]): Uint8Array {
   return concatenateFields(head, news);
 }
@@ -74,7 +77,8 @@ export function parseDatagram(
   const claims = parseClaims(raw.claims, announcements);
   if (typeof claims === 'string') return claims;
   const directives = parseDirectives(raw.directives);
-  return typeof directives === 'string' ? directives : { sender, body, claims, directives };
+  if (typeof directives === 'string') return directives;
+  return { sender, body, claims, directives, podChanges: raw.podChanges.map((change) => Uint8Array.from(change)) };
 }
 
 /** A probe as protobuf sees it. */

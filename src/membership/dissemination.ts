@@ -1,5 +1,7 @@
 /** News that is passed on with every message until it has been sent often enough. */
 import { ANNOUNCEMENT_AGE_BYTES, fieldCostBytes, withAnnouncementAge, type EncodedField } from './claim-codec.ts';
+import { DatagramTag } from './codec.ts';
+import { MAX_DATAGRAM_DIRECTIVES, MAX_DATAGRAM_POD_CHANGES } from './limits.ts';
 import type { Parameters } from './parameters.ts';
 
 /**
@@ -27,6 +29,12 @@ const MAX_PASSED_OVER = 16;
 
 /** If little is queued it has been sent often enough after half as many rounds of gossip. */
 const STALE_ROUNDS = 15;
+
+/** Most in one datagram, by tag: a receiver refuses one with more, and claims are too long for as many as it takes. */
+const mostPerDatagram: Readonly<Record<number, number>> = {
+  [DatagramTag.directive]: MAX_DATAGRAM_DIRECTIVES,
+  [DatagramTag.podChange]: MAX_DATAGRAM_POD_CHANGES,
+};
 
 type DisseminationParameters = Pick<Parameters, 'retransmitMultiplier' | 'extraTransmits' | 'gossipIntervalMs'>;
 
@@ -138,13 +146,16 @@ export class Dissemination {
 
   #choose(budgetBytes: number): News[] {
     const chosen: News[] = [];
+    const counts = new Map<number, number>();
     let leftBytes = budgetBytes;
     let passedOver = 0;
     for (const bucket of this.#bySends) {
       for (const news of bucket.values()) {
         const costBytes = costOf(news);
-        if (costBytes <= leftBytes) {
+        const count = counts.get(news.tag) ?? 0;
+        if (costBytes <= leftBytes && count < (mostPerDatagram[news.tag] ?? Infinity)) {
           leftBytes -= costBytes;
+          counts.set(news.tag, count + 1);
           chosen.push(news);
         } else if (++passedOver > MAX_PASSED_OVER) return chosen;
       }

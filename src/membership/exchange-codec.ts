@@ -20,6 +20,8 @@ import {
   MAX_DIRECTIVES,
   MAX_EXCHANGE_BYTES,
   MAX_EXCHANGE_CLAIMS,
+  MAX_POD_ANSWER_BYTES,
+  MAX_POD_REQUEST_BYTES,
   MAX_WORD_BYTES,
 } from './limits.ts';
 import type { Difference, Digest, Exchange } from './message.ts';
@@ -46,6 +48,8 @@ const exchangeLimits: FieldLimits = {
   6: { maxCount: 1, maxBytes: MAX_DIRECTIVES * (MAX_DIRECTIVE_BYTES + 3), fields: directivesLimits },
   7: probeLimit,
   8: probeLimit,
+  9: { maxCount: 1, maxBytes: MAX_POD_REQUEST_BYTES },
+  10: { maxCount: 1, maxBytes: MAX_POD_ANSWER_BYTES },
 };
 
 /** Tag of a length-delimited field (wire type 2). */
@@ -53,7 +57,7 @@ const claimTag = (3 << 3) | 2;
 
 /** Encodes a request or a reply. */
 export function encodeExchange(network: string, exchange: Exchange): Uint8Array {
-  const { sender, claims, directives, digest, difference, ping, ack } = exchange;
+  const { sender, claims, directives, digest, difference, ping, ack, podRequest, podAnswer } = exchange;
   const head = weft.v1.Exchange.encode({
     network,
     sender: identityToBytes(sender),
@@ -66,6 +70,8 @@ export function encodeExchange(network: string, exchange: Exchange): Uint8Array 
     }),
     ...(ping !== undefined && { ping: encodeProbe(ping) }),
     ...(ack !== undefined && { ack: encodeProbe(ack) }),
+    ...(podRequest !== undefined && { podRequest }),
+    ...(podAnswer !== undefined && { podAnswer }),
   }).finish();
   const encoded = claims.map((claim) => {
     const bytes = encodeClaim(claim);
@@ -108,6 +114,8 @@ export function parseExchange(
     ...(difference !== undefined && { difference }),
     ...(ping !== undefined && { ping }),
     ...(ack !== undefined && { ack }),
+    ...(raw.podRequest.length > 0 && { podRequest: Uint8Array.from(raw.podRequest) }),
+    ...(raw.podAnswer.length > 0 && { podAnswer: Uint8Array.from(raw.podAnswer) }),
   };
 }
 

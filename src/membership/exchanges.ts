@@ -11,6 +11,8 @@
  *     |     reply: what B holds newer than that (a refutation)       |
  *     |<-------------------------------------------------------------|
  *
+ * Beside these there are pings, and questions of the pod directory, which bring claims of whom they are about.
+ *
  * A node of version 0.1.0 ignores the digest and replies with everything, and sends everything without a digest, which is
  * answered with everything.
  */
@@ -25,6 +27,7 @@ import { DIGEST_BUCKET_BYTES } from './limits.ts';
 import { announcesNewer, claimOf, supersedes, type MemberTable } from './member-table.ts';
 import type { Claim, Difference, Digest, Exchange, ProbeMessage } from './message.ts';
 import type { Orders } from './orders.ts';
+import type { PodGossip } from './pod-gossip.ts';
 import type { Refusals } from './refusals.ts';
 import { bucketCount, differingBuckets } from './table-digest.ts';
 
@@ -40,6 +43,7 @@ export interface ExchangesOptions {
   readonly announcements: AnnouncementCache;
   readonly refusals: Refusals;
   readonly orders: Orders;
+  readonly pods: PodGossip | undefined;
 }
 
 export class Exchanges {
@@ -67,18 +71,29 @@ export class Exchanges {
     return this.#take(from, bytes)?.sender === target;
   }
 
+  /** A request for pods. */
+  podRequest(podRequest: Uint8Array): Uint8Array {
+    return this.#encode({ podRequest, difference: nothingDiffers, claims: this.#claimsOf([this.#options.self]) });
+  }
+
+  /** Takes the reply to {@link podRequest}, and gives the answer in it; `undefined`: there is none. */
+  takePodReply(from: Endpoint, bytes: Uint8Array): Uint8Array | undefined {
+    return this.#take(from, bytes)?.podAnswer;
+  }
+
   /** Takes a request and gives the reply; `undefined` if it is refused. */
   answer(from: Endpoint, bytes: Uint8Array): Uint8Array | undefined {
     const { self, clock, table, directives } = this.#options;
     const request = this.#take(from, bytes);
     if (request === undefined) return undefined;
-    const { ping, digest, difference } = request;
+    const { ping, digest, difference, podRequest } = request;
     if (ping !== undefined) {
       if (ping.target === self) return this.#encode({ ack: ping, claims: this.#claimsOf([self]) });
       this.#options.refusals.count('probe-misdirected', from);
       return this.#encode({ claims: this.#claimsOf([self, ping.target]) });
     }
     if (digest !== undefined) return this.#compare(digest);
+    if (podRequest !== undefined) return this.#answerPods(from, podRequest);
     if (difference !== undefined) {
       return this.#encode({
         difference: nothingDiffers,
@@ -110,6 +125,14 @@ export class Exchanges {
   /** Takes the reply to the second request. */
   takeLastReply(from: Endpoint, bytes: Uint8Array): void {
     this.#take(from, bytes);
+  }
+
+  #answerPods(from: Endpoint, request: Uint8Array): Uint8Array | undefined {
+    const { self, pods } = this.#options;
+    const answer = pods?.answer(from, request);
+    if (answer === undefined) return undefined;
+    const claims = this.#claimsOf([self, ...answer.about.filter((identity) => identity !== self)]);
+    return this.#encode({ difference: nothingDiffers, podAnswer: answer.bytes, claims });
   }
 
   #compare(theirs: Digest): Uint8Array {

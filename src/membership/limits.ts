@@ -66,6 +66,24 @@ export const MAX_PATH_REPORTS = 8;
 /** Length of the id of a key, in bytes. */
 export const KEY_ID_BYTES = 8;
 
+/** Length of the version and of the digest of a pod directory, in bytes. */
+export const POD_VERSION_BYTES = 8;
+export const POD_DIGEST_BYTES = 8;
+
+/** Largest version of a pod directory that is accepted: far above any that a clock gives, in ms. */
+export const MAX_POD_VERSION = 2 ** 48 - 1;
+
+/** Most pods that a node may say that it has. */
+export const MAX_PODS = 4_096;
+
+/** Most changes of pods in one datagram, and the longest of them, in bytes: beside it there is room for an announcement. */
+export const MAX_DATAGRAM_POD_CHANGES = 12;
+export const MAX_POD_CHANGE_BYTES = 640;
+
+/** Longest request for pods, and longest answer, in bytes. */
+export const MAX_POD_REQUEST_BYTES = 32 * 1024;
+export const MAX_POD_ANSWER_BYTES = 256 * 1024;
+
 /** Smallest and largest MTU that a node may announce: the smallest that every IPv4 host takes (RFC 791), and 64 KiB. */
 export const MIN_MTU_BYTES = 576;
 export const MAX_MTU_BYTES = 65_535;

@@ -8,6 +8,7 @@ import type { AnnouncementCache } from './announcement-cache.ts';
 import type { Announcement, MemberChange } from './announcement.ts';
 import type { Claim, Directive } from './message.ts';
 import type { Parameters } from './parameters.ts';
+import type { PodGossip } from './pod-gossip.ts';
 
 /** What a membership is given. */
 export interface MembershipOptions {
@@ -27,6 +28,8 @@ export interface MembershipOptions {
   readonly parameters?: Partial<Parameters>;
   /** One for several memberships of one process, which then share what they parsed. */
   readonly announcementCache?: AnnouncementCache;
+  /** Whose messages ride on gossip. Without it they are ignored, and its questions refused. */
+  readonly pods?: PodGossip;
   /**
    * Called with what changed, this node included: at most once per input, after it was taken, and only if something did.
    * What holds now is `Membership.members`.

@@ -15,6 +15,7 @@ import { LocalHealth } from './local-health.ts';
 import { LocalMember } from './local-member.ts';
 import { isLive, MemberTable } from './member-table.ts';
 import type { MembershipOptions } from './membership-options.ts';
+import { DatagramTag } from './codec.ts';
 import type { DatagramBody, Directive, ProbeMessage } from './message.ts';
 import { Orders } from './orders.ts';
 import { Outbox } from './outbox.ts';
@@ -85,6 +86,7 @@ export class Membership {
       directives: this.#directives,
       refusals: this.#refusals,
       dissemination: this.#dissemination,
+      pods: options.pods,
     };
     this.#outbox = new Outbox({ ...parts, onTooLong: (to) => this.#pushPull.introduce(to) });
     this.#rounds = new GossipRounds({ ...parts, send: (to) => this.#send(to, { kind: 'none' }) });
@@ -245,6 +247,27 @@ export class Membership {
    */
   forget(identityOrName: string): readonly Member[] {
     return this.#input(() => this.#orders.forget(identityOrName));
+  }
+
+  /** Passes on how the pods of a node changed, in the place of what it said of them before. At most MAX_POD_CHANGE_BYTES. */
+  spreadPods(identity: string, change: Uint8Array): void {
+    const news = { about: `pods/${identity}`, tag: DatagramTag.podChange, bytes: change, announcedMs: undefined };
+    this.#input(() => {
+      this.#dissemination.enqueue(news, this.#options.clock.nowMs());
+      this.#rounds.soon();
+    });
+  }
+
+  /** Asks the node at `to` for pods. `onAnswer` gets the answer, or `undefined`: there was none. Not once it has stopped. */
+  askForPods(to: Endpoint, request: Uint8Array, onAnswer: (answer: Uint8Array | undefined) => void): void {
+    this.#options.transport.exchange(to, this.#exchanges.podRequest(request), (reply) => {
+      this.#ifRunning(() => onAnswer(reply && this.#exchanges.takePodReply(to, reply)));
+    });
+  }
+
+  /** Members that are alive or suspect, without this node, in no order. Changes under the eyes of its reader. */
+  liveOthers(): readonly Member[] {
+    return this.#table.liveOthers();
   }
 
   /** Takes a datagram that came from `from`. Nothing of `bytes` is kept. */

@@ -63,6 +63,8 @@ export interface Datagram {
   readonly body: DatagramBody;
   readonly claims: readonly Claim[];
   readonly directives: readonly AgedDirective[];
+  /** How pods of nodes changed: encoded, for the pod directory. */
+  readonly podChanges: readonly Uint8Array[];
 }
 
 /** What a node holds, in short. */
@@ -92,4 +94,7 @@ export interface Exchange {
   /** A probe over a stream, where datagrams do not get through. */
   readonly ping?: ProbeMessage;
   readonly ack?: ProbeMessage;
+  /** A question for the pod directory, and its answer: encoded. */
+  readonly podRequest?: Uint8Array;
+  readonly podAnswer?: Uint8Array;
 }

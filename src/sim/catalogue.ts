@@ -5,6 +5,7 @@ import { crash, massCrash } from './scenarios/failures.ts';
 import { slowNode, steady } from './scenarios/health.ts';
 import { keyRotation } from './scenarios/keys.ts';
 import { flappingLink, oneWayPartition, partition } from './scenarios/links.ts';
+import { podBurst, podChurn, podJoin, podOwnerCutOff, podSteady } from './scenarios/pods.ts';
 import { joinStorm, rollingRestart, totalRestart } from './scenarios/starts.ts';
 
 export const scenarios: readonly Scenario[] = [
@@ -21,4 +22,9 @@ export const scenarios: readonly Scenario[] = [
   addressSwap,
   keyRotation,
   steady,
+  podSteady,
+  podChurn,
+  podBurst,
+  podOwnerCutOff,
+  podJoin,
 ];

@@ -1,4 +1,7 @@
 /** Nodes that run the real membership code on a simulated network, with everything that watches them. */
+import { PodSetCache, type Holding } from '../directory/holdings.ts';
+import { PodSet } from '../directory/pod-set.ts';
+import { encodePod } from '../directory/pod-codec.ts';
 import type { Cipher } from '../env/cipher.ts';
 import { AnnouncementCache } from '../membership/announcement-cache.ts';
 import type { Announcement, Member, MemberChange } from '../membership/announcement.ts';
@@ -11,9 +14,10 @@ import type { Cut } from './cut.ts';
 import { formatMix, mix, NO_MIX, type Mix } from './mix.ts';
 import { SimulatedNetwork } from './network.ts';
 import { keyNumber } from './node-keys.ts';
-import { SimulatedNode } from './node.ts';
+import { SimulatedNode, type KnownBefore } from './node.ts';
 import { identityOf } from './node-announcement.ts';
 import { endpointAt } from './place.ts';
+import { PodAgreement } from './pod-agreement.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { VirtualClock } from './virtual-clock.ts';
 import { Views, type ViewChange } from './views.ts';
@@ -28,6 +32,8 @@ export interface ClusterOptions {
   readonly parameters?: Partial<Parameters>;
   /** Authenticates gossip with it; without, gossip is plain. */
   readonly cipher?: Cipher | undefined;
+  /** Pods that each node begins with; a few unless said otherwise. */
+  readonly podsPerNode?: number | undefined;
   /** Called with one line per change that a node saw. Costs time. */
   readonly onHistory?: (line: string) => void;
 }
@@ -41,8 +47,10 @@ const START_SPREAD_MS = 1_000;
 /** How long nodes of a settled cluster know each other. */
 const SETTLED_SECONDS = 3_600;
 
+const FEW_PODS = 3;
+
 /** Streams of randomness that are not those of processes. */
-const Stream = { network: 1, scenario: 2, slowness: 3, processes: 16 } as const;
+const Stream = { network: 1, scenario: 2, slowness: 3, processes: 16, directories: 0x4000_0000 } as const;
 
 export class SimulatedCluster {
   readonly clock = new VirtualClock();
@@ -50,6 +58,7 @@ export class SimulatedCluster {
   readonly nodes: ReadonlyMap<number, SimulatedNode>;
   readonly views: Views;
   readonly agreement: Agreement;
+  readonly pods: PodAgreement;
   readonly watch: Watch;
   /** Randomness for what befalls the nodes. */
   readonly random: SeededRandom;
@@ -80,11 +89,19 @@ export class SimulatedCluster {
       // Not at once: a node may announce while it takes an input, whose changes are not known here yet.
       onAnnounce: (node: SimulatedNode) =>
         this.clock.after(0, () => {
-          if (node.isRunning) this.agreement.expect(node.number, node.announcement);
+          if (!node.isRunning) return;
+          this.agreement.expect(node.number, node.announcement);
+          this.pods.announce(node.number, node.directory.summary);
         }),
       drawRandom: () => new SeededRandom(seed, Stream.processes + this.#processes++),
+      drawPodRandom: () => new SeededRandom(seed, Stream.directories + this.#processes),
+      podsPerNode: options.podsPerNode ?? FEW_PODS,
       announcementCache: new AnnouncementCache(),
+      podCache: new PodSetCache(),
       onChange: (node: SimulatedNode, changes: readonly MemberChange[]) => this.#changed(node.number, changes),
+      onPods: (node: SimulatedNode, seen: readonly string[]) => {
+        for (const identity of seen) this.pods.compare(node.number, numbers.get(identity) ?? -1);
+      },
     };
     this.nodes = new Map(
       Array.from({ length: options.nodes }, (_, index) => [index + 1, new SimulatedNode(index + 1, environment)]),
@@ -99,6 +116,10 @@ export class SimulatedCluster {
     this.agreement = new Agreement(
       this.views,
       (number) => identities.get(number)!,
+      () => this.clock.nowMs(),
+    );
+    this.pods = new PodAgreement(
+      (viewer, subject) => this.node(viewer).directory.versionOf(identities.get(subject)!),
       () => this.clock.nowMs(),
     );
     this.watch = new Watch({ clock: this.clock, network: this.network, views: this.views, nodes: this.nodes });
@@ -119,11 +140,12 @@ export class SimulatedCluster {
   }
 
   /** Starts a node; it should be seen from now on. */
-  start(number: number, seeds = this.seeds(), known: readonly Claim[] = []): void {
+  start(number: number, seeds = this.seeds(), known?: KnownBefore): void {
     const node = this.node(number);
     this.agreement.add(number);
     node.start(seeds, known);
     this.agreement.expect(number, node.announcement);
+    this.pods.start(number, node.directory.summary);
     this.watch.started(number);
   }
 
@@ -136,10 +158,14 @@ export class SimulatedCluster {
 
   /** All nodes run, and have known each other for long. */
   startSettled(): void {
-    const known = [...this.nodes.values()].map(({ announcement }): Claim => {
-      const sealed = sealAnnouncement(announcement);
+    const pods = new Map<string, Holding>();
+    const claims = [...this.nodes.values()].map((node): Claim => {
+      const set = PodSet.of(node.pods.map(encodePod));
+      const podSummary = { version: node.firstPodVersion, digest: set.digest, pods: set.size };
+      pods.set(node.announcement.identity, { ...podSummary, set, sinceMs: -Infinity });
+      const sealed = sealAnnouncement({ ...node.announcement, podSummary });
       const ageSeconds = SETTLED_SECONDS;
-      const { identity } = announcement;
+      const { identity } = node.announcement;
       return {
         identity,
         incarnation: 1,
@@ -151,7 +177,7 @@ export class SimulatedCluster {
       };
     });
     for (const [number, node] of this.nodes) this.agreement.expect(number, node.announcement);
-    for (const number of this.nodes.keys()) this.start(number, this.seeds(), known);
+    for (const number of this.nodes.keys()) this.start(number, this.seeds(), { claims, pods });
   }
 
   /** The machine of a node stops, without a word. */
@@ -220,23 +246,26 @@ export class SimulatedCluster {
       for (const { membership } of running) membership.setSeeds(seeds);
     }
     const limitMs = staleRouteBoundMs(this.nodes.size) + 60_000;
-    const isEqual = (): boolean => this.agreement.isReached && this.views.distinct <= 1;
+    const isEqual = (): boolean => this.agreement.isReached && this.views.distinct <= 1 && this.pods.isReached;
     if (this.clock.advanceUntil(isEqual, limitMs) !== undefined) {
       for (const viewer of this.views.viewers()) this.watch.checkRoutes(viewer);
       return;
     }
     const wrong = this.agreement.inError[0];
-    const message =
-      wrong === undefined
+    const isOfPods = wrong === undefined && this.views.distinct <= 1;
+    const message = isOfPods
+      ? `not all pods are known ${limitMs / 1_000} s after all was well: ${this.pods.describeError()}`
+      : wrong === undefined
         ? `${this.views.distinct} different views ${limitMs / 1_000} s after all was well: ${this.#difference()}`
         : `${this.agreement.inError.length} nodes see something wrong ${limitMs / 1_000} s after all was well: ${this.agreement.describeError(wrong[0])}`;
-    this.watch.report('sides-differ', message);
+    this.watch.report(isOfPods ? 'pods-differ' : 'sides-differ', message);
   }
 
   #ended(number: number): void {
     this.views.drop(number);
     this.agreement.drop(number);
     this.agreement.expect(number, undefined);
+    this.pods.end(number);
     this.watch.ended(number);
   }
 

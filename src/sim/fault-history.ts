@@ -19,8 +19,11 @@ const MAX_FAULTS = 10;
 const AUTHENTICATED_SHARE = 0.3;
 
 /** Kinds of faults, without those that have to do with keys and with them. */
-const PLAIN_KINDS = 9;
-const KINDS = 11;
+const PLAIN_KINDS = 10;
+const KINDS = 12;
+
+/** Few pods fit a datagram, many do not. */
+const MOST_PODS = 30;
 
 /** Faults begin within this time: after the nodes found each other, mostly. */
 const FIRST_MS = 1_000;
@@ -86,7 +89,11 @@ function drawFault(random: SeededRandom, nodes: number, serial: number, isAuthen
       return { kind: 'swap', atMs, durationMs: Math.min(durationMs, SHORT_MS), nodes: pair };
     case 8:
       return { kind: 'announce', atMs, node, serial };
-    case 9:
+    case 9: {
+      const count = random.happens(0.5) ? 1 : 1 + random.below(MOST_PODS);
+      return { kind: 'pods', atMs, durationMs, node, serial, count, areRemoved: random.happens(0.5) };
+    }
+    case 10:
       // Few keys: several operators sometimes mean the same one, and one that was removed comes back.
       return { kind: 'rotation', atMs, durationMs: LONG_MS, node, serial: 1 + (serial % 3) };
     default:

@@ -4,8 +4,12 @@ import { cutBetween } from './cut.ts';
 import { MAX_KEYS } from '../authentication/key-ring.ts';
 import { extraPrefix } from './node-announcement.ts';
 import { keyNumber } from './node-keys.ts';
+import { podOf } from './node-pods.ts';
 import { Stranger } from './stranger.ts';
 import { fairWeather, lossyWeather } from './weather.ts';
+
+/** Each fault has so many numbers for its pods. */
+const POD_SERIALS = 64;
 
 interface TimedFault {
   /** Since the nodes started. */
@@ -76,6 +80,15 @@ export interface AnnounceFault extends TimedFault {
   readonly serial: number;
 }
 
+/** Pods come to a node, and go again, or stay. */
+export interface PodsFault extends LastingFault {
+  readonly kind: 'pods';
+  readonly node: number;
+  readonly serial: number;
+  readonly count: number;
+  readonly areRemoved: boolean;
+}
+
 /** An operator at a node adds a key, has it used once all hold it, and removes the old one once all confirmed. */
 export interface RotationFault extends LastingFault {
   readonly kind: 'rotation';
@@ -100,6 +113,7 @@ export type Fault =
   | MoveFault
   | SwapFault
   | AnnounceFault
+  | PodsFault
   | RotationFault
   | StrangerFault;
 
@@ -143,6 +157,8 @@ function inWords(fault: Fault): string {
       return `n${fault.nodes[0]} and n${fault.nodes[1]} swap addresses, have none`;
     case 'announce':
       return `n${fault.node} announces a further prefix`;
+    case 'pods':
+      return `${fault.count} pods come to n${fault.node}, ${fault.areRemoved ? 'and are there' : 'for good, and change'}`;
     case 'rotation':
       return `an operator at n${fault.node} exchanges the key, trying`;
     case 'stranger':
@@ -206,6 +222,18 @@ function begin(fault: Fault, cluster: SimulatedCluster): void {
       return later(() => {
         cluster.move(one, there);
         cluster.move(other, here);
+      });
+    }
+    case 'pods': {
+      const node = cluster.node(fault.node);
+      const first = POD_SERIALS * (1 + fault.serial);
+      const come = Array.from({ length: fault.count }, (_, index) => podOf(fault.node, first + index));
+      const names = new Set(come.map(({ name }) => name));
+      node.replacePods([...node.pods, ...come]);
+      return later(() => {
+        const others = node.pods.filter(({ name }) => !names.has(name));
+        const changed = come.map((_, index) => podOf(fault.node, first + index, 1));
+        node.replacePods(fault.areRemoved ? others : [...others, ...changed]);
       });
     }
     case 'rotation': {

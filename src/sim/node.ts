@@ -1,6 +1,9 @@
 /** A node that runs the real membership code: it starts, crashes, leaves, moves and gets slow. */
 import type { ClusterKey } from '../authentication/cluster-key.ts';
 import { SealedTransport } from '../authentication/sealed-transport.ts';
+import type { DirectoryPod } from '../directory/directory-pod.ts';
+import type { Holding, PodSetCache } from '../directory/holdings.ts';
+import { PodDirectory } from '../directory/pod-directory.ts';
 import type { Cipher } from '../env/cipher.ts';
 import type { Clock } from '../env/clock.ts';
 import type { Logger } from '../env/logger.ts';
@@ -14,6 +17,7 @@ import { equalEndpoints, type Endpoint } from '../wire/address.ts';
 import type { Listener, SimulatedNetwork } from './network.ts';
 import { NodeKeys } from './node-keys.ts';
 import { announcementAt, endpointsAt, NETWORK } from './node-announcement.ts';
+import { podsOf } from './node-pods.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 /** What is common to the nodes of a cluster. */
@@ -23,6 +27,10 @@ export interface NodeEnvironment {
   readonly parameters: Partial<Parameters>;
   /** A generator of its own for each process. */
   readonly drawRandom: () => SeededRandom;
+  /** The same for each directory of pods. */
+  readonly drawPodRandom: () => SeededRandom;
+  /** Pods that each node begins with. */
+  readonly podsPerNode: number;
   /** With which key nodes begin; without, gossip is not authenticated. */
   readonly authentication?: { readonly cipher: Cipher; readonly key: ClusterKey };
   /** Called when a node announces something else. */
@@ -31,9 +39,24 @@ export interface NodeEnvironment {
   readonly onInput?: (kind: 'datagram' | 'request' | 'reply') => void;
   /** Shared by all nodes: each announcement is parsed once. */
   readonly announcementCache: AnnouncementCache;
+  /** Shared, too: each node's pods are checked and kept once. */
+  readonly podCache: PodSetCache;
   /** What a node sees changed. */
   readonly onChange: (node: SimulatedNode, changes: readonly MemberChange[]) => void;
+  /** A node holds something else of the pods of these. */
+  readonly onPods: (node: SimulatedNode, identities: readonly string[]) => void;
 }
+
+/** What a node knew of others before: as if it had been there for long. */
+export interface KnownBefore {
+  readonly claims: readonly Claim[];
+  readonly pods: ReadonlyMap<string, Holding>;
+}
+
+const NOTHING_KNOWN: KnownBefore = { claims: [], pods: new Map() };
+
+/** Time of day when a simulation begins, in ms: versions of pods begin there. */
+const EPOCH_MS = 1_700_000_000_000;
 
 /** What survives the process: as `daemon/gossip/gossip.ts` keeps it in the state directory. */
 interface PersistedState {
@@ -57,6 +80,10 @@ export class SimulatedNode {
   readonly #environment: NodeEnvironment;
   #place: number;
   #membership: Membership | undefined;
+  #directory: PodDirectory | undefined;
+  #pods: readonly DirectoryPod[];
+  /** Where its clock begins after it was reset: versions of its pods then seem to go back. */
+  #epochMs = EPOCH_MS;
   #sealed: SealedTransport | undefined;
   #listener: Listener | undefined;
   #announcement: Announcement;
@@ -77,6 +104,7 @@ export class SimulatedNode {
     this.#environment = environment;
     this.#place = number;
     this.#announcement = announcementAt(number, number);
+    this.#pods = podsOf(number, environment.podsPerNode);
     environment.network.setMachine(number, true);
     const { authentication } = environment;
     this.keys =
@@ -113,21 +141,46 @@ export class SimulatedNode {
     return this.#membership;
   }
 
+  /** What it knows of all pods. @throws RangeError if no process runs */
+  get directory(): PodDirectory {
+    if (this.#directory === undefined) throw new RangeError(`node ${this.number} does not run`);
+    return this.#directory;
+  }
+
+  /** The pods that it has. */
+  get pods(): readonly DirectoryPod[] {
+    return this.#pods;
+  }
+
+  /** The version that a process would begin with now. */
+  get firstPodVersion(): number {
+    return Math.max(1, this.#epochMs + Math.ceil(this.#environment.clock.nowMs()));
+  }
+
+  /** Has these pods from now on. */
+  replacePods(pods: readonly DirectoryPod[]): void {
+    this.#pods = pods;
+    this.#directory?.replaceOwn(pods);
+  }
+
   /**
    * Starts a process. It knows the seeds, the endpoints of the last run, and nothing else.
    *
-   * @param known what it knows of others from the beginning: as if it had been there for long
+   * @param known what it knows of others from the beginning
    */
-  start(seeds: readonly Endpoint[], known: readonly Claim[] = []): void {
+  start(seeds: readonly Endpoint[], known = NOTHING_KNOWN): void {
     const { clock, network, parameters, drawRandom, announcementCache, onChange } = this.#environment;
     const random = drawRandom();
+    const directory = this.#openDirectory(known.pods);
+    this.#announcement = { ...this.#announcement, podSummary: directory.summary };
     const sealed = this.keys && this.#seal(this.keys, random);
     // Its own may be among them: that changes when it moves, and membership knows where it is.
     this.#seeds = distinct([...seeds, ...this.#persisted.endpoints]);
     const membership: Membership = new Membership({
       self: this.#announcement,
       seeds: this.#seeds,
-      known,
+      known: known.claims,
+      pods: directory,
       clock,
       random,
       transport: sealed ?? this.#transport(network.transport(() => this.place)),
@@ -137,10 +190,25 @@ export class SimulatedNode {
       parameters,
       announcementCache,
       onChange: (changes) => {
-        if (this.#membership === membership) onChange(this, changes);
+        if (this.#membership !== membership) return;
+        directory.follow(changes);
+        onChange(this, changes);
       },
     });
     this.#membership = membership;
+    this.#directory = directory;
+    directory.attach(
+      {
+        announcePods: (podSummary) => {
+          if (this.#directory === directory) this.announce({ podSummary });
+        },
+        spreadPods: (identity, change) => membership.spreadPods(identity, change),
+        askForPods: (to, request, onAnswer) => membership.askForPods(to, request, onAnswer),
+        liveOthers: () => membership.liveOthers(),
+        member: (identity) => membership.member(identity),
+      },
+      membership.members(),
+    );
     this.#sealed = sealed;
     this.keys?.attach(membership);
     this.startedMs = clock.nowMs();
@@ -201,9 +269,27 @@ export class SimulatedNode {
     this.#slowness = random;
   }
 
-  /** Forgets what earlier runs persisted: as if its disk were new, but for the identity. */
+  /** Forgets what earlier runs persisted, and the time: as if its disk were new, but for the identity. */
   forgetState(): void {
     this.#persisted = { endpoints: [] };
+    this.#epochMs = 0;
+  }
+
+  #openDirectory(known: ReadonlyMap<string, Holding>): PodDirectory {
+    const { clock, drawPodRandom, podCache, onPods } = this.#environment;
+    const directory: PodDirectory = new PodDirectory({
+      identity: this.#announcement.identity,
+      clock,
+      random: drawPodRandom(),
+      firstVersion: this.firstPodVersion,
+      pods: this.#pods,
+      cache: podCache,
+      onChange: (identities) => {
+        if (this.#directory === directory) onPods(this, identities);
+      },
+    });
+    for (const [identity, holding] of known) directory.recall(identity, holding);
+    return directory;
   }
 
   #attach(): void {
@@ -249,7 +335,9 @@ export class SimulatedNode {
   #end(): void {
     this.#persist();
     this.membership.stop();
+    this.directory.stop();
     this.#membership = undefined;
+    this.#directory = undefined;
     this.startedMs = -1;
     this.#detach();
   }

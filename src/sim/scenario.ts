@@ -32,6 +32,10 @@ export interface Scenario {
   readonly beginsEmpty?: true;
   /** No cut, move or start explains a death: each that is declared is a violation. */
   readonly forbidsDeaths?: true;
+  /** Pods that each node begins with; otherwise a few. */
+  readonly podsPerNode?: number;
+  /** What is measured is how long each change of pods took until the last node held it. */
+  readonly measuresPods?: true;
   /** Gossip is authenticated. Elsewhere it is not, to save time; what that would add to it is counted all the same. */
   readonly isAuthenticated?: true;
   /** Lets everything happen that is to happen, and returns when time is up. */
@@ -83,6 +87,7 @@ export function runScenario(scenario: Scenario, options: ScenarioOptions): Outco
   const lossProbability = options.lossProbability ?? scenario.lossProbability ?? 0;
   const cluster = new SimulatedCluster({
     ...options,
+    podsPerNode: scenario.podsPerNode,
     cipher: scenario.isAuthenticated === true ? (options.cipher ?? quickCipher) : undefined,
     weather: lossProbability > 0 ? lossyWeather(lossProbability) : fairWeather,
   });
@@ -126,6 +131,10 @@ export function runScenario(scenario: Scenario, options: ScenarioOptions): Outco
       `${watch.falseDeaths.size} healthy nodes were declared dead, first ${[...watch.falseDeaths.values()][0]}`,
     );
   }
+  if (scenario.measuresPods === true && !cluster.pods.isReached) {
+    watch.report('not-converged', `not all pods are known: ${cluster.pods.describeError()}`);
+  }
+  const measuredMs = scenario.measuresPods === true ? [...cluster.pods.spreadMs] : timesMs;
   const points = [...agreement.points];
   cluster.settle();
 
@@ -135,7 +144,7 @@ export function runScenario(scenario: Scenario, options: ScenarioOptions): Outco
       nodes: options.nodes,
       seed: options.seed,
       violations: watch.violations,
-      convergenceMs: percentiles(timesMs),
+      convergenceMs: percentiles(measuredMs),
       bytesPerNodePerSecond: Math.round(bytes / options.nodes / ((endMs - beginMs) / 1_000)),
       falseDeaths: watch.falseDeaths.size,
       wallSeconds: Math.round(options.nowMs() - startedMs) / 1_000,

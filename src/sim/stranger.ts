@@ -3,6 +3,7 @@
  * what it overheard. Nobody may learn of it, and nobody may answer.
  */
 import { AnnouncementCache } from '../membership/announcement-cache.ts';
+import { PodSetCache } from '../directory/holdings.ts';
 import type { Cipher } from '../env/cipher.ts';
 import type { SimulatedCluster } from './cluster.ts';
 import { keyNumber } from './node-keys.ts';
@@ -39,12 +40,19 @@ export class Stranger {
       network,
       parameters: {},
       announcementCache: new AnnouncementCache(),
+      podCache: new PodSetCache(),
+      podsPerNode: 1,
       drawRandom: () => this.#random,
+      drawPodRandom: () => this.#random,
       ...(cipher !== undefined && { authentication: { cipher, key: keyNumber(cipher, FOREIGN_KEY) } }),
       onChange: (_, changes) => {
         const learned = changes.find(({ after }) => after !== undefined && after.announcement.name !== `n${place}`);
         if (learned !== undefined)
           watch.report('told-a-stranger', `a stranger learned of ${learned.after?.announcement.name}`);
+      },
+      onPods: (node, identities) => {
+        if (identities.some((identity) => identity !== node.announcement.identity))
+          watch.report('told-a-stranger', 'a stranger learned of pods');
       },
       onInput: (kind) => watch.report('answered-a-stranger', `a stranger without the key got a ${kind}`),
     });

@@ -141,6 +141,11 @@ function announcementMix(announcement: Announcement): Mix {
   }
   for (const id of announcement.keyIds) text(id);
   mixed = mix(mixed, announcement.mtuBytes);
+  const { podSummary } = announcement;
+  if (podSummary !== undefined) {
+    mixed = mix(mixed, podSummary.version % 0x1_0000_0000);
+    text(podSummary.digest);
+  }
   announcementMixes.set(announcement, mixed);
   return mixed;
 }

@@ -30,6 +30,14 @@ test('an announcement over IPv6 comes back as it was', (t) => {
   t.deepEqual(parseAnnouncement(identityOf(2), sealed.bytes), sealed);
 });
 
+test('an announcement that tells of pods comes back as it was', (t) => {
+  for (const version of [1, 2 ** 32, 1_700_000_000_123, 2 ** 48 - 1]) {
+    const podSummary = { version, digest: '0123456789abcdef', pods: 4_096 };
+    const sealed = sealAnnouncement({ ...whole, podSummary });
+    t.deepEqual(parseAnnouncement(identityOf(2), sealed.bytes), sealed);
+  }
+});
+
 test('a field of a later version is passed on as it came', (t) => {
   const later = Uint8Array.from([...sealAnnouncement(whole).bytes, 0xa2, 0x06, 0x01, 0x61]);
   const parsed = parseAnnouncement(identityOf(2), later);
@@ -79,6 +87,13 @@ test('a prefix that is too long', invalid, 'prefixes', {
 test('an MTU of 575', invalid, 'mtuBytes', { mtuBytes: 575 });
 test('an MTU of 65536', invalid, 'mtuBytes', { mtuBytes: 65_536 });
 test('an empty version', invalid, 'version', { version: '' });
+const podSummary = { version: 1, digest: '0123456789abcdef', pods: 0 };
+test('version 0 of its pods', invalid, 'podSummary', { podSummary: { ...podSummary, version: 0 } });
+test('a version of its pods above the limit', invalid, 'podSummary', {
+  podSummary: { ...podSummary, version: 2 ** 48 },
+});
+test('a digest of 7 bytes', invalid, 'podSummary', { podSummary: { ...podSummary, digest: '01234567890123' } });
+test('more pods than there may be', invalid, 'podSummary', { podSummary: { ...podSummary, pods: 4_097 } });
 test('an empty capability', invalid, 'capabilities', { capabilities: [''] });
 
 function endpointOf(address: string, port: number): Announcement['gossipEndpoint'] {

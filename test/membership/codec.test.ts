@@ -43,7 +43,13 @@ for (const body of bodies) {
     const head = encodeDatagram('default', identityOf(1), body);
     const claims = [fullClaim, compactClaim, staleClaim];
     const whole = appendClaims(head, claims.map(encodeClaim));
-    t.deepEqual(parseDatagram(whole, 'default'), { sender: identityOf(1), body, claims, directives: [] });
+    t.deepEqual(parseDatagram(whole, 'default'), {
+      sender: identityOf(1),
+      body,
+      claims,
+      directives: [],
+      podChanges: [],
+    });
     t.is(
       whole.length,
       claims.reduce((sum, claim) => sum + fieldCostBytes(encodeClaim(claim).length), head.length),
@@ -83,6 +89,7 @@ test('a datagram with claims, their ages and directives comes back as it was', (
     body: { kind: 'none' },
     claims: [{ ...fullClaim, announcementAgeMs: 123_456 }],
     directives: [directive],
+    podChanges: [],
   });
 });
 
@@ -103,6 +110,7 @@ test('a ping with one claim is these bytes', (t) => {
     body,
     claims: [claim],
     directives: [],
+    podChanges: [],
   });
 });
 
@@ -190,5 +198,11 @@ test('what is kept of a datagram does not change with the buffer it came in', (t
   );
   const parsed = parseDatagram(buffer, 'default');
   buffer.fill(0xff);
-  t.deepEqual(parsed, { sender: identityOf(1), body: { kind: 'none' }, claims: [fullClaim], directives: [] });
+  t.deepEqual(parsed, {
+    sender: identityOf(1),
+    body: { kind: 'none' },
+    claims: [fullClaim],
+    directives: [],
+    podChanges: [],
+  });
 });

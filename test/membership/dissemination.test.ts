@@ -33,6 +33,21 @@ test('what was sent as often as it should be is dropped', (t) => {
   t.is(queue.length, 0);
 });
 
+test('a datagram has no more changes of pods and directives than a receiver takes; the rest goes with the next', (t) => {
+  const queue = new Dissemination(defaultParameters);
+  for (const tag of [DatagramTag.podChange, DatagramTag.directive, DatagramTag.claim]) {
+    for (let at = 0; at < 20; at++) queue.enqueue({ ...news(`${tag}/${at}`, 1, 10), tag }, 0);
+  }
+  const counts = [1, 2].map(() => {
+    const taken = queue.take(10_000, 3, 0);
+    return [DatagramTag.podChange, DatagramTag.directive, DatagramTag.claim].map(
+      (tag) => taken.filter((one) => one.tag === tag).length,
+    );
+  });
+  t.deepEqual(counts[0], [12, 16, 20]);
+  t.is(queue.take(10_000, 3, 0).filter(({ tag }) => tag === DatagramTag.podChange).length, 12);
+});
+
 test('what was sent least often goes first', (t) => {
   const queue = new Dissemination(defaultParameters);
   queue.enqueue(news('a', 1), 0);

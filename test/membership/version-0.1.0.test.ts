@@ -8,7 +8,7 @@ import { appendNews, DatagramTag, encodeDatagram, parseDatagram } from '../../sr
 import { encodeDirective } from '../../src/membership/directive-codec.ts';
 import { encodeExchange, parseExchange } from '../../src/membership/exchange-codec.ts';
 import { identityToBytes } from '../../src/membership/identity.ts';
-import { MAX_DATAGRAM_DIRECTIVES, MAX_DIRECTIVES } from '../../src/membership/limits.ts';
+import { MAX_DATAGRAM_DIRECTIVES, MAX_DATAGRAM_POD_CHANGES, MAX_DIRECTIVES } from '../../src/membership/limits.ts';
 import type { AgedDirective, Claim, Exchange } from '../../src/membership/message.ts';
 import * as old from '../golden/gossip-0.1.0/membership.js';
 import { announcementOf, identityOf } from '../support/announcements.ts';
@@ -75,6 +75,7 @@ const fullest = announcementOf(2, {
     lossPermille: 1_000,
     roundTripUs: 0xff_ff_ff_ff,
   })),
+  podSummary: { version: 2 ** 48 - 1, digest: 'ffffffffffffffff', pods: 4_096 },
 });
 const claim: Claim = {
   identity: identityOf(2),
@@ -100,6 +101,8 @@ const exchanges: readonly (readonly [string, Exchange])[] = [
   ['all directives', { ...exchange, directives: Array.from({ length: MAX_DIRECTIVES }, () => directive) }],
   ['a ping', { ...exchange, ping: probe }],
   ['an ack', { ...exchange, ack: probe }],
+  ['a request for pods', { ...exchange, podRequest: new Uint8Array(10_000).fill(1) }],
+  ['pods', { ...exchange, podAnswer: new Uint8Array(200_000).fill(1) }],
 ];
 
 for (const [name, made] of exchanges) {
@@ -118,6 +121,10 @@ for (const kind of ['none', 'ping', 'indirect-ping', 'ack', 'nack'] as const) {
       ...Array.from({ length: MAX_DATAGRAM_DIRECTIVES }, () => ({
         tag: DatagramTag.directive,
         bytes: encodeDirective(directive),
+      })),
+      ...Array.from({ length: MAX_DATAGRAM_POD_CHANGES }, () => ({
+        tag: DatagramTag.podChange,
+        bytes: new Uint8Array(20).fill(1),
       })),
     ];
     const head = encodeDatagram('default', identityOf(1), kind === 'none' ? { kind } : { kind, ...probe });

@@ -1,0 +1,12 @@
+/** A pod, as other nodes are told of it. */
+import type { IpAddress } from '../wire/address.ts';
+import type { PodLabels } from './pod-labels.ts';
+
+export interface DirectoryPod {
+  readonly name: string;
+  readonly namespace: string;
+  readonly addresses: readonly IpAddress[];
+  readonly labels: PodLabels;
+  /** A newer pod of its node has taken its name: it goes by its addresses alone. */
+  readonly isSuperseded: boolean;
+}
