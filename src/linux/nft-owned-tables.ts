@@ -134,7 +134,9 @@ export class OwnedTables {
     const before = readNftGeneration();
     if (!(await this.#transact(lines, purpose))) return await this.#make(next, purpose, []);
     this.#made = next.map((content, index) => ({ content, listing: made[index]!.listing }));
-    if (!lines.every(isAboutElements)) this.#learn(before, true);
+    if (lines.every(isAboutElements)) return;
+    const { others } = this.#learn(before, before === undefined);
+    if (others === undefined && before !== undefined) await this.#make(next, purpose, []);
   }
 
   /**

@@ -92,6 +92,8 @@ rootTest('of drafts nothing is left', sees, 'drafts', false);
 rootTest('rules that somebody put there while ours were made are not taken for ours', (t) => {
   t.deepEqual(seen['meanwhile, with a witness'], [[{ kind: 'rules-changed', table }], true]);
   t.deepEqual(seen['meanwhile, without'], [[], true]);
+  t.deepEqual(seen['meanwhile applied, with a witness'], [[{ kind: 'rules-changed', table }], true]);
+  t.deepEqual(seen['meanwhile applied, without'], [[], true]);
 });
 rootTest('what others changed elsewhere meanwhile is no difference', (t) => {
   t.deepEqual(seen['meanwhile elsewhere, with a witness'], []);

@@ -213,6 +213,12 @@ async function meanwhileChanged(): Promise<void> {
     const found = await inspect(tables);
     if (found.length > 0) await tables.restore('test');
     report[`meanwhile, ${who}`] = [found, nft('list chain inet weft-test input').includes('goto refuse')];
+    // As many rules as are to be there.
+    meanwhile = () => nft(`${others}; add rule inet weft-test input accept`);
+    await tables.apply([content(few)], 'test');
+    const inApplied = await inspect(tables);
+    if (inApplied.length > 0) await tables.restore('test');
+    report[`meanwhile applied, ${who}`] = [inApplied, nft('list chain inet weft-test input').includes('@node4')];
     meanwhile = () => nft('add chain ip stranger again; delete chain ip stranger again');
     await tables.restore('test');
     report[`meanwhile elsewhere, ${who}`] = await inspect(tables);
