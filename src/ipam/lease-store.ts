@@ -45,7 +45,7 @@ export class LeaseStore<Known> {
   /** By {@link leaseKeyText}. Oldest first. */
   readonly #stored = new Map<string, StoredLease<Known>>();
   #imported: string | undefined;
-  /** Why the journal lacks what counts already; `undefined`: it does not. */
+  /** Why the journal lacks what counts already, or may have what does not; `undefined`: it holds what counts. */
   #behind: Error | undefined;
   /** Length of the journal at which it is written anew. */
   #compactAtBytes = 0;
@@ -128,7 +128,7 @@ export class LeaseStore<Known> {
     }
   }
 
-  /** Why the journal lacks what counts already; `undefined`: it does not. */
+  /** Why the journal lacks what counts already, or may have what does not; `undefined`: it holds what counts. */
   get behind(): string | undefined {
     return this.#behind?.message;
   }
@@ -304,13 +304,12 @@ export class LeaseStore<Known> {
    */
   #refused(error: WeftError): WeftError {
     if (error.details['inDoubt'] !== true) return error;
-    const behind = this.#behind;
     try {
       this.#rewrite([]);
       const { inDoubt: _, ...details } = error.details;
       return new WeftError(error.code, error.message, details, error.cause);
     } catch {
-      this.#behind = behind;
+      this.#behind ??= error;
       const message = `${error.message}; whether it is on the disk all the same is not known until that can be written`;
       return new WeftError(error.code, message, error.details, error.cause);
     }

@@ -370,6 +370,36 @@ test('a pod is gone when its namespace is, and then its addresses can be freed; 
   t.deepEqual((again?.value as Pod | undefined)?.addresses, [pod.addresses[0]]);
 });
 
+test('a pod whose cable was renamed is not gone, even if its namespace is hidden, and the cable goes with it', async (t) => {
+  const { node, netns, pod } = await makeNodeWithPod(t);
+  const holder = spawn('nsenter', [`--net=/run/netns/${netns}`, '--', 'sleep', '60']);
+  const ended = once(holder, 'exit');
+  try {
+    await until(
+      'it is in there',
+      () => namespaceIdentity(`/proc/${holder.pid}/ns/net`) === namespaceIdentity(`/run/netns/${netns}`),
+    );
+    await runCommand(['ip', 'netns', 'delete', netns], { purpose: 'hide the namespace' });
+    const rename = async (): Promise<void> => {
+      await node.ip('link', 'set', 'dev', pod.hostDevice, 'down');
+      await node.ip('link', 'set', 'dev', pod.hostDevice, 'name', 'somebody', 'up');
+    };
+    await rename();
+    t.is(await node.runWell(['freeGone', 'web']), undefined);
+    const { findings } = await node.runWell<LeaseCheck>(['check', 'look']);
+    t.false(findings.some(({ problem }) => problem === 'gone'));
+    const report = await node.runWell<ReconcileReport>(['ensure'], ['reconcile']);
+    t.deepEqual(report.gone, []);
+    t.true(await hasDevice(node, pod.hostDevice));
+    await rename();
+    t.true(await node.runWell(['remove', 'web']));
+    t.false(await hasDevice(node, 'somebody'));
+  } finally {
+    holder.kill();
+    await ended;
+  }
+});
+
 test('a pod that cannot be connected leaves nothing', async (t) => {
   const node = await makeNode(t);
   const netns = await node.makeNamespace(`${node.name}-busy`);

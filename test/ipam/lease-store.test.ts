@@ -218,8 +218,10 @@ test('where it cannot be known what is on the disk, the error says so, and the n
     /EIO: fdatasync; whether it is on the disk all the same is not known until that can be written$/,
   );
   t.deepEqual(knownIn(store), ['before']);
+  t.is(store.behind, '/state/pods.journal cannot be saved: EIO: fdatasync');
   node.disk.failing = () => undefined;
   store.keep(web, 'later');
+  t.is(store.behind, undefined);
   t.deepEqual(knownIn(node.open()), ['later']);
 });
 

@@ -31,7 +31,7 @@ export interface EarlierPods {
 export function readEarlierPods(stateDir: string): EarlierPods | undefined {
   const document = new FileStore(join(stateDir, EARLIER_FILE)).load();
   if (document === undefined) return undefined;
-  const { version, bootId, pods, leases: stored } = document as Partial<Record<string, unknown>>;
+  const { version, bootId, pods, leases: stored } = (document ?? {}) as Partial<Record<string, unknown>>;
   const { leases, cursors } = (stored ?? {}) as Partial<Record<string, unknown>>;
   if (version !== 1 || typeof bootId !== 'string' || !Array.isArray(pods) || !Array.isArray(leases)) throw corrupt();
   const byKey = new Map(leases.map((one) => parseLease(one) ?? throwCorrupt()).map((one) => [leaseKeyText(one), one]));

@@ -8,14 +8,16 @@ import type { Inspection } from '../audit/audit-finding.ts';
 import type { LeaseCheck } from '../../api/ipam-api.ts';
 import { leaseFindings, strayPodRoutes, type FoundLease, type LeaseFacts } from './lease-findings.ts';
 import type { PodBook } from './pod-book.ts';
+import { hasHostEnd } from './pod-inspection.ts';
 import { isPlaceReachable } from './pod-namespace.ts';
 import { strayLinks } from './pod-reconciliation.ts';
 import type { PodRecord } from './pod-record.ts';
-import { disconnectPod } from './pod-wiring.ts';
+import { disconnectPod, type PodCable } from './pod-wiring.ts';
 
 /** What is checked, and how it is put right. Nothing else may change pods meanwhile. */
 export interface CheckedPods {
   readonly book: PodBook;
+  readonly cableOf: (record: PodRecord) => PodCable;
   readonly networkName: string;
   readonly prefixes: readonly Prefix[];
   readonly inspect: () => Promise<Inspection>;
@@ -44,12 +46,12 @@ export async function checkLeases(pods: CheckedPods, repairs: boolean): Promise<
   };
 }
 
-async function readFacts({ book, networkName, prefixes, inspect }: CheckedPods): Promise<LeaseFacts> {
+async function readFacts({ book, cableOf, networkName, prefixes, inspect }: CheckedPods): Promise<LeaseFacts> {
   const [links, routes, { findings }] = await Promise.all([listLinks(), listRoutes('ours'), inspect()]);
   const devices = deviceNames();
   const pods = book.all().map((record) => {
     const isReachable = isPlaceReachable(record);
-    const isGone = !isReachable && !devices.has(record.hostDevice);
+    const isGone = !isReachable && !devices.has(record.hostDevice) && !hasHostEnd(cableOf(record), { links });
     return { record, addresses: book.addressesOf(record), isGone, isReachable };
   });
   const strays = strayLinks(links, networkName, book.all()).map(({ ifname }) => ifname);

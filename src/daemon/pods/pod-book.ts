@@ -105,7 +105,7 @@ export class PodBook {
     return this.#store.damage();
   }
 
-  /** Why the store lacks what counts already; `undefined`: it does not. */
+  /** Why the store lacks what counts already, or may have what does not; `undefined`: it holds what counts. */
   get behind(): string | undefined {
     return this.#store.behind;
   }

@@ -24,7 +24,7 @@ export type HostEnd =
   | { readonly kind: 'taken' };
 
 /** Told by name, alias and MAC address: somebody may have changed one of them by hand. */
-export function findHostEnd({ hostDevice, alias, hostMac }: PodCable, { links }: HostState): HostEnd {
+export function findHostEnd({ hostDevice, alias, hostMac }: PodCable, { links }: Pick<HostState, 'links'>): HostEnd {
   const named = links.find(({ ifname }) => ifname === hostDevice);
   if (named?.ifalias === alias) return { kind: 'here' };
   const renamed = links.find(({ ifalias, linkinfo }) => ifalias === alias && linkinfo?.info_kind === 'veth');
@@ -48,9 +48,9 @@ export function cableFindings(cable: PodCable, host: HostState): Finding[] {
   return [{ problem: 'foreign', subject: hostDevice, message }];
 }
 
-/** Whether the node's end of the pair is there, and is the one of this pod. */
-export function hasHostEnd(cable: PodCable, host: HostState): boolean {
-  return hostEnd(cable, host) !== undefined;
+/** Whether the node's end of the pair is there, whatever somebody calls it: then the pod is there as well, and has its addresses. */
+export function hasHostEnd(cable: PodCable, host: Pick<HostState, 'links'>): boolean {
+  return ['here', 'unnamed', 'renamed'].includes(findHostEnd(cable, host).kind);
 }
 
 /** Whether the node's end has its MTU, addresses and routes. */

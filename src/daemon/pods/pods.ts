@@ -35,9 +35,9 @@ import { checkNewPodName, parsePodRequest, type PodWish } from './pod-request.ts
 import { namingGonePods } from './pod-shortage.ts';
 import { PodSources } from './pod-sources.ts';
 import { podView } from './pod-view.ts';
-import { connectAgain } from './reconnection.ts';
+import { connectAgain, disconnectAnyName } from './reconnection.ts';
 import { ReconnectPace } from './reconnect-pace.ts';
-import { connectPod, deleteHostRoutes, disconnectPod, type PodCable } from './pod-wiring.ts';
+import { connectPod, deleteHostRoutes, type PodCable } from './pod-wiring.ts';
 import type { PodSource } from './source-rules.ts';
 
 export interface PodsOptions extends AllowedSourcesOptions {
@@ -153,6 +153,7 @@ export class Pods {
   checkLeases(repairs: boolean): Promise<LeaseCheck> {
     const checked = {
       book: this.#book,
+      cableOf: (record: PodRecord) => this.#cable(record),
       networkName: this.#options.networkName,
       prefixes: this.#options.prefixes.configured,
       inspect: async () => this.#inspect(),
@@ -205,6 +206,8 @@ export class Pods {
     return this.#inTurn(async () => {
       const record = this.#book.get(key);
       if (record?.phase !== 'ready' || !isGone(record, deviceNames())) return undefined;
+      // It may be there under another name: somebody renamed it.
+      if (hasHostEnd(this.#cable(record), { links: await listLinks() })) return undefined;
       const addresses = this.#book.addressesOf(record).map(formatIpAddress);
       try {
         await this.#remove(record);
@@ -335,7 +338,7 @@ export class Pods {
     return this.#book.all().flatMap((record) => {
       const cable = withoutRefusedIpv6(this.#cable(record), record.notices);
       if (record.phase !== 'ready') return [];
-      if (!hasHostEnd(cable, { links, routes }) && !isPlaceReachable(record)) return [];
+      if (!hasHostEnd(cable, { links }) && !isPlaceReachable(record)) return [];
       const findings = cableFindings(cable, { links, routes });
       return findings.length === 0 ? [] : [{ record, findings }];
     });
@@ -366,7 +369,7 @@ export class Pods {
   /** Removes what is announced, the pair, the namespace if it is ours, the lease and the record, in this order. Whatever is missing is fine. */
   async #erase(record: PodRecord): Promise<void> {
     this.#allowed.withdraw(keyOf(record));
-    if (deviceNames().has(record.hostDevice)) await disconnectPod(titleOf(record), record.hostDevice);
+    await disconnectAnyName(this.#cable(record));
     await this.sources.release(record.hostDevice);
     await this.#allowed.remove(keyOf(record));
     await removeOwnNamespace(record);

@@ -10,6 +10,13 @@ import type { PodRecord } from './pod-record.ts';
 import { connectPod, disconnectPod, furnishPod, type PodCable } from './pod-wiring.ts';
 import type { ReconnectPace } from './reconnect-pace.ts';
 
+/** Removes the pair, also under a name that somebody gave it: a pod that kept it would keep its addresses, too. */
+export async function disconnectAnyName(cable: PodCable): Promise<void> {
+  if (deviceNames().has(cable.hostDevice)) return await disconnectPod(cable.pod, cable.hostDevice);
+  const end = findHostEnd(cable, { links: await listLinks() });
+  if (end.kind === 'renamed') await disconnectPod(cable.pod, end.name);
+}
+
 /**
  * The pair keeps what it has, under its own name again if somebody renamed it; where there is none, or where its other end
  * was taken away, there is a new one, with the same addresses.
@@ -19,7 +26,7 @@ import type { ReconnectPace } from './reconnect-pace.ts';
  */
 export async function connectAgain(record: PodRecord, cable: PodCable, pace: ReconnectPace): Promise<Notice[]> {
   if (!deviceNames().has(record.hostDevice)) {
-    const end = findHostEnd(cable, { links: await listLinks(), routes: [] });
+    const end = findHostEnd(cable, { links: await listLinks() });
     if (end.kind === 'renamed') await renameLink(end.name, record.hostDevice);
   }
   if (deviceNames().has(record.hostDevice)) {

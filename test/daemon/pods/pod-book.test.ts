@@ -117,6 +117,7 @@ test('what the earlier version stored since counts, if somebody went back to it'
 });
 
 for (const [what, document] of Object.entries({
+  'nothing in it': null,
   'a later version': { ...earlier, version: 2 },
   'a pod without a lease': { ...earlier, leases: { leases: [], cursors: {} } },
   'a record that is none': { ...earlier, pods: [{ name: 'web' }] },
