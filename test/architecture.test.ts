@@ -24,6 +24,7 @@ const core = [
   'capture',
   'explain',
   'firewall',
+  'names',
 ];
 
 /** Room -> rooms that it may import from, beside itself. `type` is for types only. */
@@ -40,6 +41,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, 'all' | 'type'>>>> 
   dataplane: below(),
   capture: below('dataplane'),
   firewall: below(),
+  names: below('directory'),
   explain: below('dataplane', 'firewall'),
   api: { ...below('directory'), membership: 'type', dataplane: 'type', capture: 'type' },
   forwarding: { ...below('routing', 'paths', 'dataplane'), membership: 'type', api: 'type' },
@@ -71,6 +73,7 @@ const daemonRooms: Readonly<Record<string, readonly string[]>> = {
   host: ['config', 'process', 'audit', 'routes'],
   rules: ['config', 'process', 'audit', 'host'],
   pods: ['config', 'process', 'audit', 'state', 'routes', 'host'],
+  names: ['config', 'process'],
   underlay: ['config', 'process', 'gossip', 'worker'],
   faults: ['config', 'process', 'doors', 'gossip', 'worker'],
   capture: ['config', 'process', 'remote', 'doors', 'places', 'gossip', 'worker', 'pods'],
@@ -132,6 +135,7 @@ const pureRooms = [
   'capture',
   'explain',
   'firewall',
+  'names',
   'api',
   'forwarding',
 ];

@@ -30,6 +30,7 @@ import type { MemberState, PathReport } from '../membership/announcement.ts';
 import type { MembershipStatistics } from '../membership/statistics.ts';
 import type { EventKind } from './event-kind.ts';
 import type { Features } from './feature.ts';
+import type { NamesStatus } from './names-api.ts';
 
 export interface Version {
   readonly version: string;
@@ -84,6 +85,8 @@ export interface Status {
   readonly peers: number;
   readonly routes: number;
   readonly pods: number;
+  /** Names of pods and nodes over DNS. */
+  readonly names: NamesStatus;
   /** Features of the dataplane, and whether they are in use. */
   readonly features: Features;
   readonly workers: readonly WorkerAccount[];

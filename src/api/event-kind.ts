@@ -26,6 +26,7 @@ const eventMeanings = {
   'fault-removed': 'an injected fault has ended',
   'capture-started': 'somebody began to capture packets, here or from here at another node',
   'capture-ended': 'a capture of packets came to its end',
+  'names-thread-died': 'what answers the names of pods ended by an error, and was started again',
   'resources-short': 'there was nothing left of something for the daemon: descriptors, processes, memory',
   'audit-repaired': 'an audit found something of ours that was not as it should be, and put it right',
   'audit-contested': 'something of ours is taken away again and again: weft puts it back, less and less often',

@@ -40,6 +40,7 @@ function formatFacts(status: Status, nowMs: number, terminal: Terminal): string 
     ['gossip', `${gossip.endpoint}, ${formatMembers(status)}`],
     ['seeds', gossip.seeds.join(', ') || 'none'],
     ['overlay', `${count(status.peers, 'peer')}, ${count(status.routes, 'route')}, ${count(status.pods, 'pod')}`],
+    ['names', formatNames(status)],
     ['features', formatFeatures(status)],
     ['audit', formatAudit(status, nowMs)],
     ['recorder', formatRecorder(status, nowMs)],
@@ -65,6 +66,26 @@ function formatSecurity({ gossip, dataEncrypted }: Status, terminal: Terminal): 
 function formatMembers({ gossip }: Status): string {
   const known = Object.entries(gossip.members).filter(([state, members]) => members > 0 || state === 'alive');
   return `members: ${known.map(([state, members]) => `${members} ${state}`).join(', ')}`;
+}
+
+function formatNames({ names }: Status): string {
+  const { enabled, domain, listening, resolvers, known, contested, unnameable, questions } = names;
+  if (!enabled) return 'off';
+  const where = listening.length === 0 ? 'answered nowhere' : `answered at ${listening.filter(isShared).join(', ')}`;
+  const others = resolvers.length === 0 ? 'no resolver, so that other names fail' : `others: ${resolvers.join(', ')}`;
+  const asked = Object.values(questions).reduce((sum, number) => sum + number, 0);
+  return [
+    `${domain}, ${count(known, 'name')}, ${where}`,
+    others,
+    count(asked, 'question'),
+    ...(contested === 0 ? [] : [`${count(contested, 'name')} of pods at several nodes`]),
+    ...(unnameable === 0 ? [] : [`${count(unnameable, 'pod')} without a name`]),
+  ].join('; ');
+}
+
+/** Over IPv6, the gateway of each pod is an address of its own. */
+function isShared(address: string): boolean {
+  return !address.includes('%');
 }
 
 function formatFeatures({ features }: Status): string {

@@ -1,5 +1,6 @@
 /** Gossip, put together: who the members are, and who hears of it. */
 import type { OverlayRoutes } from '../forwarding/overlay-routes.ts';
+import type { MemberChange } from '../membership/announcement.ts';
 import { PathReporter } from '../paths/path-reporter.ts';
 import type { OwnPrefixes } from './routes/own-prefixes.ts';
 import type { Composition } from './composition.ts';
@@ -22,6 +23,8 @@ export interface GossipParts {
   readonly firewall: NodeFirewall;
   readonly resources: Resources;
   readonly pace: Pace;
+  /** Is told of members that are not what they were. */
+  readonly onMembers: (changes: readonly MemberChange[]) => void;
 }
 
 export interface ComposedGossip {
@@ -32,7 +35,7 @@ export interface ComposedGossip {
 /** Begins. Routes and rules follow the members from then on. @throws WeftError `port-in-use` */
 export async function composeGossip(composition: Composition, parts: GossipParts): Promise<ComposedGossip> {
   const { config, events, logger, opened } = composition;
-  const { node, state, prefixes, routes, firewall, resources, pace } = parts;
+  const { node, state, prefixes, routes, firewall, resources, pace, onMembers } = parts;
   const delays = new AnnouncementDelays(systemClock.nowMs());
   const lateness = new TimerLateness(systemClock);
   const gossip: Gossip = await Gossip.open({
@@ -52,6 +55,7 @@ export async function composeGossip(composition: Composition, parts: GossipParts
       for (const change of changes) noteMember(events, change);
       routes.update(self, others);
       firewall.update({ members: others });
+      onMembers(changes);
       for (const change of changes) delays.used(change, systemClock.nowMs());
     },
   });

@@ -21,11 +21,13 @@ export interface PodParts {
   readonly members: () => readonly Member[];
   /** Knows what others changed in nftables. */
   readonly witness: NftWitness;
+  /** Is told whenever something may have changed a pod. */
+  readonly onChange: () => void;
 }
 
 /** Reads those that are stored. Nothing is changed yet. @throws WeftError `store-corrupt` */
 export function composePods({ config, logger }: Composition, parts: PodParts): Pods {
-  const { node, prefixes, state, members, witness } = parts;
+  const { node, prefixes, state, members, witness, onChange } = parts;
   return new Pods({
     tunDevice: config.tun.device,
     mtuBytes: node.deviceMtuBytes,
@@ -41,6 +43,7 @@ export function composePods({ config, logger }: Composition, parts: PodParts): P
     bootClock: openBootClock(),
     nftWitness: witness,
     wallClockMs: Date.now,
+    onChange,
     logger,
   });
 }

@@ -22,6 +22,7 @@ import { composeControl } from './compose-control.ts';
 import { composeDataplane } from './compose-dataplane.ts';
 import { composeGossip, type ComposedGossip } from './compose-gossip.ts';
 import { composeHost } from './compose-host.ts';
+import { composeNames, type ComposedNames } from './compose-names.ts';
 import { composePods, startPods } from './compose-pods.ts';
 import { composeRoutes } from './compose-routes.ts';
 import type { Composition } from './composition.ts';
@@ -35,6 +36,7 @@ import { checkRequirements } from './host/requirements.ts';
 import { openNodeState } from './node-state.ts';
 import { hiddenNamespacesNotices } from './pods/hidden-namespace.ts';
 import { EventLog } from './process/event-log.ts';
+import { namesStatus } from './names/names-status.ts';
 import { Pace } from './process/pace.ts';
 import { startOf } from './process/start-event.ts';
 import { systemClock } from './process/system-environment.ts';
@@ -84,15 +86,25 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   const nftChanges = new NftChanges({ isOwn: isOwnProgram, tables: ownTables });
   // Before what goes by the prefixes: those behind pods are known from here on.
   const members = (): readonly Member[] => gossip.current().others;
-  const pods = composePods(composition, { node, prefixes, state: state.directory, members, witness: nftChanges });
+  let named: ComposedNames | undefined;
+  const pods = composePods(composition, {
+    node,
+    prefixes,
+    state: state.directory,
+    members,
+    witness: nftChanges,
+    onChange: () => named?.podsChanged(),
+  });
   const host = await composeHost(composition, { node, prefixes, seeds, witness: nftChanges });
   const spoofing = await startPods(composition, pods);
   const pace = new Pace(systemClock);
   const { routes, paths } = composeRoutes(composition, { node, dataplane, pace });
   events.add('configuration', startOf(config, node.announcement));
   const { firewall } = host;
-  const parts = { node, state, prefixes, routes, firewall, resources, pace };
+  const onMembers: ComposedNames['membersChanged'] = (changes) => named?.membersChanged(changes);
+  const parts = { node, state, prefixes, routes, firewall, resources, pace, onMembers };
   const { gossip, histograms }: ComposedGossip = await composeGossip(composition, parts);
+  named = composeNames(composition, { node, pods, members: () => gossip.members(), resources });
   const follower = followUnderlay({
     config,
     underlay,
@@ -115,6 +127,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     ...resources.notices(),
     ...host.watch.notices(),
     ...pods.sources.notices(),
+    ...(named?.names.notices() ?? []),
   ];
   let diagnosed: Diagnosis | undefined;
   const view = new StatusView({
@@ -128,6 +141,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     spoofing,
     rules,
     underlay: () => follower.underlay,
+    names: () => namesStatus(config, named?.names),
     audit: () => audit.summary(),
     notices: () => [...ownNotices(), ...follower.notices(), ...(diagnosed?.notices() ?? [])],
   });

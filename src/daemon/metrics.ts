@@ -45,6 +45,7 @@ export class Metrics {
     declareGossip(registry, status, this.#histograms);
     declareRemote(registry, this.#remote());
     declareDoors(registry, this.#doors);
+    declareNames(registry, status);
     declareAudit(registry, status);
     declareNode(registry, status);
     declarePaths(registry, this.#peers());
@@ -141,6 +142,38 @@ function declareKernel(registry: Registry, { kernel }: Status): void {
     help: "Connections that entered the overlay under the node's overlay address.",
     registers,
   }).inc(kernel.intoOverlay);
+}
+
+function declareNames(registry: Registry, { names }: Status): void {
+  const registers = [registry];
+  const questions = new Counter({
+    name: 'weft_names_questions_total',
+    help: 'Questions of DNS, by what became of them: see docs/names.md.',
+    labelNames: ['outcome'],
+    registers,
+  });
+  for (const [outcome, number] of Object.entries(names.questions)) questions.inc({ outcome }, number);
+  new Counter({
+    name: 'weft_names_truncated_answers_total',
+    help: 'Answers of DNS that were cut, for the client to ask again over TCP.',
+    registers,
+  }).inc(names.truncated);
+  new Counter({
+    name: 'weft_names_tcp_questions_total',
+    help: 'Questions of DNS that came over TCP.',
+    registers,
+  }).inc(names.overTcp);
+  new Counter({
+    name: 'weft_names_turned_away_connections_total',
+    help: 'Connections for DNS that were not let in: of strangers, or too many.',
+    registers,
+  }).inc(names.turnedAway);
+  new Gauge({ name: 'weft_names', help: 'Names of pods and nodes that are answered.', registers }).set(names.known);
+  new Gauge({
+    name: 'weft_names_contested',
+    help: 'Names that pods of several nodes claim.',
+    registers,
+  }).set(names.contested);
 }
 
 function declareAudit(registry: Registry, { audit }: Status): void {

@@ -4,6 +4,7 @@ import type { MemberState } from '../membership/announcement.ts';
 import { formatEndpoint, formatIpAddress, formatMacAddress } from '../wire/address.ts';
 import { formatPrefix } from '../wire/prefix.ts';
 import type { Notice, Status } from '../api/control-api.ts';
+import type { NamesStatus } from '../api/names-api.ts';
 import type { Config } from './config/config.ts';
 import type { Dataplane } from './worker/dataplane.ts';
 import type { Gossip } from './gossip/gossip.ts';
@@ -27,6 +28,7 @@ export interface StatusViewOptions {
   readonly routes: OverlayRoutes;
   readonly pods: Pods;
   readonly spoofing: SpoofWatch;
+  readonly names: () => NamesStatus;
   readonly audit: () => Status['audit'];
   readonly rules: Pick<RefusedTraffic, 'refused' | 'intoOverlay'>;
   /** What is to be known of this host now. */
@@ -81,6 +83,7 @@ export class StatusView {
       peers: routes.peerCount,
       routes: routes.routeCount,
       pods: pods.list().length,
+      names: this.#options.names(),
       features: dataplane.features,
       workers,
       recorder: { sizeBytes: dataplane.recorder?.buffer.byteLength ?? 0, ...recorded.span() },

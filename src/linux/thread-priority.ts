@@ -42,6 +42,11 @@ export function deferThisThread(): void {
   setPriority(DEFERRED_NICENESS);
 }
 
+/** Has the calling thread be as any other, whatever it has from the thread that started it. Needs no privilege. */
+export function levelThisThread(): void {
+  setPriority(0);
+}
+
 /** What became of a change to a thread. */
 type Outcome = 'done' | 'refused' | 'ended';
 

@@ -95,6 +95,9 @@ prefixes  10.244.1.0/24, fd00:10:244:1::/64 of 10.244.0.0/16, fd00:10:244::/48
 gossip    198.18.0.1:7948, members: 2 alive, 1 dead
 seeds     198.18.0.2:7948
 overlay   2 peers, 5 routes, 1 pod
+names     weft.internal, 5 names, answered at 10.244.1.1, fd00:10:244:1::1,
+          169.254.1.1; others: 192.0.2.53; 139 questions; 1 name of pods at
+          several nodes; 2 pods without a name
 features  tunChecksum, tunTcpSegmentation, tunUdpSegmentation, udpSegmentation,
           coalescing, remoteChecksum, ecn; not in use: udpCoalescing,
           outerFragmentation

@@ -108,6 +108,7 @@ async function run(scenario: Scenario): Promise<void> {
       clusterPrefixes,
       vxlanPort: 4_789,
       metrics: undefined,
+      names: true,
       masquerade: { intoOverlay: true, vxlan: false },
     },
     nodes: {

@@ -10,6 +10,7 @@ import { MAX_MTU_BYTES } from '../../membership/limits.ts';
 import { GOSSIP_PORT, presetNames } from '../../membership/parameters.ts';
 import { MAX_PORT } from '../../wire/udp.ts';
 import { MAX_VNI, VXLAN_PORT } from '../../wire/vxlan.ts';
+import { DEFAULT_DOMAIN } from '../../names/domain-name.ts';
 import { DEFAULT_SOCKET, DEFAULT_STATE_DIR, DEFAULT_TUN_DEVICE } from './config-place.ts';
 import {
   choice,
@@ -17,6 +18,7 @@ import {
   deviceName,
   directory,
   dnsLabel,
+  domainName,
   dscpOrCopy,
   endpointOrOff,
   file,
@@ -27,6 +29,7 @@ import {
   partialEndpoint,
   prefix,
   seed,
+  serverAddress,
   namePrefix,
   socketPath,
   unicastMac,
@@ -49,6 +52,9 @@ const MAX_RECORDER_MIB = 1024;
 
 /** Longest that addresses of a pod that is gone are kept, in minutes: a month. */
 const MAX_FREE_AFTER_MINUTES = 43_200;
+
+/** Longest that answers of names may hold, in seconds: addresses of pods that are gone are given out again after some minutes. */
+const MAX_NAMES_TTL_SECONDS = 300;
 
 /** Longest busy polling, in microseconds: beyond it, a worker never sleeps while there is any traffic at all. */
 const MAX_BUSY_POLL_US = 100_000;
@@ -262,6 +268,30 @@ export const configKeys = {
     schema: integer(0, MAX_FREE_AFTER_MINUTES),
     default: '10',
     meaning: 'how long a pod has to be gone before its addresses are free again, in minutes; 0: until pod rm',
+  }),
+  'names.enabled': key({
+    kind: 'scalar',
+    schema: onOrOff(),
+    default: 'on',
+    meaning: 'pods and nodes have names in DNS, which this node answers for its pods: on or off',
+  }),
+  'names.domain': key({
+    kind: 'scalar',
+    schema: domainName(),
+    default: DEFAULT_DOMAIN,
+    meaning: 'domain of these names, the same on all nodes',
+  }),
+  'names.ttlSeconds': key({
+    kind: 'scalar',
+    schema: integer(0, MAX_NAMES_TTL_SECONDS),
+    default: '5',
+    meaning: 'how long an answer may be kept, in seconds',
+  }),
+  'names.resolvers': key({
+    kind: 'list',
+    schema: v.array(serverAddress(), 'is not a list'),
+    default: [],
+    meaning: 'servers to ask for all other names, ADDRESS or ADDRESS:PORT; none: those of /etc/resolv.conf',
   }),
   'control.socket': key({
     kind: 'scalar',

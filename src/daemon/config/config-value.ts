@@ -9,6 +9,8 @@ import {
   type MacAddress,
 } from '../../wire/address.ts';
 import { formatPrefix, parsePrefix, type Prefix } from '../../wire/prefix.ts';
+import { parseDomainName } from '../../names/domain-name.ts';
+import { type NameServerAddress, parseServerAddress } from '../../names/resolver-configuration.ts';
 import { parsed, problem, show, text, type Problem } from './config-schema.ts';
 import { MAX_PORT } from '../../wire/udp.ts';
 
@@ -120,6 +122,30 @@ export function hostName() {
     const isName = DNS_NAME.test(input) && /[a-zA-Z_-]/.test(input);
     return isName ? input.toLowerCase().replace(/\.$/, '') : problem(`${show(input)} is not the name of a host`);
   });
+}
+
+/** Longest domain: a name and a namespace, of 63 characters each, have room below it. */
+const MAX_DOMAIN_LENGTH = 100;
+
+/** A domain for names of pods, as labels in lower case. */
+export function domainName() {
+  return text((input): readonly string[] | Problem => {
+    const labels = parseDomainName(input);
+    if (labels === undefined) return problem(`${show(input)} is not a domain like weft.internal`);
+    if (labels.join('.').length > MAX_DOMAIN_LENGTH)
+      return problem(`${show(input)} is longer than the ${MAX_DOMAIN_LENGTH} characters that leave room for names`);
+    // Asked of the whole network by multicast (RFC 6762), and never of a server.
+    if (labels.at(-1) === 'local') return problem(`${show(input)} is of multicast DNS: take another one than .local`);
+    return labels;
+  });
+}
+
+/** A server of names: `ADDRESS` or `ADDRESS:PORT`. */
+export function serverAddress() {
+  return text(
+    (input): NameServerAddress | Problem =>
+      parseServerAddress(input) ?? problem(`${show(input)} is not ADDRESS or ADDRESS:PORT`),
+  );
 }
 
 /** Name of a network device. */

@@ -7,6 +7,7 @@ import { resolve } from 'node:path';
 import * as v from 'valibot';
 import { ConfigError } from '../../errors.ts';
 import type { PresetName } from '../../membership/parameters.ts';
+import type { NameServerAddress } from '../../names/resolver-configuration.ts';
 import type { Endpoint, IpAddress } from '../../wire/address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import { contradictions } from './config-check.ts';
@@ -86,6 +87,15 @@ export interface Config {
     readonly netnsPrefix: string;
     /** How long a pod has to be gone until its addresses are free, in ms; 0: they never are. */
     readonly freeAfterMs: number;
+  };
+  /** Names of pods and nodes, over DNS. */
+  readonly names: {
+    readonly enabled: boolean;
+    /** Labels, in lower case. */
+    readonly domain: readonly string[];
+    readonly ttlSeconds: number;
+    /** Whom to ask for other names; empty: those of /etc/resolv.conf. */
+    readonly resolvers: readonly NameServerAddress[];
   };
   readonly control: { readonly socket: string; readonly readOnlySocket: string };
   /** What other nodes of the cluster may capture here. */
@@ -237,6 +247,12 @@ function configOf(values: ConfigValues, file: string | undefined): Config {
     pods: {
       netnsPrefix: values['pods.netnsPrefix'] ?? '',
       freeAfterMs: values['pods.freeAfterMinutes'] * MS_PER_MINUTE,
+    },
+    names: {
+      enabled: values['names.enabled'],
+      domain: values['names.domain'],
+      ttlSeconds: values['names.ttlSeconds'],
+      resolvers: values['names.resolvers'],
     },
     control: {
       socket: values['control.socket'],

@@ -35,6 +35,11 @@ const LEAST = 4;
  */
 const RESERVE = 112;
 
+/** What names may take, for clients over TCP and for questions to resolvers: an eighth of all, within these. */
+const NAMES_SHARE = 1 / 8;
+const NAMES_LEAST = 16;
+const NAMES_MOST = 320;
+
 /** Of each worker, when the underlay has another address: it opens what it has once more. */
 const RESERVE_PER_WORKER = 18;
 
@@ -77,15 +82,20 @@ export class DescriptorBudget {
     return connectionsAt(door, this.#room);
   }
 
+  /** How many the thread of names may have open, beside its own sockets. */
+  get mostOfNames(): number {
+    return Math.min(NAMES_MOST, Math.max(NAMES_LEAST, Math.floor(this.#limit() * NAMES_SHARE)));
+  }
+
   /** That there are too few for what doors wish for. */
   notices(): Notice[] {
     if (this.#room >= wished) return [];
     const doors = (Object.keys(wishes) as Door[]).map((door) => `${door} ${this.mostAt(door)} of ${wishes[door]}`);
-    const message = `this process may have ${this.#limit()} descriptors (RLIMIT_NOFILE), and wants ${this.#own + this.#reserve + wished}: fewer connections are let in (${doors.join(', ')}); raise LimitNOFILE= of the systemd unit, or --ulimit nofile= of the container`;
+    const message = `this process may have ${this.#limit()} descriptors (RLIMIT_NOFILE), and wants ${this.#own + this.#reserve + this.mostOfNames + wished}: fewer connections are let in (${doors.join(', ')}); raise LimitNOFILE= of the systemd unit, or --ulimit nofile= of the container`;
     return [{ code: 'descriptors-few', message }];
   }
 
   get #room(): number {
-    return this.#limit() - this.#own - this.#reserve;
+    return this.#limit() - this.#own - this.#reserve - this.mostOfNames;
   }
 }

@@ -53,6 +53,8 @@ export interface PodsOptions extends AllowedSourcesOptions {
   /** Who knows what others changed in nftables; absent: an audit looks at the tables after every change of anybody. */
   readonly nftWitness?: NftWitness;
   readonly wallClockMs: () => number;
+  /** Called after everything that may have changed a pod. */
+  readonly onChange?: () => void;
   readonly logger: Logger;
 }
 
@@ -429,7 +431,7 @@ export class Pods {
   /** Runs `operation` when all earlier ones have ended, well or not. */
   #inTurn<Result>(operation: () => Promise<Result>): Promise<Result> {
     const result = this.#last.then(() => this.#bindAll()).then(operation);
-    this.#last = result.catch(() => undefined);
+    this.#last = result.catch(() => undefined).then(() => this.#options.onChange?.());
     return result;
   }
 }

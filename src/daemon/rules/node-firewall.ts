@@ -82,7 +82,7 @@ export class NodeFirewall {
     known: Pick<KnownNodes, 'underlay' | 'seeds' | 'prefixes'>,
     { witness, logger }: Pick<NodeFirewallOptions, 'witness' | 'logger'>,
   ): NodeFirewall {
-    const { tun, vxlan, gossip, metrics, clusterPrefixes, masquerade, staticPeers } = config;
+    const { tun, vxlan, gossip, metrics, names, clusterPrefixes, masquerade, staticPeers } = config;
     return new NodeFirewall({
       rules: {
         tunDevice: tun.device,
@@ -90,6 +90,7 @@ export class NodeFirewall {
         clusterPrefixes,
         nodeAddresses,
         metrics: metrics.address,
+        names: names.enabled,
         masquerade,
       },
       nodes: { ...known, ports: { data: vxlan.port, gossip: gossip.port }, staticPeers, members: [] },

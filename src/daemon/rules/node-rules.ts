@@ -5,7 +5,8 @@
  *                                   connection: a full table of connections does not end the overlay
  *     untracked-out   output        the same, on its way out
  *     to-node         input         this node's ports: not from pods, and under a node's address only from where that node is. Pods do
- *                                   not reach the metrics over an overlay address, unless they are there for that
+ *                                   not reach the metrics over an overlay address, unless they are there for that; names are
+ *                                   for pods and this node, each pod so many packets a second
  *     through         forward       other nodes' ports: only from nodes
  *     pod-icmp        (from both)   a pod is no router, and tells nodes nothing of paths between them
  *     masqueraded     postrouting   what leaves under this node's address, and is not its own, goes to no port of VXLAN
@@ -24,6 +25,7 @@ import { NODE_TABLE } from '../../linux/nftables.ts';
 import type { MasqueradeConfig } from '../config/config.ts';
 import { POD_DEVICES, POD_GATEWAY } from '../host/pod-devices.ts';
 import { nodeSetContents, type NodeSets } from './node-sets.ts';
+import { DNS_PORT } from '../../names/resolver-configuration.ts';
 import { VXLAN_PORT } from '../../wire/vxlan.ts';
 
 /** What is counted, by the name of the counter in the table, which is API. */
@@ -33,6 +35,8 @@ export const ruleCounters = {
   'pod-to-loopback': 'packets of pods to a loopback address of this node',
   'pod-to-metrics': 'packets of pods to the metrics of this node, over its overlay address',
   'pod-as-router': 'router advertisements and redirects of pods, and their ICMP errors to underlay addresses of nodes',
+  'names-from-outside': 'packets to the names of this node (port 53) from neither the overlay nor the node itself',
+  'names-flood': 'packets of pods to the names of this node, more than each may send in a second',
   'into-overlay':
     "connections into the overlay that got this node's overlay address, as their own is none of this node",
 } as const;
@@ -56,6 +60,12 @@ const MAX_REFUSED = 1_024;
 /** How long a sender is remembered after its last packet. */
 const REFUSED_TIMEOUT = '10m';
 
+/**
+ * Packets that each pod may send to the names of its node, per second and at once: twice as many as the daemon answers. What is
+ * beyond would fill the socket that all pods share, and so keep the others from being heard. Pods of other nodes count as one.
+ */
+const NAMES_RATE = 'limit rate over 2000/second burst 4000 packets';
+
 /** What the rules are made from. None of it changes while a daemon runs; what does is in sets, see `node-sets.ts`. */
 export interface NodeRulesOptions {
   readonly tunDevice: string;
@@ -65,6 +75,8 @@ export interface NodeRulesOptions {
   readonly nodeAddresses: readonly IpAddress[];
   /** Where metrics are served; `undefined`: nowhere. */
   readonly metrics: Endpoint | undefined;
+  /** Whether names are answered here. */
+  readonly names: boolean;
   readonly masquerade: MasqueradeConfig;
 }
 
@@ -87,6 +99,7 @@ export function nodeTable(
       ...nodeSetContents(sets),
       // Full, they take no more: hence the rule that drops is one of its own. A pod that tries every address fills those of
       // pairs, but never the one of devices, and so hides nobody.
+      asking: { type: 'ifname', details: 'size 65536; flags dynamic,timeout; timeout 1m;' },
       refusedby: refusedSet(['ifname']),
       refused4: refusedSet(['ifname', 'ipv4_addr', 'ipv4_addr']),
       refused6: refusedSet(['ifname', 'ipv6_addr', 'ipv6_addr']),
@@ -137,6 +150,13 @@ function nodeChains(options: NodeRulesOptions, without: ReadonlySet<RuleFeature>
       fromPodIcmp,
       ...metricsRules(options, fromPods),
       ...toPorts('own-port', 'own-port'),
+      // After the data of nodes, which has gone by then.
+      ...namesRules(options),
+    ]),
+    chain('names-port', [
+      'iifname "lo" return',
+      `iifname != "${POD_DEVICES}" iifname != "${tunDevice}" counter name names-from-outside goto refuse`,
+      `update @asking { iifname ${NAMES_RATE} } counter name names-flood drop`,
     ]),
     chain('own-port', [
       'iifname "lo" return',
@@ -221,6 +241,16 @@ function metricsRules({ metrics, nodeAddresses }: NodeRulesOptions, fromPods: re
       return `${from} ${destination} tcp dport ${metrics.port} counter name pod-to-metrics goto refuse`;
     }),
   );
+}
+
+/** To the addresses at which names are answered, and no others: the node may have a server of its own. */
+function namesRules({ names, nodeAddresses }: NodeRulesOptions): string[] {
+  if (!names) return [];
+  return ([4, 6] as const).map((family) => {
+    const own = nodeAddresses.filter((address) => address.family === family).map(formatIpAddress);
+    const served = [POD_GATEWAY[family], ...own].join(', ');
+    return `meta l4proto { tcp, udp } ${fieldOf(family)} daddr { ${served} } th dport ${DNS_PORT} goto names-port`;
+  });
 }
 
 /** Pods' own, which is masqueraded for sure. */

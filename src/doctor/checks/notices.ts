@@ -60,6 +60,27 @@ const finds: FindingKinds = {
     title: 'nothing can be captured on this node',
     cause: 'the socket of captures could not be opened',
   },
+  'names-port-taken': {
+    severity: 'warning',
+    title: 'another program has port 53 where this node answers names: pods ask it, and it does not know them',
+    cause: 'a server of names that listens on all addresses, as dnsmasq does unless it is told where',
+  },
+  'names-not-permitted': {
+    severity: 'warning',
+    title: 'this node answers no names: weft may not open port 53',
+    cause: 'the daemon runs without CAP_NET_BIND_SERVICE',
+  },
+  'names-not-listening': {
+    severity: 'warning',
+    title: 'this node does not answer names at all of its addresses',
+    cause: 'a socket could not be opened, as the evidence says',
+    follows: ['resources-short'],
+  },
+  'names-thread-died': {
+    severity: 'error',
+    title: 'this node answers no names: their thread died, and is started again',
+    cause: 'a bug of weft, or memory that it had none of: please report it',
+  },
   notice: {
     severity: 'warning',
     title: 'weft status has something to say',
@@ -83,6 +104,13 @@ const fixes: Readonly<Record<string, Fix>> = {
     'modprobe nf_tables',
   ),
   'source-check-without-arp': byHand('have a kernel that is built with CONFIG_NF_TABLES_ARP'),
+  'names-port-taken': byHand(
+    'have the other program listen elsewhere (dnsmasq: bind-interfaces, and listen-address or except-interface), or set names.enabled to off',
+    "ss -lnup 'sport = :53'",
+    "ss -lntp 'sport = :53'",
+  ),
+  'names-not-permitted': byHand('give the daemon the capability CAP_NET_BIND_SERVICE, or set names.enabled to off'),
+  'names-thread-died': byHand('see why', 'weft events --kind names-thread-died', 'journalctl -u weft'),
   'captures-unavailable': byHand('start the daemon again', 'systemctl restart weft'),
 };
 

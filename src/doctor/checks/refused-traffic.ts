@@ -16,6 +16,8 @@ const reasons: Readonly<Record<string, string>> = {
   'pod-to-loopback': 'to a loopback address of this node',
   'pod-to-metrics': 'to the metrics of this node',
   'pod-as-router': 'as if a pod were a router',
+  'names-from-outside': 'to the names of this node (port 53), from outside of the overlay',
+  'names-flood': 'to the names of this node (port 53), more than a pod may send in a second',
 };
 
 /** One datagram may be anybody's mistake. */

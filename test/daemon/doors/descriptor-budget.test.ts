@@ -20,11 +20,12 @@ test('with descriptors enough, each door lets in what is of use, and nothing is 
 
 test('with few, doors share what the daemon does not need itself, and that is said', (t) => {
   const { budget, total } = rig(256);
-  t.true(total() <= 256 - 55 - 130, `${total()} connections`);
+  // An eighth of all is for names.
+  t.true(total() <= 256 - 55 - 130 - 32, `${total()} connections`);
   t.true(doors.every((door) => budget.mostAt(door) >= 4));
   const [notice] = budget.notices();
   t.is(notice?.code, 'descriptors-few');
-  t.regex(notice!.message, /may have 256 descriptors .* wants 425: .*metrics 9 of 32.* raise LimitNOFILE=/);
+  t.regex(notice!.message, /may have 256 descriptors .* wants 457: .*metrics 5 of 32.* raise LimitNOFILE=/);
 });
 
 test('with hardly any, each door still lets in a few', (t) => {
@@ -35,8 +36,15 @@ test('with hardly any, each door still lets in a few', (t) => {
 test('a limit that somebody changes counts at once', (t) => {
   const { budget, machine } = rig(1_024);
   machine.limit = 256;
-  t.is(budget.mostAt('control'), 9);
+  t.is(budget.mostAt('control'), 5);
   t.is(budget.notices().length, 1);
   machine.limit = Infinity;
   t.is(budget.mostAt('control'), 32);
+});
+
+test('names have a part of few descriptors, and of many no more than is of use', (t) => {
+  t.is(rig(64).budget.mostOfNames, 16);
+  t.is(rig(1_024).budget.mostOfNames, 128);
+  t.is(rig(1_048_576).budget.mostOfNames, 320);
+  t.is(rig(Infinity).budget.mostOfNames, 320);
 });

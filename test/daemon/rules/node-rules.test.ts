@@ -15,6 +15,7 @@ const options: NodeRulesOptions = {
   clusterPrefixes: [prefix('10.244.0.0/16'), prefix('fd00:10:244::/48')],
   nodeAddresses: [parseIpAddress('10.244.1.1')!, parseIpAddress('fd00:10:244:1::1')!],
   metrics: endpoint('127.0.0.1:9748'),
+  names: true,
   masquerade: { intoOverlay: true, vxlan: false },
 };
 

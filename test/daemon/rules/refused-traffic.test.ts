@@ -11,6 +11,8 @@ const zero: RuleCounts = {
   'pod-to-loopback': 0,
   'pod-to-metrics': 0,
   'pod-as-router': 0,
+  'names-from-outside': 0,
+  'names-flood': 0,
   'into-overlay': 0,
 };
 
