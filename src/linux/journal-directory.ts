@@ -1,6 +1,6 @@
 /**
- * {@link JournalDisk} over a directory. A file is open only from a write until it is on the disk: the file system can be made read-only,
- * or be unmounted, in between.
+ * {@link JournalDisk} over a directory. A file is open only from a write until it is on the disk, or until the write fails: the file
+ * system can be made read-only, or be unmounted, in between.
  */
 import {
   closeSync,
@@ -52,12 +52,12 @@ export class JournalDirectory implements JournalDisk {
 
   append(name: string, text: string): void {
     // It is there: a new one would be without what stands before.
-    writeWhole(this.#descriptor(name, constants.O_WRONLY | constants.O_APPEND), text);
+    this.#writing(name, constants.O_WRONLY | constants.O_APPEND, (file) => writeWhole(file, text));
   }
 
   create(name: string, text: string): void {
     mkdirSync(this.#path, { recursive: true, mode: 0o700 });
-    writeWhole(this.#descriptor(name, 'w'), text);
+    this.#writing(name, 'w', (file) => writeWhole(file, text));
   }
 
   sync(name: string): void {
@@ -72,7 +72,7 @@ export class JournalDirectory implements JournalDisk {
   }
 
   truncate(name: string, lengthBytes: number): void {
-    ftruncateSync(this.#descriptor(name, 'r+'), lengthBytes);
+    this.#writing(name, 'r+', (file) => ftruncateSync(file, lengthBytes));
   }
 
   rename(from: string, to: string): void {
@@ -93,12 +93,17 @@ export class JournalDirectory implements JournalDisk {
     }
   }
 
-  /** Opens a file, to be closed when it is synchronized. */
-  #descriptor(name: string, flags: number | 'w' | 'r+'): number {
+  /** Opens a file and writes, to be closed when it is synchronized. */
+  #writing(name: string, flags: number | 'w' | 'r+', write: (file: number) => void): void {
     this.#close(name);
     const file = openSync(this.pathOf(name), flags, 0o600);
     this.#open.set(name, file);
-    return file;
+    try {
+      write(file);
+    } catch (error) {
+      this.#close(name);
+      throw error;
+    }
   }
 
   #close(name: string): void {

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -36,6 +36,19 @@ test.serial('what was written is read, each character one byte, and no file stay
   t.is(journal.lengthBytes, statSync(join(path, 'pods.journal')).size);
   t.regex(readFileSync(join(path, 'pods.journal'), 'latin1'), /\\u00e4/);
   t.deepEqual(new Journal(new JournalDirectory(path), 'pods.journal').load(), [{ name: 'ä' }, 'one']);
+  t.is(openFiles(), before);
+});
+
+test.serial('where a write fails, no file stays open either', (t) => {
+  const path = place(t);
+  const before = openFiles();
+  const disk = new JournalDirectory(path);
+  disk.create('a', 'text');
+  disk.sync('a');
+  symlinkSync('/dev/full', join(path, 'full'));
+  t.throws(() => disk.append('full', 'more'), { code: 'ENOSPC' });
+  t.throws(() => disk.create('full', 'more'), { code: 'ENOSPC' });
+  t.throws(() => disk.truncate('full', 3), { code: 'EINVAL' });
   t.is(openFiles(), before);
 });
 
