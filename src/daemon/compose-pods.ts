@@ -5,12 +5,16 @@ import type { Member } from '../membership/announcement.ts';
 import type { OwnPrefixes } from './routes/own-prefixes.ts';
 import type { NftWitness } from '../linux/nft-owned-tables.ts';
 import type { Composition } from './composition.ts';
+import type { Config } from './config/config.ts';
+import { POD_GATEWAY } from './host/pod-devices.ts';
 import { GonePods } from './pods/gone-pods.ts';
 import { Pods } from './pods/pods.ts';
+import type { PodResolver } from './pods/pod-resolver-file.ts';
 import { PODS_JOURNAL } from './pods/stored-pods.ts';
 import { type SpoofWatch, watchSpoofing } from './pods/spoof-watch.ts';
 import type { StateDirectory } from './state/state-directory.ts';
 import type { ThisNode } from './this-node.ts';
+import { formatIpAddress, type IpAddress } from '../wire/address.ts';
 
 export interface PodParts {
   readonly node: ThisNode;
@@ -43,9 +47,18 @@ export function composePods({ config, logger }: Composition, parts: PodParts): P
     bootClock: openBootClock(),
     nftWitness: witness,
     wallClockMs: Date.now,
+    resolver: resolverOfPods(config, node.nodeAddresses),
     onChange,
     logger,
   });
+}
+
+/** Whom pods ask for names: their gateway; where there is no IPv4, the node itself, since that of IPv6 is another one at each device. */
+function resolverOfPods({ names }: Config, nodeAddresses: readonly IpAddress[]): PodResolver | undefined {
+  const [address] = nodeAddresses;
+  if (!names.enabled || address === undefined) return undefined;
+  const hasIpv4 = nodeAddresses.some(({ family }) => family === 4);
+  return { server: hasIpv4 ? POD_GATEWAY[4] : formatIpAddress(address), search: [names.domain.join('.')] };
 }
 
 /** Makes them what their records say, once the network of the node is there, and looks after them from then on. */

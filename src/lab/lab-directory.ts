@@ -4,6 +4,7 @@
  *
  *     lab.json              what was asked for
  *     gossip.key            key of its gossip, like no other lab's
+ *     resolv.conf           what commands in pods see as /etc/resolv.conf
  *     shell.bashrc          what a shell of `weft lab shell` reads
  *     n1/config.yaml        configuration of the daemon; edits count from its next start on
  *     n1/state/             its state directory
@@ -101,6 +102,11 @@ export function labNames(): string[] {
   return readdirSync(LABS, { withFileTypes: true })
     .flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
     .sort();
+}
+
+/** Where commands in pods of the lab find whom to ask for names. */
+export function labResolverFile(labName: string): string {
+  return join(LABS, labName, 'resolv.conf');
 }
 
 /** Where `weft lab shell` keeps what a shell reads at its start. */

@@ -51,14 +51,24 @@ export function formatServerAddress(server: NameServerAddress): string {
   return server.address.family === 6 ? `[${host}]:${server.port}` : `${host}:${server.port}`;
 }
 
-/** Content of a resolv.conf that has a pod ask its node. @param marker first line: whose the file is. */
-export function podResolverFile(marker: string, server: string, search: readonly string[]): string {
+/**
+ * Content of a resolv.conf that has a pod ask its node.
+ *
+ * @param marker first line: whose the file is.
+ * @param options more of them.
+ */
+export function podResolverFile(
+  marker: string,
+  server: string,
+  search: readonly string[],
+  options: readonly string[] = [],
+): string {
   return [
     marker,
     `nameserver ${server}`,
     `search ${search.join(' ')}`,
     // While the daemon starts again nobody answers: three questions, a second apart, are enough to live through it.
-    'options timeout:1 attempts:3',
+    ['options timeout:1 attempts:3', ...options].join(' '),
     '',
   ].join('\n');
 }

@@ -8,6 +8,7 @@ import { findNamespace, namespaceIdentity, namespaceOfProcess, NETNS_DIRECTORY }
 import { titleOf } from './pod-key.ts';
 import type { PodRecord } from './pod-record.ts';
 import type { PodWish } from './pod-request.ts';
+import { removeResolverFile } from './pod-resolver-file.ts';
 
 /** Where a pod lives, as its record says it. */
 export type PodPlace = Pick<PodRecord, 'netns' | 'netnsIdentity' | 'ownsNetns'>;
@@ -64,8 +65,10 @@ export function refuseSharing({ netns, netnsIdentity }: PodPlace, pods: readonly
 export async function removeOwnNamespace(record: PodRecord): Promise<boolean> {
   if (!record.ownsNetns) return false;
   const identity = namespaceIdentity(record.netns);
+  const isOther = identity !== undefined && record.netnsIdentity !== '' && record.netnsIdentity !== identity;
+  if (!isOther) removeResolverFile(basename(record.netns));
   if (identity === undefined) return removeEmptyFile(record.netns);
-  if (record.netnsIdentity !== '' && record.netnsIdentity !== identity) return false;
+  if (isOther) return false;
   const name = basename(record.netns);
   await ipBatch([`netns delete ${batchWord(name)}`], { purpose: `remove the network namespace ${name}` });
   return true;

@@ -9,7 +9,7 @@ import { namespaceIdentity } from '../../linux/namespace-files.ts';
 import type { NftWitness } from '../../linux/nft-owned-tables.ts';
 import { listRoutes } from '../../linux/route.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
-import type { Pod, PodRequest } from '../../api/control-api.ts';
+import type { Notice, Pod, PodRequest } from '../../api/control-api.ts';
 import { equalLabels } from '../../directory/pod-labels.ts';
 import { podTitle } from '../../directory/pod-name.ts';
 import type { IpamStatus, LeaseCheck } from '../../api/ipam-api.ts';
@@ -33,6 +33,7 @@ import { newPodRecord, type PodRecord } from './pod-record.ts';
 import { hostDeviceAlias, macOfPod } from '../host/pod-devices.ts';
 import { checkNewPodName, parsePodRequest, type PodWish } from './pod-request.ts';
 import { namingGonePods } from './pod-shortage.ts';
+import { type PodResolver, writeResolverFile } from './pod-resolver-file.ts';
 import { PodSources } from './pod-sources.ts';
 import { podView } from './pod-view.ts';
 import { connectAgain, disconnectAnyName } from './reconnection.ts';
@@ -53,6 +54,8 @@ export interface PodsOptions extends AllowedSourcesOptions {
   /** Who knows what others changed in nftables; absent: an audit looks at the tables after every change of anybody. */
   readonly nftWitness?: NftWitness;
   readonly wallClockMs: () => number;
+  /** What namespaces that are made for pods get to ask for names; `undefined`: nothing. */
+  readonly resolver?: PodResolver | undefined;
   /** Called after everything that may have changed a pod. */
   readonly onChange?: () => void;
   readonly logger: Logger;
@@ -253,7 +256,7 @@ export class Pods {
       await this.sources.bind(this.#source(record));
       const wired = await connectPod(this.#cable(record), wish.newNetns ? basename(record.netns) : undefined);
       refuseWithoutIpv6(title, allowSources, wired);
-      const notices = [...wired, ...(wish.newNetns ? hiddenNamespaceNotices(record.netns, clientPid) : [])];
+      const notices = [...wired, ...(wish.newNetns ? this.#ownNamespaceNotices(record.netns, clientPid) : [])];
       const netnsIdentity = namespaceIdentity(record.netns) ?? record.netnsIdentity;
       const ready: PodRecord = { ...record, phase: 'ready', netnsIdentity, notices };
       refusing(title, 'was not added, and what was made is removed again', () => this.#book.settle(ready));
@@ -263,6 +266,15 @@ export class Pods {
       await this.#rollBack(record);
       throw error;
     }
+  }
+
+  /** Furnishes a namespace that was made. @returns what a person should know */
+  #ownNamespaceNotices(netns: string, clientPid: number | undefined): Notice[] {
+    const { resolver } = this.#options;
+    return [
+      ...hiddenNamespaceNotices(netns, clientPid),
+      ...(resolver === undefined ? [] : writeResolverFile(basename(netns), resolver)),
+    ];
   }
 
   async #addAgain(record: PodRecord, wish: PodWish, clientPid: number | undefined): Promise<Pod> {
