@@ -14,10 +14,9 @@ export interface NftTableListing {
   readonly shape: string;
   /** Of its declarations: the same for another table with the same ones, in whatever order they were made. */
   readonly layout: string;
-  /**
-   * How many rules each chain has; the other things that there are have none. By kind and name: `chain refuse`. A table that somebody
-   * switched off has `flag dormant`.
-   */
+  /** Whether somebody switched the table off. */
+  readonly isDormant: boolean;
+  /** How many rules each chain has; the other things that there are have none. By kind and name: `chain refuse`. */
   readonly rules: ReadonlyMap<string, number>;
 }
 
@@ -79,19 +78,18 @@ export function listingOf(dump: NftTableDump): NftTableListing {
   const isDormant = dump.tables.some(
     (table) => ((table.get(Abi.NFTA_TABLE_FLAGS)?.[3] ?? 0) & Abi.NFT_TABLE_F_DORMANT) !== 0,
   );
-  if (isDormant) rules.set('flag dormant', 0);
   const lastingDump = { ...dump, sets: named };
-  return { shape: digestOf(lastingDump), layout: layoutOf(lastingDump), rules };
+  return { shape: digestOf(lastingDump), layout: layoutOf(lastingDump), isDormant, rules };
 }
 
-/** Whether there is all that should be there, and nothing else, by name and by number of rules. */
+/** Whether there is all that should be there, switched on, and nothing else, by name and by number of rules. */
 export function isListingOf(listing: NftTableListing, content: NftTableContent, withRules: boolean): boolean {
   const wanted = new Map([
     ...content.counters.map((name) => [`counter ${name}`, 0] as const),
     ...Object.keys(content.sets).map((name) => [`set ${name}`, 0] as const),
     ...Object.entries(content.chains).map(([name, { rules }]) => [`chain ${name}`, rules.length] as const),
   ]);
-  if (wanted.size !== listing.rules.size) return false;
+  if (listing.isDormant || wanted.size !== listing.rules.size) return false;
   return [...wanted].every(([name, count]) => {
     const found = listing.rules.get(name);
     return found !== undefined && (!withRules || found === count);

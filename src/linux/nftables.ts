@@ -71,10 +71,9 @@ export async function removeTable(table: NftTable): Promise<void> {
 /** Removes every table of ours. @returns the titles of those that were there. */
 export async function removeOwnTables(): Promise<string[]> {
   const purpose = "remove weft's nftables tables";
-  const { nftables } = await runJsonCommand<NftDocument>(['nft', '-j', 'list', 'tables'], { purpose });
-  const present = OWN_TABLES.filter(({ family, name }) =>
-    nftables.some(({ table }) => table?.family === family && table.name === name),
-  ).map(titleOf);
+  // No JSON: where a table is switched off, whosever it is, `nft` 1.0.6 writes what is none.
+  const lines = (await runCommand(['nft', 'list', 'tables'], { purpose })).split('\n');
+  const present = OWN_TABLES.map(titleOf).filter((title) => lines.includes(`table ${title}`));
   await nftTransaction(
     present.map((title) => `delete table ${title}`),
     purpose,
@@ -94,7 +93,6 @@ export async function listBaseChains(): Promise<NftBaseChain[]> {
 
 interface NftDocument {
   readonly nftables: readonly {
-    readonly table?: { readonly family: string; readonly name: string };
     readonly chain?: {
       readonly family: string;
       readonly table: string;

@@ -84,6 +84,11 @@ const damages: Readonly<Record<string, { damage: string; subject: string; check:
     subject: 'inet weft',
     check: 'nft list table inet weft | grep -q masquerade && nft list table inet weft-pods > /dev/null',
   },
+  'the rules that bind pods, by switching their table off': {
+    damage: "nft 'add table inet weft-pods { flags dormant; }'",
+    subject: 'inet weft-pods',
+    check: 'nft list table inet weft-pods | grep -q own4 && ! nft list table inet weft-pods | grep -q dormant',
+  },
 };
 
 for (const [what, { damage, subject, check }] of Object.entries(damages)) {

@@ -88,6 +88,9 @@ const tampered = test.macro<[string]>({
 });
 
 for (const what of ['switched off', 'unhooked', 'hooked elsewhere', 'dropping', 'forgetful']) rootTest(tampered, what);
+rootTest('a table that is switched off is removed like any other', sees, 'removed although switched off', [
+  'inet weft-pods',
+]);
 rootTest('of drafts nothing is left', sees, 'drafts', false);
 rootTest('rules that somebody put there while ours were made are not taken for ours', (t) => {
   t.deepEqual(seen['meanwhile, with a witness'], [[{ kind: 'rules-changed', table }], true]);
