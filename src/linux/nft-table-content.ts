@@ -70,11 +70,16 @@ export function creationLines(content: NftTableContent): string[] {
   ];
 }
 
-/** Lines that declare all of it in a table that does nothing ({@link draftOf}). */
+/**
+ * Lines that declare all of it in a table of its own ({@link draftOf}), which has no rules and accepts whatever comes.
+ *
+ * Chosen: a table that is switched on. Instead of: a dormant one. Because: while there is such a one, `nft` 1.0.6 writes JSON that is none
+ * for anybody who lists all tables.
+ */
 export function draftLines(content: NftTableContent): string[] {
   const table = draftOf(content.table);
   const title = titleOf(table);
-  return [`add table ${title}`, `delete table ${title}`, declaration({ ...content, table }, ['flags dormant;'])];
+  return [`add table ${title}`, `delete table ${title}`, declaration({ ...content, table })];
 }
 
 /** Lines that make all rules and elements anew, in a table of the same layout. Counters and what the kernel put into sets stay. */
@@ -165,9 +170,8 @@ function setChanges(title: string, from: NftTableContent, to: NftTableContent): 
 }
 
 /** Adds what is not there; elements and rules are another matter. */
-function declaration({ table, counters, sets, chains }: NftTableContent, flags: readonly string[] = []): string {
+function declaration({ table, counters, sets, chains }: NftTableContent): string {
   const lines = [
-    ...flags,
     ...counters.map((name) => `counter ${name} { }`),
     ...Object.entries(sets).map(
       ([name, { type, details }]) => `set ${name} { type ${type};${details === undefined ? '' : ` ${details}`} }`,

@@ -34,7 +34,7 @@ export interface NftBaseChain {
   readonly policy: string;
 }
 
-/** A table that is there for a moment and does nothing, to see how the kernel lists what is declared in the other. */
+/** A table that is there for a moment, without rules, to see how the kernel lists what is declared in the other. */
 export function draftOf({ family, name }: NftTable): NftTable {
   return { family, name: `${name}-draft` };
 }
