@@ -50,8 +50,9 @@ const rooms: Readonly<Record<string, Readonly<Record<string, 'all' | 'type'>>>> 
   daemon: below(...core, 'api', 'forwarding', 'linux', 'doctor'),
   client: { ...below('directory', 'api', 'linux'), explain: 'type', doctor: 'type' },
   terminal: {},
+  docker: below('directory', 'api', 'client'),
   lab: below(...core, 'api', 'linux', 'doctor', 'daemon', 'client', 'terminal'),
-  cli: below(...core, 'api', 'linux', 'doctor', 'daemon', 'client', 'terminal', 'lab'),
+  cli: below(...core, 'api', 'linux', 'doctor', 'daemon', 'client', 'terminal', 'docker', 'lab'),
   sim: below('membership', 'directory', 'authentication', 'routing', 'linux', 'terminal'),
 };
 

@@ -5,6 +5,7 @@ import { registerAudit } from './audit.ts';
 import { registerCapture } from './capture.ts';
 import { registerCompletion } from './completion.ts';
 import { registerDaemon } from './daemon.ts';
+import { registerDocker } from './docker.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDrops } from './drops.ts';
 import { registerEvents } from './events.ts';
@@ -62,6 +63,7 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
     register(program);
   registerDrops(program);
   registerPod(program);
+  registerDocker(program);
   registerIpam(program);
   registerKey(program);
   registerFault(program);

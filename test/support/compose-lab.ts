@@ -28,7 +28,7 @@ export class ComposeLab {
   static async prepare(engine: DockerEngine): Promise<ComposeLab> {
     const lab = new ComposeLab(engine);
     mkdirSync(join(lab.directory, 'dist'), { recursive: true });
-    for (const file of ['Dockerfile', '.dockerignore', 'docker-compose.yml'])
+    for (const file of ['Dockerfile', '.dockerignore', 'docker-compose.yml', 'docker-compose.attach.yml'])
       copyFileSync(join(ROOT, file), join(lab.directory, file));
     const tree = runProgram([join(ROOT, 'scripts', 'image-tree'), join(lab.directory, 'dist', 'image')]);
     await makeBase();

@@ -72,8 +72,9 @@ export class DockerEngine {
     await ended;
     // The first process of its PID namespace goes after all others have gone.
     await until('the engine has ended', () => !processesHave(this.socket));
-    rmSync(join(this.directory, 'engine.pid'), { force: true });
-    rmSync(this.socket, { force: true });
+    // As a reboot would: the process ids in there mean nothing to the next one.
+    for (const name of ['engine.pid', 'docker.sock', 'exec'])
+      rmSync(join(this.directory, name), { recursive: true, force: true });
   }
 
   /** Ends it, and removes all that was its. */
