@@ -108,7 +108,19 @@ const daemonRooms: Readonly<Record<string, readonly string[]>> = {
     'explain',
     'probes',
   ],
-  control: ['config', 'process', 'doors', 'gossip', 'pods', 'faults', 'capture', 'explain', 'probes', 'doctor'],
+  control: [
+    'config',
+    'process',
+    'doors',
+    'places',
+    'gossip',
+    'pods',
+    'faults',
+    'capture',
+    'explain',
+    'probes',
+    'doctor',
+  ],
 };
 
 /** What a person or a thread starts, and how it is told. The rest of the simulator would run anywhere. */

@@ -19,6 +19,7 @@ import { registerPeer } from './peer.ts';
 import { registerPeers } from './peers.ts';
 import { registerPing } from './ping.ts';
 import { registerPod } from './pod.ts';
+import { registerPods } from './pods.ts';
 import { registerReport } from './report.ts';
 import { registerReset } from './reset.ts';
 import { registerRoutes } from './routes.ts';
@@ -63,6 +64,7 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
     register(program);
   registerDrops(program);
   registerPod(program);
+  registerPods(program);
   registerDocker(program);
   registerIpam(program);
   registerKey(program);

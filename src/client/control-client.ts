@@ -14,6 +14,7 @@ import type {
   Status,
   Version,
 } from '../api/control-api.ts';
+import type { DirectoryReport } from '../api/directory-api.ts';
 import type { DropReport } from '../api/drop-api.ts';
 import type { Fault, FaultRequest } from '../api/fault-api.ts';
 import type { IpamStatus, LeaseCheck } from '../api/ipam-api.ts';
@@ -103,6 +104,11 @@ export class ControlClient {
   /** Has the daemon look now, and repair what is its own. */
   async audit(): Promise<AuditReport> {
     return await this.#json<AuditReport>('POST', '/v1/audit');
+  }
+
+  /** The pods of all nodes. */
+  async directory(): Promise<DirectoryReport> {
+    return await this.#json<DirectoryReport>('GET', '/v1/directory');
   }
 
   async pods(): Promise<Pod[]> {

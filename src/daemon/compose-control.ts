@@ -4,11 +4,13 @@ import type { Audit } from './audit/audit.ts';
 import type { Composition } from './composition.ts';
 import type { ControlHandlers } from './control/control-handlers.ts';
 import type { Diagnosis } from './diagnosis.ts';
+import type { DirectorySource } from './gossip/directory-metrics.ts';
 import type { Gossip } from './gossip/gossip.ts';
 import type { GossipKeys } from './gossip/gossip-keys.ts';
 import type { GossipHistograms } from './gossip/gossip-metrics.ts';
 import { keyHandlers } from './gossip/key-handlers.ts';
 import { Metrics } from './metrics.ts';
+import { directoryHandlers, type DirectoryHandlerParts } from './places/directory-handlers.ts';
 import type { Pods } from './pods/pods.ts';
 import { readVersion } from './process/version.ts';
 import type { Resources } from './resources.ts';
@@ -24,6 +26,9 @@ export interface ControlParts {
   readonly keys: GossipKeys | undefined;
   readonly routes: OverlayRoutes;
   readonly pods: Pods;
+  readonly directory: DirectorySource;
+  /** What questions for the pods of all nodes are answered from. */
+  readonly known: DirectoryHandlerParts;
   readonly audit: Audit;
   readonly rules: RefusedTraffic;
   readonly diagnosis: Diagnosis;
@@ -33,7 +38,7 @@ export interface ControlParts {
 /** Opens the doors. @returns what a person should know of them. @throws WeftError `socket-in-use`, `port-in-use` */
 export async function composeControl(
   { config, events, opened }: Composition,
-  { view, gossip, histograms, keys, routes, pods, audit, rules, diagnosis, resources }: ControlParts,
+  { view, gossip, histograms, keys, routes, pods, directory, known, audit, rules, diagnosis, resources }: ControlParts,
 ): Promise<readonly Notice[]> {
   const metrics = new Metrics(
     () => view.status(),
@@ -41,6 +46,7 @@ export async function composeControl(
     histograms,
     () => diagnosis.remote.counters,
     resources.metrics,
+    directory,
   );
   const handlers: ControlHandlers = {
     status: async () => rules.look().then(() => view.status()),
@@ -56,6 +62,7 @@ export async function composeControl(
       return pods.list();
     },
     addPod: pods.add.bind(pods),
+    ...directoryHandlers(known),
     removePod: pods.remove.bind(pods),
     ipamStatus: pods.leaseStatus.bind(pods),
     checkLeases: pods.checkLeases.bind(pods),

@@ -1,4 +1,5 @@
 /** Gossip, put together: who the members are, and who hears of it. */
+import type { PodDirectory } from '../directory/pod-directory.ts';
 import type { OverlayRoutes } from '../forwarding/overlay-routes.ts';
 import type { MemberChange } from '../membership/announcement.ts';
 import { PathReporter } from '../paths/path-reporter.ts';
@@ -20,6 +21,7 @@ export interface GossipParts {
   readonly state: NodeState;
   readonly prefixes: OwnPrefixes;
   readonly routes: OverlayRoutes;
+  readonly directory: PodDirectory;
   readonly firewall: NodeFirewall;
   readonly resources: Resources;
   readonly pace: Pace;
@@ -35,13 +37,14 @@ export interface ComposedGossip {
 /** Begins. Routes and rules follow the members from then on. @throws WeftError `port-in-use` */
 export async function composeGossip(composition: Composition, parts: GossipParts): Promise<ComposedGossip> {
   const { config, events, logger, opened } = composition;
-  const { node, state, prefixes, routes, firewall, resources, pace, onMembers } = parts;
+  const { node, state, prefixes, routes, directory, firewall, resources, pace, onMembers } = parts;
   const delays = new AnnouncementDelays(systemClock.nowMs());
   const lateness = new TimerLateness(systemClock);
   const gossip: Gossip = await Gossip.open({
     clock: lateness,
     measuredPaths: () => routes.measuredPaths(),
     announcement: { ...node.announcement, prefixes: prefixes.announced() },
+    pods: directory,
     incarnation: state.nodeIdentity.incarnation,
     seeds: config.gossip.seeds,
     preset: config.gossip.preset,

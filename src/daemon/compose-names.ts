@@ -1,5 +1,6 @@
 /** Names of pods and nodes, put together: who is called what, where it is answered, and whom pods of this node are. */
 import type { Pod } from '../api/control-api.ts';
+import type { PodIndex } from '../directory/pod-index.ts';
 import { descriptorLimit } from '../linux/descriptors.ts';
 import type { Member, MemberChange } from '../membership/announcement.ts';
 import type { NamedNode } from '../names/name-table.ts';
@@ -23,6 +24,8 @@ const GATEWAY_SHARE = 1 / 4;
 export interface NamesParts {
   readonly node: ThisNode;
   readonly pods: Pods;
+  /** Pods of other nodes. */
+  readonly index: Pick<PodIndex, 'of'>;
   /** This node included. */
   readonly members: () => readonly Member[];
   readonly resources: Resources;
@@ -33,17 +36,21 @@ export interface ComposedNames {
   readonly names: Names;
   podsChanged(): void;
   membersChanged(changes: readonly MemberChange[]): void;
+  /** Pods of these nodes are not what they were. */
+  nodesChanged(identities: readonly string[]): void;
 }
 
 /** Begins to answer; `undefined` if the configuration does not want it. */
 export function composeNames(
   { config, events, logger, opened }: Composition,
-  { node, pods, members, resources }: NamesParts,
+  { node, pods, index, members, resources }: NamesParts,
 ): ComposedNames | undefined {
   const { enabled, domain, ttlSeconds, resolvers } = config.names;
   if (!enabled) return undefined;
   const podsOf = (identity: string): NamedNode['pods'] =>
-    identity === node.identity ? pods.list().filter(isThere).map(named) : [];
+    identity === node.identity
+      ? pods.list().filter(isThere).map(named)
+      : index.of(identity).filter(({ isSuperseded }) => !isSuperseded);
   const names = new Names({
     domain,
     nodeName: config.nodeName,
@@ -70,6 +77,9 @@ export function composeNames(
     podsChanged: () => {
       names.placeChanged();
       names.nodeChanged(node.identity);
+    },
+    nodesChanged: (identities) => {
+      for (const identity of identities) names.nodeChanged(identity);
     },
     membersChanged: (changes) => {
       for (const { before, after } of changes) names.nodeChanged((after ?? before)!.announcement.identity);

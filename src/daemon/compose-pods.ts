@@ -29,6 +29,9 @@ export interface PodParts {
   readonly onChange: () => void;
 }
 
+/** All summaries take as much of an announcement. */
+const ANY_PODS = { version: 1, digest: '0'.repeat(16), pods: 0 };
+
 /** Reads those that are stored. Nothing is changed yet. @throws WeftError `store-corrupt` */
 export function composePods({ config, logger }: Composition, parts: PodParts): Pods {
   const { node, prefixes, state, members, witness, onChange } = parts;
@@ -42,7 +45,7 @@ export function composePods({ config, logger }: Composition, parts: PodParts): P
     netnsPrefix: config.pods.netnsPrefix,
     staticPeers: config.staticPeers,
     members,
-    canAnnounce: (all) => canBeAnnounced({ ...node.announcement, prefixes: all }),
+    canAnnounce: (all) => canBeAnnounced({ ...node.announcement, prefixes: all, podSummary: ANY_PODS }),
     journal: state.journal(PODS_JOURNAL),
     bootClock: openBootClock(),
     nftWitness: witness,

@@ -20,6 +20,7 @@ import { ownTables } from './host/own-changes.ts';
 import { composeAudit } from './compose-audit.ts';
 import { composeControl } from './compose-control.ts';
 import { composeDataplane } from './compose-dataplane.ts';
+import { composeDirectory } from './compose-directory.ts';
 import { composeGossip, type ComposedGossip } from './compose-gossip.ts';
 import { composeHost } from './compose-host.ts';
 import { composeNames, type ComposedNames } from './compose-names.ts';
@@ -30,6 +31,7 @@ import type { Config } from './config/config.ts';
 import { composeDiagnosis, type Diagnosis } from './diagnosis.ts';
 import { refuseIfTaken } from './doors/door-socket.ts';
 import { RecordedPackets } from './explain/recorded-packets.ts';
+import type { OwnPodsTeller } from './gossip/own-pods-teller.ts';
 import { resolveSeeds } from './gossip/seeds.ts';
 import { refuseSecondDaemon } from './host/own-links.ts';
 import { checkRequirements } from './host/requirements.ts';
@@ -37,6 +39,7 @@ import { openNodeState } from './node-state.ts';
 import { hiddenNamespacesNotices } from './pods/hidden-namespace.ts';
 import { EventLog } from './process/event-log.ts';
 import { namesStatus } from './names/names-status.ts';
+import { directoryNotices } from './places/directory-handlers.ts';
 import { Pace } from './process/pace.ts';
 import { startOf } from './process/start-event.ts';
 import { systemClock } from './process/system-environment.ts';
@@ -87,13 +90,17 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   // Before what goes by the prefixes: those behind pods are known from here on.
   const members = (): readonly Member[] => gossip.current().others;
   let named: ComposedNames | undefined;
+  let teller: OwnPodsTeller | undefined;
   const pods = composePods(composition, {
     node,
     prefixes,
     state: state.directory,
     members,
     witness: nftChanges,
-    onChange: () => named?.podsChanged(),
+    onChange: () => {
+      named?.podsChanged();
+      teller?.soon();
+    },
   });
   const host = await composeHost(composition, { node, prefixes, seeds, witness: nftChanges });
   const spoofing = await startPods(composition, pods);
@@ -102,9 +109,26 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   events.add('configuration', startOf(config, node.announcement));
   const { firewall } = host;
   const onMembers: ComposedNames['membersChanged'] = (changes) => named?.membersChanged(changes);
-  const parts = { node, state, prefixes, routes, firewall, resources, pace, onMembers };
+  const composed = composeDirectory(composition, {
+    node,
+    pods,
+    routes,
+    member: (one) => gossip.member(one),
+    onChange: (identities) => named?.nodesChanged(identities),
+  });
+  const { directory, index } = composed;
+  teller = composed.teller;
+  const parts = { node, state, prefixes, routes, directory, firewall, resources, pace, onMembers };
   const { gossip, histograms }: ComposedGossip = await composeGossip(composition, parts);
-  named = composeNames(composition, { node, pods, members: () => gossip.members(), resources });
+  named = composeNames(composition, { node, pods, index, members: () => gossip.members(), resources });
+  const known = {
+    directory,
+    index,
+    nodeName: config.nodeName,
+    own: () => pods.list(),
+    members: () => gossip.members(),
+    nowMs: () => systemClock.nowMs(),
+  };
   const follower = followUnderlay({
     config,
     underlay,
@@ -128,6 +152,8 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     ...host.watch.notices(),
     ...pods.sources.notices(),
     ...(named?.names.notices() ?? []),
+    ...composed.teller.notices(),
+    ...directoryNotices(known),
   ];
   let diagnosed: Diagnosis | undefined;
   const view = new StatusView({
@@ -157,6 +183,8 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     routes,
     paths,
     pods,
+    directory,
+    index,
     prefixes,
     spoofing,
     audit,
@@ -169,7 +197,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   });
   opened.defer(() => diagnosis.close());
   diagnosed = diagnosis;
-  const told = { view, gossip, histograms, keys, routes, pods, audit, rules, diagnosis, resources };
+  const told = { view, gossip, histograms, keys, routes, pods, directory, known, audit, rules, diagnosis, resources };
   notices.push(...(await composeControl(composition, told)));
   logger.info(
     {

@@ -3,6 +3,7 @@ import { Counter, Gauge, Registry } from '@prometheus-io/client';
 import type { DirectionAccount, WorkerAccount } from '../dataplane/accounts.ts';
 import type { Peer, Status } from '../api/control-api.ts';
 import { declareDoors, type DoorSources } from './doors/door-metrics.ts';
+import { declareDirectory, type DirectorySource } from './gossip/directory-metrics.ts';
 import { declareGossip, type GossipHistograms } from './gossip/gossip-metrics.ts';
 import { declareRemote } from './remote/remote-metrics.ts';
 import type { RemoteServerCounters } from './remote/remote-server.ts';
@@ -19,6 +20,7 @@ export class Metrics {
   readonly #histograms: GossipHistograms;
   readonly #remote: () => RemoteServerCounters;
   readonly #doors: DoorSources;
+  readonly #directory: DirectorySource;
 
   /** @param peers those that have a path; only a limited number of them has metrics of its own. */
   constructor(
@@ -27,12 +29,14 @@ export class Metrics {
     histograms: GossipHistograms,
     remote: () => RemoteServerCounters,
     doors: DoorSources,
+    directory: DirectorySource,
   ) {
     this.#source = source;
     this.#peers = peers;
     this.#histograms = histograms;
     this.#remote = remote;
     this.#doors = doors;
+    this.#directory = directory;
   }
 
   /** Prometheus text format, version 0.0.4. */
@@ -43,6 +47,7 @@ export class Metrics {
     declareLosses(registry, status);
     declareKernel(registry, status);
     declareGossip(registry, status, this.#histograms);
+    declareDirectory(registry, this.#directory);
     declareRemote(registry, this.#remote());
     declareDoors(registry, this.#doors);
     declareNames(registry, status);

@@ -80,8 +80,8 @@ export class PodDirectory implements PodGossip {
   readonly #holdings = new Holdings();
   readonly #missing: MissingPods;
   readonly #refused = new RefusedMessages();
-  #carrier!: PodCarrier;
-  #requests!: PodRequests;
+  #carrier: PodCarrier | undefined;
+  #requests: PodRequests | undefined;
   /** What this node has; announced with the next {@link #publish}. */
   #ownSet: PodSet;
   #isPublishing = false;
@@ -124,13 +124,17 @@ export class PodDirectory implements PodGossip {
   /** Does nothing any more. */
   stop(): void {
     this.#isStopped = true;
-    this.#requests.stop();
+    this.#requests?.stop();
   }
 
   /** The pods of this node are these from now on; others hear of it soon. @throws as {@link setOf}, and nothing has changed */
   replaceOwn(pods: readonly DirectoryPod[]): void {
-    this.#ownSet = setOf(pods);
-    this.#publishSoon();
+    const set = setOf(pods);
+    if (set.digest === this.#ownSet.digest && set.size === this.#ownSet.size) return;
+    this.#ownSet = set;
+    // Before that, the first announcement has them.
+    if (this.#carrier === undefined) this.#own.replace(set);
+    else this.#publishSoon();
     this.#options.onChange?.([this.#options.identity]);
   }
 
@@ -148,7 +152,7 @@ export class PodDirectory implements PodGossip {
         if (isLive(before)) this.#options.clock.after(KEEP_DEAD_MS, () => this.#forgetIfDead(identity));
       } else if (this.#compare(after)) changed.push(identity);
     }
-    this.#requests.schedule();
+    this.#requests?.schedule();
     if (changed.length > 0) this.#options.onChange?.([...new Set(changed)]);
   }
 
@@ -158,15 +162,15 @@ export class PodDirectory implements PodGossip {
       return this.#refused.count('change-invalid');
     const { identity, base, version, removed, added } = change;
     const held = this.#holdings.get(identity);
-    const member = this.#carrier.member(identity);
+    const member = this.#carrier?.member(identity);
     if (held === undefined || !isLive(member) || held.version < base || held.version >= version) return;
     const set = this.#cache.get(identity, change, () => held.set.with(removed, added));
     if (set === undefined) return this.#refused.count('change-wrong');
     if (!this.#hold(identity, change, set)) return;
     this.#changesTaken++;
-    this.#carrier.spreadPods(identity, Uint8Array.from(bytes));
+    this.#carrier?.spreadPods(identity, Uint8Array.from(bytes));
     this.#compare(member!);
-    this.#requests.schedule();
+    this.#requests?.schedule();
     this.#options.onChange?.([identity]);
   }
 
@@ -224,8 +228,8 @@ export class PodDirectory implements PodGossip {
       pods: this.#holdings.pods,
       lengthBytes: this.#holdings.lengthBytes,
       behind: this.#missing.size,
-      requestsSent: this.#requests.sent,
-      requestsFailed: this.#requests.failed,
+      requestsSent: this.#requests?.sent ?? 0,
+      requestsFailed: this.#requests?.failed ?? 0,
       requestsAnswered: this.#requestsAnswered,
       changesTaken: this.#changesTaken,
     };
@@ -239,18 +243,18 @@ export class PodDirectory implements PodGossip {
     const waitMs = Math.max(GATHERING_MS, this.#publishedMs + LEAST_INTERVAL_MS - clock.nowMs());
     clock.after(waitMs, () => {
       this.#isPublishing = false;
-      if (!this.#isStopped) this.#publish();
+      if (!this.#isStopped && this.#carrier !== undefined) this.#publish(this.#carrier);
     });
   }
 
-  #publish(): void {
+  #publish(carrier: PodCarrier): void {
     const hasChanged = this.#own.replace(this.#ownSet);
     if (!hasChanged && !this.#mustAnnounce) return;
     this.#mustAnnounce = false;
     this.#publishedMs = this.#options.clock.nowMs();
     const change = this.#own.change();
-    if (change !== undefined) this.#carrier.spreadPods(this.#options.identity, change);
-    this.#carrier.announcePods(this.#own.summary);
+    if (change !== undefined) carrier.spreadPods(this.#options.identity, change);
+    carrier.announcePods(this.#own.summary);
   }
 
   /** Compares what is held of a node with what it announces; whether something else is held afterwards. */
@@ -272,7 +276,7 @@ export class PodDirectory implements PodGossip {
       identity,
       announced,
       held && { ...held, lengthBytes: held.set.lengthBytes },
-      this.#carrier.liveOthers().length,
+      this.#carrier?.liveOthers().length ?? 0,
     );
     return false;
   }
@@ -303,7 +307,7 @@ export class PodDirectory implements PodGossip {
   }
 
   #forgetIfDead(identity: string): void {
-    if (!isLive(this.#carrier.member(identity))) this.#forget(identity);
+    if (!isLive(this.#carrier?.member(identity))) this.#forget(identity);
   }
 }
 

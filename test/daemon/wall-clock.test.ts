@@ -16,6 +16,7 @@ const readers: Readonly<Record<string, string>> = {
   'cli/steady-time.ts': 'packets of several nodes are put in order by their times of day',
   'daemon/capture/capture-handlers.ts': 'since when a capture runs',
   'daemon/compose-audit.ts': 'of when an audit is',
+  'daemon/compose-directory.ts': 'a version of the pods of this node that is larger than any before',
   'daemon/compose-pods.ts': 'since when a pod is there',
   'daemon/compose-routes.ts': 'since when a route is in use',
   'daemon/compose.ts': 'times of events',

@@ -8,6 +8,7 @@ import {
   fixedAudit,
   fixedCapture,
   fixedDigest,
+  fixedDirectory,
   fixedDoctorReport,
   fixedDrops,
   fixedEvents,
@@ -51,6 +52,7 @@ test('Events', shows, fixedEvents);
 test('Audit', shows, fixedAudit);
 test('Doctor', shows, fixedDoctorReport);
 test('Pods', shows, [fixedPod]);
+test('Directory', shows, fixedDirectory);
 test('Ipam', shows, fixedIpamStatus);
 test('Leases', shows, fixedLeaseCheck(true));
 test('Captures', shows, [fixedCapture]);

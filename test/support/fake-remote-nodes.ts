@@ -1,5 +1,6 @@
 /** Nodes of a cluster in one process, which ask each other as over the network, but for the network. */
 import { NotFoundError, WeftError } from '../../src/errors.ts';
+import type { PodsOfOthers } from '../../src/daemon/places/cluster-pods.ts';
 import type {
   ClockOffset,
   RemoteAnswerer,
@@ -8,6 +9,9 @@ import type {
   RemoteStream,
   RemoteStreamer,
 } from '../../src/daemon/remote/remote-nodes.ts';
+
+/** Other nodes are of an earlier version, and do not say which pods they have. */
+export const nobodyTells: PodsOfOthers = { member: () => undefined, of: () => undefined };
 
 /** The nodes, by name. */
 export class FakeCluster {

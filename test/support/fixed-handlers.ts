@@ -2,6 +2,8 @@
 import type { AuditReport, Digest, HistoryEvent, Key, Peer, Pod, Route, Status } from '../../src/api/control-api.ts';
 import type { RunningCapture } from '../../src/api/capture-api.ts';
 import type { ControlHandlers } from '../../src/daemon/control/control-handlers.ts';
+import type { DirectoryReport } from '../../src/api/directory-api.ts';
+import { RefusedMessages } from '../../src/directory/refused-messages.ts';
 import type { DropReport } from '../../src/api/drop-api.ts';
 import type { Fault } from '../../src/api/fault-api.ts';
 import { AnnouncementDelays } from '../../src/daemon/gossip/gossip-metrics.ts';
@@ -329,6 +331,34 @@ export const fixedPod: Pod = {
   notices: [],
 };
 
+/** A pod of this node, one of another, which lost its name, and two nodes whose pods are not known. */
+export const fixedDirectory: DirectoryReport = {
+  pods: [
+    {
+      node: 'n1',
+      namespace: 'default',
+      name: 'web',
+      addresses: ['10.244.1.2', 'fd00:10:244:1::2'],
+      labels: { app: 'web' },
+      superseded: false,
+      state: 'running',
+    },
+    {
+      node: 'n2',
+      namespace: 'shop',
+      name: 'db',
+      addresses: ['10.244.2.2'],
+      labels: {},
+      superseded: true,
+      state: null,
+    },
+  ],
+  missing: [
+    { node: 'n3', sinceSeconds: 90, isEarlier: false },
+    { node: 'n4', sinceSeconds: 7, isEarlier: true },
+  ],
+};
+
 /** Metrics of this daemon, with one announcement that took 200 ms. */
 export function fixedMetrics(status: Status = fixedStatus, peers: readonly Peer[] = fixedPeers): Metrics {
   const delays = new AnnouncementDelays(1_000);
@@ -343,6 +373,19 @@ export function fixedMetrics(status: Status = fixedStatus, peers: readonly Peer[
       shortages: { counts: new Map([['descriptors', 2]]) },
       openDescriptors: () => 60,
       descriptorLimit: () => 1_024,
+    },
+    {
+      statistics: () => ({
+        nodes: 2,
+        pods: 60,
+        lengthBytes: 7_000,
+        behind: 1,
+        requestsSent: 5,
+        requestsFailed: 2,
+        requestsAnswered: 3,
+        changesTaken: 40,
+      }),
+      refused: () => ({ ...new RefusedMessages().counts(), 'answer-wrong': 1 }),
     },
   );
 }
@@ -583,6 +626,7 @@ export function fixedHandlers(): { handlers: ControlHandlers; seen: SeenRequest[
       return await Promise.resolve([fixedFault]);
     },
     pods: async () => await Promise.resolve([fixedPod]),
+    directory: async () => await Promise.resolve(fixedDirectory),
     addPod: async (name, request, clientPid) => {
       seen.push({ name, request, clientPid });
       if (name === 'taken') throw new ConflictError('address-taken', '10.244.1.2 is leased to web', { pod: 'web' });

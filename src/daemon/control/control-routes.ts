@@ -35,6 +35,7 @@ const answerers: Answerers<ControlHandlers> = {
   'GET /v1/events': (handlers, { query }) => ({ json: handlers.events(parseEventFilter(query)) }),
   'GET /v1/audit': (handlers) => ({ json: handlers.lastAudit() }),
   'GET /v1/pods': async (handlers) => ({ json: await handlers.pods() }),
+  'GET /v1/directory': async (handlers) => ({ json: await handlers.directory() }),
   'GET /v1/ipam': (handlers) => ({ json: handlers.ipamStatus() }),
   'GET /v1/keys': (handlers) => ({ json: handlers.keys() }),
   'GET /v1/version': (handlers) => ({ json: handlers.version() }),

@@ -25,7 +25,9 @@ export class ExplainedEnds {
     } catch (error) {
       const [node = '', pod] = text.split('/');
       const member = this.#members().find(({ announcement }) => announcement.name === node);
-      const isSilent = error instanceof WeftError && (error.code.startsWith('remote-') || isGone(member));
+      const isSilent =
+        error instanceof WeftError &&
+        (error.code.startsWith('remote-') || error.code === 'pods-unknown' || isGone(member));
       if (!isSilent || member === undefined) throw error;
       const addresses = member.announcement.nodeAddresses;
       return {

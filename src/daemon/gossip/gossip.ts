@@ -5,12 +5,13 @@
  * which is a seed itself, or whose seeds are gone, finds its cluster again.
  */
 import type { Sighting } from '../../authentication/sightings.ts';
+import type { PodDirectory } from '../../directory/pod-directory.ts';
 import type { Clock } from '../../env/clock.ts';
 import type { Logger } from '../../env/logger.ts';
 import type { PatientStore, Store } from '../../env/store.ts';
 import { WeftError } from '../../errors.ts';
 import type { StreamLimits } from '../../linux/inbound-streams.ts';
-import type { Announcement, DataEndpoint, Member, MemberChange } from '../../membership/announcement.ts';
+import type { Announcement, DataEndpoint, Member, MemberChange, PodSummary } from '../../membership/announcement.ts';
 import { forgetOrder } from '../../membership/directives.ts';
 import { Membership } from '../../membership/membership.ts';
 import { LEAVE_GRACE_MS, presets, type PresetName } from '../../membership/parameters.ts';
@@ -35,6 +36,8 @@ export interface GossipOptions {
   /** What timers of members run by; absent: the system's. */
   readonly clock?: Clock;
   readonly announcement: Announcement;
+  /** Says which pods this node has, and learns which others have. */
+  readonly pods?: PodDirectory;
   readonly incarnation: number;
   readonly seeds: readonly SeedHost[];
   /** How patient it is; all nodes of a cluster the same. */
@@ -102,6 +105,11 @@ export class Gossip {
   /** Members as this node sees them, itself included. */
   members(): readonly Member[] {
     return this.#membership.members();
+  }
+
+  /** The member of an identity. */
+  member(identity: string): Member | undefined {
+    return this.#membership.member(identity);
   }
 
   /** Has the cluster forget whoever bears this name or identity. @throws WeftError `peer-unknown`, `peer-alive` */
@@ -217,12 +225,7 @@ export class Gossip {
     const before = this.current().self.announcement.prefixes;
     if (prefixes.length === before.length && prefixes.every((one, at) => comparePrefixes(one, before[at]!) === 0))
       return;
-    try {
-      this.#membership.announce({ prefixes });
-    } catch (error) {
-      if (!(error instanceof WeftError) || error.code !== 'announcement-invalid') throw error;
-      this.#membership.announce({ prefixes, pathReports: [] });
-    }
+    this.#announce({ prefixes });
   }
 
   /**
@@ -240,6 +243,7 @@ export class Gossip {
     if (!this.#endsSilently) this.#membership.leave();
     await new Promise((resolve) => setTimeout(resolve, LEAVE_GRACE_MS));
     this.#membership.stop();
+    this.#options.pods?.stop();
     // Only now: leaving is a change, too.
     clearTimeout(this.#saveTimer);
     clearImmediate(this.#gathering);
@@ -270,9 +274,10 @@ export class Gossip {
   }
 
   #begin(): void {
-    const { announcement, incarnation, keys, logger } = this.#options;
+    const { announcement, incarnation, keys, pods, logger } = this.#options;
     this.#membership = new Membership({
-      self: announcement,
+      self: pods === undefined ? announcement : { ...announcement, podSummary: pods.summary },
+      ...(pods !== undefined && { pods }),
       incarnation,
       seeds: this.#seeds.endpoints(this.#endpoint),
       directives: keys?.orders ?? [],
@@ -281,16 +286,41 @@ export class Gossip {
       transport: this.#door.transport,
       logger,
       parameters: presets[this.#options.preset],
-      onChange: (changes) => this.#gather(changes),
+      onChange: (changes) => {
+        pods?.follow(changes);
+        this.#gather(changes);
+      },
       // Not at once: this is in the midst of a message that may bring more of them.
       onDirective: () => (this.#following ??= setImmediate(() => this.#follow())),
     });
+    if (pods !== undefined) this.#attachPods(pods);
     keys?.attach(this.#membership, () => this.#unheard());
     this.#options.pace.run(() => this.#changed());
     this.#membership.start();
     this.#seedTimer = setInterval(() => {
       void this.#seeds.refresh().then(() => this.#membership.setSeeds(this.#seeds.endpoints(this.#endpoint)));
     }, SEED_REFRESH_MS);
+  }
+
+  #announce(change: Partial<Announcement>): void {
+    try {
+      this.#membership.announce(change);
+    } catch (error) {
+      if (!(error instanceof WeftError) || error.code !== 'announcement-invalid') throw error;
+      this.#membership.announce({ ...change, pathReports: [] });
+    }
+  }
+
+  #attachPods(pods: PodDirectory): void {
+    const membership = this.#membership;
+    const carrier = {
+      announcePods: (podSummary: PodSummary) => this.#announce({ podSummary }),
+      spreadPods: membership.spreadPods.bind(membership),
+      askForPods: membership.askForPods.bind(membership),
+      liveOthers: () => membership.liveOthers(),
+      member: (identity: string) => membership.member(identity),
+    };
+    pods.attach(carrier, membership.members());
   }
 
   #unheard(): readonly string[] {

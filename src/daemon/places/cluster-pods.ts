@@ -1,27 +1,46 @@
-/** The pods of all nodes: each node is asked for its own. */
+/**
+ * The pods of all nodes, from the directory, which gossip keeps. Nobody is asked, but for nodes of an earlier version, which do not say
+ * which pods they have; and such nodes are answered.
+ */
 import * as v from 'valibot';
-import { WeftError } from '../../errors.ts';
-import { podTitle } from '../../directory/pod-name.ts';
 import type { Pod } from '../../api/control-api.ts';
+import type { FoundPod } from '../../directory/pod-index.ts';
+import { podTitle } from '../../directory/pod-name.ts';
+import { ConflictError, WeftError } from '../../errors.ts';
+import type { Member } from '../../membership/announcement.ts';
+import { formatIpAddress } from '../../wire/address.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
-import { parseTold, parseToldOutcomes } from '../remote/told-answer.ts';
+import { parseTold } from '../remote/told-answer.ts';
 
-/** What other nodes are told of a pod. Its name has its namespace before it, unless that is the default one. */
-export interface ClusterPod extends Pick<Pod, 'name' | 'addresses' | 'state'> {
+/** What is known of a pod, wherever it is. */
+export interface ClusterPod {
   readonly node: string;
+  /** With its namespace, if that is not the default one: `shop/web`. */
+  readonly name: string;
+  readonly addresses: readonly string[];
+  /** What its node alone knows: absent for pods of others, of which those that are gone are not told. */
+  readonly state?: Pod['state'];
 }
 
-/** Pods, and the nodes that did not say which they have, and why. */
+/** Pods, and the nodes whose pods are not known, and why. */
 export interface PodSurvey {
   readonly pods: readonly ClusterPod[];
   readonly silent: readonly SilentNode[];
 }
 
-/** A node that could not be asked. */
+/** A node that could not be asked, or whose pods have not come yet. */
 export interface SilentNode {
   readonly node: string;
   readonly code: string;
   readonly message: string;
+}
+
+/** Where pods of other nodes are looked up. */
+export interface PodsOfOthers {
+  /** The node of that name that is there, or was last. */
+  readonly member: (node: string) => Member | undefined;
+  /** Those of the node with this identity; `undefined`: not known yet. */
+  readonly of: (identity: string) => readonly FoundPod[] | undefined;
 }
 
 /** What nodes ask each other. */
@@ -37,51 +56,92 @@ const toldPods = v.array(
 
 const TELLING = 'tells of its pods';
 
-type ToldPod = Omit<ClusterPod, 'node'>;
-
-/** What a node that cannot be asked said last, counts. */
 export class ClusterPods {
   readonly #remote: RemoteNodes;
-  /** By node. */
-  readonly #told = new Map<string, readonly ToldPod[]>();
+  readonly #nodeName: string;
+  readonly #own: () => readonly Pod[];
+  readonly #others: PodsOfOthers;
+  /** What nodes that were asked said last, by name: it counts while they cannot be asked. */
+  readonly #told = new Map<string, readonly ClusterPod[]>();
 
-  /** @param own pods of this node. */
-  constructor(remote: RemoteNodes, own: () => readonly Pod[]) {
+  /**
+   * @param nodeName of this node
+   * @param own its pods
+   */
+  constructor(remote: RemoteNodes, nodeName: string, own: () => readonly Pod[], others: PodsOfOthers) {
     this.#remote = remote;
-    remote.answer(QUESTION, () =>
-      own().map(({ namespace, name, addresses, state }): ToldPod => {
-        return { name: podTitle(namespace, name), addresses, state };
-      }),
-    );
+    this.#nodeName = nodeName;
+    this.#own = own;
+    this.#others = others;
+    remote.answer(QUESTION, () => this.#ownPods().map(({ name, addresses, state }) => ({ name, addresses, state })));
   }
 
   /** Those of all live nodes. Never rejects. */
   async all(): Promise<PodSurvey> {
-    const outcomes = parseToldOutcomes(toldPods, await this.#remote.askAll(QUESTION, {}), TELLING);
-    const nodes = new Set(outcomes.map(({ node }) => node));
-    for (const node of this.#told.keys()) if (!nodes.has(node)) this.#told.delete(node);
-    for (const outcome of outcomes) if ('answer' in outcome) this.#told.set(outcome.node, outcome.answer);
-    const pods = outcomes.flatMap(({ node }) => named(node, this.#told.get(node) ?? []));
-    const silent = outcomes.flatMap((outcome) =>
-      'error' in outcome ? [{ node: outcome.node, code: outcome.error.code, message: outcome.error.message }] : [],
-    );
+    const names = this.#remote.names();
+    for (const node of this.#told.keys()) if (!names.includes(node)) this.#told.delete(node);
+    const surveys = await Promise.all(names.map(async (node) => this.#survey(node)));
+    return { pods: surveys.flatMap(({ pods }) => pods), silent: surveys.flatMap(({ silent }) => silent) };
+  }
+
+  /** Those of one node. @throws WeftError `pods-unknown`; of a node that does not say which it has, as `RemoteNodes.ask` */
+  async of(node: string): Promise<readonly ClusterPod[]> {
+    const { pods, failure } = await this.#find(node);
+    if (failure !== undefined && pods === undefined) throw failure;
+    return pods ?? [];
+  }
+
+  async #survey(node: string): Promise<PodSurvey> {
+    const { pods = [], failure } = await this.#find(node);
+    const silent = failure === undefined ? [] : [{ node, code: failure.code, message: failure.message }];
     return { pods, silent };
   }
 
-  /** Those of one node. @throws as `RemoteNodes.ask`, if it never said anything */
-  async of(node: string): Promise<readonly ClusterPod[]> {
+  /** Those of one node, or why they are not known; of one that said something before, both. */
+  async #find(node: string): Promise<{ readonly pods?: readonly ClusterPod[]; readonly failure?: WeftError }> {
     try {
-      const told = parseTold(toldPods, node, await this.#remote.ask(node, QUESTION, {}), TELLING);
-      this.#told.set(node, told);
-      return named(node, told);
+      return { pods: node === this.#nodeName ? this.#ownPods() : (this.#known(node) ?? (await this.#ask(node))) };
     } catch (error) {
+      if (!(error instanceof WeftError)) throw error;
       const told = this.#told.get(node);
-      if (told === undefined || !(error instanceof WeftError)) throw error;
-      return named(node, told);
+      return { failure: error, ...(told !== undefined && { pods: told }) };
     }
   }
-}
 
-function named(node: string, pods: readonly ToldPod[]): ClusterPod[] {
-  return pods.map((pod) => ({ node, ...pod }));
+  async #ask(node: string): Promise<readonly ClusterPod[]> {
+    const told = parseTold(toldPods, node, await this.#remote.ask(node, QUESTION, {}), TELLING);
+    const pods = told.map((pod) => ({ node, ...pod }));
+    this.#told.set(node, pods);
+    return pods;
+  }
+
+  /** Those of a node that says which it has; `undefined` of one of an earlier version. @throws WeftError `pods-unknown` */
+  #known(node: string): readonly ClusterPod[] | undefined {
+    const member = this.#others.member(node);
+    if (member?.announcement.podSummary === undefined) return undefined;
+    const known = this.#others.of(member.announcement.identity);
+    if (known !== undefined) {
+      return known.map(({ namespace, name, addresses }) => ({
+        node,
+        name: podTitle(namespace, name),
+        addresses: addresses.map(formatIpAddress),
+      }));
+    }
+    throw new ConflictError(
+      'pods-unknown',
+      `node ${node}: its pods are not known here yet: nobody that was asked has the list`,
+      {
+        node,
+      },
+    );
+  }
+
+  #ownPods(): (ClusterPod & Pick<Pod, 'state'>)[] {
+    return this.#own().map(({ namespace, name, addresses, state }) => ({
+      node: this.#nodeName,
+      name: podTitle(namespace, name),
+      addresses,
+      state,
+    }));
+  }
 }

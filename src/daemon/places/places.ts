@@ -1,5 +1,5 @@
 /**
- * Who is meant by what a person writes: `web`, `n2/web`, `n2`, `10.244.2.7`.
+ * Who is meant by what a person writes: `web`, `shop/web`, `n2/web`, `n2/shop/web`, `n2`, `10.244.2.7`.
  *
  * Names of nodes come first: a pod that is called like a node is meant by `NODE/POD`.
  */
@@ -51,7 +51,9 @@ export class Places {
     const address = parseIpAddress(text);
     if (address !== undefined) return this.#ofAddress(address);
     const slash = text.indexOf('/');
-    if (slash !== -1) return this.#podOf(text.slice(0, slash), text.slice(slash + 1));
+    const first = text.slice(0, Math.max(0, slash));
+    // A namespace that is called like a node is meant by NODE/NAMESPACE/POD.
+    if (slash !== -1 && this.#node(first) !== undefined) return this.#podOf(first, text.slice(slash + 1));
     return this.#node(text) ?? (await this.#pod(text));
   }
 
@@ -82,9 +84,6 @@ export class Places {
   }
 
   async #podOf(node: string, name: string): Promise<Place> {
-    if (this.#node(node) === undefined) {
-      throw unknown(`${node}/${name}: there is no node ${node}${meant(node, this.#nodeNames())}`);
-    }
     const pods = await this.#podsOf(node);
     const pod = pods.find((one) => one.name === name);
     if (pod !== undefined) return placeOf(pod);
@@ -96,7 +95,9 @@ export class Places {
     try {
       return await this.#options.pods.of(node);
     } catch (error) {
-      if (!(error instanceof WeftError) || !error.code.startsWith('remote-')) throw error;
+      const isSilent =
+        error instanceof WeftError && (error.code.startsWith('remote-') || error.code === 'pods-unknown');
+      if (!isSilent) throw error;
       throw new WeftError(error.code, `${error.message}; an address can be given instead of a pod`, error.details);
     }
   }
@@ -105,6 +106,12 @@ export class Places {
     const { pods, silent } = await this.#options.pods.all();
     const [found, ...more] = pods.filter((one) => one.name === name);
     if (found === undefined) {
+      const [node = '', pod] = name.split('/', 2);
+      if (pod !== undefined) {
+        const hint = meant(node, this.#nodeNames());
+        const message = `${name}: there is no node ${node}, and no pod ${pod} in a namespace ${node}${hint}`;
+        throw unknown(`${message}${excuse(silent)}`);
+      }
       const hint = meant(name, [...this.#nodeNames(), ...pods.map(labelOf), ...pods.map((pod) => pod.name)]);
       throw unknown(`${name} is no address, and there is no node and no pod of this name${hint}${excuse(silent)}`);
     }

@@ -7,6 +7,7 @@ import { LeaseStore } from '../../ipam/lease-store.ts';
 import type { IpAddress } from '../../wire/address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import type { StateJournal } from '../state/state-journal.ts';
+import { checkAnnounced, type AddressedPod } from './announced-pods.ts';
 import { readEarlierPods, removeEarlierPods } from './earlier-pods.ts';
 import { keyOf, leaseKeyOfPod } from './pod-key.ts';
 import { parsePodRecord, type PodRecord } from './pod-record.ts';
@@ -49,13 +50,33 @@ export class PodBook {
     return this.#store.all().map(({ known }) => known);
   }
 
-  /** Leases addresses to a new pod and stores its record. Throws as {@link LeaseStore.enter}. */
+  /** The pods that are there, with their addresses, oldest first. */
+  ready(): readonly AddressedPod[] {
+    return this.#store
+      .all()
+      .filter(({ known }) => known.phase === 'ready')
+      .map(({ known, lease: { addresses } }) => ({ record: known, addresses }));
+  }
+
+  /**
+   * Leases addresses to a new pod and stores its record. Throws as {@link LeaseStore.enter}.
+   *
+   * @throws ConflictError `pod-not-announced`; ExhaustedError `pods-full`
+   */
   enter(record: PodRecord, wanted: readonly IpAddress[] | undefined): void {
+    checkAnnounced(this.ready(), { record, addresses: wanted ?? [] });
     this.#store.enter(leaseKeyOfPod(record), record, wanted);
   }
 
-  /** Stores what becomes of a pod before it does. @throws WeftError `store-failed`, and nothing has changed */
+  /**
+   * Stores what becomes of a pod before it does.
+   *
+   * @throws WeftError `store-failed`, ConflictError `pod-not-announced`, ExhaustedError `pods-full`, and nothing has changed
+   */
   settle(record: PodRecord): void {
+    const key = keyOf(record);
+    const others = this.ready().filter((one) => keyOf(one.record) !== key);
+    if (record.phase === 'ready') checkAnnounced(others, { record, addresses: this.addressesOf(record) });
     this.#store.settle(leaseKeyOfPod(record), record);
   }
 

@@ -16,6 +16,8 @@ import type { IpamStatus, LeaseCheck } from '../../api/ipam-api.ts';
 import type { Finding, Inspection } from '../audit/audit-finding.ts';
 import { isPodLink } from '../host/own-links.ts';
 import type { StateJournal } from '../state/state-journal.ts';
+import type { DirectoryPod } from '../../directory/directory-pod.ts';
+import { announcedPods } from './announced-pods.ts';
 import { AllowedSources, type AllowedSourcesOptions, refuseWithoutIpv6 } from './allowed-sources.ts';
 import type { GonePod } from './gone-pods.ts';
 import { hiddenNamespaceNotices } from './hidden-namespace.ts';
@@ -101,8 +103,8 @@ export class Pods {
    *
    * @param clientPid process of the client, whose mounts may show a namespace file that ours do not.
    * @throws ConfigError for a request that is wrong in itself, or an address that is not this node's to give.
-   * @throws ConflictError `pod-exists` (with other properties), `allow-source-overlap`, `address-in-use`, `netns-in-use`, `netns-exists`, `device-exists`.
-   * @throws ExhaustedError `pool-exhausted`, `announcement-full`.
+   * @throws ConflictError `pod-exists` (with other properties), `allow-source-overlap`, `address-in-use`, `netns-in-use`, `netns-exists`, `device-exists`, `pod-not-announced`.
+   * @throws ExhaustedError `pool-exhausted`, `announcement-full`, `pods-full`.
    * @throws NotFoundError `netns-not-found`, `process-not-found`.
    * @throws WeftError `store-failed`, before anything is made.
    */
@@ -231,6 +233,12 @@ export class Pods {
       .all()
       .filter(({ phase }) => phase !== 'adding')
       .map((record) => this.#pod(record, devices));
+  }
+
+  /** What other nodes are told of: pods that are there, without those whose namespace went away. */
+  announced(): DirectoryPod[] {
+    const devices = deviceNames();
+    return announcedPods(this.#book.ready().filter(({ record }) => !isGone(record, devices)));
   }
 
   async #add(name: string, wish: PodWish, clientPid: number | undefined): Promise<Pod> {

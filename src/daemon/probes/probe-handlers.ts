@@ -1,4 +1,6 @@
 /** Whatever sends probes because somebody asks for it, put together: ping and matrix. */
+import type { PodDirectory } from '../../directory/pod-directory.ts';
+import type { PodIndex } from '../../directory/pod-index.ts';
 import type { Announcement, Member } from '../../membership/announcement.ts';
 import { ClusterPods } from '../places/cluster-pods.ts';
 import { Echoes } from './echoes.ts';
@@ -32,6 +34,8 @@ export interface ProbeParts {
   readonly paths: PathProber | undefined;
   readonly routes: OverlayRoutes;
   readonly pods: Pods;
+  readonly directory: Pick<PodDirectory, 'versionOf'>;
+  readonly index: Pick<PodIndex, 'of'>;
   readonly identity: string;
   readonly overlayMtuBytes: number;
 }
@@ -47,7 +51,10 @@ export function composeProbes(
   const others = (): Announcement[] =>
     members().flatMap(({ announcement }) => (announcement.identity === parts.identity ? [] : announcement));
   const echoes = new Echoes();
-  const pods = new ClusterPods(remote, () => parts.pods.list());
+  const pods = new ClusterPods(remote, nodeName, () => parts.pods.list(), {
+    member: (node) => members().find(({ announcement }) => announcement.name === node),
+    of: (identity) => (parts.directory.versionOf(identity) === undefined ? undefined : parts.index.of(identity)),
+  });
   const places = new Places({
     pods,
     members,

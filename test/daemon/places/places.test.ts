@@ -5,7 +5,7 @@ import { Places } from '../../../src/daemon/places/places.ts';
 import { resolveRoutes } from '../../../src/routing/resolve-routes.ts';
 import { formatIpAddress } from '../../../src/wire/address.ts';
 import { announcementOf, memberOf, prefix } from '../../support/announcements.ts';
-import { FakeCluster } from '../../support/fake-remote-nodes.ts';
+import { FakeCluster, nobodyTells } from '../../support/fake-remote-nodes.ts';
 import { fixedPod } from '../../support/fixed-handlers.ts';
 
 const clusterPrefixes = [prefix('10.244.0.0/16'), prefix('fd00:10:244::/48')];
@@ -21,7 +21,7 @@ function setUp() {
   const cluster = new FakeCluster();
   const remote = cluster.node('n1');
   const own = [pod('web', '10.244.1.2')];
-  const pods = new ClusterPods(remote, () => own);
+  const pods = new ClusterPods(remote, 'n1', () => own, nobodyTells);
   const others = {
     n2: [pod('web', '10.244.2.2'), pod('db', '10.244.2.3')],
     n3: [pod('old', '10.244.3.2', 'gone'), pod('n2', '10.244.3.3')],
@@ -96,11 +96,11 @@ test(refuses, 'n2/nobody', 'place-unknown', /there is no pod nobody at node n2$/
 test(refuses, 'n2-db', 'place-unknown', /no pod of this name: did you mean n2\/db\?$/);
 test(refuses, 'dbs', 'place-unknown', /no pod of this name: did you mean db\?$/);
 test(refuses, 'n2/dbs', 'place-unknown', /there is no pod dbs at node n2: did you mean n2\/db\?$/);
-test(refuses, 'n22/db', 'place-unknown', /there is no node n22: did you mean n2\?$/);
+test(refuses, 'n22/db', 'place-unknown', /there is no node n22, and no pod db in a namespace n22: did you mean n2\?$/);
 
 test('of two nodes of one name the one that is there is meant', async (t) => {
   const cluster = new FakeCluster();
-  const pods = new ClusterPods(cluster.node('n1'), () => []);
+  const pods = new ClusterPods(cluster.node('n1'), 'n1', () => [], nobodyTells);
   const members = [memberOf(5, { name: 'x' }), memberOf(6, { name: 'x' }, 'dead')];
   const places = new Places({ pods, members: () => members, staticPeers: [], routes: () => [], clusterPrefixes });
   t.deepEqual((await places.find('x')).addresses, announcementOf(5).nodeAddresses);

@@ -6,7 +6,7 @@ import { ClusterMatrix, parseMatrixRequest } from '../../../src/daemon/probes/ma
 import { answersOf, Measurement } from '../../../src/daemon/probes/measurement.ts';
 import { formatIpAddress } from '../../../src/wire/address.ts';
 import { prefix } from '../../support/announcements.ts';
-import { FakeCluster } from '../../support/fake-remote-nodes.ts';
+import { FakeCluster, nobodyTells } from '../../support/fake-remote-nodes.ts';
 import { fixedPod } from '../../support/fixed-handlers.ts';
 
 const answered: Echo = { roundTripMs: 0.5, problem: '' };
@@ -45,10 +45,15 @@ function clusterOf(names: readonly string[], loses: (from: string, what: string,
   const cluster = new FakeCluster();
   const matrices = names.map((name, index) => {
     const remote = cluster.node(name);
-    const pods = new ClusterPods(remote, () => [
-      { ...fixedPod, name: 'web', addresses: [`10.244.${index}.2`] },
-      { ...fixedPod, name: 'old', addresses: [`10.244.${index}.3`], state: 'gone' },
-    ]);
+    const pods = new ClusterPods(
+      remote,
+      name,
+      () => [
+        { ...fixedPod, name: 'web', addresses: [`10.244.${index}.2`] },
+        { ...fixedPod, name: 'old', addresses: [`10.244.${index}.3`], state: 'gone' },
+      ],
+      nobodyTells,
+    );
     const measurement = measurementOf(name, (what, round) => loses(name, what, round));
     return new ClusterMatrix({ remote, pods, measurement, clusterPrefixes });
   });
@@ -124,7 +129,7 @@ test('two orders are carried out at a time, and the others after them', async (t
   };
   const matrix = new ClusterMatrix({
     remote,
-    pods: new ClusterPods(remote, () => []),
+    pods: new ClusterPods(remote, 'n1', () => [], nobodyTells),
     measurement: { measure } as never,
     clusterPrefixes,
   });
@@ -168,7 +173,7 @@ test('many pods are asked for in several orders', async (t) => {
     name: `p${index}`,
     addresses: [`10.244.${index >> 8}.${index & 0xff}`],
   }));
-  const pods = new ClusterPods(remote, () => many);
+  const pods = new ClusterPods(remote, 'n1', () => many, nobodyTells);
   const matrix = new ClusterMatrix({ remote, pods, measurement: measurementOf('n1', () => false), clusterPrefixes });
   const { rows, asked } = await matrix.measure({ count: 1 });
   t.is(rows[0]!.pods.length, 450);
