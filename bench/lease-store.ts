@@ -102,7 +102,7 @@ function timesOfStore(directory: string, adds: number): Record<'enter' | 'settle
 function recordOf(name: string): PodRecord {
   const place = { netns: `/run/netns/${name}`, netnsIdentity: '4:4026532345', ownsNetns: false };
   const identity = { name, namespace: 'default', labels: {}, device: 'eth0', network: 'default' };
-  return newPodRecord({ ...identity, place, allowSources: [], mac: undefined }, [], Date.now());
+  return newPodRecord({ ...identity, place, hasDefaultRoute: true, allowSources: [], mac: undefined }, [], Date.now());
 }
 
 function timeMs(run: () => void): number {

@@ -174,6 +174,8 @@ export interface Pod {
   readonly addresses: readonly string[];
   /** Prefixes that it may send from besides, as a router: they lie behind it. */
   readonly allowSources: readonly string[];
+  /** Whose interface it is, if a runtime attached it through CNI; `null`: it was made by hand. */
+  readonly attachment: { readonly containerId: string; readonly cniNetwork: string } | null;
   /** Name of its interface: `eth0`. */
   readonly device: string;
   readonly mac: string;

@@ -15,6 +15,14 @@ import type {
   Version,
 } from '../api/control-api.ts';
 import type { DirectoryReport } from '../api/directory-api.ts';
+import type {
+  Attached,
+  AttachmentCheck,
+  AttachmentCheckRequest,
+  AttachmentKey,
+  AttachmentStatus,
+  AttachRequest,
+} from '../api/cni-api.ts';
 import type { DropReport } from '../api/drop-api.ts';
 import type { Fault, FaultRequest } from '../api/fault-api.ts';
 import type { IpamStatus, LeaseCheck } from '../api/ipam-api.ts';
@@ -125,6 +133,30 @@ export class ControlClient {
     const query = namespace === undefined ? '' : `?${new URLSearchParams({ namespace }).toString()}`;
     const { removed } = await this.#json<{ removed: boolean }>('DELETE', podPath(name) + query);
     return removed;
+  }
+
+  /** Attaches an interface of a container: what a CNI plugin asks for. */
+  async attach(attachRequest: AttachRequest): Promise<Attached> {
+    return await this.#json<Attached>('POST', '/v1/attachments', attachRequest);
+  }
+
+  /** Idempotent: `false` if there was none. */
+  async detach({ cniNetwork, containerId, interface: name }: AttachmentKey): Promise<boolean> {
+    const query = new URLSearchParams({ cniNetwork, containerId, interface: name }).toString();
+    const { removed } = await this.#json<{ removed: boolean }>('DELETE', `/v1/attachments?${query}`);
+    return removed;
+  }
+
+  async attachments(): Promise<AttachmentKey[]> {
+    return await this.#json<AttachmentKey[]>('GET', '/v1/attachments');
+  }
+
+  async checkAttachment(checkRequest: AttachmentCheckRequest): Promise<AttachmentCheck> {
+    return await this.#json<AttachmentCheck>('POST', '/v1/attachments/check', checkRequest);
+  }
+
+  async attachmentStatus(): Promise<AttachmentStatus> {
+    return await this.#json<AttachmentStatus>('GET', '/v1/attachments/status');
   }
 
   /** How many addresses are used, and free. */

@@ -1,6 +1,7 @@
 /** What is told of the daemon, and at which doors: status, metrics, the control API. */
 import type { OverlayRoutes } from '../forwarding/overlay-routes.ts';
 import type { Audit } from './audit/audit.ts';
+import { attachmentHandlers, type Attachments } from './cni/attachments.ts';
 import type { Composition } from './composition.ts';
 import type { ControlHandlers } from './control/control-handlers.ts';
 import type { Diagnosis } from './diagnosis.ts';
@@ -29,6 +30,7 @@ export interface ControlParts {
   readonly directory: DirectorySource;
   /** What questions for the pods of all nodes are answered from. */
   readonly known: DirectoryHandlerParts;
+  readonly attachments: Attachments;
   readonly audit: Audit;
   readonly rules: RefusedTraffic;
   readonly diagnosis: Diagnosis;
@@ -38,7 +40,21 @@ export interface ControlParts {
 /** Opens the doors. @returns what a person should know of them. @throws WeftError `socket-in-use`, `port-in-use` */
 export async function composeControl(
   { config, events, opened }: Composition,
-  { view, gossip, histograms, keys, routes, pods, directory, known, audit, rules, diagnosis, resources }: ControlParts,
+  {
+    view,
+    gossip,
+    histograms,
+    keys,
+    routes,
+    pods,
+    attachments,
+    directory,
+    known,
+    audit,
+    rules,
+    diagnosis,
+    resources,
+  }: ControlParts,
 ): Promise<readonly Notice[]> {
   const metrics = new Metrics(
     () => view.status(),
@@ -66,6 +82,7 @@ export async function composeControl(
     removePod: pods.remove.bind(pods),
     ipamStatus: pods.leaseStatus.bind(pods),
     checkLeases: pods.checkLeases.bind(pods),
+    ...attachmentHandlers(attachments),
     ...keyHandlers(keys),
     ...diagnosis.handlers,
     metrics: async () => rules.look().then(() => metrics.text()),

@@ -1,5 +1,7 @@
 /** The pods of this node, put together, and what looks after them while the daemon runs. */
+import { join } from 'node:path';
 import { openBootClock } from '../linux/boot-clock.ts';
+import { SPOOL_DIRECTORY } from '../linux/cni-spool.ts';
 import { canBeAnnounced } from '../membership/announcement-codec.ts';
 import type { Member } from '../membership/announcement.ts';
 import type { OwnPrefixes } from './routes/own-prefixes.ts';
@@ -7,6 +9,7 @@ import type { NftWitness } from '../linux/nft-owned-tables.ts';
 import type { Composition } from './composition.ts';
 import type { Config } from './config/config.ts';
 import { POD_GATEWAY } from './host/pod-devices.ts';
+import { Attachments } from './cni/attachments.ts';
 import { GonePods } from './pods/gone-pods.ts';
 import { Pods } from './pods/pods.ts';
 import type { PodResolver } from './pods/pod-resolver-file.ts';
@@ -62,6 +65,16 @@ function resolverOfPods({ names }: Config, nodeAddresses: readonly IpAddress[]):
   if (!names.enabled || address === undefined) return undefined;
   const hasIpv4 = nodeAddresses.some(({ family }) => family === 4);
   return { server: hasIpv4 ? POD_GATEWAY[4] : formatIpAddress(address), search: [names.domain.join('.')] };
+}
+
+/** Interfaces of containers, of which those go at once that were given up while no daemon ran. To be called when the pods are there. */
+export async function startAttachments({ config, logger, opened }: Composition, pods: Pods): Promise<Attachments> {
+  const spoolDirectory = join(config.stateDir, SPOOL_DIRECTORY);
+  const { enabled, domain } = config.names;
+  const namesDomain = enabled ? domain.join('.') : undefined;
+  const attachments = new Attachments({ pods, spoolDirectory, namesDomain, logger });
+  opened.defer(await attachments.start());
+  return attachments;
 }
 
 /** Makes them what their records say, once the network of the node is there, and looks after them from then on. */

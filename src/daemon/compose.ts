@@ -24,7 +24,7 @@ import { composeDirectory } from './compose-directory.ts';
 import { composeGossip, type ComposedGossip } from './compose-gossip.ts';
 import { composeHost } from './compose-host.ts';
 import { composeNames, type ComposedNames } from './compose-names.ts';
-import { composePods, startPods } from './compose-pods.ts';
+import { composePods, startAttachments, startPods } from './compose-pods.ts';
 import { composeRoutes } from './compose-routes.ts';
 import type { Composition } from './composition.ts';
 import type { Config } from './config/config.ts';
@@ -104,6 +104,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   });
   const host = await composeHost(composition, { node, prefixes, seeds, witness: nftChanges });
   const spoofing = await startPods(composition, pods);
+  const attachments = await startAttachments(composition, pods);
   const pace = new Pace(systemClock);
   const { routes, paths } = composeRoutes(composition, { node, dataplane, pace });
   events.add('configuration', startOf(config, node.announcement));
@@ -197,7 +198,21 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   });
   opened.defer(() => diagnosis.close());
   diagnosed = diagnosis;
-  const told = { view, gossip, histograms, keys, routes, pods, directory, known, audit, rules, diagnosis, resources };
+  const told = {
+    view,
+    gossip,
+    histograms,
+    keys,
+    routes,
+    pods,
+    attachments,
+    directory,
+    known,
+    audit,
+    rules,
+    diagnosis,
+    resources,
+  };
   notices.push(...(await composeControl(composition, told)));
   logger.info(
     {

@@ -5,6 +5,7 @@ import { controlPaths } from '../../src/daemon/control/control-routes.ts';
 import { eventKinds } from '../../src/api/event-kind.ts';
 import { fixedExplanation, fixedFlows } from '../support/fixed-explanation.ts';
 import {
+  fixedAttached,
   fixedAudit,
   fixedCapture,
   fixedDigest,
@@ -53,6 +54,7 @@ test('Audit', shows, fixedAudit);
 test('Doctor', shows, fixedDoctorReport);
 test('Pods', shows, [fixedPod]);
 test('Directory', shows, fixedDirectory);
+test('Attachments', shows, fixedAttached);
 test('Ipam', shows, fixedIpamStatus);
 test('Leases', shows, fixedLeaseCheck(true));
 test('Captures', shows, [fixedCapture]);

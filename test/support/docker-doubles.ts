@@ -25,6 +25,7 @@ export function podWith(given: Partial<Pod>): Pod {
     netns: '/proc/100/ns/net',
     addresses: ['10.244.1.2'],
     allowSources: [],
+    attachment: null,
     device: 'eth0',
     mac: '02:00:00:00:00:01',
     hostDevice: 'wf1',

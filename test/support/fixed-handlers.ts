@@ -1,4 +1,5 @@
 /** Answers of a daemon that does not exist: the same each time, for tests of the control API and of the CLI. */
+import type { Attached } from '../../src/api/cni-api.ts';
 import type { AuditReport, Digest, HistoryEvent, Key, Peer, Pod, Route, Status } from '../../src/api/control-api.ts';
 import type { RunningCapture } from '../../src/api/capture-api.ts';
 import type { ControlHandlers } from '../../src/daemon/control/control-handlers.ts';
@@ -321,6 +322,7 @@ export const fixedPod: Pod = {
   netns: '/run/netns/web',
   addresses: ['10.244.1.2', 'fd00:10:244:1::2'],
   allowSources: [],
+  attachment: null,
   device: 'eth0',
   mac: '02:11:22:33:44:55',
   hostDevice: 'wf01234567',
@@ -357,6 +359,15 @@ export const fixedDirectory: DirectoryReport = {
     { node: 'n3', sinceSeconds: 90, isEarlier: false },
     { node: 'n4', sinceSeconds: 7, isEarlier: true },
   ],
+};
+
+/** A pod of a runtime. */
+export const fixedAttached: Attached = {
+  pod: { ...fixedPod, attachment: { containerId: '9f86d081', cniNetwork: 'overlay' } },
+  hostMac: '02:66:77:88:99:aa',
+  gateways: ['169.254.1.1', 'fe80::1'],
+  hasDefaultRoute: true,
+  dns: { nameservers: ['169.254.1.1'], search: ['default.weft.internal'], options: ['timeout:1'] },
 };
 
 /** Metrics of this daemon, with one announcement that took 200 ms. */
@@ -612,6 +623,20 @@ export function fixedHandlers(): { handlers: ControlHandlers; seen: SeenRequest[
     audit: async () => await Promise.resolve({ ...fixedAudit, trigger: 'request' }),
     drops: async () => await Promise.resolve(fixedDrops),
     faults: () => [fixedFault],
+    addAttachment: async (wanted, clientPid) => {
+      seen.push({ name: wanted.attachment.containerId, request: wanted, clientPid });
+      return await Promise.resolve(fixedAttached);
+    },
+    removeAttachment: async (key) => {
+      seen.push({ name: key.containerId, request: key });
+      return await Promise.resolve(key.containerId === fixedAttached.pod.attachment?.containerId);
+    },
+    attachments: () => [{ cniNetwork: 'overlay', containerId: '9f86d081', interface: 'eth0' }],
+    checkAttachment: async (request, clientPid) => {
+      seen.push({ name: request.containerId, request, clientPid });
+      return await Promise.resolve({ differences: ['the MTU of eth0 is 1400, and not 1450'] });
+    },
+    attachmentStatus: () => ({ ready: true, problem: '' }),
     addFault: async (request) => {
       if (request.peer === 'n9') throw new NotFoundError('peer-unknown', 'there is no peer n9', { peer: 'n9' });
       seen.push({ name: 'add', request });

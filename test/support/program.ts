@@ -25,14 +25,21 @@ export class ProgramResult {
 
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
-/** Runs a program to its end. */
-export async function runProgram(argv: readonly string[]): Promise<ProgramResult> {
+/** Runs a program to its end. @param input for its standard input, which is not closed otherwise. */
+export async function runProgram(
+  argv: readonly string[],
+  { input }: { readonly input?: string } = {},
+): Promise<ProgramResult> {
   const [program = '', ...args] = argv;
   return await new Promise((resolve) => {
-    execFile(program, args, { maxBuffer: MAX_OUTPUT_BYTES }, (error, stdout, stderr) => {
+    const child = execFile(program, args, { maxBuffer: MAX_OUTPUT_BYTES }, (error, stdout, stderr) => {
       const exitCode = error === null ? 0 : typeof error.code === 'number' ? error.code : 255;
       resolve(new ProgramResult(argv.join(' '), exitCode, stdout, stderr || (error?.message ?? '')));
     });
+    if (input === undefined) return;
+    // It may end before it has read everything.
+    child.stdin!.on('error', () => undefined);
+    child.stdin!.end(input);
   });
 }
 

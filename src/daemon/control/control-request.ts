@@ -8,11 +8,8 @@ import type { EventFilter } from '../process/event-log.ts';
 import { integer } from '../config/config-value.ts';
 import { parseKey } from '../gossip/key-file.ts';
 import { checkPodName, parseNamespace } from '../pods/pod-request.ts';
-import { CLIENT_PID_HEADER, parseBody } from '../doors/control-exchange.ts';
+import { parseBody } from '../doors/control-exchange.ts';
 import { parseKeys, parseTime, parseTruth, refuseUnknownKeys } from '../doors/request-keys.ts';
-
-/** Largest pid that Linux gives (PID_MAX_LIMIT, include/linux/threads.h). */
-const MAX_PID = 4_194_304;
 
 const podRequest = v.strictObject({
   namespace: v.exactOptional(v.string('is not text')),
@@ -110,14 +107,6 @@ export function parseForce(query: URLSearchParams): boolean {
 export function parseRepair(query: URLSearchParams): boolean {
   refuseUnknownKeys(query, ['repair']);
   return parseTruth(query, 'repair');
-}
-
-/** Value of {@link CLIENT_PID_HEADER}. @throws ConfigError unless it is a pid. */
-export function parseClientPid(header: string | undefined): number | undefined {
-  if (header === undefined) return undefined;
-  const result = v.safeParse(integer(1, MAX_PID), header);
-  if (!result.success) throw new ConfigError(CLIENT_PID_HEADER, result.issues[0].message);
-  return result.output;
 }
 
 function decodeSegment(segment: string): string {

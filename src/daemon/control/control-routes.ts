@@ -2,7 +2,6 @@
 import { NotFoundError, WeftError } from '../../errors.ts';
 import type { ControlHandlers } from './control-handlers.ts';
 import {
-  parseClientPid,
   parseEventFilter,
   parseForce,
   parseKeyId,
@@ -13,6 +12,8 @@ import {
   parsePodRequest,
   parseRepair,
 } from './control-request.ts';
+import { parseClientPid } from '../doors/client-pid.ts';
+import { attachmentAnswerers } from '../cni/attachment-answerers.ts';
 import { captureAnswerers } from '../capture/capture-answerers.ts';
 import { doctorAnswerers } from '../doctor/doctor-answerers.ts';
 import {
@@ -56,6 +57,7 @@ const answerers: Answerers<ControlHandlers> = {
   'DELETE /v1/keys/ID': (handlers, { query }, id) => ({
     json: { removed: handlers.removeKey(parseKeyId(id), parseForce(query)) },
   }),
+  ...attachmentAnswerers,
   ...captureAnswerers,
   ...doctorAnswerers,
   ...explainAnswerers,

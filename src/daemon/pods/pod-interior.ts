@@ -5,7 +5,7 @@
  */
 import { runToItsEnd } from '../../linux/command.ts';
 import { addressesOf, type Link } from '../../linux/link.ts';
-import type { PodCable } from './pod-wiring.ts';
+import { defaultRouteCommand, type PodCable } from './pod-wiring.ts';
 import { POD_GATEWAY } from '../host/pod-devices.ts';
 
 /** All of it. */
@@ -64,15 +64,17 @@ const parametersOf = (device: string): string[] => [
   'ipv6/icmp/echo_ignore_all',
 ];
 
+type LookedAt = Pick<PodCable, 'pod' | 'netns' | 'device' | 'hasDefaultRoute' | 'addresses'>;
+
 /** Each answer stands behind a line that names it. What fails says nothing, and the rest is asked all the same. */
-const scriptOf = (device: string): string => `
+const scriptOf = (cable: LookedAt): string => `
 part() { echo "@@ $1"; shift; "$@" 2>/dev/null; echo; }
-part link ip -details -json address show dev ${device}
-part route4 ip -4 -json route show default
-part route6 ip -6 -json route show default
-part gateway4 ip -json neighbour show to ${POD_GATEWAY[4]} dev ${device} nud all
-part gateway6 ip -json neighbour show to ${POD_GATEWAY[6]} dev ${device} nud all
-part parameters grep -sH '' ${parametersOf(device)
+part link ip -details -json address show dev ${cable.device}
+part route4 sh -c '${defaultRouteCommand(cable, 4)}'
+part route6 sh -c '${defaultRouteCommand(cable, 6)}'
+part gateway4 ip -json neighbour show to ${POD_GATEWAY[4]} dev ${cable.device} nud all
+part gateway6 ip -json neighbour show to ${POD_GATEWAY[6]} dev ${cable.device} nud all
+part parameters grep -sH '' ${parametersOf(cable.device)
   .map((name) => `/proc/sys/net/${name}`)
   .join(' ')}
 part tables nft list tables
@@ -83,14 +85,10 @@ done
 `;
 
 /** Looks into the namespace of a pod. @throws CommandError, RequirementError where nobody gets in */
-export async function lookInside({
-  pod,
-  netns,
-  device,
-}: Pick<PodCable, 'pod' | 'netns' | 'device'>): Promise<PodInterior> {
-  const { stdout } = await runToItsEnd(['sh', '-c', scriptOf(device)], {
-    purpose: `look into pod ${pod}`,
-    netns,
+export async function lookInside(cable: LookedAt): Promise<PodInterior> {
+  const { stdout } = await runToItsEnd(['sh', '-c', scriptOf(cable)], {
+    purpose: `look into pod ${cable.pod}`,
+    netns: cable.netns,
     timeoutMs: TIMEOUT_MS,
     maxOutputBytes: MAX_BYTES,
   });

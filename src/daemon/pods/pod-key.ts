@@ -28,6 +28,8 @@ export interface PodAttachment {
   readonly containerId: string;
   /** Name of the network in the runtime's configuration. */
   readonly cniNetwork: string;
+  /** What the runtime calls the pod, where DNS cannot carry that. */
+  readonly givenName?: string;
 }
 
 /** Under which a pod is found in the node. No name and no namespace has a colon, and so no pod by hand has the key of an attachment. */

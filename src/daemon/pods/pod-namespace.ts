@@ -49,10 +49,15 @@ export function isPlaceReachable({ netns, netnsIdentity }: PodPlace): boolean {
   return netnsIdentity !== '' && namespaceIdentity(netns) === netnsIdentity;
 }
 
-/** @throws ConflictError `netns-in-use` if a pod that is there lives in it. */
-export function refuseSharing({ netns, netnsIdentity }: PodPlace, pods: readonly PodRecord[]): void {
+/** @param containerId whose interfaces share one. @throws ConflictError `netns-in-use` if another pod that is there lives in it. */
+export function refuseSharing(
+  { netns, netnsIdentity }: PodPlace,
+  pods: readonly PodRecord[],
+  containerId?: string,
+): void {
   const devices = deviceNames();
   for (const other of pods) {
+    if (containerId !== undefined && other.attachment?.containerId === containerId) continue;
     // The number of a namespace that is gone can be given again.
     if (other.netnsIdentity !== netnsIdentity || !devices.has(other.hostDevice)) continue;
     throw new ConflictError('netns-in-use', `${netns} is the network namespace of pod ${titleOf(other)}`, {

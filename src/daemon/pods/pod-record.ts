@@ -26,6 +26,8 @@ export interface PodRecord extends PodIdentity {
   readonly ownsNetns: boolean;
   /** Prefixes that it may send from besides its addresses. Absent: none, as in records of earlier versions. */
   readonly allowSources?: readonly string[];
+  /** Absent: its default routes lead through weft. False for a further interface of a container. */
+  readonly hasDefaultRoute?: false;
   readonly mac: string;
   readonly hostDevice: string;
   readonly createdAt: string;
@@ -39,6 +41,7 @@ export interface WantedPod {
   readonly labels: PodLabels;
   readonly device: string;
   readonly attachment?: PodAttachment | undefined;
+  readonly hasDefaultRoute: boolean;
   readonly network: string;
   readonly place: Pick<PodRecord, 'netns' | 'netnsIdentity' | 'ownsNetns'>;
   readonly allowSources: readonly Prefix[];
@@ -48,7 +51,7 @@ export interface WantedPod {
 
 /** The record of a new pod, that is about to be made. @param others pods that there are already. */
 export function newPodRecord(wanted: WantedPod, others: readonly PodRecord[], nowMs: number): PodRecord {
-  const { name, namespace, labels, device, attachment, network, place, allowSources, mac } = wanted;
+  const { name, namespace, labels, device, attachment, network, place, hasDefaultRoute, allowSources, mac } = wanted;
   const identity = {
     name,
     ...(namespace !== DEFAULT_NAMESPACE && { namespace }),
@@ -62,6 +65,7 @@ export function newPodRecord(wanted: WantedPod, others: readonly PodRecord[], no
     network,
     phase: 'adding',
     ...place,
+    ...(!hasDefaultRoute && { hasDefaultRoute }),
     ...(allowSources.length > 0 && { allowSources: allowSources.map(formatPrefix) }),
     mac: mac ?? macOfPod(network, key, 'pod'),
     hostDevice: hostDeviceName(network, key, new Set(others.map(({ hostDevice }) => hostDevice))),
@@ -85,6 +89,7 @@ function isRecord(value: Partial<PodRecord> | null | undefined): boolean {
     Array.isArray(value.notices) &&
     areSources(value.allowSources ?? []) &&
     [value.namespace, value.device].every((text) => text === undefined || typeof text === 'string') &&
+    (value.hasDefaultRoute === undefined || !value.hasDefaultRoute) &&
     (value.labels === undefined || areLabels(value.labels)) &&
     (value.attachment === undefined || isAttachment(value.attachment))
   );

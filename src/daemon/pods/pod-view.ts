@@ -26,7 +26,7 @@ export interface PodFacts {
 /** Puts it together. */
 export function podView(record: PodRecord, facts: PodFacts): Pod {
   const { name, network, netns, hostDevice, mac, createdAt, notices } = record;
-  const { namespace = DEFAULT_NAMESPACE, labels = {}, device = POD_DEVICE } = record;
+  const { namespace = DEFAULT_NAMESPACE, labels = {}, device = POD_DEVICE, attachment } = record;
   const outside = facts.outside.map(formatIpAddress);
   const message = `pod ${titleOf(record)} has ${outside.join(', ')}, outside of this node's prefixes of today: remove it and add it again`;
   return {
@@ -37,6 +37,8 @@ export function podView(record: PodRecord, facts: PodFacts): Pod {
     netns,
     addresses: facts.addresses.map(formatIpAddress),
     allowSources: facts.allowSources.map(formatPrefix),
+    attachment:
+      attachment === undefined ? null : { containerId: attachment.containerId, cniNetwork: attachment.cniNetwork },
     device,
     mac,
     hostDevice,
@@ -52,8 +54,16 @@ export function podView(record: PodRecord, facts: PodFacts): Pod {
     faults: facts.hasDevice ? facts.faults : [],
     notices: [
       ...notices,
+      ...renamed(record),
       ...(outside.length === 0 ? [] : [{ code: 'pod-address-outside-prefixes', message }]),
       ...facts.sourceNotices,
     ],
   };
+}
+
+function renamed({ name, attachment }: PodRecord): Notice[] {
+  const given = attachment?.givenName;
+  if (given === undefined) return [];
+  const message = `the runtime calls pod ${name} ${JSON.stringify(given)}, which DNS cannot carry`;
+  return [{ code: 'pod-renamed', message }];
 }

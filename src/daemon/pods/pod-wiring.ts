@@ -31,6 +31,8 @@ export interface PodCable {
   readonly netns: string;
   readonly hostDevice: string;
   readonly alias: string;
+  /** Without, it has a table of its own for what is sent from its addresses, and leaves the main one to others. */
+  readonly hasDefaultRoute: boolean;
   readonly hostMac: string;
   readonly podMac: string;
   readonly mtuBytes: number;
@@ -153,6 +155,7 @@ async function furnishPodEnd(cable: PodCable, verb: 'add' | 'replace', withIpv6:
     ...podLines(cable, 4, verb),
   ];
   const ipv6 = withIpv6 ? podLines(cable, 6, verb) : [];
+  if (!cable.hasDefaultRoute) await ensureSourceRules(cable, withIpv6 ? [4, 6] : [4]);
   if (!(await runPodScript(cable, [], ipv4, ipv6))) return undefined;
   try {
     // Where /proc/sys is read-only, another /proc may be mounted over it, for the script alone.
@@ -185,15 +188,59 @@ function podLines(cable: PodCable, family: 4 | 6, verb: 'add' | 'replace'): stri
   const own = cable.addresses.filter((address) => address.family === family).map(formatIpAddress);
   if (own[0] === undefined) return [];
   const via = `default via ${POD_GATEWAY[family]} dev ${cable.device} src ${own[0]} proto ${ROUTE_PROTOCOL}`;
+  const routes = cable.hasDefaultRoute
+    ? [
+        // IPv6 finds its gateway through the link-local network that every device is in.
+        ...(family === 4
+          ? [`route replace ${POD_GATEWAY[4]} dev ${cable.device} scope link proto ${ROUTE_PROTOCOL}`]
+          : []),
+        `route ${verb} ${via}`,
+      ]
+    : [`route replace ${via} onlink table ${sourceTable(cable)}`];
   return [
     ...own.map(
       (address) =>
         `address replace ${address}/${family === 4 ? 32 : 128} dev ${cable.device}${family === 6 ? ' nodad' : ''}`,
     ),
-    // IPv6 finds its gateway through the link-local network that every device is in.
-    ...(family === 4 ? [`route replace ${POD_GATEWAY[4]} dev ${cable.device} scope link proto ${ROUTE_PROTOCOL}`] : []),
-    `route ${verb} ${via}`,
+    ...routes,
   ];
+}
+
+/**
+ * Routing table, inside of a pod, for what is sent from the addresses of a further interface. The kernel drops it on any other: each
+ * is bound to its own addresses. The number is that of an address, which is in this pod alone.
+ */
+export function sourceTable({ addresses }: Pick<PodCable, 'addresses'>): number {
+  const bytes = addresses[0]?.bytes ?? new Uint8Array(4);
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(bytes.length - 4);
+}
+
+/** A command for a shell in the pod that lists the default routes of the interface as JSON: where they are, and are used. */
+export function defaultRouteCommand(cable: Pick<PodCable, 'hasDefaultRoute' | 'addresses'>, family: 4 | 6): string {
+  if (cable.hasDefaultRoute) return `ip -${family} -json route show default`;
+  const own = cable.addresses.find((address) => address.family === family);
+  if (own === undefined) return 'echo []';
+  const table = sourceTable(cable);
+  const rule = `ip -${family} rule show from ${formatIpAddress(own)} table ${table} | grep -q .`;
+  return `{ ${rule} && ip -${family} -json route show default table ${table} || echo []; }`;
+}
+
+function sourceRules(cable: PodCable, family: 4 | 6): string[] {
+  return cable.addresses
+    .filter((address) => address.family === family)
+    .map((address) => `from ${formatIpAddress(address)} table ${sourceTable(cable)} protocol ${ROUTE_PROTOCOL}`);
+}
+
+/** `ip rule` has no replace, and `ip -batch` takes no family. */
+async function ensureSourceRules(cable: PodCable, families: readonly (4 | 6)[]): Promise<void> {
+  const commands = families.flatMap((family) =>
+    sourceRules(cable, family).map((rule) => {
+      const verb = (name: string): string => `ip -${family} rule ${name} ${rule}`;
+      return `${verb('delete')} 2>/dev/null; ${verb('add')} || exit`;
+    }),
+  );
+  const purpose = `have pod ${cable.pod} send from its addresses by ${cable.device}`;
+  await runCommand(['sh', '-c', commands.join('\n')], { purpose, netns: cable.netns });
 }
 
 /**
@@ -246,6 +293,14 @@ function deviceExists(error: unknown, cable: PodCable): ConflictError | undefine
   if (!exists) return undefined;
   const message = `pod ${cable.pod} cannot be connected: ${cable.netns} has a device ${cable.device} already, or the node has ${cable.hostDevice}`;
   return new ConflictError('device-exists', message, { pod: cable.pod, netns: cable.netns });
+}
+
+/** Whether a pod could not be connected because somebody else's default route is in its namespace. */
+export function isDefaultRouteTaken(error: unknown): boolean {
+  if (!(error instanceof CommandError)) return false;
+  return /^ip route add default .*File exists/s.test(
+    `${String(error.details['command'])} ${String(error.details['stderr'])}`,
+  );
 }
 
 /** Removes a pair, by its node's end. */

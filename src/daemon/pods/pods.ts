@@ -5,11 +5,15 @@ import type { BootClock } from '../../env/boot-clock.ts';
 import { ConflictError } from '../../errors.ts';
 import { deviceNames } from '../../linux/device-names.ts';
 import { listLinks } from '../../linux/link.ts';
+import { forgetConnections } from '../../linux/connections.ts';
 import { namespaceIdentity } from '../../linux/namespace-files.ts';
 import type { NftWitness } from '../../linux/nft-owned-tables.ts';
 import { listRoutes } from '../../linux/route.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
+import type { AttachmentKey } from '../../api/cni-api.ts';
 import type { Notice, Pod, PodRequest } from '../../api/control-api.ts';
+import { describeHolder } from '../../ipam/lease.ts';
+import { examineCable, type ExaminedPod } from './pod-examination.ts';
 import { equalLabels } from '../../directory/pod-labels.ts';
 import { podTitle } from '../../directory/pod-name.ts';
 import type { IpamStatus, LeaseCheck } from '../../api/ipam-api.ts';
@@ -30,17 +34,26 @@ import { cableFindings, hasHostEnd, staleHostRoutes } from './pod-inspection.ts'
 import { PodLooks, type PodLook } from './pod-looks.ts';
 import { isPlaceReachable, placeOf, refuseSharing, removeOwnNamespace, type PodPlace } from './pod-namespace.ts';
 import { reconcilePods, withoutRefusedIpv6, type ReconcileReport } from './pod-reconciliation.ts';
-import { keyByHand, keyOf, POD_DEVICE, titleOf } from './pod-key.ts';
+import {
+  keyByHand,
+  keyOf,
+  keyOfAttachment,
+  leaseKeyOfPod,
+  POD_DEVICE,
+  titleOf,
+  type PodAttachment,
+} from './pod-key.ts';
 import { newPodRecord, type PodRecord } from './pod-record.ts';
 import { hostDeviceAlias, macOfPod } from '../host/pod-devices.ts';
 import { checkNewPodName, parsePodRequest, type PodWish } from './pod-request.ts';
 import { namingGonePods } from './pod-shortage.ts';
 import { type PodResolver, writeResolverFile } from './pod-resolver-file.ts';
+import type { AttachedPod, WantedAttachment } from './wanted-attachment.ts';
 import { PodSources } from './pod-sources.ts';
 import { podView } from './pod-view.ts';
 import { connectAgain, disconnectAnyName } from './reconnection.ts';
 import { ReconnectPace } from './reconnect-pace.ts';
-import { connectPod, deleteHostRoutes, type PodCable } from './pod-wiring.ts';
+import { connectPod, deleteHostRoutes, isDefaultRouteTaken, type PodCable } from './pod-wiring.ts';
 import type { PodSource } from './source-rules.ts';
 
 export interface PodsOptions extends AllowedSourcesOptions {
@@ -75,6 +88,7 @@ export class Pods {
   /** Whether the kernel holds what each pod of the book may send from. */
   #areBound = false;
   #last: Promise<unknown> = Promise.resolve();
+  #isWarnedOfConnections = false;
 
   /** @throws WeftError `store-corrupt`. */
   constructor(options: PodsOptions) {
@@ -123,6 +137,45 @@ export class Pods {
       if (record === undefined) return false;
       await this.#remove(record);
       return true;
+    });
+  }
+
+  /**
+   * Connects an interface of a container, of which others may be there. One without default routes in its namespace gets them.
+   *
+   * @throws as {@link add}; ConflictError `attachment-exists`.
+   */
+  attach(wanted: WantedAttachment, clientPid?: number): Promise<AttachedPod> {
+    return this.#inTurn(() => this.#attach(wanted, clientPid));
+  }
+
+  /** As {@link remove}, of an interface of a container: of this network of the runtime, or none. */
+  detach({ containerId, interface: device, cniNetwork }: AttachmentKey): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const record = this.#book.get(keyOfAttachment(containerId, device));
+      if (record?.attachment?.cniNetwork !== cniNetwork) return false;
+      await this.#remove(record);
+      return true;
+    });
+  }
+
+  /** Looks at both ends of an interface of a container, now. `undefined`: there is none. */
+  examine({ containerId, interface: device, cniNetwork }: AttachmentKey): Promise<ExaminedPod | undefined> {
+    return this.#inTurn(async () => {
+      const record = this.#book.get(keyOfAttachment(containerId, device));
+      if (record?.attachment?.cniNetwork !== cniNetwork || record.phase !== 'ready') return undefined;
+      const cable = withoutRefusedIpv6(this.#cable(record), record.notices);
+      const addresses = this.#book.addressesOf(record);
+      return { addresses, netnsIdentity: record.netnsIdentity, problems: await examineCable(cable, this.sources) };
+    });
+  }
+
+  /** Interfaces of containers, with those that are being made or removed. */
+  attachments(): AttachmentKey[] {
+    return this.#book.all().flatMap(({ attachment, device = POD_DEVICE }) => {
+      if (attachment === undefined) return [];
+      const { cniNetwork, containerId } = attachment;
+      return [{ cniNetwork, containerId, interface: device }];
     });
   }
 
@@ -244,17 +297,56 @@ export class Pods {
   async #add(name: string, wish: PodWish, clientPid: number | undefined): Promise<Pod> {
     const known = this.#book.get(keyByHand(wish.namespace, name));
     if (known?.phase === 'ready') return this.#addAgain(known, wish, clientPid);
-    if (known === undefined) checkNewPodName(name);
-    else await this.#erase(known);
+    if (known !== undefined) await this.#erase(known);
+    else {
+      checkNewPodName(name);
+      this.#refuseNameOfContainer(name, wish.namespace);
+    }
+    const { record } = await this.#make(name, wish, { clientPid });
+    return this.#pod(record, deviceNames());
+  }
+
+  /** Among containers the newest has the name; whoever makes a pod by hand is told. */
+  #refuseNameOfContainer(name: string, namespace: string): void {
+    const title = podTitle(namespace, name);
+    const other = this.#book.all().find((record) => record.attachment !== undefined && titleOf(record) === title);
+    if (other === undefined) return;
+    const holder = describeHolder(leaseKeyOfPod(other));
+    throw new ConflictError('pod-exists', `pod ${title} is ${holder}: choose another name or namespace`, {
+      pod: title,
+    });
+  }
+
+  async #attach(wanted: WantedAttachment, clientPid: number | undefined): Promise<AttachedPod> {
+    const { name, wish, attachment } = wanted;
+    const key = keyOfAttachment(attachment.containerId, wish.device ?? POD_DEVICE);
+    const known = this.#book.get(key);
+    if (known?.phase === 'ready' && !isGone(known, deviceNames())) {
+      const message = `${describeHolder(leaseKeyOfPod(known))} is attached already, in ${known.netns}: it is to be deleted first (CNI DEL)`;
+      throw new ConflictError('attachment-exists', message, { pod: titleOf(known) });
+    }
+    if (known !== undefined) await this.#remove(known);
+    const { record, cable } = await this.#make(name, wish, { clientPid, attachment });
+    return { pod: this.#pod(record, deviceNames()), cable };
+  }
+
+  /** Makes a pod of which nothing is there. On failure nothing is left. */
+  async #make(
+    name: string,
+    wish: PodWish,
+    { clientPid, attachment }: { readonly clientPid: number | undefined; readonly attachment?: PodAttachment },
+  ): Promise<{ readonly record: PodRecord; readonly cable: PodCable }> {
     const title = podTitle(wish.namespace, name);
     const place = this.#placeOf(title, wish, clientPid);
-    refuseSharing(place, this.#book.all());
+    refuseSharing(place, this.#book.all(), attachment?.containerId);
     if (wish.allowSources !== undefined && wish.allowSources.length > 0) await this.sources.refuseWithoutRanges();
     const pods = this.#book.all().map((one) => ({ pod: titleOf(one), addresses: this.#book.addressesOf(one) }));
     await this.#allowed.check(wish, pods);
     const { networkName: network, wallClockMs } = this.#options;
     const { namespace, labels = {}, device = POD_DEVICE, allowSources = [], mac } = wish;
-    const wanted = { name, namespace, labels, device, network, place, allowSources, mac };
+    const hasDefaultRoute = !this.#isSecond(place);
+    const identity = { name, namespace, device, attachment };
+    const wanted = { ...identity, labels, network, place, hasDefaultRoute, allowSources, mac };
     const record = newPodRecord(wanted, this.#book.all(), wallClockMs());
     await removeLeftover(record);
     refusing(title, 'was not added, and nothing was made', () => this.#enter(record, wish));
@@ -262,14 +354,14 @@ export class Pods {
       // First: the kernel is to judge its first packet, and to know what becomes of it.
       await this.#allowed.prepare(record);
       await this.sources.bind(this.#source(record));
-      const wired = await connectPod(this.#cable(record), wish.newNetns ? basename(record.netns) : undefined);
+      const [made, wired] = await this.#connect(record, wish.newNetns ? basename(record.netns) : undefined);
       refuseWithoutIpv6(title, allowSources, wired);
       const notices = [...wired, ...(wish.newNetns ? this.#ownNamespaceNotices(record.netns, clientPid) : [])];
       const netnsIdentity = namespaceIdentity(record.netns) ?? record.netnsIdentity;
-      const ready: PodRecord = { ...record, phase: 'ready', netnsIdentity, notices };
+      const ready: PodRecord = { ...made, phase: 'ready', netnsIdentity, notices };
       refusing(title, 'was not added, and what was made is removed again', () => this.#book.settle(ready));
       this.#allowed.announce(keyOf(record));
-      return this.#pod(ready, deviceNames());
+      return { record: ready, cable: this.#cable(ready) };
     } catch (error) {
       await this.#rollBack(record);
       throw error;
@@ -283,6 +375,23 @@ export class Pods {
       ...hiddenNamespaceNotices(netns, clientPid),
       ...(resolver === undefined ? [] : writeResolverFile(basename(netns), resolver)),
     ];
+  }
+
+  /** Whether an interface of weft's is in the namespace already. */
+  #isSecond({ netnsIdentity }: PodPlace): boolean {
+    const devices = deviceNames();
+    return this.#book.all().some((one) => one.netnsIdentity === netnsIdentity && devices.has(one.hostDevice));
+  }
+
+  /** A runtime may have given the container another network before: its default routes stay. */
+  async #connect(record: PodRecord, newNetns: string | undefined): Promise<[PodRecord, Notice[]]> {
+    try {
+      return [record, await connectPod(this.#cable(record), newNetns)];
+    } catch (error) {
+      if (record.attachment === undefined || !isDefaultRouteTaken(error)) throw error;
+      const second: PodRecord = { ...record, hasDefaultRoute: false };
+      return [second, await connectPod(this.#cable(second))];
+    }
   }
 
   async #addAgain(record: PodRecord, wish: PodWish, clientPid: number | undefined): Promise<Pod> {
@@ -393,10 +502,22 @@ export class Pods {
     this.#allowed.withdraw(keyOf(record));
     await disconnectAnyName(this.#cable(record));
     await this.sources.release(record.hostDevice);
+    await this.#forgetConnections(record);
     await this.#allowed.remove(keyOf(record));
     await removeOwnNamespace(record);
     this.#looks.forget(keyOf(record));
     this.#book.forget(record);
+  }
+
+  /** Of the addresses, before another pod can have them. Where that cannot be, they are free all the same. */
+  async #forgetConnections(record: PodRecord): Promise<void> {
+    try {
+      await forgetConnections(this.#book.addressesOf(record));
+    } catch (error) {
+      if (!this.#isWarnedOfConnections)
+        this.#options.logger.warn({ err: error }, 'connections of pods that were removed are not forgotten');
+      this.#isWarnedOfConnections = true;
+    }
   }
 
   #cable(record: PodRecord): PodCable {
@@ -406,6 +527,7 @@ export class Pods {
       key,
       pod: titleOf(record),
       device,
+      hasDefaultRoute: record.hasDefaultRoute ?? true,
       netns,
       hostDevice,
       alias: hostDeviceAlias(network, key),

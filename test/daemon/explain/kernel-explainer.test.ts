@@ -20,6 +20,7 @@ const pod = (name: string, last: number, netns = NETNS): Pod => ({
   name,
   namespace: 'default',
   labels: {},
+  attachment: null,
   device: 'eth0',
   network: 'default',
   netns,

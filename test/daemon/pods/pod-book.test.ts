@@ -27,7 +27,7 @@ function openBook(stateDir: string): PodBook {
 function recordOf(name: string): PodRecord {
   const place = { netns: `/run/netns/${name}`, netnsIdentity: '4:1', ownsNetns: false };
   const identity = { name, namespace: 'default', labels: {}, device: 'eth0', network: 'default' };
-  return newPodRecord({ ...identity, place, allowSources: [], mac: undefined }, [], 0);
+  return newPodRecord({ ...identity, place, hasDefaultRoute: true, allowSources: [], mac: undefined }, [], 0);
 }
 
 function namesIn(book: PodBook): string[] {

@@ -9,6 +9,7 @@ const cable: PodCable = {
   key: 'web',
   pod: 'web',
   device: 'eth0',
+  hasDefaultRoute: true,
   netns: '/run/netns/web',
   hostDevice: 'wf0123abcd',
   alias: 'weft:default:web',

@@ -8,6 +8,7 @@ const cable = (pod: string): PodCable => ({
   key: pod,
   pod,
   device: 'eth0',
+  hasDefaultRoute: true,
   netns: `/run/netns/${pod}`,
   hostDevice: 'wf00000000',
   alias: '',

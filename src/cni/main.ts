@@ -1,0 +1,40 @@
+/** The program `weft-cni`, which container runtimes start: docs/cni.md. */
+import { writeSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { supportedVersions } from './cni-version.ts';
+import { runPlugin } from './plugin.ts';
+
+/** Most that a runtime may write, in bytes. */
+const MAX_INPUT_BYTES = 16 * 1024 * 1024;
+
+const ABOUT = `weft-cni: CNI plugin of weft, for container runtimes. CNI versions: ${supportedVersions.join(', ')}\n`;
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({ options: { version: { type: 'boolean' } }, strict: false });
+  if (values['version'] === true) {
+    writeSync(1, ABOUT);
+    return 0;
+  }
+  const { stdout, exitCode } = await runPlugin(process.env, readInput);
+  writeAll(stdout);
+  return exitCode;
+}
+
+async function readInput(): Promise<string> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const part of process.stdin as AsyncIterable<Buffer>) {
+    length += part.length;
+    if (length > MAX_INPUT_BYTES) return '';
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+/** A pipe takes what it has room for. */
+function writeAll(text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length;) at += writeSync(1, bytes, at);
+}
+
+void main().then((exitCode) => process.exit(exitCode));
