@@ -8,7 +8,7 @@ import { runProgram } from './program.ts';
 export const BUSYBOX_IMAGE = 'localhost/weft-test:1';
 
 /** Programs of busybox that tests call. */
-const APPLETS = ['sh', 'cat', 'httpd', 'ip', 'nc', 'ping', 'ping6', 'sleep', 'wget'];
+const APPLETS = ['sh', 'cat', 'httpd', 'ip', 'nc', 'ping', 'ping6', 'sleep', 'timeout', 'wget'];
 
 /**
  * Writes the image as an archive, as `docker save` would. What it runs by itself is `sleep`, so that it can be the container that holds

@@ -1,4 +1,5 @@
 /** Programs of others that are built from their Go modules: no package of Debian has them, or not in the version that is wanted. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -6,6 +7,11 @@ import { runProgram } from './program.ts';
 
 /** Outside of the repository, since they are the same for all checkouts. */
 const CACHE = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'weft-go');
+
+/** Whether they can be built here. */
+export function hasGo(): boolean {
+  return spawnSync('go', ['version']).status === 0;
+}
 
 /**
  * Builds a program, unless it is there.

@@ -50,11 +50,10 @@ export class Podman {
   async run(...args: readonly string[]): Promise<ProgramResult> {
     const { lab, node } = this.#options;
     const inside = (path: string): string => join(this.#directory, path);
-    return await runProgram([
-      ...['env', `CONTAINERS_CONF=${inside('containers.conf')}`],
-      ...lab.inside(node, ['podman', '--storage-driver', 'overlay', '--cgroup-manager', 'cgroupfs']),
-      ...['--root', inside('root'), '--runroot', inside('run'), '--tmpdir', inside('tmp'), ...args],
-    ]);
+    const options = ['--storage-driver', 'overlay', '--cgroup-manager', 'cgroupfs'];
+    const places = ['--root', inside('root'), '--runroot', inside('run'), '--tmpdir', inside('tmp')];
+    const podman = lab.inside(node, ['podman', ...options, ...places, ...args]);
+    return await runProgram(['env', `CONTAINERS_CONF=${inside('containers.conf')}`, ...podman]);
   }
 
   /** Starts a container of the test's image. @returns its id. */
