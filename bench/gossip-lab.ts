@@ -1,6 +1,6 @@
 /**
- * `npm run bench:gossip`: gossip on real sockets, measured in a lab: a node killed, a partition healed, thousands of members
- * known. The simulator measures the rest.
+ * `npm run bench:gossip`: gossip on real sockets, measured in a lab: a node killed, a partition healed, thousands of members, and
+ * tens of thousands of pods, known. The simulator measures the rest.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -18,7 +18,11 @@ import { showProgress } from './progress.ts';
 
 const NODES = 10;
 
-const parts = ['killed', 'partition', 'members'] as const;
+/** Nodes whose pods one daemon knows, and how many each has. */
+const POD_MEMBERS = 1_000;
+const PODS_EACH = 30;
+
+const parts = ['killed', 'partition', 'members', 'pods'] as const;
 type Part = (typeof parts)[number];
 
 interface Options {
@@ -33,6 +37,8 @@ interface Figures {
   readonly kills?: readonly number[];
   readonly partition?: PartitionFigures & { readonly seconds: number };
   readonly members?: MemberFigures;
+  /** The same daemon among members without pods, and with. */
+  readonly pods?: { readonly without: MemberFigures; readonly with: MemberFigures };
 }
 
 interface Row {
@@ -85,7 +91,7 @@ function wholeNumber(option: string, text: string, most: number): number {
 
 async function measure(options: Options): Promise<Figures> {
   let figures: Figures = {};
-  if (options.parts.some((part) => part !== 'members')) {
+  if (options.parts.some((part) => part === 'killed' || part === 'partition')) {
     await using lab = await BenchLab.up(NODES, 1, showProgress);
     if (options.parts.includes('killed')) {
       figures = { ...figures, kills: await measureKills(lab, options.kills, showProgress) };
@@ -99,10 +105,18 @@ async function measure(options: Options): Promise<Figures> {
     await using lab = await BenchLab.up(1, 0, showProgress);
     figures = { ...figures, members: await measureMembers(lab, options.members, showProgress) };
   }
+  if (options.parts.includes('pods')) {
+    const measured: MemberFigures[] = [];
+    for (const podsEach of [0, PODS_EACH]) {
+      await using lab = await BenchLab.up(1, 0, showProgress);
+      measured.push(await measureMembers(lab, POD_MEMBERS, showProgress, podsEach));
+    }
+    figures = { ...figures, pods: { without: measured[0]!, with: measured[1]! } };
+  }
   return figures;
 }
 
-function rowsOf({ kills, partition, members }: Figures): Row[] {
+function rowsOf({ kills, partition, members, pods }: Figures): Row[] {
   const rows: Row[] = [];
   if (kills !== undefined) {
     const title = `lab of ${NODES} real daemons: node killed, its routes gone everywhere (worst of ${kills.length})`;
@@ -115,6 +129,19 @@ function rowsOf({ kills, partition, members }: Figures): Row[] {
   if (members !== undefined) {
     const title = `one real daemon that knows ${members.members} members and ${members.routes} routes, RSS`;
     rows.push({ title, unit: 'MB', value: members.settledMegabytes, least: 400, aim: 250 });
+  }
+  if (pods !== undefined) {
+    const { pods: count, settledMegabytes, untilKnownMs } = pods.with;
+    const title = `one real daemon that knows ${count} pods of ${POD_MEMBERS} nodes`;
+    const moreMegabytes = settledMegabytes - pods.without.settledMegabytes;
+    rows.push({ title: `${title}: RSS beyond that with none`, unit: 'MB', value: moreMegabytes, least: 40, aim: 20 });
+    rows.push({
+      title: `${title}: from its start until it does`,
+      unit: 's',
+      value: untilKnownMs / 1_000,
+      least: 30,
+      aim: 10,
+    });
   }
   return rows;
 }

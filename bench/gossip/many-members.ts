@@ -1,7 +1,8 @@
-/** One real daemon in a population of thousands: how much memory it takes to know them all. */
+/** One real daemon in a population of thousands: how much memory it takes to know them all, and their pods. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parse, stringify } from 'yaml';
 import { WeftError } from '../../src/errors.ts';
+import type { ControlClient } from '../../src/client/control-client.ts';
 import { nodeFiles } from '../../src/lab/lab-directory.ts';
 import { startNode, stopNode } from '../../src/lab/node-power.ts';
 import { ip } from '../site.ts';
@@ -21,7 +22,9 @@ const SAMPLE_MS = 1_000;
 export interface MemberFigures {
   readonly members: number;
   readonly routes: number;
-  /** From the start of the daemon until it had all routes. */
+  /** Of others. */
+  readonly pods: number;
+  /** From the start of the daemon until it had all routes, and knew all pods. */
   readonly untilKnownMs: number;
   /** Resident memory, in MB: the most at one time, and the median of the last minute. */
   readonly peakMegabytes: number;
@@ -35,6 +38,7 @@ export async function measureMembers(
   lab: BenchLab,
   members: number,
   progress: (step: string) => void,
+  podsEach = 0,
 ): Promise<MemberFigures> {
   const [node = ''] = lab.nodes;
   const files = nodeFiles(lab.name, node);
@@ -47,9 +51,16 @@ export async function measureMembers(
   // Whoever probes a data path of theirs learns that nobody listens, rather than asking the link for the address.
   await ip([`route add local ${POPULATION_UNDERLAY} dev lo`], worldNetns);
 
-  progress(`a population of ${members}`);
+  progress(`a population of ${members}${podsEach === 0 ? '' : ` with ${podsEach} pods each`}`);
   const program = new URL('population.ts', import.meta.url).pathname;
-  const argv = [process.execPath, program, `${POPULATION_ADDRESS}:${GOSSIP_PORT}`, `${members}`, files.keyFile];
+  const argv = [
+    process.execPath,
+    program,
+    `${POPULATION_ADDRESS}:${GOSSIP_PORT}`,
+    `${members}`,
+    files.keyFile,
+    `${podsEach}`,
+  ];
   const population = new Program(argv, worldNetns);
   try {
     await population.writes('ready');
@@ -59,6 +70,8 @@ export async function measureMembers(
     // Its own two, and those of all others.
     const routes = members * PREFIXES_PER_MEMBER + 2;
     await until(`${node} has ${routes} routes`, async () => (await control.status()).routes === routes);
+    const pods = members * podsEach;
+    await until(`${node} knows ${pods} pods`, async () => (await knownPods(control)) === pods);
     const untilKnownMs = performance.now() - startedMs;
 
     progress('all known; measuring for a minute');
@@ -78,6 +91,7 @@ export async function measureMembers(
     return {
       members: status.gossip.members.alive,
       routes: status.routes,
+      pods,
       untilKnownMs,
       peakMegabytes: memoryOf(pid, 'VmHWM'),
       settledMegabytes: samples.sort((a, b) => a - b)[Math.floor(samples.length / 2)]!,
@@ -86,6 +100,11 @@ export async function measureMembers(
   } finally {
     await population.stop();
   }
+}
+
+/** Pods of other nodes that it knows. The list itself is long, and who makes it needs memory for that. */
+async function knownPods(control: ControlClient): Promise<number> {
+  return Number(/^weft_directory_pods (\d+)$/m.exec(await control.metrics())?.[1]);
 }
 
 /** In MB, of a line of /proc/PID/status. */

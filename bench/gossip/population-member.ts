@@ -1,6 +1,7 @@
 /** What each member of the population announces. Pure: the same index gives the same member. */
 import { createHash } from 'node:crypto';
 import { macOfIdentity } from '../../src/daemon/state/node-identity.ts';
+import type { DirectoryPod } from '../../src/directory/directory-pod.ts';
 import type { Announcement } from '../../src/membership/announcement.ts';
 import { type Endpoint, parseIpAddress } from '../../src/wire/address.ts';
 import { parsePrefix } from '../../src/wire/prefix.ts';
@@ -51,6 +52,24 @@ export function populationMember(index: number, gossipEndpoint: Endpoint): Annou
     keyIds: [],
     pathReports: [],
   };
+}
+
+/** Pods of a member, as they are called in a cluster of some size: about 170 bytes each. At most 200. */
+export function populationPods(index: number, count: number): DirectoryPod[] {
+  const group = index * (PREFIXES_PER_MEMBER / 2);
+  return Array.from({ length: count }, (_, serial) => {
+    const hash = createHash('sha256').update(`pod ${index} ${serial}`).digest('hex');
+    const app = `service-${(index * count + serial) % 400}`;
+    return {
+      name: `${app}-${hash.slice(0, 10)}-${hash.slice(10, 15)}`,
+      namespace: `team-${(index + serial) % 20}`,
+      addresses: [`${ipv4Group(group)}.${2 + serial}`, `${ipv6Group(group)}::${(2 + serial).toString(16)}`].map(
+        (text) => parseIpAddress(text)!,
+      ),
+      labels: { app, 'pod-template-hash': hash.slice(0, 10), 'app.kubernetes.io/version': `1.${serial}` },
+      isSuperseded: false,
+    };
+  });
 }
 
 function ipv4Group(number: number): string {

@@ -3,7 +3,9 @@
  * from one endpoint. One of them is a real membership, which knows the others from the start and tells whoever asks; what
  * is asked of the others (are you there?) is answered in their name.
  *
- *     population.ts ENDPOINT COUNT KEY-FILE
+ *     population.ts ENDPOINT COUNT KEY-FILE [PODS]
+ *
+ * Each of them has so many pods, none unless said otherwise; they too are told to whoever asks.
  *
  * Writes `ready` when it listens.
  */
@@ -11,6 +13,9 @@ import { SealedTransport } from '../../src/authentication/sealed-transport.ts';
 import { KeyRing } from '../../src/authentication/key-ring.ts';
 import { readKeyFile } from '../../src/daemon/gossip/key-file.ts';
 import { systemClock, systemRandom } from '../../src/daemon/process/system-environment.ts';
+import { PodDirectory } from '../../src/directory/pod-directory.ts';
+import { encodePod } from '../../src/directory/pod-codec.ts';
+import { PodSet } from '../../src/directory/pod-set.ts';
 import type { GossipTransport } from '../../src/env/transport.ts';
 import type { Logger } from '../../src/env/logger.ts';
 import { GossipSockets } from '../../src/linux/gossip-sockets.ts';
@@ -20,13 +25,20 @@ import { encodeDatagram, parseDatagram } from '../../src/membership/codec.ts';
 import { Membership } from '../../src/membership/membership.ts';
 import type { Claim } from '../../src/membership/message.ts';
 import { type Endpoint, equalEndpoints, parseEndpoint } from '../../src/wire/address.ts';
-import { NETWORK, populationMember } from './population-member.ts';
+import { NETWORK, populationMember, populationPods } from './population-member.ts';
 
 const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-const [endpointText = '', countText = '', keyFile = ''] = process.argv.slice(2);
+const [endpointText = '', countText = '', keyFile = '', podsText = '0'] = process.argv.slice(2);
 const endpoint = parseEndpoint(endpointText)!;
-const members = Array.from({ length: Number(countText) }, (_, index) => populationMember(index, endpoint));
+const podsEach = Number(podsText);
+const sets = Array.from({ length: Number(countText) }, (_, index) =>
+  PodSet.of(populationPods(index, podsEach).map(encodePod)),
+);
+const members = sets.map((set, index) => ({
+  ...populationMember(index, endpoint),
+  ...(podsEach > 0 && { podSummary: { version: 1, digest: set.digest, pods: set.size } }),
+}));
 const identities = new Set(members.map(({ identity }) => identity));
 const [self, ...others] = members;
 
@@ -68,8 +80,21 @@ const transport: GossipTransport = {
   },
 };
 
+const directory = new PodDirectory({
+  identity: self!.identity,
+  clock: systemClock,
+  random: systemRandom,
+  firstVersion: 1,
+  pods: populationPods(0, podsEach),
+});
+for (const [index, { identity, podSummary }] of members.entries()) {
+  if (index > 0 && podSummary !== undefined)
+    directory.recall(identity, { ...podSummary, set: sets[index]!, sinceMs: 0 });
+}
+
 const membership: Membership = new Membership({
   self: self!,
+  pods: directory,
   seeds: [],
   known: others.map((announcement): Claim => {
     const common = { identity: announcement.identity, incarnation: 1, state: 'alive', announcedAt: 1 } as const;
@@ -81,6 +106,16 @@ const membership: Membership = new Membership({
   logger: quiet,
   onChange: () => {},
 });
+directory.attach(
+  {
+    announcePods: () => {},
+    spreadPods: () => {},
+    askForPods: (to, request, onAnswer) => membership.askForPods(to, request, onAnswer),
+    liveOthers: () => membership.liveOthers(),
+    member: (identity) => membership.member(identity),
+  },
+  membership.members(),
+);
 membership.start();
 // The clock's timers and the sockets alone do not say that there is something to do.
 setInterval(() => {}, 60_000);
