@@ -12,6 +12,14 @@ const NODES = ['n1', 'n2', 'n3'] as const;
 /** An image of weft for everybody is to stay below this. */
 const MAX_IMAGE_BYTES = 300e6;
 
+/** Settings of a node that is of no cluster. */
+const bareNode = [
+  ['NODE_NAME', 'bare'],
+  ['CLUSTER_PREFIXES', '10.99.0.0/16,fd00:99::/48'],
+  ['NODE_PREFIXES', '10.99.1.0/24,fd00:99:0:1::/64'],
+  ['GOSSIP_AUTHENTICATION', 'off'],
+].flatMap(([key, value]) => ['--env', `WEFT_${key}=${value}`]);
+
 let engine: DockerEngine;
 let lab: ComposeLab;
 
@@ -35,7 +43,9 @@ test.serial('three nodes come up whose pods all reach each other', async (t) => 
 
 test.serial('what the pods greet each other with stands in the log', async (t) => {
   await until('hello-3 says what it was answered', async () =>
-    /hello-3 to http:\/\/\S+: hello from hello-1 on n1/.test(await lab.compose('logs', '--no-color', 'n3')),
+    /hello-3 to http:\/\/hello-1\.weft\.internal: hello from hello-1 on n1/.test(
+      await lab.compose('logs', '--no-color', 'n3'),
+    ),
   );
   t.pass();
 });
@@ -178,6 +188,45 @@ test.serial('what cannot be attached is refused, with what to do', async (t) => 
   }
 });
 
+test.serial('a node that lacks rights says which, by name, and how a container gets them', async (t) => {
+  const { exitCode, stderr } = await engine.try('run', '--rm', '--cap-drop', 'ALL', ...bareNode, 'weft');
+  t.is(exitCode, 1);
+  for (const right of ['NET_ADMIN', 'NET_RAW', 'SYS_ADMIN']) t.regex(stderr, new RegExp(`docker: --cap-add ${right}`));
+  t.regex(stderr, /\/dev\/net\/tun .*docker: --device \/dev\/net\/tun/);
+});
+
+test.serial('a node that may not mount, and was not given its sysctls, says what to add', async (t) => {
+  const profile = join(lab.directory, 'no-mount.json');
+  const denied = [{ names: ['mount'], action: 'SCMP_ACT_ERRNO' }];
+  writeFileSync(profile, JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: denied }));
+  const rights = ['NET_ADMIN', 'NET_RAW', 'SYS_ADMIN'].flatMap((right) => ['--cap-add', right]);
+  const options = ['--cap-drop', 'ALL', ...rights, '--device', '/dev/net/tun', '--security-opt', `seccomp=${profile}`];
+  await engine.docker(
+    'run',
+    '--detach',
+    '--name',
+    'bare',
+    '--sysctl',
+    'net.ipv4.ip_forward=0',
+    ...options,
+    ...bareNode,
+    'weft',
+  );
+  const ask = async (...argv: readonly string[]) => await engine.try('exec', 'bare', 'weft', ...argv);
+  await until('it answers', async () => (await ask('status')).exitCode === 0);
+  const { notices } = JSON.parse((await ask('status', '--json')).stdout) as Status;
+  const given = notices.flatMap(({ message }) => message.match(/(?<=--sysctl )\S+/g) ?? []);
+  t.deepEqual(given.toSorted(), [
+    'net.ipv4.conf.default.accept_local=1',
+    'net.ipv4.ip_forward=1',
+    'net.ipv6.conf.all.forwarding=1',
+    'net.ipv6.conf.default.disable_ipv6=0',
+  ]);
+  const { exitCode, stderr } = await ask('pod', 'add', 'web', '--new');
+  t.is(exitCode, 1);
+  t.regex(stderr, /mounting it at \/run\/netns\/web is forbidden; .*apparmor=unconfined.*--pid/);
+});
+
 test.serial('a label counts if somebody gave it to the container, not if it came with the image', async (t) => {
   const dockerfile = 'FROM weft\nLABEL weft.pod=stranger weft.node=n3\n';
   writeFileSync(join(lab.directory, 'Dockerfile.stranger'), dockerfile);
@@ -244,9 +293,9 @@ function addressesOf(pods: readonly Pod[]): string[] {
   return pods.map(({ name, addresses }) => [name, ...addresses].join(' ')).toSorted();
 }
 
-/** What a service is told by `web`. */
+/** What a service is told by `web`, by its name: the resolver of the service's container is its node. */
 async function greeting(service: string): Promise<string> {
-  const url = 'http://10.244.1.80';
+  const url = 'http://web.weft.internal';
   return (await lab.tryExec(service, 'curl', '--silent', '--max-time', '1', url)).stdout.trim();
 }
 

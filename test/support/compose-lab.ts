@@ -7,8 +7,8 @@ import { runProgram, type ProgramResult } from './program.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 
 /** Debian with what the Dockerfile would install, and curl to ask pods with. Made once on a machine: that takes half a minute. */
-const BASE_TAR = '/var/cache/weft/test-base-bookworm-1.tar';
-const BASE_PACKAGES = 'iproute2,nftables,curl';
+const BASE_TAR = '/var/cache/weft/test-base-bookworm-2.tar';
+const BASE_PACKAGES = 'iproute2,nftables,conntrack,curl';
 
 /** Stands for the image of that name in a registry. */
 const BASE_IMAGE = 'debian:bookworm-slim';

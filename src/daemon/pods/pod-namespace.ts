@@ -44,9 +44,13 @@ export function placeOf(
   return { netns: path, netnsIdentity: identity, ownsNetns: false };
 }
 
-/** Whether the file of a pod's namespace still stands for the namespace that the pod was connected in. */
-export function isPlaceReachable({ netns, netnsIdentity }: PodPlace): boolean {
-  return netnsIdentity !== '' && namespaceIdentity(netns) === netnsIdentity;
+/**
+ * Whether the file of a pod's namespace still stands for the namespace that the pod was connected in. It never stands for the node's
+ * own: in a container that was started again, process ids and numbers of namespaces are given again, and may be the same.
+ */
+export function isPlaceReachable({ netns, netnsIdentity }: Pick<PodPlace, 'netns' | 'netnsIdentity'>): boolean {
+  const identity = namespaceIdentity(netns);
+  return netnsIdentity !== '' && identity === netnsIdentity && identity !== namespaceIdentity(OWN_NETNS);
 }
 
 /** @param containerId whose interfaces share one. @throws ConflictError `netns-in-use` if another pod that is there lives in it. */

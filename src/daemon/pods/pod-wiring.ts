@@ -49,6 +49,7 @@ export interface PodCable {
  * @param newNetns name under /run/netns of a namespace to make first.
  * @returns what a person should know of the pod.
  * @throws ConflictError `device-exists` if the namespace has a device of this name.
+ * @throws RequirementError `mount-denied` if no namespace can be made.
  */
 export async function connectPod(cable: PodCable, newNetns?: string): Promise<Notice[]> {
   const purpose = `connect pod ${cable.pod}`;
@@ -62,7 +63,7 @@ export async function connectPod(cable: PodCable, newNetns?: string): Promise<No
   try {
     await ipBatch(lines, { purpose });
   } catch (error) {
-    throw deviceExists(error, cable) ?? error;
+    throw deviceExists(error, cable) ?? mountDenied(error, cable) ?? error;
   }
   try {
     return await furnishPod(cable, 'add');
@@ -293,6 +294,18 @@ function deviceExists(error: unknown, cable: PodCable): ConflictError | undefine
   if (!exists) return undefined;
   const message = `pod ${cable.pod} cannot be connected: ${cable.netns} has a device ${cable.device} already, or the node has ${cable.hostDevice}`;
   return new ConflictError('device-exists', message, { pod: cable.pod, netns: cable.netns });
+}
+
+/** `ip netns add` mounts. Where a security module, or a filter of system calls, forbids that, it says that it may not, and no more. */
+function mountDenied(error: unknown, cable: PodCable): RequirementError | undefined {
+  const isDenied =
+    error instanceof CommandError &&
+    /^(mount --make-\w+|Bind) .*: (Operation not permitted|Permission denied)$/m.test(String(error.details['stderr']));
+  if (!isDenied) return undefined;
+  const remedy =
+    'in a container, start it with --security-opt apparmor=unconfined, and with a seccomp profile that allows mount, or add the pod with --pid, which mounts nothing';
+  const message = `cannot make a network namespace for pod ${cable.pod}: mounting it at ${cable.netns} is forbidden; ${remedy}`;
+  return new RequirementError('mount-denied', message, { pod: cable.pod, netns: cable.netns });
 }
 
 /** Whether a pod could not be connected because somebody else's default route is in its namespace. */

@@ -1,9 +1,9 @@
 import test from 'ava';
-import { placeOf } from '../../../src/daemon/pods/pod-namespace.ts';
+import { isPlaceReachable, placeOf } from '../../../src/daemon/pods/pod-namespace.ts';
 import { ConflictError } from '../../../src/errors.ts';
 import { namespaceOfProcess } from '../../../src/linux/namespace-files.ts';
 
-const { path } = namespaceOfProcess(process.pid);
+const { path, identity } = namespaceOfProcess(process.pid);
 
 for (const [title, wish] of [
   ['by a process id', { pid: process.pid, newNetns: false }],
@@ -19,4 +19,8 @@ for (const [title, wish] of [
 test('a namespace that is still to be made has no identity', (t) => {
   const place = placeOf('no-such-pod', { newNetns: true }, undefined);
   t.deepEqual(place, { netns: '/run/netns/no-such-pod', netnsIdentity: '', ownsNetns: true });
+});
+
+test('the namespace of the node is not taken for one that a pod was in, although both have the same number', (t) => {
+  t.false(isPlaceReachable({ netns: path, netnsIdentity: identity }));
 });
