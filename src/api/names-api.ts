@@ -5,6 +5,7 @@ export type NameOutcome =
   | 'answered'
   | 'no-data'
   | 'no-name'
+  | 'not-yet'
   | 'forwarded'
   | 'unanswered'
   | 'no-resolver'

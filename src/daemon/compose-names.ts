@@ -7,6 +7,7 @@ import type { NamedNode } from '../names/name-table.ts';
 import { formatIpAddress, type IpAddress, parseIpAddress } from '../wire/address.ts';
 import { parsePrefix } from '../wire/prefix.ts';
 import type { Composition } from './composition.ts';
+import type { Config } from './config/config.ts';
 import { POD_GATEWAY } from './host/pod-devices.ts';
 import type { NameAddress } from './names/name-listener.ts';
 import { Names } from './names/names.ts';
@@ -24,10 +25,12 @@ const GATEWAY_SHARE = 1 / 4;
 export interface NamesParts {
   readonly node: ThisNode;
   readonly pods: Pods;
-  /** Pods of other nodes. */
-  readonly index: Pick<PodIndex, 'of'>;
-  /** This node included. */
+  /** Of another node that is a member. */
+  readonly podsOf: PodIndex['of'];
+  /** None until gossip has begun. */
   readonly members: () => readonly Member[];
+  /** Whether all nodes are known, and their pods. */
+  readonly isSettled: () => boolean;
   readonly resources: Resources;
 }
 
@@ -43,14 +46,10 @@ export interface ComposedNames {
 /** Begins to answer; `undefined` if the configuration does not want it. */
 export function composeNames(
   { config, events, logger, opened }: Composition,
-  { node, pods, index, members, resources }: NamesParts,
+  { node, pods, podsOf, members, isSettled, resources }: NamesParts,
 ): ComposedNames | undefined {
   const { enabled, domain, ttlSeconds, resolvers } = config.names;
   if (!enabled) return undefined;
-  const podsOf = (identity: string): NamedNode['pods'] =>
-    identity === node.identity
-      ? pods.list().filter(isThere).map(named)
-      : index.of(identity).filter(({ isSuperseded }) => !isSuperseded);
   const names = new Names({
     domain,
     nodeName: config.nodeName,
@@ -59,14 +58,19 @@ export function composeNames(
     resolvers,
     resolverFile: RESOLVER_FILE,
     mostDescriptors: () => resources.doors.descriptors.mostOfNames,
-    identities: () => members().map(({ announcement }) => announcement.identity),
+    identities: () => new Set([node.identity, ...members().map(({ announcement }) => announcement.identity)]),
     node: (identity) => {
+      // At once, and not when gossip has begun.
+      if (identity === node.identity)
+        return { name: config.nodeName, addresses: node.nodeAddresses, pods: pods.list().filter(isThere).map(named) };
       const member = members().find(({ announcement }) => announcement.identity === identity);
       if (member === undefined || member.state === 'dead' || member.state === 'left') return undefined;
       const { name, nodeAddresses } = member.announcement;
-      return { name, addresses: nodeAddresses, pods: podsOf(identity) };
+      const others = podsOf(identity).filter(({ isSuperseded }) => !isSuperseded);
+      return { name, addresses: nodeAddresses, pods: others };
     },
     place: () => placeOf(node.nodeAddresses, pods.list().filter(isThere)),
+    isSettled,
     events,
     logger,
     nowMs: () => performance.now(),
@@ -85,6 +89,11 @@ export function composeNames(
       for (const { before, after } of changes) names.nodeChanged((after ?? before)!.announcement.identity);
     },
   };
+}
+
+/** Whether gossip has found the cluster, as far as this node can tell. @param members this node included */
+export function isSettled({ gossip: { seeds } }: Config, members: readonly Member[]): boolean {
+  return members.filter(({ state }) => state === 'alive').length > (seeds.length === 0 ? 0 : 1);
 }
 
 /** Where names are answered: at the node's own addresses, and at the gateway of pods, which over IPv6 is another one at each device. */

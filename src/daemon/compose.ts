@@ -23,7 +23,7 @@ import { composeDataplane } from './compose-dataplane.ts';
 import { composeDirectory } from './compose-directory.ts';
 import { composeGossip, type ComposedGossip } from './compose-gossip.ts';
 import { composeHost } from './compose-host.ts';
-import { composeNames, type ComposedNames } from './compose-names.ts';
+import { composeNames, type ComposedNames, isSettled } from './compose-names.ts';
 import { composePods, startAttachments, startPods } from './compose-pods.ts';
 import { composeRoutes } from './compose-routes.ts';
 import type { Composition } from './composition.ts';
@@ -102,6 +102,16 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
       teller?.soon();
     },
   });
+  // As early as pods are known, and at the end among the last: as long as they are not answered, clients wait.
+  let everybody: (() => readonly Member[]) | undefined;
+  named = composeNames(composition, {
+    node,
+    pods,
+    podsOf: (identity) => index.of(identity),
+    members: () => everybody?.() ?? [],
+    isSettled: () => isSettled(config, everybody?.() ?? []) && directory.behind().length === 0,
+    resources,
+  });
   const host = await composeHost(composition, { node, prefixes, seeds, witness: nftChanges });
   const spoofing = await startPods(composition, pods);
   const attachments = await startAttachments(composition, pods);
@@ -121,7 +131,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   teller = composed.teller;
   const parts = { node, state, prefixes, routes, directory, firewall, resources, pace, onMembers };
   const { gossip, histograms }: ComposedGossip = await composeGossip(composition, parts);
-  named = composeNames(composition, { node, pods, index, members: () => gossip.members(), resources });
+  everybody = () => gossip.members();
   const known = {
     directory,
     index,

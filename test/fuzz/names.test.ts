@@ -44,6 +44,7 @@ test(`no question, however broken, is answered by more than an answer (seed ${se
     forwarder: { ask: (_query, _asker, _whole, done) => done({ kind: 'no-resolver' }) },
     rates: { allows: () => true },
     counters: new NameCounters(),
+    isSettled: () => true,
     ttlSeconds: 5,
     nowMs: () => 0,
   });

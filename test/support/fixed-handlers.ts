@@ -79,6 +79,7 @@ export const fixedStatus: Status = {
       answered: 70,
       'no-data': 6,
       'no-name': 5,
+      'not-yet': 0,
       forwarded: 40,
       unanswered: 3,
       'no-resolver': 0,

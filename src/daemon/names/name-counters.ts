@@ -6,6 +6,7 @@ export const nameOutcomes: Readonly<Record<NameOutcome, string>> = {
   answered: 'names of the cluster that exist, with the address or name that was asked for',
   'no-data': 'names of the cluster that exist, without anything of the type that was asked for',
   'no-name': 'names of the cluster that nobody has',
+  'not-yet': 'names of the cluster that nobody is known to have, while a daemon that has just started learns them',
   forwarded: "other names, answered by the node's resolver",
   unanswered: "other names, to which the node's resolver gave no answer in time",
   'no-resolver': 'other names, while the node has no resolver to ask',

@@ -28,6 +28,8 @@ export interface NameServiceOptions {
   readonly forwarder: Pick<Forwarder, 'ask'>;
   readonly rates: Pick<QuestionRates, 'allows'>;
   readonly counters: NameCounters;
+  /** Whether the table has all that there is: as long as it has not, that a name is not in it says nothing. */
+  readonly isSettled: () => boolean;
   /** How long an answer holds. */
   readonly ttlSeconds: number;
   readonly nowMs: () => number;
@@ -89,6 +91,11 @@ export class NameService {
     if (decision.kind === 'refuse') {
       counters.question('refused');
       return answer(encodeReply(query, { code: ResponseCode.refused }));
+    }
+    if (decision.kind === 'answer' && !decision.exists && !this.#options.isSettled()) {
+      // The client asks again, or somebody else: a denial would hold.
+      counters.question('not-yet');
+      return answer(encodeReply(query, { code: ResponseCode.servFail }));
     }
     if (decision.kind === 'answer') {
       counters.question(outcomeOf(decision));

@@ -32,6 +32,8 @@ export type NamesOrder =
   /** What a node and its pods are called; `undefined`: it is gone. */
   | { readonly kind: 'node'; readonly identity: string; readonly node: NamedNode | undefined }
   | ({ readonly kind: 'place' } & NamesPlace)
+  /** All that was there when the daemon started is told. */
+  | { readonly kind: 'settled' }
   | { readonly kind: 'close' };
 
 /** Where to listen, and to whom. */

@@ -24,7 +24,7 @@ import { NodeResolver } from './node-resolver.ts';
  * Questions that each may ask, per second and at once: a pod that looks up a name for each of its connections needs hundreds at most. An
  * answer takes some 50 us, so one pod takes a twentieth of a processor at most.
  */
-const RATES = { perSecond: 1_000, burst: 2_000, mostAskers: 4_096 } as const;
+const RATES = { perSecond: 1_000, burst: 1_000, mostAskers: 4_096 } as const;
 
 /** Most connections of one asker. */
 const MOST_CONNECTIONS_EACH = 8;
@@ -55,6 +55,7 @@ class NamesDesk {
   #place: NamesPlace = { addresses: [], own: [], pods: [] };
   #failures: readonly NameAddressFailure[] = [];
   #told: NamesState | undefined;
+  #isSettled = false;
   /** One change of sockets after the other. */
   #last: Promise<void> = Promise.resolve();
 
@@ -83,6 +84,7 @@ class NamesDesk {
       forwarder: this.#forwarder,
       rates: new QuestionRates(RATES),
       counters: this.#counters,
+      isSettled: () => this.#isSettled,
       ttlSeconds,
       nowMs,
     });
@@ -99,6 +101,8 @@ class NamesDesk {
       this.#place = order;
       this.#askers.update(order.own, order.pods);
       this.#settle();
+    } else if (order.kind === 'settled') {
+      this.#isSettled = true;
     } else if (order.kind === 'node') {
       // The change is told with the next look: of many nodes at once, there is one report.
       if (order.node === undefined) this.#table.delete(order.identity);

@@ -30,6 +30,8 @@ export interface NamesOptions {
   /** A node and its pods; `undefined`: it is not there. */
   readonly node: (identity: string) => NamedNode | undefined;
   readonly place: () => NamesPlace;
+  /** Whether all nodes are known, and what pods they have: asked for a while after the start. */
+  readonly isSettled: () => boolean;
   readonly events: EventSink;
   readonly logger: Logger;
   readonly nowMs: () => number;
@@ -38,6 +40,16 @@ export interface NamesOptions {
 /** How long to wait until another thread is started: longer each time, unless the last one ran for as long as that. */
 const FIRST_RESTART_MS = 1_000;
 const LAST_RESTART_MS = 60_000;
+
+/**
+ * How long a daemon that has just started may take to learn all names, in ms, and how often it is looked whether it has. After that, a
+ * name that is not known is nobody's: one node that does not tell its pods must not keep all others from being told the truth.
+ */
+const SETTLE_MS = 15_000;
+const SETTLE_LOOK_MS = 100;
+
+/** Looks in a row that find all known: the first member that is heard of may tell of more. */
+const SETTLED_LOOKS = 5;
 
 /** How long changes of pods are gathered, in ms. */
 const PLACE_DELAY_MS = 50;
@@ -50,6 +62,9 @@ export class Names {
   #restartMs = FIRST_RESTART_MS;
   #timer: NodeJS.Timeout | undefined;
   #placeTimer: NodeJS.Timeout | undefined;
+  readonly #settleTimer: NodeJS.Timeout;
+  #settledLooks = 0;
+  #isSettled = false;
   #state: NamesState | undefined;
   #failureNotices: readonly Notice[] = [];
   /** Why the last thread ended, as long as there is no other. */
@@ -58,6 +73,8 @@ export class Names {
 
   constructor(options: NamesOptions) {
     this.#options = options;
+    const endsAtMs = options.nowMs() + SETTLE_MS;
+    this.#settleTimer = setInterval(() => this.#lookIfSettled(endsAtMs), SETTLE_LOOK_MS).unref();
     this.#start();
   }
 
@@ -95,6 +112,7 @@ export class Names {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#placeTimer);
+    clearInterval(this.#settleTimer);
     await this.#thread?.close();
   }
 
@@ -116,7 +134,17 @@ export class Names {
       { state: (state) => void this.#hear(state), died: (error) => this.#buried(error) },
     );
     for (const identity of identities()) this.nodeChanged(identity);
+    if (this.#isSettled) this.#thread.tell({ kind: 'settled' });
     this.#tellPlace();
+  }
+
+  #lookIfSettled(endsAtMs: number): void {
+    const { isSettled, nowMs } = this.#options;
+    this.#settledLooks = isSettled() ? this.#settledLooks + 1 : 0;
+    if (this.#settledLooks < SETTLED_LOOKS && nowMs() < endsAtMs) return;
+    clearInterval(this.#settleTimer);
+    this.#isSettled = true;
+    this.#thread?.tell({ kind: 'settled' });
   }
 
   #tellPlace(): void {

@@ -13,7 +13,7 @@ import { bytes as hex } from '../../support/bytes.ts';
 const domain = ['weft', 'internal'];
 
 /** A service with one pod, and one with many addresses. Others' names are answered by `forwarded`. */
-function rig(forwarded: ForwardResult = { kind: 'no-resolver' }) {
+function rig(forwarded: ForwardResult = { kind: 'no-resolver' }, isSettled = true) {
   const table = new NameTable(domain);
   const many = Array.from({ length: 60 }, (_, at) => parseIpAddress(`10.244.1.${at + 100}`)!);
   table.set('aa', {
@@ -37,6 +37,7 @@ function rig(forwarded: ForwardResult = { kind: 'no-resolver' }) {
     },
     rates: new QuestionRates({ perSecond: 1, burst: 5, mostAskers: 10 }),
     counters,
+    isSettled: () => isSettled,
     ttlSeconds: 5,
     nowMs: () => 0,
   });
@@ -216,4 +217,13 @@ test('without a resolver, or when it is overrun, the client is told at once, and
     t.is(readDns(handle(dnsQuestion('www.example.com', 'A'))!).rcode, 'SERVFAIL');
     t.deepEqual(counted(), { [kind]: 1 });
   }
+});
+
+test('as long as not all names are known, none is denied, and those that are known are answered', (t) => {
+  const { handle, counted } = rig(undefined, false);
+  t.is(readDns(handle(dnsQuestion('nix.weft.internal', 'A'))!).rcode, 'SERVFAIL');
+  t.is(readDns(handle(dnsQuestion('9.9.244.10.in-addr.arpa', 'PTR'))!).rcode, 'SERVFAIL');
+  t.is(readDns(handle(dnsQuestion('web.weft.internal', 'A'))!).answers?.length, 1);
+  t.is(readDns(handle(dnsQuestion('web.weft.internal', 'MX'))!).rcode, 'NOERROR');
+  t.deepEqual(counted(), { 'not-yet': 2, answered: 1, 'no-data': 1 });
 });
