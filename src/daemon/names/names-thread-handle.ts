@@ -20,6 +20,9 @@ const entry = new URL(import.meta.url.endsWith('.ts') ? './names-thread.ts' : '.
 /** Memory of its own: what it needs, with 30 000 pods, many times over. Beyond it the thread ends, and no other. */
 const MAX_HEAP_MB = 128;
 
+/** Of that, for what is young, as in the main thread: with more, whatever came in once stays in memory. */
+const MAX_YOUNG_MB = 6;
+
 export class NamesThread {
   readonly #worker: Worker;
   readonly #ended = Promise.withResolvers<void>();
@@ -27,7 +30,7 @@ export class NamesThread {
   #failure: Error | undefined;
 
   constructor(setup: NamesThreadSetup, listener: NamesThreadListener) {
-    const resourceLimits = { maxOldGenerationSizeMb: MAX_HEAP_MB };
+    const resourceLimits = { maxOldGenerationSizeMb: MAX_HEAP_MB, maxYoungGenerationSizeMb: MAX_YOUNG_MB };
     this.#worker = new Worker(entry, { workerData: setup, name: 'weft-names', resourceLimits });
     this.#worker.on('message', (state: NamesReport) => listener.state(state));
     this.#worker.on('error', (error) => (this.#failure = error as Error));
