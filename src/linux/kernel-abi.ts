@@ -100,7 +100,10 @@ export const Abi = {
   NLM_F_DUMP: 0x300,
   NLMSG_ERROR: 2,
   NLMSG_DONE: 3,
+  NLM_F_ACK: 0x4,
   NLM_F_REPLACE: 0x100,
+  NLM_F_EXCL: 0x200,
+  NLM_F_CREATE: 0x400,
   RTMGRP_LINK: 0x1,
   RTMGRP_IPV4_IFADDR: 0x10,
   RTMGRP_IPV4_ROUTE: 0x40,
@@ -120,6 +123,14 @@ export const Abi = {
   IFA_ADDRESS: 1,
   IFA_LOCAL: 2,
   RTA_DST: 1,
+  RTA_OIF: 4,
+  RTA_GATEWAY: 5,
+  RTA_PREFSRC: 7,
+  RTN_UNICAST: 1,
+  RT_SCOPE_UNIVERSE: 0,
+  RT_SCOPE_LINK: 253,
+  IFA_F_NODAD: 0x2,
+  SIOCGIFINDEX: 0x8933,
 
   // netlink(7), nftables
   NETLINK_NETFILTER: 12,
@@ -215,7 +226,7 @@ export const Abi = {
 
 /** Structures: `size`, and the offset of each field that weft touches, in bytes. Names are those of the C structures. */
 export const Struct = {
-  ifreq: { size: 40, ifr_name: 0, ifr_flags: 16 },
+  ifreq: { size: 40, ifr_name: 0, ifr_flags: 16, ifr_ifindex: 16 },
   iovec: { size: 16, iov_base: 0, iov_len: 8 },
   msghdr: {
     size: 56,
@@ -238,10 +249,10 @@ export const Struct = {
   rlimit: { size: 16, rlim_cur: 0, rlim_max: 8 },
   statfs: { size: 120, f_type: 0 },
   sockaddr_nl: { size: 12, nl_family: 0, nl_pid: 4, nl_groups: 8 },
-  nlmsghdr: { size: 16, nlmsg_len: 0, nlmsg_type: 4, nlmsg_flags: 6, nlmsg_pid: 12 },
-  ifinfomsg: { size: 16, ifi_index: 4, ifi_flags: 8 },
-  ifaddrmsg: { size: 8, ifa_index: 4 },
-  rtmsg: { size: 12, rtm_family: 0, rtm_dst_len: 1, rtm_table: 4, rtm_protocol: 5 },
+  nlmsghdr: { size: 16, nlmsg_len: 0, nlmsg_type: 4, nlmsg_flags: 6, nlmsg_seq: 8, nlmsg_pid: 12 },
+  ifinfomsg: { size: 16, ifi_index: 4, ifi_flags: 8, ifi_change: 12 },
+  ifaddrmsg: { size: 8, ifa_family: 0, ifa_prefixlen: 1, ifa_flags: 2, ifa_scope: 3, ifa_index: 4 },
+  rtmsg: { size: 12, rtm_family: 0, rtm_dst_len: 1, rtm_table: 4, rtm_protocol: 5, rtm_scope: 6, rtm_type: 7 },
   nfgenmsg: { size: 4, nfgen_family: 0 },
   nlattr: { size: 4, nla_len: 0, nla_type: 2 },
   virtio_net_hdr: { size: 10, flags: 0, gso_type: 1, hdr_len: 2, gso_size: 4, csum_start: 6, csum_offset: 8 },

@@ -12,7 +12,7 @@ import { CommandError, ConflictError, RequirementError } from '../../errors.ts';
 import { runCommand } from '../../linux/command.ts';
 import { batchWord, ipBatch, ipRemove, namingTheLine, ROUTE_PROTOCOL } from '../../linux/iproute.ts';
 import { generatesLinkLocal } from '../../linux/link.ts';
-import { ensureSysctl } from '../../linux/sysctl.ts';
+import { ensureSysctl, readSysctl } from '../../linux/sysctl.ts';
 import { deleteRouteLine, type KernelRoute } from '../../linux/route.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
 import { type Prefix, prefixWord } from '../../wire/prefix.ts';
@@ -20,6 +20,7 @@ import type { Notice } from '../../api/control-api.ts';
 import { ensureDeviceForwarding } from '../host/node-sysctls.ts';
 import { IPV6_MIN_MTU } from '../../wire/ipv6.ts';
 import { POD_GATEWAY } from '../host/pod-devices.ts';
+import { setUpNewPodEnd } from './pod-interior-setup.ts';
 
 export interface PodCable {
   /** Of the pod, within the node: {@link keyOf}. */
@@ -60,13 +61,15 @@ export async function connectPod(cable: PodCable, newNetns?: string): Promise<No
     `link add name ${hostDevice} mtu ${mtuBytes} address ${hostMac} type veth ${peer}`,
     `link set dev ${hostDevice} alias ${batchWord(cable.alias)}`,
   ];
+  // One run of `ip` for both, if the device will need nothing else in between.
+  const isWhole = hasNewDeviceIpv6(cable);
   try {
-    await ipBatch(lines, { purpose });
+    await ipBatch([...lines, ...(isWhole ? hostEndLines(cable, hasIpv6(cable), true) : [])], { purpose });
   } catch (error) {
     throw deviceExists(error, cable) ?? mountDenied(error, cable) ?? error;
   }
   try {
-    return await furnishPod(cable, 'add');
+    return await furnishPod(cable, 'add', !isWhole);
   } catch (error) {
     await disconnectPod(cable.pod, hostDevice);
     throw error;
@@ -77,13 +80,14 @@ export async function connectPod(cable: PodCable, newNetns?: string): Promise<No
  * Gives both ends of the pair what they should have: all of it anew, so what is missing comes back.
  *
  * @param verb `replace` if the pod was furnished before. `add` fails rather than displace a default route of somebody else.
+ * @param withHostEnd false: that was furnished when it was made.
  */
-export async function furnishPod(cable: PodCable, verb: 'add' | 'replace'): Promise<Notice[]> {
-  const hasIpv6 = cable.addresses.some(({ family }) => family === 6);
-  const nodeRefusal = hasIpv6 ? whyNoIpv6OnNode(cable) : undefined;
+export async function furnishPod(cable: PodCable, verb: 'add' | 'replace', withHostEnd = true): Promise<Notice[]> {
+  const nodeRefusal = hasIpv6(cable) ? whyNoIpv6OnNode(cable) : undefined;
+  const withIpv6 = hasIpv6(cable) && nodeRefusal === undefined;
   const [, podRefusal] = await Promise.all([
-    furnishHostEnd(cable, hasIpv6 && nodeRefusal === undefined),
-    furnishPodEnd(cable, verb, hasIpv6 && nodeRefusal === undefined),
+    withHostEnd ? furnishHostEnd(cable, withIpv6) : undefined,
+    furnishPodEnd(cable, verb, withIpv6),
   ]);
   const hasIpv4 = cable.addresses.some(({ family }) => family === 4);
   const notices = hasIpv4 ? ensureDeviceForwarding(cable.hostDevice, cable.pod) : [];
@@ -94,11 +98,26 @@ export async function furnishPod(cable: PodCable, verb: 'add' | 'replace'): Prom
   return [...notices, { code: 'pod-ipv6-disabled', message: `pod ${cable.pod} has no IPv6: ${refusal}` }];
 }
 
+function hasIpv6({ addresses }: PodCable): boolean {
+  return addresses.some(({ family }) => family === 6);
+}
+
+/** Whether a device that is made now has IPv6, without anything being set. */
+function hasNewDeviceIpv6({ mtuBytes }: PodCable): boolean {
+  return mtuBytes >= IPV6_MIN_MTU && readSysctl('net/ipv6/conf/default/disable_ipv6') === '0';
+}
+
 async function furnishHostEnd(cable: PodCable, withIpv6: boolean): Promise<void> {
+  const purpose = `connect pod ${cable.pod} on the node's side`;
+  await ipBatch(hostEndLines(cable, withIpv6, generatesLinkLocal(cable.hostDevice)), { purpose });
+}
+
+/** @param givesLinkLocal whether the kernel gives the device a link-local address of its own. */
+function hostEndLines(cable: PodCable, withIpv6: boolean, givesLinkLocal: boolean): string[] {
   const device = cable.hostDevice;
-  const lines = [
+  return [
     // Before it is up, when it would get one.
-    ...(generatesLinkLocal(device) ? [`link set dev ${device} addrgenmode none`] : []),
+    ...(givesLinkLocal ? [`link set dev ${device} addrgenmode none`] : []),
     `link set dev ${device} alias ${batchWord(cable.alias)} mtu ${cable.mtuBytes} up`,
     `address replace ${POD_GATEWAY[4]}/32 dev ${device} scope link`,
     ...(withIpv6 ? [`address replace ${POD_GATEWAY[6]}/64 dev ${device} nodad`] : []),
@@ -106,7 +125,6 @@ async function furnishHostEnd(cable: PodCable, withIpv6: boolean): Promise<void>
       .filter(({ family }) => withIpv6 || family === 4)
       .map((route) => `route replace ${hostRouteLine(route, cable)}`),
   ];
-  await ipBatch(lines, { purpose: `connect pod ${cable.pod} on the node's side` });
 }
 
 /** A route of the node to a pod. */
@@ -148,6 +166,7 @@ export async function deleteHostRoutes(pod: string, routes: readonly KernelRoute
 
 /** @returns why there is no IPv6 inside the pod although it was wanted. */
 async function furnishPodEnd(cable: PodCable, verb: 'add' | 'replace', withIpv6: boolean): Promise<string | undefined> {
+  if (verb === 'add' && cable.hasDefaultRoute && setUpNewPodEnd(cable, withIpv6)) return undefined;
   const ipv4 = [
     'link set dev lo up',
     // A new device has it already; one that the pod changed is given it again.

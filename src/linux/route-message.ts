@@ -1,0 +1,111 @@
+/**
+ * Messages that change devices, addresses and routes: rtnetlink(7). Pure. All fields are in host order, which is little-endian wherever
+ * weft runs, but for addresses.
+ *
+ *     nlmsghdr, then ifinfomsg, ifaddrmsg or rtmsg, then attributes
+ */
+import type { IpAddress } from '../wire/address.ts';
+import { Abi, Struct } from './kernel-abi.ts';
+import { aligned } from './netlink-attributes.ts';
+
+/** A route out of a device. */
+export interface DeviceRoute {
+  /** `undefined`: the default route. */
+  readonly destination: IpAddress | undefined;
+  /** `undefined`: the destination is on the link. */
+  readonly gateway: IpAddress | undefined;
+  /** What is sent from, if nothing else is said; also tells the family. */
+  readonly source: IpAddress;
+  readonly protocol: number;
+}
+
+/** Sets a device up, by its index. */
+export function linkUpMessage(index: number): Uint8Array {
+  const link = Struct.ifinfomsg;
+  const body = new Uint8Array(link.size);
+  const view = viewOf(body);
+  view.setInt32(link.ifi_index, index, true);
+  view.setUint32(link.ifi_flags, Abi.IFF_UP, true);
+  view.setUint32(link.ifi_change, Abi.IFF_UP, true);
+  return message(Abi.RTM_NEWLINK, 0, body, []);
+}
+
+/** Gives a device an address of its own, and no network; nobody asks whether somebody else has it. */
+export function addressMessage(index: number, { family, bytes }: IpAddress): Uint8Array {
+  const { size, ifa_family, ifa_prefixlen, ifa_flags, ifa_index } = Struct.ifaddrmsg;
+  const body = new Uint8Array(size);
+  body[ifa_family] = familyNumber(family);
+  body[ifa_prefixlen] = bytes.length * 8;
+  body[ifa_flags] = family === 6 ? Abi.IFA_F_NODAD : 0;
+  viewOf(body).setUint32(ifa_index, index, true);
+  const flags = Abi.NLM_F_CREATE | Abi.NLM_F_REPLACE;
+  return message(Abi.RTM_NEWADDR, flags, body, [
+    [Abi.IFA_LOCAL, bytes],
+    [Abi.IFA_ADDRESS, bytes],
+  ]);
+}
+
+/** Adds a route to the main table; the kernel refuses it with EEXIST where there is one already. */
+export function routeMessage(index: number, { destination, gateway, source, protocol }: DeviceRoute): Uint8Array {
+  const { size, rtm_family, rtm_dst_len, rtm_table, rtm_protocol, rtm_scope, rtm_type } = Struct.rtmsg;
+  const body = new Uint8Array(size);
+  body[rtm_family] = familyNumber(source.family);
+  body[rtm_dst_len] = (destination?.bytes.length ?? 0) * 8;
+  body[rtm_table] = Abi.RT_TABLE_MAIN;
+  body[rtm_protocol] = protocol;
+  body[rtm_scope] = gateway === undefined ? Abi.RT_SCOPE_LINK : Abi.RT_SCOPE_UNIVERSE;
+  body[rtm_type] = Abi.RTN_UNICAST;
+  const device = new Uint8Array(4);
+  viewOf(device).setUint32(0, index, true);
+  return message(Abi.RTM_NEWROUTE, Abi.NLM_F_CREATE | Abi.NLM_F_EXCL, body, [
+    ...(destination === undefined ? [] : [[Abi.RTA_DST, destination.bytes] as const]),
+    ...(gateway === undefined
+      ? []
+      : [[Abi.RTA_GATEWAY, gateway.bytes] as const, [Abi.RTA_PREFSRC, source.bytes] as const]),
+    [Abi.RTA_OIF, device],
+  ]);
+}
+
+/** Error number in an acknowledgement: 0 if it was done; `undefined` if the bytes are no acknowledgement. */
+export function acknowledgedError(bytes: Uint8Array): number | undefined {
+  const { size, nlmsg_type } = Struct.nlmsghdr;
+  if (bytes.length < size + 4) return undefined;
+  const view = viewOf(bytes);
+  if (view.getUint16(nlmsg_type, true) !== Abi.NLMSG_ERROR) return undefined;
+  return 0 - view.getInt32(size, true);
+}
+
+function message(
+  type: number,
+  flags: number,
+  body: Uint8Array,
+  attributes: readonly (readonly [type: number, value: Uint8Array])[],
+): Uint8Array {
+  const { nlmsghdr, nlattr } = Struct;
+  const length = attributes.reduce(
+    (sum, [, value]) => sum + aligned(nlattr.size + value.length),
+    nlmsghdr.size + aligned(body.length),
+  );
+  const bytes = new Uint8Array(length);
+  const view = viewOf(bytes);
+  view.setUint32(nlmsghdr.nlmsg_len, length, true);
+  view.setUint16(nlmsghdr.nlmsg_type, type, true);
+  view.setUint16(nlmsghdr.nlmsg_flags, Abi.NLM_F_REQUEST | Abi.NLM_F_ACK | flags, true);
+  bytes.set(body, nlmsghdr.size);
+  let at = nlmsghdr.size + aligned(body.length);
+  for (const [attribute, value] of attributes) {
+    view.setUint16(at + nlattr.nla_len, nlattr.size + value.length, true);
+    view.setUint16(at + nlattr.nla_type, attribute, true);
+    bytes.set(value, at + nlattr.size);
+    at += aligned(nlattr.size + value.length);
+  }
+  return bytes;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function familyNumber(family: 4 | 6): number {
+  return family === 4 ? Abi.AF_INET : Abi.AF_INET6;
+}
