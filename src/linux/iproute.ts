@@ -1,6 +1,7 @@
 /** `ip -batch`: many changes to links, addresses and routes in one run of the program. */
 import { CommandError } from '../errors.ts';
 import { runCommand, type CommandOptions } from './command.ts';
+import { Gathering } from './gathering.ts';
 
 /**
  * weft's tag on kernel routes: `proto 87` ("W"). Unassigned in /etc/iproute2/rt_protos. A route with this number is ours; no
@@ -20,6 +21,65 @@ export async function ipBatch(lines: readonly string[], options: CommandOptions)
   } catch (error) {
     throw namingTheLine(error, lines, options.purpose);
   }
+}
+
+/** Lines of somebody, and what they are for. */
+interface Batch {
+  readonly lines: readonly string[];
+  readonly purpose: string;
+}
+
+const batches = new Gathering<Batch>(runBatches);
+const removals = new Gathering<Batch>(removeBatches);
+
+/**
+ * As {@link ipBatch}, together with what others want at the same time: the lines of one are not torn apart, and nobody suffers from
+ * another's failure.
+ */
+export async function ipBatchTogether(lines: readonly string[], purpose: string): Promise<void> {
+  await batches.add({ lines, purpose });
+}
+
+/** As {@link ipRemove}, together with what others want at the same time. */
+export async function ipRemoveTogether(lines: readonly string[], purpose: string): Promise<void> {
+  await removals.add({ lines, purpose });
+}
+
+/** Those behind one that fails are run again, without it. */
+async function runBatches(all: readonly Batch[]): Promise<readonly unknown[]> {
+  const failures: unknown[] = all.map(() => undefined);
+  for (let first = 0; first < all.length;) {
+    const rest = all.slice(first);
+    const lines = rest.flatMap((batch) => batch.lines);
+    try {
+      await runCommand(['ip', '-batch', '-'], { purpose: rest[0]!.purpose, input: `${lines.join('\n')}\n` });
+      break;
+    } catch (error) {
+      const failed = batchOfLine(rest, failedLine(error));
+      failures[first + failed] = namingTheLine(error, lines, rest[failed]!.purpose);
+      first += failed + 1;
+    }
+  }
+  return failures;
+}
+
+/** Where something fails, each is tried by itself: what is gone by then is no failure. */
+async function removeBatches(all: readonly Batch[]): Promise<readonly unknown[]> {
+  const remove = async ({ lines, purpose }: Batch): Promise<unknown> =>
+    await ipRemove(lines, { purpose }).catch((error: unknown) => error);
+  const lines = all.flatMap((batch) => batch.lines);
+  const failure = await remove({ lines, purpose: all[0]!.purpose });
+  if (failure === undefined || all.length === 1) return [failure];
+  return await Promise.all(all.map(remove));
+}
+
+/** Which of the batches has a line, by its number from 1; the first if that is not known. */
+function batchOfLine(all: readonly Batch[], line: number): number {
+  let last = 0;
+  return Math.max(
+    0,
+    all.findIndex(({ lines }) => line <= (last += lines.length)),
+  );
 }
 
 /** What `ip` says of a thing that is not there: a device, a route. */
@@ -56,7 +116,13 @@ export function batchWord(text: string): string {
 export function namingTheLine(error: unknown, lines: readonly string[], purpose: string): unknown {
   if (!(error instanceof CommandError)) return error;
   const { stderr, exitCode } = error.details as { stderr: string; exitCode: number | null };
-  const line = lines[Number(/^Command failed -:(\d+)$/m.exec(stderr)?.[1] ?? 0) - 1];
+  const line = lines[failedLine(error) - 1];
   const said = stderr.replace(/^Command failed -:\d+$/m, '').trim();
   return new CommandError(line === undefined ? 'ip -batch' : `ip ${line}`, exitCode, said, purpose);
+}
+
+/** Number of the line at which `ip -batch` stopped; 0: that is not known. */
+function failedLine(error: unknown): number {
+  if (!(error instanceof CommandError)) return 0;
+  return Number(/^Command failed -:(\d+)$/m.exec(String(error.details['stderr']))?.[1] ?? 0);
 }

@@ -7,11 +7,19 @@
  * They stay when the daemon ends. An element is there before the device of its pod, and goes after it.
  */
 import { CommandError, RequirementError } from '../../errors.ts';
+import { Gathering } from '../../linux/gathering.ts';
 import { type NftWitness, OwnedTables } from '../../linux/nft-owned-tables.ts';
 import type { Notice } from '../../api/control-api.ts';
 import type { Finding } from '../audit/audit-finding.ts';
 import { sourceFindings } from './source-findings.ts';
-import { elementsOf, sourceTables, uncountingLines, type PodSource, type SourceMeans } from './source-rules.ts';
+import {
+  elementsOf,
+  sourceTables,
+  uncountingLines,
+  type PodSource,
+  type SourceElements,
+  type SourceMeans,
+} from './source-rules.ts';
 import { readRefused, readTried, type RefusedPackets, type TriedAddress } from './source-tables.ts';
 
 /** What is tried, one after the other. */
@@ -22,7 +30,16 @@ const attempts: readonly SourceMeans[] = [
   { withArp: false, withRanges: false },
 ];
 
+/** What one pod may send from, and might before. */
+interface SourceChange {
+  readonly device: string;
+  readonly before: PodSource | undefined;
+  readonly after: PodSource | undefined;
+}
+
 export class PodSources {
+  /** Of pods that are made or removed at one time. */
+  readonly #changes = new Gathering<SourceChange>(async (changes) => this.#change(changes));
   readonly #tables: OwnedTables;
   /** By device. */
   readonly #pods = new Map<string, PodSource>();
@@ -104,8 +121,7 @@ export class PodSources {
   async bind(pod: PodSource): Promise<void> {
     const before = this.#pods.get(pod.device);
     this.#pods.set(pod.device, pod);
-    if (this.#failure === undefined) await this.#change(pod, before, pod);
-    else await this.repair();
+    await this.#changes.add({ device: pod.device, before, after: pod });
     if (this.#failure !== undefined) throw this.#failure;
   }
 
@@ -114,7 +130,7 @@ export class PodSources {
     const pod = this.#pods.get(device);
     if (pod === undefined) return;
     this.#pods.delete(device);
-    await this.#change(pod, pod, undefined);
+    await this.#changes.add({ device, before: pod, after: undefined });
   }
 
   /** Looks at the tables, if somebody may have changed them. Changes nothing. */
@@ -141,23 +157,28 @@ export class PodSources {
     return [...this.#pods.values()].filter(({ allowSources }) => allowSources.length > 0).map(({ pod }) => pod);
   }
 
-  /** Has the elements of `after` take the place of those of `before`. */
-  async #change(
-    { pod, device }: PodSource,
-    before: PodSource | undefined,
-    after: PodSource | undefined,
-  ): Promise<void> {
+  /** Has the elements of `after` take the place of those of `before`, of all of them in one transaction. */
+  async #change(changes: readonly SourceChange[]): Promise<readonly unknown[]> {
     const means = this.#means;
-    if (means === undefined) return;
-    const [gone, added] = [before, after].map((one) => elementsOf(one === undefined ? [] : [one], means));
-    const more = after === undefined ? uncountingLines(device, means) : [];
-    try {
-      await this.#tables.change(added!, gone!, `bind pod ${pod} to its addresses`, more);
-    } catch (error) {
-      if (!(error instanceof CommandError)) throw error;
-      // The kernel took it before: something of it is not there any more.
-      await this.repair();
+    if (this.#failure !== undefined && changes.some(({ after }) => after !== undefined)) await this.repair();
+    else if (means !== undefined) {
+      const elements = (pods: readonly (PodSource | undefined)[]): SourceElements =>
+        elementsOf(
+          pods.filter((pod) => pod !== undefined),
+          means,
+        );
+      const gone = elements(changes.map(({ before }) => before));
+      const added = elements(changes.map(({ after }) => after));
+      const more = changes.flatMap(({ device, after }) => (after === undefined ? uncountingLines(device, means) : []));
+      try {
+        await this.#tables.change(added, gone, 'bind pods to their addresses', more);
+      } catch (error) {
+        if (!(error instanceof CommandError)) throw error;
+        // The kernel took it before: something of it is not there any more.
+        await this.repair();
+      }
     }
+    return [];
   }
 }
 

@@ -10,7 +10,14 @@
  */
 import { CommandError, ConflictError, RequirementError } from '../../errors.ts';
 import { runCommand } from '../../linux/command.ts';
-import { batchWord, ipBatch, ipRemove, namingTheLine, ROUTE_PROTOCOL } from '../../linux/iproute.ts';
+import {
+  batchWord,
+  ipBatch,
+  ipBatchTogether,
+  ipRemoveTogether,
+  namingTheLine,
+  ROUTE_PROTOCOL,
+} from '../../linux/iproute.ts';
 import { generatesLinkLocal } from '../../linux/link.ts';
 import { ensureSysctl, readSysctl } from '../../linux/sysctl.ts';
 import { deleteRouteLine, type KernelRoute } from '../../linux/route.ts';
@@ -64,7 +71,7 @@ export async function connectPod(cable: PodCable, newNetns?: string): Promise<No
   // One run of `ip` for both, if the device will need nothing else in between.
   const isWhole = hasNewDeviceIpv6(cable);
   try {
-    await ipBatch([...lines, ...(isWhole ? hostEndLines(cable, hasIpv6(cable), true) : [])], { purpose });
+    await ipBatchTogether([...lines, ...(isWhole ? hostEndLines(cable, hasIpv6(cable), true) : [])], purpose);
   } catch (error) {
     throw deviceExists(error, cable) ?? mountDenied(error, cable) ?? error;
   }
@@ -337,5 +344,5 @@ export function isDefaultRouteTaken(error: unknown): boolean {
 
 /** Removes a pair, by its node's end. */
 export async function disconnectPod(pod: string, hostDevice: string): Promise<void> {
-  await ipRemove([`link delete dev ${hostDevice}`], { purpose: `disconnect pod ${pod}` });
+  await ipRemoveTogether([`link delete dev ${hostDevice}`], `disconnect pod ${pod}`);
 }

@@ -51,6 +51,7 @@ import { type PodResolver, writeResolverFile } from './pod-resolver-file.ts';
 import type { AttachedPod, WantedAttachment } from './wanted-attachment.ts';
 import { PodSources } from './pod-sources.ts';
 import { podView } from './pod-view.ts';
+import { PodTurns } from './pod-turns.ts';
 import { connectAgain, disconnectAnyName } from './reconnection.ts';
 import { ReconnectPace } from './reconnect-pace.ts';
 import { connectPod, deleteHostRoutes, isDefaultRouteTaken, type PodCable } from './pod-wiring.ts';
@@ -87,12 +88,16 @@ export class Pods {
   readonly #reconnects = new ReconnectPace(() => performance.now());
   /** Whether the kernel holds what each pod of the book may send from. */
   #areBound = false;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns: PodTurns;
   #isWarnedOfConnections = false;
 
   /** @throws WeftError `store-corrupt`. */
   constructor(options: PodsOptions) {
     this.#options = options;
+    this.#turns = new PodTurns(
+      async () => this.#bindAll(),
+      () => options.onChange?.(),
+    );
     this.sources = new PodSources(options.nftWitness);
     this.#book = new PodBook(options.journal, options.prefixes.configured, options.bootClock);
     this.#allowed = new AllowedSources(options, this.#book.all());
@@ -100,7 +105,7 @@ export class Pods {
 
   /** Compares what was stored with what is there: once, at start, when the node network is up. */
   reconcile(): Promise<ReconcileReport> {
-    return this.#inTurn(() =>
+    return this.#turns.alone(() =>
       reconcilePods({
         book: this.#book,
         networkName: this.#options.networkName,
@@ -123,7 +128,7 @@ export class Pods {
    * @throws WeftError `store-failed`, before anything is made.
    */
   add(name: string, request: PodRequest, clientPid?: number): Promise<Pod> {
-    return this.#inTurn(() => this.#add(name, parsePodRequest(name, request), clientPid));
+    return this.#turns.alone(() => this.#add(name, parsePodRequest(name, request), clientPid));
   }
 
   /**
@@ -132,7 +137,7 @@ export class Pods {
    * @throws WeftError `store-failed`, and nothing was removed: a removal that nobody remembers would be undone by a restart.
    */
   remove(name: string, namespace: string): Promise<boolean> {
-    return this.#inTurn(async () => {
+    return this.#turns.alone(async () => {
       const record = this.#book.get(keyByHand(namespace, name));
       if (record === undefined) return false;
       await this.#remove(record);
@@ -146,12 +151,13 @@ export class Pods {
    * @throws as {@link add}; ConflictError `attachment-exists`.
    */
   attach(wanted: WantedAttachment, clientPid?: number): Promise<AttachedPod> {
-    return this.#inTurn(() => this.#attach(wanted, clientPid));
+    const { containerId } = wanted.attachment;
+    return this.#turns.together(containerId, () => this.#attach(wanted, clientPid));
   }
 
   /** As {@link remove}, of an interface of a container: of this network of the runtime, or none. */
   detach({ containerId, interface: device, cniNetwork }: AttachmentKey): Promise<boolean> {
-    return this.#inTurn(async () => {
+    return this.#turns.together(containerId, async () => {
       const record = this.#book.get(keyOfAttachment(containerId, device));
       if (record?.attachment?.cniNetwork !== cniNetwork) return false;
       await this.#remove(record);
@@ -161,7 +167,7 @@ export class Pods {
 
   /** Looks at both ends of an interface of a container, now. `undefined`: there is none. */
   examine({ containerId, interface: device, cniNetwork }: AttachmentKey): Promise<ExaminedPod | undefined> {
-    return this.#inTurn(async () => {
+    return this.#turns.alone(async () => {
       const record = this.#book.get(keyOfAttachment(containerId, device));
       if (record?.attachment?.cniNetwork !== cniNetwork || record.phase !== 'ready') return undefined;
       const cable = withoutRefusedIpv6(this.#cable(record), record.notices);
@@ -181,27 +187,27 @@ export class Pods {
 
   /** Looks at the node's ends of the pods that are running. Changes nothing. */
   inspect(): Promise<Inspection> {
-    return this.#inTurn(() => this.#inspect());
+    return this.#turns.alone(() => this.#inspect());
   }
 
   /** Tries once more to bind pods to their addresses, where the kernel could not. */
   retryBinding(): Promise<void> {
-    return this.#inTurn(async () => this.sources.retry());
+    return this.#turns.alone(async () => this.sources.retry());
   }
 
   /** Puts back what {@link inspect} finds missing. */
   repair(): Promise<void> {
-    return this.#inTurn(() => this.#repairAll());
+    return this.#turns.alone(() => this.#repairAll());
   }
 
   /** Why what is stored is not what is known; `undefined`: it is. */
   storeDamage(): Promise<string | undefined> {
-    return this.#inTurn(async () => Promise.resolve(this.#book.damage()));
+    return this.#turns.alone(async () => Promise.resolve(this.#book.damage()));
   }
 
   /** Stores everything anew. @throws WeftError `store-failed` */
   saveAll(): Promise<void> {
-    return this.#inTurn(async () => Promise.resolve(this.#book.save()));
+    return this.#turns.alone(async () => Promise.resolve(this.#book.save()));
   }
 
   /** The addresses of each pool, counted. */
@@ -220,7 +226,7 @@ export class Pods {
       repair: async () => this.#repairAll(),
       erase: async (record: PodRecord) => this.#remove(record),
     };
-    return this.#inTurn(() => checkLeases(checked, repairs));
+    return this.#turns.alone(() => checkLeases(checked, repairs));
   }
 
   /**
@@ -239,7 +245,7 @@ export class Pods {
 
   /** Gives pods again what {@link lookInside} misses in them, as `weft pod add` would. @returns what they are called. */
   repairInside(): Promise<string[]> {
-    return this.#inTurn(async () => {
+    return this.#turns.alone(async () => {
       const repaired: string[] = [];
       for (const { cable, faults } of await this.lookInside()) {
         const record = this.#book.get(cable.key);
@@ -263,7 +269,7 @@ export class Pods {
 
   /** Forgets a pod that is gone, and frees its addresses. @returns them; `undefined` if it is not gone, or that cannot be stored now. */
   freeGone(key: string): Promise<string[] | undefined> {
-    return this.#inTurn(async () => {
+    return this.#turns.alone(async () => {
       const record = this.#book.get(key);
       if (record?.phase !== 'ready' || !isGone(record, deviceNames())) return undefined;
       // It may be there under another name: somebody renamed it.
@@ -568,13 +574,6 @@ export class Pods {
       hasDevice: devices.has(record.hostDevice),
       faults: this.#looks.of(keyOf(record))?.faults.map(({ message }) => message) ?? [],
     });
-  }
-
-  /** Runs `operation` when all earlier ones have ended, well or not. */
-  #inTurn<Result>(operation: () => Promise<Result>): Promise<Result> {
-    const result = this.#last.then(() => this.#bindAll()).then(operation);
-    this.#last = result.catch(() => undefined).then(() => this.#options.onChange?.());
-    return result;
   }
 }
 

@@ -1,0 +1,58 @@
+/**
+ * Who may change pods, and when: one operation after the other, in the order of their calls. Those about containers that come while another
+ * is under way have one turn together, since each program that they start can then do the work of all.
+ */
+
+/** An operation that has not begun. */
+interface Waiting {
+  readonly run: () => Promise<void>;
+  readonly reject: (error: unknown) => void;
+}
+
+export class PodTurns {
+  readonly #prepare: () => Promise<void>;
+  readonly #onEnd: () => void;
+  #last: Promise<unknown> = Promise.resolve();
+  /** By key, those that have the next turn together. */
+  #gathered: Map<string, Waiting[]> | undefined;
+
+  /** @param prepare before each turn. @param onEnd after each, however it ended. */
+  constructor(prepare: () => Promise<void>, onEnd: () => void) {
+    this.#prepare = prepare;
+    this.#onEnd = onEnd;
+  }
+
+  /** Runs `operation` when all earlier ones have ended, well or not. */
+  alone<Result>(operation: () => Promise<Result>): Promise<Result> {
+    const result = this.#last.then(async () => this.#prepare()).then(operation);
+    this.#last = result.catch(() => undefined).then(() => this.#onEnd());
+    return result;
+  }
+
+  /** As {@link alone}, but beside others of other keys. Those of one key are in the order of their calls. */
+  together<Result>(key: string, operation: () => Promise<Result>): Promise<Result> {
+    const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    const gathered = (this.#gathered ??= this.#gather());
+    const waiting: Waiting = { run: async () => operation().then(resolve, reject), reject };
+    gathered.set(key, [...(gathered.get(key) ?? []), waiting]);
+    return promise;
+  }
+
+  #gather(): Map<string, Waiting[]> {
+    const gathered = new Map<string, Waiting[]>();
+    const runAll = async (): Promise<void> => {
+      // Whoever comes now has the next turn.
+      this.#gathered = undefined;
+      await Promise.all([...gathered.values()].map(runInOrder));
+    };
+    this.alone(runAll).catch((error: unknown) => {
+      if (this.#gathered === gathered) this.#gathered = undefined;
+      for (const waiting of gathered.values()) for (const { reject } of waiting) reject(error);
+    });
+    return gathered;
+  }
+}
+
+async function runInOrder(waiting: readonly Waiting[]): Promise<void> {
+  for (const { run } of waiting) await run();
+}

@@ -1,0 +1,53 @@
+/**
+ * What several ask for at one time, done in one go: a program that is started for each of them costs more than all the work.
+ *
+ *     add ──> waits for the end of this turn of the event loop, and of the round before ──> one round for all that wait
+ */
+import { setImmediate } from 'node:timers/promises';
+
+interface Waiting<Item> {
+  readonly item: Item;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class Gathering<Item> {
+  readonly #run: (items: readonly Item[]) => Promise<readonly unknown[]>;
+  #waiting: Waiting<Item>[] = [];
+  #round: Promise<void> | undefined;
+
+  /** @param run gives what failed, in the order of the items: `undefined` for what did not. If it rejects, all did. */
+  constructor(run: (items: readonly Item[]) => Promise<readonly unknown[]>) {
+    this.#run = run;
+  }
+
+  /** Resolves when it is done. */
+  async add(item: Item): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ item, resolve, reject });
+    this.#round ??= this.#rounds();
+    await promise;
+  }
+
+  async #rounds(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      await setImmediate();
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      await this.#settle(waiting);
+    }
+    this.#round = undefined;
+  }
+
+  async #settle(waiting: readonly Waiting<Item>[]): Promise<void> {
+    try {
+      const failures = await this.#run(waiting.map(({ item }) => item));
+      for (const [at, { resolve, reject }] of waiting.entries()) {
+        if (failures[at] === undefined) resolve();
+        else reject(failures[at]);
+      }
+    } catch (error) {
+      for (const { reject } of waiting) reject(error);
+    }
+  }
+}
