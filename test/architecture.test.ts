@@ -53,7 +53,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, 'all' | 'type'>>>> 
   terminal: {},
   docker: below('directory', 'api', 'client'),
   lab: below(...core, 'api', 'linux', 'doctor', 'daemon', 'client', 'terminal'),
-  cli: below(...core, 'api', 'linux', 'doctor', 'daemon', 'client', 'terminal', 'docker', 'lab'),
+  cli: below(...core, 'api', 'linux', 'doctor', 'daemon', 'client', 'terminal', 'docker', 'lab', 'cni'),
   sim: below('membership', 'directory', 'authentication', 'routing', 'linux', 'terminal'),
 };
 

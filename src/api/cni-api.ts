@@ -58,4 +58,6 @@ export interface AttachmentStatus {
   readonly ready: boolean;
   /** Why not; empty: it could. */
   readonly problem: string;
+  /** Directory of the spool for removals while no daemon runs. */
+  readonly spool: string;
 }

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { readVersion } from '../daemon/process/version.ts';
 import { registerAudit } from './audit.ts';
 import { registerCapture } from './capture.ts';
+import { registerCni } from './cni.ts';
 import { registerCompletion } from './completion.ts';
 import { registerDaemon } from './daemon.ts';
 import { registerDocker } from './docker.ts';
@@ -66,6 +67,7 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
   registerPod(program);
   registerPods(program);
   registerDocker(program);
+  registerCni(program);
   registerIpam(program);
   registerKey(program);
   registerFault(program);

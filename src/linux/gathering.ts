@@ -14,7 +14,7 @@ interface Waiting<Item> {
 export class Gathering<Item> {
   readonly #run: (items: readonly Item[]) => Promise<readonly unknown[]>;
   #waiting: Waiting<Item>[] = [];
-  #round: Promise<void> | undefined;
+  #isRunning = false;
 
   /** @param run gives what failed, in the order of the items: `undefined` for what did not. If it rejects, all did. */
   constructor(run: (items: readonly Item[]) => Promise<readonly unknown[]>) {
@@ -25,18 +25,19 @@ export class Gathering<Item> {
   async add(item: Item): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting.push({ item, resolve, reject });
-    this.#round ??= this.#rounds();
+    if (!this.#isRunning) void this.#rounds();
     await promise;
   }
 
   async #rounds(): Promise<void> {
+    this.#isRunning = true;
     while (this.#waiting.length > 0) {
       await setImmediate();
       const waiting = this.#waiting;
       this.#waiting = [];
       await this.#settle(waiting);
     }
-    this.#round = undefined;
+    this.#isRunning = false;
   }
 
   async #settle(waiting: readonly Waiting<Item>[]): Promise<void> {

@@ -637,7 +637,7 @@ export function fixedHandlers(): { handlers: ControlHandlers; seen: SeenRequest[
       seen.push({ name: request.containerId, request, clientPid });
       return await Promise.resolve({ differences: ['the MTU of eth0 is 1400, and not 1450'] });
     },
-    attachmentStatus: () => ({ ready: true, problem: '' }),
+    attachmentStatus: () => ({ ready: true, problem: '', spool: '/var/lib/weft/cni-spool' }),
     addFault: async (request) => {
       if (request.peer === 'n9') throw new NotFoundError('peer-unknown', 'there is no peer n9', { peer: 'n9' });
       seen.push({ name: 'add', request });

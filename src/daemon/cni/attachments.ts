@@ -123,14 +123,18 @@ export class Attachments {
 
   /** Whether there are addresses. That anybody can ask says the rest. */
   status(): AttachmentStatus {
+    const problem = this.#problem();
+    return { ready: problem === '', problem, spool: this.#spool.directory };
+  }
+
+  #problem(): string {
     const { families } = this.#options.pods.leaseStatus();
-    if (families.length === 0) return { ready: false, problem: 'this node has no prefixes (nodePrefixes)' };
+    if (families.length === 0) return 'this node has no prefixes (nodePrefixes)';
     const full = families.find(({ free }) => free === 0);
-    if (full === undefined) return { ready: true, problem: '' };
+    if (full === undefined) return '';
     const { family, used, size, cooling } = full;
     const soon = cooling === 0 ? '' : `; ${cooling} that were freed come back within a minute`;
-    const problem = `this node has no free IPv${family} address: ${used} of ${size} are in use${soon}`;
-    return { ready: false, problem };
+    return `this node has no free IPv${family} address: ${used} of ${size} are in use${soon}`;
   }
 
   async #drainOnce(): Promise<void> {

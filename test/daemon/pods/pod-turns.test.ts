@@ -14,6 +14,8 @@ function recorded() {
   return { story, operation, end: (name: string) => ends.get(name)!() };
 }
 
+const fails = async (): Promise<string> => await Promise.reject(new Error('no'));
+const works = async (): Promise<string> => await Promise.resolve('yes');
 const soon = async (): Promise<void> => await new Promise((resolve) => setImmediate(resolve));
 
 test('those about different containers that wait have one turn together, and no other operation beside them', async (t) => {
@@ -60,8 +62,6 @@ test('one that fails spoils no other, and one that cannot begin says so', async 
     },
     () => undefined,
   );
-  const fails = async (): Promise<string> => await Promise.reject(new Error('no'));
-  const works = async (): Promise<string> => await Promise.resolve('yes');
   const outcomes = await Promise.allSettled([
     turns.together('a', fails),
     turns.together('a', works),
