@@ -143,6 +143,12 @@ test.serial('programs that know nothing of weft find pods by name', async (t) =>
   t.regex(await inPod('n1/p1', 'getent', 'hosts', '10.244.2.2'), /^10\.244\.2\.2 +p1\.default\.weft\.internal$/);
 });
 
+test.serial('commands of weft take the names that DNS answers', async (t) => {
+  const [pod, other] = ['p1.weft.internal', 'p1.n2.node.weft.internal'];
+  t.regex((await lab.tryAsk('n1', 'explain', pod, other)).stdout, /n1\/p1.*n2\/p1/);
+  t.is((await lab.tryAsk('n1', 'ping', 'n2.node.weft.internal', '--count', '1')).exitCode, 0);
+});
+
 test.serial('a namespace that weft makes asks its node, and its names are gone with it', async (t) => {
   // Not at n1: what a daemon with mounts of its own makes under /run/netns is seen by nobody else.
   const control = lab.control('n2');

@@ -1,9 +1,13 @@
 /**
- * Who is meant by what a person writes: `web`, `shop/web`, `n2/web`, `n2/shop/web`, `n2`, `10.244.2.7`.
+ * Who is meant by what a person writes: `web`, `shop/web`, `n2/web`, `n2/shop/web`, `n2`, `10.244.2.7`; or, as DNS has it,
+ * `web.shop.weft.internal`, `n2.node.weft.internal`.
  *
  * Names of nodes come first: a pod that is called like a node is meant by `NODE/POD`.
  */
 import { ConflictError, NotFoundError, WeftError } from '../../errors.ts';
+import { podTitle } from '../../directory/pod-name.ts';
+import { lowerCase } from '../../names/domain-name.ts';
+import { type OverlayName, parseOverlayName } from '../../names/overlay-name.ts';
 import type { Member } from '../../membership/announcement.ts';
 import { longestMatch } from '../../routing/longest-match.ts';
 import type { ResolvedRoute } from '../../routing/resolved-route.ts';
@@ -34,6 +38,8 @@ export interface PlacesOptions {
   /** In order of their prefixes. */
   readonly routes: () => readonly ResolvedRoute[];
   readonly clusterPrefixes: readonly Prefix[];
+  /** Labels of the domain that pods and nodes have names in; `undefined`: they have none. */
+  readonly domain?: readonly string[] | undefined;
 }
 
 export class Places {
@@ -50,6 +56,9 @@ export class Places {
   async find(text: string): Promise<Place> {
     const address = parseIpAddress(text);
     if (address !== undefined) return this.#ofAddress(address);
+    const { domain } = this.#options;
+    const named = domain && parseOverlayName(text, domain);
+    if (named !== undefined) return this.#named(text, named);
     const slash = text.indexOf('/');
     const first = text.slice(0, Math.max(0, slash));
     // A namespace that is called like a node is meant by NODE/NAMESPACE/POD.
@@ -122,10 +131,35 @@ export class Places {
     });
   }
 
+  /** Whom DNS means: of several pods, the one at the node whose name comes first. */
+  async #named(text: string, named: OverlayName): Promise<Place> {
+    const node = named.node === undefined ? undefined : this.#node(named.node);
+    if (named.node !== undefined && node === undefined)
+      throw unknown(`${text}: there is no node ${named.node}${meant(named.node, this.#nodeNames())}`);
+    if (named.kind === 'node') return node!;
+    const { pods, silent } =
+      node === undefined ? await this.#options.pods.all() : { pods: await this.#podsOf(node.node), silent: [] };
+    const titles = named.candidates.map(({ namespace, name }) => podTitle(namespace, name));
+    // One that is gone has no name in DNS; here it is found, and that is said.
+    const inOrder = pods.toSorted((a, b) => Number(a.state === 'gone') - Number(b.state === 'gone') || byNode(a, b));
+    const found = titles.map((title) => inOrder.find(({ name }) => lowerCase(name) === title)).find((pod) => pod);
+    if (found !== undefined) return placeOf(found);
+    const where = node === undefined ? '' : ` at node ${node.node}`;
+    const hint = meant(
+      titles[0]!,
+      pods.map(({ name }) => name),
+    );
+    throw unknown(`${text}: there is no pod ${titles.join(', and none called ')}${where}${hint}${excuse(silent)}`);
+  }
+
   #nodeNames(): readonly string[] {
     const { members, staticPeers } = this.#options;
     return [...members().map(({ announcement }) => announcement.name), ...staticPeers];
   }
+}
+
+function byNode(a: ClusterPod, b: ClusterPod): number {
+  return a.node < b.node ? -1 : Number(a.node > b.node);
 }
 
 function labelOf({ node, name }: ClusterPod): string {

@@ -61,6 +61,7 @@ export function composeProbes(
     staticPeers: staticPeers.map(({ name }) => name),
     routes: () => routes.inUse,
     clusterPrefixes,
+    domain: config.names.enabled ? config.names.domain : undefined,
   });
   const ways = new PeerWays({ echoes, paths, routes, others, staticPeers, overlayMtuBytes });
   const ping = new Ping({ nodeName, places, echoes, ways });

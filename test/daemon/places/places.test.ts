@@ -40,6 +40,7 @@ function setUp() {
     staticPeers: ['sw'],
     routes: () => routes,
     clusterPrefixes,
+    domain: ['weft', 'internal'],
   });
   return { cluster, pods, places };
 }
@@ -58,6 +59,16 @@ test(finds, 'n1/web', 'pod n1/web at n1: 10.244.1.2');
 test(finds, 'n2', 'node n2 at n2: 10.244.2.1 fd00:10:244:2::1');
 test(finds, 'n3/n2', 'pod n3/n2 at n3: 10.244.3.3');
 test(finds, 'sw', 'node sw at sw: ');
+// As DNS answers: of two pods, that of the node whose name comes first.
+test(finds, 'web.weft.internal', 'pod n1/web at n1: 10.244.1.2');
+test(finds, 'DB.default.Weft.Internal.', 'pod n2/db at n2: 10.244.2.3');
+test(finds, 'web.n2.node.weft.internal', 'pod n2/web at n2: 10.244.2.2');
+test(finds, 'n2.node.weft.internal', 'node n2 at n2: 10.244.2.1 fd00:10:244:2::1');
+test(
+  finds,
+  'old.weft.internal',
+  'pod n3/old at n3: 10.244.3.2; pod old is gone: its network namespace went away without "weft pod rm"',
+);
 test(finds, '10.244.2.99', 'address 10.244.2.99 at n2: 10.244.2.99');
 test(
   finds,
@@ -97,6 +108,11 @@ test(refuses, 'n2-db', 'place-unknown', /no pod of this name: did you mean n2\/d
 test(refuses, 'dbs', 'place-unknown', /no pod of this name: did you mean db\?$/);
 test(refuses, 'n2/dbs', 'place-unknown', /there is no pod dbs at node n2: did you mean n2\/db\?$/);
 test(refuses, 'n22/db', 'place-unknown', /there is no node n22, and no pod db in a namespace n22: did you mean n2\?$/);
+
+test(refuses, 'nix.weft.internal', 'place-unknown', /^nix\.weft\.internal: there is no pod nix/);
+test(refuses, 'dbs.n2.node.weft.internal', 'place-unknown', /there is no pod dbs at node n2: did you mean db\?$/);
+test(refuses, 'a.b.weft.internal', 'place-unknown', /there is no pod b\/a, and none called a\.b/);
+test(refuses, 'db.n22.node.weft.internal', 'place-unknown', /there is no node n22: did you mean n2\?$/);
 
 test('of two nodes of one name the one that is there is meant', async (t) => {
   const cluster = new FakeCluster();
