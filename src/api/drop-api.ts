@@ -90,6 +90,8 @@ export interface DroppedPacket {
   readonly peer: string;
   /** Name of the pod of this node; empty if there is none. */
   readonly pod: string;
+  /** The pod at the other end: `n2/web`; empty if no pod of the cluster has its address. */
+  readonly remotePod: string;
   /** Addresses are empty, and the protocol, too, if it was no IP packet; ports are 0 where there are none. */
   readonly source: string;
   readonly destination: string;

@@ -176,14 +176,16 @@ function packetText(packet: DroppedPacket): string {
 /** What may stand below each other. */
 function packetParts(packet: DroppedPacket): string[] {
   const { source, destination, protocol, sourcePort, destinationPort, lengthBytes, packets } = packet;
+  const { direction, remotePod } = packet;
+  const [from, to] = direction === 'egress' ? ['', remotePod] : [remotePod, ''];
   const size = packets === 1 ? `${lengthBytes} bytes` : `${lengthBytes} bytes, ${packets} packets`;
   if (protocol === '') return ['no IP packet', size];
-  return [`${protocol} ${endText(source, sourcePort)}`, `> ${endText(destination, destinationPort)}`, size];
+  return [`${protocol} ${endText(source, sourcePort, from)}`, `> ${endText(destination, destinationPort, to)}`, size];
 }
 
-function endText(address: string, port: number): string {
-  if (port === 0) return address;
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+function endText(address: string, port: number, pod: string): string {
+  const end = port === 0 ? address : address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  return pod === '' ? end : `${end} (${pod})`;
 }
 
 function recordedText({ recordedSince, omitted, recent }: DropReport): string {

@@ -112,9 +112,17 @@ function verdictOf({ verdict, reason }: Flow): Cell {
   return toned([verdict, reason], verdict === 'dropped' ? 'bad' : undefined);
 }
 
-function ends({ source, sourcePort, destination, destinationPort }: Flow): [string, string] {
+function ends(flow: Flow): [string, string] {
+  const { source, sourcePort, sourcePod, destination, destinationPort, destinationPod } = flow;
   const hasPorts = sourcePort + destinationPort > 0;
-  return hasPorts ? [withPort(source, sourcePort), withPort(destination, destinationPort)] : [source, destination];
+  const [from, to] = hasPorts
+    ? [withPort(source, sourcePort), withPort(destination, destinationPort)]
+    : [source, destination];
+  return [withPod(from, sourcePod), withPod(to, destinationPod)];
+}
+
+function withPod(end: string, pod: string): string {
+  return pod === '' ? end : `${end} (${pod})`;
 }
 
 function withPort(address: string, port: number): string {

@@ -8,6 +8,9 @@
 export interface Flow {
   readonly source: string;
   readonly destination: string;
+  /** Pods that have these addresses, as whoever is asked knows them: `n2/web`; empty if no pod of the cluster has them. */
+  readonly sourcePod: string;
+  readonly destinationPod: string;
   readonly protocol: string;
   /** 0 where there are none. */
   readonly sourcePort: number;

@@ -33,7 +33,7 @@ test('without a flight recorder, that is said', (t) => {
 });
 
 test('watched, each drop is a line, with its packet, its peer and its pod', (t) => {
-  const packet = 'tcp 10.244.1.2:40000 > 10.244.2.2:80, 1450 bytes';
+  const packet = 'tcp 10.244.1.2:40000 > 10.244.2.2:80 (n2/db), 1450 bytes';
   t.is(
     new DropLines(pipe, 'reason').lines({ ...fixedDrops, omitted: 0 }, fixedDrops),
     `04:09:59.900  egress fault-loss-out; ${packet}; peer n2; pod web\n`,
@@ -56,6 +56,6 @@ test('addresses of IPv6 stand in brackets before a port', (t) => {
   const recent = [{ ...packet!, source: 'fd00::1', destination: 'fd00::2' }];
   t.regex(
     new DropLines(pipe, 'reason').lines({ ...fixedDrops, recent }, undefined),
-    /tcp \[fd00::1\]:40000 > \[fd00::2\]:80,/,
+    /tcp \[fd00::1\]:40000 > \[fd00::2\]:80 \(n2\/db\),/,
   );
 });

@@ -128,9 +128,9 @@ test('flows are a table for each node, and who could not be asked is there with 
   t.regex(text, /^on n1\nLAST +VERDICT/);
   t.regex(
     text,
-    /\n04:04:59 +sent +tcp +10\.244\.1\.2:40000 +10\.244\.2\.2:5201 +3120 +4517760 +10\.244\.2\.0\/24 +n2\n/,
+    /\n04:04:59 +sent +tcp +10\.244\.1\.2:40000 \(n1\/web\) +10\.244\.2\.2:5201 \(n2\/db\) +3120 +4517760 +10\.244\.2\.0\/24 +n2\n/,
   );
-  t.regex(text, /\n04:04:32 +dropped +icmp +10\.244\.1\.2 +10\.244\.9\.9 +3 +252 +- +-\n +no-route\n/);
+  t.regex(text, /\n04:04:32 +dropped +icmp +10\.244\.1\.2 \(n1\/web\) +10\.244\.9\.9 +3 +252 +- +-\n +no-route\n/);
   t.regex(text, /\n4 more flows are not shown: raise --limit\nrecorded: packets since 2026-01-03 03:59:00 UTC/);
   t.regex(text, /\non n3\nno answer within 5 s\n$/);
 });

@@ -96,6 +96,8 @@ export const fixedFlows: readonly FlowReport[] = [
       {
         source: '10.244.1.2',
         destination: '10.244.2.2',
+        sourcePod: 'n1/web',
+        destinationPod: 'n2/db',
         protocol: 'tcp',
         sourcePort: 40_000,
         destinationPort: 5201,
@@ -114,6 +116,8 @@ export const fixedFlows: readonly FlowReport[] = [
       {
         source: '10.244.1.2',
         destination: '10.244.9.9',
+        sourcePod: 'n1/web',
+        destinationPod: '',
         protocol: 'icmp',
         sourcePort: 0,
         destinationPort: 0,

@@ -581,6 +581,7 @@ export const fixedDrops: DropReport = {
       direction: 'egress',
       peer: 'n2',
       pod: 'web',
+      remotePod: 'n2/db',
       source: '10.244.1.2',
       destination: '10.244.2.2',
       protocol: 'tcp',

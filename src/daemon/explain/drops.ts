@@ -12,11 +12,14 @@ import type { WorkerAccount } from '../../dataplane/accounts.ts';
 import { integer } from '../config/config-value.ts';
 import type { DropCount, DroppedPacket, DropReport, KernelDrops, PeerDrops, PodDrops } from '../../api/drop-api.ts';
 import { clockOffsetMs, formatMs, type RecordedPackets } from './recorded-packets.ts';
+import type { PodIndex } from '../../directory/pod-index.ts';
+import type { Gossip } from '../gossip/gossip.ts';
 import type { Dataplane } from '../worker/dataplane.ts';
 import type { OverlayRoutes } from '../../forwarding/overlay-routes.ts';
 import type { Pod } from '../../api/control-api.ts';
 import type { Pods } from '../pods/pods.ts';
 import type { SpoofWatch } from '../pods/spoof-watch.ts';
+import { type TitleAt, titlesOnce } from '../places/pod-titles.ts';
 import { parseTime, parseTruth, refuseUnknownKeys } from '../doors/request-keys.ts';
 
 /** Which recorded drops are asked for. */
@@ -34,6 +37,8 @@ export interface DropsOptions {
   readonly accountOf: (peer: number) => PeerAccount;
   readonly entryNames: () => ReadonlyMap<number, { readonly name: string; readonly relay: string }>;
   readonly pods: () => readonly Pick<Pod, 'namespace' | 'name' | 'addresses'>[];
+  /** What pods of the cluster are called, for one report. */
+  readonly titles: () => TitleAt;
   readonly recorded: Pick<RecordedPackets, 'span' | 'each'>;
   readonly startedMs: number;
   /** Of the kernel, as it counts them now. */
@@ -62,12 +67,14 @@ export interface DropParts {
   readonly dataplane: Dataplane;
   readonly routes: OverlayRoutes;
   readonly pods: Pods;
+  readonly index: PodIndex;
+  readonly gossip: Gossip;
   readonly spoofing: SpoofWatch;
 }
 
 /** Puts it together. */
 export function composeDrops(
-  { dataplane, routes, pods, spoofing }: DropParts,
+  { dataplane, routes, pods, index, gossip, spoofing }: DropParts,
   recorded: RecordedPackets,
 ): DropHandlers {
   const drops = new Drops({
@@ -75,6 +82,7 @@ export function composeDrops(
     accountOf: (peer) => dataplane.accountOf(peer),
     entryNames: () => routes.entryNames(),
     pods: () => pods.list(),
+    titles: () => titlesOnce(index, (identity) => gossip.member(identity)?.announcement.name),
     recorded,
     startedMs: Math.round(performance.timeOrigin),
     kernel: async () => {
@@ -177,10 +185,12 @@ class SeenDrops {
   readonly last = new Map<string, number>();
   readonly #names: ReadonlyMap<number, { readonly name: string }>;
   readonly #podOf: ReadonlyMap<string, string>;
+  readonly #titleAt: TitleAt;
   readonly #packets: (Omit<DroppedPacket, 'time'> & { readonly timeMs: number })[] = [];
 
-  constructor({ entryNames, pods }: DropsOptions) {
+  constructor({ entryNames, pods, titles }: DropsOptions) {
     this.#names = entryNames();
+    this.#titleAt = titles();
     this.#podOf = new Map(
       pods().flatMap(({ namespace, name, addresses }) => {
         const title = podTitle(namespace, name);
@@ -208,6 +218,7 @@ class SeenDrops {
       direction,
       peer: this.#names.get(record.peer)?.name ?? '',
       pod: this.#podOf.get(direction === 'egress' ? source : destination) ?? '',
+      remotePod: this.#titleAt(direction === 'egress' ? destination : source),
       source,
       destination,
       protocol: flow === undefined ? '' : protocolName(flow.protocol),

@@ -12,6 +12,7 @@ import { type FlowRequest, Flows } from './flows.ts';
 import { KernelExplainer } from './kernel-explainer.ts';
 import { LocalExplainer, type LocalExplainerParts } from './local-explainer.ts';
 import { PastMoments } from './past-moments.ts';
+import { type TitleAt, titlesOnce } from '../places/pod-titles.ts';
 import type { Places } from '../places/places.ts';
 import type { RecordedPackets } from './recorded-packets.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
@@ -35,7 +36,8 @@ export function composeExplanations(
   const { config, events, routes } = parts;
   const { nodeName } = config;
   const past = new PastMoments({ events, recorded, routes, remote });
-  const flows = new Flows({ nodeName, recorded, routes, remote });
+  const titles = (): TitleAt => titlesOnce(parts.index, (identity) => parts.gossip.member(identity)?.announcement.name);
+  const flows = new Flows({ nodeName, recorded, routes, remote, titles });
   const explainer = new Explainer({
     nodeName,
     local: new LocalExplainer(parts, faults),

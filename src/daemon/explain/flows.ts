@@ -10,6 +10,7 @@ import { protocolName } from '../../explain/packet-description.ts';
 import { parseIpAddress } from '../../wire/address.ts';
 import type { OverlayRoutes } from '../../forwarding/overlay-routes.ts';
 import { clockOffsetMs, formatMs, type RecordedPackets } from './recorded-packets.ts';
+import type { TitleAt } from '../places/pod-titles.ts';
 import type { RemoteNodes, RemoteOutcome } from '../remote/remote-nodes.ts';
 import { parseTold, parseToldOutcomes } from '../remote/told-answer.ts';
 import { parseTime, parseTruth, refuseUnknownKeys } from '../doors/request-keys.ts';
@@ -19,6 +20,8 @@ export interface FlowsOptions {
   readonly recorded: RecordedPackets;
   readonly routes: Pick<OverlayRoutes, 'routeTo' | 'entryNames'>;
   readonly remote: RemoteNodes;
+  /** What pods are called, for one report. */
+  readonly titles: () => TitleAt;
 }
 
 /** Whose flows, and which. */
@@ -79,8 +82,9 @@ const TELLING = 'tells of its flows';
 
 type FlowQuestion = v.InferOutput<typeof flowQuestion>;
 
-/** What one node says of itself. */
-type ToldFlows = Omit<FlowReport, 'node' | 'error'>;
+/** What one node says of itself. What pods are called is said by whoever asks. */
+type ToldFlow = Omit<Flow, 'sourcePod' | 'destinationPod'>;
+type ToldFlows = Omit<FlowReport, 'node' | 'error' | 'flows'> & { readonly flows: readonly ToldFlow[] };
 
 const verdicts: Readonly<Partial<Record<Hook, Flow['verdict']>>> = {
   [Hook.toUnderlay]: 'sent',
@@ -100,10 +104,21 @@ export function parseFlowQuery(query: URLSearchParams): FlowRequest {
   return { node: query.get('node') ?? undefined, all, sinceMs, limit, dropped, probes };
 }
 
-function reportOf(outcome: RemoteOutcome<ToldFlows>): FlowReport {
-  if ('answer' in outcome) return { node: outcome.node, error: '', ...outcome.answer };
+function reportOf(outcome: RemoteOutcome<ToldFlows>, titleAt: TitleAt): FlowReport {
+  if ('answer' in outcome) return { node: outcome.node, error: '', ...withTitles(outcome.answer, titleAt) };
   const { message } = outcome.error;
   return { node: outcome.node, error: message, packetsSince: '', dropsSince: '', flows: [], omitted: 0 };
+}
+
+function withTitles(told: ToldFlows, titleAt: TitleAt): Omit<FlowReport, 'node' | 'error'> {
+  const flows = told.flows.map(({ source, destination, ...flow }) => ({
+    source,
+    destination,
+    sourcePod: titleAt(source),
+    destinationPod: titleAt(destination),
+    ...flow,
+  }));
+  return { ...told, flows };
 }
 
 export class Flows {
@@ -120,15 +135,16 @@ export class Flows {
 
   /** One report for each node that is asked. @throws as `RemoteNodes.ask`, if it is about one node. */
   async report({ node, all, ...question }: FlowRequest): Promise<readonly FlowReport[]> {
-    const { nodeName, remote } = this.#options;
+    const { nodeName, remote, titles } = this.#options;
+    const titleAt = titles();
     if (!all) {
       const asked = node ?? nodeName;
       const told = parseTold(toldFlows, asked, await remote.ask(asked, QUESTION, question), TELLING);
-      return [{ node: asked, error: '', ...told }];
+      return [{ node: asked, error: '', ...withTitles(told, titleAt) }];
     }
     const reports: FlowReport[] = [];
     for (const outcome of await remote.askAll(QUESTION, question)) {
-      reports.push(...parseToldOutcomes(toldFlows, [outcome], TELLING).map(reportOf));
+      reports.push(...parseToldOutcomes(toldFlows, [outcome], TELLING).map((one) => reportOf(one, titleAt)));
       // Ten thousand flows take long to look through: others have their turn in between.
       await setImmediate();
     }
@@ -147,7 +163,7 @@ export class Flows {
     };
   }
 
-  #view(flow: CountedFlow, names: ReturnType<OverlayRoutes['entryNames']>, offsetMs: number): Flow {
+  #view(flow: CountedFlow, names: ReturnType<OverlayRoutes['entryNames']>, offsetMs: number): ToldFlow {
     const { source, destination, direction, hook, reason, peer, packets, bytes, firstMs, lastMs } = flow;
     const { name, relay } = names.get(peer) ?? { name: '', relay: '' };
     const farEnd = parseIpAddress(direction === 'egress' || hook === Hook.relay ? destination : source);

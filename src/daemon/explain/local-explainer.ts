@@ -2,6 +2,7 @@
  * This node's part of an explanation: what it would do with a packet of its own, or with a datagram of a peer. The dataplane is
  * asked, as it is now; everything else is what this node knows of routes, paths and pods.
  */
+import type { PodIndex } from '../../directory/pod-index.ts';
 import { titleOf } from '../pods/pod-key.ts';
 import type { ForwardingReader } from '../../dataplane/forwarding-table.ts';
 import { NotFoundError } from '../../errors.ts';
@@ -51,6 +52,7 @@ export interface LocalExplainerParts {
   /** Absent where paths are not probed. */
   readonly paths: PathProber | undefined;
   readonly pods: Pods;
+  readonly index: PodIndex;
   readonly prefixes: OwnPrefixes;
   readonly status: () => Status;
   /** The one in use at the moment. */

@@ -35,7 +35,7 @@ export interface ProbeParts {
   readonly routes: OverlayRoutes;
   readonly pods: Pods;
   readonly directory: Pick<PodDirectory, 'versionOf'>;
-  readonly index: Pick<PodIndex, 'of'>;
+  readonly index: PodIndex;
   readonly identity: string;
   readonly overlayMtuBytes: number;
 }

@@ -17,6 +17,7 @@ function dropsOf(records: readonly FlightRecord[] = []) {
   const peerMemory = createPeerCountersMemory(1, 20);
   const counters = new Counters(memory, 0, new PeerCounters(peerMemory, 0));
   const drops = new Drops({
+    titles: () => (address) => (address.startsWith('10.244.2.') ? 'n2/db' : ''),
     accounts: () => [readWorkerAccount(memory, 0)],
     accountOf: (peer) => readPeerAccount(peerMemory, peer),
     entryNames: () =>
@@ -123,6 +124,7 @@ test('recorded drops are those of pods, by the address of this node in them', as
     pod: 'web',
     source: '10.244.1.2',
     destination: '10.244.2.2',
+    remotePod: 'n2/db',
     protocol: 'tcp',
     lengthBytes: 9_000,
     packets: 2,

@@ -56,6 +56,10 @@ const routes: Pick<OverlayRoutes, 'routeTo' | 'entryNames'> = {
   },
 };
 
+function titleAt(address: string): string {
+  return address === '10.244.2.2' ? 'n2/db' : '';
+}
+
 function flowsOf(memory: FlightRecorderMemory | undefined): Flows {
   let own: RemoteAnswerer | undefined;
   const answerer = async (question: unknown): Promise<unknown> => own!(question, { name: 'n1', identity: '' });
@@ -68,7 +72,13 @@ function flowsOf(memory: FlightRecorderMemory | undefined): Flows {
     ],
   };
   const recorded = new RecordedPackets(memory, START_MS);
-  return new Flows({ nodeName: 'n1', recorded, routes, remote: remote as unknown as RemoteNodes });
+  return new Flows({
+    nodeName: 'n1',
+    recorded,
+    routes,
+    remote: remote as unknown as RemoteNodes,
+    titles: () => titleAt,
+  });
 }
 
 function request(text: string) {
@@ -78,6 +88,11 @@ function request(text: string) {
 test('flows are counted by what became of them, with names and routes', async (t) => {
   const [report] = await flowsOf(recordedMemory()).report(request(''));
   t.like(report, { node: 'n1', error: '', omitted: 0 });
+  for (const { source, sourcePod, destination, destinationPod } of report!.flows) {
+    t.is(sourcePod, source === '10.244.2.2' ? 'n2/db' : '');
+    t.is(destinationPod, destination === '10.244.2.2' ? 'n2/db' : '');
+  }
+  t.true(report!.flows.some(({ destinationPod }) => destinationPod === 'n2/db'));
   t.is(report!.packetsSince, new Date(START_MS).toISOString());
   const facts = report!.flows.map(({ verdict, reason, packets, bytes, destination, peer, relay, route, origin }) =>
     [verdict, reason, packets, bytes, destination, peer, relay, route, origin].join(),
@@ -136,7 +151,13 @@ test('what each node answers is looked at in a turn of its own', async (t) => {
   }));
   const remote = { answer: () => undefined, askAll: async () => await Promise.resolve(outcomes) };
   const recorded = new RecordedPackets(undefined, START_MS);
-  const flows = new Flows({ nodeName: 'n1', recorded, routes, remote: remote as unknown as RemoteNodes });
+  const flows = new Flows({
+    nodeName: 'n1',
+    recorded,
+    routes,
+    remote: remote as unknown as RemoteNodes,
+    titles: () => () => '',
+  });
   const reports = flows.report(request('all=true'));
   while (!log.includes('n3')) {
     await turn();

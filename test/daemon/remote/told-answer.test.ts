@@ -44,7 +44,13 @@ for (const answer of strange) {
   test(`a node that says ${text} of its flows hides those of no other`, async (t) => {
     const cluster = new FakeCluster();
     const recorded = new RecordedPackets(undefined, 0);
-    const flows = new Flows({ nodeName: 'n1', recorded, routes: nobodys, remote: cluster.node('n1') });
+    const flows = new Flows({
+      nodeName: 'n1',
+      recorded,
+      routes: nobodys,
+      remote: cluster.node('n1'),
+      titles: () => () => '',
+    });
     cluster.node('n2').answer('flows', () => answer);
     const reports = await flows.report(parseFlowQuery(new URLSearchParams('all=true')));
     t.like(reports[0], { node: 'n1', error: '' });
