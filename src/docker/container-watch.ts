@@ -14,6 +14,9 @@ import type { EngineClient } from './engine-client.ts';
 /** How often to look without an event, in ms: what could not be done is tried again. */
 const LOOK_INTERVAL_MS = 10_000;
 
+/** Least time between two looks, in ms: on a machine where containers come and go all the time, each look is for many of them. */
+const SPACING_MS = 100;
+
 /** How soon to try again what somebody was not there for, in ms. */
 const RETRY_MS = 1_000;
 
@@ -45,6 +48,7 @@ export class ContainerWatch {
       const woken = new Promise<void>((resolve) => (this.#wake = resolve));
       const isDone = await this.#tried('watch', () => this.look());
       await Promise.race([woken, pause(isDone ? LOOK_INTERVAL_MS : RETRY_MS, signal)]);
+      await pause(SPACING_MS, signal);
     }
     await listening;
   }

@@ -72,7 +72,9 @@ export class ComposeLab {
 
   /** Id of the container that a service has, running or not. */
   async container(service: string): Promise<string> {
-    const filter = ['--filter', `label=com.docker.compose.service=${service}`];
+    // Its image may have the name of a service as well, and so other containers; only its own has a number.
+    const labels = [`service=${service}`, 'container-number=1'];
+    const filter = labels.flatMap((label) => ['--filter', `label=com.docker.compose.${label}`]);
     return (await this.engine.docker('ps', '--all', '--quiet', ...filter)).trim();
   }
 }
