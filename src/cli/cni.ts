@@ -1,7 +1,14 @@
 /** `weft cni`: puts the CNI plugin where container runtimes look for it. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
+import type { ControlClient } from '../client/control-client.ts';
+import type { GivenConflist, InstalledNetwork } from '../cni/conflist.ts';
 import type { InstalledFile, Installation } from '../cni/installation.ts';
+import { WeftError } from '../errors.ts';
+import { parseDuration } from './duration.ts';
 import type { OutputOptions } from './output.ts';
 
 /** Where runtimes look, if they are not told otherwise. */
@@ -10,11 +17,17 @@ const DIRECTORIES = { bin: '/opt/cni/bin', conf: '/etc/cni/net.d' } as const;
 interface CniOptions extends OutputOptions {
   readonly binDir: string;
   readonly confDir: string;
+  readonly force?: true;
 }
 
 interface InstallOptions extends CniOptions {
   readonly plugin?: string;
+  readonly conf?: string;
+  readonly wait?: number;
 }
+
+/** From one look at a node that is not ready to the next, in ms. */
+const LOOK_INTERVAL_MS = 250;
 
 /** Adds `cni` with its verbs. */
 export function registerCni(program: Command): void {
@@ -23,8 +36,11 @@ export function registerCni(program: Command): void {
     .command('install')
     .description('put the plugin and its network in place, once this node is ready')
     .option('--plugin <file>', 'the plugin; otherwise the one beside this program, made by npm run build:cni')
+    .option('--conf <file>', 'a network of your own with weft-cni in its chain; otherwise weft makes one')
     .option('--bin-dir <directory>', 'where the runtime looks for plugins', DIRECTORIES.bin)
     .option('--conf-dir <directory>', 'where the runtime looks for networks', DIRECTORIES.conf)
+    .option('--wait <time>', 'for how long to wait until this node is ready: 60s', parseDuration)
+    .option('--force', 'write over a network that was changed by hand')
     .option('--json', 'print JSON')
     .action(installPlugin);
   cni
@@ -32,55 +48,96 @@ export function registerCni(program: Command): void {
     .description('take them away; the plugin stays as long as containers need it')
     .option('--bin-dir <directory>', 'where the runtime looks for plugins', DIRECTORIES.bin)
     .option('--conf-dir <directory>', 'where the runtime looks for networks', DIRECTORIES.conf)
+    .option('--force', 'also a network that was changed by hand, and the plugin although containers need it')
     .option('--json', 'print JSON')
     .action(uninstallPlugin);
 }
 
 async function installPlugin(options: InstallOptions, command: Command): Promise<void> {
-  const [{ controlClient }, { print }, { install, networksBefore }, { WeftError }] = await Promise.all([
+  const [{ controlClient }, { print }, installation] = await Promise.all([
     import('./daemon-socket.ts'),
     import('./output.ts'),
     import('../cni/installation.ts'),
-    import('../errors.ts'),
   ]);
   const client = controlClient(command);
-  const { ready, problem, spool } = await client.attachmentStatus();
-  if (!ready)
-    throw new WeftError('cni-not-ready', `nothing was installed, as no container could be attached: ${problem}`);
   const where = directoriesOf(options);
   const program =
     options.plugin ??
     fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../../dist/weft-cni' : '../weft-cni', import.meta.url));
-  const files = install(program, { socket: client.socketPath, spool }, where);
-  const before = networksBefore(where);
-  print(options, { files, before }, () => {
-    const notice = before.length === 0 ? '' : `notice: runtimes take the first network, which is ${before[0]!}\n`;
-    return formatFiles(files) + notice;
+  const network = async () => await readyNetwork(client, options);
+  const choice = {
+    ...(options.conf !== undefined && { given: readGiven(options.conf) }),
+    force: options.force ?? false,
+  };
+  const files = await installation.install(program, network, where, choice);
+  const before = installation.networksBefore(where);
+  const after = installation.networksAfter(where);
+  const missing = installation.missingPlugins(where);
+  print(options, { files, before, after, missing }, () => {
+    const notices = [
+      before.length === 0 ? '' : `notice: runtimes take the first network, which is ${before[0]!}\n`,
+      after.length === 0 ? '' : `notice: only who asks for them by name gets the networks of ${after.join(', ')}\n`,
+      missing.length === 0
+        ? ''
+        : `notice: ${missing.join(', ')} is not in ${where.binDirectory}, and the chain needs it\n`,
+    ];
+    return formatFiles(files) + notices.join('');
   });
 }
 
+/** What the network has to know, when the node could attach a container. @throws WeftError `cni-not-ready` */
+async function readyNetwork(client: ControlClient, { wait = 0, binDir }: InstallOptions): Promise<InstalledNetwork> {
+  const { isDaemonAbsent } = await import('../cni/daemon.ts');
+  const endMs = performance.now() + wait;
+  for (;;) {
+    const { ready, problem, spool } = await client.attachmentStatus().catch((error: unknown) => {
+      if (isDaemonAbsent(error)) return { ready: false, problem: (error as WeftError).message, spool: '' };
+      throw error;
+    });
+    if (ready) return { socket: resolve(client.socketPath), spool };
+    if (performance.now() >= endMs) {
+      const message = `the plugin is in ${binDir}, but no network that uses it, as no container could be attached: ${problem}`;
+      throw new WeftError('cni-not-ready', `${message}\nweft cni install --wait 60s waits until one could`, {
+        problem,
+      });
+    }
+    await sleep(LOOK_INTERVAL_MS);
+  }
+}
+
+function readGiven(source: string): GivenConflist {
+  try {
+    return { text: readFileSync(source, 'utf8'), source };
+  } catch (error) {
+    throw new WeftError('usage', `--conf: ${source} cannot be read: ${(error as Error).message}`);
+  }
+}
+
 async function uninstallPlugin(options: CniOptions, command: Command): Promise<void> {
-  const [{ controlClient }, { print }, { uninstall }, { WeftError }] = await Promise.all([
+  const [{ controlClient }, { print }, { uninstall }, { isDaemonAbsent }] = await Promise.all([
     import('./daemon-socket.ts'),
     import('./output.ts'),
     import('../cni/installation.ts'),
-    import('../errors.ts'),
+    import('../cni/daemon.ts'),
   ]);
   const attached = await controlClient(command)
     .attachments()
     .then(
       (all) => all.length,
       (error: unknown) => {
-        if (error instanceof WeftError && error.code === 'daemon-not-running') return undefined;
+        if (isDaemonAbsent(error)) return undefined;
         throw error;
       },
     );
-  const files = uninstall(attached, directoriesOf(options));
-  print(options, { files }, () => formatFiles(files));
+  const files = uninstall(attached, directoriesOf(options), options.force);
+  const count = attached ?? 'not known, as no daemon answers';
+  print(options, { files, attached: attached ?? null }, () => {
+    return `${formatFiles(files)}interfaces that are attached through CNI: ${count}\n`;
+  });
 }
 
 function directoriesOf({ binDir, confDir }: CniOptions): Installation {
-  return { binDirectory: binDir, confDirectory: confDir };
+  return { binDirectory: resolve(binDir), confDirectory: resolve(confDir) };
 }
 
 function formatFiles(files: readonly InstalledFile[]): string {

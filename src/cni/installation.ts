@@ -1,8 +1,11 @@
 /** The plugin and its network where a container runtime looks for them, and away again. Nothing of others is touched. */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import {
   closeSync,
   constants,
+  existsSync,
+  fchmodSync,
+  fchownSync,
   fstatSync,
   fsyncSync,
   lstatSync,
@@ -11,11 +14,24 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { ConflictError, WeftError } from '../errors.ts';
+import { trustedDirectory } from '../linux/trusted-directory.ts';
+import {
+  conflistState,
+  formatConflist,
+  generatedConflist,
+  givenConflist,
+  pluginsNamedIn,
+  PORTMAP,
+  type GivenConflist,
+  type InstalledNetwork,
+} from './conflist.ts';
 import { PLUGIN_TYPE } from './net-conf.ts';
+import { isWeftPlugin } from './plugin-file.ts';
 
 /** Runtimes take the first file in the order of names. */
 export const CONFLIST = '10-weft.conflist';
@@ -26,10 +42,12 @@ export interface Installation {
   readonly confDirectory: string;
 }
 
-/** What the network has to know of the node. */
-export interface InstalledNetwork {
-  readonly socket: string;
-  readonly spool: string;
+/** What may be chosen. */
+export interface InstallChoice {
+  /** A network that somebody wrote; otherwise weft makes one. */
+  readonly given?: GivenConflist;
+  /** Whether to write over a network that somebody changed by hand. */
+  readonly force?: boolean;
 }
 
 /** What became of a file. */
@@ -44,22 +62,61 @@ export interface InstalledFile {
  * Puts both in place: the program first, since a runtime may use the network at once.
  *
  * @param program the plugin, which `npm run build:cni` made.
- * @throws WeftError `cni-install-failed`; ConflictError `cni-conflict` where something of somebody else is in the way
+ * @param network asks the daemon, when the program is in place. Where it rejects, there is no network.
+ * @throws WeftError `cni-install-failed`, `conflist-invalid`, `directory-unsafe`; ConflictError `cni-conflict` where something of
+ *   somebody else is in the way
  */
-export function install(program: string, network: InstalledNetwork, where: Installation): InstalledFile[] {
+export async function install(
+  program: string,
+  network: () => Promise<InstalledNetwork>,
+  where: Installation,
+  { given, force = false }: InstallChoice = {},
+): Promise<InstalledFile[]> {
   const plugin = readProgram(program);
-  const conflist = join(where.confDirectory, CONFLIST);
+  if (given !== undefined) givenConflist(given, undefined);
+  const binDirectory = trustedDirectory(where.binDirectory, true)!;
+  const conflist = join(trustedDirectory(where.confDirectory, true)!, CONFLIST);
+  refuseForeign(join(binDirectory, PLUGIN_TYPE), conflist);
+  const written = place(join(binDirectory, PLUGIN_TYPE), plugin, 0o755);
+  const asked = await network();
+  const document =
+    given === undefined
+      ? generatedConflist(asked, isProgram(join(binDirectory, PORTMAP)))
+      : givenConflist(given, asked);
+  const wanted = formatConflist(document, given === undefined ? 'generated' : 'given');
+  // Somebody may have written it meanwhile.
+  const why = whyNotReplaced(readConflist(conflist), wanted, given !== undefined);
+  if (why !== '' && !force) return [written, { path: conflist, outcome: 'kept', why }];
+  refuseForeign(join(binDirectory, PLUGIN_TYPE), conflist);
+  return [written, place(conflist, Buffer.from(wanted), 0o644)];
+}
+
+/** A program, or a network, that only has the name of ours. */
+function refuseForeign(program: string, conflist: string): void {
   const present = readConflist(conflist);
-  if (present !== undefined && !usesPlugin(present)) {
+  if (present !== undefined && conflistState(present) === 'foreign') {
     const message = `${conflist} is not a network of ${PLUGIN_TYPE}: move it away, or choose another --conf-dir`;
     throw new ConflictError('cni-conflict', message, { path: conflist });
   }
-  const written = place(join(where.binDirectory, PLUGIN_TYPE), plugin, 0o755);
-  const wanted = conflistText(network);
+  if (!isForeignProgram(program)) return;
+  const message = `${program} is not the plugin of weft: move it away, or choose another --bin-dir`;
+  throw new ConflictError('cni-conflict', message, { path: program });
+}
+
+/** What is there and no link is read. */
+function isForeignProgram(path: string): boolean {
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there === undefined) return false;
+  refuseLink(path, there.isSymbolicLink());
+  return !there.isFile() || !isWeftPlugin(readFileSync(path));
+}
+
+/** Empty: it may be replaced. What weft made is, when it is made otherwise now. */
+function whyNotReplaced(present: string | undefined, wanted: string, isGiven: boolean): string {
+  const state = present === undefined || present === wanted ? 'generated' : conflistState(present);
   // Somebody may have added plugins to the chain, or another socket.
-  if (present !== undefined && present !== wanted)
-    return [written, { path: conflist, outcome: 'kept', why: 'it was changed by hand' }];
-  return [written, place(conflist, Buffer.from(wanted), 0o644)];
+  if (state === 'edited') return 'it was changed by hand (--force writes over it)';
+  return state === 'given' && !isGiven ? 'it was made of --conf (give that again, or --force)' : '';
 }
 
 /**
@@ -68,37 +125,54 @@ export function install(program: string, network: InstalledNetwork, where: Insta
  *
  * @param attached how many containers the daemon knows; `undefined`: none answers.
  */
-export function uninstall(attached: number | undefined, where: Installation): InstalledFile[] {
+export function uninstall(attached: number | undefined, places: Installation, force = false): InstalledFile[] {
+  const where = {
+    binDirectory: trustedDirectory(places.binDirectory, false) ?? places.binDirectory,
+    confDirectory: trustedDirectory(places.confDirectory, false) ?? places.confDirectory,
+  };
   const conflist = join(where.confDirectory, CONFLIST);
   const program = join(where.binDirectory, PLUGIN_TYPE);
-  const present = readConflist(conflist);
-  const isOurs = present !== undefined && usesPlugin(present);
-  const removed: InstalledFile =
-    present === undefined
-      ? { path: conflist, outcome: 'missing', why: '' }
-      : isOurs
-        ? remove(conflist)
-        : { path: conflist, outcome: 'kept', why: `it is not a network of ${PLUGIN_TYPE}` };
-  const why = whyKept(attached, where);
-  if (why !== '') return [removed, { path: program, outcome: 'kept', why }];
-  return [
-    removed,
-    lstatSync(program, { throwIfNoEntry: false }) === undefined
-      ? { path: program, outcome: 'missing', why: '' }
-      : remove(program),
-  ];
+  const removed = removeConflist(conflist, force);
+  removeLeftovers(program);
+  if (lstatSync(program, { throwIfNoEntry: false }) === undefined)
+    return [removed, { path: program, outcome: 'missing', why: '' }];
+  const why = isForeignProgram(program) ? 'it is not the plugin of weft' : whyKept(attached, where, force);
+  return [removed, why === '' ? remove(program) : { path: program, outcome: 'kept', why }];
 }
 
-function whyKept(attached: number | undefined, { confDirectory }: Installation): string {
+function removeConflist(path: string, force: boolean): InstalledFile {
+  const present = readConflist(path);
+  removeLeftovers(path);
+  if (present === undefined) return { path, outcome: 'missing', why: '' };
+  const state = conflistState(present);
+  if (state === 'foreign') return { path, outcome: 'kept', why: `it is not a network of ${PLUGIN_TYPE}` };
+  if (state === 'edited' && !force)
+    return { path, outcome: 'kept', why: 'it was changed by hand (--force removes it all the same)' };
+  return remove(path);
+}
+
+function whyKept(attached: number | undefined, { confDirectory }: Installation, force: boolean): string {
+  const others = networksIn(confDirectory).filter((name) => mayUsePlugin(join(confDirectory, name)));
+  if (others.length > 0) return `${others.join(', ')} uses it`;
+  if (force || attached === 0) return '';
   if (attached === undefined) return 'no daemon says whether containers are attached, which are deleted with it';
-  if (attached > 0) return `${attached} containers are attached, which are deleted with it: run this again then`;
-  const others = networksIn(confDirectory).filter((name) => usesPlugin(readConflist(join(confDirectory, name)) ?? ''));
-  return others.length === 0 ? '' : `${others.join(', ')} uses it`;
+  return `${attached} containers are attached, which are deleted with it: run this again then`;
 }
 
 /** Networks that a runtime takes before this one. */
 export function networksBefore({ confDirectory }: Installation): string[] {
   return networksIn(confDirectory).filter((name) => name < CONFLIST);
+}
+
+/** Networks that only those who ask for them by name get. */
+export function networksAfter({ confDirectory }: Installation): string[] {
+  return networksIn(confDirectory).filter((name) => name > CONFLIST);
+}
+
+/** Plugins of the chain that are not beside ours: the runtime has to find them elsewhere. */
+export function missingPlugins({ binDirectory, confDirectory }: Installation): string[] {
+  const named = pluginsNamedIn(readConflist(join(confDirectory, CONFLIST)) ?? '');
+  return named.filter((plugin) => !isProgram(join(binDirectory, plugin)));
 }
 
 function networksIn(directory: string): string[] {
@@ -111,15 +185,6 @@ function networksIn(directory: string): string[] {
   }
 }
 
-function conflistText({ socket, spool }: InstalledNetwork): string {
-  const capabilities = { ips: true, mac: true, dns: true };
-  const plugins = [
-    { type: PLUGIN_TYPE, socket, spool, capabilities },
-    { type: 'portmap', capabilities: { portMappings: true } },
-  ];
-  return `${JSON.stringify({ cniVersion: '1.0.0', name: 'weft', plugins }, undefined, 2)}\n`;
-}
-
 /** Text of a file; `undefined`: there is none. @throws ConflictError for a symbolic link, which may lead anywhere */
 function readConflist(path: string): string | undefined {
   const there = lstatSync(path, { throwIfNoEntry: false });
@@ -128,13 +193,18 @@ function readConflist(path: string): string | undefined {
   return readFileSync(path, 'utf8');
 }
 
-function usesPlugin(text: string): boolean {
+/** Of others, a link may be followed: it is only read. What cannot be read may use it. */
+function mayUsePlugin(path: string): boolean {
   try {
-    const { type, plugins } = JSON.parse(text) as { type?: unknown; plugins?: readonly { type?: unknown }[] };
-    return type === PLUGIN_TYPE || (Array.isArray(plugins) && plugins.some((plugin) => plugin?.type === PLUGIN_TYPE));
+    return statSync(path).isFile() && pluginsNamedIn(readFileSync(path, 'utf8')).includes(PLUGIN_TYPE);
   } catch {
-    return false;
+    return true;
   }
+}
+
+function isProgram(path: string): boolean {
+  const there = statSync(path, { throwIfNoEntry: false });
+  return there !== undefined && there.isFile() && (there.mode & 0o111) !== 0;
 }
 
 /** @throws WeftError `cni-install-failed` unless it is a program */
@@ -143,7 +213,9 @@ function readProgram(path: string): Buffer {
     const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
     try {
       if (!fstatSync(file).isFile()) throw new Error('it is no file');
-      return readFileSync(file);
+      const program = readFileSync(file);
+      if (!isWeftPlugin(program)) throw new Error('it is not the plugin of weft');
+      return program;
     } finally {
       closeSync(file);
     }
@@ -159,12 +231,16 @@ function place(path: string, content: Buffer, mode: number): InstalledFile {
   refuseLink(path, there?.isSymbolicLink() === true);
   if (there?.isFile() === true && (there.mode & 0o777) === mode && hashOf(readFileSync(path)) === hashOf(content))
     return { path, outcome: 'unchanged', why: '' };
-  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
+  removeLeftovers(path);
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
   try {
     const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
     const file = openSync(temporary, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR, mode);
     try {
       writeFileSync(file, content);
+      // Whatever the umask and the directory say.
+      fchownSync(file, process.geteuid!(), process.getegid!());
+      fchmodSync(file, mode);
       fsyncSync(file);
     } finally {
       closeSync(file);
@@ -178,6 +254,18 @@ function place(path: string, content: Buffer, mode: number): InstalledFile {
     rmSync(temporary, { force: true });
     const message = `${path} cannot be written: ${(error as Error).message}`;
     throw new WeftError('cni-install-failed', message, { path }, error);
+  }
+}
+
+/** What a crash left of an earlier attempt, and not of one that is under way. */
+function removeLeftovers(path: string): void {
+  const [directory, start] = [dirname(path), `.${basename(path)}.`];
+  if (!existsSync(directory)) return;
+  for (const name of readdirSync(directory)) {
+    if (!name.startsWith(start)) continue;
+    const [, pid] = /^(\d+)\.tmp$/.exec(name.slice(start.length)) ?? [];
+    if (pid === undefined || (pid !== `${process.pid}` && existsSync(`/proc/${pid}`))) continue;
+    rmSync(join(directory, name), { force: true });
   }
 }
 

@@ -3,11 +3,12 @@ import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { supportedVersions } from './cni-version.ts';
 import { runPlugin } from './plugin.ts';
+import { PLUGIN_MARK } from './plugin-file.ts';
 
 /** Most that a runtime may write, in bytes. */
 const MAX_INPUT_BYTES = 16 * 1024 * 1024;
 
-const ABOUT = `weft-cni: CNI plugin of weft, for container runtimes. CNI versions: ${supportedVersions.join(', ')}\n`;
+const ABOUT = `${PLUGIN_MARK}, for container runtimes. CNI versions: ${supportedVersions.join(', ')}\n`;
 
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: { version: { type: 'boolean' } }, strict: false });
