@@ -54,8 +54,13 @@ export async function patiently<Answer>(ask: () => Promise<Answer>, waitsForStar
 
 function waitFor(error: unknown, waitsForStart: boolean): number {
   if (!(error instanceof WeftError)) return 0;
-  if (error.code === 'door-full') return TURN_WAIT_MS;
+  if (error.code === 'door-full' || isTurnedAway(error)) return TURN_WAIT_MS;
   return waitsForStart && error.code === 'daemon-not-running' ? START_WAIT_MS : 0;
+}
+
+/** A daemon with many visitors may hang up before it has read what it was asked, and then the answer is lost. */
+function isTurnedAway({ code, details }: WeftError): boolean {
+  return code === 'daemon-unreachable' && (details['errno'] === 'EPIPE' || details['errno'] === 'ECONNRESET');
 }
 
 /** Whether nobody could be asked. */

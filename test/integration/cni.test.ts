@@ -2,6 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { patiently } from '../../src/cni/daemon.ts';
 import { SPOOL_DIRECTORY } from '../../src/linux/cni-spool.ts';
 import { listLinks } from '../../src/linux/link.ts';
 import { CniRuntime, type AddResult } from '../support/cni-runtime.ts';
@@ -33,6 +34,8 @@ async function held(): Promise<{ devices: number; used: number }> {
   const { families } = await lab.control('n1').ipamStatus();
   return { devices: links.filter(({ ifname }) => /^wf[0-9a-f]{8}$/.test(ifname)).length, used: families[0]!.used };
 }
+
+const oneOfMany = (containerId: string) => ({ cniNetwork: 'many', containerId, interface: 'eth0' });
 
 const addressOf = ({ ips }: AddResult, at = 0): string => ips[at]!.address.split('/')[0]!;
 
@@ -286,6 +289,29 @@ test.serial('a removal that is spooled while the daemon runs is carried out at o
   );
   t.false(existsSync(join(lab.files('n1').stateDir, SPOOL_DIRECTORY, 'x')));
   await runtime.end('s1');
+});
+
+test.serial('a hundred containers at one time are attached and removed, and nothing is left', async (t) => {
+  const before = await held();
+  const containers = Array.from({ length: 100 }, (_, at) => `m${at}`);
+  await runtime.make(...containers);
+  const control = lab.control('n1');
+  const all = await Promise.all(
+    containers.map(async (one) => {
+      const request = { ...oneOfMany(one), netns: `/run/netns/${runtime.netns(one)}` };
+      return await patiently(async () => await control.attach(request), false);
+    }),
+  );
+  t.is(new Set(all.flatMap(({ pod }) => pod.addresses)).size, 2 * containers.length);
+  t.is(new Set(all.map(({ pod }) => pod.hostDevice)).size, containers.length);
+  t.deepEqual(await held(), { devices: before.devices + containers.length, used: before.used + containers.length });
+  for (const one of ['m0', 'm99']) t.true(await runtime.reaches(one, '10.244.2.2'));
+  const removed = await Promise.all(
+    containers.map(async (one) => await patiently(async () => await control.detach(oneOfMany(one)), false)),
+  );
+  t.true(removed.every(Boolean));
+  t.deepEqual(await held(), before);
+  for (const one of containers) await runtime.end(one);
 });
 
 test.serial('another plugin gives the addresses, of this node only, and is told when they are free', async (t) => {

@@ -14,7 +14,7 @@ import {
   batchWord,
   ipBatch,
   ipBatchTogether,
-  ipRemoveTogether,
+  deleteLinkTogether,
   namingTheLine,
   ROUTE_PROTOCOL,
 } from '../../linux/iproute.ts';
@@ -344,5 +344,5 @@ export function isDefaultRouteTaken(error: unknown): boolean {
 
 /** Removes a pair, by its node's end. */
 export async function disconnectPod(pod: string, hostDevice: string): Promise<void> {
-  await ipRemoveTogether([`link delete dev ${hostDevice}`], `disconnect pod ${pod}`);
+  await deleteLinkTogether(hostDevice, `disconnect pod ${pod}`);
 }
