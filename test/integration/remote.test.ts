@@ -6,6 +6,7 @@ import type { Key } from '../../src/api/control-api.ts';
 import { generateKey } from '../../src/daemon/gossip/key-file.ts';
 
 import type { Matrix } from '../../src/api/matrix-api.ts';
+import type { DirectoryReport } from '../../src/api/directory-api.ts';
 import type { FlowReport } from '../../src/explain/flow-report.ts';
 import { TestLab } from '../support/test-lab.ts';
 import { until } from '../support/until.ts';
@@ -68,6 +69,34 @@ test.serial('every node answers every other, and gossip does not suffer', async 
       since.filter(({ kind }) => kind.startsWith('member-')),
       [],
     );
+  }
+});
+
+/** Titles of the pods that `node` knows, of all nodes, with a label if one is given. */
+async function knownPods(node: Node, ...label: readonly string[]): Promise<string[]> {
+  const { stdout } = await lab.tryAsk(node, 'pods', '--all', ...label.flatMap((one) => ['--label', one]), '--json');
+  return (JSON.parse(stdout) as DirectoryReport).pods.map(
+    ({ node: at, namespace, name }) => `${at} ${namespace}/${name}`,
+  );
+}
+
+test.serial('every node knows the pods of all: when one comes, and when it goes', async (t) => {
+  const all = nodes.map((node) => `${node} default/p1`);
+  for (const node of nodes) {
+    await until(`${node} knows all pods`, async () => (await knownPods(node)).join() === all.join());
+  }
+  const added = await lab.tryAsk('n2', 'pod', 'add', 'web', '--namespace', 'shop', '--label', 'app=web', '--new');
+  t.is(added.exitCode, 0, added.stderr);
+  for (const node of nodes) {
+    await until(`${node} knows the new one`, async () => (await knownPods(node, 'app=web')).join() === 'n2 shop/web');
+  }
+  const asked = await Promise.all(nodes.map(answered));
+  const { stdout } = await lab.tryAsk('n1', 'ping', 'shop/web', '--count', '1');
+  t.regex(stdout, /n2\/shop\/web/);
+  t.deepEqual(await Promise.all(nodes.map(answered)), asked, 'for a name nobody is asked');
+  t.is((await lab.tryAsk('n2', 'pod', 'rm', 'web', '--namespace', 'shop')).exitCode, 0);
+  for (const node of nodes) {
+    await until(`${node} knows that it went`, async () => (await knownPods(node)).join() === all.join());
   }
 });
 
