@@ -33,7 +33,7 @@ export interface NameAddressFailure {
 
 export interface NameListenerOptions {
   readonly service: Pick<NameService, 'handle'>;
-  readonly askers: Askers;
+  readonly askers: Pick<Askers, 'find'>;
   readonly counters: NameCounters;
   /** Of connections. */
   readonly shares: FairShares;

@@ -148,3 +148,20 @@ test('whatever is jumped to, and every set that is looked into, is there', (t) =
       t.true(Object.hasOwn(kind === '@' ? declared : chains, name!), rule);
   }
 });
+
+test('names are asked for by pods and this node alone, each pod so often, and only where they are answered', (t) => {
+  t.deepEqual(chainOf('names-port'), [
+    'iifname "lo" return',
+    'iifname != "wf*" iifname != "weft0" counter name names-from-outside goto refuse',
+    'update @asking { iifname limit rate over 2000/second burst 500 packets } counter name names-flood drop',
+  ]);
+  // Data of nodes, of which there is most, is not looked at for that.
+  t.deepEqual(chainOf('to-node').slice(-2), [
+    'meta l4proto { tcp, udp } ip daddr { 169.254.1.1, 10.244.1.1 } th dport 53 goto names-port',
+    'meta l4proto { tcp, udp } ip6 daddr { fe80::1, fd00:10:244:1::1 } th dport 53 goto names-port',
+  ]);
+});
+
+test("without names, port 53 of the node is somebody else's", (t) => {
+  t.false(chainOf('to-node', { names: false }).some((rule) => rule.includes('names-port')));
+});
