@@ -44,8 +44,8 @@ export class ComposeLab {
 
   /** `docker-compose ARGS`, whatever the exit code. */
   async try(...args: readonly string[]): Promise<ProgramResult> {
-    // Another Compose, by its path, for who has one: WEFT_TEST_COMPOSE='docker compose'.
-    const compose = (process.env['WEFT_TEST_COMPOSE'] ?? 'docker-compose').split(' ');
+    // Another Compose, by its path, for who has one: TEST_COMPOSE='docker compose'.
+    const compose = (process.env['TEST_COMPOSE'] ?? 'docker-compose').split(' ');
     const files = this.#files.flatMap((file) => ['--file', join(this.directory, file)]);
     const settings = [
       `WEFT_BUILD=${BASE_IMAGE}`,
