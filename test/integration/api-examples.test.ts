@@ -7,8 +7,8 @@ import { until } from '../support/until.ts';
 
 const text = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'api.md'), 'utf8');
 
-/** Keys of these objects are data, such as names of reasons. */
-const DATA_KEYS = /\.(dropped|refused|details|probesRoundabout|reasons)$/;
+/** Keys of these objects are data, such as names of reasons and labels. */
+const DATA_KEYS = /\.(labels|dropped|refused|details|probesRoundabout|reasons)$/;
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
@@ -38,6 +38,7 @@ const asked: Readonly<Record<string, () => Promise<unknown>>> = {
   Events: async () => lab.control('n1').events(),
   Audit: async () => lab.control('n1').audit(),
   Pods: async () => lab.control('n1').pods(),
+  Directory: async () => lab.control('n1').directory(),
   Ipam: async () => lab.control('n1').ipamStatus(),
   Leases: async () => lab.control('n1').checkLeases(false),
   Keys: async () => lab.control('n1').keys(),
