@@ -78,7 +78,7 @@ async function dig(...args: readonly string[]): Promise<string> {
 
 /** The same, asked again where no answer comes, as pods do: on a busy machine the kernel may lose a packet. */
 async function patient(name: string): Promise<string> {
-  return (await dig(name, 'A', '+tries=3')).split('\n').at(-1)!;
+  return (await dig(name, 'A', '+tries=5', '+timeout=3')).split('\n').at(-1)!;
 }
 
 /** All that dig says. */

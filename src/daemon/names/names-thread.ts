@@ -22,9 +22,9 @@ import { NodeResolver } from './node-resolver.ts';
 
 /**
  * Questions that each may ask, per second and at once: a pod that looks up a name for each of its connections needs hundreds at most. An
- * answer takes some 50 us, so one pod takes a twentieth of a processor at most.
+ * answer takes some 50 us, so one pod takes a twentieth of a processor at most, with what is passed on.
  */
-const RATES = { perSecond: 1_000, burst: 1_000, mostAskers: 4_096 } as const;
+const RATES = { perSecond: 500, burst: 500, mostAskers: 4_096 } as const;
 
 /** Most connections of one asker. */
 const MOST_CONNECTIONS_EACH = 8;

@@ -64,7 +64,7 @@ const REFUSED_TIMEOUT = '10m';
  * Packets that each pod may send to the names of its node, per second and at once: more than the daemon answers in a second. What is
  * beyond would fill the socket that all pods share, and so keep the others from being heard. Pods of other nodes count as one.
  */
-const NAMES_RATE = 'limit rate over 2000/second burst 500 packets';
+const NAMES_RATE = 'limit rate over 1000/second burst 250 packets';
 
 /** What the rules are made from. None of it changes while a daemon runs; what does is in sets, see `node-sets.ts`. */
 export interface NodeRulesOptions {

@@ -153,7 +153,7 @@ test('names are asked for by pods and this node alone, each pod so often, and on
   t.deepEqual(chainOf('names-port'), [
     'iifname "lo" return',
     'iifname != "wf*" iifname != "weft0" counter name names-from-outside goto refuse',
-    'update @asking { iifname limit rate over 2000/second burst 500 packets } counter name names-flood drop',
+    'update @asking { iifname limit rate over 1000/second burst 250 packets } counter name names-flood drop',
   ]);
   // Data of nodes, of which there is most, is not looked at for that.
   t.deepEqual(chainOf('to-node').slice(-2), [
