@@ -166,7 +166,12 @@ test('what somebody changed by hand, or broke, is written over and removed by fo
   await install(plugin, network, where);
   const made = readFileSync(conflist, 'utf8');
   const byHand = '{ "cniVersion": "1.0.0", "name": "weft", "plugins": [{ "type": "weft-cni" }] }';
-  for (const text of [made.replace('"ips": true', '"ips": false'), made.slice(0, -4), byHand]) {
+  const changed = [
+    made.replace('"ips": true', '"ips": false'),
+    made.replace('"weft-cni"', '"bridge"'),
+    made.slice(0, -4),
+  ];
+  for (const text of [...changed, byHand]) {
     writeFileSync(conflist, text);
     t.is((await install(plugin, network, where))[1]?.outcome, 'kept');
     t.is(uninstall(0, where)[0]?.outcome, 'kept');
@@ -248,6 +253,26 @@ test('what a crash left half written goes, what somebody else is writing stays, 
   writeFileSync(crashed, 'half');
   uninstall(0, where);
   t.deepEqual(left(), [busy]);
+});
+
+test('a network that is none is refused before anything is put in place', async (t) => {
+  const { where, plugin, program } = placesOf(t);
+  await t.throwsAsync(install(plugin, network, where, given([{ type: 'bridge' }])), { code: 'conflist-invalid' });
+  t.false(existsSync(program));
+});
+
+test('everybody may start the program, whatever the umask of who installs', async (t) => {
+  const { where, plugin, program } = placesOf(t);
+  const usual = process.umask(0o077);
+  let installed: Promise<unknown>;
+  try {
+    // The program is in place when this returns, and no other test ran meanwhile.
+    installed = install(plugin, network, where);
+  } finally {
+    process.umask(usual);
+  }
+  await installed;
+  t.is(statSync(program).mode & 0o777, 0o755);
 });
 
 test('the program is exchanged, and not written into, so that who runs the old one goes on', async (t) => {
