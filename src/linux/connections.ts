@@ -22,6 +22,7 @@ const forgetting = new Gathering<readonly IpAddress[]>(async (all) => {
   });
   if (lines.length === 0) return [];
   const purpose = 'forget the connections of a pod';
-  await runCommand(['conntrack', '-R', '-'], { purpose, input: `${lines.join('\n')}\n` });
+  // It opens its standard input by name, which Node's, a socket, does not allow.
+  await runCommand(['sh', '-c', 'cat | conntrack -R -'], { purpose, input: `${lines.join('\n')}\n` });
   return [];
 });

@@ -39,6 +39,11 @@ const oneOfMany = (containerId: string) => ({ cniNetwork: 'many', containerId, i
 
 const addressOf = ({ ips }: AddResult, at = 0): string => ips[at]!.address.split('/')[0]!;
 
+/** What the node's kernel remembers of what somebody sent. */
+async function connectionsOf(address: string): Promise<string> {
+  return await lab.exec('n1', 'conntrack', '-L', '--orig-src', address);
+}
+
 test.serial('a container is attached, reaches other nodes, and leaves nothing behind', async (t) => {
   const before = await held();
   await runtime.make('c1');
@@ -78,7 +83,9 @@ test.serial('a container is attached, reaches other nodes, and leaves nothing be
 
   t.is(await runtime.run('CHECK', { container: 'c1', conf: { prevResult: result } }), '');
   t.is(await runtime.run('STATUS', { container: 'c1' }), '');
+  t.not(await connectionsOf(addressOf(result)), '');
   t.is(await runtime.run('DEL', { container: 'c1' }), '');
+  t.is(await connectionsOf(addressOf(result)), '');
   t.is(await runtime.run('DEL', { container: 'c1', env: { CNI_NETNS: '' } }), '');
   t.deepEqual(await attached(), []);
   t.deepEqual(await held(), before);
