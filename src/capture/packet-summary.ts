@@ -92,6 +92,19 @@ export function summarizePacket(packet: Uint8Array, mayBeTunnel = false, origins
   return describe(packet, inner ?? headers, origins);
 }
 
+/**
+ * Source and destination of the same packet that {@link summarizePacket} describes; `undefined`: it is none.
+ *
+ * @param mayBeTunnel as there.
+ */
+export function endsOfPacket(packet: Uint8Array, mayBeTunnel = false): readonly [string, string] | undefined {
+  const headers = headersOf(packet, 0);
+  if (headers === undefined) return undefined;
+  const innerAt = mayBeTunnel ? innerPacketAt(packet, headers) : -1;
+  const { source, destination } = (innerAt === -1 ? undefined : headersOf(packet, innerAt)) ?? headers;
+  return [source, destination];
+}
+
 /** Where the IP packet in a VXLAN datagram is, or -1. */
 function innerPacketAt(packet: Uint8Array, { protocol, upperAt }: Headers): number {
   if (protocol !== IpProtocol.udp || upperAt === -1 || upperAt + UDP_HEADER_LENGTH > packet.length) return -1;

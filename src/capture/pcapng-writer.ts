@@ -6,10 +6,12 @@ import {
   BYTE_ORDER_MAGIC,
   BlockType,
   LinkType,
+  NameRecord,
   MAX_BLOCK_BYTES,
   OptionCode,
   PCAPNG_VERSION,
   type PcapngInterface,
+  type PcapngName,
   type PcapngPacket,
   type PcapngSection,
   type PcapngStatistics,
@@ -84,6 +86,23 @@ export class PcapngWriter {
     this.#text(code.os, described.os);
     this.#endWithOptions();
     return this.#interfaces++;
+  }
+
+  /** Says what addresses are called, before or after packets in which they are: a reader that shows names takes them from here. */
+  names(names: readonly PcapngName[]): void {
+    // One for each: a block of all of them would have a largest size, and there are few.
+    for (const { address, name } of names) {
+      const text = this.#encoder.encode(name);
+      const lengthBytes = address.bytes.length + text.length + 1;
+      this.#begin(BlockType.names, lengthBytes + 64);
+      this.#option(address.family === 4 ? NameRecord.ipv4 : NameRecord.ipv6, lengthBytes);
+      this.#bytes.set(address.bytes, this.#used);
+      // A zero ends the name.
+      this.#bytes.set(text, this.#used + address.bytes.length);
+      this.#used += (lengthBytes + 3) & ~3;
+      this.#u32(0);
+      this.#endWithOptions();
+    }
   }
 
   /** Writes a packet. @throws RangeError for an interface that was not described, or more bytes than a block has room for */

@@ -1,17 +1,19 @@
 /**
- * The file format pcapng (draft-ietf-opsawg-pcapng): what stands in it, and its numbers. Of the format's many blocks, those four that
+ * The file format pcapng (draft-ietf-opsawg-pcapng): what stands in it, and its numbers. Of the format's many blocks, those five that
  * a capture of weft has. Numbers are little-endian here; a reader of any kind can tell by the section header.
  *
  *     block    | type | length | body, padded to 32 bits | length |          length: of all of the block
  *     section  | byte order | version | -1, -1 | options |
  *     iface    | link type | 0 | snap length | options |
+ *     names    | record type | length | address, names, padded | ... | 0 | 0 | options |
  *     packet   | interface | time, high | time, low | captured | length | bytes, padded | options |
  *     counts   | interface | time, high | time, low | options |
  *     option   | code | length | value, padded |                              in the end | 0 | 0 |
  */
+import type { IpAddress } from '../wire/address.ts';
 
 /** Types of blocks. */
-export const BlockType = { section: 0x0a0d0d0a, interface: 1, statistics: 5, packet: 6 } as const;
+export const BlockType = { section: 0x0a0d0d0a, interface: 1, names: 4, statistics: 5, packet: 6 } as const;
 
 /** In a section header: written in the byte order of the section. */
 export const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
@@ -28,6 +30,9 @@ export const OptionCode = {
   packet: { flags: 2, lost: 4, id: 5, queue: 6 },
   statistics: { received: 4, dropped: 5, accepted: 6, delivered: 8 },
 } as const;
+
+/** Records of a block of names: what an IPv4 address is called, and an IPv6 address. */
+export const NameRecord = { ipv4: 1, ipv6: 2 } as const;
 
 /** Types of links (tcpdump.org/linktypes.html): packets begin with an IP header, or with an Ethernet header. */
 export const LinkType = { ethernet: 1, raw: 101 } as const;
@@ -75,6 +80,12 @@ export type PcapngDirection = 'in' | 'out';
 export interface PcapngTime {
   readonly seconds: number;
   readonly nanoseconds: number;
+}
+
+/** What an address is called. */
+export interface PcapngName {
+  readonly address: IpAddress;
+  readonly name: string;
 }
 
 /** A packet. */

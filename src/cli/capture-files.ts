@@ -4,10 +4,13 @@ import { arch, release, type } from 'node:os';
 import { once } from 'node:events';
 import { extname } from 'node:path';
 import type { PcapngInterface, PcapngPacket, PcapngStatistics } from '../capture/pcapng.ts';
+import { endsOfPacket } from '../capture/packet-summary.ts';
 import { PcapngWriter } from '../capture/pcapng-writer.ts';
 import { readVersion } from '../daemon/process/version.ts';
 import { WeftError } from '../errors.ts';
-import type { CaptureOutput } from './capture-output.ts';
+import { parseIpAddress } from '../wire/address.ts';
+import { isOuter, type CaptureOutput } from './capture-output.ts';
+import { PodNames } from './pod-names.ts';
 
 /** When to begin another file. */
 export interface Rotation {
@@ -28,6 +31,9 @@ const STANDARD_OUTPUT = '-';
 export class CaptureFiles implements CaptureOutput {
   readonly #path: string;
   readonly #rotation: Rotation | undefined;
+  readonly #names: PodNames;
+  /** Addresses whose names are in the file that is written into now. */
+  readonly #named = new Set<string>();
   readonly #interfaces: PcapngInterface[] = [];
   readonly #pieces: Piece[] = [];
   #writer = newWriter();
@@ -36,10 +42,14 @@ export class CaptureFiles implements CaptureOutput {
   #takenBytes = 0;
   #handle: { readonly file: number; readonly handle: FileHandle; isBegun: boolean } | undefined;
 
-  /** @param path a file, or {@link STANDARD_OUTPUT}. */
-  constructor(path: string, rotation?: Rotation) {
+  /**
+   * @param path a file, or {@link STANDARD_OUTPUT}.
+   * @param names of addresses: of those that packets have, the file says them.
+   */
+  constructor(path: string, rotation?: Rotation, names = new PodNames()) {
     this.#path = path;
     this.#rotation = rotation;
+    this.#names = names;
   }
 
   /** Has the first file open before anything is captured. What it holds stays until something is written. @throws WeftError `usage` */
@@ -54,6 +64,7 @@ export class CaptureFiles implements CaptureOutput {
 
   packet(packet: PcapngPacket): void {
     this.#rotateIfFull();
+    this.#writeNames(packet);
     this.#writer.packet(packet);
   }
 
@@ -83,12 +94,22 @@ export class CaptureFiles implements CaptureOutput {
     await handle?.close();
   }
 
+  #writeNames({ bytes, interfaceId }: PcapngPacket): void {
+    for (const address of endsOfPacket(bytes, isOuter(this.#interfaces[interfaceId]!)) ?? []) {
+      const name = this.#named.has(address) ? undefined : this.#names.of(address);
+      if (name === undefined) continue;
+      this.#named.add(address);
+      this.#writer.names([{ address: parseIpAddress(address)!, name }]);
+    }
+  }
+
   #rotateIfFull(): void {
     const size = this.#takenBytes + this.#writer.pendingBytes;
     if (this.#rotation === undefined || size < this.#rotation.sizeBytes) return;
     this.#take();
     this.#file++;
     this.#takenBytes = 0;
+    this.#named.clear();
     this.#writer = newWriter();
     for (const described of this.#interfaces) this.#writer.interface(described);
   }

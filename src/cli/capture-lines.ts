@@ -1,12 +1,12 @@
 /** Captured packets for people, a line each, or for programs, a JSON object each. */
 import { once } from 'node:events';
 import { parseComment, type Comment } from '../capture/comment.ts';
-import { summarizePacket } from '../capture/packet-summary.ts';
+import { endsOfPacket, summarizePacket } from '../capture/packet-summary.ts';
 import { TcpOrigins } from '../capture/tcp-origins.ts';
 import { LinkType, type PcapngInterface, type PcapngPacket } from '../capture/pcapng.ts';
-import { hooks } from '../dataplane/hook.ts';
 import { ETHERNET_HEADER_LENGTH, EtherType, readEtherType } from '../wire/ethernet.ts';
-import type { CaptureOutput } from './capture-output.ts';
+import { isOuter, type CaptureOutput } from './capture-output.ts';
+import { PodNames } from './pod-names.ts';
 import { wrap } from '../terminal/table.ts';
 import { paint, type Terminal, type Tone } from '../terminal/terminal.ts';
 
@@ -22,6 +22,9 @@ export interface CaptureLine {
   readonly worker: number | null;
   readonly lengthBytes: number;
   readonly packet: string;
+  /** Names of the pods whose packet it is, as far as they are known: `n1/web`. */
+  readonly source: string | null;
+  readonly destination: string | null;
   /** Keys as in the comment of a file. */
   readonly comment: Comment;
 }
@@ -40,13 +43,20 @@ export class CaptureLines implements CaptureOutput {
   readonly #isJson: boolean;
   readonly #terminal: Terminal;
   readonly #write: Write;
+  readonly #names: PodNames;
   readonly #interfaces: PcapngInterface[] = [];
   /** People read small numbers, programs those on the wire. */
   readonly #origins = new TcpOrigins();
   #lines: string[] = [];
 
-  constructor(isJson: boolean, terminal: Terminal, write: Write = (text) => process.stdout.write(text)) {
+  constructor(
+    isJson: boolean,
+    terminal: Terminal,
+    names = new PodNames(),
+    write: Write = (text) => process.stdout.write(text),
+  ) {
     this.#isJson = isJson;
+    this.#names = names;
     this.#terminal = terminal;
     this.#write = write;
   }
@@ -56,7 +66,8 @@ export class CaptureLines implements CaptureOutput {
   }
 
   packet(packet: PcapngPacket): void {
-    const line = lineOf(packet, this.#interfaces[packet.interfaceId]!, this.#isJson ? undefined : this.#origins);
+    const described = this.#interfaces[packet.interfaceId]!;
+    const line = lineOf(packet, described, this.#names, this.#isJson ? undefined : this.#origins);
     this.#lines.push(this.#isJson ? `${JSON.stringify(line)}\n` : this.#text(line));
   }
 
@@ -75,9 +86,13 @@ export class CaptureLines implements CaptureOutput {
     await this.flush();
   }
 
-  #text({ time, node, hook, packet, comment }: CaptureLine): string {
+  #text({ time, node, hook, packet, source, destination, comment }: CaptureLine): string {
     const width = Math.max(...this.#interfaces.map(({ name }) => name.length));
-    const what = becameOf(comment).replaceAll(UNUSUAL, '?');
+    const ends = source === null && destination === null ? '' : `${source ?? '?'} > ${destination ?? '?'}`;
+    const what = [ends, becameOf(comment)]
+      .filter((part) => part !== '')
+      .join(': ')
+      .replaceAll(UNUSUAL, '?');
     const place = (node === '' ? hook : `${node}/${hook}`).replaceAll(UNUSUAL, '?');
     const tone = TONES[comment.verdict ?? ''];
     // Of the day a person knows; of the second six digits are enough to tell hooks apart.
@@ -95,14 +110,17 @@ const TONES: Readonly<Record<string, Tone | undefined>> = { drop: 'bad', deliver
 
 function lineOf(
   packet: PcapngPacket,
-  { name, linkType }: PcapngInterface,
+  described: PcapngInterface,
+  names: PodNames,
   origins: TcpOrigins | undefined,
 ): CaptureLine {
   const { seconds, nanoseconds, direction, id, queue, lengthBytes, bytes, comment } = packet;
+  const { name, linkType } = described;
   const slash = name.lastIndexOf('/');
   const hook = name.slice(slash + 1);
   const date = new Date(seconds * 1_000).toISOString().slice(0, 19);
-  const isInner = hooks.some((entry) => entry.name === hook && entry.shows === 'inner');
+  const [ip, mayBeTunnel] = [bytes.subarray(linkHeaderLength(bytes, linkType)), isOuter(described)];
+  const [source, destination] = (endsOfPacket(ip, mayBeTunnel) ?? []).map((address) => names.of(address) ?? null);
   return {
     time: `${date}.${String(nanoseconds).padStart(9, '0')}Z`,
     node: name.slice(0, Math.max(0, slash)),
@@ -111,7 +129,9 @@ function lineOf(
     id: id === undefined ? null : id.toString(16).padStart(16, '0'),
     worker: queue ?? null,
     lengthBytes,
-    packet: summarizePacket(bytes.subarray(linkHeaderLength(bytes, linkType)), !isInner, origins),
+    packet: summarizePacket(ip, mayBeTunnel, origins),
+    source: source ?? null,
+    destination: destination ?? null,
     comment: (comment === undefined ? undefined : parseComment(comment)) ?? {},
   };
 }

@@ -1,4 +1,5 @@
 /** Where captured packets go, and what is counted on the way. */
+import { hooks } from '../dataplane/hook.ts';
 import type { PcapngSink } from '../capture/pcapng-merger.ts';
 import type { PcapngInterface, PcapngPacket, PcapngStatistics } from '../capture/pcapng.ts';
 
@@ -7,6 +8,12 @@ export interface CaptureOutput extends PcapngSink {
   flush(): Promise<void>;
   /** Flushes, and ends. */
   close(): Promise<void>;
+}
+
+/** Whether packets of this interface may be datagrams with the packets of pods inside: all but those of hooks that show the latter. */
+export function isOuter({ name }: PcapngInterface): boolean {
+  const hook = name.slice(name.lastIndexOf('/') + 1);
+  return !hooks.some((entry) => entry.name === hook && entry.shows === 'inner');
 }
 
 /** What came of a capture. */

@@ -1,11 +1,13 @@
 /** `weft capture`. */
 import { type Command, InvalidArgumentError } from 'commander';
 import type { CaptureSpec } from '../api/capture-api.ts';
+import type { ControlClient } from '../client/control-client.ts';
 import type { Rotation } from './capture-files.ts';
 import type { CaptureOutput, CaptureSummary } from './capture-output.ts';
 import { parseDuration } from './duration.ts';
 import { ExitCode } from '../terminal/exit-code.ts';
 import type { OutputOptions } from './output.ts';
+import type { PodNames } from './pod-names.ts';
 
 export interface CaptureOptions extends OutputOptions {
   readonly outer?: string;
@@ -80,11 +82,19 @@ async function captureNodes(filter: string, options: CaptureOptions, command: Co
     import('../client/capture-client.ts'),
     import('./capture-run.ts'),
   ]);
-  const client = new CaptureClient(controlClient(command).socketPath);
+  const control = controlClient(command);
+  const client = new CaptureClient(control.socketPath);
   const spec = await specOf(filter, options);
   const isAll = options.all === true;
   const nodes = isAll ? (await client.overview()).nodes : [...new Set(options.node ?? [undefined])];
-  const run = new CaptureRun({ client, spec, nodes, mayMiss: isAll, output: await outputOf(options), say: tell });
+  const run = new CaptureRun({
+    client,
+    spec,
+    nodes,
+    mayMiss: isAll,
+    output: await outputOf(options, await podNames(control)),
+    say: tell,
+  });
   return await untilInterrupted(
     async () => run.run(),
     () => run.end(),
@@ -148,10 +158,17 @@ async function refuseUnknownHooks(names: readonly string[]): Promise<void> {
   throw new WeftError('usage', `--hook: ${unknown} is none of ${hooks.map(({ name }) => name).join(', ')}`);
 }
 
-async function outputOf({ write, rotate, json }: CaptureOptions): Promise<CaptureOutput> {
+/** What pods are called now; those that come later are not. A daemon that does not answer is told by the capture itself. */
+async function podNames(control: ControlClient): Promise<PodNames> {
+  const { PodNames } = await import('./pod-names.ts');
+  const report = await control.directory().catch(() => undefined);
+  return new PodNames(report?.pods);
+}
+
+async function outputOf({ write, rotate, json }: CaptureOptions, names?: PodNames): Promise<CaptureOutput> {
   if (write !== undefined) {
     const { CaptureFiles } = await import('./capture-files.ts');
-    const files = new CaptureFiles(write, rotate);
+    const files = new CaptureFiles(write, rotate, names);
     await files.open();
     return files;
   }
@@ -159,7 +176,7 @@ async function outputOf({ write, rotate, json }: CaptureOptions): Promise<Captur
     import('./capture-lines.ts'),
     import('../terminal/terminal.ts'),
   ]);
-  return new CaptureLines(json === true, standardOutput());
+  return new CaptureLines(json === true, standardOutput(), names);
 }
 
 async function refuseContradictions(options: CaptureOptions): Promise<void> {

@@ -8,6 +8,7 @@ import type { CaptureClient, OpenCapture } from '../../src/client/capture-client
 import { CaptureFiles } from '../../src/cli/capture-files.ts';
 import { CaptureLines, type CaptureLine } from '../../src/cli/capture-lines.ts';
 import { CountedOutput } from '../../src/cli/capture-output.ts';
+import { PodNames } from '../../src/cli/pod-names.ts';
 import { CaptureRun } from '../../src/cli/capture-run.ts';
 import type { CaptureSpec } from '../../src/api/capture-api.ts';
 import { WeftError } from '../../src/errors.ts';
@@ -83,7 +84,7 @@ function start(nodes: Readonly<Record<string, FakeNode>>, spec: CaptureSpec = {}
     text += more;
     return true;
   };
-  const output = new CaptureLines(true, { widthColumns: undefined, colour: false }, write);
+  const output = new CaptureLines(true, { widthColumns: undefined, colour: false }, new PodNames(), write);
   const names = Object.keys(nodes);
   const run = new CaptureRun({ ...fake, spec, nodes: names, mayMiss, output, say: (words) => said.push(words) });
   const lines = () => text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as CaptureLine]));
@@ -111,6 +112,8 @@ test('a line for programs has the packet in words, and what weft says of it', as
     id: '0000000000000000',
     worker: null,
     lengthBytes: packet.length,
+    source: null,
+    destination: null,
     packet: '10.244.1.2.40000 > 10.244.2.2.53: udp length 40, 68 bytes',
     comment: { verdict: 'drop', reason: 'no-route' },
   });
@@ -213,7 +216,7 @@ test('a full disk is said once, and is no bug', async (t) => {
 
 test('what other nodes say of a packet steers no terminal', async (t) => {
   let text = '';
-  const output = new CaptureLines(false, { widthColumns: 200, colour: false }, (more) => {
+  const output = new CaptureLines(false, { widthColumns: 200, colour: false }, new PodNames(), (more) => {
     text += more;
     return true;
   });
@@ -224,11 +227,53 @@ test('what other nodes say of a packet steers no terminal', async (t) => {
   t.regex(text, /n\?\[2J\/drop.*drop: \?\]0;evil\?\n$/);
 });
 
+test('packets are of pods by name, where the directory has their addresses', async (t) => {
+  const pod = { labels: {}, superseded: false, state: null };
+  const names = new PodNames([
+    { ...pod, node: 'n1', namespace: 'default', name: 'p1', addresses: ['10.244.1.2'] },
+    { ...pod, node: 'n2', namespace: 'shop', name: 'web', addresses: ['10.244.2.2'] },
+    // Of a container that is still there, while the next one of its name has come.
+    { ...pod, node: 'n2', namespace: 'shop', name: 'old', addresses: ['10.244.2.2'], superseded: true },
+  ]);
+  let text = '';
+  for (const isJson of [false, true]) {
+    const output = new CaptureLines(isJson, { widthColumns: 200, colour: false }, names, (more) => {
+      text += more;
+      return true;
+    });
+    const interfaceId = output.interface({ name: 'n1/from-pod' });
+    output.packet({ interfaceId, seconds: SECOND, nanoseconds: 0, bytes: packet, lengthBytes: packet.length });
+    await output.close();
+  }
+  t.regex(text, / n1\/p1 > n2\/shop\/web\n.*"source":"n1\/p1","destination":"n2\/shop\/web"/);
+});
+
+test('each file of a series says the names of the pods in it, once', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'weft-files-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const pod = { labels: {}, superseded: false, state: null, node: 'n1', namespace: 'default' };
+  const names = new PodNames([
+    { ...pod, name: 'asking', addresses: ['10.244.1.2'] },
+    { ...pod, name: 'unseen', addresses: ['10.244.1.3'] },
+  ]);
+  const files = new CaptureFiles(join(directory, 'x.pcapng'), { sizeBytes: 1_000 }, names);
+  const interfaceId = files.interface({ name: 'n1/drop' });
+  for (let index = 0; index < 20; index++)
+    files.packet({ interfaceId, seconds: SECOND, nanoseconds: index, bytes: packet, lengthBytes: packet.length });
+  await files.close();
+  const texts = readdirSync(directory).map((name) => readFileSync(join(directory, name), 'latin1'));
+  t.true(texts.length > 1);
+  for (const text of texts) t.is(text.split('n1/asking').length, 2);
+  t.false(texts.join('').includes('n1/unseen'));
+});
+
 test('what is written is written in order, however slow that is, and what failed once fails in the end', async (t) => {
   const written: string[] = [];
   let turn = 0;
   const slow = {
     interface: () => 0,
+    source: null,
+    destination: null,
     packet: () => undefined,
     statistics: () => undefined,
     close: async () => await Promise.resolve(),

@@ -44,6 +44,8 @@ const capture: CaptureLine = {
   worker: 0,
   lengthBytes: 0,
   packet: '',
+  source: '',
+  destination: '',
   comment: { verdict: '', route: '', origin: '', version: '', peer: '' },
 };
 const down: DownReport = { name: '', namespaces: 1, processes: 1, files: true };

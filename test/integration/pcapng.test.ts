@@ -121,6 +121,24 @@ test('tshark reads everything that stands in a file, and finds no checksum wrong
   t.deepEqual(new Set(statuses), new Set(['1']));
 });
 
+test('tshark shows the names of pods that stand in a file', async (t) => {
+  const out = newWriter();
+  const interfaceId = out.interface({ name: 'n1/from-pod' });
+  out.names([
+    { address: { family: 4, bytes: Uint8Array.from(v4.source) }, name: 'n1/web' },
+    { address: { family: 6, bytes: Uint8Array.from(v6.destination) }, name: 'n2/shop/database' },
+  ]);
+  for (const ends of [v4, v6]) {
+    const bytes = ipPacket({ ...ends, protocol: 17, transport: udpDatagram(filled(20)) });
+    out.packet({ interfaceId, seconds: 1, nanoseconds: 0, bytes, lengthBytes: bytes.length });
+  }
+  const file = join(directory, 'names.pcapng');
+  writeFileSync(file, out.take());
+  const fields = ['-T', 'fields', '-e', 'ip.src_host', '-e', 'ip.dst_host', '-e', 'ipv6.dst_host'];
+  const shown = (await runProgram(['tshark', '-r', file, '-N', 'n', ...fields])).succeeded();
+  t.deepEqual(shown.trimEnd().split('\n'), ['n1/web\t10.2.0.3\t', '\t\tn2/shop/database']);
+});
+
 test('of packets that were cut, tshark calls no checksum wrong either', async (t) => {
   const out = newWriter();
   out.interface({ name: 'n1/to-underlay', snaplenBytes: 60 });
