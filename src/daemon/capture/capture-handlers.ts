@@ -13,6 +13,7 @@ import type { EventSink } from '../process/event-log.ts';
 import type { Logger } from '../../env/logger.ts';
 import type { OverlayRoutes } from '../../forwarding/overlay-routes.ts';
 import type { Gossip } from '../gossip/gossip.ts';
+import { namedPods } from '../places/named-pods.ts';
 import type { Pods } from '../pods/pods.ts';
 
 /** What is captured, and who is told. */
@@ -63,11 +64,11 @@ export async function composeCaptures(
  */
 export async function addressesOf(
   name: string,
-  pods: readonly Pick<Pod, 'namespace' | 'name' | 'addresses'>[],
+  pods: readonly Pick<Pod, 'namespace' | 'name' | 'addresses' | 'attachment'>[],
   nodeName: string,
   places: Pick<Places, 'find'>,
 ): Promise<readonly IpAddress[]> {
-  const pod = pods.find((one) => titleOf(one) === name);
+  const pod = namedPods(pods).find((one) => titleOf(one) === name);
   if (pod !== undefined) return pod.addresses.map((address) => parseIpAddress(address)!);
   const own = `${nodeName} has no pod ${name}: it has ${pods.map(titleOf).join(', ') || 'none'}`;
   try {

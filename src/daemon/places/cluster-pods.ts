@@ -11,6 +11,7 @@ import type { Member } from '../../membership/announcement.ts';
 import { formatIpAddress } from '../../wire/address.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
 import { parseTold } from '../remote/told-answer.ts';
+import { namedPods } from './named-pods.ts';
 
 /** What is known of a pod, wherever it is. */
 export interface ClusterPod {
@@ -121,7 +122,9 @@ export class ClusterPods {
     if (member?.announcement.podSummary === undefined) return undefined;
     const known = this.#others.of(member.announcement.identity);
     if (known !== undefined) {
-      return known.map(({ namespace, name, addresses }) => ({
+      // One whose name another has is meant by its address alone.
+      const named = known.filter(({ isSuperseded }) => !isSuperseded);
+      return named.map(({ namespace, name, addresses }) => ({
         node,
         name: podTitle(namespace, name),
         addresses: addresses.map(formatIpAddress),
@@ -137,7 +140,7 @@ export class ClusterPods {
   }
 
   #ownPods(): (ClusterPod & Pick<Pod, 'state'>)[] {
-    return this.#own().map(({ namespace, name, addresses, state }) => ({
+    return namedPods(this.#own()).map(({ namespace, name, addresses, state }) => ({
       node: this.#nodeName,
       name: podTitle(namespace, name),
       addresses,

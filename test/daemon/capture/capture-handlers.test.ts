@@ -16,7 +16,7 @@ const cluster: Readonly<Record<string, Place>> = {
   db: place('pod', 'n2/db', '10.244.2.3'),
   n2: place('node', 'n2', '10.244.2.1'),
 };
-const own = [{ namespace: 'default', name: 'web', addresses: ['10.244.1.2'] }];
+const own = [{ namespace: 'default', name: 'web', addresses: ['10.244.1.2'], attachment: null }];
 
 async function find(text: string): Promise<Place> {
   if (text === 'twice') throw new ConflictError('place-ambiguous', 'say which of n2/twice, n3/twice');

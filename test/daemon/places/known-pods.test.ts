@@ -25,6 +25,7 @@ function setUp() {
     memberOf(4),
   ];
   const pods: FoundPod[] = [
+    { ...podOf(2, 'web', 9, { isSuperseded: true }), owner: identityOf(2) },
     { ...podOf(2, 'web'), owner: identityOf(2) },
     { ...podOf(2, 'db', 3, { namespace: 'shop', labels: { app: 'db' } }), owner: identityOf(2) },
   ];
@@ -96,11 +97,12 @@ test('of a pod that is not found one hears whose pods are not known', async (t) 
 test('this node says what state its pods are in, and whose pods it does not know', async (t) => {
   const { pods, missing } = await directoryHandlers(setUp().view).directory();
   t.deepEqual(
-    pods.map(({ node, namespace, name, state }) => [node, namespace, name, state]),
+    pods.map(({ node, namespace, name, state, superseded }) => [node, namespace, name, state, superseded]),
     [
-      ['n1', 'default', 'own', 'broken'],
-      ['n2', 'default', 'web', null],
-      ['n2', 'shop', 'db', null],
+      ['n1', 'default', 'own', 'broken', false],
+      ['n2', 'default', 'web', null, true],
+      ['n2', 'default', 'web', null, false],
+      ['n2', 'shop', 'db', null, false],
     ],
   );
   t.deepEqual(missing, [
