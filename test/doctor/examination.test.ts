@@ -174,6 +174,7 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'names-port-taken': notice('names-port-taken'),
   'names-not-permitted': notice('names-not-permitted'),
   'names-not-listening': notice('names-not-listening'),
+  'conntrack-missing': notice('conntrack-missing'),
   'names-thread-died': notice('names-thread-died'),
   'captures-unavailable': notice('captures-unavailable'),
   'masquerade-unavailable': notice('masquerade-unavailable'),

@@ -17,6 +17,12 @@ const MIN_KERNEL = [5, 0] as const;
 
 const neededPrograms = ['ip', 'nft', 'nsenter', 'sh'] as const;
 
+const CONNTRACK_MISSING: Notice = {
+  code: 'conntrack-missing',
+  message:
+    'the program conntrack is missing: the kernel remembers connections of a pod that is removed, and whoever gets its address next may be sent what belongs to them; on Debian and Ubuntu: apt-get install conntrack',
+};
+
 const TUN_FILE = '/dev/net/tun';
 
 /** What {@link checkRequirements} looks at. */
@@ -48,8 +54,12 @@ export function checkRequirements(): Notice[] {
     const message = missing.map((requirement) => requirement.message).join('; ');
     throw new RequirementError(missing[0].code, message, { missing });
   }
-  if (readSafely('/proc/self/net/if_inet6') !== undefined) return [];
-  return [{ code: 'kernel-without-ipv6', message: 'the kernel has no IPv6: pods get IPv4 only' }];
+  return [
+    ...(readSafely('/proc/self/net/if_inet6') === undefined
+      ? [{ code: 'kernel-without-ipv6', message: 'the kernel has no IPv6: pods get IPv4 only' }]
+      : []),
+    ...(isInstalled('conntrack') ? [] : [CONNTRACK_MISSING]),
+  ];
 }
 
 /** What weft needs and a machine does not have. */

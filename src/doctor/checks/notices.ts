@@ -60,6 +60,11 @@ const finds: FindingKinds = {
     title: 'nothing can be captured on this node',
     cause: 'the socket of captures could not be opened',
   },
+  'conntrack-missing': {
+    severity: 'warning',
+    title: 'connections of pods that are removed stay in the kernel, for whoever gets their addresses next',
+    cause: 'the program conntrack is not installed',
+  },
   'names-port-taken': {
     severity: 'warning',
     title: 'another program has port 53 where this node answers names: pods ask it, and it does not know them',
@@ -104,6 +109,7 @@ const fixes: Readonly<Record<string, Fix>> = {
     'modprobe nf_tables',
   ),
   'source-check-without-arp': byHand('have a kernel that is built with CONFIG_NF_TABLES_ARP'),
+  'conntrack-missing': byHand('install it, and start the daemon again', 'apt-get install conntrack'),
   'names-port-taken': byHand(
     'have the other program listen elsewhere (dnsmasq: bind-interfaces, and listen-address or except-interface), or set names.enabled to off',
     "ss -lnup 'sport = :53'",
