@@ -11,13 +11,15 @@ import { nodeFiles } from '../src/lab/lab-directory.ts';
 import { SPOOL_DIRECTORY } from '../src/linux/cni-spool.ts';
 import { runCommand } from '../src/linux/command.ts';
 import { formatTable } from '../src/terminal/table.ts';
-import { percentile } from './statistics.ts';
+import { median, percentile } from './statistics.ts';
 
 const LAB = `bench-cni-${process.pid}`;
 const CLI = join(import.meta.dirname, '..', 'src', 'cli', 'main.ts');
 const PLUGIN = join(import.meta.dirname, '..', 'dist', 'weft-cni');
 const RIVALS = '/usr/lib/cni';
 const PARALLEL = 32;
+/** Candidates take turns, so that all of them are measured while the machine is as busy as it is. */
+const ROUNDS = 5;
 
 /** Most that an ADD may take alone (p50), and 32 together, in ms. */
 const LIMITS = { single: 100, parallel: 1_500 } as const;
@@ -33,16 +35,16 @@ interface Candidate {
 
 /** In ms. */
 interface Times {
-  readonly add: readonly number[];
-  readonly del: readonly number[];
-  /** Of all in parallel, from the first start to the last end. */
-  readonly parallelAdd: number;
-  readonly parallelDel: number;
+  readonly add: number[];
+  readonly del: number[];
+  /** Of all in parallel, from the first start to the last end, in each round. */
+  readonly parallelAdd: number[];
+  readonly parallelDel: number[];
 }
 
 const usage = `usage: sudo npm run bench:cni -- [OPTIONS]
 
-  --calls N  how many are added and deleted one after the other (30)
+  --calls N  how many are added and deleted one after the other (100)
   --many N   also adds N in parallel, and deletes them, and says what is left
 `;
 
@@ -50,7 +52,7 @@ const { values } = parseArgs({
   options: { calls: { type: 'string' }, many: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
 });
 if (values.help === true) process.stdout.write(usage);
-else await measure(Number(values.calls ?? 30), Number(values.many ?? 0));
+else await measure(Number(values.calls ?? 100), Number(values.many ?? 0));
 
 async function measure(calls: number, many: number): Promise<void> {
   if (!existsSync(PLUGIN)) throw new Error('dist/weft-cni is not there: npm run build:cni');
@@ -59,8 +61,11 @@ async function measure(calls: number, many: number): Promise<void> {
     await weft('lab', 'up', '--name', LAB, '--nodes', '1', '--pods', '0');
     await widenPrefix();
     const candidates = candidatesIn(directory);
-    const measured: [Candidate, Times][] = [];
-    for (const candidate of candidates) measured.push([candidate, await timesOf(candidate, calls)]);
+    const measured = candidates.map((candidate): [Candidate, Times] => {
+      return [candidate, { add: [], del: [], parallelAdd: [], parallelDel: [] }];
+    });
+    for (let round = 0; round < ROUNDS; round++)
+      for (const [candidate, times] of measured) await measureRound(candidate, times, Math.ceil(calls / ROUNDS));
     report(measured);
     if (many > 0) await measureMany(candidates[0]!, many);
   } finally {
@@ -105,18 +110,17 @@ function candidatesIn(directory: string): Candidate[] {
   ];
 }
 
-async function timesOf(candidate: Candidate, calls: number): Promise<Times> {
-  return await withNamespaces(Math.max(calls, PARALLEL), async (names) => {
-    const [add, del]: [number[], number[]] = [[], []];
+async function measureRound(candidate: Candidate, times: Times, calls: number): Promise<void> {
+  await withNamespaces(Math.max(calls, PARALLEL), async (names) => {
     for (const name of names.slice(0, calls)) {
-      add.push(await timeMs(async () => await call(candidate, 'ADD', name)));
-      del.push(await timeMs(async () => await call(candidate, 'DEL', name)));
+      times.add.push(await timeMs(async () => await call(candidate, 'ADD', name)));
+      times.del.push(await timeMs(async () => await call(candidate, 'DEL', name)));
     }
     const together = names.slice(0, PARALLEL);
     const all = async (verb: string): Promise<number> =>
       await timeMs(async () => await Promise.all(together.map(async (name) => await call(candidate, verb, name))));
-    const parallelAdd = await all('ADD');
-    return { add, del, parallelAdd, parallelDel: await all('DEL') };
+    times.parallelAdd.push(await all('ADD'));
+    times.parallelDel.push(await all('DEL'));
   });
 }
 
@@ -156,8 +160,8 @@ function report(measured: readonly (readonly [Candidate, Times])[]): void {
       percentile(sortedAdd, 0.99),
       percentile(sortedDel, 0.5),
       percentile(sortedDel, 0.99),
-      parallelAdd,
-      parallelDel,
+      median(parallelAdd),
+      median(parallelDel),
     ];
     return [title, ...figures.map((ms) => ms.toFixed(0))];
   });
@@ -177,7 +181,7 @@ function report(measured: readonly (readonly [Candidate, Times])[]): void {
     process.stdout.write(
       `${title}: ADD at most ${LIMITS.single} ms (p50), ${PARALLEL} at most ${LIMITS.parallel} ms\n`,
     );
-    if (p50 > LIMITS.single || parallelAdd > LIMITS.parallel) process.exitCode = 1;
+    if (p50 > LIMITS.single || median(parallelAdd) > LIMITS.parallel) process.exitCode = 1;
   }
 }
 

@@ -6,6 +6,7 @@ import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConflictError, WeftError } from '../errors.ts';
 import { ASIDE_SUFFIX, UNFINISHED_SUFFIX } from '../ipam/journal.ts';
+import { CniSpool, SPOOL_DIRECTORY } from '../linux/cni-spool.ts';
 import { TEMPORARY_SUFFIX } from '../linux/file-store.ts';
 import { ipRemove } from '../linux/iproute.ts';
 import { listLinks } from '../linux/link.ts';
@@ -82,6 +83,8 @@ function removeFiles({ stateDir, socketPaths = [] }: ResetOptions): string[] {
   const removed = paths.filter((path) => existsSync(path));
   try {
     for (const path of removed) rmSync(path);
+    // Removals that nobody carried out: what they are about is gone now.
+    removed.push(...new CniSpool(join(stateDir, SPOOL_DIRECTORY)).remove());
     if (existsSync(stateDir) && readdirSync(stateDir).length === 0) {
       rmdirSync(stateDir);
       removed.push(stateDir);

@@ -3,9 +3,19 @@
  * directory for root alone. The plugin writes them, and the daemon carries them out when it starts, and when one comes.
  */
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, opendirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  opendirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { FileStore } from './file-store.ts';
+import { FileStore, TEMPORARY_SUFFIX } from './file-store.ts';
 
 /** An interface of a container that its runtime gave up. */
 export interface SpooledRemoval {
@@ -75,6 +85,16 @@ export class CniSpool {
       directory.closeSync();
     }
     return removals;
+  }
+
+  /** Removes the directory with all that is ours in it. @returns what was removed */
+  remove(): string[] {
+    if (!existsSync(this.directory)) return [];
+    const own = readdirSync(this.directory).filter((name) => FILE_NAME.test(name.replace(TEMPORARY_SUFFIX, '')));
+    for (const name of own) rmSync(join(this.directory, name));
+    if (readdirSync(this.directory).length > 0) return own.map((name) => join(this.directory, name));
+    rmdirSync(this.directory);
+    return [this.directory];
   }
 
   #pathOf({ cniNetwork, containerId, interface: name }: SpooledRemoval): string {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -40,4 +40,17 @@ test('files that are no removals are left alone', (t) => {
   writeFileSync(name('c'), JSON.stringify({ ...removal, interface: 1 }));
   writeFileSync(name('d'), JSON.stringify({ ...removal, containerId: 'c'.repeat(20_000) }));
   t.deepEqual(spool.read(), [removal]);
+});
+
+test('a spool is removed with what is ours in it, and no file of others', (t) => {
+  const spool = spoolOf(t);
+  t.deepEqual(spool.remove(), []);
+  spool.write(removal);
+  writeFileSync(join(spool.directory, 'notes'), '');
+  t.is(spool.remove().length, 1);
+  t.deepEqual(readdirSync(spool.directory), ['notes']);
+  rmSync(join(spool.directory, 'notes'));
+  spool.write(removal);
+  t.deepEqual(spool.remove(), [spool.directory]);
+  t.false(existsSync(spool.directory));
 });

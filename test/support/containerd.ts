@@ -86,6 +86,7 @@ export class Containerd {
 
   /** Ends all containers, then containerd, and removes what both leave behind. */
   async remove(): Promise<void> {
+    if (this.#program !== undefined) await this.cri.removeSandboxes();
     this.cri.close();
     await killTasksOf(this.#cgroup);
     // Its shims are its children no longer; they end with what they look after.

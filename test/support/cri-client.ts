@@ -28,6 +28,8 @@ export interface SandboxConfig {
 
 export class CriClient {
   readonly #client: Client;
+  /** That were made, and not removed. */
+  readonly #sandboxes = new Set<string>();
 
   constructor(socket: string) {
     // The name is nobody's: containerd refuses the path of a socket as one.
@@ -51,6 +53,7 @@ export class CriClient {
   /** @returns the id of the sandbox. */
   async runSandbox(config: SandboxConfig): Promise<string> {
     const { podSandboxId } = await this.#call('RunPodSandbox', { config: sandboxOf(config) });
+    this.#sandboxes.add(String(podSandboxId));
     return String(podSandboxId);
   }
 
@@ -72,6 +75,15 @@ export class CriClient {
 
   async removeSandbox(sandbox: string): Promise<void> {
     await this.#call('RemovePodSandbox', { podSandboxId: sandbox });
+    this.#sandboxes.delete(sandbox);
+  }
+
+  /** Stops and removes all sandboxes that are left, as far as that can be done: what containerd notes of their networks goes with them. */
+  async removeSandboxes(): Promise<void> {
+    for (const sandbox of this.#sandboxes) {
+      await this.stopSandbox(sandbox).catch(() => undefined);
+      await this.removeSandbox(sandbox).catch(() => undefined);
+    }
   }
 
   /** Makes a container in a sandbox, and starts it. @returns its id. */

@@ -1,6 +1,6 @@
 /** Programs of others that are built from their Go modules: no package of Debian has them, or not in the version that is wanted. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { runProgram } from './program.ts';
@@ -27,8 +27,12 @@ export async function goProgram(source: string): Promise<string> {
   mkdirSync(join(CACHE, version), { recursive: true });
   // Renamed when it is whole: somebody else may be building it, too.
   const directory = mkdtempSync(join(CACHE, 'build-'));
-  const result = await runProgram(['env', `GOBIN=${directory}`, 'CGO_ENABLED=0', 'go', 'install', source]);
-  if (result.exitCode !== 0) throw new Error(`${source} was not built, for which Go is needed: ${result.stderr}`);
-  renameSync(join(directory, basename(path)), file);
+  try {
+    const result = await runProgram(['env', `GOBIN=${directory}`, 'CGO_ENABLED=0', 'go', 'install', source]);
+    if (result.exitCode !== 0) throw new Error(`${source} was not built, for which Go is needed: ${result.stderr}`);
+    renameSync(join(directory, basename(path)), file);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
   return file;
 }
