@@ -1,5 +1,5 @@
 /** A containerd of a test's own, in the network namespace of a node of a lab: what a kubelet would have there. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeBusyboxImage, BUSYBOX_IMAGE } from './busybox-image.ts';
@@ -9,6 +9,8 @@ import { unmountBelow } from './mounts.ts';
 import { runProgram, type Program } from './program.ts';
 import type { TestLab } from './test-lab.ts';
 import { until } from './until.ts';
+
+const CNI_NOTES = '/var/lib/cni/results';
 
 export interface ContainerdOptions {
   readonly lab: TestLab;
@@ -86,7 +88,6 @@ export class Containerd {
 
   /** Ends all containers, then containerd, and removes what both leave behind. */
   async remove(): Promise<void> {
-    if (this.#program !== undefined) await this.cri.removeSandboxes();
     this.cri.close();
     await killTasksOf(this.#cgroup);
     // Its shims are its children no longer; they end with what they look after.
@@ -94,6 +95,7 @@ export class Containerd {
     for (const id of shimsOf(this.socket)) process.kill(id, 'SIGKILL');
     await unmountBelow(this.#directory);
     removeCgroups(this.#cgroup);
+    forgetNetworksOf(this.cri.sandboxes);
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
@@ -145,6 +147,13 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
   path = ${inside('opt')}
 `;
   }
+}
+
+/** Removes what the runtime's CNI library noted of the networks of these sandboxes: where it does that, no configuration says. */
+function forgetNetworksOf(sandboxes: readonly string[]): void {
+  const notes = existsSync(CNI_NOTES) ? readdirSync(CNI_NOTES) : [];
+  for (const note of notes)
+    if (sandboxes.some((sandbox) => note.includes(sandbox))) rmSync(join(CNI_NOTES, note), { force: true });
 }
 
 /** Process ids of the shims of a containerd: one for each sandbox. */

@@ -28,7 +28,7 @@ export interface SandboxConfig {
 
 export class CriClient {
   readonly #client: Client;
-  /** That were made, and not removed. */
+  /** That were made. */
   readonly #sandboxes = new Set<string>();
 
   constructor(socket: string) {
@@ -75,15 +75,11 @@ export class CriClient {
 
   async removeSandbox(sandbox: string): Promise<void> {
     await this.#call('RemovePodSandbox', { podSandboxId: sandbox });
-    this.#sandboxes.delete(sandbox);
   }
 
-  /** Stops and removes all sandboxes that are left, as far as that can be done: what containerd notes of their networks goes with them. */
-  async removeSandboxes(): Promise<void> {
-    for (const sandbox of this.#sandboxes) {
-      await this.stopSandbox(sandbox).catch(() => undefined);
-      await this.removeSandbox(sandbox).catch(() => undefined);
-    }
+  /** Ids of all sandboxes that were made, those that were removed included. */
+  get sandboxes(): readonly string[] {
+    return [...this.#sandboxes];
   }
 
   /** Makes a container in a sandbox, and starts it. @returns its id. */
