@@ -1,4 +1,5 @@
 /** The plugin and its network where a container runtime looks for them, and away again. Nothing of others is touched. */
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   closeSync,
@@ -31,7 +32,7 @@ import {
   type InstalledNetwork,
 } from './conflist.ts';
 import { PLUGIN_TYPE } from './net-conf.ts';
-import { isWeftPlugin } from './plugin-file.ts';
+import { isWeftPlugin, PLUGIN_MARK } from './plugin-file.ts';
 
 /** Runtimes take the first file in the order of names. */
 export const CONFLIST = '10-weft.conflist';
@@ -77,7 +78,7 @@ export async function install(
   const binDirectory = trustedDirectory(where.binDirectory, true)!;
   const conflist = join(trustedDirectory(where.confDirectory, true)!, CONFLIST);
   refuseForeign(join(binDirectory, PLUGIN_TYPE), conflist);
-  const written = place(join(binDirectory, PLUGIN_TYPE), plugin, 0o755);
+  const written = place(join(binDirectory, PLUGIN_TYPE), plugin, 0o755, startsHere);
   const asked = await network();
   const document =
     given === undefined
@@ -225,8 +226,12 @@ function readProgram(path: string): Buffer {
   }
 }
 
-/** Writes a file beside its place, and has it take the place when it is whole: a runtime may start it at any time. */
-function place(path: string, content: Buffer, mode: number): InstalledFile {
+/**
+ * Writes a file beside its place, and has it take the place when it is whole: a runtime may start it at any time.
+ *
+ * @param check throws unless what was written may take the place
+ */
+function place(path: string, content: Buffer, mode: number, check?: (temporary: string) => void): InstalledFile {
   const there = lstatSync(path, { throwIfNoEntry: false });
   refuseLink(path, there?.isSymbolicLink() === true);
   if (there?.isFile() === true && (there.mode & 0o777) === mode && hashOf(readFileSync(path)) === hashOf(content))
@@ -247,6 +252,7 @@ function place(path: string, content: Buffer, mode: number): InstalledFile {
     }
     // What is on the disk, and not what should be.
     if (hashOf(readFileSync(temporary)) !== hashOf(content)) throw new Error('it is not what was written');
+    check?.(temporary);
     renameSync(temporary, path);
     syncDirectory(path);
     return { path, outcome: 'written', why: '' };
@@ -255,6 +261,23 @@ function place(path: string, content: Buffer, mode: number): InstalledFile {
     const message = `${path} cannot be written: ${(error as Error).message}`;
     throw new WeftError('cni-install-failed', message, { path }, error);
   }
+}
+
+/** How long a program may take that only says what it is, in ms. */
+const START_LIMIT_MS = 30_000;
+
+/** One for another processor, or in a directory where nothing may be started, must not take the place of one that works. */
+function startsHere(program: string): void {
+  const { status, signal, stdout, error } = spawnSync(program, ['--version'], {
+    env: {},
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+    timeout: START_LIMIT_MS,
+  });
+  if (status === 0 && stdout.includes(PLUGIN_MARK)) return;
+  const answered = status === 0 ? 'it does not say what it is' : `it ended with ${status}`;
+  const why = error?.message ?? (signal === null ? answered : `it was ended by ${signal}`);
+  throw new Error(`the plugin cannot be started here: ${why}; is it made for this machine?`);
 }
 
 /** What a crash left of an earlier attempt, and not of one that is under way. */

@@ -39,7 +39,7 @@ const given = (plugins: readonly object[], more: object = {}) => ({
 });
 
 /** Programs that are weft's plugin, as far as can be seen. */
-const [PROGRAM, NEWER] = [`a program, ${PLUGIN_MARK}`, `a newer program, ${PLUGIN_MARK}`];
+const [PROGRAM, NEWER] = [`#!/bin/sh\necho '${PLUGIN_MARK}'\n`, `#!/bin/sh\necho '${PLUGIN_MARK}, newer'\n`];
 
 function placesOf(t: ExecutionContext) {
   const root = mkdtempSync(join(tmpdir(), 'weft-install-'));
@@ -128,6 +128,26 @@ test('the plugin stays while containers, or another network, need it', async (t)
   rmSync(join(where.confDirectory, '20-own.conf'));
   t.is(uninstall(0, where)[1]?.outcome, 'removed');
   t.throws(() => statSync(conflist));
+});
+
+test("a plugin that does not start here takes nobody's place", async (t) => {
+  const { where, plugin, program, conflist } = placesOf(t);
+  await install(plugin, network, where);
+  for (const [content, why] of [
+    [
+      `\x7fELF of another processor: ${PLUGIN_MARK}`,
+      /weft-cni cannot be written: the plugin cannot be started here: it ended with 12[67]; is it made for this machine?/,
+    ],
+    [`#!/bin/sh\n# ${PLUGIN_MARK}\nexit 3\n`, /the plugin cannot be started here: it ended with 3; /],
+    [`#!/bin/sh\n# ${PLUGIN_MARK}\necho hello\n`, /the plugin cannot be started here: it does not say what it is; /],
+    [`#!/bin/sh\n# ${PLUGIN_MARK}\nkill $$\n`, /the plugin cannot be started here: it was ended by SIGTERM; /],
+  ] as const) {
+    writeFileSync(plugin, content);
+    await t.throwsAsync(install(plugin, network, where), { code: 'cni-install-failed', message: why });
+  }
+  t.is(readFileSync(program, 'utf8'), PROGRAM);
+  t.deepEqual(readdirSync(where.binDirectory), ['weft-cni']);
+  t.true(existsSync(conflist));
 });
 
 test('the network comes after the plugin, and not without an answer of the daemon', async (t) => {
