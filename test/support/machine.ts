@@ -50,7 +50,9 @@ export class Machine {
     const setup = [
       'set -e',
       'mount -t tmpfs tmpfs /run',
-      `cp -a /etc ${directory}/etc`,
+      // Without what weft makes there for pods of other tests, which come and go.
+      `mkdir ${directory}/etc`,
+      `find /etc -mindepth 1 -maxdepth 1 ! -name netns -exec cp -a -t ${directory}/etc {} +`,
       `mount --bind ${directory}/etc /etc`,
       'mkdir -p /etc/weft',
       'ip link set lo up',
