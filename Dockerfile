@@ -1,6 +1,6 @@
 # weft in a container: docker build -t weft . (docs/containers.md). The classic builder understands all of it, too.
 #
-#   BASE      what weft runs on: a Debian or Ubuntu; if it has iproute2, nftables and conntrack, no package is installed
+#   BASE      what weft runs on: a Debian or Ubuntu; if it has iproute2 and nftables, no package is installed
 #   BUILD     what weft is built on: npm, and Debian's packages
 #   PREBUILT  directory of the context that scripts/image-tree made: for builds that cannot reach npm's registry
 ARG BASE=debian:bookworm-slim
@@ -20,9 +20,9 @@ RUN set -eu; \
 
 FROM ${BASE}
 RUN set -eu; \
-    if command -v ip && command -v nft && command -v conntrack; then exit 0; fi; \
+    if command -v ip && command -v nft; then exit 0; fi; \
     apt-get update; \
-    apt-get install -y --no-install-recommends iproute2 nftables conntrack; \
+    apt-get install -y --no-install-recommends iproute2 nftables; \
     rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
 COPY --from=build /tree/ /
 STOPSIGNAL SIGTERM

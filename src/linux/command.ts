@@ -59,7 +59,6 @@ export const debianPackages: Readonly<Record<string, string>> = {
   ip: 'iproute2',
   nft: 'nftables',
   nsenter: 'util-linux',
-  conntrack: 'conntrack',
   unshare: 'util-linux',
   sh: 'dash',
   ss: 'iproute2',

@@ -210,6 +210,20 @@ export const Abi = {
   NFPROTO_INET: 1,
   NFPROTO_NETDEV: 5,
 
+  // netlink(7), connections that are tracked
+  NFNL_SUBSYS_CTNETLINK: 1,
+  IPCTNL_MSG_CT_GET: 1,
+  IPCTNL_MSG_CT_DELETE: 2,
+  IPCTNL_MSG_CT_GET_STATS: 5,
+  CTA_TUPLE_ORIG: 1,
+  CTA_TUPLE_REPLY: 2,
+  CTA_ID: 12,
+  CTA_ZONE: 18,
+  CTA_TUPLE_IP: 1,
+  CTA_TUPLE_ZONE: 3,
+  CTA_IP_V4_SRC: 1,
+  CTA_IP_V6_SRC: 3,
+
   // sched_setscheduler(2)
   SCHED_RR: 2,
   SCHED_RESET_ON_FORK: 0x40_00_00_00,

@@ -6,7 +6,7 @@
  */
 import type { IpAddress } from '../wire/address.ts';
 import { Abi, Struct } from './kernel-abi.ts';
-import { aligned } from './netlink-attributes.ts';
+import { encodeMessage, type NetlinkAttribute, u32Value } from './netlink-message.ts';
 
 /** A route out of a device. */
 export interface DeviceRoute {
@@ -55,51 +55,17 @@ export function routeMessage(index: number, { destination, gateway, source, prot
   body[rtm_protocol] = protocol;
   body[rtm_scope] = gateway === undefined ? Abi.RT_SCOPE_LINK : Abi.RT_SCOPE_UNIVERSE;
   body[rtm_type] = Abi.RTN_UNICAST;
-  const device = new Uint8Array(4);
-  viewOf(device).setUint32(0, index, true);
   return message(Abi.RTM_NEWROUTE, Abi.NLM_F_CREATE | Abi.NLM_F_EXCL, body, [
     ...(destination === undefined ? [] : [[Abi.RTA_DST, destination.bytes] as const]),
     ...(gateway === undefined
       ? []
       : [[Abi.RTA_GATEWAY, gateway.bytes] as const, [Abi.RTA_PREFSRC, source.bytes] as const]),
-    [Abi.RTA_OIF, device],
+    [Abi.RTA_OIF, u32Value(index)],
   ]);
 }
 
-/** Error number in an acknowledgement: 0 if it was done; `undefined` if the bytes are no acknowledgement. */
-export function acknowledgedError(bytes: Uint8Array): number | undefined {
-  const { size, nlmsg_type } = Struct.nlmsghdr;
-  if (bytes.length < size + 4) return undefined;
-  const view = viewOf(bytes);
-  if (view.getUint16(nlmsg_type, true) !== Abi.NLMSG_ERROR) return undefined;
-  return 0 - view.getInt32(size, true);
-}
-
-function message(
-  type: number,
-  flags: number,
-  body: Uint8Array,
-  attributes: readonly (readonly [type: number, value: Uint8Array])[],
-): Uint8Array {
-  const { nlmsghdr, nlattr } = Struct;
-  const length = attributes.reduce(
-    (sum, [, value]) => sum + aligned(nlattr.size + value.length),
-    nlmsghdr.size + aligned(body.length),
-  );
-  const bytes = new Uint8Array(length);
-  const view = viewOf(bytes);
-  view.setUint32(nlmsghdr.nlmsg_len, length, true);
-  view.setUint16(nlmsghdr.nlmsg_type, type, true);
-  view.setUint16(nlmsghdr.nlmsg_flags, Abi.NLM_F_REQUEST | Abi.NLM_F_ACK | flags, true);
-  bytes.set(body, nlmsghdr.size);
-  let at = nlmsghdr.size + aligned(body.length);
-  for (const [attribute, value] of attributes) {
-    view.setUint16(at + nlattr.nla_len, nlattr.size + value.length, true);
-    view.setUint16(at + nlattr.nla_type, attribute, true);
-    bytes.set(value, at + nlattr.size);
-    at += aligned(nlattr.size + value.length);
-  }
-  return bytes;
+function message(type: number, flags: number, body: Uint8Array, attributes: readonly NetlinkAttribute[]): Uint8Array {
+  return encodeMessage({ type, flags: Abi.NLM_F_ACK | flags }, body, attributes);
 }
 
 function viewOf(bytes: Uint8Array): DataView {

@@ -9,7 +9,7 @@ import { CommandError } from '../errors.ts';
 import { checked, errnoName } from './errno.ts';
 import { libc } from './ffi.ts';
 import { Abi, Struct } from './kernel-abi.ts';
-import { acknowledgedError } from './route-message.ts';
+import { acknowledgedError } from './netlink-message.ts';
 
 /** Of an acknowledgement, with the message that it is about. */
 const REPLY_BYTES = 8_192;

@@ -174,7 +174,7 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'names-port-taken': notice('names-port-taken'),
   'names-not-permitted': notice('names-not-permitted'),
   'names-not-listening': notice('names-not-listening'),
-  'conntrack-missing': notice('conntrack-missing'),
+  'connections-kept': notice('connections-kept'),
   'names-thread-died': notice('names-thread-died'),
   'captures-unavailable': notice('captures-unavailable'),
   'masquerade-unavailable': notice('masquerade-unavailable'),

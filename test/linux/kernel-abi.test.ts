@@ -29,6 +29,7 @@ const headers = [
   'linux/netfilter.h',
   'linux/netfilter/nf_tables.h',
   'linux/netfilter/nfnetlink.h',
+  'linux/netfilter/nfnetlink_conntrack.h',
   'linux/netlink.h',
   'linux/nsfs.h',
   'linux/rtnetlink.h',

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { acknowledgedError, addressMessage, linkUpMessage, routeMessage } from '../../src/linux/route-message.ts';
+import { addressMessage, linkUpMessage, routeMessage } from '../../src/linux/route-message.ts';
 import { parseIpAddress } from '../../src/wire/address.ts';
 import { bytes } from '../support/bytes.ts';
 
@@ -39,11 +39,4 @@ test('a gateway is on the link', (t) => {
       '2c000000 1800 0506 00000000 00000000  02 20 00 00 fe 57 fd 01 00000000  0800 0100 a9fe0101  0800 0400 07000000',
     ),
   );
-});
-
-test('an acknowledgement says whether it was done', (t) => {
-  t.is(acknowledgedError(bytes('24000000 0200 0001 00000000 00000000 00000000')), 0);
-  t.is(acknowledgedError(bytes('24000000 0200 0001 00000000 00000000 efffffff')), 17);
-  t.is(acknowledgedError(bytes('24000000 0300 0001 00000000 00000000 00000000')), undefined);
-  t.is(acknowledgedError(bytes('2400')), undefined);
 });

@@ -1,8 +1,9 @@
 /** What this machine must have before anything is made on it. */
-import { accessSync, closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, openSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { RequirementError } from '../../errors.ts';
 import { commandDirectories, debianPackages } from '../../linux/command.ts';
+import { tellsOfConnections } from '../../linux/connections.ts';
 import type { Notice } from '../../api/control-api.ts';
 
 /** Bits of capabilities(7) in /proc/PID/status. */
@@ -17,11 +18,14 @@ const MIN_KERNEL = [5, 0] as const;
 
 const neededPrograms = ['ip', 'nft', 'nsenter', 'sh'] as const;
 
-const CONNTRACK_MISSING: Notice = {
-  code: 'conntrack-missing',
+const CONNECTIONS_KEPT: Notice = {
+  code: 'connections-kept',
   message:
-    'the program conntrack is missing: the kernel remembers connections of a pod that is removed, and whoever gets its address next may be sent what belongs to them; on Debian and Ubuntu: apt-get install conntrack',
+    'the kernel tracks connections, and does not let weft forget them: of a pod that is removed they stay, and whoever gets its address next may be sent what belongs to them; load the module: modprobe nf_conntrack_netlink',
 };
+
+/** Is there as long as the kernel tracks connections. */
+const TRACKED_FILE = '/proc/sys/net/netfilter/nf_conntrack_count';
 
 const TUN_FILE = '/dev/net/tun';
 
@@ -58,7 +62,7 @@ export function checkRequirements(): Notice[] {
     ...(readSafely('/proc/self/net/if_inet6') === undefined
       ? [{ code: 'kernel-without-ipv6', message: 'the kernel has no IPv6: pods get IPv4 only' }]
       : []),
-    ...(isInstalled('conntrack') ? [] : [CONNTRACK_MISSING]),
+    ...(existsSync(TRACKED_FILE) && !tellsOfConnections() ? [CONNECTIONS_KEPT] : []),
   ];
 }
 

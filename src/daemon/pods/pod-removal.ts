@@ -23,12 +23,12 @@ export class PodRemoval {
     await this.erase(record);
   }
 
-  /** Removes what is announced, the pair, the namespace if it is ours, the lease and the record, in this order. Whatever is missing is fine. */
+  /** Removes what is announced, the pair, rules and connections, the namespace if it is ours, the lease and the record, in this order. Whatever is missing is fine. */
   async erase(record: PodRecord): Promise<void> {
     this.#known.allowed.withdraw(keyOf(record));
     await disconnectAnyName(this.#known.cable(record));
-    await this.#known.sources.release(record.hostDevice);
-    await this.#forgetConnections(record);
+    // When the device is gone, and not before: until then, the kernel judges and remembers what the pod sends.
+    await Promise.all([this.#known.sources.release(record.hostDevice), this.#forgetConnections(record)]);
     await this.#known.allowed.remove(keyOf(record));
     await removeOwnNamespace(record);
     this.#known.looks.forget(keyOf(record));

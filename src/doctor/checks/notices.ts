@@ -60,10 +60,10 @@ const finds: FindingKinds = {
     title: 'nothing can be captured on this node',
     cause: 'the socket of captures could not be opened',
   },
-  'conntrack-missing': {
+  'connections-kept': {
     severity: 'warning',
     title: 'connections of pods that are removed stay in the kernel, for whoever gets their addresses next',
-    cause: 'the program conntrack is not installed',
+    cause: 'the kernel module nf_conntrack_netlink is not there, or weft may not ask it',
   },
   'names-port-taken': {
     severity: 'warning',
@@ -109,7 +109,7 @@ const fixes: Readonly<Record<string, Fix>> = {
     'modprobe nf_tables',
   ),
   'source-check-without-arp': byHand('have a kernel that is built with CONFIG_NF_TABLES_ARP'),
-  'conntrack-missing': byHand('install it, and start the daemon again', 'apt-get install conntrack'),
+  'connections-kept': byHand('load it, and start the daemon again', 'modprobe nf_conntrack_netlink'),
   'names-port-taken': byHand(
     'have the other program listen elsewhere (dnsmasq: bind-interfaces, and listen-address or except-interface), or set names.enabled to off',
     "ss -lnup 'sport = :53'",
