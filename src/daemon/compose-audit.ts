@@ -7,7 +7,7 @@ import type { ThisNode } from './this-node.ts';
 import { KernelChangeSockets } from '../linux/kernel-change-sockets.ts';
 import { hearingFirst, KernelWatch } from './audit/kernel-watch.ts';
 import { concernsUs, type OwnThings, subjectOf } from './host/own-changes.ts';
-import { isOwnProgram } from '../linux/command.ts';
+import { isOwnPort } from '../linux/own-ports.ts';
 import { processAtRoutePort } from '../linux/route-port.ts';
 import { ChangeAuthors } from './audit/change-authors.ts';
 import type { NftChanges } from './audit/nft-changes.ts';
@@ -32,7 +32,7 @@ export async function composeAudit(
   };
   const authors = new ChangeAuthors({
     subjectOf: (change) => subjectOf(change, own),
-    isOwn: isOwnProgram,
+    isOwn: isOwnPort,
     find: processAtRoutePort,
     nowMs: () => performance.now(),
   });

@@ -8,7 +8,7 @@
  */
 import type { Logger } from '../env/logger.ts';
 import { listLinks } from '../linux/link.ts';
-import { isOwnProgram } from '../linux/command.ts';
+import { isOwnPort } from '../linux/own-ports.ts';
 import { preferThreads, presentThreads } from '../linux/thread-priority.ts';
 import type { Member } from '../membership/announcement.ts';
 import { formatEndpoint, formatIpAddress } from '../wire/address.ts';
@@ -86,7 +86,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   const ownThreads = presentThreads();
   const dataplane = await composeDataplane(composition, node);
   const prefixes = new OwnPrefixes(config.nodePrefixes);
-  const nftChanges = new NftChanges({ isOwn: isOwnProgram, tables: ownTables });
+  const nftChanges = new NftChanges({ isOwn: isOwnPort, tables: ownTables });
   // Before what goes by the prefixes: those behind pods are known from here on.
   const members = (): readonly Member[] => gossip.current().others;
   let named: ComposedNames | undefined;

@@ -7,6 +7,7 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { setImmediate } from 'node:timers/promises';
 import { CommandError, RequirementError } from '../errors.ts';
+import { rememberOwnPort } from './own-ports.ts';
 import { explainShortage } from './shortage.ts';
 
 export interface CommandOptions {
@@ -34,25 +35,6 @@ const MAX_RUNNING = 16;
 
 /** Longest that a command may take, in ms. These take single milliseconds; on a host in trouble a few seconds. */
 const COMMAND_TIMEOUT_MS = 30_000;
-
-/** Programs that ran last, which {@link isOwnProgram} knows. */
-const MAX_KNOWN = 512;
-
-/** Their process ids, the last one at the end. */
-const known = new Set<number>();
-
-/** Whether a process, by its id, is or was a program that {@link runCommand} ran of late. */
-export function isOwnProgram(pid: number): boolean {
-  return known.has(pid);
-}
-
-function remember(pid: number | undefined): void {
-  if (pid === undefined) return;
-  known.delete(pid);
-  known.add(pid);
-  const [first] = known;
-  if (known.size > MAX_KNOWN) known.delete(first!);
-}
 
 /** Where Debian keeps a program that weft runs. What is not here is named by the program. */
 export const debianPackages: Readonly<Record<string, string>> = {
@@ -105,7 +87,7 @@ function start(program: string, args: readonly string[], options: CommandOptions
   const { purpose } = options;
   try {
     const child = spawn(program, args, { stdio: 'pipe', env: commandEnvironment(), detached: isBounded(options) });
-    remember(child.pid);
+    if (child.pid !== undefined) rememberOwnPort(child.pid);
     return child;
   } catch (error) {
     throw explainShortage(error, purpose) ?? error;

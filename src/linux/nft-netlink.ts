@@ -1,16 +1,20 @@
 /**
- * Questions to the kernel about nftables, by netlink(7): what is there but elements of sets, counters, and the generation.
+ * Questions to the kernel about nftables, by netlink(7): what is there but elements of sets, counters, and the generation; and changes of
+ * elements.
  *
  *     nlmsghdr, nfgenmsg, attributes
  *
- * Chosen: messages of our own. Instead of: `nft`, as for everything that is changed. Because: whatever it is asked for, but for one set,
+ * Chosen: messages of our own. Instead of: `nft`, as for all else that is changed. Because: whatever it is asked for, but for one set,
  * `nft` of today (1.0.6) first reads all elements of all sets, half a second for 50 000; and what is asked for here is asked for every
  * few seconds. The answers are compared with earlier ones, and hardly understood.
  */
 import { libc } from './ffi.ts';
 import { Abi, Struct } from './kernel-abi.ts';
 import { aligned, attributesOf, textOf } from './netlink-attributes.ts';
+import { acknowledgedError } from './netlink-message.ts';
+import type { NftElementTransaction } from './nft-element-message.ts';
 import type { NftTable } from './nftables.ts';
+import { rememberOwnSocket } from './own-ports.ts';
 import { readU32 } from '../wire/octets.ts';
 
 /** Room for one read: the kernel fills no more than 32 KiB. */
@@ -91,6 +95,31 @@ export function readCounters({ family, name }: NftTable): ReadonlyMap<string, nu
       return [textOf(counter.get(Abi.NFTA_OBJ_NAME)), packetsOf(data.get(Abi.NFTA_COUNTER_PACKETS))];
     }),
   );
+}
+
+/**
+ * Has the kernel take a transaction of {@link elementTransaction}. @returns whether it did; if not, nothing of it was done, and `nft` may
+ * say why.
+ */
+export function applyElementTransaction({ bytes, messages }: NftElementTransaction): boolean {
+  const fd = libc.socket(Abi.AF_NETLINK, Abi.SOCK_RAW | Abi.SOCK_CLOEXEC | Abi.SOCK_NONBLOCK, Abi.NETLINK_NETFILTER);
+  if (fd === -1) return false;
+  try {
+    if (libc.writeBytes(fd, bytes, bytes.length) !== bytes.length) return false;
+    rememberOwnSocket(fd);
+    return countAccepted(fd) === messages;
+  } finally {
+    libc.close(fd);
+  }
+}
+
+/** How many messages of a transaction are acknowledged: all are answered within the call that sent them, if any is. */
+function countAccepted(fd: number): number {
+  const bytes = new Uint8Array(REPLY_BYTES);
+  for (let accepted = 0; ; accepted++) {
+    const length = libc.readBytes(fd, bytes, bytes.length);
+    if (length <= 0 || acknowledgedError(bytes.subarray(0, length)) !== 0) return accepted;
+  }
 }
 
 interface Answer {

@@ -10,12 +10,14 @@
  * without elements; elements all, where they are few, or a sample of each set, the next ones with every look.
  */
 import { CommandError } from '../errors.ts';
-import { readNftGeneration } from './nft-netlink.ts';
+import { elementTransaction, type NftElementChange, type NftElementTransaction } from './nft-element-message.ts';
+import { applyElementTransaction, readNftGeneration } from './nft-netlink.ts';
 import {
   changeLines,
   creationLines,
   draftLines,
   elementLines,
+  type NftSetContent,
   type NftTableContent,
   refillLines,
   withLayout,
@@ -82,6 +84,7 @@ interface MadeSet {
   readonly table: NftTable;
   readonly name: string;
   readonly type: string;
+  readonly hasRanges: boolean;
   /** Changes with the set. */
   readonly elements: Set<string>;
 }
@@ -140,15 +143,16 @@ export class OwnedTables {
   }
 
   /**
-   * Adds and removes elements of the tables, which were made, in time that depends on the number of these alone.
+   * Adds and removes elements of the tables, which were made, in time that depends on the number of these alone, and without a program
+   * as long as the kernel takes it.
    *
-   * @param more lines of `nft` that belong to it, about sets that the kernel fills.
+   * @param forgotten elements of sets that the kernel fills, which are to go if they are there.
    * @throws CommandError as {@link make}
    */
-  async change(added: NftElements, removed: NftElements, purpose: string, more: readonly string[] = []): Promise<void> {
+  async change(added: NftElements, removed: NftElements, purpose: string, forgotten?: NftElements): Promise<void> {
     const made = this.#made;
     if (made === undefined) throw new RangeError('the tables were not made');
-    const lines: string[] = [];
+    const changes: NftElementChange[] = [];
     for (const set of setsOf(made)) {
       const { elements } = set;
       const after = added.get(setTitle(set)) ?? new Set();
@@ -157,18 +161,19 @@ export class OwnedTables {
       );
       const fresh = [...after].filter((element) => !elements.has(element));
       for (const element of fresh) elements.add(element);
-      const title = titleOf(set.table);
-      lines.push(
-        ...elementLines('delete', title, set.name, set.type, gone),
-        ...elementLines('add', title, set.name, set.type, fresh),
+      const { table, name, type, hasRanges } = set;
+      changes.push(
+        { verb: 'delete', table, set: name, type, hasRanges, elements: gone },
+        { verb: 'add', table, set: name, type, hasRanges, elements: fresh },
       );
     }
-    lines.push(...more);
-    if (lines.length === 0 || (await this.#transact(lines, purpose))) return;
+    const forgetting = forgottenIn(made, forgotten ?? new Map());
+    const all = [...changes, ...forgetting].filter(({ elements }) => elements.length > 0);
+    if (all.length === 0 || (await this.#transact(all.flatMap(linesOf), purpose, elementTransaction(all)))) return;
     await this.#make(
       made.map(({ content }) => content),
       purpose,
-      more,
+      forgetting.flatMap(linesOf),
     );
   }
 
@@ -350,15 +355,17 @@ export class OwnedTables {
     return isNext(before, until) ? new Set() : this.#oursChanged(before, until);
   }
 
-  /** @returns whether the kernel took it. */
-  async #transact(lines: readonly string[], purpose: string): Promise<boolean> {
+  /** @param messages the same as `lines`, which is tried first. @returns whether the kernel took it. */
+  async #transact(lines: readonly string[], purpose: string, messages?: NftElementTransaction): Promise<boolean> {
     const before = readNftGeneration();
     const isKnown = this.#othersChanged(before)?.size === 0;
-    try {
-      await nftTransaction(lines, purpose);
-    } catch (error) {
-      if (!(error instanceof CommandError)) throw error;
-      return false;
+    if (messages === undefined || !applyElementTransaction(messages)) {
+      try {
+        await nftTransaction(lines, purpose);
+      } catch (error) {
+        if (!(error instanceof CommandError)) throw error;
+        return false;
+      }
     }
     const after = readNftGeneration();
     if (isKnown) this.#trusted = isNext(before, after) ? after : before;
@@ -391,10 +398,34 @@ function isAboutElements(line: string): boolean {
 
 function setsOf(made: readonly MadeTable[]): MadeSet[] {
   return made.flatMap(({ content: { table, sets } }) =>
-    Object.entries(sets).flatMap(([name, { type, elements }]) =>
-      elements === undefined ? [] : [{ table, name, type, elements: elements as Set<string> }],
-    ),
+    Object.entries(sets).flatMap(([name, set]) => {
+      const { type, elements } = set;
+      return elements === undefined
+        ? []
+        : [{ table, name, type, hasRanges: hasRanges(set), elements: elements as Set<string> }];
+    }),
   );
+}
+
+function hasRanges({ details = '' }: NftSetContent): boolean {
+  return /\bflags [^;]*\binterval\b/.test(details);
+}
+
+/** Changes that have the kernel forget elements of sets that it fills, whether they are there or not. */
+function forgottenIn(made: readonly MadeTable[], forgotten: NftElements): NftElementChange[] {
+  return made.flatMap(({ content: { table, sets } }) =>
+    Object.entries(sets).flatMap(([name, set]) => {
+      const elements = [...(forgotten.get(setTitle({ table, name })) ?? [])];
+      // Adding first makes it no error to delete what is not there.
+      return (['add', 'delete'] as const).map((verb): NftElementChange => {
+        return { verb, table, set: name, type: set.type, hasRanges: hasRanges(set), elements };
+      });
+    }),
+  );
+}
+
+function linesOf({ verb, table, set, type, elements }: NftElementChange): string[] {
+  return elementLines(verb, titleOf(table), set, type, elements);
 }
 
 function setTitle({ table, name }: Pick<MadeSet, 'table' | 'name'>): string {

@@ -46,6 +46,20 @@ rootTest('elements that differ are changed', sees, 'applied: elements', ['198.18
 rootTest('rules that differ are changed', sees, 'applied: rules', true);
 rootTest('after a change, the table is as it was left', sees, 'applied: inspected', []);
 
+rootTest('elements are changed without a program', sees, 'changed: programs', 0);
+rootTest('ranges among them are as they should be', (t) => {
+  const seenRanges = seen['changed: ranges'] as readonly string[];
+  t.is(seenRanges.length, 2);
+  t.true(seenRanges[0]!.includes('{"addr":"10.0.1.0","len":25}'), seenRanges[0]);
+  t.true(seenRanges[1]!.includes('"10.0.2.1"'), seenRanges[1]);
+});
+rootTest('what the kernel put into a set is forgotten, whether it was there or not', sees, 'changed: forgotten', []);
+rootTest('after elements changed, the table is as it was left', sees, 'changed: inspected', []);
+rootTest('where the kernel refuses a change, nft makes the table anew', (t) => {
+  t.true((seen['refused: programs'] as number) > 0);
+});
+rootTest('a table that was made anew is as it was left', sees, 'refused: inspected', []);
+
 const table = 'inet weft-test';
 const set = `${table} node4`;
 rootTest('rules that somebody flushed are found', sees, 'flushed', [{ kind: 'rules-changed', table }]);

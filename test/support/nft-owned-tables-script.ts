@@ -5,7 +5,7 @@
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { subscribe } from 'node:diagnostics_channel';
 import { NftChanges } from '../../src/daemon/audit/nft-changes.ts';
-import { isOwnProgram } from '../../src/linux/command.ts';
+import { isOwnPort } from '../../src/linux/own-ports.ts';
 import { KernelChangeSockets } from '../../src/linux/kernel-change-sockets.ts';
 import { readCounters, readNftGeneration } from '../../src/linux/nft-netlink.ts';
 import { type NftDifference, type NftWitness, OwnedTables } from '../../src/linux/nft-owned-tables.ts';
@@ -40,8 +40,21 @@ async function programsOf(action: () => Promise<unknown>): Promise<number> {
   return programs - before;
 }
 
-function nft(command: string): string {
-  return execFileSync('nft', [command], { encoding: 'utf8' });
+function nft(command: string, ...options: readonly string[]): string {
+  return execFileSync('nft', [...options, command], { encoding: 'utf8' });
+}
+
+/** Elements of a set, as JSON. */
+function elementsOf(set: string): string[] {
+  const { nftables } = JSON.parse(nft(`list set inet weft-test ${set}`, '-j')) as {
+    nftables: { set?: { elem?: unknown[] } }[];
+  };
+  return (nftables.find((one) => one.set !== undefined)?.set?.elem ?? []).map((element) => JSON.stringify(element));
+}
+
+/** Elements of the set of that name. */
+function bound(...addresses: readonly string[]): Set<string> {
+  return new Set(addresses.map((address) => `wf0 . ${address} . 02:00:00:00:00:01`));
 }
 
 /** Packets of a counter and of an element that the kernel would count. */
@@ -148,6 +161,32 @@ async function countsAndLayout(): Promise<void> {
   await noteThrow(async () => next.apply([content(few, ['no such rule'])], 'test'));
   report['what the kernel does not take'] = await inspect(next);
 
+  nft('add element inet weft-test seen { "gone" }');
+  report['changed: programs'] = await programsOf(async () =>
+    next.change(
+      new Map([
+        ['inet weft-test node4', new Set(['198.18.0.9'])],
+        ['inet weft-test bound', bound('10.0.1.0/25', '10.0.2.1')],
+      ]),
+      new Map([['inet weft-test bound', bound('10.0.0.0/24')]]),
+      'test',
+      new Map([['inet weft-test seen', new Set(['gone', 'never'])]]),
+    ),
+  );
+  report['changed: ranges'] = elementsOf('bound');
+  report['changed: forgotten'] = elementsOf('seen').filter((element) => /gone|never/.test(element));
+  report['changed: inspected'] = await inspect(next);
+  nft('delete element inet weft-test node4 { 198.18.0.9 }');
+  report['refused: programs'] = await programsOf(async () =>
+    next.change(
+      new Map([['inet weft-test node4', new Set(['198.18.0.8'])]]),
+      new Map([['inet weft-test node4', new Set(['198.18.0.9'])]]),
+      'test',
+    ),
+  );
+  report['refused: inspected'] = await inspect(next);
+  await next.change(new Map(), new Map([['inet weft-test node4', new Set(['198.18.0.8'])]]), 'test');
+
   nft('delete table inet weft-test');
   report['deleted'] = await inspect(next);
   await next.change(new Map([['inet weft-test node4', new Set(['198.18.0.4'])]]), new Map(), 'test');
@@ -202,7 +241,7 @@ async function declarations(): Promise<void> {
 async function meanwhileChanged(): Promise<void> {
   const others = 'flush chain inet weft-test input; add rule inet weft-test input accept';
   const sockets = new KernelChangeSockets();
-  const changes = new NftChanges({ isOwn: isOwnProgram, tables: ['inet weft-test'] });
+  const changes = new NftChanges({ isOwn: isOwnPort, tables: ['inet weft-test'] });
   changes.hearBy(() => {
     const { changes: heard, overran } = sockets.read();
     changes.hear(heard, !overran);
@@ -243,7 +282,7 @@ async function noteThrow(action: () => Promise<unknown>): Promise<void> {
 
 async function manyElements(): Promise<void> {
   const sockets = new KernelChangeSockets();
-  const changes = new NftChanges({ isOwn: isOwnProgram, tables: ['inet weft-test'] });
+  const changes = new NftChanges({ isOwn: isOwnPort, tables: ['inet weft-test'] });
   const hear = (): void => {
     const { changes: heard, overran } = sockets.read();
     changes.hear(heard, !overran);

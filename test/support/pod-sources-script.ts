@@ -63,6 +63,13 @@ report['notices where it never could be bound'] = never.notices().map(({ code })
 
 const sources = new PodSources();
 await sources.ensure([pod(1)], []);
+report['a pod without nft, where the tables are'] = await withoutNft(async () =>
+  outcome(async () => sources.bind(pod(4))),
+);
+report['bound without nft'] = isBound(4);
+await sources.release(pod(4).device);
+// Without the tables, elements cannot be added to them.
+execFileSync(program, ['delete table inet weft-pods']);
 report['a pod while nft fails'] = await withoutNft(async () => outcome(async () => sources.bind(pod(2))));
 report['another while nft fails'] = await withoutNft(async () => outcome(async () => sources.bind(pod(3))));
 report['notices while nft fails'] = sources.notices().map(({ code }) => code);

@@ -13,9 +13,9 @@ import type { Notice } from '../../api/control-api.ts';
 import type { Finding } from '../audit/audit-finding.ts';
 import { sourceFindings } from './source-findings.ts';
 import {
+  countedOf,
   elementsOf,
   sourceTables,
-  uncountingLines,
   type PodSource,
   type SourceElements,
   type SourceMeans,
@@ -169,9 +169,9 @@ export class PodSources {
         );
       const gone = elements(changes.map(({ before }) => before));
       const added = elements(changes.map(({ after }) => after));
-      const more = changes.flatMap(({ device, after }) => (after === undefined ? uncountingLines(device, means) : []));
+      const freed = changes.filter(({ after }) => after === undefined).map(({ device }) => device);
       try {
-        await this.#tables.change(added, gone, 'bind pods to their addresses', more);
+        await this.#tables.change(added, gone, 'bind pods to their addresses', countedOf(freed, means));
       } catch (error) {
         if (!(error instanceof CommandError)) throw error;
         // The kernel took it before: something of it is not there any more.

@@ -20,12 +20,7 @@
  * its rules would go with the device, and come only after it. Priority -450 instead of one right before connection tracking,
  * at -200: fragments are put together at -400, where a pod could otherwise slip its own into a datagram of another.
  */
-import {
-  elementLines,
-  type NftChainContent,
-  type NftSetContent,
-  type NftTableContent,
-} from '../../linux/nft-table-content.ts';
+import { type NftChainContent, type NftSetContent, type NftTableContent } from '../../linux/nft-table-content.ts';
 import { POD_ARP_TABLE, POD_TABLE, titleOf } from '../../linux/nftables.ts';
 import { formatIpAddress, parseMacAddress, type IpAddress } from '../../wire/address.ts';
 import { type Prefix, prefixWord } from '../../wire/prefix.ts';
@@ -196,12 +191,13 @@ export function sourceTables(
   return means.withArp ? [inet, arp] : [inet];
 }
 
-/** Lines that have the kernel forget what it counted of a device: another pod may get its name. */
-export function uncountingLines(device: string, { withArp }: SourceMeans): string[] {
+/** What the kernel counted of these devices, by the set that it is in. */
+export function countedOf(
+  devices: readonly string[],
+  { withArp }: SourceMeans,
+): ReadonlyMap<string, ReadonlySet<string>> {
   const titles = [POD_TABLE, ...(withArp ? [POD_ARP_TABLE] : [])].map(titleOf);
-  // Adding first makes it no error to remove what is not there.
-  const verbs = ['add', 'delete'] as const;
-  return titles.flatMap((title) => verbs.flatMap((verb) => elementLines(verb, title, 'refused', 'ifname', [device])));
+  return new Map(titles.map((title) => [`${title} refused`, new Set(devices)]));
 }
 
 /** What the sets hold for these pods, those sets that there are. */

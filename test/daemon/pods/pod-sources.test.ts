@@ -22,6 +22,11 @@ rootTest('where the kernel never could, pods are not bound, and a notice says so
   t.deepEqual(seen['notices where it never could be bound'], ['source-check-unavailable']);
 });
 
+rootTest('where the tables are, a pod is bound without a program', (t) => {
+  t.is(seen['a pod without nft, where the tables are'], undefined);
+  t.true(seen['bound without nft']);
+});
+
 rootTest('while nft fails, no pod is let in unbound', (t) => {
   t.is(seen['a pod while nft fails'], 'command-failed');
   t.is(seen['another while nft fails'], 'command-failed');

@@ -1,9 +1,9 @@
 import test from 'ava';
 import {
+  countedOf,
   elementsOf,
   linkLocalAddressOf,
   sourceTables,
-  uncountingLines,
   type PodSource,
   type SourceMeans,
 } from '../../../src/daemon/pods/source-rules.ts';
@@ -79,20 +79,22 @@ test('the elements of pods are in the sets of the tables, and nothing else is', 
   t.deepEqual(new Map(listed), new Map<string, ReadonlySet<string>>(elementsOf([router, other], all)));
 });
 
-test('what was counted of a device is forgotten with it, whether there was anything or not', (t) => {
-  t.deepEqual(uncountingLines('wf01234567', all), [
-    'add element inet weft-pods refused { "wf01234567" }',
-    'delete element inet weft-pods refused { "wf01234567" }',
-    'add element arp weft-pods refused { "wf01234567" }',
-    'delete element arp weft-pods refused { "wf01234567" }',
-  ]);
+test('what was counted of devices is known by family', (t) => {
+  const devices = ['wf01234567', 'wf89abcdef'];
+  t.deepEqual(
+    countedOf(devices, all),
+    new Map([
+      ['inet weft-pods refused', new Set(devices)],
+      ['arp weft-pods refused', new Set(devices)],
+    ]),
+  );
 });
 
 test('without ARP in the kernel, there is not a word of it', (t) => {
   const means = { ...all, withArp: false };
   const lines = [
     ...sourceTables([web, other], ['wfdeadbeef'], means).flatMap(creationLines),
-    ...uncountingLines(web.device, means),
+    ...countedOf([web.device], means).keys(),
   ];
   t.false(lines.some((line) => /\barp\b/.test(line)));
 });

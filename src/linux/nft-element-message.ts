@@ -1,0 +1,125 @@
+/**
+ * A transaction that changes elements of sets of nftables, as messages (include/uapi/linux/netfilter/nf_tables.h). Pure.
+ *
+ *     NFNL_MSG_BATCH_BEGIN, for each set NFT_MSG_DELSETELEM and NFT_MSG_NEWSETELEM, NFNL_MSG_BATCH_END
+ *
+ * Each part of an element is padded with zeroes to a multiple of four bytes.
+ */
+import { parseIpAddress, parseMacAddress } from '../wire/address.ts';
+import { parsePrefix, type Prefix } from '../wire/prefix.ts';
+import { Abi, Struct } from './kernel-abi.ts';
+import { encodeMessage, joined, textValue, type NetlinkAttribute } from './netlink-message.ts';
+import type { NftTable } from './nftables.ts';
+
+/** Elements that are added to a set, or deleted from it. */
+export interface NftElementChange {
+  readonly verb: 'add' | 'delete';
+  readonly table: NftTable;
+  readonly set: string;
+  /** Of the set, in the words of `nft`: `ifname . ipv4_addr`. */
+  readonly type: string;
+  /** Whether elements may be ranges: `flags interval`. */
+  readonly hasRanges: boolean;
+  /** As `nft -j` lists them, their parts joined by ` . `. */
+  readonly elements: readonly string[];
+}
+
+/** Longest transaction, in bytes: half of what Linux lets a socket send at once (net.core.wmem_default). */
+const MAX_BYTES = 100_000;
+
+/** Elements in one message: the length of an attribute has 16 bits. */
+const MAX_ELEMENTS = 256;
+
+const families = { inet: Abi.NFPROTO_INET, arp: Abi.NFPROTO_ARP } as const;
+
+/** All of it is done, or nothing. */
+export interface NftElementTransaction {
+  readonly bytes: Uint8Array;
+  /** So many are answered if it is done. */
+  readonly messages: number;
+}
+
+/** `undefined`: that is left to `nft`, since there is too much of it, or it is of a kind that is not known here. */
+export function elementTransaction(changes: readonly NftElementChange[]): NftElementTransaction | undefined {
+  const messages: Uint8Array[] = [];
+  for (const change of changes) {
+    const elements = change.elements.map((element) => elementAttribute(change, element));
+    if (!elements.every((element) => element !== undefined)) return undefined;
+    for (let at = 0; at < elements.length; at += MAX_ELEMENTS)
+      messages.push(elementMessage(change, elements.slice(at, at + MAX_ELEMENTS)));
+  }
+  const bytes = joined([boundary(Abi.NFNL_MSG_BATCH_BEGIN), ...messages, boundary(Abi.NFNL_MSG_BATCH_END)]);
+  return bytes.length > MAX_BYTES ? undefined : { bytes, messages: messages.length };
+}
+
+function boundary(type: number): Uint8Array {
+  const body = new Uint8Array(Struct.nfgenmsg.size);
+  new DataView(body.buffer).setUint16(Struct.nfgenmsg.res_id, Abi.NFNL_SUBSYS_NFTABLES);
+  return encodeMessage({ type, flags: 0 }, body, []);
+}
+
+function elementMessage({ verb, table, set }: NftElementChange, elements: readonly NetlinkAttribute[]): Uint8Array {
+  const body = new Uint8Array(Struct.nfgenmsg.size);
+  body[Struct.nfgenmsg.nfgen_family] = families[table.family];
+  const message = verb === 'add' ? Abi.NFT_MSG_NEWSETELEM : Abi.NFT_MSG_DELSETELEM;
+  const type = (Abi.NFNL_SUBSYS_NFTABLES << 8) | message;
+  const flags = Abi.NLM_F_ACK | (verb === 'add' ? Abi.NLM_F_CREATE : 0);
+  return encodeMessage({ type, flags }, body, [
+    [Abi.NFTA_SET_ELEM_LIST_TABLE, textValue(table.name)],
+    [Abi.NFTA_SET_ELEM_LIST_SET, textValue(set)],
+    [Abi.NFTA_SET_ELEM_LIST_ELEMENTS, elements],
+  ]);
+}
+
+function elementAttribute({ type, hasRanges }: NftElementChange, element: string): NetlinkAttribute | undefined {
+  const types = type.split(' . ');
+  const texts = element.split(' . ');
+  // A set of ranges of one part has another kind of elements.
+  if (texts.length !== types.length || (hasRanges && types.length === 1)) return undefined;
+  const parts = texts.map((text, index) => partOf(types[index]!, text, hasRanges));
+  if (!parts.every((part) => part !== undefined)) return undefined;
+  const from = dataOf(parts.map(([first]) => first!));
+  const to = dataOf(parts.map(([first, last = first]) => last!));
+  return [
+    Abi.NFTA_LIST_ELEM,
+    [[Abi.NFTA_SET_ELEM_KEY, from], ...(hasRanges ? [[Abi.NFTA_SET_ELEM_KEY_END, to] as const] : [])],
+  ];
+}
+
+function dataOf(parts: readonly Uint8Array[]): NetlinkAttribute[1] {
+  return [[Abi.NFTA_DATA_VALUE, joined(parts)]];
+}
+
+/** Value of one part, or the first and the last one. */
+function partOf(type: string, text: string, hasRanges: boolean): readonly Uint8Array[] | undefined {
+  switch (type) {
+    case 'ifname': {
+      const name = new TextEncoder().encode(text);
+      if (name.length >= Abi.IFNAMSIZ) return undefined;
+      const padded = new Uint8Array(Abi.IFNAMSIZ);
+      padded.set(name);
+      return [padded];
+    }
+    case 'ether_addr': {
+      const mac = parseMacAddress(text);
+      return mac === undefined ? undefined : [mac];
+    }
+    case 'ipv4_addr':
+    case 'ipv6_addr': {
+      const family = type === 'ipv4_addr' ? 4 : 6;
+      if (!text.includes('/')) {
+        const address = parseIpAddress(text);
+        return address?.family === family ? [address.bytes] : undefined;
+      }
+      const prefix = hasRanges ? parsePrefix(text) : undefined;
+      return prefix?.address.family === family ? [prefix.address.bytes, lastBytes(prefix)] : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** The last address of a prefix. */
+function lastBytes({ address, lengthBits }: Prefix): Uint8Array {
+  return address.bytes.map((byte, index) => byte | (0xff >> Math.min(8, Math.max(0, lengthBits - index * 8))));
+}

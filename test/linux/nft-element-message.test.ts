@@ -1,0 +1,57 @@
+import test from 'ava';
+import { elementTransaction, type NftElementChange } from '../../src/linux/nft-element-message.ts';
+import { bytes } from '../support/bytes.ts';
+
+const change: NftElementChange = {
+  verb: 'add',
+  table: { family: 'inet', name: 'weft' },
+  set: 'own4',
+  type: 'ifname . ipv4_addr . ether_addr',
+  hasRanges: false,
+  elements: ['wf0 . 10.244.1.2 . 02:00:00:00:00:01'],
+};
+
+const begin = '14000000 1000 0100 00000000 00000000  00 00 000a';
+const end = '14000000 1100 0100 00000000 00000000  00 00 000a';
+const set = '0900 0100 77656674 00000000  0900 0200 6f776e34 00000000';
+const wf0 = '77663000 00000000 00000000 00000000';
+
+// As `strace -e trace=sendmsg -e write=all nft ...` of nftables 1.0.6 shows them, but for numbers that it gives messages and sets, and for being acknowledged.
+test('an element is added in a transaction of its own, its parts padded', (t) => {
+  const added =
+    `58000000 0c0a 0504 00000000 00000000  01 00 0000  ${set}` +
+    `2c00 0380  2800 0180  2400 0180  2000 0100  ${wf0} 0af40102 02000000 00010000`;
+  t.deepEqual(elementTransaction([change]), { bytes: bytes(`${begin} ${added} ${end}`), messages: 1 });
+});
+
+test('of a range, the first and the last are said', (t) => {
+  const elements = ['wf0 . 10.0.0.0/23 . 02:00:00:00:00:01'];
+  const ranges = elementTransaction([{ ...change, verb: 'delete', hasRanges: true, elements }]);
+  const from = `2400 0180  2000 0100  ${wf0} 0a000000 02000000 00010000`;
+  const to = `2400 0a80  2000 0100  ${wf0} 0a0001ff 02000000 00010000`;
+  const deleted = `7c000000 0e0a 0500 00000000 00000000  01 00 0000  ${set} 5000 0380  4c00 0180 ${from} ${to}`;
+  t.deepEqual(ranges, { bytes: bytes(`${begin} ${deleted} ${end}`), messages: 1 });
+});
+
+const left: Readonly<Record<string, Partial<NftElementChange>>> = {
+  'elements of a type that is not known': { type: 'inet_service', elements: ['80'] },
+  'ranges of one part': { type: 'ipv4_addr', hasRanges: true, elements: ['10.0.0.0/8'] },
+  'a range in a set that has none': { elements: ['wf0 . 10.0.0.0/8 . 02:00:00:00:00:01'] },
+  'an address of the other family': { elements: ['wf0 . fd00::1 . 02:00:00:00:00:01'] },
+  'too few parts': { elements: ['wf0 . 10.0.0.1'] },
+  'a name that is too long for a device': { elements: ['wf01234567890123 . 10.0.0.1 . 02:00:00:00:00:01'] },
+  'more than a socket takes at once': {
+    type: 'ipv6_addr',
+    elements: Array.from({ length: 5_000 }, (_, index) => `fd00::${index.toString(16)}`),
+  },
+};
+for (const [what, part] of Object.entries(left)) {
+  test(`${what}: that is left to nft`, (t) => {
+    t.is(elementTransaction([{ ...change, ...part }]), undefined);
+  });
+}
+
+test('many elements are several messages, whose lengths have 16 bits', (t) => {
+  const elements = Array.from({ length: 600 }, (_, index) => `wf${index} . 10.0.0.1 . 02:00:00:00:00:01`);
+  t.is(elementTransaction([{ ...change, elements }])?.messages, 3);
+});
