@@ -1,10 +1,13 @@
 /** The daemon from its command line to its end. */
+import type { Logger } from '../env/logger.ts';
 import { ConfigError } from '../errors.ts';
 import { composeDaemon, type Daemon } from './compose.ts';
 import { withOrigin } from './config/config-origin.ts';
 import { returnGarbage } from './process/heap.ts';
-import { loadConfig } from './config/config.ts';
+import { loadConfig, type Config } from './config/config.ts';
 import { openLog } from './process/log.ts';
+import { ReadyFile } from './process/ready-file.ts';
+import { awaitTurn } from './process/standby.ts';
 
 /** How long an orderly end may take before the process ends anyway. Nothing is lost by it: state is saved as it changes. */
 const CLOSE_DEADLINE_MS = 5_000;
@@ -36,6 +39,9 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   // Unheard, it would end the process. One that comes during the start is not lost: the file may have been read already.
   const started = Promise.withResolvers<Daemon>();
   process.on('SIGHUP', () => void started.promise.then((made) => made.reload()));
+  const readyFile = new ReadyFile(config.readyFile);
+  const turn = config.standby ? await turnOf(config, { logger, readyFile, signal }) : 'taken';
+  if (turn === 'ended') return;
   const daemon = await composeDaemon(config, logger).catch((error: unknown) => {
     throw error instanceof ConfigError ? withOrigin(error, input) : error;
   });
@@ -46,14 +52,39 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     logger.error({ err: error }, 'a bug in weft: please report it');
     process.exit(1);
   });
+  readyFile.write('serving');
   returnGarbage();
   const end = await Promise.race([signal, daemon.failure]);
   setTimeout(() => {
     logger.error({ deadlineMs: CLOSE_DEADLINE_MS }, 'the end took too long');
     process.exit(1);
   }, CLOSE_DEADLINE_MS).unref();
+  readyFile.remove();
   if (typeof end === 'string') logger.info({ signal: end }, 'ending');
   else logger.error({ err: end }, 'a worker died');
   await daemon.close();
   if (typeof end !== 'string') throw end;
+}
+
+interface Turn {
+  readonly logger: Logger;
+  readonly readyFile: ReadyFile;
+  readonly signal: Promise<NodeJS.Signals>;
+}
+
+/** Waits for it. The lock is kept until the process ends: whoever has it may take what this one still has. */
+async function turnOf({ stateDir }: Config, { logger, readyFile, signal }: Turn): Promise<'taken' | 'ended'> {
+  const end = new AbortController();
+  void signal.then(() => end.abort());
+  const onWait = (): void => {
+    logger.info({ stateDir }, 'standing by: another daemon works on this node');
+    readyFile.write('standby');
+  };
+  const lock = await awaitTurn(stateDir, onWait, end.signal);
+  if (lock === undefined) {
+    readyFile.remove();
+    return 'ended';
+  }
+  logger.info({ stateDir }, 'this daemon is the one that works on this node');
+  return 'taken';
 }

@@ -13,6 +13,7 @@ import { listLinks } from '../linux/link.ts';
 import { removeOwnTables } from '../linux/nftables.ts';
 import { deleteRouteLine, listRoutes } from '../linux/route.ts';
 import { isAttached, isOwnLink } from './host/own-links.ts';
+import { LOCK_FILE } from './process/standby.ts';
 import { removeOwnNamespace } from './pods/pod-namespace.ts';
 import { EARLIER_FILE } from './pods/earlier-pods.ts';
 import { PODS_JOURNAL, readWhatIsStored } from './pods/stored-pods.ts';
@@ -21,6 +22,7 @@ import { PODS_JOURNAL, readWhatIsStored } from './pods/stored-pods.ts';
 const stateFiles = [
   ...[PODS_JOURNAL].flatMap((name) => [name, name + UNFINISHED_SUFFIX, name + ASIDE_SUFFIX]),
   ...[EARLIER_FILE, 'identity.json', 'members.json', 'keys.json'].flatMap((name) => [name, name + TEMPORARY_SUFFIX]),
+  LOCK_FILE,
 ];
 
 export interface ResetOptions {

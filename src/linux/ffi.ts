@@ -152,6 +152,7 @@ export const libc = {
     clock: number,
     timespec: BigInt64Array,
   ) => number,
+  flock: library.func('int flock(int fd, int operation)') as unknown as (fd: number, operation: number) => number,
   fstatfs: library.func('int fstatfs(int fd, void *statfs)') as unknown as (fd: number, statfs: Uint8Array) => number,
 };
 

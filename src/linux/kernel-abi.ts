@@ -19,6 +19,10 @@ export const Abi = {
   MAP_PRIVATE: 0x02,
   MAP_ANONYMOUS: 0x20,
 
+  // flock(2)
+  LOCK_EX: 2,
+  LOCK_NB: 4,
+
   // fcntl(2)
   F_DUPFD_CLOEXEC: 1030,
   // eventfd(2), poll(2)

@@ -1,15 +1,19 @@
 /**
  * Kernel parameters under /proc/sys. Those below `net` are the calling thread's network namespace's.
  *
- * In a container /proc/sys is usually read-only: what cannot be written is a value here, for the caller to report.
+ * In a container /proc/sys is usually read-only: what cannot be written is a value here, for the caller to report. Where the host's
+ * /proc/sys/net is mounted at a place of its own, it is written there: it is that of the calling thread's network namespace, too.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 /**
  * What became of a parameter: `set` (now, or it was already), `read-only` (/proc/sys is mounted so), `denied` (a privilege
  * is missing), `missing` (this kernel or namespace has no such parameter).
  */
 export type SysctlOutcome = 'set' | 'read-only' | 'denied' | 'missing';
+
+/** Where a container may have /proc/sys/net that can be written. */
+export const WRITABLE_NET = '/host/proc/sys/net';
 
 /**
  * Value of a parameter, without the line end; `undefined` if there is none.
@@ -29,8 +33,15 @@ export function ensureSysctl(name: string, value: string): SysctlOutcome {
   const now = readSysctl(name);
   if (now === undefined) return 'missing';
   if (now === value) return 'set';
+  const outcome = write(`/proc/sys/${name}`, value);
+  if (outcome === 'set' || !name.startsWith('net/') || !existsSync(WRITABLE_NET)) return outcome;
+  return write(`${WRITABLE_NET}/${name.slice('net/'.length)}`, value);
+}
+
+function write(path: string, value: string): SysctlOutcome {
   try {
-    writeFileSync(`/proc/sys/${name}`, value);
+    // Not to be made: where it is no file of the kernel's, it is none at all.
+    writeFileSync(path, value, { flag: 'r+' });
     return 'set';
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EROFS' ? 'read-only' : 'denied';

@@ -1,5 +1,6 @@
 /** Daemons that end, die and come back while pods go on, on a lab of two nodes with two pods each. */
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'ava';
 import type { Program, ProgramResult } from '../support/program.ts';
 import { TestLab, weft } from '../support/test-lab.ts';
@@ -96,6 +97,33 @@ test.serial('TCP connections survive an orderly restart of the daemon and a kill
     'while n1 is down after kill',
     'after kill and start',
   ]);
+});
+
+test.serial('a daemon that stands by takes over when the one before it ends, or is killed', async (t) => {
+  await lab.lab('stop', 'n1');
+  const pid = async (): Promise<number | undefined> => (await lab.control('n1').status()).pid;
+  const readyFile = (name: string) => join(lab.files('n1').stateDir, '..', name);
+  const flagsOf = (name: string) => ['--standby', 'on', '--ready-file', readyFile(name)];
+  const daemons = [lab.daemon('n1', ...flagsOf('ready-0'))];
+  await until('pods are connected', async () => lab.isConnected());
+  t.is(readFileSync(readyFile('ready-0'), 'utf8'), 'serving\n');
+  for (const [before, signal] of (['SIGTERM', 'SIGKILL'] as const).entries()) {
+    const name = `ready-${before + 1}`;
+    daemons.push(lab.daemon('n1', ...flagsOf(name)));
+    await until(`${name} stands by`, async () => Promise.resolve(existsSync(readyFile(name))));
+    t.is(readFileSync(readyFile(name), 'utf8'), 'standby\n');
+    t.is(await pid(), daemons[before]!.child.pid);
+
+    daemons[before]!.child.kill(signal);
+    await until('the next one answers', async () => (await pid().catch(() => 0)) === daemons[before + 1]!.child.pid);
+    t.is(readFileSync(readyFile(name), 'utf8'), 'serving\n');
+    t.is(existsSync(readyFile(`ready-${before}`)), signal === 'SIGKILL');
+    await until('pods are connected', async () => lab.isConnected());
+  }
+  const last = daemons.at(-1)!;
+  t.is((await last.end()).exitCode, 0);
+  await lab.lab('start', 'n1');
+  await until('pods are connected', async () => lab.isConnected());
 });
 
 /** Waits until the connections of iperf3, which are the same all the time, have got more than they had. */

@@ -9,6 +9,7 @@ const headers = [
   'stddef.h',
   'stdio.h',
   'fcntl.h',
+  'sys/file.h',
   'poll.h',
   'sched.h',
   'time.h',

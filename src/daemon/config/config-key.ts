@@ -258,6 +258,17 @@ export const configKeys = {
     default: DEFAULT_STATE_DIR,
     meaning: 'directory for identity and leases',
   }),
+  standby: key({
+    kind: 'scalar',
+    schema: onOrOff(),
+    default: 'off',
+    meaning: 'with another daemon on this node, wait until that ends, and take over at once: on or off',
+  }),
+  readyFile: key({
+    kind: 'scalar',
+    schema: v.optional(file()),
+    meaning: 'file that is there while the daemon serves, or stands by: for probes of a container',
+  }),
   'pods.netnsPrefix': key({
     kind: 'scalar',
     schema: v.optional(namePrefix()),

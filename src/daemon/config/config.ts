@@ -82,6 +82,10 @@ export interface Config {
   };
   readonly staticPeers: readonly StaticPeer[];
   readonly stateDir: string;
+  /** Whether it waits until another daemon of this node ends, and takes over from it. */
+  readonly standby: boolean;
+  /** That is there while it serves, or stands by; `undefined`: none. */
+  readonly readyFile: string | undefined;
   readonly pods: {
     /** Of the names of namespaces that weft makes for pods. */
     readonly netnsPrefix: string;
@@ -244,6 +248,8 @@ function configOf(values: ConfigValues, file: string | undefined): Config {
       mtuBytes: mtu,
     })),
     stateDir: values.stateDir,
+    standby: values.standby,
+    readyFile: values.readyFile,
     pods: {
       netnsPrefix: values['pods.netnsPrefix'] ?? '',
       freeAfterMs: values['pods.freeAfterMinutes'] * MS_PER_MINUTE,

@@ -1,6 +1,6 @@
 /** Kernel parameters that a node needs, set where that is possible, else named. */
 import type { KernelRoute } from '../../linux/route.ts';
-import { ensureSysctl, readSysctl, sysctlTitle, type SysctlOutcome } from '../../linux/sysctl.ts';
+import { ensureSysctl, readSysctl, sysctlTitle, WRITABLE_NET, type SysctlOutcome } from '../../linux/sysctl.ts';
 import type { Notice } from '../../api/control-api.ts';
 
 /** Protocol number of routes that the kernel learned from router advertisements; and the one it gave them before Linux 4.20. */
@@ -158,6 +158,6 @@ function need(
 function explain(name: string, value: string, outcome: SysctlOutcome, effect: string, containerName: string): string {
   if (outcome === 'missing') return `${sysctlTitle(name)} does not exist in this kernel: ${effect}`;
   const why = outcome === 'read-only' ? '/proc/sys is read-only' : 'it may not be written';
-  const remedy = `start the container with --sysctl ${sysctlTitle(containerName)}=${value}`;
+  const remedy = `start the container with --sysctl ${sysctlTitle(containerName)}=${value}, or mount /proc/sys/net at ${WRITABLE_NET}`;
   return `${sysctlTitle(name)} is ${readSysctl(name)} and ${why}: ${effect}; ${remedy}`;
 }

@@ -19,7 +19,7 @@ import {
   ROUTE_PROTOCOL,
 } from '../../linux/iproute.ts';
 import { generatesLinkLocal } from '../../linux/link.ts';
-import { ensureSysctl, readSysctl } from '../../linux/sysctl.ts';
+import { ensureSysctl, readSysctl, WRITABLE_NET } from '../../linux/sysctl.ts';
 import { deleteRouteLine, type KernelRoute } from '../../linux/route.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
 import { type Prefix, prefixWord } from '../../wire/prefix.ts';
@@ -276,6 +276,7 @@ async function ensureSourceRules(cable: PodCable, families: readonly (4 | 6)[]):
  */
 const POD_SCRIPT = `
 conf=/proc/sys/net/ipv6/conf
+[ -w $conf/all/disable_ipv6 ] || [ ! -d ${WRITABLE_NET} ] || conf=${WRITABLE_NET}/ipv6/conf
 set_to() {
   value=
   # A file of /proc/sys ends after its first byte for a shell that reads bytewise: \`read\` then has the digit, and fails.

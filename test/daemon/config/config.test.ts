@@ -499,6 +499,8 @@ const samples: Readonly<Record<Exclude<ConfigPath, 'staticPeers'>, string>> = {
   'gossip.authentication': 'off',
   'gossip.keyFile': '/sample',
   stateDir: '/sample',
+  standby: 'on',
+  readyFile: '/sample',
   'pods.netnsPrefix': 'sample-',
   'pods.freeAfterMinutes': '17',
   'names.enabled': 'off',
