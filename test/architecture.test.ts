@@ -25,6 +25,7 @@ const core = [
   'explain',
   'firewall',
   'names',
+  'kubernetes',
 ];
 
 /** Room -> rooms that it may import from, beside itself. `type` is for types only. */
@@ -42,6 +43,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, 'all' | 'type'>>>> 
   capture: below('dataplane'),
   firewall: below(),
   names: below('directory'),
+  kubernetes: below(),
   explain: below('dataplane', 'firewall'),
   api: { ...below('directory'), membership: 'type', dataplane: 'type', capture: 'type' },
   forwarding: { ...below('routing', 'paths', 'dataplane'), membership: 'type', api: 'type' },
@@ -76,6 +78,7 @@ const daemonRooms: Readonly<Record<string, readonly string[]>> = {
   rules: ['config', 'process', 'audit', 'host'],
   pods: ['config', 'process', 'audit', 'state', 'routes', 'host'],
   names: ['config', 'process'],
+  kubernetes: ['config', 'process', 'state'],
   cni: ['doors', 'host', 'pods'],
   underlay: ['config', 'process', 'gossip', 'worker'],
   faults: ['config', 'process', 'doors', 'gossip', 'worker'],
@@ -152,12 +155,13 @@ const pureRooms = [
   'explain',
   'firewall',
   'names',
+  'kubernetes',
   'api',
   'forwarding',
 ];
 
 /** Packages that pure rooms may import: code that computes and nothing else. */
-const purePackages = ['protobufjs/minimal', 'protobufjs/minimal.js'];
+const purePackages = ['protobufjs/minimal', 'protobufjs/minimal.js', 'valibot'];
 
 /** A thing without a noun has no home, so it gets a noun. */
 const bannedNames = /^(utils?|common|helpers?|types?|misc|shared|index|lib)$/;

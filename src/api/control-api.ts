@@ -30,6 +30,7 @@ import type { MemberState, PathReport } from '../membership/announcement.ts';
 import type { MembershipStatistics } from '../membership/statistics.ts';
 import type { EventKind } from './event-kind.ts';
 import type { Features } from './feature.ts';
+import type { KubernetesStatus } from './kubernetes-api.ts';
 import type { NamesStatus } from './names-api.ts';
 
 export interface Version {
@@ -87,6 +88,8 @@ export interface Status {
   readonly pods: number;
   /** Names of pods and nodes over DNS. */
   readonly names: NamesStatus;
+  /** `null`: Kubernetes is not asked for anything. */
+  readonly kubernetes: KubernetesStatus | null;
   /** Features of the dataplane, and whether they are in use. */
   readonly features: Features;
   readonly workers: readonly WorkerAccount[];

@@ -1,5 +1,6 @@
 /** A daemon's status as text. Pure. */
 import type { Status } from '../api/control-api.ts';
+import type { KubernetesStatus } from '../api/kubernetes-api.ts';
 import type { DirectionAccount, WorkerAccount } from '../dataplane/accounts.ts';
 import { backgroundReasons } from '../dataplane/drop-reason.ts';
 import { formatSince } from './duration.ts';
@@ -41,6 +42,7 @@ function formatFacts(status: Status, nowMs: number, terminal: Terminal): string 
     ['seeds', gossip.seeds.join(', ') || 'none'],
     ['overlay', `${count(status.peers, 'peer')}, ${count(status.routes, 'route')}, ${count(status.pods, 'pod')}`],
     ['names', formatNames(status)],
+    ...(status.kubernetes === null ? [] : [['API', formatKubernetes(status.kubernetes, nowMs)] as const]),
     ['features', formatFeatures(status)],
     ['audit', formatAudit(status, nowMs)],
     ['recorder', formatRecorder(status, nowMs)],
@@ -80,6 +82,18 @@ function formatNames({ names }: Status): string {
     count(asked, 'question'),
     ...(contested === 0 ? [] : [`${count(contested, 'name')} of pods at several nodes`]),
     ...(unnameable === 0 ? [] : [`${count(unnameable, 'pod')} without a name`]),
+  ].join('; ');
+}
+
+function formatKubernetes(kubernetes: KubernetesStatus, nowMs: number): string {
+  const { server, node, reachable, since, problem, storedAt, resources } = kubernetes;
+  const known = resources.map(({ name, objects }) => `${objects} ${objects === 1 ? name.slice(0, -1) : name}`);
+  const why = problem === '' ? '' : ` (${problem})`;
+  return [
+    `Kubernetes at ${server}, ${reachable ? 'watched' : 'away'} for ${formatSince(since, nowMs)}${why}`,
+    `Node ${node}`,
+    known.join(', '),
+    ...(storedAt === null ? [] : [`as an earlier run stored it ${formatSince(storedAt, nowMs)} ago`]),
   ].join('; ');
 }
 

@@ -7,12 +7,12 @@ import type { NamedNode } from '../names/name-table.ts';
 import { formatIpAddress, type IpAddress, parseIpAddress } from '../wire/address.ts';
 import { parsePrefix } from '../wire/prefix.ts';
 import type { Composition } from './composition.ts';
-import type { Config } from './config/config.ts';
 import { POD_GATEWAY } from './host/pod-devices.ts';
 import type { NameAddress } from './names/name-listener.ts';
 import { Names } from './names/names.ts';
 import type { NamesPlace } from './names/names-messages.ts';
 import type { Pods } from './pods/pods.ts';
+import type { Gossip } from './gossip/gossip.ts';
 import type { Resources } from './resources.ts';
 import type { ThisNode } from './this-node.ts';
 
@@ -92,8 +92,8 @@ export function composeNames(
 }
 
 /** Whether gossip has found the cluster, as far as this node can tell. @param members this node included */
-export function isSettled({ gossip: { seeds } }: Config, members: readonly Member[]): boolean {
-  return members.filter(({ state }) => state === 'alive').length > (seeds.length === 0 ? 0 : 1);
+export function isSettled({ hasSeeds }: Pick<Gossip, 'hasSeeds'>, members: readonly Member[]): boolean {
+  return members.filter(({ state }) => state === 'alive').length > (hasSeeds ? 1 : 0);
 }
 
 /** Where names are answered: at the node's own addresses, and at the gateway of pods, which over IPv6 is another one at each device. */

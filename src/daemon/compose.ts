@@ -1,7 +1,7 @@
 /**
  * The composition root: the one place that knows every room and connects them.
  *
- *     configuration -> underlay -> identity -> dataplane (TUN, sockets) -> host network -> pods -> gossip -> doors
+ *     configuration -> Kubernetes -> underlay -> identity -> dataplane (TUN, sockets) -> host network -> pods -> gossip -> doors
  *
  * Each subsystem has a part of its own, `compose-NAME.ts`, or the `compose…` of its room. What a part opens is closed in the
  * reverse order, at the end as well as when the start fails half-way.
@@ -9,9 +9,9 @@
 import type { Logger } from '../env/logger.ts';
 import { listLinks } from '../linux/link.ts';
 import { isOwnPort } from '../linux/own-ports.ts';
-import { preferThreads, presentThreads } from '../linux/thread-priority.ts';
+import { preferThreads } from '../linux/thread-priority.ts';
 import type { Member } from '../membership/announcement.ts';
-import { formatEndpoint, formatIpAddress } from '../wire/address.ts';
+import { formatEndpoint, formatIpAddress, type IpAddress } from '../wire/address.ts';
 import { formatPrefix } from '../wire/prefix.ts';
 import type { Notice } from '../api/control-api.ts';
 import { OwnPrefixes } from './routes/own-prefixes.ts';
@@ -23,6 +23,7 @@ import { composeDataplane } from './compose-dataplane.ts';
 import { composeDirectory } from './compose-directory.ts';
 import { composeGossip, type ComposedGossip } from './compose-gossip.ts';
 import { composeHost } from './compose-host.ts';
+import { composeKubernetes, followKubernetes } from './compose-kubernetes.ts';
 import { composeNames, type ComposedNames, isSettled } from './compose-names.ts';
 import { composePods, startAttachments, startPods } from './compose-pods.ts';
 import { composeRoutes } from './compose-routes.ts';
@@ -36,6 +37,8 @@ import { resolveSeeds } from './gossip/seeds.ts';
 import { refuseSecondDaemon } from './host/own-links.ts';
 import { checkRequirements } from './host/requirements.ts';
 import { openNodeState } from './node-state.ts';
+import type { ApiMirror } from './kubernetes/api-mirror.ts';
+import type { DepartedNodes } from './kubernetes/departed-nodes.ts';
 import { hiddenNamespacesNotices } from './pods/hidden-namespace.ts';
 import { EventLog } from './process/event-log.ts';
 import { namesStatus } from './names/names-status.ts';
@@ -62,28 +65,50 @@ export interface Daemon {
   close(): Promise<void>;
 }
 
-/** Starts everything. @throws WeftError naming what is missing, taken or wrong; nothing stays open then. */
-export async function composeDaemon(config: Config, logger: Logger): Promise<Daemon> {
+/** What was there before, and what may end it all. */
+export interface Beginning {
+  /** Opened before a daemon's turn comes, as it takes a while; `undefined`: the configuration does not want it. */
+  readonly api: ApiMirror | undefined;
+  /** Those that gossip, and that collect garbage for it: what the process had before the daemon made any of its own. */
+  readonly threads: readonly number[];
+  /** Ends the waiting for what comes from elsewhere. */
+  readonly ending: AbortSignal;
+}
+
+/**
+ * Starts everything. What waits for somebody else is ended by `ending`.
+ *
+ * @throws WeftError naming what is missing, taken or wrong; nothing stays open then.
+ * @throws the reason of `ending`
+ */
+export async function composeDaemon(
+  given: Config,
+  logger: Logger,
+  { api, threads, ending }: Beginning,
+): Promise<Daemon> {
   await using opened = new AsyncDisposableStack();
   const notices: Notice[] = [...checkRequirements(), ...hiddenNamespacesNotices()];
   const events = new EventLog(Date.now);
-  const composition: Composition = { config, events, logger, opened };
-  const resources = await Resources.claim(config, events, logger);
+  const resources = await Resources.claim(given, events, logger);
   opened.defer(() => resources.close());
-  await refuseIfTaken({ path: config.control.socket, key: 'control.socket' });
-  await refuseIfTaken({ path: config.control.readOnlySocket, key: 'control.readOnlySocket' });
-  refuseSecondDaemon(await listLinks(), config.tun.device);
-  const state = openNodeState(config, events, logger);
+  await refuseIfTaken({ path: given.control.socket, key: 'control.socket' });
+  await refuseIfTaken({ path: given.control.readOnlySocket, key: 'control.readOnlySocket' });
+  refuseSecondDaemon(await listLinks(), given.tun.device);
+  const state = openNodeState(given, events, logger);
   opened.defer(() => state.directory.close());
   const { identity } = state.nodeIdentity;
   const { keys } = state;
-  const { endpoints: seeds } = await resolveSeeds(config.gossip.seeds);
-  const underlay = await chooseUnderlay(config, seeds);
+  const inKubernetes = await composeKubernetes({ config: given, events, logger, opened }, { api, state, ending });
+  const config = inKubernetes?.config ?? given;
+  const kubernetes = inKubernetes?.kubernetes;
+  const composition: Composition = { config, events, logger, opened };
+  const internalAddresses = (): readonly IpAddress[] => kubernetes?.nodeAddresses() ?? [];
+  const { endpoints: resolved } = await resolveSeeds(config.gossip.seeds);
+  const seeds = [...resolved, ...(kubernetes?.seeds() ?? [])];
+  const underlay = await chooseUnderlay(config, seeds, undefined, undefined, internalAddresses());
   logger.info({ ...underlay, address: formatIpAddress(underlay.address) }, 'underlay picked');
   const node = thisNode(config, identity, underlay, keys?.ring.ids);
 
-  // Those that gossip, and that collect garbage for it. Workers come later, and stay as they are.
-  const ownThreads = presentThreads();
   const dataplane = await composeDataplane(composition, node);
   const prefixes = new OwnPrefixes(config.nodePrefixes);
   const nftChanges = new NftChanges({ isOwn: isOwnPort, tables: ownTables });
@@ -109,7 +134,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     pods,
     podsOf: (identity) => index.of(identity),
     members: () => everybody?.() ?? [],
-    isSettled: () => isSettled(config, everybody?.() ?? []) && directory.behind().length === 0,
+    isSettled: () => everybody !== undefined && isSettled(gossip, everybody()) && directory.behind().length === 0,
     resources,
   });
   const host = await composeHost(composition, { node, prefixes, seeds, witness: nftChanges });
@@ -119,7 +144,11 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   const { routes, paths } = composeRoutes(composition, { node, dataplane, pace });
   events.add('configuration', startOf(config, node.announcement));
   const { firewall } = host;
-  const onMembers: ComposedNames['membersChanged'] = (changes) => named?.membersChanged(changes);
+  let departed: DepartedNodes | undefined;
+  const onMembers: ComposedNames['membersChanged'] = (changes) => {
+    named?.membersChanged(changes);
+    departed?.look();
+  };
   const composed = composeDirectory(composition, {
     node,
     pods,
@@ -132,6 +161,8 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   const parts = { node, state, prefixes, routes, directory, firewall, resources, pace, onMembers };
   const { gossip, histograms }: ComposedGossip = await composeGossip(composition, parts);
   everybody = () => gossip.members();
+  if (kubernetes !== undefined)
+    departed = followKubernetes(composition, kubernetes, { gossip, firewall, seeds: resolved, onPods: () => {} });
   const known = {
     directory,
     index,
@@ -144,6 +175,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     config,
     underlay,
     seeds,
+    internalAddresses,
     dataplane,
     gossip,
     onMoved: (moved) => firewall.update({ underlay: moved }),
@@ -164,6 +196,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     ...pods.sources.notices(),
     ...(named?.names.notices() ?? []),
     ...composed.teller.notices(),
+    ...(kubernetes?.notices() ?? []),
     ...directoryNotices(known),
   ];
   let diagnosed: Diagnosis | undefined;
@@ -179,6 +212,7 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
     rules,
     underlay: () => follower.underlay,
     names: () => namesStatus(config, named?.names),
+    kubernetes: () => kubernetes?.status() ?? null,
     audit: () => audit.summary(),
     notices: () => [...ownNotices(), ...follower.notices(), ...(diagnosed?.notices() ?? [])],
   });
@@ -236,13 +270,14 @@ export async function composeDaemon(config: Config, logger: Logger): Promise<Dae
   for (const notice of [...ownNotices(), ...gossip.notices()]) logger.warn({ code: notice.code }, notice.message);
 
   // Gossip that comes late takes healthy nodes for dead ones.
-  const precedence = preferThreads(ownThreads);
+  const precedence = preferThreads(threads);
   if (precedence !== 'real-time')
     logger.info(
       { precedence },
       'gossip does not run in real time, and may be late on a busy node: give the daemon CAP_SYS_NICE, a control group ' +
         'that allows real time, and a C library with sched_setscheduler (not musl)',
     );
+  kubernetes?.serve();
   const failure = new Promise<Error>((resolve) => dataplane.onDeath(resolve));
   void failure.then(() => gossip.endSilently());
   const running = opened.move();

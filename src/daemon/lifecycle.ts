@@ -1,8 +1,10 @@
 /** The daemon from its command line to its end. */
 import type { Logger } from '../env/logger.ts';
+import { presentThreads } from '../linux/thread-priority.ts';
 import { ConfigError } from '../errors.ts';
 import { composeDaemon, type Daemon } from './compose.ts';
 import { withOrigin } from './config/config-origin.ts';
+import { openApi } from './kubernetes/open-api.ts';
 import { returnGarbage } from './process/heap.ts';
 import { loadConfig, type Config } from './config/config.ts';
 import { openLog } from './process/log.ts';
@@ -39,12 +41,21 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   // Unheard, it would end the process. One that comes during the start is not lost: the file may have been read already.
   const started = Promise.withResolvers<Daemon>();
   process.on('SIGHUP', () => void started.promise.then((made) => made.reload()));
+  const ending = new AbortController();
+  void signal.then(() => ending.abort());
+  const threads = presentThreads();
+  // Before its turn: what it takes to hear of the nodes is over when they are asked for.
+  await using api = config.kubernetes && openApi(config.kubernetes, logger, input);
   const readyFile = new ReadyFile(config.readyFile);
-  const turn = config.standby ? await turnOf(config, { logger, readyFile, signal }) : 'taken';
+  const turn = config.standby ? await turnOf(config, { logger, readyFile, ending: ending.signal }) : 'taken';
   if (turn === 'ended') return;
-  const daemon = await composeDaemon(config, logger).catch((error: unknown) => {
+  let daemon: Daemon;
+  try {
+    daemon = await composeDaemon(config, logger, { api, threads, ending: ending.signal });
+  } catch (error) {
+    if (error === ending.signal.reason) return readyFile.remove();
     throw error instanceof ConfigError ? withOrigin(error, input) : error;
-  });
+  }
   started.resolve(daemon);
   process.on('uncaughtException', (error) => {
     // Nothing that a timer or a callback could not have for the moment ends a daemon that forwards.
@@ -69,18 +80,16 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
 interface Turn {
   readonly logger: Logger;
   readonly readyFile: ReadyFile;
-  readonly signal: Promise<NodeJS.Signals>;
+  readonly ending: AbortSignal;
 }
 
 /** Waits for it. The lock is kept until the process ends: whoever has it may take what this one still has. */
-async function turnOf({ stateDir }: Config, { logger, readyFile, signal }: Turn): Promise<'taken' | 'ended'> {
-  const end = new AbortController();
-  void signal.then(() => end.abort());
+async function turnOf({ stateDir }: Config, { logger, readyFile, ending }: Turn): Promise<'taken' | 'ended'> {
   const onWait = (): void => {
     logger.info({ stateDir }, 'standing by: another daemon works on this node');
     readyFile.write('standby');
   };
-  const lock = await awaitTurn(stateDir, onWait, end.signal);
+  const lock = await awaitTurn(stateDir, onWait, ending);
   if (lock === undefined) {
     readyFile.remove();
     return 'ended';

@@ -4,6 +4,7 @@ import type { MemberState } from '../membership/announcement.ts';
 import { formatEndpoint, formatIpAddress, formatMacAddress } from '../wire/address.ts';
 import { formatPrefix } from '../wire/prefix.ts';
 import type { Notice, Status } from '../api/control-api.ts';
+import type { KubernetesStatus } from '../api/kubernetes-api.ts';
 import type { NamesStatus } from '../api/names-api.ts';
 import type { Config } from './config/config.ts';
 import type { Dataplane } from './worker/dataplane.ts';
@@ -29,6 +30,7 @@ export interface StatusViewOptions {
   readonly pods: Pods;
   readonly spoofing: SpoofWatch;
   readonly names: () => NamesStatus;
+  readonly kubernetes: () => KubernetesStatus | null;
   readonly audit: () => Status['audit'];
   readonly rules: Pick<RefusedTraffic, 'refused' | 'intoOverlay'>;
   /** What is to be known of this host now. */
@@ -84,6 +86,7 @@ export class StatusView {
       routes: routes.routeCount,
       pods: pods.list().length,
       names: this.#options.names(),
+      kubernetes: this.#options.kubernetes(),
       features: dataplane.features,
       workers,
       recorder: { sizeBytes: dataplane.recorder?.buffer.byteLength ?? 0, ...recorded.span() },

@@ -93,6 +93,19 @@ export const fixedStatus: Status = {
     overTcp: 9,
     turnedAway: 7,
   },
+  kubernetes: {
+    server: '10.96.0.1:443',
+    node: 'n1',
+    ipam: 'kubernetes',
+    reachable: false,
+    since: '2026-01-03T04:00:00.000Z',
+    problem: 'nodes: connect ECONNREFUSED 10.96.0.1:443',
+    storedAt: '2026-01-03T03:50:00.000Z',
+    resources: [
+      { name: 'nodes', state: 'waiting', objects: 3, unreadable: 0, lists: 0 },
+      { name: 'pods', state: 'waiting', objects: 12, unreadable: 0, lists: 0 },
+    ],
+  },
   features: {
     tunChecksum: true,
     tunTcpSegmentation: true,

@@ -32,6 +32,7 @@ export function contradictions(values: ConfigValues): Contradiction[] {
     ...checkStaticPeers(values),
     ...checkSockets(values),
     ...checkKeyFile(values),
+    ...checkKubernetes(values),
   ];
 }
 
@@ -47,7 +48,15 @@ function checkClusterPrefixes(prefixes: readonly Prefix[]): Contradiction[] {
   });
 }
 
-function checkNodePrefixes({ nodePrefixes, clusterPrefixes }: ConfigValues): Contradiction[] {
+/** What is wrong with the prefixes of a node, wherever they come from: sentences without a key in front. */
+export function problemsOfNodePrefixes(prefixes: Pick<ConfigValues, 'nodePrefixes' | 'clusterPrefixes'>): string[] {
+  return checkNodePrefixes(prefixes).map(({ problem }) => problem);
+}
+
+function checkNodePrefixes({
+  nodePrefixes,
+  clusterPrefixes,
+}: Pick<ConfigValues, 'nodePrefixes' | 'clusterPrefixes'>): Contradiction[] {
   // The node has an address in each, and announces them all.
   if (nodePrefixes.length > MAX_NODE_ADDRESSES) {
     const problem = `are ${nodePrefixes.length}, and at most ${MAX_NODE_ADDRESSES} can be announced: aggregate them`;
@@ -98,6 +107,27 @@ function checkKeyFile(values: ConfigValues): Contradiction[] {
     'is missing: make a key with "weft key generate /etc/weft/gossip.key", and give every node that file; ' +
     'or, where nobody else reaches the gossip port, set gossip.authentication to off';
   return [{ path: 'gossip.keyFile', below: [], problem }];
+}
+
+function checkKubernetes(values: ConfigValues): Contradiction[] {
+  const isByNode = values['ipam.mode'] === 'kubernetes';
+  const found: Contradiction[] = [];
+  if (isByNode && values['kubernetes.enabled'] === false) {
+    const problem = 'is off, and ipam.mode is kubernetes, which needs the API: leave one of them out';
+    found.push({ path: 'kubernetes.enabled', below: [], problem });
+  }
+  if (isByNode && values.nodePrefixes.length > 0) {
+    const problem =
+      'are given, and ipam.mode is kubernetes, where they come from the Node object: leave them out, or set ipam.mode to static';
+    found.push({ path: 'nodePrefixes', below: [], problem });
+  }
+  if (isByNode || values['kubernetes.enabled'] === true) return found;
+  for (const path of ['kubernetes.kubeconfig', 'kubernetes.nodeName'] as const) {
+    if (values[path] === undefined) continue;
+    const problem = 'is given, and the API is not asked: set kubernetes.enabled to on, or ipam.mode to kubernetes';
+    found.push({ path, below: [], problem });
+  }
+  return found;
 }
 
 function checkStaticPeers(values: ConfigValues): Contradiction[] {

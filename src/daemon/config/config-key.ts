@@ -25,6 +25,7 @@ import {
   hostName,
   integer,
   ipAddress,
+  kubernetesName,
   onOrOff,
   partialEndpoint,
   prefix,
@@ -68,6 +69,8 @@ export interface ConfigKey<Schema extends v.GenericSchema = v.GenericSchema> {
   readonly default?: string | readonly string[];
   /** What to say if the key is missing; without it, the key is optional. */
   readonly missing?: string;
+  /** It may be missing where another key has this value. */
+  readonly mayBeMissing?: { readonly where: string; readonly is: string };
   /** One line for `--help`. */
   readonly meaning: string;
 }
@@ -214,8 +217,31 @@ export const configKeys = {
   nodePrefixes: key({
     kind: 'list',
     schema: v.array(prefix(), 'is not a list'),
-    missing: "is missing: give this node's own part of clusterPrefixes, such as [10.244.1.0/24]",
+    missing:
+      "is missing: give this node's own part of clusterPrefixes, such as [10.244.1.0/24], or set ipam.mode to kubernetes",
+    mayBeMissing: { where: 'ipam.mode', is: 'kubernetes' },
     meaning: "prefixes of this node's pods",
+  }),
+  'ipam.mode': key({
+    kind: 'scalar',
+    schema: choice(['static', 'kubernetes']),
+    default: 'static',
+    meaning: 'where the prefixes of this node come from: static, from nodePrefixes; kubernetes, from its Node object',
+  }),
+  'kubernetes.enabled': key({
+    kind: 'scalar',
+    schema: v.optional(onOrOff()),
+    meaning: 'nodes and pods are watched in the Kubernetes API: on or off; default: on where ipam.mode is kubernetes',
+  }),
+  'kubernetes.kubeconfig': key({
+    kind: 'scalar',
+    schema: v.optional(file()),
+    meaning: 'how to reach the API; default: by the service account of the pod that this runs in',
+  }),
+  'kubernetes.nodeName': key({
+    kind: 'scalar',
+    schema: v.optional(kubernetesName()),
+    meaning: 'name of the Node object of this node; default: nodeName',
   }),
   'gossip.port': key({
     kind: 'scalar',

@@ -33,7 +33,7 @@ export function sourceOf(path: ConfigPath, sources: ConfigSources): SourcedValue
   const steps = path.split('.');
   const input = file === undefined ? undefined : valueAt(file.root, steps);
   if (input !== undefined) return { input, origin: (below) => file!.origin([...steps, ...below]) };
-  return { input: defaultOf(path), origin: () => file?.origin(steps) ?? '' };
+  return { input: defaultOf(path, sources), origin: () => file?.origin(steps) ?? '' };
 }
 
 function inline(text: string, kind: 'scalar' | 'list' | 'table', origin: string): SourcedValue {
@@ -57,8 +57,9 @@ function valueAt(root: unknown, steps: readonly string[]): unknown {
   return value;
 }
 
-function defaultOf(path: ConfigPath): unknown {
+function defaultOf(path: ConfigPath, sources: ConfigSources): unknown {
   if (path !== 'nodeName') return configKeys[path].default;
   // Kubernetes, too, names a node by its host name in lower case; a domain behind it is not part of a label.
-  return hostname().toLowerCase().split('.')[0];
+  const { input } = sourceOf('kubernetes.nodeName', sources);
+  return (typeof input === 'string' ? input : hostname().toLowerCase()).split('.')[0];
 }

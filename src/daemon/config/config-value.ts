@@ -116,6 +116,20 @@ export function dnsLabel() {
   );
 }
 
+/** Longest name of an object in Kubernetes, and its syntax: a DNS subdomain (RFC 1123, section 2.1). */
+const KUBERNETES_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
+
+/** Name of an object in Kubernetes. */
+export function kubernetesName() {
+  return text((input): string | Problem =>
+    KUBERNETES_NAME.test(input)
+      ? input
+      : problem(
+          `${show(input)} is not a name in Kubernetes: lower-case letters, digits, hyphens and dots, at most 253`,
+        ),
+  );
+}
+
 /** Name of a host, in lower case and without a dot at its end. */
 export function hostName() {
   return text((input): string | Problem => {

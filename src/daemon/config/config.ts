@@ -13,7 +13,7 @@ import type { Prefix } from '../../wire/prefix.ts';
 import { contradictions } from './config-check.ts';
 import { readConfigFile, type ConfigSteps } from './config-file.ts';
 import { readOnlySocketPath } from './config-place.ts';
-import { configKeys, configPaths, type ConfigPath, type ConfigValues } from './config-key.ts';
+import { configKeys, configPaths, type ConfigKey, type ConfigPath, type ConfigValues } from './config-key.ts';
 import type { CpuRange } from './config-value.ts';
 import { sourceOf, type ConfigSources, type SourcedValue } from './config-sources.ts';
 import { unknownKeys } from './config-unknown.ts';
@@ -49,6 +49,13 @@ export interface MasqueradeConfig {
   readonly vxlan: boolean;
 }
 
+/** Where the API of Kubernetes is, and which of its nodes is this one. */
+export interface KubernetesConfig {
+  /** `undefined`: by the service account of the pod that the daemon runs in. */
+  readonly kubeconfig: string | undefined;
+  readonly nodeName: string;
+}
+
 /** What `docs/configuration.md` describes. Optional keys that were not given are `undefined`. */
 export interface Config {
   /** That it was read from; `undefined`: flags and variables said it all. */
@@ -71,7 +78,11 @@ export interface Config {
   /** Whether faults may be injected. */
   readonly faults: boolean;
   readonly clusterPrefixes: readonly Prefix[];
+  /** Of `ipam.mode: kubernetes` there are none until the API has told them. */
   readonly nodePrefixes: readonly Prefix[];
+  readonly ipam: { readonly mode: 'static' | 'kubernetes' };
+  /** `undefined`: the API of Kubernetes is not asked for anything. */
+  readonly kubernetes: KubernetesConfig | undefined;
   readonly gossip: {
     readonly port: number;
     readonly seeds: readonly SeedHost[];
@@ -158,7 +169,7 @@ export function loadConfig(input: ConfigInput): Config {
   }));
   const values: Record<string, unknown> = {};
   for (const [path, source] of sourced) {
-    const result = parseValue(path, source, input.allowMissing ?? false);
+    const result = parseValue(path, source, input.allowMissing === true || mayBeMissing(path, sourced));
     values[path] = result.value;
     problems.push(...result.problems);
   }
@@ -172,6 +183,12 @@ export function loadConfig(input: ConfigInput): Config {
     refuseIfAny(contradicting);
   }
   return configOf(parsed, input.file);
+}
+
+/** Whether another key says so. */
+function mayBeMissing(path: ConfigPath, sourced: ReadonlyMap<ConfigPath, SourcedValue>): boolean {
+  const { mayBeMissing: condition }: ConfigKey = configKeys[path];
+  return condition !== undefined && sourced.get(condition.where as ConfigPath)?.input === condition.is;
 }
 
 function parseValue(path: ConfigPath, source: SourcedValue, allowMissing: boolean) {
@@ -234,6 +251,14 @@ function configOf(values: ConfigValues, file: string | undefined): Config {
     faults: values.faults,
     clusterPrefixes: values.clusterPrefixes,
     nodePrefixes: values.nodePrefixes,
+    ipam: { mode: values['ipam.mode'] },
+    kubernetes:
+      values['ipam.mode'] === 'kubernetes' || values['kubernetes.enabled'] === true
+        ? {
+            kubeconfig: values['kubernetes.kubeconfig'],
+            nodeName: values['kubernetes.nodeName'] ?? values.nodeName,
+          }
+        : undefined,
     gossip: {
       port: gossipPort,
       seeds: values['gossip.seeds'].map(({ host, port }) => ({ host, port: port ?? gossipPort })),

@@ -117,6 +117,17 @@ export class Gossip {
     return this.#membership.forget(node);
   }
 
+  /** Other nodes may be found at these endpoints, and no more at those that were found before. */
+  findSeeds(endpoints: readonly Endpoint[]): void {
+    this.#seeds.find(endpoints);
+    this.#membership.setSeeds(this.#seeds.endpoints(this.#endpoint));
+  }
+
+  /** Whether there is anybody to begin with, beside members of the last run. */
+  get hasSeeds(): boolean {
+    return !this.#seeds.isEmpty;
+  }
+
   /** When the node with this identity was heard, on the clock of members, and whether of late from elsewhere; `undefined`: not known. */
   sightingOf(identity: string): Sighting | undefined {
     return this.#door.sightingOf(identity);
@@ -175,11 +186,11 @@ export class Gossip {
 
   /** What a person has to solve. */
   notices(): Notice[] {
-    const { keys, seeds } = this.#options;
+    const { keys } = this.#options;
     return gossipNotices({
       endpoint: this.#endpoint,
       keys,
-      hasSeeds: seeds.length > 0,
+      hasSeeds: this.hasSeeds,
       membership: this.#membership,
     });
   }

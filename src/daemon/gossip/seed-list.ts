@@ -21,6 +21,8 @@ export class SeedList {
   readonly #resolved = new Map<SeedHost, readonly Endpoint[]>();
   /** Where this node was before, the latest first. */
   #former: readonly Endpoint[] = [];
+  /** Told by somebody who knows the nodes. */
+  #found: readonly Endpoint[] = [];
 
   constructor(options: SeedListOptions) {
     this.#options = options;
@@ -47,6 +49,16 @@ export class SeedList {
     return new Map(this.#options.seeds.map((seed) => [`${seed.host}:${seed.port}`, this.#resolved.get(seed) ?? []]));
   }
 
+  /** Other nodes are at these endpoints, as somebody says who knows them: they take the place of those that were found before. */
+  find(endpoints: readonly Endpoint[]): void {
+    this.#found = endpoints;
+  }
+
+  /** Whether there is anybody to begin with, beside members of the last run. */
+  get isEmpty(): boolean {
+    return this.#options.seeds.length === 0 && this.#found.length === 0;
+  }
+
   /** This node itself was at `endpoint` until now: whoever it exchanged addresses with is there. */
   noteFormer(endpoint: Endpoint): void {
     const others = this.#former.filter((each) => !equalEndpoints(each, endpoint));
@@ -57,7 +69,9 @@ export class SeedList {
   endpoints(own: Endpoint): Endpoint[] {
     const { seeds, stored } = this.#options;
     const configured = seeds.flatMap((seed) => this.#resolved.get(seed) ?? []);
-    const byText = new Map([...configured, ...this.#former, ...stored].map((each) => [formatEndpoint(each), each]));
+    const byText = new Map(
+      [...configured, ...this.#found, ...this.#former, ...stored].map((each) => [formatEndpoint(each), each]),
+    );
     byText.delete(formatEndpoint(own));
     return [...byText.values()];
   }

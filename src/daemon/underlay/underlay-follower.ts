@@ -1,7 +1,7 @@
 /** What it takes to have another underlay address while the daemon runs: everything that is bound to it, in order. */
 import type { Logger } from '../../env/logger.ts';
 import { runCommand } from '../../linux/command.ts';
-import type { Endpoint } from '../../wire/address.ts';
+import type { Endpoint, IpAddress } from '../../wire/address.ts';
 import type { Config } from '../config/config.ts';
 import type { Dataplane } from '../worker/dataplane.ts';
 import type { EventSink } from '../process/event-log.ts';
@@ -15,6 +15,8 @@ export interface UnderlayFollowerOptions {
   /** Chosen at the start, by these seeds. Their names are not resolved again: without an address, nobody can. */
   readonly underlay: Underlay;
   readonly seeds: readonly Endpoint[];
+  /** Of this node in Kubernetes, now. */
+  readonly internalAddresses: () => readonly IpAddress[];
   readonly dataplane: Pick<Dataplane, 'moveTo'>;
   readonly gossip: Pick<Gossip, 'moveTo'>;
   /** Called when everything is bound to another address, or the interface has another name. */
@@ -28,11 +30,11 @@ export interface UnderlayFollowerOptions {
  * address sends to it at once.
  */
 export function followUnderlay(options: UnderlayFollowerOptions): UnderlayWatch {
-  const { config, underlay, seeds, dataplane, gossip, onMoved, events, logger } = options;
+  const { config, underlay, seeds, internalAddresses, dataplane, gossip, onMoved, events, logger } = options;
   return new UnderlayWatch({
     underlay,
     configuredInterface: config.underlay.interface,
-    choose: async (inUse) => chooseUnderlay(config, seeds, runCommand, inUse),
+    choose: async (inUse) => chooseUnderlay(config, seeds, runCommand, inUse, internalAddresses()),
     rename: onMoved,
     take: async (moved) => {
       const { interface: device, address } = moved;

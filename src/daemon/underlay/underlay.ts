@@ -1,7 +1,8 @@
 /**
  * Which device and address the node talks to other nodes with.
  *
- * Asked in this order: what the configuration says; the route to the first seed that has one; the default route. The
+ * Asked in this order: what the configuration says; an address that Kubernetes gives the node; the route to the first seed that has
+ * one; the default route. The
  * choice and its reason are part of the status, because a wrong one is a common fault and looks like a network that is
  * down.
  */
@@ -43,6 +44,7 @@ interface Choice {
  * and every socket that is bound to it works.
  *
  * @param seeds resolved; see `seeds.ts`.
+ * @param internalAddresses of this node, as its Node object in Kubernetes has them.
  * @param inUse what was chosen before: only addresses of its family; without it, of any.
  * @throws ConfigError if the configuration names a device or address that is not there, or the choice lies in the overlay.
  * @throws RequirementError `underlay-not-found` if nothing leads anywhere.
@@ -52,6 +54,7 @@ export async function chooseUnderlay(
   seeds: readonly Endpoint[],
   run: RunCommand = runCommand,
   inUse?: Underlay,
+  internalAddresses: readonly IpAddress[] = [],
 ): Promise<Underlay> {
   const family = inUse?.address.family;
   const host = await UnderlayHost.read(run, family);
@@ -60,6 +63,7 @@ export async function chooseUnderlay(
     renamed(config, host, inUse) ??
     configuredAddress(config, host, inUse) ??
     configuredInterface(config, host, reachable, inUse) ??
+    internalAddress(config, host, internalAddresses, family) ??
     (await routeToSeed(config, host, reachable)) ??
     (await defaultRoute(config, host, family));
   if (choice === undefined) {
@@ -126,6 +130,21 @@ function reasonOfName(configured: string, { ifname }: Device): string {
   return configured === ifname
     ? 'underlay.interface names it'
     : `underlay.interface names it ${configured}, as it was called`;
+}
+
+function internalAddress(
+  config: Config,
+  host: UnderlayHost,
+  addresses: readonly IpAddress[],
+  family: 4 | 6 | undefined,
+): Choice | undefined {
+  for (const address of addresses) {
+    const device = host.deviceWith(address);
+    if (device === undefined || !isUsable(device, config)) continue;
+    if (family === undefined || address.family === family)
+      return { device, address, reason: 'it is the InternalIP of the Node object' };
+  }
+  return undefined;
 }
 
 async function routeToSeed(

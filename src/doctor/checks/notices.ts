@@ -86,6 +86,32 @@ const finds: FindingKinds = {
     title: 'this node answers no names: their thread died, and is started again',
     cause: 'a bug of weft, or memory that it had none of: please report it',
   },
+  'kubernetes-away': {
+    severity: 'warning',
+    title: 'the Kubernetes API does not answer: nodes and labels that are new there are not heard of',
+    cause: 'its server is down, this node may not ask it, or packets to it are lost, as the evidence says',
+  },
+  'kubernetes-node-missing': {
+    severity: 'error',
+    title: 'this node has no Node object in Kubernetes',
+    cause: 'it was deleted, or has another name than this node was told',
+  },
+  'kubernetes-prefixes-changed': {
+    severity: 'error',
+    title: 'Kubernetes has other prefixes for this node than it uses: another node may be given these',
+    cause: 'the Node object was deleted and made anew, and was assigned other podCIDRs',
+  },
+  'kubernetes-condition-unset': {
+    severity: 'error',
+    title: 'Kubernetes may keep pods away from this node, as it is not told that there is a network',
+    cause: 'the right to patch nodes/status is missing, or the API does not answer',
+    follows: ['kubernetes-away'],
+  },
+  'kubernetes-unreadable': {
+    severity: 'warning',
+    title: 'some nodes or pods of Kubernetes are not known here',
+    cause: 'their objects have fields that are longer, or more, than weft takes: see docs/kubernetes.md',
+  },
   notice: {
     severity: 'warning',
     title: 'weft status has something to say',
@@ -117,6 +143,24 @@ const fixes: Readonly<Record<string, Fix>> = {
   ),
   'names-not-permitted': byHand('give the daemon the capability CAP_NET_BIND_SERVICE, or set names.enabled to off'),
   'names-thread-died': byHand('see why', 'weft events --kind names-thread-died', 'journalctl -u weft'),
+  'kubernetes-away': byHand(
+    'see whether the server answers, and whether the service account of weft has its rights',
+    'weft status',
+    'kubectl auth can-i list nodes --as system:serviceaccount:weft:weft',
+  ),
+  'kubernetes-node-missing': byHand(
+    'see what it is called, and set kubernetes.nodeName to that; or have the kubelet register it, by starting it again',
+    'kubectl get nodes',
+  ),
+  'kubernetes-prefixes-changed': byHand(
+    'drain the node, and start weft on it again: its pods then get addresses of the new prefixes',
+    'kubectl drain NODE --ignore-daemonsets',
+    'weft pod list',
+  ),
+  'kubernetes-condition-unset': byHand(
+    'give the service account of weft the right to patch nodes/status',
+    'kubectl auth can-i patch nodes/status --as system:serviceaccount:weft:weft',
+  ),
   'captures-unavailable': byHand('start the daemon again', 'systemctl restart weft'),
 };
 

@@ -458,6 +458,48 @@ test('a node is named by its host if nothing else names it', (t) => {
   t.regex(load(BASE.replace('nodeName: n1\n', '')).nodeName, /^[a-z0-9-]+$/);
 });
 
+test('a node is named by its Node object if nothing else names it: a domain is no part of that', (t) => {
+  const text = BASE.replace('nodeName: n1\n', 'kubernetes: {enabled: on, nodeName: ip-10-0-0-7.ec2.internal}\n');
+  const { nodeName, kubernetes } = load(text);
+  t.is(nodeName, 'ip-10-0-0-7');
+  t.is(kubernetes?.nodeName, 'ip-10-0-0-7.ec2.internal');
+});
+
+test('prefixes that come from Kubernetes imply that it is asked, under the name of the node', (t) => {
+  const { nodePrefixes, kubernetes } = load(BASE.replace(/^nodePrefixes.*\n/m, 'ipam: {mode: kubernetes}\n'));
+  t.deepEqual(nodePrefixes, []);
+  t.deepEqual(kubernetes, { kubeconfig: undefined, nodeName: 'n1' });
+  t.is(load(BASE).kubernetes, undefined);
+});
+
+test(
+  'prefixes beside those that come from Kubernetes',
+  refuses,
+  `${BASE}ipam:\n  mode: kubernetes\n`,
+  'weft.yaml:3: nodePrefixes: are given, and ipam.mode is kubernetes, where they come from the Node object: leave them out, or set ipam.mode to static',
+);
+
+test(
+  'prefixes from an API that is not to be asked',
+  refuses,
+  `nodeName: n1\nclusterPrefixes: [10.244.0.0/16]\nipam: {mode: kubernetes}\nkubernetes: {enabled: off}\n`,
+  'weft.yaml:4: kubernetes.enabled: is off, and ipam.mode is kubernetes, which needs the API: leave one of them out',
+);
+
+test(
+  'a kubeconfig for an API that is not asked',
+  refuses,
+  `${BASE}kubernetes:\n  kubeconfig: /etc/kubernetes/kubelet.conf\n`,
+  'weft.yaml:5: kubernetes.kubeconfig: is given, and the API is not asked: set kubernetes.enabled to on, or ipam.mode to kubernetes',
+);
+
+test(
+  'a name that no object in Kubernetes can have',
+  refuses,
+  `${BASE}kubernetes:\n  enabled: on\n  nodeName: Node_1\n`,
+  'weft.yaml:6: kubernetes.nodeName: Node_1 is not a name in Kubernetes: lower-case letters, digits, hyphens and dots, at most 253',
+);
+
 test('what is missing may be missing where it is not needed', (t) => {
   const config = loadConfig({ flags: {}, env: { WEFT_NODE_NAME: 'n1' }, allowMissing: true });
   t.deepEqual(config.nodePrefixes, []);
@@ -493,6 +535,10 @@ const samples: Readonly<Record<Exclude<ConfigPath, 'staticPeers'>, string>> = {
   faults: 'on',
   clusterPrefixes: '10.0.0.0/8,fd00::/16',
   nodePrefixes: '10.244.7.0/24',
+  'ipam.mode': 'kubernetes',
+  'kubernetes.enabled': 'on',
+  'kubernetes.kubeconfig': '/sample',
+  'kubernetes.nodeName': 'sample.example',
   'gossip.port': '1777',
   'gossip.seeds': 'sample:1777',
   'gossip.preset': 'wan',
@@ -519,6 +565,13 @@ const samples: Readonly<Record<Exclude<ConfigPath, 'staticPeers'>, string>> = {
   'log.format': 'text',
 };
 
+/** What the others need beside them. */
+const bases: Partial<Readonly<Record<ConfigPath, string>>> = {
+  'ipam.mode': BASE.replace(/^nodePrefixes.*\n/m, ''),
+  'kubernetes.kubeconfig': `${BASE}kubernetes: {enabled: on}\n`,
+  'kubernetes.nodeName': `${BASE}kubernetes: {enabled: on}\n`,
+};
+
 /** Each is read from a file of its own. */
 function withoutFile(config: Config): Config {
   return { ...config, file: undefined };
@@ -527,8 +580,9 @@ function withoutFile(config: Config): Config {
 for (const path of inlinePaths as (keyof typeof samples)[]) {
   const sample = samples[path];
   test(`${path} may be given as --${flagOf(path)} and ${variableOf(path)}`, (t) => {
-    const byFlag = load(BASE, { flags: { [path]: sample } });
-    const byVariable = load(BASE, { env: { [variableOf(path)]: sample } });
+    const base = bases[path] ?? BASE;
+    const byFlag = load(base, { flags: { [path]: sample } });
+    const byVariable = load(base, { env: { [variableOf(path)]: sample } });
     t.deepEqual(withoutFile(byFlag), withoutFile(byVariable));
     t.notDeepEqual(withoutFile(byFlag), withoutFile(load(BASE)));
   });

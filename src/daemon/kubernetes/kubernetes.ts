@@ -1,0 +1,241 @@
+/**
+ * What Kubernetes says of this node, its pods and the other nodes, for the rest of the daemon; what is told to it; and what is kept of it
+ * over a restart.
+ *
+ *     API ──> mirror ──> prefixes (at the start), seeds, labels of pods
+ *               └──> kubernetes.json ──> the next run, while the API is away
+ */
+import type { Logger } from '../../env/logger.ts';
+import type { PatientStore } from '../../env/store.ts';
+import { WeftError } from '../../errors.ts';
+import type { Notice } from '../../api/control-api.ts';
+import type { KubernetesStatus } from '../../api/kubernetes-api.ts';
+import type { ApiPod } from '../../kubernetes/api-object.ts';
+import { addressesOf, seedsOf } from '../../kubernetes/node-view.ts';
+import { parseStoredObjects, type StoredObjects } from '../../kubernetes/stored-objects.ts';
+import { resourceNames } from '../../kubernetes/watched-resource.ts';
+import type { Endpoint, IpAddress } from '../../wire/address.ts';
+import { prefixContains, type Prefix } from '../../wire/prefix.ts';
+import type { Config, KubernetesConfig } from '../config/config.ts';
+import type { ApiMirror } from './api-mirror.ts';
+import { NodeCondition } from './node-condition.ts';
+import { awaitPrefixes, changedPrefixes, formatPrefixes } from './prefix-source.ts';
+
+/** How long changes are gathered before they are stored, in ms. */
+const SAVE_DELAY_MS = 5_000;
+
+/** How old the time of what is stored may get while nothing changes, in ms. */
+const CONFIRM_INTERVAL_MS = 600_000;
+
+/** How long the API may be away before a status speaks of it, in ms: its server is updated, too. */
+const AWAY_MS = 15_000;
+
+export interface KubernetesOptions {
+  readonly api: ApiMirror;
+  readonly kubernetes: KubernetesConfig;
+  readonly clusterPrefixes: readonly Prefix[];
+  readonly ipam: Config['ipam'];
+  readonly gossipPort: number;
+  /** Keeps what was known. */
+  readonly store: PatientStore;
+  readonly logger: Logger;
+  readonly wallClockMs: () => number;
+}
+
+/** Who is told of changes. */
+export interface KubernetesListener {
+  /** Nodes came, went, or have other addresses. */
+  nodesChanged(): void;
+  /** Pods of this node came, went, or have other labels. */
+  podsChanged(): void;
+}
+
+export class Kubernetes {
+  readonly #options: KubernetesOptions;
+  readonly #condition: NodeCondition;
+  #listener: KubernetesListener | undefined;
+  /** When what is known was stored, if this run was told nothing yet. */
+  #recalled: StoredObjects | undefined;
+  #inUse: readonly Prefix[] = [];
+  #isServing = false;
+  #saveTimer: NodeJS.Timeout | undefined;
+  readonly #confirmTimer: NodeJS.Timeout;
+  #saved = '';
+
+  constructor(options: KubernetesOptions) {
+    this.#options = options;
+    const { api, kubernetes, logger, wallClockMs } = options;
+    this.#condition = new NodeCondition({ api, nodeName: kubernetes.nodeName, logger, wallClockMs });
+    this.#recalled = this.#load();
+    if (this.#recalled !== undefined) api.recall(this.#recalled);
+    api.follow((resource) => {
+      if (this.#isServing) this.#condition.ensure();
+      if (resource === 'nodes') this.#listener?.nodesChanged();
+      else this.#listener?.podsChanged();
+      this.#saveSoon();
+    });
+    this.#confirmTimer = setInterval(() => {
+      this.#saved = '';
+      this.#saveSoon();
+    }, CONFIRM_INTERVAL_MS).unref();
+    this.#saveSoon();
+  }
+
+  /** Waits for the prefixes of this node. @throws as `awaitPrefixes` */
+  async prefixes(ending: AbortSignal): Promise<readonly Prefix[]> {
+    const { api, kubernetes, clusterPrefixes, logger } = this.#options;
+    const { nodeName } = kubernetes;
+    this.#inUse = await awaitPrefixes({ api, nodeName, clusterPrefixes, logger, ending });
+    // Before anybody has an address of them.
+    this.#save();
+    logger.info(
+      { node: nodeName, prefixes: formatPrefixes(this.#inUse) },
+      'prefixes of this node are those of its Node object',
+    );
+    return this.#inUse;
+  }
+
+  /** From now on, changes are told. */
+  listen(listener: KubernetesListener): void {
+    this.#listener = listener;
+  }
+
+  /** Pods of this node are forwarded for: the Node object says so. */
+  serve(): void {
+    this.#isServing = true;
+    this.#condition.ensure();
+  }
+
+  /** Where gossip of other nodes may be found. */
+  seeds(): readonly Endpoint[] {
+    const { api, kubernetes, clusterPrefixes, gossipPort } = this.#options;
+    const own = { nodeName: kubernetes.nodeName, gossipPort };
+    const isInOverlay = (address: IpAddress): boolean =>
+      clusterPrefixes.some((prefix) => prefixContains(prefix, address));
+    return seedsOf(api.nodes.values(), own, isInOverlay);
+  }
+
+  /** Addresses that the Node object gives this node, the first of them first. */
+  nodeAddresses(): readonly IpAddress[] {
+    const { ownNode } = this.#options.api;
+    return ownNode === undefined ? [] : addressesOf(ownNode);
+  }
+
+  /** Names of all Nodes; `undefined`: the API has not told them in this run. */
+  nodeNames(): Iterable<string> | undefined {
+    const { api } = this.#options;
+    return api.isComplete('nodes') ? api.nodes.keys() : undefined;
+  }
+
+  /** What is known of a pod of this node. @param uid absent: whoever has the name */
+  pod(namespace: string, name: string, uid?: string): ApiPod | undefined {
+    const pod = this.#options.api.pods.get(`${namespace}/${name}`);
+    return uid === undefined || uid === pod?.uid ? pod : undefined;
+  }
+
+  status(): KubernetesStatus {
+    const { api, kubernetes, ipam } = this.#options;
+    const { isReachable, sinceMs, problem } = api.reachability();
+    const isTold = resourceNames.every((name) => api.isComplete(name));
+    return {
+      server: api.server,
+      node: kubernetes.nodeName,
+      ipam: ipam.mode,
+      reachable: isReachable,
+      since: new Date(sinceMs).toISOString(),
+      problem,
+      storedAt: isTold ? null : (this.#recalled?.time ?? null),
+      resources: resourceNames.map((name) => {
+        const { phase, objects, unreadable, lists } = api.stateOf(name);
+        return { name, state: phase, objects, unreadable, lists };
+      }),
+    };
+  }
+
+  notices(): Notice[] {
+    return [...this.#awayNotices(), ...this.#nodeNotices(), ...this.#unreadableNotices()];
+  }
+
+  /** Stores what is known. */
+  close(): void {
+    clearTimeout(this.#saveTimer);
+    clearInterval(this.#confirmTimer);
+    this.#condition.stop();
+    this.#save();
+  }
+
+  #awayNotices(): Notice[] {
+    const { isReachable, sinceMs, problem } = this.#options.api.reachability();
+    if (isReachable || this.#options.wallClockMs() - sinceMs < AWAY_MS) return [];
+    const { server, since, storedAt } = this.status();
+    const known = storedAt === null ? 'what it told before counts' : `what an earlier run stored at ${storedAt} counts`;
+    const message =
+      `the Kubernetes API at ${server} is away since ${since}${problem === '' ? '' : ` (${problem})`}: ${known}; ` +
+      'pods go on, and new nodes and changed labels are not heard of';
+    return [{ code: 'kubernetes-away', message }];
+  }
+
+  #nodeNotices(): Notice[] {
+    const { api, kubernetes, ipam } = this.#options;
+    if (!api.isComplete('nodes')) return [];
+    const { nodeName } = kubernetes;
+    if (api.ownNode === undefined) {
+      const message = `there is no Node ${nodeName} any more: if this node has another name in Kubernetes, set kubernetes.nodeName`;
+      return [{ code: 'kubernetes-node-missing', message }];
+    }
+    const notices: Notice[] = [];
+    const changed = ipam.mode === 'kubernetes' ? changedPrefixes(api.ownNode, this.#inUse) : undefined;
+    if (changed !== undefined) {
+      const message =
+        `Node ${nodeName} has the podCIDRs ${changed} now, and this node uses ${formatPrefixes(this.#inUse)}: ` +
+        'pods keep their addresses; drain the node, and start weft on it again';
+      notices.push({ code: 'kubernetes-prefixes-changed', message });
+    }
+    if (this.#condition.problem !== '') {
+      const message = `the condition NetworkUnavailable of Node ${nodeName} cannot be set: ${this.#condition.problem}`;
+      notices.push({ code: 'kubernetes-condition-unset', message });
+    }
+    return notices;
+  }
+
+  #unreadableNotices(): Notice[] {
+    return resourceNames.flatMap((name) => {
+      const { unreadable } = this.#options.api.stateOf(name);
+      if (unreadable === 0) return [];
+      const message = `${unreadable} of the ${name} of the Kubernetes API are not what they should be, and are passed over`;
+      return [{ code: 'kubernetes-unreadable', message }];
+    });
+  }
+
+  #saveSoon(): void {
+    this.#saveTimer ??= setTimeout(() => {
+      this.#saveTimer = undefined;
+      this.#save();
+    }, SAVE_DELAY_MS).unref();
+  }
+
+  /** What was told in this run. Until then, what is stored stays. */
+  #save(): void {
+    const { api, kubernetes, store, wallClockMs } = this.#options;
+    if (!resourceNames.every((name) => api.isComplete(name))) return;
+    const known = { nodeName: kubernetes.nodeName, nodes: [...api.nodes.values()], pods: [...api.pods.values()] };
+    const text = JSON.stringify(known);
+    if (text === this.#saved) return;
+    this.#saved = text;
+    const { isReachable, sinceMs } = api.reachability();
+    const document: StoredObjects = { time: new Date(isReachable ? wallClockMs() : sinceMs).toISOString(), ...known };
+    store.keep(document);
+  }
+
+  /** A file that cannot be read is no reason not to start: the API knows everything. */
+  #load(): StoredObjects | undefined {
+    const { store, kubernetes, logger } = this.#options;
+    try {
+      return parseStoredObjects(store.load(), kubernetes.nodeName);
+    } catch (error) {
+      if (!(error instanceof WeftError) || error.code !== 'store-corrupt') throw error;
+      logger.warn({ err: error }, 'what was known of Kubernetes cannot be read: the API has to tell it');
+      return undefined;
+    }
+  }
+}

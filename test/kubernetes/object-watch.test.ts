@@ -1,0 +1,227 @@
+import test from 'ava';
+import { array, assert, constantFrom, integer, oneof, property, record, constant } from 'fast-check';
+import type { ApiPod } from '../../src/kubernetes/api-object.ts';
+import { ObjectWatch, type ObjectChanges, type WatchState } from '../../src/kubernetes/object-watch.ts';
+import { watchedResources } from '../../src/kubernetes/watched-resource.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
+import { ApiDouble } from '../support/api-double.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+
+/** Two objects on a page, and at most six. */
+const resource = { ...watchedResources.pods, pageLength: 2, most: 6 };
+
+/** Longest that anything may take once the API answers, in ms: a back-off, and half of it again. */
+const SETTLE_MS = 60_000;
+
+class Watcher {
+  readonly clock = new ManualClock();
+  readonly api = new ApiDouble(this.clock, new SeededRandom(1));
+  readonly watch: ObjectWatch<ApiPod>;
+  /** As who follows the changes has them. */
+  readonly known = new Map<string, ApiPod>();
+  readonly changes: ObjectChanges<ApiPod>[] = [];
+  state: WatchState | undefined;
+
+  constructor(seed = 1) {
+    this.watch = new ObjectWatch({
+      resource,
+      nodeName: 'n1',
+      calls: this.api,
+      clock: this.clock,
+      random: new SeededRandom(seed),
+      onChanges: (changes) => {
+        this.changes.push(changes);
+        for (const key of changes.deleted) this.known.delete(key);
+        for (const pod of changes.set) this.known.set(resource.keyOf(pod), pod);
+      },
+      onState: (state) => (this.state = state),
+    });
+  }
+
+  get names(): string[] {
+    return [...this.known.values()].map(({ name }) => name).toSorted();
+  }
+}
+
+function watching(...names: string[]): Watcher {
+  const watcher = new Watcher();
+  for (const name of names) watcher.api.set(name);
+  watcher.watch.start();
+  watcher.clock.advance(1_000);
+  return watcher;
+}
+
+test('a list of several pages is one change, and the watch goes on behind it', (t) => {
+  const { api, changes, names, state } = watching('a', 'b', 'c');
+  t.deepEqual(names, ['a', 'b', 'c']);
+  t.is(changes.length, 1);
+  t.deepEqual(changes[0]!.all?.toSorted(), ['default/a', 'default/b', 'default/c']);
+  t.is(state?.phase, 'watching');
+  t.true(api.asked[0]!.includes('fieldSelector=spec.nodeName%3Dn1'));
+  t.true(api.asked.at(-1)!.includes('allowWatchBookmarks=true'));
+  t.true(api.asked.at(-1)!.includes('resourceVersion=103'));
+});
+
+test('an update that changes nothing of what is taken is no change', (t) => {
+  const { api, changes } = watching('a');
+  api.set('a', { status: { conditions: [{ type: 'Ready' }] } });
+  t.is(changes.length, 1);
+  api.set('a', { status: { phase: 'Running' } });
+  t.is(changes.length, 2);
+});
+
+test('a watch that the server ends goes on from the last version, without a list', (t) => {
+  const { api, clock, known } = watching('a');
+  clock.advance(10_000);
+  api.bookmark();
+  api.end();
+  api.set('b');
+  clock.advance(1_000);
+  t.true(known.has('default/b'));
+  t.is(api.lists, 1);
+});
+
+test('a version that is gone leads to a new list at once, and what is missing in that was deleted', (t) => {
+  const { api, clock, known } = watching('a', 'b');
+  clock.advance(10_000);
+  api.end();
+  api.delete('a');
+  api.compact();
+  clock.advance(100);
+  t.deepEqual([...known.keys()], ['default/b']);
+  t.is(api.lists, 2);
+});
+
+test('an error within a watch that says 410 leads to a new list', (t) => {
+  const { api, clock } = watching('a');
+  api.say({ type: 'ERROR', object: { kind: 'Status', code: 410, message: 'too old resource version' } });
+  clock.advance(100);
+  t.is(api.lists, 2);
+});
+
+test('a server that says 410 to everything is not asked more and more', (t) => {
+  const watcher = watching('a');
+  watcher.clock.advance(10_000);
+  for (let round = 0; round < 600; round++) {
+    watcher.api.say({ type: 'ERROR', object: { code: 410 } });
+    watcher.clock.advance(100);
+  }
+  t.true(watcher.api.lists < 15, `${watcher.api.lists} lists within a minute`);
+});
+
+test('a server that ends each watch at once is not asked more and more', (t) => {
+  const { api, clock } = watching('a');
+  for (let round = 0; round < 600; round++) {
+    api.end();
+    clock.advance(100);
+  }
+  t.true(api.watches < 15, `${api.watches} watches within a minute`);
+});
+
+test('while the API is away, what is known stays; and it is asked for about every half minute', (t) => {
+  const watcher = watching('a', 'b');
+  watcher.api.isAway = true;
+  watcher.api.end({ status: 0, message: 'socket hang up', retryAfterMs: 0 });
+  watcher.clock.advance(3_600_000);
+  t.deepEqual(watcher.names, ['a', 'b']);
+  t.is(watcher.state?.phase, 'waiting');
+  t.is(watcher.state?.problem, 'connect ECONNREFUSED');
+  t.true(watcher.api.asked.length > 70 && watcher.api.asked.length < 250, `${watcher.api.asked.length} questions`);
+});
+
+test('nodes do not all come back at the same moment', (t) => {
+  const firstQuestionsMs = [1, 2, 3, 4, 5].map((seed) => {
+    const watcher = new Watcher(seed);
+    watcher.api.isAway = true;
+    watcher.watch.start();
+    watcher.clock.advance(300_000);
+    watcher.api.asked.length = 0;
+    return watcher.clock.advanceUntil(() => watcher.api.asked.length > 0, 60_000);
+  });
+  t.is(new Set(firstQuestionsMs).size, 5);
+});
+
+test('a server may ask for more time, but not for ever', (t) => {
+  const { api, clock } = watching('a');
+  api.end({ status: 429, message: 'HTTP 429', retryAfterMs: 10_000 });
+  api.asked.length = 0;
+  clock.advance(9_999);
+  t.is(api.asked.length, 0);
+  clock.advance(2_000);
+  t.is(api.asked.length, 1);
+  api.end({ status: 429, message: 'HTTP 429', retryAfterMs: 1e12 });
+  clock.advance(125_000);
+  t.is(api.asked.length, 2);
+});
+
+test('what is no event, no list and no object ends nothing', (t) => {
+  const { api, clock, known } = watching('a');
+  api.say('nonsense');
+  clock.advance(SETTLE_MS);
+  api.say({ type: 'ADDED', object: { metadata: { name: 7 } } });
+  api.say({ type: 'ADDED', object: { metadata: { name: 'x'.repeat(254), namespace: 'default', uid: '' } } });
+  api.set('b');
+  t.deepEqual([...known.keys()], ['default/a', 'default/b']);
+});
+
+test('objects that are not what they should be are counted', (t) => {
+  const watcher = watching('a');
+  watcher.api.say({ type: 'ADDED', object: { metadata: { name: 7 } } });
+  t.is(watcher.state?.unreadable, 1);
+});
+
+test('more objects than there may be are not taken, and what is known stays', (t) => {
+  const watcher = watching('a', 'b', 'c', 'd', 'e', 'f');
+  watcher.api.set('g');
+  watcher.clock.advance(SETTLE_MS);
+  t.is(watcher.known.size, 6);
+  t.is(watcher.state?.problem, 'there are more than 6 objects: so many are not watched');
+  watcher.api.delete('a');
+  watcher.clock.advance(SETTLE_MS);
+  t.deepEqual(watcher.names, ['b', 'c', 'd', 'e', 'f', 'g']);
+});
+
+test('nothing comes after the end', (t) => {
+  const { api, clock, changes, watch } = watching('a');
+  watch.stop();
+  api.set('b');
+  clock.advance(SETTLE_MS);
+  t.is(changes.length, 1);
+});
+
+const name = constantFrom('a', 'b', 'c', 'd');
+const step = oneof(
+  record({ kind: constant('set' as const), name, phase: constantFrom('Pending', 'Running') }),
+  record({ kind: constant('delete' as const), name }),
+  record({
+    kind: constantFrom('away' as const, 'back' as const, 'end' as const, 'compact' as const, 'bookmark' as const),
+  }),
+  record({ kind: constant('wait' as const), ms: integer({ min: 0, max: 40_000 }) }),
+);
+
+test('after any history, what is known is what is there, soon after the API answers again', (t) => {
+  assert(
+    property(array(step, { maxLength: 40 }), (steps) => {
+      const watcher = new Watcher();
+      const { api, clock } = watcher;
+      watcher.watch.start();
+      for (const one of steps) {
+        if (one.kind === 'set') api.set(one.name, { status: { phase: one.phase } });
+        else if (one.kind === 'delete') api.delete(one.name);
+        else if (one.kind === 'away') {
+          api.isAway = true;
+          api.end({ status: 0, message: 'socket hang up', retryAfterMs: 0 });
+        } else if (one.kind === 'back') api.isAway = false;
+        else if (one.kind === 'end') api.end();
+        else if (one.kind === 'compact') api.compact();
+        else if (one.kind === 'bookmark') api.bookmark();
+        else if (one.kind === 'wait') clock.advance(one.ms);
+      }
+      api.isAway = false;
+      clock.advance(SETTLE_MS);
+      t.deepEqual(watcher.names, api.names);
+      t.is(watcher.state?.phase, 'watching');
+      t.is(watcher.state?.problem, '');
+    }),
+  );
+});
