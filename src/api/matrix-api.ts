@@ -4,6 +4,8 @@
 export interface MatrixRequest {
   /** 1 to 20; 3 if nothing is said. */
   readonly count?: number;
+  /** Only pods with one of these addresses, and no data ports; absent: all of both. */
+  readonly addresses?: readonly string[];
 }
 
 /** Every node to every other node, and to all pods. */

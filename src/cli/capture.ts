@@ -7,6 +7,7 @@ import type { CaptureOutput, CaptureSummary } from './capture-output.ts';
 import { parseDuration } from './duration.ts';
 import { ExitCode } from '../terminal/exit-code.ts';
 import type { OutputOptions } from './output.ts';
+import { POD_HELP } from './pod-help.ts';
 import type { PodNames } from './pod-names.ts';
 
 export interface CaptureOptions extends OutputOptions {
@@ -53,7 +54,7 @@ export function registerCapture(program: Command): void {
     .option('--outer <filter>', 'which packets between nodes')
     .option('--node <names>', 'of these nodes, n1,n2; may be repeated', list)
     .option('--all', 'of all nodes')
-    .option('--pod <name>', 'only packets from and to a pod: web, or n2/web')
+    .option('--pod <name>', POD_HELP)
     .option('--peer <node>', 'only packets to and from a node')
     .option('--hook <names>', 'only at these hooks, from-pod,to-pod; may be repeated', list)
     .option('--drops', 'only what is dropped')
@@ -84,7 +85,7 @@ async function captureNodes(filter: string, options: CaptureOptions, command: Co
   ]);
   const control = controlClient(command);
   const client = new CaptureClient(control.socketPath);
-  const spec = await specOf(filter, options);
+  const spec = await specOf(filter, { ...options, ...(await takenPod(control, options)) });
   const isAll = options.all === true;
   const nodes = isAll ? (await client.overview()).nodes : [...new Set(options.node ?? [undefined])];
   const run = new CaptureRun({
@@ -99,6 +100,15 @@ async function captureNodes(filter: string, options: CaptureOptions, command: Co
     async () => run.run(),
     () => run.end(),
   );
+}
+
+/** Of a Deployment all nodes take the same pod. What is no name of anybody, or of several, every node says of its own pods. */
+async function takenPod(control: ControlClient, { pod }: CaptureOptions): Promise<Pick<CaptureOptions, 'pod'>> {
+  if (pod === undefined) return {};
+  const place = await control.place(pod).catch(() => undefined);
+  if (place?.kind !== 'pod' || place.remark === '') return { pod };
+  tell(`weft: ${place.remark}\n`);
+  return { pod: place.label };
 }
 
 async function captureDevice(device: string, filter: string, options: CaptureOptions): Promise<CaptureSummary> {

@@ -67,6 +67,20 @@ export function formatDrops(report: DropReport, by: DropGrouping, terminal: Term
   return `${tableBy(report, by, terminal)}${recent}\n${paragraph(footer, terminal)}${kernel}`;
 }
 
+/** Those of one pod alone, as far as they are recorded. @param pod `n2/web` */
+export function formatDropsOf(report: DropReport, pod: string, terminal: Terminal): string {
+  if (report.recordedSince === '') return `no flight recorder runs here: drops of ${pod} are not known\n`;
+  const recorded = recordedText(report);
+  const kernel = kernelText(
+    { ...report, kernel: report.kernel.filter((one) => pod.endsWith(`/${one.pod}`)) },
+    terminal,
+  );
+  if (report.pods.length === 0) return `${paragraph(`no drops of ${pod} are ${recorded}`, terminal)}${kernel}`;
+  const recent = report.recent.length === 0 ? '' : `\n${formatPackets(report.recent, terminal)}`;
+  const footer = `drops of ${pod} ${recorded}; weft explain drop REASON says what to do`;
+  return `${tableBy(report, 'pod', terminal)}${recent}\n${paragraph(footer, terminal)}${kernel}`;
+}
+
 /** Drops as they happen: a line for each record, and one for what was counted and is not among them. */
 export class DropLines {
   readonly #terminal: Terminal;

@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander';
 import type { DropReport } from '../api/drop-api.ts';
 import type { ControlClient } from '../client/control-client.ts';
 import type { DropGrouping } from './drops-view.ts';
+import { POD_HELP } from './pod-help.ts';
 import { parseMoment } from './moment.ts';
 import type { OutputOptions } from './output.ts';
 
@@ -13,6 +14,7 @@ interface DropsOptions extends OutputOptions {
   readonly limit: string;
   readonly probes?: true;
   readonly watch?: true;
+  readonly pod?: string;
 }
 
 /** How often to look for what is new, in ms. */
@@ -32,6 +34,7 @@ export function registerDrops(program: Command): void {
     .command('drops')
     .description('show which packets this node dropped, and why')
     .addOption(new Option('--by <group>', 'what to count by').choices(['reason', 'peer', 'pod']).default('reason'))
+    .option('--pod <name>', POD_HELP)
     .option('--since <time>', 'recorded ones from then on: 90s, 10m, or a time (2026-01-31T12:00:00Z)', since)
     .option('--limit <number>', 'most recorded ones to show one by one', '10')
     .option('--probes', "also weft's own probes of paths, among those that are shown one by one")
@@ -39,10 +42,19 @@ export function registerDrops(program: Command): void {
     .option('--json', 'print JSON; with --watch, an object on each line')
     .addHelpText('after', NOTES)
     .action(async (options: DropsOptions, command: Command) => {
+      await refuseContradictions(options, command);
       const { readingClient } = await import('./daemon-socket.ts');
       const client = readingClient(command);
       await (options.watch === true ? watchDrops(client, options) : showDrops(client, options));
     });
+}
+
+async function refuseContradictions({ pod, watch, by }: DropsOptions, command: Command): Promise<void> {
+  const isByAnother = command.getOptionValueSource('by') === 'cli' && by !== 'pod';
+  const other = watch === true ? '--watch' : isByAnother ? `--by ${by}` : undefined;
+  if (pod === undefined || other === undefined) return;
+  const { WeftError } = await import('../errors.ts');
+  throw new WeftError('usage', `--pod and ${other} contradict each other: of a pod there is only what is recorded`);
 }
 
 function since(text: string): number {
@@ -51,16 +63,27 @@ function since(text: string): number {
 
 async function showDrops(
   client: ControlClient,
-  { by, since: sinceMs, limit, probes, ...options }: DropsOptions,
+  { by, since: sinceMs, limit, probes, pod, ...options }: DropsOptions,
 ): Promise<void> {
-  const [{ print }, { formatDrops }, { standardOutput }] = await Promise.all([
+  const [{ print }, { formatDrops, formatDropsOf }, { standardOutput }, { placeOfPod }] = await Promise.all([
     import('./output.ts'),
     import('./drops-view.ts'),
     import('../terminal/terminal.ts'),
+    import('./pod-option.ts'),
   ]);
+  const place = pod === undefined ? undefined : await placeOfPod(client, pod);
   const from = sinceMs === undefined ? {} : { since: new Date(sinceMs).toISOString() };
-  const report = await client.drops({ limit, ...from, ...(probes === true && { probes: 'true' }) });
-  print(options, report, () => formatDrops(report, by, standardOutput()));
+  const report = await client.drops({
+    limit,
+    ...from,
+    ...(probes === true && { probes: 'true' }),
+    ...(place !== undefined && { address: place.addresses.join(',') }),
+  });
+  print(options, report, () =>
+    place === undefined
+      ? formatDrops(report, by, standardOutput())
+      : formatDropsOf(report, place.label, standardOutput()),
+  );
 }
 
 /** Each record on a line; and, where more was dropped than is recorded, how many. */

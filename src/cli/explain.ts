@@ -50,7 +50,7 @@ export function registerExplain(program: Command): void {
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
-      '\nA pod is written web, or n2/web where several bear that name. Fails if the packet would not get there.',
+      '\nA pod is written web, shop/web in another namespace, n2/web where several bear that name; deploy/web, sts/db, ds/agent\nand job/load mean the first pod. Fails if the packet would not get there.',
     )
     .action(async (source: string, destination: string, options: ExplainOptions, command: Command) => {
       const { proto, sport, dport } = options;

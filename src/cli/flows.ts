@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Flow, FlowReport } from '../explain/flow-report.ts';
 import { parseMoment } from './moment.ts';
+import { POD_HELP } from './pod-help.ts';
 import { WATCH_HELP, type WatchOptions } from './watch.ts';
 import { type Cell, fits, formatTable, toned, wrap } from '../terminal/table.ts';
 import { bold, type Terminal } from '../terminal/terminal.ts';
@@ -13,6 +14,7 @@ interface FlowsOptions extends WatchOptions {
   readonly limit?: string;
   readonly dropped?: true;
   readonly probes?: true;
+  readonly pod?: string;
 }
 
 /** A line for each flow, where there is room, and in a pipe. */
@@ -41,6 +43,7 @@ export function registerFlows(program: Command): void {
     .description('show recent flows and what became of their packets, by the flight recorder')
     .option('--node <name>', 'of another node')
     .option('--all', 'of all nodes')
+    .option('--pod <name>', POD_HELP)
     .option('--since <time>', 'only what was seen since then: 90s, 10m, or a time (2026-01-31T12:00:00Z)', since)
     .option('--limit <number>', 'most flows of each node, those that were seen last', whole, DEFAULT_LIMIT)
     .option('--dropped', 'only what was dropped')
@@ -48,11 +51,13 @@ export function registerFlows(program: Command): void {
     .option('--watch', WATCH_HELP)
     .option('--json', 'print JSON')
     .action(async (options: FlowsOptions, command: Command) => {
-      const [{ readingClient }, { printOrWatch }] = await Promise.all([
+      const [{ readingClient }, { printOrWatch }, { placeOfPod }] = await Promise.all([
         import('./daemon-socket.ts'),
         import('./watch.ts'),
+        import('./pod-option.ts'),
       ]);
       const client = readingClient(command);
+      const place = options.pod === undefined ? undefined : await placeOfPod(client, options.pod);
       const query = {
         ...(options.node !== undefined && { node: options.node }),
         ...(options.all === true && { all: 'true' }),
@@ -60,6 +65,7 @@ export function registerFlows(program: Command): void {
         ...(options.limit !== undefined && { limit: options.limit }),
         ...(options.dropped === true && { dropped: 'true' }),
         ...(options.probes === true && { probes: 'true' }),
+        ...(place !== undefined && { address: place.addresses.join(',') }),
       };
       await printOrWatch(options, async () => await client.flows(query), formatFlows);
     });

@@ -6,6 +6,7 @@ import type { OutputOptions } from './output.ts';
 
 interface MatrixOptions extends OutputOptions {
   readonly count?: number;
+  readonly pod?: string;
 }
 
 /** Adds the command. */
@@ -14,16 +15,22 @@ export function registerMatrix(program: Command): void {
     .command('matrix')
     .description('have every node probe every other node and all pods: loss and latency; fails if anything was lost')
     .option('-c, --count <number>', 'probes to each, 1 to 20 (default: 3)', wholeFrom(1, 20))
+    .option('--pod <name>', 'only this pod, and no data ports: web, shop/web, or deploy/web, the first pod of it')
     .option('--json', 'print JSON')
-    .action(async ({ count, ...options }: MatrixOptions, command: Command) => {
-      const [{ controlClient }, { print }, { standardOutput }, { formatMatrix, isWhole }] = await Promise.all([
+    .action(async ({ count, pod, ...options }: MatrixOptions, command: Command) => {
+      const [{ controlClient }, { placeOfPod }, { print }, { standardOutput }, view] = await Promise.all([
         import('./daemon-socket.ts'),
+        import('./pod-option.ts'),
         import('./output.ts'),
         import('../terminal/terminal.ts'),
         import('./matrix-view.ts'),
       ]);
-      const matrix = await controlClient(command).matrix(count === undefined ? {} : { count });
-      print(options, matrix, () => formatMatrix(matrix, standardOutput()));
-      if (!isWhole(matrix)) process.exitCode = ExitCode.failure;
+      const client = controlClient(command);
+      const matrix = await client.matrix({
+        ...(count !== undefined && { count }),
+        ...(pod !== undefined && { addresses: (await placeOfPod(client, pod)).addresses }),
+      });
+      print(options, matrix, () => view.formatMatrix(matrix, standardOutput()));
+      if (!view.isWhole(matrix)) process.exitCode = ExitCode.failure;
     });
 }

@@ -35,7 +35,7 @@ export function registerPing(program: Command): void {
     .option('--json', 'print JSON, at the end')
     .addHelpText(
       'after',
-      '\nTarget: a node (n2), a pod (web, or n2/web where several bear that name), or an address (10.244.2.7).',
+      '\nTarget: a node (n2), a pod (web, shop/web, deploy/web; n2/web where several bear that name), or an address (10.244.2.7).',
     )
     .action(async (target: string, options: PingOptions, command: Command) => {
       const [{ controlClient }, { print }, { standardOutput }, view] = await Promise.all([

@@ -27,6 +27,7 @@ import type { DropReport } from '../api/drop-api.ts';
 import type { Fault, FaultRequest } from '../api/fault-api.ts';
 import type { IpamStatus, LeaseCheck } from '../api/ipam-api.ts';
 import type { Matrix, MatrixRequest } from '../api/matrix-api.ts';
+import type { PlaceReport } from '../api/place-api.ts';
 import type { PingRequest, PingRound } from '../api/ping-api.ts';
 import type { Trace, TraceRequest } from '../api/trace-api.ts';
 import type { RunningCapture } from '../api/capture-api.ts';
@@ -117,6 +118,11 @@ export class ControlClient {
   /** The pods of all nodes. */
   async directory(): Promise<DirectoryReport> {
     return await this.#json<DirectoryReport>('GET', '/v1/directory');
+  }
+
+  /** Who is meant by a name. Rejects with `place-unknown`, `place-ambiguous`. */
+  async place(name: string): Promise<PlaceReport> {
+    return await this.#json<PlaceReport>('GET', `/v1/place?${new URLSearchParams({ name }).toString()}`);
   }
 
   async pods(): Promise<Pod[]> {

@@ -14,6 +14,7 @@ import type { EventLog } from './process/event-log.ts';
 import { composeExplanations } from './explain/explain-handlers.ts';
 import { composeFaults, type FaultParts } from './faults/fault-handlers.ts';
 import { composeProbes, type ProbeParts } from './probes/probe-handlers.ts';
+import { placeHandlers } from './places/place-handlers.ts';
 import type { RecordedPackets } from './explain/recorded-packets.ts';
 import { Remote } from './remote/remote.ts';
 import type { Resources } from './resources.ts';
@@ -76,6 +77,7 @@ export async function composeDiagnosis(parts: DiagnosisParts): Promise<Diagnosis
     ...faults.handlers,
     captures: () => captures.overview().captures,
     ...drops,
+    ...placeHandlers(probes.places),
     ...probes.handlers,
     ...traces.handlers,
     ...doctor.handlers,

@@ -41,20 +41,23 @@ export class FlowTable {
     count.lastMs = Math.max(count.lastMs, timeMs);
   }
 
-  /** How many there are. */
-  get size(): number {
-    return this.#counts.size;
-  }
-
-  /** The flows that were seen last, `limit` of them or all, the newest first. */
-  flows(limit = Infinity): CountedFlow[] {
+  /** The flows from or to these addresses, or all of them if there are none: the one that was seen last first. */
+  flows(addresses: readonly string[] = []): CountedFlow[] {
     return [...this.#counts.values()]
       .sort((a, b) => b.lastMs - a.lastMs)
-      .slice(0, limit)
       .map(({ record: { hook, direction, reason, peer, header }, packets, bytes, firstMs, lastMs }) => {
         return { ...readFlow(header)!, hook, direction, reason, peer, packets, bytes, firstMs, lastMs };
-      });
+      })
+      .filter((flow) => isBetween(flow, addresses));
   }
+}
+
+/** Whether one of these addresses is an end of a flow; without any, every flow is meant. */
+export function isBetween(
+  { source, destination }: Pick<PacketFlow, 'source' | 'destination'>,
+  addresses: readonly string[],
+): boolean {
+  return addresses.length === 0 || addresses.includes(source) || addresses.includes(destination);
 }
 
 /** A time of the recorder, in ms by its own clock. */

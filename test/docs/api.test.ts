@@ -18,6 +18,7 @@ import {
   fixedLeaseCheck,
   fixedMetrics,
   fixedPeers,
+  fixedPlace,
   fixedPod,
   fixedRoutes,
   fixedStatus,
@@ -54,6 +55,7 @@ test('Audit', shows, fixedAudit);
 test('Doctor', shows, fixedDoctorReport);
 test('Pods', shows, [fixedPod]);
 test('Directory', shows, fixedDirectory);
+test('Place', shows, fixedPlace);
 test('Attachments', shows, fixedAttached);
 test('Ipam', shows, fixedIpamStatus);
 test('Leases', shows, fixedLeaseCheck(true));

@@ -5,6 +5,7 @@ import type { RunningCapture } from '../../src/api/capture-api.ts';
 import type { ControlHandlers } from '../../src/daemon/control/control-handlers.ts';
 import type { DirectoryReport } from '../../src/api/directory-api.ts';
 import { RefusedMessages } from '../../src/directory/refused-messages.ts';
+import type { PlaceReport } from '../../src/api/place-api.ts';
 import type { DropReport } from '../../src/api/drop-api.ts';
 import type { Fault } from '../../src/api/fault-api.ts';
 import { AnnouncementDelays } from '../../src/daemon/gossip/gossip-metrics.ts';
@@ -348,6 +349,14 @@ export const fixedPod: Pod = {
 };
 
 /** A pod of this node, one of another, which lost its name, and two nodes whose pods are not known. */
+export const fixedPlace: PlaceReport = {
+  kind: 'pod',
+  label: 'n2/shop/web-5d9c7b6f8-abcde',
+  node: 'n2',
+  addresses: ['10.244.2.2', 'fd00:10:244:2::2'],
+  remark: 'shop/deploy/web is taken as n2/shop/web-5d9c7b6f8-abcde, the first of its 3 pods',
+};
+
 export const fixedDirectory: DirectoryReport = {
   pods: [
     {
@@ -667,6 +676,7 @@ export function fixedHandlers(): { handlers: ControlHandlers; seen: SeenRequest[
     },
     pods: async () => await Promise.resolve([fixedPod]),
     directory: async () => await Promise.resolve(fixedDirectory),
+    place: async () => await Promise.resolve(fixedPlace),
     addPod: async (name, request, clientPid) => {
       seen.push({ name, request, clientPid });
       if (name === 'taken') throw new ConflictError('address-taken', '10.244.1.2 is leased to web', { pod: 'web' });

@@ -14,6 +14,7 @@ import type { Logger } from '../../env/logger.ts';
 import type { OverlayRoutes } from '../../forwarding/overlay-routes.ts';
 import type { Gossip } from '../gossip/gossip.ts';
 import { namedPods } from '../places/named-pods.ts';
+import { parsePodWords } from '../places/pod-words.ts';
 import type { Pods } from '../pods/pods.ts';
 
 /** What is captured, and who is told. */
@@ -68,7 +69,8 @@ export async function addressesOf(
   nodeName: string,
   places: Pick<Places, 'find'>,
 ): Promise<readonly IpAddress[]> {
-  const pod = namedPods(pods).find((one) => titleOf(one) === name);
+  const { title } = parsePodWords(name);
+  const pod = namedPods(pods).find((one) => titleOf(one) === title);
   if (pod !== undefined) return pod.addresses.map((address) => parseIpAddress(address)!);
   const own = `${nodeName} has no pod ${name}: it has ${pods.map(titleOf).join(', ') || 'none'}`;
   try {

@@ -116,3 +116,16 @@ function decodeSegment(segment: string): string {
     return segment;
   }
 }
+
+/** Longest name of a place: of a node, of a namespace and of a pod, with what stands between them. */
+const MAX_PLACE_NAME_LENGTH = 600;
+
+/** Query of `GET /v1/place`. @throws ConfigError naming the key that is wrong. */
+export function parsePlaceName(query: URLSearchParams): string {
+  refuseUnknownKeys(query, ['name']);
+  const name = query.get('name') ?? '';
+  if (name === '') throw new ConfigError('name', 'is needed');
+  if (name.length > MAX_PLACE_NAME_LENGTH)
+    throw new ConfigError('name', `is longer than ${MAX_PLACE_NAME_LENGTH} characters`);
+  return name;
+}

@@ -4,6 +4,7 @@ import type { DoctorHandlers } from '../doctor/doctor-handlers.ts';
 import type { DropHandlers } from '../explain/drops.ts';
 import type { ExplainHandlers } from '../explain/explain-handlers.ts';
 import type { FaultHandlers } from '../faults/fault-handlers.ts';
+import type { PlaceHandlers } from '../places/place-handlers.ts';
 import type { ProbeHandlers } from '../probes/probe-handlers.ts';
 import type { TraceHandlers } from '../probes/trace-handlers.ts';
 
@@ -12,5 +13,6 @@ export type DiagnosisHandlers = CaptureListHandlers &
   DropHandlers &
   ExplainHandlers &
   FaultHandlers &
+  PlaceHandlers &
   ProbeHandlers &
   TraceHandlers;

@@ -1,6 +1,7 @@
 /** The keys of a request, in its body or its query: known, present and of the right type, said the same way of every request. */
 import * as v from 'valibot';
 import { ConfigError } from '../../errors.ts';
+import { formatIpAddress, parseIpAddress } from '../../wire/address.ts';
 
 /**
  * What `schema`, a strict object, makes of `input`.
@@ -34,6 +35,20 @@ export function parseTime(query: URLSearchParams, key: string): number | undefin
   const timeMs = Date.parse(text);
   if (Number.isNaN(timeMs)) throw new ConfigError(key, `${text} is not a time (ISO 8601)`);
   return timeMs;
+}
+
+/** Most addresses that one request names: more than a pod has. */
+const MAX_ADDRESSES = 64;
+
+/** Addresses of a key, with commas, as they are written everywhere else; none: it is not there. @throws ConfigError */
+export function parseAddresses(query: URLSearchParams, key: string): string[] {
+  const texts = (query.get(key) ?? '').split(',').filter((text) => text !== '');
+  if (texts.length > MAX_ADDRESSES) throw new ConfigError(key, `${texts.length} are more than ${MAX_ADDRESSES}`);
+  return texts.map((text) => {
+    const address = parseIpAddress(text);
+    if (address === undefined) throw new ConfigError(key, `${text} is not an address`);
+    return formatIpAddress(address);
+  });
 }
 
 const UNKNOWN = 'is not a known key';

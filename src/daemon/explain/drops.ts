@@ -5,7 +5,7 @@ import { backgroundReasons, dropReasons, nameOf } from '../../dataplane/drop-rea
 import type { FlightRecord } from '../../dataplane/flight-records.ts';
 import type { PeerAccount } from '../../dataplane/peer-counters.ts';
 import { ConfigError } from '../../errors.ts';
-import { millisecondsOf } from '../../explain/flow-table.ts';
+import { isBetween, millisecondsOf } from '../../explain/flow-table.ts';
 import { protocolName } from '../../explain/packet-description.ts';
 import { isProbe, readFlow } from '../../explain/packet-flow.ts';
 import type { WorkerAccount } from '../../dataplane/accounts.ts';
@@ -20,7 +20,7 @@ import type { Pod } from '../../api/control-api.ts';
 import type { Pods } from '../pods/pods.ts';
 import type { SpoofWatch } from '../pods/spoof-watch.ts';
 import { type TitleAt, titlesOnce } from '../places/pod-titles.ts';
-import { parseTime, parseTruth, refuseUnknownKeys } from '../doors/request-keys.ts';
+import { parseAddresses, parseTime, parseTruth, refuseUnknownKeys } from '../doors/request-keys.ts';
 
 /** Which recorded drops are asked for. */
 export interface DropRequest {
@@ -30,6 +30,8 @@ export interface DropRequest {
   readonly limit: number;
   /** Whether weft's own probes are among them. */
   readonly probes: boolean;
+  /** Of those that are recorded only the ones from or to one of them; none, or absent: all. */
+  readonly addresses?: readonly string[];
 }
 
 export interface DropsOptions {
@@ -55,11 +57,12 @@ const MAX_LIMIT = 1_000;
 
 /** Query of `GET /v1/drops`. @throws ConfigError naming the key that is wrong. */
 export function parseDropQuery(query: URLSearchParams): DropRequest {
-  refuseUnknownKeys(query, ['since', 'limit', 'probes']);
+  refuseUnknownKeys(query, ['since', 'limit', 'probes', 'address']);
   const sinceMs = parseTime(query, 'since') ?? 0;
   const limit = v.safeParse(integer(0, MAX_LIMIT), query.get('limit') ?? String(DEFAULT_LIMIT));
   if (!limit.success) throw new ConfigError('limit', limit.issues[0].message);
-  return { sinceMs, limit: limit.output, probes: parseTruth(query, 'probes') };
+  const addresses = parseAddresses(query, 'address');
+  return { sinceMs, limit: limit.output, probes: parseTruth(query, 'probes'), addresses };
 }
 
 /** What drops are counted from. */
@@ -100,10 +103,10 @@ export class Drops {
     this.#options = options;
   }
 
-  async report({ sinceMs, limit, probes }: DropRequest): Promise<DropReport> {
+  async report({ sinceMs, limit, probes, addresses = [] }: DropRequest): Promise<DropReport> {
     const { recorded, startedMs } = this.#options;
     const endMs = Date.now();
-    const seen = new SeenDrops(this.#options);
+    const seen = new SeenDrops(this.#options, addresses);
     const offsetMs = clockOffsetMs();
     // Whoever asks again from the end of this report on misses nothing, and is told nothing twice.
     await recorded.each(
@@ -188,7 +191,10 @@ class SeenDrops {
   readonly #titleAt: TitleAt;
   readonly #packets: (Omit<DroppedPacket, 'time'> & { readonly timeMs: number })[] = [];
 
-  constructor({ entryNames, pods, titles }: DropsOptions) {
+  readonly #addresses: readonly string[];
+
+  constructor({ entryNames, pods, titles }: DropsOptions, addresses: readonly string[]) {
+    this.#addresses = addresses;
     this.#names = entryNames();
     this.#titleAt = titles();
     this.#podOf = new Map(
@@ -212,6 +218,7 @@ class SeenDrops {
     const flow = record.isDatagram ? undefined : readFlow(record.header);
     const { direction, lengthBytes, segments: packets } = record;
     const { source = '', destination = '', sourcePort = 0, destinationPort = 0 } = flow ?? {};
+    if (!isBetween({ source, destination }, this.#addresses)) return;
     this.#packets.push({
       timeMs,
       reason,

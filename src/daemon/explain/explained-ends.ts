@@ -23,7 +23,8 @@ export class ExplainedEnds {
     try {
       return await this.#places.find(text);
     } catch (error) {
-      const [node = '', pod] = text.split('/');
+      const [node = '', ...rest] = text.split('/');
+      const pod = rest.length === 0 ? undefined : rest.join('/');
       const member = this.#members().find(({ announcement }) => announcement.name === node);
       const isSilent =
         error instanceof WeftError &&

@@ -5,7 +5,7 @@ import { nameOf } from '../../dataplane/drop-reason.ts';
 import { Hook } from '../../dataplane/hook.ts';
 import { ConfigError } from '../../errors.ts';
 import type { Flow, FlowReport } from '../../explain/flow-report.ts';
-import { type CountedFlow, FlowTable } from '../../explain/flow-table.ts';
+import { type CountedFlow, FlowTable, isBetween } from '../../explain/flow-table.ts';
 import { protocolName } from '../../explain/packet-description.ts';
 import { parseIpAddress } from '../../wire/address.ts';
 import type { OverlayRoutes } from '../../forwarding/overlay-routes.ts';
@@ -13,7 +13,7 @@ import { clockOffsetMs, formatMs, type RecordedPackets } from './recorded-packet
 import type { TitleAt } from '../places/pod-titles.ts';
 import type { RemoteNodes, RemoteOutcome } from '../remote/remote-nodes.ts';
 import { parseTold, parseToldOutcomes } from '../remote/told-answer.ts';
-import { parseTime, parseTruth, refuseUnknownKeys } from '../doors/request-keys.ts';
+import { parseAddresses, parseTime, parseTruth, refuseUnknownKeys } from '../doors/request-keys.ts';
 
 export interface FlowsOptions {
   readonly nodeName: string;
@@ -38,6 +38,8 @@ export interface FlowRequest {
   readonly dropped: boolean;
   /** Whether weft's own probes are, too. */
   readonly probes: boolean;
+  /** Only flows from or to one of them; none: all flows. */
+  readonly addresses: readonly string[];
 }
 
 /** What nodes ask each other. */
@@ -46,11 +48,16 @@ const QUESTION = 'flows';
 const DEFAULT_LIMIT = 1_000;
 const MAX_LIMIT = 10_000;
 
+/** Most addresses that a node asks another about. */
+const MAX_ADDRESSES = 64;
+
 const flowQuestion = v.object({
   sinceMs: v.number(),
   limit: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_LIMIT)),
   dropped: v.boolean(),
   probes: v.optional(v.boolean(), false),
+  // Nodes of an earlier version do not ask about any, and give all flows.
+  addresses: v.optional(v.pipe(v.array(v.string()), v.maxLength(MAX_ADDRESSES)), []),
 });
 
 const flow = v.object({
@@ -94,24 +101,30 @@ const verdicts: Readonly<Partial<Record<Hook, Flow['verdict']>>> = {
 
 /** Query of `GET /v1/flows`. @throws ConfigError naming the key that is wrong. */
 export function parseFlowQuery(query: URLSearchParams): FlowRequest {
-  refuseUnknownKeys(query, ['node', 'all', 'since', 'limit', 'dropped', 'probes']);
+  refuseUnknownKeys(query, ['node', 'all', 'since', 'limit', 'dropped', 'probes', 'address']);
   const limitText = query.get('limit') ?? String(DEFAULT_LIMIT);
   const limit = /^\d{1,9}$/.test(limitText) ? Number(limitText) : 0;
   if (limit < 1 || limit > MAX_LIMIT) throw new ConfigError('limit', `${limitText} is not 1 to ${MAX_LIMIT}`);
   const sinceMs = parseTime(query, 'since') ?? 0;
   const [all, dropped] = [parseTruth(query, 'all'), parseTruth(query, 'dropped')];
   const probes = parseTruth(query, 'probes');
-  return { node: query.get('node') ?? undefined, all, sinceMs, limit, dropped, probes };
+  const addresses = parseAddresses(query, 'address');
+  return { node: query.get('node') ?? undefined, all, sinceMs, limit, dropped, probes, addresses };
 }
 
-function reportOf(outcome: RemoteOutcome<ToldFlows>, titleAt: TitleAt): FlowReport {
-  if ('answer' in outcome) return { node: outcome.node, error: '', ...withTitles(outcome.answer, titleAt) };
+function reportOf(outcome: RemoteOutcome<ToldFlows>, titleAt: TitleAt, addresses: readonly string[]): FlowReport {
+  if ('answer' in outcome) return { node: outcome.node, error: '', ...withTitles(outcome.answer, titleAt, addresses) };
   const { message } = outcome.error;
   return { node: outcome.node, error: message, packetsSince: '', dropsSince: '', flows: [], omitted: 0 };
 }
 
-function withTitles(told: ToldFlows, titleAt: TitleAt): Omit<FlowReport, 'node' | 'error'> {
-  const flows = told.flows.map(({ source, destination, ...flow }) => ({
+function withTitles(
+  told: ToldFlows,
+  titleAt: TitleAt,
+  addresses: readonly string[],
+): Omit<FlowReport, 'node' | 'error'> {
+  const wanted = told.flows.filter((flow) => isBetween(flow, addresses));
+  const flows = wanted.map(({ source, destination, ...flow }) => ({
     source,
     destination,
     sourcePod: titleAt(source),
@@ -140,26 +153,29 @@ export class Flows {
     if (!all) {
       const asked = node ?? nodeName;
       const told = parseTold(toldFlows, asked, await remote.ask(asked, QUESTION, question), TELLING);
-      return [{ node: asked, error: '', ...withTitles(told, titleAt) }];
+      return [{ node: asked, error: '', ...withTitles(told, titleAt, question.addresses) }];
     }
     const reports: FlowReport[] = [];
     for (const outcome of await remote.askAll(QUESTION, question)) {
-      reports.push(...parseToldOutcomes(toldFlows, [outcome], TELLING).map((one) => reportOf(one, titleAt)));
+      reports.push(
+        ...parseToldOutcomes(toldFlows, [outcome], TELLING).map((one) => reportOf(one, titleAt, question.addresses)),
+      );
       // Ten thousand flows take long to look through: others have their turn in between.
       await setImmediate();
     }
     return reports;
   }
 
-  async #tell({ sinceMs, limit, dropped, probes }: FlowQuestion): Promise<ToldFlows> {
+  async #tell({ sinceMs, limit, dropped, probes, addresses }: FlowQuestion): Promise<ToldFlows> {
     const { recorded, routes } = this.#options;
     const table = new FlowTable();
     await recorded.each(sinceMs, (record) => table.add(record, probes), dropped ? ['drops'] : undefined);
+    const flows = table.flows(addresses);
     const [names, offsetMs] = [routes.entryNames(), clockOffsetMs()];
     return {
       ...recorded.span(),
-      flows: table.flows(limit).map((flow) => this.#view(flow, names, offsetMs)),
-      omitted: Math.max(0, table.size - limit),
+      flows: flows.slice(0, limit).map((flow) => this.#view(flow, names, offsetMs)),
+      omitted: Math.max(0, flows.length - limit),
     };
   }
 

@@ -5,6 +5,7 @@
 import * as v from 'valibot';
 import type { Pod } from '../../api/control-api.ts';
 import type { FoundPod } from '../../directory/pod-index.ts';
+import type { PodLabels } from '../../directory/pod-labels.ts';
 import { podTitle } from '../../directory/pod-name.ts';
 import { ConflictError, WeftError } from '../../errors.ts';
 import type { Member } from '../../membership/announcement.ts';
@@ -19,6 +20,8 @@ export interface ClusterPod {
   /** With its namespace, if that is not the default one: `shop/web`. */
   readonly name: string;
   readonly addresses: readonly string[];
+  /** Absent for those of nodes of an earlier version. */
+  readonly labels?: PodLabels;
   /** What its node alone knows: absent for pods of others, of which those that are gone are not told. */
   readonly state?: Pod['state'];
 }
@@ -124,10 +127,11 @@ export class ClusterPods {
     if (known !== undefined) {
       // One whose name another has is meant by its address alone.
       const named = known.filter(({ isSuperseded }) => !isSuperseded);
-      return named.map(({ namespace, name, addresses }) => ({
+      return named.map(({ namespace, name, addresses, labels }) => ({
         node,
         name: podTitle(namespace, name),
         addresses: addresses.map(formatIpAddress),
+        labels,
       }));
     }
     throw new ConflictError(
@@ -140,10 +144,11 @@ export class ClusterPods {
   }
 
   #ownPods(): (ClusterPod & Pick<Pod, 'state'>)[] {
-    return namedPods(this.#own()).map(({ namespace, name, addresses, state }) => ({
+    return namedPods(this.#own()).map(({ namespace, name, addresses, labels, state }) => ({
       node: this.#nodeName,
       name: podTitle(namespace, name),
       addresses,
+      labels,
       state,
     }));
   }

@@ -1,11 +1,12 @@
 /**
- * Who is meant by what a person writes: `web`, `shop/web`, `n2/web`, `n2/shop/web`, `n2`, `10.244.2.7`; or, as DNS has it,
- * `web.shop.weft.internal`, `n2.node.weft.internal`.
+ * Who is meant by what a person writes: `web`, `shop/web`, `n2/web`, `n2/shop/web`, `n2`, `10.244.2.7`; as kubectl has it, `deploy/web`,
+ * `shop/deploy/web`: the first pod of it; or, as DNS has it, `web.shop.weft.internal`, `n2.node.weft.internal`.
  *
  * Names of nodes come first: a pod that is called like a node is meant by `NODE/POD`.
  */
 import { ConflictError, NotFoundError, WeftError } from '../../errors.ts';
 import { podTitle } from '../../directory/pod-name.ts';
+import { formatWorkload } from '../../directory/workload.ts';
 import { lowerCase } from '../../names/domain-name.ts';
 import { type OverlayName, parseOverlayName } from '../../names/overlay-name.ts';
 import type { Member } from '../../membership/announcement.ts';
@@ -15,6 +16,7 @@ import { formatIpAddress, type IpAddress, parseIpAddress } from '../../wire/addr
 import { formatPrefix, type Prefix, prefixContains } from '../../wire/prefix.ts';
 import type { ClusterPod, ClusterPods, SilentNode } from './cluster-pods.ts';
 import { nearestName } from '../../api/nearest-name.ts';
+import { madeBy, parsePodWords, titled, workloadNames } from './pod-words.ts';
 
 /** One end of what is looked at. */
 export interface Place {
@@ -25,7 +27,7 @@ export interface Place {
   readonly node: string;
   /** Its addresses in the overlay; of an address, that one. */
   readonly addresses: readonly IpAddress[];
-  /** Empty, or why it may not be what was meant: a pod that is gone. */
+  /** Empty, or why it may not be what was meant: a pod that is gone, one of several of a Deployment. */
   readonly remark: string;
 }
 
@@ -92,11 +94,17 @@ export class Places {
     return { kind: 'node', label: name, node: name, addresses, remark };
   }
 
-  async #podOf(node: string, name: string): Promise<Place> {
+  /** A pod of that name before one of that workload: what is printed as `n1/deploy/web` means that pod. */
+  async #podOf(node: string, text: string): Promise<Place> {
     const pods = await this.#podsOf(node);
-    const pod = pods.find((one) => one.name === name);
+    const words = parsePodWords(text);
+    const [pod] = titled(pods, words);
     if (pod !== undefined) return placeOf(pod);
-    throw unknown(`there is no pod ${name} at node ${node}${meant(`${node}/${name}`, pods.map(labelOf))}`);
+    const made = madeBy(pods, words);
+    if (made.length > 0) return firstOf(made, `${node}/${text}`);
+    const names = [...pods.map(({ name }) => name), ...workloadNames(pods)].map((name) => `${node}/${name}`);
+    const what = words.title === undefined && words.workload !== undefined ? `pod of ${text}` : `pod ${text}`;
+    throw unknown(`there is no ${what} at node ${node}${meant(`${node}/${text}`, names)}`);
   }
 
   /** @throws as `ClusterPods.of`, and says what can be done where nobody else is asked: without authentication, always. */
@@ -111,24 +119,40 @@ export class Places {
     }
   }
 
-  async #pod(name: string): Promise<Place> {
+  async #pod(text: string): Promise<Place> {
     const { pods, silent } = await this.#options.pods.all();
-    const [found, ...more] = pods.filter((one) => one.name === name);
-    if (found === undefined) {
-      const [node = '', pod] = name.split('/', 2);
-      if (pod !== undefined) {
-        const hint = meant(node, this.#nodeNames());
-        const message = `${name}: there is no node ${node}, and no pod ${pod} in a namespace ${node}${hint}`;
-        throw unknown(`${message}${excuse(silent)}`);
-      }
-      const hint = meant(name, [...this.#nodeNames(), ...pods.map(labelOf), ...pods.map((pod) => pod.name)]);
-      throw unknown(`${name} is no address, and there is no node and no pod of this name${hint}${excuse(silent)}`);
-    }
-    if (more.length === 0) return placeOf(found);
-    const labels = [found, ...more].map(labelOf);
-    throw new ConflictError('place-ambiguous', `there are several pods ${name}: say which of ${labels.join(', ')}`, {
-      candidates: labels,
+    const words = parsePodWords(text);
+    const [found, made] = [titled(pods, words), madeBy(pods, words)];
+    if (found.length === 0 && made.length > 0) return firstOf(made, text);
+    if (found.length === 1 && made.length === 0) return placeOf(found[0]!);
+    if (found.length === 0) throw unknown(`${this.#whyNobody(text, pods)}${excuse(silent)}`);
+    const labels = found.map(labelOf);
+    const { workload } = words;
+    const candidates = made.length === 0 ? labels : [...labels, `${workload!.namespace}/${formatWorkload(workload!)}`];
+    const several = made.length === 0 ? 'there are several pods' : 'there are a pod and a workload that are called';
+    throw new ConflictError('place-ambiguous', `${several} ${text}: say which of ${candidates.join(', ')}`, {
+      candidates,
     });
+  }
+
+  /** That a text means nobody, and who was probably meant. */
+  #whyNobody(text: string, pods: readonly ClusterPod[]): string {
+    const { title, workload } = parsePodWords(text);
+    const nodes = this.#nodeNames();
+    const workloads = workloadNames(pods);
+    const names = [...pods.map(labelOf), ...pods.map(({ name }) => name)];
+    const hint = meant(text, [...nodes, ...names, ...workloads]);
+    if (workload !== undefined) {
+      const { kind, name, namespace } = workload;
+      const elsewhere = workloads.filter((one) => one.endsWith(`/${formatWorkload(workload)}`));
+      const other = elsewhere.length === 0 ? hint : `: there is ${elsewhere.join(', ')}`;
+      return `${text}: no pod of a ${kind} ${name} in namespace ${namespace} is known${other}`;
+    }
+    if (!text.includes('/')) return `${text} is no address, and there is no node and no pod of this name${hint}`;
+    const [node = '', ...rest] = text.split('/');
+    const nodeHint = meant(node, nodes);
+    const isPod = title === undefined ? '' : `, and no pod ${rest.at(-1)!} in a namespace ${node}`;
+    return `${text}: there is no node ${node}${isPod}${nodeHint === '' ? hint : nodeHint}`;
   }
 
   /** Whom DNS means: of several pods, the one at the node whose name comes first. */
@@ -164,6 +188,14 @@ function byNode(a: ClusterPod, b: ClusterPod): number {
 
 function labelOf({ node, name }: ClusterPod): string {
   return `${node}/${name}`;
+}
+
+/** The first of the pods of a workload, and that it is that one. */
+function firstOf(pods: readonly ClusterPod[], text: string): Place {
+  const place = placeOf(pods[0]!);
+  const which = pods.length === 1 ? 'its only pod' : `the first of its ${pods.length} pods`;
+  const remark = `${text} is taken as ${place.label}, ${which}`;
+  return { ...place, remark: place.remark === '' ? remark : `${remark}; ${place.remark}` };
 }
 
 function placeOf(pod: ClusterPod): Place {

@@ -1,8 +1,8 @@
 /** Every node to every other node and to all pods: each node is asked to measure, and what they say is put together. */
 import * as v from 'valibot';
-import { WeftError } from '../../errors.ts';
+import { ConfigError, WeftError } from '../../errors.ts';
 import type { Prefix } from '../../wire/prefix.ts';
-import type { ClusterPods, SilentNode } from '../places/cluster-pods.ts';
+import type { ClusterPod, ClusterPods, SilentNode } from '../places/cluster-pods.ts';
 import { parseBody } from '../doors/control-exchange.ts';
 import type { Matrix, MatrixPod, MatrixRequest, MatrixRow, MeasureOrder } from '../../api/matrix-api.ts';
 import { answersOf, isMeasurable, MAX_MEASURE_COUNT, type Measurement } from './measurement.ts';
@@ -41,6 +41,7 @@ const matrixRequest = v.strictObject({
       v.maxValue(MAX_MEASURE_COUNT, countProblem),
     ),
   ),
+  addresses: v.exactOptional(v.pipe(v.array(v.string('is not text'), 'is not a list'), v.minLength(1, 'is empty'))),
 });
 
 /** Body of `POST /v1/matrix`. @throws ConfigError naming the key that is wrong; WeftError `request-invalid` */
@@ -71,16 +72,23 @@ export class ClusterMatrix {
     remote.answer(QUESTION, async (order) => this.#turns.run(async () => measurement.measure(order)));
   }
 
-  /** Has all live nodes measure at once. Those that do not are named. */
-  async measure({ count = DEFAULT_COUNT }: MatrixRequest): Promise<Matrix> {
+  /** Has all live nodes measure at once. Those that do not are named. @throws ConfigError `addresses`, if no pod that runs has one */
+  async measure({ count = DEFAULT_COUNT, addresses }: MatrixRequest): Promise<Matrix> {
     const { remote, pods } = this.#options;
     const nodes = remote.names();
     const survey = await pods.all();
-    const running = survey.pods.filter(({ state }) => state !== 'gone');
+    const isWanted = ({ state, addresses: those }: ClusterPod): boolean =>
+      state !== 'gone' && (addresses === undefined || those.some((one) => addresses.includes(one)));
+    const running = survey.pods.filter(isWanted);
+    if (addresses !== undefined && running.length === 0)
+      throw new ConfigError('addresses', `no pod that runs has ${addresses.join(' or ')}`);
+    const ports = addresses === undefined ? nodes : [];
     const targets = running.flatMap(({ node, name, addresses }) =>
       addresses.map((address) => ({ pod: `${node}/${name}`, address })),
     );
-    const outcomes = await Promise.all(nodes.map(async (node) => this.#row(node, { count, nodes, pods: targets })));
+    const outcomes = await Promise.all(
+      nodes.map(async (node) => this.#row(node, { count, nodes: ports, pods: targets })),
+    );
     const rows = outcomes.flatMap((outcome) => ('from' in outcome ? [outcome] : []));
     const answers = rows.flatMap((row) => [...row.nodes, ...row.pods]);
     return {

@@ -141,10 +141,27 @@ test('who asks again from the end of a report on is told nothing twice', async (
   t.deepEqual(second.recent, []);
 });
 
+test('of one pod there is what is recorded from and to its addresses', async (t) => {
+  const packet = ipPacket({ ...v4, protocol: 17, transport: udpDatagram([1]) });
+  const records = [recordOf(0, DropReason.noRoute, packet), recordOf(1, DropReason.packetTooBig, packet)];
+  const { drops } = dropsOf(records);
+  const asked = { sinceMs: 0, limit: 20, probes: false };
+  const all = await drops.report(asked);
+  const { source } = all.recent[0]!;
+  t.deepEqual((await drops.report({ ...asked, addresses: [source] })).recent, all.recent);
+  const none = await drops.report({ ...asked, addresses: ['192.0.2.1'] });
+  t.deepEqual([none.recent, none.pods, none.omitted], [[], [], 0]);
+});
+
 test('a query names a time and a number, and nothing else', (t) => {
-  t.deepEqual(parse(''), { sinceMs: 0, limit: 20, probes: false });
-  t.deepEqual(parse('since=1970-01-01T00:00:01Z&limit=0&probes=true'), { sinceMs: 1_000, limit: 0, probes: true });
-  for (const text of ['since=yesterday', 'limit=1001', 'limit=-1', 'by=pod']) {
+  t.deepEqual(parse(''), { sinceMs: 0, limit: 20, probes: false, addresses: [] });
+  t.deepEqual(parse('since=1970-01-01T00:00:01Z&limit=0&probes=true'), {
+    sinceMs: 1_000,
+    limit: 0,
+    probes: true,
+    addresses: [],
+  });
+  for (const text of ['since=yesterday', 'limit=1001', 'limit=-1', 'by=pod', 'address=web']) {
     t.throws(() => parse(text), { code: 'config-invalid' }, text);
   }
 });

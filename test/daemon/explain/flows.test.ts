@@ -182,6 +182,7 @@ for (const [query, problem] of [
   ['limit=10001', /limit: 10001 is not/],
   ['all=yes', /all: yes is neither/],
   ['since=today', /since: today is not a time/],
+  ['address=10.244.1.2,web', /address: web is not an address/],
 ] as const) {
   test(`the query ${query} is refused`, (t) => {
     t.throws(() => request(query), { code: 'config-invalid', message: problem });

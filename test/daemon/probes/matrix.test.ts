@@ -77,6 +77,24 @@ test('every node is asked for every other one and for all pods that run', async 
   t.like(rows[0]!.nodes[0], { sent: 2, lost: 0, minMs: 0.5, meanMs: 0.5, relay: '' });
 });
 
+test('every node is asked for one pod alone, if that is named', async (t) => {
+  const { matrix } = clusterOf(['n1', 'n2'], () => false);
+  const { pods, rows, asked } = await matrix.measure({ count: 1, addresses: ['10.244.0.2'] });
+  t.is(pods.length, 1);
+  t.deepEqual(
+    rows.map((row) => [row.nodes.length, row.pods.map(({ address }) => address).join(' ')]),
+    [
+      [0, '10.244.0.2'],
+      [0, '10.244.0.2'],
+    ],
+  );
+  t.is(asked, 2);
+  await t.throwsAsync(async () => matrix.measure({ addresses: ['10.244.9.9'] }), {
+    code: 'config-invalid',
+    message: /^addresses: no pod that runs has 10\.244\.9\.9$/,
+  });
+});
+
 test('what was lost once is lossy', async (t) => {
   const { matrix } = clusterOf(
     ['n1', 'n2'],
