@@ -5,7 +5,7 @@ import { ConfigError } from '../errors.ts';
 import { composeDaemon, type Daemon } from './compose.ts';
 import { withOrigin } from './config/config-origin.ts';
 import { openApi } from './kubernetes/open-api.ts';
-import { returnGarbage } from './process/heap.ts';
+import { allowCollecting, returnGarbage } from './process/heap.ts';
 import { loadConfig, type Config } from './config/config.ts';
 import { openLog } from './process/log.ts';
 import { ReadyFile } from './process/ready-file.ts';
@@ -49,6 +49,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const readyFile = new ReadyFile(config.readyFile);
   const turn = config.standby ? await turnOf(config, { logger, readyFile, ending: ending.signal }) : 'taken';
   if (turn === 'ended') return;
+  allowCollecting();
   let daemon: Daemon;
   try {
     daemon = await composeDaemon(config, logger, { api, threads, ending: ending.signal });

@@ -156,6 +156,21 @@ export const libc = {
   fstatfs: library.func('int fstatfs(int fd, void *statfs)') as unknown as (fd: number, statfs: Uint8Array) => number,
 };
 
+/**
+ * malloc_trim(3): gives pages back to the system that the heap of the C library has free, in all its arenas. `undefined` without glibc.
+ * @param padBytes how much may stay at the top of the heap. @returns 1 if anything was given back, or 0.
+ */
+export const mallocTrim = optional('int malloc_trim(size_t pad)') as unknown as
+  ((padBytes: number) => number) | undefined;
+
+function optional(declaration: string): ReturnType<typeof library.func> | undefined {
+  try {
+    return library.func(declaration);
+  } catch {
+    return undefined;
+  }
+}
+
 /** `errno` of this thread's last failed call. Must be read before anything else is called. */
 export function lastErrno(): number {
   return koffi.errno();

@@ -13,6 +13,7 @@ import { NameTable } from '../../names/name-table.ts';
 import { NameZone } from '../../names/name-zone.ts';
 import { QuestionRates } from '../../names/question-rates.ts';
 import { levelThisThread } from '../../linux/thread-priority.ts';
+import { collectGarbage } from '../process/heap.ts';
 import { Forwarder } from './forwarder.ts';
 import { NameCounters } from './name-counters.ts';
 import { type NameAddress, type NameAddressFailure, NameListener } from './name-listener.ts';
@@ -167,6 +168,7 @@ function main(setup: NamesThreadSetup, port: MessagePort): void {
   const report = (message: NamesReport): void => port.postMessage(message);
   levelThisThread();
   const desk = new NamesDesk(setup, report);
+  collectGarbage();
   port.on('message', (order: NamesOrder) => {
     if (order.kind !== 'close') return desk.hear(order);
     desk.close();

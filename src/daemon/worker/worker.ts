@@ -6,6 +6,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { runOnCpus } from '../../linux/cpu-affinity.ts';
+import { collectGarbage } from '../process/heap.ts';
 import { openWorkerDescriptors, type WorkerDescriptors } from './worker-descriptors.ts';
 import { describeFailure, type WorkerReport, type WorkerSetup } from './worker-report.ts';
 import { WorkerTurns } from './worker-turns.ts';
@@ -18,6 +19,8 @@ function main(setup: WorkerSetup, report: (report: WorkerReport) => void): void 
     descriptors = openWorkerDescriptors(setup);
     turns = new WorkerTurns(setup, descriptors);
     report({ kind: 'ready', features: turns.features() });
+    // Here, since it will not idle any more. Nothing is to be forwarded yet: the main thread has no routes until it has started.
+    collectGarbage();
     turns.run(report);
   } catch (error) {
     report({ kind: 'failed', failure: describeFailure(error) });
