@@ -1,11 +1,11 @@
 /** What happened and whether everything is as it should be, on a lab of three nodes with one pod each. */
 import test from 'ava';
-import type { AuditReport, HistoryEvent } from '../../src/api/control-api.ts';
+import type { AuditDifference, AuditReport, HistoryEvent } from '../../src/api/control-api.ts';
 import { TestLab, weft } from '../support/test-lab.ts';
 import { until } from '../support/until.ts';
 
 /** Gossip finds a dead node in a cluster this small within eight seconds, on a machine that has the time. */
-const GOSSIP_DEADLINE_MS = 25_000;
+const GOSSIP_DEADLINE_MS = 75_000;
 
 const nodes = ['n1', 'n2', 'n3'] as const;
 type Node = (typeof nodes)[number];
@@ -82,7 +82,14 @@ test.serial('an audit of what is as it should be changes nothing, and a quiet no
   t.notRegex(monitor.stdout, /weft0|\bwf|10\.244|fd00:10/);
   t.is(await lab.exec('n1', 'nft', '-a', 'list', 'tables'), tableBefore);
   await lab.exec('n1', 'ip', 'address', 'flush', 'dev', 'lo', 'to', '192.0.2.0/24');
-  for (const node of nodes) t.regex((await lab.tryAsk(node, 'drops')).succeeded(), /^nothing was dropped/);
+  for (const node of nodes) {
+    const { reasons } = await lab.control(node).drops();
+    // While the cluster forms, a node may be probed by one that it does not know yet.
+    const dropped = reasons.filter(({ packets, reason }) => packets > 0 && reason !== 'unknown-sender');
+    t.deepEqual(dropped, []);
+    const shown = (await lab.tryAsk(node, 'drops')).succeeded();
+    t.regex(shown, /^nothing was dropped|unknown-sender/);
+  }
 });
 
 const damages: Readonly<Record<string, { argv: readonly string[]; subject: string; check: readonly string[] }>> = {
@@ -115,12 +122,18 @@ const damages: Readonly<Record<string, { argv: readonly string[]; subject: strin
 
 for (const [what, { argv, subject, check }] of Object.entries(damages)) {
   test.serial(`after somebody deleted ${what} an audit puts that back, and says so`, async (t) => {
-    const before = await lastEvent('n1');
-    await lab.exec('n1', ...argv);
-    const { report, exitCode } = await audit();
-    const difference = report.differences.find((one) => subject === '' || one.subject === subject);
+    let before = 0;
+    let difference: AuditDifference | undefined;
+    // The audit of every minute may come first.
+    await until('an audit that was asked for finds it', async () => {
+      before = await lastEvent('n1');
+      await lab.exec('n1', ...argv);
+      const { report, exitCode } = await audit();
+      t.is(exitCode, 0);
+      difference = report.differences.find((one) => subject === '' || one.subject === subject);
+      return difference !== undefined;
+    });
     t.like(difference, { table: 'kernel', repaired: true });
-    t.is(exitCode, 0);
     t.not((await lab.exec('n1', ...check)).trim(), '');
     const events = await eventsAfter('n1', before);
     t.true(events.some((event) => event.kind === 'audit-repaired' && event.message === difference?.message));
@@ -146,15 +159,17 @@ test.serial(
     const before = await lastEvent('n1');
     const { identity } = await lab.control('n3').status();
     const watch = lab.background('n2', ...watching('n2'));
-    await until('the watch has begun', async () => watch.stdout.includes('member-joined'));
+    await until('the watch has begun', () => watch.stdout.includes('member-joined'), GOSSIP_DEADLINE_MS);
 
     await lab.lab('kill', 'n3');
     await untilEvent('n1', before, 'route-removed', 'fd00:10:244:3::/64');
-    // On a machine that is busy others may be suspect for a moment.
+    // On a machine that is busy others may be suspect for a moment, and so may this one before it is killed.
     const subjects = ['n3', '10.244.3.0/24', 'fd00:10:244:3::/64'];
-    const events = (await eventsAfter('n1', before)).filter(({ subject }) => subjects.includes(subject));
+    const events = (await eventsAfter('n1', before)).filter(
+      ({ kind, subject }) => /^(member|route)-/.test(kind) && subjects.includes(subject),
+    );
     t.deepEqual(
-      events.map(({ kind, subject }) => `${kind} ${subject}`),
+      events.slice(-4).map(({ kind, subject }) => `${kind} ${subject}`),
       ['member-suspect n3', 'member-dead n3', 'route-removed 10.244.3.0/24', 'route-removed fd00:10:244:3::/64'],
     );
     const removed = events.find(({ kind }) => kind === 'route-removed')!;
@@ -167,6 +182,11 @@ test.serial(
 );
 
 test.serial('only a dead node can be forgotten; then nobody knows it, and it may come back', async (t) => {
+  await until(
+    'n2 is alive to n1',
+    async () => (await lab.control('n1').peers()).some(({ name, state }) => name === 'n2' && state === 'alive'),
+    GOSSIP_DEADLINE_MS,
+  );
   const refusal = await lab.tryAsk('n1', 'peer', 'forget', 'n2');
   t.is(refusal.exitCode, 1);
   t.regex(refusal.stderr, /n2.*alive/);
@@ -181,7 +201,11 @@ test.serial('only a dead node can be forgotten; then nobody knows it, and it may
 
   await lab.lab('start', 'n3');
   await untilEvent('n2', before2, 'member-joined', 'n3');
-  t.regex(await untilAgreed(...nodes), /^n3 +alive +\d+ +2 /m);
+  await until(
+    'all agree on it and its routes',
+    async () => /^n3 +alive +\d+ +2 /m.test(await untilAgreed(...nodes)),
+    GOSSIP_DEADLINE_MS,
+  );
   await until('all pods reach each other', async () => lab.isConnected(), GOSSIP_DEADLINE_MS);
 });
 
