@@ -16,6 +16,7 @@ let lab: TestLab;
 
 test.before(async () => {
   lab = await TestLab.up('--nodes', '2', '--pods', '1', '--set', 'faults=on');
+  await until('the pods reach each other', async () => lab.reaches('n1-p1', '10.244.2.2'));
   await lab.exec('n1-p1', 'ping', '-c', '3', '-i', '0.2', '10.244.2.2');
   // Something that is dropped, and told.
   await lab.tryExec('n1-p1', 'ping', '-c', '2', '-i', '0.2', '-W', '1', '10.244.9.9');
