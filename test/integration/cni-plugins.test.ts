@@ -7,6 +7,7 @@ import { CniRuntime, type AddResult } from '../support/cni-runtime.ts';
 import { goProgram, hasGo } from '../support/go-programs.ts';
 import type { ProgramResult } from '../support/program.ts';
 import { TestLab } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
 
 // All programs but ours are built from their modules: this needs Go.
 const testWithGo = hasGo() ? test.serial : test.serial.skip;
@@ -133,8 +134,8 @@ testWithGo('in a chain with tuning, bandwidth and portmap each plugin does its p
   );
   const [node] = (await lab.status()).nodes;
   const published = `http://${String(node?.endpoint).split(':')[0]!}:${HOST_PORT}/`;
-  t.is(await lab.exec('n2', 'curl', '-s', '-m', '5', published), 'web');
-  t.is(await lab.exec('n2-p1', 'curl', '-s', '-m', '5', `http://${addressOf(result)}/`), 'web');
+  t.is(await lab.exec('n2', 'curl', '-s', '-m', '30', published), 'web');
+  t.is(await lab.exec('n2-p1', 'curl', '-s', '-m', '30', `http://${addressOf(result)}/`), 'web');
   t.is(await run('check', 'chain', 'web', env), '');
 
   for (let round = 0; round < 2; round++) t.is(await run('del', 'chain', 'web', env), '');
@@ -178,7 +179,7 @@ testWithGo('host-local gives the address, and has it back', async (t) => {
   t.is(await run('status', 'local', 'hl'), '');
   const result = await add('local', 'hl');
   t.deepEqual([addressOf(result), ...leases()], ['10.244.1.200', '10.244.1.200']);
-  t.true(await runtime.reaches('hl', '10.244.2.2'));
+  await runtime.untilReaches('hl', '10.244.2.2');
   t.is(await run('check', 'local', 'hl'), '');
   await run('del', 'local', 'hl');
   t.deepEqual(leases(), []);
@@ -212,14 +213,14 @@ testWithGo('GC frees exactly what leaked, and never a pod that was made by hand'
   t.is(left.length, 2);
   t.true(left.some(([name, id]) => name === network('gc') && id === kept!.containerId));
   t.true(left.some(([name]) => name === network('other')));
-  t.true(await runtime.reaches('kept', '10.244.1.2'));
+  await runtime.untilReaches('kept', '10.244.1.2');
 
   for (const [file, content] of remembered) writeFileSync(file, content);
   define('gc', {});
   await run('check', 'gc', 'kept');
   await run('del', 'gc', 'kept');
   await run('del', 'other', 'else');
-  t.true(await lab.reaches('n1-p1', '10.244.2.2'));
+  await until('the pods reach each other', async () => lab.reaches('n1-p1', '10.244.2.2'));
   t.deepEqual(await held(), before);
   for (const container of ['kept', 'else']) await runtime.end(container);
 });

@@ -15,6 +15,9 @@ const testWithGo = hasGo() ? test.serial : test.serial.skip;
 
 const HOST_PORT = 18_080;
 
+/** Containers start, nodes come back, and pods are asked again: on a machine that is busy. */
+const DEADLINE_MS = 90_000;
+
 /** A pod with a container that serves a page, and another that asks. */
 interface WebPod {
   readonly runtime: Containerd;
@@ -63,7 +66,10 @@ async function runWebPod(runtime: Containerd): Promise<WebPod> {
   await runtime.container(sandbox, pod, 'server', 'sh', '-c', page);
   const client = await runtime.container(sandbox, pod, 'client', 'sleep', '3600');
   const [ipv4 = '', ipv6 = ''] = await runtime.cri.addressesOf(sandbox);
-  return { runtime, sandbox, client, ipv4, ipv6 };
+  const web = { runtime, sandbox, client, ipv4, ipv6 };
+  // A container that was started does not listen yet.
+  await untilFetched(web, '127.0.0.1', runtime.node);
+  return web;
 }
 
 /** What a container of `pod` gets from `host`. */
@@ -71,6 +77,18 @@ async function fetched(pod: WebPod, host: string): Promise<string> {
   // Debian's static wget crashes if it is given a time-out of its own.
   const { stdout, stderr } = await pod.runtime.cri.exec(pod.client, 'timeout', '5', 'wget', '-qO-', `http://${host}/`);
   return `${stdout}${stderr}`.trim();
+}
+
+/** Waits until a container of `pod` gets this page from `host`. */
+async function untilFetched(pod: WebPod, host: string, page: string): Promise<void> {
+  let last = '';
+  await until(
+    `a pod of ${pod.runtime.node} gets ${page} from ${host}`,
+    async () => (last = await fetched(pod, host)) === page,
+    DEADLINE_MS,
+  ).catch((error: unknown) => {
+    throw new Error(`${String(error)}; it got ${last}`, { cause: error });
+  });
 }
 
 async function podsOf(node: string): Promise<Pod[]> {
@@ -93,9 +111,10 @@ test.serial('a container reaches one of another node, over IPv4 and IPv6', async
     [one, two],
     [two, one],
   ] as const) {
-    t.is(await fetched(from, to.ipv4), to.runtime.node);
-    t.is(await fetched(from, `[${to.ipv6}]`), to.runtime.node);
+    await untilFetched(from, to.ipv4, to.runtime.node);
+    await untilFetched(from, `[${to.ipv6}]`, to.runtime.node);
   }
+  t.pass();
 });
 
 test.serial('weft knows the pod by the name and namespace that the kubelet gave it', async (t) => {
@@ -108,14 +127,14 @@ test.serial('weft knows the pod by the name and namespace that the kubelet gave 
 testWithGo('a port of the node leads to the pod', async (t) => {
   const [node] = (await lab.status()).nodes;
   const address = String(node?.endpoint).split(':')[0]!;
-  t.is((await lab.exec('n2', 'curl', '-s', '-m', '5', `http://${address}:${HOST_PORT}/`)).trim(), 'n1');
+  t.is((await lab.exec('n2', 'curl', '-s', '-m', '30', `http://${address}:${HOST_PORT}/`)).trim(), 'n1');
 });
 
 test.serial('containerd is killed and started again: pods go on, and a new one is made', async (t) => {
   const [one] = pods as [WebPod];
   await one.runtime.restart();
   t.true(await one.runtime.cri.isReady(one.sandbox));
-  t.true(await reachesBothWays());
+  await until('the pods reach each other', reachesBothWays, DEADLINE_MS);
   const pod = one.runtime.pod('another');
   const sandbox = await one.runtime.cri.runSandbox(pod);
   t.not((await one.runtime.cri.addressesOf(sandbox))[0], one.ipv4);
@@ -131,10 +150,12 @@ test.serial('a pod that is removed while no daemon runs is forgotten when it is 
   await one.runtime.cri.removeSandbox(sandbox);
   await lab.lab('start', 'n1');
   await lab.answers('n1');
-  await until('only the pod that is there is known', async () => {
-    return (await podsOf('n1')).map(({ name }) => name).join() === 'web-n1';
-  });
-  await until('the pods reach each other again', reachesBothWays);
+  await until(
+    'only the pod that is there is known',
+    async () => (await podsOf('n1')).map(({ name }) => name).join() === 'web-n1',
+    DEADLINE_MS,
+  );
+  await until('the pods reach each other again', reachesBothWays, DEADLINE_MS);
   t.pass();
 });
 
@@ -151,8 +172,9 @@ test.serial(
     await one.runtime.cri.stopSandbox(one.sandbox);
     await one.runtime.cri.removeSandbox(one.sandbox);
     pods[0] = anew;
-    await until('the pods reach each other again', reachesBothWays);
-    t.is(await fetched(two, anew.ipv4), 'n1');
+    await until('the pods reach each other again', reachesBothWays, DEADLINE_MS);
+    await untilFetched(two, anew.ipv4, 'n1');
+    await until('the old pod is forgotten', async () => (await podsOf('n1')).length === 1, DEADLINE_MS);
     t.deepEqual(
       (await podsOf('n1')).map(({ name, addresses }) => [name, ...addresses]),
       [['web-n1', anew.ipv4, anew.ipv6]],
@@ -164,6 +186,8 @@ test.serial('a stopped pod leaves no interface and no lease', async (t) => {
   const [one] = pods as [WebPod];
   await one.runtime.cri.stopSandbox(one.sandbox);
   await one.runtime.cri.removeSandbox(one.sandbox);
-  t.deepEqual(await podsOf('n1'), []);
-  t.false((await lab.exec('n1', 'ip', '-br', 'link')).includes('wf'));
+  // A plugin that found no place at the daemon's door leaves the removal to it.
+  await until('no pod is left', async () => (await podsOf('n1')).length === 0, DEADLINE_MS);
+  await until('no interface is left', async () => !(await lab.exec('n1', 'ip', '-br', 'link')).includes('wf'));
+  t.pass();
 });

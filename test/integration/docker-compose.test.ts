@@ -1,6 +1,7 @@
 /** docker-compose.yml, with an engine and an image of this test's own: one lab, and what may befall it, one after another. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import test from 'ava';
 import type { Pod, Status } from '../../src/api/control-api.ts';
 import { ComposeLab } from '../support/compose-lab.ts';
@@ -12,7 +13,7 @@ const NODES = ['n1', 'n2', 'n3'] as const;
 /** An image of weft for everybody is to stay below this. */
 const MAX_IMAGE_BYTES = 300e6;
 
-const START_DEADLINE_MS = 60_000;
+const START_DEADLINE_MS = 120_000;
 
 /** Settings of a node that is of no cluster. */
 const bareNode = [
@@ -26,20 +27,22 @@ let engine: DockerEngine;
 let lab: ComposeLab;
 
 test.before('docker-compose up --build', async (t) => {
-  t.timeout(170_000);
+  t.timeout(600_000);
   engine = await DockerEngine.start();
   lab = await ComposeLab.prepare(engine);
   await lab.compose('up', '--build', '--detach');
 });
 
 test.after.always(async () => {
-  await engine.stop();
+  await engine?.stop();
 });
 
 test.serial('three nodes come up whose pods all reach each other', async (t) => {
   await everythingAnswers();
+  // On a machine that is busy one may be suspect for a moment.
+  await eventually('all are alive', async () => (await statusOf('n1')).gossip.members.alive === 3);
   const { gossip, peers } = await statusOf('n1');
-  t.deepEqual([gossip.members.alive, gossip.authenticated, peers], [3, true, 2]);
+  t.deepEqual([gossip.authenticated, peers], [true, 2]);
   t.deepEqual((await podsOf('n2')).map(({ name }) => name).toSorted(), ['guest-2', 'hello-2']);
 });
 
@@ -63,7 +66,9 @@ test.serial('every node is healthy in the eyes of the engine', async (t) => {
 test.serial('weft doctor --all finds nothing wrong, and weft status has no notice', async (t) => {
   // Pods that asked for a greeting before their node knew of the others were refused: for a while that is a finding.
   await eventually('all are healthy', async () => (await lab.tryExec('n1', 'weft', 'doctor', '--all')).exitCode === 0);
-  for (const node of NODES) t.deepEqual((await statusOf(node)).notices, [], node);
+  for (const node of NODES)
+    await eventually(`${node} has no notice`, async () => (await statusOf(node)).notices.length === 0);
+  t.pass();
 });
 
 test.serial('weft capture --all -w - writes a pcapng stream with packets of all nodes', async (t) => {
@@ -95,7 +100,8 @@ test.serial(
     const before = await identities();
     const [paused, recreated, crashed] = NODES;
     const { pid, startedAt } = await statusOf(crashed);
-    await lab.exec(crashed, 'sh', '-c', `kill -9 ${pid}`);
+    // The container ends with its daemon, and the shell with the container.
+    await lab.tryExec(crashed, 'sh', '-c', `kill -9 ${pid}`);
     await lab.compose('pause', paused);
     await lab.compose('up', '--detach', '--force-recreate', '--no-deps', recreated);
     await lab.compose('unpause', paused);
@@ -127,18 +133,18 @@ test.serial('services that were restarted, killed and made again have their addr
     lab.compose('kill', 'web').then(async () => lab.compose('start', 'web')),
   ]);
   await lab.compose('up', '--detach', '--force-recreate', '--no-deps', 'client');
-  await eventually('both are pods again', async () => (await servicePods()).length === 2);
   await eventually('the client is answered', async () => (await greeting('client')) === 'hello from web on n1');
-  t.deepEqual(await servicePods(), before);
+  await untilServicePods(before);
+  t.pass();
 });
 
 test.serial('a service that is stopped is detached', async (t) => {
-  const links = async (): Promise<number> =>
-    (await lab.exec('n2', 'ip', '-o', 'link', 'show', 'type', 'veth')).split('\n').length;
-  const before = await links();
+  const { hostDevice } = (await podsOf('n2')).find(({ name }) => name === 'client')!;
+  const hasDevice = async (): Promise<boolean> => (await lab.exec('n2', 'ip', '-o', 'link')).includes(hostDevice);
+  t.true(await hasDevice());
   await lab.compose('stop', 'client');
   await eventually('it is gone', async () => !(await podsOf('n2')).some(({ name }) => name === 'client'));
-  t.is(await links(), before - 1);
+  await eventually('its device is gone', async () => !(await hasDevice()));
   await lab.compose('start', 'client');
   await eventually('the client is answered', async () => (await greeting('client')) === 'hello from web on n1');
 });
@@ -148,7 +154,8 @@ test.serial('services stay pods while their node and their watch are made again'
   await lab.compose('up', '--detach', '--force-recreate', '--no-deps', 'n1', 'n1-docker');
   await everythingAnswers(8);
   await eventually('the client is answered', async () => (await greeting('client')) === 'hello from web on n1');
-  t.deepEqual(await servicePods(), before);
+  await untilServicePods(before);
+  t.pass();
 });
 
 test.serial('a container is attached and detached by hand', async (t) => {
@@ -156,7 +163,7 @@ test.serial('a container is attached and detached by hand', async (t) => {
   const byHand = ['weft', 'docker', 'attach', 'by-hand', '--name', 'hand', '--ip', '10.244.3.77'];
   t.regex(await lab.exec('n3-docker', ...byHand), /^by-hand is pod hand: 10\.244\.3\.77$/m);
   t.regex(await lab.exec('n3-docker', ...byHand), /^by-hand is pod hand/m, 'again does no harm');
-  t.is((await lab.tryExec('n1', 'weft', 'ping', '10.244.3.77')).exitCode, 0);
+  await eventually('it answers', async () => (await lab.tryExec('n1', 'weft', 'ping', '10.244.3.77')).exitCode === 0);
   t.is(
     await lab.exec('n3-docker', 'weft', 'docker', 'detach', 'by-hand'),
     'by-hand is detached: pod hand is removed\n',
@@ -168,7 +175,7 @@ test.serial('the host reaches pods by a route through a node', async (t) => {
   // As docs/containers.md has it. In the network of the engine, which is that of its host.
   const format = '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}';
   const node = (await engine.docker('inspect', '--format', format, await lab.container('n1'))).trim();
-  const script = `ip route add 10.244.0.0/16 via ${node} && curl --silent --max-time 5 http://10.244.2.10`;
+  const script = `ip route add 10.244.0.0/16 via ${node} && curl --silent --max-time 30 http://10.244.2.10`;
   const host = ['--network', 'host', '--cap-add', 'NET_ADMIN', '--entrypoint', 'sh'];
   t.is(await engine.docker('run', '--rm', ...host, 'weft', '-c', script), 'hello from hello-2 on n2\n');
 });
@@ -217,14 +224,18 @@ test.serial('a node that may not mount, and was not given its sysctls, says what
   );
   const ask = async (...argv: readonly string[]) => await engine.try('exec', 'bare', 'weft', ...argv);
   await eventually('it answers', async () => (await ask('status')).exitCode === 0);
-  const { notices } = JSON.parse((await ask('status', '--json')).stdout) as Status;
-  const given = notices.flatMap(({ message }) => message.match(/(?<=--sysctl )\S+/g) ?? []);
-  t.deepEqual(given.toSorted(), [
+  const wanted = [
     'net.ipv4.conf.default.accept_local=1',
     'net.ipv4.ip_forward=1',
     'net.ipv6.conf.all.forwarding=1',
     'net.ipv6.conf.default.disable_ipv6=0',
-  ]);
+  ];
+  const given = async (): Promise<string[]> => {
+    const { notices } = JSON.parse((await ask('status', '--json')).stdout) as Status;
+    return notices.flatMap(({ message }) => message.match(/(?<=--sysctl )\S+/g) ?? []).toSorted();
+  };
+  await eventually('all are looked at', async () => (await given()).length >= wanted.length);
+  t.deepEqual(await given(), wanted);
   const { exitCode, stderr } = await ask('pod', 'add', 'web', '--new');
   t.is(exitCode, 1);
   t.regex(stderr, /mounting it at \/run\/netns\/web is forbidden; .*apparmor=unconfined.*--pid/);
@@ -249,12 +260,13 @@ test.serial('a label counts if somebody gave it to the container, not if it came
 });
 
 test.serial('after the engine was killed and came back, all is as it was', async (t) => {
-  const before = [await identities(['web', 'client']), await servicePods()];
+  const [nodes, pods] = [await identities(['web', 'client']), await servicePods()];
   await engine.kill();
   await engine.run();
   await everythingAnswers(8);
   await eventually('the client is answered', async () => (await greeting('client')) === 'hello from web on n1');
-  t.deepEqual([await identities(['web', 'client']), await servicePods()], before);
+  await untilServicePods(pods);
+  t.deepEqual(await identities(['web', 'client']), nodes);
 });
 
 /** Containers are started here, on a machine that is busy with other tests: that takes a second, or half a minute. */
@@ -291,6 +303,17 @@ async function identities(without: readonly string[] = []): Promise<readonly unk
 async function servicePods(): Promise<readonly string[]> {
   const pods = await Promise.all([podsOf('n1'), podsOf('n2')]);
   return addressesOf(pods.flat().filter(({ name, state }) => ['web', 'client'].includes(name) && state === 'running'));
+}
+
+/** Waits until the services are pods with these addresses: the watch hears of what became of each container, one after the other. */
+async function untilServicePods(wanted: readonly string[]): Promise<void> {
+  let last: readonly string[] = [];
+  await eventually(`the services are ${wanted.join(', ')}`, async () => {
+    last = await servicePods();
+    return isDeepStrictEqual(last, wanted);
+  }).catch((error: unknown) => {
+    throw new Error(`${String(error)}; they are ${last.join(', ')}`, { cause: error });
+  });
 }
 
 function addressesOf(pods: readonly Pod[]): string[] {

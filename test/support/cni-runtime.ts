@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { SPOOL_DIRECTORY } from '../../src/linux/cni-spool.ts';
 import { runProgram, type ProgramResult } from './program.ts';
 import type { TestLab } from './test-lab.ts';
+import { until } from './until.ts';
 
 const plugin = fileURLToPath(new URL('../../src/cni/main.ts', import.meta.url));
 
@@ -123,6 +124,12 @@ export class CniRuntime {
   async reaches(container: string, address: string, from?: string): Promise<boolean> {
     const source = from === undefined ? [] : ['-I', from];
     return (await this.exec(container, 'ping', '-n', '-q', '-c', '1', '-W', '1', ...source, address)).exitCode === 0;
+  }
+
+  /** Waits until {@link reaches} is so: one echo may be late on a busy machine. */
+  async untilReaches(container: string, address: string, from?: string): Promise<void> {
+    const way = from === undefined ? container : `${container} (${from})`;
+    await until(`${way} reaches ${address}`, async () => this.reaches(container, address, from));
   }
 
   /** Ends all containers. */

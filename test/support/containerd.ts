@@ -12,6 +12,9 @@ import { until } from './until.ts';
 
 const CNI_NOTES = '/var/lib/cni/results';
 
+/** Containerd starts within a second or two, on a machine that has the time. */
+const START_DEADLINE_MS = 60_000;
+
 export interface ContainerdOptions {
   readonly lab: TestLab;
   readonly node: string;
@@ -51,9 +54,11 @@ export class Containerd {
       await runtime.#run();
       const image = await writeBusyboxImage(runtime.#directory);
       await runtime.#ctr('-n', 'k8s.io', 'images', 'import', image);
-      await until(`containerd of ${runtime.node} has read its network`, async () => {
-        return (await runtime.cri.networkReady()) === true;
-      });
+      await until(
+        `containerd of ${runtime.node} has read its network`,
+        async () => (await runtime.cri.networkReady()) === true,
+        START_DEADLINE_MS,
+      );
       return runtime;
     } catch (error) {
       await runtime.remove();
@@ -103,16 +108,23 @@ export class Containerd {
     const { lab, node } = this.#options;
     // By nsenter, not `ip netns exec`: that mounts another /sys, in which runc finds no cgroups.
     this.#program = lab.background(node, 'containerd', '--config', join(this.#directory, 'config.toml'));
-    await until(`containerd of ${node} answers`, async () => {
-      const { child, stderr } = this.#program!;
-      if (child.exitCode !== null) throw new Error(`containerd ended: ${stderr.slice(-2_000)}`);
-      return (await runProgram(['ctr', '-a', this.socket, 'version'])).exitCode === 0;
-    });
-    await until(`the CRI of ${node} answers`, async () =>
-      this.cri.networkReady().then(
-        () => true,
-        () => false,
-      ),
+    await until(
+      `containerd of ${node} answers`,
+      async () => {
+        const { child, stderr } = this.#program!;
+        if (child.exitCode !== null) throw new Error(`containerd ended: ${stderr.slice(-2_000)}`);
+        return (await runProgram(['ctr', '-a', this.socket, 'version'])).exitCode === 0;
+      },
+      START_DEADLINE_MS,
+    );
+    await until(
+      `the CRI of ${node} answers`,
+      async () =>
+        this.cri.networkReady().then(
+          () => true,
+          () => false,
+        ),
+      START_DEADLINE_MS,
     );
   }
 

@@ -13,6 +13,9 @@ import { join } from 'node:path';
 import { ProgramResult, runProgram } from './program.ts';
 import { until } from './until.ts';
 
+/** The engine starts, and is gone, within seconds, on a machine that has the time. */
+const DEADLINE_MS = 90_000;
+
 /** Before the process id of a test, and a number. */
 const PREFIX = 'weft-engine-';
 
@@ -56,10 +59,15 @@ export class DockerEngine {
       stdio: ['ignore', log, log],
     });
     this.#process = child;
-    await until('the engine answers', async () => {
-      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the engine ended: ${this.logTail()}`);
-      return existsSync(this.socket) && (await this.try('version')).exitCode === 0;
-    });
+    await until(
+      'the engine answers',
+      async () => {
+        if (child.exitCode !== null || child.signalCode !== null)
+          throw new Error(`the engine ended: ${this.logTail()}`);
+        return existsSync(this.socket) && (await this.try('version')).exitCode === 0;
+      },
+      DEADLINE_MS,
+    );
   }
 
   /** Ends it and all that it runs, at once. Its containers, images and volumes stay. */
@@ -71,7 +79,7 @@ export class DockerEngine {
     child.kill('SIGKILL');
     await ended;
     // The first process of its PID namespace goes after all others have gone.
-    await until('the engine has ended', () => !processesHave(this.socket));
+    await until('the engine has ended', () => !processesHave(this.socket), DEADLINE_MS);
     // As a reboot would: the process ids in there mean nothing to the next one.
     for (const name of ['engine.pid', 'docker.sock', 'exec'])
       rmSync(join(this.directory, name), { recursive: true, force: true });
@@ -123,7 +131,8 @@ function removeOrphans(): void {
   const names = [...entriesOf(tmpdir()), ...entriesOf(CGROUPS), ...groups].filter((name) => name.startsWith(PREFIX));
   for (const name of new Set(names)) {
     const [pid = ''] = name.slice(PREFIX.length).split('-');
-    if (!existsSync(`/proc/${pid}`)) void remove(name);
+    // Somebody else may be about it as well.
+    if (!existsSync(`/proc/${pid}`)) void remove(name).catch(() => undefined);
   }
 }
 
@@ -133,7 +142,7 @@ async function remove(name: string): Promise<void> {
     .map((hierarchy) => join(hierarchy, name))
     .filter((group) => existsSync(group));
   // A group is empty a moment after its last process has ended.
-  await until(`the cgroups of ${name} are removed`, () => groups.every(removeGroup));
+  await until(`the cgroups of ${name} are removed`, () => groups.every(removeGroup), DEADLINE_MS);
 }
 
 /** A group goes after those in it. @returns whether it is gone. */
