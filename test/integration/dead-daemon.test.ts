@@ -8,7 +8,7 @@ let lab: TestLab;
 test.before(async () => {
   lab = await TestLab.up('--nodes', '1', '--pods', '2');
 });
-test.after.always(async () => lab.down());
+test.after.always(async () => lab?.down());
 
 async function ask(...args: readonly string[]) {
   return await lab.tryExec('n1', ...weft, '--socket', lab.files('n1').socket, ...args);
@@ -44,5 +44,6 @@ test.serial('a daemon that is stopped is said to be stopped, by commands and by 
   } finally {
     process.kill(pid, 'SIGCONT');
   }
+  await lab.answers('n1');
   t.is((await ask('status')).exitCode, 0);
 });

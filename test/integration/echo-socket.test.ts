@@ -4,6 +4,9 @@ import { Echoes } from '../../src/daemon/probes/echoes.ts';
 import { EchoSocket, MIN_ECHO_BYTES } from '../../src/linux/echo-socket.ts';
 import { parseIpAddress } from '../../src/wire/address.ts';
 
+/** Far above any round trip over a loopback device. */
+const DEADLINE_MS = 30_000;
+
 for (const [family, address] of [
   [4, '127.0.0.1'],
   [6, '::1'],
@@ -11,7 +14,7 @@ for (const [family, address] of [
   test(`echoes of any length come back over IPv${family}, each to who waits for it`, async (t) => {
     const socket = new EchoSocket(family);
     const lengths = [MIN_ECHO_BYTES[family], 84, 1_500, 9_000];
-    const outcomes = await Promise.all(lengths.map(async (length) => socket.echo(address, length, 3_000)));
+    const outcomes = await Promise.all(lengths.map(async (length) => socket.echo(address, length, DEADLINE_MS)));
     t.deepEqual(
       outcomes.map(({ kind }) => kind),
       lengths.map(() => 'reply'),
@@ -23,14 +26,14 @@ for (const [family, address] of [
 
 test('two sockets do not hear each other', async (t) => {
   const sockets = [new EchoSocket(4), new EchoSocket(4)];
-  const outcomes = await Promise.all(sockets.map(async (socket) => socket.echo('127.0.0.1', 84, 3_000)));
+  const outcomes = await Promise.all(sockets.map(async (socket) => socket.echo('127.0.0.1', 84, DEADLINE_MS)));
   t.true(outcomes.every(({ kind }) => kind === 'reply'));
   for (const socket of sockets) socket.close();
 });
 
 test('who still waits when a socket closes is told that nothing came', async (t) => {
   const socket = new EchoSocket(4);
-  const outcome = socket.echo('127.0.0.1', 84, 60_000);
+  const outcome = socket.echo('127.0.0.1', 84, DEADLINE_MS);
   socket.close();
   t.is((await outcome).kind, 'lost');
 });

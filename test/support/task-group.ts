@@ -1,5 +1,5 @@
 /** A control group around one process, that limits how many tasks it may have. Version 1 or 2, whatever the machine has. */
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { until } from './until.ts';
 
@@ -36,9 +36,9 @@ export class TaskGroup {
     return `the control group /${this.#name}`;
   }
 
-  /** No more tasks than there are. */
+  /** No more tasks than the threads of the process: programs that it has just started would otherwise leave room behind. */
   allowNoMore(): void {
-    writeFileSync(join(this.#path, 'pids.max'), `${this.#tasks}`);
+    writeFileSync(join(this.#path, 'pids.max'), `${readdirSync(`/proc/${this.#pid}/task`).length}`);
   }
 
   allowAll(): void {
