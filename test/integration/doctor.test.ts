@@ -18,7 +18,7 @@ const flood = fileURLToPath(new URL('../support/udp-flood.ts', import.meta.url))
 const sender = fileURLToPath(new URL('../support/forged-sender.ts', import.meta.url));
 
 /** Counts of the last half minute have to be forgotten, dead nodes to be found: on a machine that is busy. */
-const DEADLINE_MS = 75_000;
+const DEADLINE_MS = 120_000;
 
 /** A fault of which the doctor of `at` speaks as `id`. */
 interface Fault {
@@ -43,7 +43,7 @@ test.before(async () => {
 
 test.after.always(async () => {
   await lab?.down();
-  rmSync(copies, { recursive: true });
+  if (copies !== undefined) rmSync(copies, { recursive: true });
 });
 
 async function doctor(node: string, ...args: readonly string[]): Promise<DoctorReport> {
@@ -62,15 +62,16 @@ function findingsOf({ nodes }: DoctorReport): readonly Finding[] {
   return nodes.flatMap(({ findings }) => findings).filter(({ id }) => id !== 'repaired-by-itself');
 }
 
-async function untilFound(node: string, id: string, seed: () => Promise<unknown>): Promise<Finding> {
+/** Until it names this alone, with evidence that matches: what counts probes and packets may know of the fault before it knows how far it goes. */
+async function untilFound(node: string, id: string, seed: () => Promise<unknown>, evidence: RegExp): Promise<Finding> {
   let findings: readonly Finding[] = [];
   try {
     await until(
-      `the doctor of ${node} names ${id} alone`,
+      `the doctor of ${node} names ${id} alone, with ${String(evidence)}`,
       async () => {
         await seed();
         findings = findingsOf(await doctor(node));
-        return findings.length === 1 && findings[0]!.id === id;
+        return findings.length === 1 && findings[0]!.id === id && evidence.test(findings[0]!.evidence.join('\n'));
       },
       DEADLINE_MS,
     );
@@ -514,8 +515,15 @@ async function n3Of(copy: string): Promise<void> {
 
 test.serial('a healthy lab has no findings, on no node', async (t) => {
   await untilHealthy();
-  const text = (await lab.tryAsk('n1', 'doctor', '--all')).succeeded();
-  t.regex(text, /^n1 is healthy: \d+ checks made\nn2 is healthy: .*\nn3 is healthy: .*\n$/);
+  await until(
+    'a person is told the same',
+    async () =>
+      /^n1 is healthy: \d+ checks made\nn2 is healthy: .*\nn3 is healthy: .*\n$/.test(
+        (await lab.tryAsk('n1', 'doctor', '--all')).stdout,
+      ),
+    DEADLINE_MS,
+  );
+  t.pass();
 });
 
 /** The machine alone, as a person sees it before the first start. */
@@ -553,8 +561,7 @@ for (const [what, { id, at = 'n1', prepare = nothing, seed, heal, evidence = /./
     t.timeout(3 * DEADLINE_MS);
     try {
       await prepare();
-      const finding = await untilFound(at, id, seed);
-      t.regex(finding.evidence.join('\n'), evidence);
+      const finding = await untilFound(at, id, seed, evidence);
       t.true(finding.fix.text !== '' && finding.cause !== '');
     } finally {
       await heal();
