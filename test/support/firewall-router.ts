@@ -53,7 +53,7 @@ const tracing = `table inet tracing {
   chain left { type filter hook postrouting priority 500; }
 }`;
 
-const KERNEL_DEADLINE_MS = 5_000;
+const KERNEL_DEADLINE_MS = 60_000;
 const FIRST_PORT = 32_768;
 const NUMBERS = 1 << NUMBER_BITS;
 

@@ -18,9 +18,9 @@ export interface ReceivedDatagrams {
   readonly damaged: number;
 }
 
-const FIRST_DEADLINE_MS = 20_000;
+const FIRST_DEADLINE_MS = 60_000;
 /** Far above any pause of a sender that has begun. */
-const NEXT_DEADLINE_MS = 3_000;
+const NEXT_DEADLINE_MS = 15_000;
 
 function numbered(number: number): Uint8Array {
   const bytes = Uint8Array.from({ length: DATAGRAM_BYTES }, (_, at) => (number * 7 + at) & 0xff);

@@ -38,7 +38,7 @@ export async function iperf(pair: DataplanePair, address: string, ...flags: (str
   const server = pair.run(2, 'iperf3 --server --one-off');
   try {
     await listens(pair, 't', 5201);
-    const command = ['iperf3', '--json', '--client', address, '--connect-timeout', 3000, ...flags];
+    const command = ['iperf3', '--json', '--client', address, '--connect-timeout', 30_000, ...flags];
     const report = JSON.parse(await pair.run(1, command.join(' '))) as { end: { sum_received: { bytes: number } } };
     return report.end.sum_received.bytes;
   } finally {
