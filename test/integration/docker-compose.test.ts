@@ -223,7 +223,11 @@ test.serial('a node that may not mount, and was not given its sysctls, says what
     'weft',
   );
   const ask = async (...argv: readonly string[]) => await engine.try('exec', 'bare', 'weft', ...argv);
-  await eventually('it answers', async () => (await ask('status')).exitCode === 0);
+  await eventually('it answers', async () => {
+    if (await isRunning('bare')) return (await ask('status')).exitCode === 0;
+    const { stdout, stderr } = await engine.try('logs', 'bare');
+    throw new Error(`it ended: ${stdout}${stderr}`);
+  });
   const wanted = [
     'net.ipv4.conf.default.accept_local=1',
     'net.ipv4.ip_forward=1',
@@ -329,6 +333,10 @@ async function greeting(service: string): Promise<string> {
 /** A container that is there, and does nothing. */
 async function runContainer(name: string, network: string, image = 'weft'): Promise<void> {
   await engine.docker('run', '--detach', '--name', name, '--network', network, '--entrypoint', 'sleep', image, '600');
+}
+
+async function isRunning(name: string): Promise<boolean> {
+  return (await engine.docker('inspect', '--format', '{{.State.Running}}', name)).trim() === 'true';
 }
 
 async function healthOf(node: string): Promise<string> {
