@@ -11,8 +11,8 @@ import type { WorkerOrder } from './worker-orders.ts';
 import { restoreFailure, type WorkerReport, type WorkerSetup } from './worker-report.ts';
 import type { Features } from '../../api/feature.ts';
 
-/** Loading and opening takes some 100 ms; a machine in trouble takes longer. */
-const START_TIMEOUT_MS = 15_000;
+/** Loading and opening takes some 100 ms; where everything starts at once, many seconds: who gave up would only begin again. */
+const START_TIMEOUT_MS = 60_000;
 /** Opening sockets takes a millisecond; a worker that is busy comes to it within a turn. */
 const MOVE_TIMEOUT_MS = 5_000;
 
