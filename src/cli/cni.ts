@@ -1,5 +1,5 @@
 /** `weft cni`: puts the CNI plugin where container runtimes look for it. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +24,7 @@ interface InstallOptions extends CniOptions {
   readonly plugin?: string;
   readonly conf?: string;
   readonly wait?: number;
+  readonly pluginOnly?: true;
 }
 
 /** From one look at a node that is not ready to the next, in ms. */
@@ -40,6 +41,7 @@ export function registerCni(program: Command): void {
     .option('--bin-dir <directory>', 'where the runtime looks for plugins', DIRECTORIES.bin)
     .option('--conf-dir <directory>', 'where the runtime looks for networks', DIRECTORIES.conf)
     .option('--wait <time>', 'for how long to wait until this node is ready: 60s', parseDuration)
+    .option('--plugin-only', 'no network: the daemon puts it in place, as weft daemon --cni-conf-dir does')
     .option('--force', 'write over a network that was changed by hand')
     .option('--json', 'print JSON')
     .action(installPlugin);
@@ -61,9 +63,13 @@ async function installPlugin(options: InstallOptions, command: Command): Promise
   ]);
   const client = controlClient(command);
   const where = directoriesOf(options);
-  const program =
-    options.plugin ??
-    fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../../dist/weft-cni' : '../weft-cni', import.meta.url));
+  const program = options.plugin ?? ownPlugin();
+  if (options.pluginOnly === true) {
+    refuseWithPluginOnly(options);
+    const files = [installation.installProgram(program, where.binDirectory)];
+    print(options, { files }, () => formatFiles(files));
+    return;
+  }
   const network = async () => await readyNetwork(client, options);
   const choice = {
     ...(options.conf !== undefined && { given: readGiven(options.conf) }),
@@ -83,6 +89,24 @@ async function installPlugin(options: InstallOptions, command: Command): Promise
     ];
     return formatFiles(files) + notices.join('');
   });
+}
+
+/** The one beside this program. In the image it is compressed: it has a Node of its own in it. */
+function ownPlugin(): string {
+  const directory = import.meta.url.endsWith('.ts') ? '../../dist/' : '../';
+  const [plain, compressed] = ['weft-cni', 'weft-cni.zst'].map((name) =>
+    fileURLToPath(new URL(`${directory}${name}`, import.meta.url)),
+  ) as [string, string];
+  return !existsSync(plain) && existsSync(compressed) ? compressed : plain;
+}
+
+function refuseWithPluginOnly({ conf, wait, force }: InstallOptions): void {
+  const without = Object.entries({ '--conf': conf, '--wait': wait, '--force': force }).filter(([, value]) => value);
+  if (without[0] === undefined) return;
+  throw new WeftError(
+    'usage',
+    `${without[0][0]} is about the network, which --plugin-only leaves out: give one of them`,
+  );
 }
 
 /** What the network has to know, when the node could attach a container. @throws WeftError `cni-not-ready` */

@@ -1,16 +1,29 @@
 /** `weft daemon`. */
 import type { Command } from 'commander';
 
-/** Adds the command. Its options come later, see `config-options.ts`. */
+interface DaemonCommandOptions {
+  readonly cniConfDir?: string;
+  readonly cniBinDir: string;
+}
+
+/** Adds the command. The options of the configuration come later, see `config-options.ts`. */
 export function registerDaemon(program: Command): void {
   program
     .command('daemon')
     .description('run the daemon of this node until SIGTERM')
-    .action(async (_options: unknown, command: Command) => {
+    .option(
+      '--cni-conf-dir <directory>',
+      'where to put the network of the CNI plugin when the first container could be attached; it stays there',
+    )
+    .option('--cni-bin-dir <directory>', 'where the plugins of that network are', '/opt/cni/bin')
+    .action(async ({ cniConfDir, cniBinDir }: DaemonCommandOptions, command: Command) => {
       const [{ configChoice }, { runDaemon }] = await Promise.all([
         import('./config-options.ts'),
         import('../daemon/lifecycle.ts'),
       ]);
-      await runDaemon(configChoice(command));
+      if (cniConfDir === undefined) return await runDaemon(configChoice(command));
+      // Loaded now: when this daemon serves, others wait for it.
+      const { appearingNetwork } = await import('./appearing-network.ts');
+      await runDaemon(configChoice(command), appearingNetwork({ confDirectory: cniConfDir, binDirectory: cniBinDir }));
     });
 }

@@ -15,6 +15,7 @@ import { registerFault } from './fault.ts';
 import { registerFlows } from './flows.ts';
 import { registerIpam } from './ipam.ts';
 import { registerKey } from './key.ts';
+import { registerKubernetes } from './kubernetes.ts';
 import { registerMatrix } from './matrix.ts';
 import { registerPeer } from './peer.ts';
 import { registerPeers } from './peers.ts';
@@ -32,7 +33,15 @@ import { registerVersion } from './version.ts';
 const configured: readonly string[] = ['daemon', 'reset'];
 
 /** Commands that ask no daemon, or find it by themselves. */
-const without: readonly string[] = ['daemon', 'reset', 'version', 'generate', 'completion'];
+const without: readonly string[] = [
+  'daemon',
+  'reset',
+  'version',
+  'generate',
+  'completion',
+  'manifest',
+  'reset-manifest',
+];
 
 /**
  * Builds the program.
@@ -68,6 +77,7 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
   registerPods(program);
   registerDocker(program);
   registerCni(program);
+  registerKubernetes(program);
   registerIpam(program);
   registerKey(program);
   registerFault(program);

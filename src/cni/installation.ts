@@ -19,6 +19,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { zstdDecompressSync } from 'node:zlib';
 import { ConflictError, WeftError } from '../errors.ts';
 import { trustedDirectory } from '../linux/trusted-directory.ts';
 import {
@@ -62,7 +63,7 @@ export interface InstalledFile {
 /**
  * Puts both in place: the program first, since a runtime may use the network at once.
  *
- * @param program the plugin, which `npm run build:cni` made.
+ * @param program the plugin, which `npm run build:cni` made; one whose name ends in `.zst` is compressed, as the image has it.
  * @param network asks the daemon, when the program is in place. Where it rejects, there is no network.
  * @throws WeftError `cni-install-failed`, `conflist-invalid`, `directory-unsafe`; ConflictError `cni-conflict` where something of
  *   somebody else is in the way
@@ -75,33 +76,54 @@ export async function install(
 ): Promise<InstalledFile[]> {
   const plugin = readProgram(program);
   if (given !== undefined) givenConflist(given, undefined);
-  const binDirectory = trustedDirectory(where.binDirectory, true)!;
-  const conflist = join(trustedDirectory(where.confDirectory, true)!, CONFLIST);
-  refuseForeign(join(binDirectory, PLUGIN_TYPE), conflist);
-  const written = place(join(binDirectory, PLUGIN_TYPE), plugin, 0o755, startsHere);
+  const path = join(trustedDirectory(where.binDirectory, true)!, PLUGIN_TYPE);
+  refuseForeignNetwork(join(trustedDirectory(where.confDirectory, true)!, CONFLIST));
+  refuseForeignProgram(path);
+  const written = place(path, plugin, 0o755, startsHere);
   const asked = await network();
-  const document =
-    given === undefined
-      ? generatedConflist(asked, isProgram(join(binDirectory, PORTMAP)))
-      : givenConflist(given, asked);
-  const wanted = formatConflist(document, given === undefined ? 'generated' : 'given');
-  // Somebody may have written it meanwhile.
-  const why = whyNotReplaced(readConflist(conflist), wanted, given !== undefined);
-  if (why !== '' && !force) return [written, { path: conflist, outcome: 'kept', why }];
-  refuseForeign(join(binDirectory, PLUGIN_TYPE), conflist);
-  return [written, place(conflist, Buffer.from(wanted), 0o644)];
+  refuseForeignProgram(path);
+  return [written, installNetwork(asked, where, { ...(given !== undefined && { given }), force })];
 }
 
-/** A program, or a network, that only has the name of ours. */
-function refuseForeign(program: string, conflist: string): void {
-  const present = readConflist(conflist);
-  if (present !== undefined && conflistState(present) === 'foreign') {
-    const message = `${conflist} is not a network of ${PLUGIN_TYPE}: move it away, or choose another --conf-dir`;
-    throw new ConflictError('cni-conflict', message, { path: conflist });
-  }
-  if (!isForeignProgram(program)) return;
-  const message = `${program} is not the plugin of weft: move it away, or choose another --bin-dir`;
-  throw new ConflictError('cni-conflict', message, { path: program });
+/** Puts the program in place, and no network that uses it. @throws as {@link install} */
+export function installProgram(program: string, binDirectory: string): InstalledFile {
+  const plugin = readProgram(program);
+  const path = join(trustedDirectory(binDirectory, true)!, PLUGIN_TYPE);
+  refuseForeignProgram(path);
+  return place(path, plugin, 0o755, startsHere);
+}
+
+/** Puts the network in place, for a program that is there. @throws as {@link install} */
+export function installNetwork(
+  network: InstalledNetwork,
+  where: Installation,
+  { given, force = false }: InstallChoice = {},
+): InstalledFile {
+  const path = join(trustedDirectory(where.confDirectory, true)!, CONFLIST);
+  refuseForeignNetwork(path);
+  const document =
+    given === undefined
+      ? generatedConflist(network, isProgram(join(where.binDirectory, PORTMAP)))
+      : givenConflist(given, network);
+  const wanted = formatConflist(document, given === undefined ? 'generated' : 'given');
+  const why = whyNotReplaced(readConflist(path), wanted, given !== undefined);
+  if (why !== '' && !force) return { path, outcome: 'kept', why };
+  return place(path, Buffer.from(wanted), 0o644);
+}
+
+/** One that only has the name of ours. */
+function refuseForeignNetwork(path: string): void {
+  const present = readConflist(path);
+  if (present === undefined || conflistState(present) !== 'foreign') return;
+  const message = `${path} is not a network of ${PLUGIN_TYPE}: move it away, or choose another --conf-dir`;
+  throw new ConflictError('cni-conflict', message, { path });
+}
+
+/** One that only has the name of ours. */
+function refuseForeignProgram(path: string): void {
+  if (!isForeignProgram(path)) return;
+  const message = `${path} is not the plugin of weft: move it away, or choose another --bin-dir`;
+  throw new ConflictError('cni-conflict', message, { path });
 }
 
 /** What is there and no link is read. */
@@ -214,7 +236,8 @@ function readProgram(path: string): Buffer {
     const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
     try {
       if (!fstatSync(file).isFile()) throw new Error('it is no file');
-      const program = readFileSync(file);
+      const content = readFileSync(file);
+      const program = path.endsWith('.zst') ? zstdDecompressSync(content) : content;
       if (!isWeftPlugin(program)) throw new Error('it is not the plugin of weft');
       return program;
     } finally {

@@ -21,6 +21,12 @@ export interface DaemonOptions {
   readonly flags: Readonly<Record<string, string>>;
 }
 
+/** What whoever starts the daemon does beside it. */
+export interface DaemonHooks {
+  /** Called when it serves. `end` says that it is about to end. Never rejects. */
+  readonly onServing?: (config: Config, logger: Logger, end: AbortSignal) => Promise<void>;
+}
+
 /**
  * Runs the daemon until SIGTERM or SIGINT, then returns. SIGHUP has it read the key file again.
  *
@@ -28,7 +34,7 @@ export interface DaemonOptions {
  *
  * @throws WeftError if it cannot start, or a worker died.
  */
-export async function runDaemon(options: DaemonOptions): Promise<void> {
+export async function runDaemon(options: DaemonOptions, { onServing }: DaemonHooks = {}): Promise<void> {
   const input = { ...options, env: process.env };
   const config = loadConfig(input);
   const logger = openLog({ level: config.logLevel, format: config.log.format });
@@ -65,6 +71,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     process.exit(1);
   });
   readyFile.write('serving');
+  void onServing?.(config, logger, ending.signal);
   returnGarbage();
   const end = await Promise.race([signal, daemon.failure]);
   setTimeout(() => {
