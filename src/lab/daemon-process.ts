@@ -18,10 +18,10 @@ import type { ProcessIdentity } from './process-identity.ts';
 import type { LabPlan, NodePlan } from './topology.ts';
 
 /** A daemon answers within a second; on a busy machine that starts many at once it takes longer. */
-const START_DEADLINE_MS = 30_000;
+const START_DEADLINE_MS = 90_000;
 
 /** Time for a daemon to leave in peace before it is killed. */
-const STOP_DEADLINE_MS = 8_000;
+const STOP_DEADLINE_MS = 20_000;
 
 const POLL_MS = 50;
 

@@ -13,8 +13,8 @@ import type { LabPlan, LabSpec, NodePlan } from './topology.ts';
 import { underlayBatches, underlayEnds } from './underlay-links.ts';
 import { prepareSwitch } from './cut.ts';
 
-/** Gossip spreads within a few of its rounds, which are a second long or shorter. */
-const CONVERGENCE_DEADLINE_MS = 30_000;
+/** Gossip spreads within a few of its rounds, which are a second long or shorter; on a busy machine it has to wait for daemons. */
+const CONVERGENCE_DEADLINE_MS = 90_000;
 
 const POLL_MS = 100;
 
