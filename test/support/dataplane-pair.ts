@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { DataplaneNodeSetup } from './dataplane-node.ts';
+import { Program } from './program.ts';
 
 export interface DirectionStatus {
   readonly received: number;
@@ -19,6 +20,7 @@ export interface DirectionStatus {
 export interface WorkerStatus {
   readonly egress: DirectionStatus;
   readonly ingress: DirectionStatus;
+  readonly socketOverflow: number;
 }
 
 /** A line that a node writes: its status, how it failed to start, or how it died. */
@@ -167,6 +169,12 @@ export class DataplanePair implements AsyncDisposable {
     const text = (await output).flat().join('');
     if (code !== 0) throw new Error(`${command} on side ${side} failed with ${code}: ${text}`);
     return text;
+  }
+
+  /** Starts a program in the namespace of `side`. Whoever started it ends it. */
+  background(side: number, command: string): Program {
+    const argv = [`--net=/run/netns/${this.namespace(side)}`, '--', ...command.split(' ')];
+    return new Program(spawn('nsenter', argv, { stdio: 'pipe' }), command);
   }
 
   /** Starts the process of `side`, without waiting for it. */

@@ -8,10 +8,10 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { NodeProcess } from './dataplane-pair.ts';
 import type { PeerSetup } from './dataplane-node.ts';
 import { Program } from './program.ts';
+import { until } from './until.ts';
 
 const SIDES = [1, 2, 3] as const;
 let trios = 0;
@@ -88,15 +88,20 @@ export class DataplaneTrio implements AsyncDisposable {
     return text;
   }
 
+  /** Starts a program in the namespace of `side`. Whoever started it ends it. */
+  background(side: number, command: string): Program {
+    const argv = [`--net=/run/netns/${this.namespace(side)}`, '--', ...command.split(' ')];
+    return new Program(spawn('nsenter', argv, { stdio: 'pipe' }), command);
+  }
+
   /** Captures what is VXLAN and goes `direction` on the underlay there. It is complete once the program has ended. */
   async capture(side: number, direction: 'in' | 'out', file: string): Promise<Program> {
     const options = `-i u0 -Q ${direction} --immediate-mode -U -Z root -B 16384 -w ${file} udp port 4789`;
-    const argv = [`--net=/run/netns/${this.namespace(side)}`, '--', 'tcpdump', ...options.split(' ')];
-    const program = new Program(spawn('nsenter', argv), argv.join(' '));
-    while (!program.stderr.includes('listening on')) {
+    const program = this.background(side, `tcpdump ${options}`);
+    await until('tcpdump listens', () => {
       if (program.child.exitCode !== null) throw new Error(`tcpdump ended: ${program.stderr}`);
-      await sleep(10);
-    }
+      return program.stderr.includes('listening on');
+    });
     return program;
   }
 

@@ -18,8 +18,8 @@ export interface ArrivedFlows {
   readonly overtaken: number;
 }
 
-const FIRST_DEADLINE_MS = 20_000;
-const NEXT_DEADLINE_MS = 2_000;
+const FIRST_DEADLINE_MS = 60_000;
+const NEXT_DEADLINE_MS = 5_000;
 const BURST = 8;
 /** Between bursts of all flows, in ms. */
 const PAUSE_MS = 2;

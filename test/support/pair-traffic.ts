@@ -1,8 +1,8 @@
 /** Traffic between the sides of a {@link DataplanePair}, and what its nodes say about it. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { DataplanePair, DirectionStatus, NodeProcess, WorkerStatus } from './dataplane-pair.ts';
 import type { ReceivedDatagrams } from './numbered-datagrams.ts';
+import { until } from './until.ts';
 
 /** Addresses of side 2. */
 export const remote4 = '10.244.2.1';
@@ -30,7 +30,7 @@ export async function accountOf(node: NodeProcess): Promise<WorkerStatus> {
 
 /** Five echoes from side 1. Rejects if none came back. */
 export async function ping(pair: DataplanePair, address: string, lengthBytes = 56): Promise<string> {
-  return pair.run(1, `ping -q -c 5 -i 0.05 -W 2 -s ${lengthBytes} ${address}`);
+  return pair.run(1, `ping -q -c 5 -i 0.05 -W 5 -s ${lengthBytes} ${address}`);
 }
 
 /** Sends from side 1 to side 2, as long or as much as `flags` say, and gives the bytes that arrived. */
@@ -57,6 +57,9 @@ export async function sendNumbered(pair: DataplanePair, family: 4 | 6, count: nu
   return JSON.parse(await receiver) as ReceivedDatagrams;
 }
 
-async function listens(pair: DataplanePair, protocol: 't' | 'u', port: number): Promise<void> {
-  while ((await pair.run(2, `ss -Hln${protocol} sport = :${port}`)) === '') await sleep(10);
+/** Waits until a port of side 2 is open. */
+export async function listens(pair: DataplanePair, protocol: 't' | 'u', port: number): Promise<void> {
+  await until(`somebody listens on port ${port}`, async () => {
+    return (await pair.run(2, `ss -Hln${protocol} sport = :${port}`)) !== '';
+  });
 }

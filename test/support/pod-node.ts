@@ -99,11 +99,11 @@ export class PodNode {
     return outcomes.at(-1)?.value as Value;
   }
 
-  /** Whether an echo request sent in a namespace (`node`, or a name under /run/netns) is answered. */
-  async pings(netns: string, address: string): Promise<boolean> {
+  /** Whether an echo request sent in a namespace (`node`, or a name under /run/netns) is answered in time. */
+  async pings(netns: string, address: string, seconds = 5): Promise<boolean> {
     const path = netns === 'node' ? this.netns : `/run/netns/${netns}`;
     try {
-      await runCommand(['ping', '-n', '-c', '1', '-W', '2', address], { purpose: 'ping', netns: path });
+      await runCommand(['ping', '-n', '-c', '1', '-w', `${seconds}`, address], { purpose: 'ping', netns: path });
       return true;
     } catch {
       return false;
@@ -115,9 +115,9 @@ export class PodNode {
     const options = { purpose: 'look at the node', netns: this.netns };
     const show = (...argv: string[]): Promise<unknown> => runJsonCommand(argv, options);
     return {
-      addresses: await show('ip', '-j', 'address'),
-      routes4: await show('ip', '-4', '-j', 'route', 'show', 'table', 'all'),
-      routes6: await show('ip', '-6', '-j', 'route', 'show', 'table', 'all'),
+      addresses: settled(await show('ip', '-j', 'address')),
+      routes4: settled(await show('ip', '-4', '-j', 'route', 'show', 'table', 'all')),
+      routes6: settled(await show('ip', '-6', '-j', 'route', 'show', 'table', 'all')),
       // A table that was replaced comes last.
       rules: (await runCommand(['nft', 'list', 'ruleset'], options)).split(/^(?=table )/m).toSorted(byText),
       namespaces: (await runCommand(['ip', 'netns', 'list'], options))
@@ -137,6 +137,16 @@ export class PodNode {
     }
     rmSync(this.stateDir, { recursive: true, force: true });
   }
+}
+
+/** Without what the kernel says of cables up to a second after they were plugged in. */
+function settled(shown: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(shown, (key, value: unknown) => {
+      if (key === 'operstate') return undefined;
+      return Array.isArray(value) ? value.filter((one) => one !== 'linkdown') : value;
+    }),
+  ) as unknown;
 }
 
 function byText(a = '', b = ''): number {

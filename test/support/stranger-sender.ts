@@ -4,8 +4,9 @@
  *     stranger-sender.ts FROM TO IDENTITY KEY-ID SECONDS      to the gossip endpoint TO of the node with this identity
  *
  * It says what a node without authentication would say, what a node with another key would, and the latter under the id
- * of the right key, which everybody on the underlay can see. Prints how many datagrams were sent.
+ * of the right key, which everybody on the underlay can see. Prints how many datagrams were sent; SIGTERM ends it earlier.
  */
+import { setImmediate } from 'node:timers/promises';
 import { parseHexadecimal } from '../../src/authentication/hexadecimal.ts';
 import { parseEndpoint } from '../../src/wire/address.ts';
 import { BurstSender } from './burst-sender.ts';
@@ -26,6 +27,11 @@ const withKnownId = Array.from({ length: 64 }, (_, life) => {
 
 const sender = new BurstSender(from, to, false);
 const end = performance.now() + 1_000 * Number(seconds);
-while (performance.now() < end) for (const bytes of [...plain, ...withOtherKey, ...withKnownId]) sender.push(bytes);
+const ending = new AbortController();
+process.once('SIGTERM', () => ending.abort());
+while (!ending.signal.aborted && performance.now() < end) {
+  for (const bytes of [...plain, ...withOtherKey, ...withKnownId]) sender.push(bytes);
+  await setImmediate();
+}
 sender.flush();
 console.log(sender.sent);

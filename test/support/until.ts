@@ -6,11 +6,14 @@ const LOOK_INTERVAL_MS = 50;
 /** How many looks in a row find what does not move any more. */
 const STILL_LOOKS = 4;
 
+/** Long enough for a machine that does ten other things: what comes sooner is not waited for. */
+const DEADLINE_MS = 50_000;
+
 /** Waits until `condition` holds. @throws Error naming `what` after `deadlineMs`. */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  deadlineMs = 20_000,
+  deadlineMs = DEADLINE_MS,
 ): Promise<void> {
   const deadline = performance.now() + deadlineMs;
   while (!(await condition())) {
