@@ -1,6 +1,7 @@
 /** Packets that are larger than the path to their peer: pods are told, fragments pass, TCP never notices. Needs root. */
 import test from 'ava';
 import { DataplanePair, type DirectionStatus, type NodeProcess } from '../support/dataplane-pair.ts';
+import type { Program } from '../support/program.ts';
 import { TestLab } from '../support/test-lab.ts';
 import { until } from '../support/until.ts';
 import { iperf, isBalanced, remote4, remote6 } from '../support/pair-traffic.ts';
@@ -8,6 +9,7 @@ import { iperf, isBalanced, remote4, remote6 } from '../support/pair-traffic.ts'
 interface Account {
   readonly egress: DirectionStatus;
   readonly ingress: DirectionStatus;
+  readonly socketOverflow: number;
   readonly outerFragmented: number;
 }
 
@@ -38,9 +40,10 @@ async function clip(pair: DataplanePair, bytes: number): Promise<void> {
   }
 }
 
-const ping = 'ping -n -c 3 -i 0.1 -W 1';
+/** An error ends them: what it says has been learnt then. */
+const ping = 'ping -n -c 3 -i 0.1 -W 2';
 /** One: for the answer to the last of several, ping waits no longer than the interval between them. */
-const onePing = 'ping -n -c 1 -W 3';
+const onePing = 'ping -n -c 1 -W 10';
 
 for (const family of [4, 6] as const) {
   const overheadBytes = family === 4 ? 50 : 70;
@@ -48,10 +51,11 @@ for (const family of [4, 6] as const) {
   test.serial(`over IPv${family}: who must not be fragmented is told the MTU, others are fragmented`, async (t) => {
     await using pair = new DataplanePair({ family, peerMtuBytes: 1300 });
     const [first, second] = await upWithErrors(pair);
-    const told4 = await said(pair.run(1, `${ping} -M do -s 1300 ${remote4}`));
-    t.regex(told4, /From 10\.244\.1\.1 icmp_seq=1 Frag needed and DF set \(mtu = 1300\)/);
-    t.regex(told4, /local error: message too long, mtu=1300/);
-    const told6 = await said(pair.run(1, `${ping} -M do -s 1300 ${remote6}`));
+    const first4 = await said(pair.run(1, `${onePing} -M do -s 1300 ${remote4}`));
+    t.regex(first4, /From 10\.244\.1\.1 icmp_seq=1 Frag needed and DF set \(mtu = 1300\)/);
+    const second4 = await said(pair.run(1, `${onePing} -M do -s 1300 ${remote4}`));
+    t.regex(second4, /local error: message too long, mtu=1300/);
+    const told6 = await said(pair.run(1, `${onePing} -M do -s 1300 ${remote6}`));
     t.regex(told6, /From fd00:10:244:1::1 icmp_seq=1 Packet too big: mtu=1300/);
     for (const [address, back] of [
       [remote4, '10.244.1.1'],
@@ -75,13 +79,13 @@ for (const family of [4, 6] as const) {
     await using pair = new DataplanePair({ family, peerMtuBytes: pathMtuBytes - overheadBytes });
     const [first, second] = await upWithErrors(pair);
     await clip(pair, pathMtuBytes);
-    const told = await said(pair.run(1, `${ping} -M do -s 1300 ${remote6}`));
+    const told = await said(pair.run(1, `${onePing} -M do -s 1300 ${remote6}`));
     t.regex(told, /Packet too big: mtu=1280/);
     t.regex(await pair.run(1, `${onePing} -M do -s 1232 ${remote6}`), /1 received/);
     t.true((await accountOf(first)).outerFragmented >= 1);
     t.true((await accountOf(second)).outerFragmented >= 1);
-    t.true((await iperf(pair, remote6, '--time', 1)) > 1_000_000);
-    t.true((await iperf(pair, remote4, '--time', 1)) > 1_000_000);
+    t.true((await iperf(pair, remote6, '--bytes', '20M')) > 1_000_000);
+    t.true((await iperf(pair, remote4, '--bytes', '20M')) > 1_000_000);
     for (const node of [first, second]) t.true(isBalanced((await accountOf(node)).egress));
   });
 }
@@ -122,7 +126,7 @@ async function unequalLab(): Promise<TestLab> {
 
 test.serial('pods are told by the overlay address of their node', async (t) => {
   const lab = await unequalLab();
-  const echo = ['ping', '-n', '-c', '2', '-i', '0.1', '-W', '1', '-M', 'do', '-s', '1372'];
+  const echo = ['ping', '-n', '-c', '1', '-W', '10', '-M', 'do', '-s', '1372'];
   const told4 = await lab.tryExec('n1-p1', ...echo, '10.244.2.2');
   t.regex(told4.stdout, /From 10\.244\.1\.1 icmp_seq=1 Frag needed and DF set \(mtu = 1300\)/);
   const told6 = await lab.tryExec('n1-p1', ...echo, 'fd00:10:244:2::2');
@@ -132,7 +136,7 @@ test.serial('pods are told by the overlay address of their node', async (t) => {
 test.serial('a pod that ignores the MTU gets its datagrams through in fragments', async (t) => {
   const lab = await unequalLab();
   await lab.serveEcho('n2-p1', 7000);
-  const echo = ['ping', '-n', '-q', '-c', '1', '-W', '3', '-M', 'dont', '-s', '1372'];
+  const echo = ['ping', '-n', '-q', '-c', '1', '-W', '10', '-M', 'dont', '-s', '1372'];
   await lab.exec('n1-p1', 'ip', 'route', 'flush', 'cache');
   t.regex(await lab.exec('n1-p1', ...echo, '10.244.2.2'), /1 received/);
   const before = (await lab.control('n1').status()).workers[0]!.egress.originated;
@@ -142,27 +146,32 @@ test.serial('a pod that ignores the MTU gets its datagrams through in fragments'
   }
 });
 
+/** Sizes of segments in what tcpdump said. */
+function sizesIn({ stdout }: Program): number[] {
+  return [...stdout.matchAll(/mss (\d+)/g)].map(([, text]) => Number(text));
+}
+
 const announces = test.macro<[address: string, mss: number]>({
   exec: async (t, address, mss) => {
     const lab = await unequalLab();
     const filter = address.includes(':') ? 'ip6[53] & 2 != 0' : 'tcp[13] & 2 != 0';
     const places = ['n1-p1', 'n2-p1'] as const;
     const captures = places.map((place) =>
-      lab.background(place, 'tcpdump', '-i', 'eth0', '-nn', '-U', '-l', '-c', '2', `${filter} and port 5201`),
+      lab.background(place, 'tcpdump', '-i', 'eth0', '-nn', '-U', '-l', `${filter} and port 5201`),
     );
     for (const capture of captures) await until('tcpdump listens', async () => capture.stderr.includes('listening'));
     const server = await lab.serve('n2-p1', 5201, 'iperf3', '--server', '--one-off');
     const report = await lab.exec('n1-p1', 'iperf3', '--json', '--client', address, '--bytes', `${STREAM_BYTES}`);
     const { end } = JSON.parse(report) as { end: { sum_received: { bytes: number } } };
     // The sender calls it a day before the receiver has read the rest.
-    t.true(end.sum_received.bytes > STREAM_BYTES / 2);
+    t.true(end.sum_received.bytes > STREAM_BYTES / 4);
     await server.ends();
     for (const capture of captures) {
-      const { stdout } = await capture.ends();
-      const sizes = [...stdout.matchAll(/mss (\d+)/g)].map(([, text]) => Number(text));
-      t.is(sizes.length, 2, stdout);
+      // Of two connections; on a busy machine one of them may be asked for again.
+      await until('both ends of both connections are seen', () => sizesIn(capture).length >= 4);
+      await capture.end('SIGINT');
       // Its own announcement leaves a pod as it is; what arrives from the other is lowered.
-      t.deepEqual(sizes.toSorted((a, b) => a - b)[0], mss);
+      t.is(Math.min(...sizesIn(capture)), mss, capture.stdout);
     }
     for (const node of ['n1', 'n2']) t.is((await lab.control(node).status()).residual, 0);
   },
@@ -182,7 +191,7 @@ test.serial('a node whose underlay is too small for IPv6 has it all the same', a
   });
   await until('the pods reach each other', async () => lab.isConnected());
   t.regex(await lab.exec('n1', 'ip', 'link', 'show', 'weft0'), / mtu 1280 /);
-  const echo = ['ping', '-n', '-q', '-c', '1', '-W', '3', '-M', 'do', '-s', '1232'];
+  const echo = ['ping', '-n', '-q', '-c', '1', '-W', '10', '-M', 'do', '-s', '1232'];
   t.regex(await lab.exec('n1-p1', ...echo, 'fd00:10:244:2::2'), /1 received/);
   for (const node of ['n1', 'n2']) {
     const { workers, residual } = await lab.control(node).status();

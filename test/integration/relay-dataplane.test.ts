@@ -1,13 +1,14 @@
 /** Two nodes that cannot reach each other, and a third that passes on what they have for one another: the dataplane alone. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { decodeCapture } from '../support/capture.ts';
 import type { NodeProcess } from '../support/dataplane-pair.ts';
 import { DataplaneTrio } from '../support/dataplane-trio.ts';
 import { accountOf, isBalanced, sum } from '../support/pair-traffic.ts';
+import type { Program } from '../support/program.ts';
+import { until, untilStill } from '../support/until.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'weft-relay-'));
 
@@ -23,13 +24,23 @@ const SUPER_BYTES = 5_000;
 async function iperf(trio: DataplaneTrio, address: string, ...flags: string[]): Promise<number> {
   const server = trio.run(3, 'iperf3 --server --one-off');
   try {
-    while ((await trio.run(3, 'ss -Hlnt sport = :5201')) === '') await sleep(10);
-    const command = ['iperf3', '--json', '--client', address, '--connect-timeout', '3000', ...flags];
+    await serverListens(trio);
+    const command = ['iperf3', '--json', '--client', address, '--connect-timeout', '30000', ...flags];
     const report = JSON.parse(await trio.run(1, command.join(' '))) as { end: { sum_received: { bytes: number } } };
     return report.end.sum_received.bytes;
   } finally {
     await server;
   }
+}
+
+async function serverListens(trio: DataplaneTrio): Promise<void> {
+  await until('iperf3 listens', async () => (await trio.run(3, 'ss -Hlnt sport = :5201')) !== '');
+}
+
+/** Ends a capture to a file, once it has written what was there to be captured. */
+async function endCapture(capture: Program, file: string): Promise<void> {
+  await untilStill(`the size of ${file}`, () => statSync(file).size);
+  await capture.end('SIGINT');
 }
 
 /** Each of the three: what is wrong with its accounts, if anything is. */
@@ -52,9 +63,9 @@ for (const family of [4, 6] as const) {
       const nodes = await trio.up();
       const files = [join(directory, `first-${family}.pcap`), join(directory, `second-${family}.pcap`)] as const;
       const captures = [await trio.capture(1, 'out', files[0]), await trio.capture(3, 'in', files[1])];
-      for (const address of far) await trio.run(1, `ping -q -c 3 -i 0.05 -W 3 -s 1000 -Q 0xb8 ${address}`);
+      for (const address of far) await trio.run(1, `ping -q -c 3 -i 0.05 -W 10 -s 1000 -Q 0xb8 ${address}`);
       await iperf(trio, far[0], '-n', '1M');
-      await Promise.all(captures.map(async (capture) => capture.end('SIGINT')));
+      await Promise.all(captures.map(async (capture, index) => endCapture(capture, files[index]!)));
 
       const limit = family === 4 ? 'ip.ttl' : 'ipv6.hlim';
       const trafficClass = family === 4 ? 'ip.dsfield' : 'ipv6.tclass';
@@ -91,7 +102,7 @@ test.serial(
     const file = join(directory, 'super.pcap');
     const capture = await trio.capture(2, 'out', file);
     await iperf(trio, far[0], '-n', '2M');
-    await capture.end('SIGINT');
+    await endCapture(capture, file);
     const frames = await decodeCapture(file, ['frame.len', 'ip.ttl', 'ip.dst'] as const);
     const relayed = frames.filter((frame) => frame['ip.dst'][0] === trio.underlayAddress(3));
     t.true(
@@ -101,9 +112,9 @@ test.serial(
     t.true(relayed.every((frame) => frame['ip.ttl'][0] === '63'));
 
     for (const address of far) {
-      t.true((await iperf(trio, address, '-n', '50M')) > 40_000_000);
-      t.true((await iperf(trio, address, '-n', '50M', '-R')) > 40_000_000);
-      t.true((await iperf(trio, address, '-u', '-b', '20M', '-n', '2M', '-l', '1200')) > 1_000_000);
+      t.true((await iperf(trio, address, '-n', '50M')) > 20_000_000);
+      t.true((await iperf(trio, address, '-n', '50M', '-R')) > 20_000_000);
+      t.true((await iperf(trio, address, '-u', '-b', '20M', '-n', '4M', '-l', '1200')) > 1_000_000);
     }
     const [first, relay, third] = await Promise.all(nodes.map(accountOf));
     t.true(relay!.ingress.relayed > 100_000, JSON.stringify(relay!.ingress));
@@ -120,15 +131,27 @@ test.serial('a connection survives when the way changes from the relay to the di
   await using trio = new DataplaneTrio();
   const nodes = await trio.up();
   trio.heal();
-  const transfer = iperf(trio, far[0], '-t', '2');
-  for (const way of ['direct', 'relayed', 'direct', 'relayed'] as const) {
-    await sleep(300);
-    for (const node of [nodes[0], nodes[2]]) node.tell(way);
+  const server = trio.background(3, 'iperf3 --server --one-off');
+  await serverListens(trio);
+  const client = trio.background(1, `iperf3 --client ${far[0]} --connect-timeout 30000 -t 600 -b 100M`);
+  const relayed = async (): Promise<number> => (await accountOf(nodes[1])).ingress.relayed;
+  const delivered = async (): Promise<number> => (await accountOf(nodes[2])).ingress.delivered;
+  try {
+    for (const way of ['relayed', 'direct', 'relayed', 'direct', 'relayed'] as const) {
+      for (const node of [nodes[0], nodes[2]]) node.tell(way);
+      const [relayedBefore, deliveredBefore] = [await relayed(), await delivered()];
+      await until(`packets go on, ${way}`, async () => {
+        const [more, all] = [(await relayed()) - relayedBefore, (await delivered()) - deliveredBefore];
+        // Some may still have been on their way when it changed.
+        return all > 2_000 && (way === 'relayed' ? more > all / 2 : more < all / 2);
+      });
+      t.is(client.child.exitCode, null, client.stderr);
+    }
+  } finally {
+    await client.end();
+    await server.end();
   }
-  t.true((await transfer) > 1_000_000);
-  const { ingress } = await accountOf(nodes[1]);
-  t.true(ingress.relayed > 0);
-  t.deepEqual(await imbalances(nodes), []);
+  await until('every packet is accounted for', async () => (await imbalances(nodes)).length === 0);
 });
 
 test.serial('congestion that is marked on the first hop reaches the pod', async (t) => {
@@ -140,7 +163,7 @@ test.serial('congestion that is marked on the first hop reaches the pod', async 
   trio.nft(3, 'add table inet seen');
   trio.nft(3, 'add chain inet seen in { type filter hook input priority 0; }');
   trio.nft(3, 'add rule inet seen in iifname weft0 ip ecn ce counter');
-  await trio.run(1, `ping -q -c 3 -i 0.05 -W 3 -Q 0x02 ${far[0]}`);
+  await trio.run(1, `ping -q -c 3 -i 0.05 -W 10 -Q 0x02 ${far[0]}`);
   t.regex(trio.nft(3, 'list table inet seen'), /counter packets 3 /);
 });
 
@@ -149,8 +172,8 @@ test.serial('IPv6 of 1280 bytes crosses a relay whose second hop is smaller, in 
   const nodes = await trio.up();
   const file = join(directory, 'fragments.pcap');
   const capture = await trio.capture(3, 'in', file);
-  await trio.run(1, `ping -q -c 2 -i 0.05 -W 3 -s 1200 ${far[1]}`);
-  await capture.end('SIGINT');
+  await trio.run(1, `ping -q -c 2 -i 0.05 -W 10 -s 1200 ${far[1]}`);
+  await endCapture(capture, file);
   // Of a fragment beyond the first, tcpdump cannot know the port: it is not there.
   const frames = await decodeCapture(file, ['ip.ttl', 'ip.len', 'ip.flags.mf'] as const);
   const firsts = frames.filter((frame) => frame['ip.flags.mf'][0] === '1');

@@ -2,9 +2,12 @@
  * Remote Checksum Offload with the kernel's own: a `vxlan` device with `remcsumtx` and `remcsumrx`, and a pod behind it that
  * looks at every checksum, since the link to it has none of the offloads that would trust what the tunnel delivered.
  */
+import { spawn } from 'node:child_process';
 import test from 'ava';
 import { runCommand } from '../../src/linux/command.ts';
 import { DataplanePair } from '../support/dataplane-pair.ts';
+import { Program } from '../support/program.ts';
+import { until } from '../support/until.ts';
 
 const KERNEL = 2;
 const MARK_RULE = 'udp dport 4789 @th,72,8 & 0x20 == 0x20 counter';
@@ -82,8 +85,14 @@ async function setUpKernel(pair: DataplanePair, pod: string): Promise<void> {
 }
 
 async function transfer(pair: DataplanePair, pod: string, options: readonly string[]): Promise<void> {
-  await inNamespace(pod, 'iperf3 -s -1 -D --idle-timeout 5');
-  await pair.run(1, `iperf3 -c 10.244.2.2 ${options.join(' ')}`);
+  const inPod = [`--net=/run/netns/${pod}`, '--', 'iperf3', '-s', '-1'];
+  const server = new Program(spawn('nsenter', inPod, { stdio: 'pipe' }), 'iperf3');
+  try {
+    await until('iperf3 listens', async () => (await inNamespace(pod, 'ss -Hlnt sport = :5201')) !== '');
+    await pair.run(1, `iperf3 -c 10.244.2.2 ${options.join(' ')}`);
+  } finally {
+    await server.end();
+  }
 }
 
 /** Segments and datagrams that arrived in `namespace` with a wrong checksum. */

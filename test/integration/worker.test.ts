@@ -3,10 +3,10 @@ import test from 'ava';
 import { until } from '../support/until.ts';
 import { optionalFeatures } from '../../src/daemon/config/optional-feature.ts';
 import { DataplanePair, type NodeProcess, type PairOptions, type WorkerStatus } from '../support/dataplane-pair.ts';
-import { accountOf, iperf, isBalanced, ping, remote4, remote6, sum } from '../support/pair-traffic.ts';
+import { accountOf, iperf, isBalanced, listens, ping, remote4, remote6, sum } from '../support/pair-traffic.ts';
 
 /** Nobody is to wait longer for a process that was told to end, in ms. */
-const END_TIMEOUT_MS = 10_000;
+const END_TIMEOUT_MS = 60_000;
 
 async function endsWithin<Value>(promise: Promise<Value>): Promise<Value | 'still running'> {
   return Promise.race([promise, sleep(END_TIMEOUT_MS, 'still running' as const, { ref: false })]);
@@ -27,6 +27,19 @@ async function restingAccounts(
   }
 }
 
+/**
+ * Whether what one sent came to the other. A reader that gets no processor for long loses some to its full socket; of datagrams that it
+ * had joined, the kernel counts one.
+ */
+function hasArrived({ egress }: WorkerStatus, { ingress, socketOverflow }: WorkerStatus): boolean {
+  const missing = egress.sent - ingress.received;
+  return missing === 0 || (socketOverflow > 0 && missing >= socketOverflow);
+}
+
+async function isSending(node: NodeProcess): Promise<boolean> {
+  return (await accountOf(node)).egress.sent > 1_000;
+}
+
 const nothing = { without: optionalFeatures, outerFragmentation: false };
 
 const passesTraffic = test.macro<[PairOptions]>({
@@ -40,17 +53,17 @@ const passesTraffic = test.macro<[PairOptions]>({
     for (const address of [remote4, remote6]) {
       await t.notThrowsAsync(ping(pair, address));
       await t.notThrowsAsync(ping(pair, address, 8000));
-      t.true((await iperf(pair, address, '--time', 1)) > 1_000_000);
+      t.true((await iperf(pair, address, '--bytes', '20M')) > 1_000_000);
     }
-    t.true((await iperf(pair, remote4, '--time', 1, '--udp', '--bitrate', '20M', '--length', '1000')) > 1_000_000);
+    t.true((await iperf(pair, remote4, '--bytes', '4M', '--udp', '--bitrate', '20M', '--length', '1000')) > 1_000_000);
 
     const [one, two] = await restingAccounts(first, second);
     for (const account of [one.egress, one.ingress, two.egress, two.ingress]) {
       t.true(isBalanced(account), JSON.stringify(account));
       t.is(sum(account.dropped), 0, JSON.stringify(account.dropped));
     }
-    t.is(one.egress.sent, two.ingress.received);
-    t.is(two.egress.sent, one.ingress.received);
+    t.true(hasArrived(one, two), JSON.stringify([one.egress, two.ingress]));
+    t.true(hasArrived(two, one), JSON.stringify([two.egress, one.ingress]));
   },
   title: (name = '') => `${name}: pings, large packets, TCP and UDP pass, and every packet is accounted for`,
 });
@@ -63,16 +76,20 @@ test.serial('IPv6 underlay, nothing of the kernel in use', passesTraffic, { fami
 test.serial('a device outlives its daemon, also one that was killed, and TCP survives the restart', async (t) => {
   await using pair = new DataplanePair();
   const [first] = await pair.up();
-  const transfer = iperf(pair, remote4, '--time', 6);
-  await sleep(1000);
+  const server = pair.background(2, 'iperf3 --server --one-off');
+  await listens(pair, 't', 5201);
+  const client = pair.background(1, `iperf3 --client ${remote4} --connect-timeout 30000 --time 600 --bitrate 100M`);
+  await until('the transfer is under way', async () => isSending(first));
   t.is(await first.kill(), 'SIGKILL');
   t.regex(pair.ip(1, 'link show weft0'), /NO-CARRIER/);
   t.regex(pair.ip(1, 'addr show weft0'), /10\.244\.1\.1\/32/);
   t.regex(pair.ip(1, 'route show'), /10\.244\.0\.0\/16 dev weft0/);
   const again = pair.start(1);
   t.is((await again.report()).message, undefined);
-  t.true((await transfer) > 1_000_000);
-  t.true((await accountOf(again)).egress.sent > 100);
+  await until('the transfer goes on', async () => isSending(again));
+  t.is(client.child.exitCode, null, client.stderr);
+  await client.end();
+  await server.end();
   await t.notThrowsAsync(ping(pair, remote6));
   t.is(await endsWithin(again.stop()), 0);
   t.regex(pair.ip(1, 'link show weft0'), /NO-CARRIER/);
@@ -96,7 +113,8 @@ test.serial('a worker that dies is reported with its error', async (t) => {
   // Fewer descriptors than it waits for: the next time that it waits, the kernel refuses.
   await pair.run(1, `prlimit --pid ${first.pid} --nofile=2`);
   const report = first.report();
-  await t.throwsAsync(ping(pair, remote4));
+  // What it found to do when it woke up is done, be it an answer.
+  await ping(pair, remote4).catch(() => undefined);
   t.regex((await report).death ?? '', /cannot wait for packets: ppoll failed with EINVAL/);
   t.is(await endsWithin(first.ended()), 3);
 });
