@@ -8,7 +8,7 @@ const right = ['n3', 'n4', 'n5'] as const;
 const nodes = [...left, ...right];
 
 /** A part notices that the other is gone within ten seconds, and that it is back within as many, if the machine has the time. */
-const DEADLINE_MS = 45_000;
+const DEADLINE_MS = 120_000;
 
 /** For how long the parts are dead to each other, in seconds: minutes and hours are for those who have them. */
 const HELD_S = Number(process.env['WEFT_TEST_PARTITION_SECONDS'] ?? 15);
@@ -52,7 +52,7 @@ test.serial('each part goes on by itself while the other is dead to it', async (
   await Promise.all([untilRouted(left, left), untilRouted(right, right)]);
   t.true(await lab.reaches('n1-p1', '10.244.2.2'));
   t.true(await lab.reaches('n3-p1', '10.244.5.2'));
-  t.false(await lab.reaches('n1-p1', '10.244.3.2'));
+  t.false(await lab.reaches('n1-p1', '10.244.3.2', 1));
   await new Promise((resolve) => setTimeout(resolve, HELD_S * 1_000));
   await Promise.all([untilRouted(left, left), untilRouted(right, right)]);
 });
@@ -63,16 +63,12 @@ test.serial('healed, all pods reach each other, all nodes hold the same, and not
   await until('all pods reach each other', async () => lab.isConnected(), DEADLINE_MS);
   await until('all nodes hold the same', async () => (await opinions()).size === 1, DEADLINE_MS);
   for (const node of nodes) {
-    const peers = await lab.control(node).peers();
-    t.deepEqual(
-      peers.map(({ name, state, refusals }) => `${name} ${state} ${refusals.join()}`),
-      nodes.filter((other) => other !== node).map((other) => `${other} alive `),
-    );
-    const { notices, residual } = await lab.control(node).status();
-    t.deepEqual(
-      notices.map(({ code }) => code),
-      [],
-    );
-    t.is(residual, 0);
+    const wanted = nodes.filter((other) => other !== node).map((other) => `${other} alive `);
+    await until(`${node} takes all for alive, and refuses nobody anything`, async () => {
+      const peers = await lab.control(node).peers();
+      return peers.map(({ name, state, refusals }) => `${name} ${state} ${refusals.join()}`).join() === wanted.join();
+    });
+    await until(`${node} has no notice`, async () => (await lab.control(node).status()).notices.length === 0);
+    t.is((await lab.control(node).status()).residual, 0);
   }
 });

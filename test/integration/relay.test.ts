@@ -9,11 +9,11 @@ import { until } from '../support/until.ts';
 const streamProbe = fileURLToPath(new URL('../support/stream-probe.ts', import.meta.url));
 
 /** From a cut until packets take another way, on a busy machine. Without load it takes three seconds. */
-const CHANGE_DEADLINE_MS = 15_000;
+const CHANGE_DEADLINE_MS = 60_000;
 /** From its end until they go straight: a link that comes and goes is trusted later each time, and here it does. */
-const RETURN_DEADLINE_MS = 100_000;
+const RETURN_DEADLINE_MS = 150_000;
 /** As long as a connection may stand still: TCP itself doubles its patience with each attempt. */
-const MAX_STALL_MS = 15_000;
+const MAX_STALL_MS = 60_000;
 /** Longer than any test: a stream is ended by the test. */
 const STREAM_SECONDS = 300;
 const STREAM_PAUSE_MS = 20;
@@ -88,7 +88,7 @@ async function stream(lab: TestLab, address: string): Promise<Stream> {
 /** Ends the stream; what the receiver saw. */
 async function outcome({ receiver, sender }: Stream): Promise<{ bytes: number; longestGapMs: number }> {
   await sender.end();
-  const { stdout } = await receiver.ends(20_000);
+  const { stdout } = await receiver.ends();
   return JSON.parse(stdout) as { bytes: number; longestGapMs: number };
 }
 
@@ -125,14 +125,15 @@ const relays = test.macro<[() => Promise<TestLab>, Cut]>({
     await Promise.all([untilWay(lab, 'n1', 'n3', ''), untilWay(lab, 'n3', 'n1', '')]);
     const before = await relayedBy(lab, 'n2');
     const streams = [await stream(lab, addresses.n3), await stream(lab, addresses6.n3)];
-    await until('the streams run', async () => (await peer(lab, 'n1', 'n3')).sentBytes > 1_000_000);
+    const first = (await peer(lab, 'n1', 'n3')).sentBytes;
+    await until('the streams run', async () => (await peer(lab, 'n1', 'n3')).sentBytes > first + 1_000_000);
 
     await cut(t, lab, where);
     await Promise.all([untilWay(lab, 'n1', 'n3', 'n2'), untilWay(lab, 'n3', 'n1', 'n2')]);
     await until('pods reach each other', async () => lab.isConnected());
     const sent = (await peer(lab, 'n1', 'n3')).sentBytes;
     await until('the streams go on', async () => (await peer(lab, 'n1', 'n3')).sentBytes > sent + 1_000_000);
-    t.true((await relayedBy(lab, 'n2')) > before + 500);
+    await until('n2 relays them', async () => (await relayedBy(lab, 'n2')) > before + 500);
     t.is(await relayOf(lab, 'n1', 'n2'), '');
 
     await heal(lab);
@@ -163,7 +164,7 @@ test.serial('over IPv6, too', async (t) => {
   t.true(await lab.reaches('n1-p1', addresses.n2));
   const reaches = async (): Promise<boolean> => await lab.reaches('n1-p1', addresses.n3);
   await until('the pods reach each other', reaches, CHANGE_DEADLINE_MS);
-  t.true((await relayedBy(lab, 'n2')) > 0);
+  await until('n2 relays', async () => (await relayedBy(lab, 'n2')) > 0);
   await heal(lab);
 });
 
@@ -187,21 +188,23 @@ test.serial('the way is shown, with the direct path and in which direction that 
       /^n3 is reached through n2; the direct path: loss \d+%\/\d+%$/m.test(shown)
     );
   });
-  const { path, relay } = await peer(lab, 'n1', 'n3');
-  t.is(relay, 'n2');
-  t.is(path.mtuBytes, 1450);
-  t.true(path.roundTripMs!.min > 0);
+  await until('the way through n2 has its full size and a round trip', async () => {
+    const { path, relay } = await peer(lab, 'n1', 'n3');
+    return relay === 'n2' && path.mtuBytes === 1450 && path.roundTripMs !== null && path.roundTripMs.min > 0;
+  });
   const { identity } = await peer(lab, 'n2', 'n1');
   await until('everybody hears of the bad path', async () => {
     const { pathReports } = await peer(lab, 'n2', 'n3');
     return pathReports.some((report) => report.identity === identity && report.lossPermille === 1000);
   });
-  const events = await lab.control('n1').events({ kind: 'way-changed' });
-  t.is(events.at(-1)?.message, 'packets for n3 go through n2');
+  await until('an event says it', async () => {
+    const events = await lab.control('n1').events({ kind: 'way-changed' });
+    return events.at(-1)?.message === 'packets for n3 go through n2';
+  });
   await heal(lab);
   await untilWay(lab, 'n1', 'n3', '');
   await sender.end();
-  await receiver.ends(20_000);
+  await receiver.ends();
 });
 
 test.serial('the path MTU of the whole way is found, and large packets pass', async (t) => {
@@ -218,13 +221,13 @@ test.serial('the path MTU of the whole way is found, and large packets pass', as
     const { relay, path } = await peer(lab, 'n1', 'n3');
     return relay === 'n2' && path.mtuBytes === 1230 && path.probing === 'confirmed';
   });
-  t.true((await peer(lab, 'n1', 'n2')).path.mtuBytes > 1400);
+  await until('the first hop has its full size', async () => (await peer(lab, 'n1', 'n2')).path.mtuBytes > 1400);
   const { sentBytes } = await peer(lab, 'n1', 'n3');
   await until('the stream runs', async () => (await peer(lab, 'n1', 'n3')).sentBytes > sentBytes + 1_000_000);
   await heal(lab);
   await untilWay(lab, 'n1', 'n3', '');
   await sender.end();
-  await receiver.ends(20_000);
+  await receiver.ends();
 });
 
 test.serial('when the relay dies, and there is no other, packets go straight when they can', async (t) => {
@@ -234,12 +237,12 @@ test.serial('when the relay dies, and there is no other, packets go straight whe
   await untilWay(lab, 'n1', 'n3', 'n2');
   await lab.lab('kill', 'n2');
   await heal(lab);
-  await until('the pods reach each other', async () => lab.reaches('n1-p1', addresses.n3), 30_000);
-  t.is(await relayOf(lab, 'n1', 'n3'), '');
+  await until('the pods reach each other', async () => lab.reaches('n1-p1', addresses.n3));
+  await untilWay(lab, 'n1', 'n3', '');
   await pinger.end();
   await lab.lab('start', 'n2');
   await lab.answers('n2');
-  await until('all are there again', async () => lab.isConnected(), 30_000);
+  await until('all are there again', async () => lab.isConnected());
 });
 
 test.serial('a node that does not relay is not asked to', async (t) => {
@@ -247,14 +250,14 @@ test.serial('a node that does not relay is not asked to', async (t) => {
   await lab.lab('stop', 'n2');
   const unwilling = lab.daemon('n2', '--relay', 'off');
   await lab.answers('n2');
-  await until('all are there again', async () => lab.isConnected(), 30_000);
-  t.false((await peer(lab, 'n1', 'n2')).capabilities.includes('relay'));
+  await until('all are there again', async () => lab.isConnected());
+  await until('n1 knows that n2 does not', async () => !(await peer(lab, 'n1', 'n2')).capabilities.includes('relay'));
   await cut(t, lab, 'in both directions');
   const pinger = lab.background('n1-p1', 'ping', '-n', '-q', '-i', '0.2', addresses.n3);
   const isLost = async (): Promise<boolean> => ((await peer(lab, 'n1', 'n3')).path.lossRatio ?? 0) > 0.05;
   await until('the path is known to be lost', isLost, 60_000);
   t.is(await relayOf(lab, 'n1', 'n3'), '');
-  t.false(await lab.reaches('n1-p1', addresses.n3));
+  t.false(await lab.reaches('n1-p1', addresses.n3, 1));
   t.is(await relayedBy(lab, 'n2'), 0);
   await heal(lab);
   await pinger.end();
