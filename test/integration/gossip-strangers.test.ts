@@ -13,7 +13,9 @@ const strangerSender = fileURLToPath(new URL('../support/stranger-sender.ts', im
 const hostileSender = fileURLToPath(new URL('../support/hostile-sender.ts', import.meta.url));
 
 const STRANGER = '198.18.255.254';
+/** At least; and until every pod has been reached while it goes on. */
 const ATTACK_SECONDS = 8;
+const MAX_ATTACK_SECONDS = 90;
 const STREAMS = 400;
 
 /** Pings between all pods, again and again, while others want the processors, too. */
@@ -54,9 +56,11 @@ async function answersToWorld(): Promise<number> {
 async function isWell(t: ExecutionContext): Promise<void> {
   await until('all pods reach each other', async () => lab.isConnected());
   for (const node of nodes) {
-    const { gossip, residual } = await lab.control(node).status();
-    t.deepEqual(gossip.members, { alive: 3, suspect: 0, dead: 0, left: 0 });
-    t.is(residual, 0);
+    await until(`${node} takes all for alive`, async () => {
+      const { members } = (await lab.control(node).status()).gossip;
+      return members.alive === 3 && members.suspect + members.dead + members.left === 0;
+    });
+    t.is((await lab.control(node).status()).residual, 0);
   }
 }
 
@@ -67,7 +71,7 @@ test.serial('a flood of datagrams and streams is neither heard nor answered, and
   const floods = await Promise.all(
     nodes.map(async (node, index) => {
       const { identity } = await lab.control(node).status();
-      const args = [STRANGER, gossipOf(index + 1), identity, keyId, `${ATTACK_SECONDS}`];
+      const args = [STRANGER, gossipOf(index + 1), identity, keyId, `${MAX_ATTACK_SECONDS}`];
       return lab.background('world', process.execPath, strangerSender, ...args);
     }),
   );
@@ -81,12 +85,13 @@ test.serial('a flood of datagrams and streams is neither heard nor answered, and
     '1',
     `${STREAMS}`,
   );
+  const began = performance.now();
   let matrices = 0;
   let lost = 0;
   let pairs = 0;
   const answered = new Set<string>();
   const all = new Set<string>();
-  do {
+  await until('every pod has reached every other while strangers knock, more often than not', async () => {
     const matrix = await measureMatrix(lab.name);
     matrices++;
     lost += matrix.lost;
@@ -95,14 +100,16 @@ test.serial('a flood of datagrams and streams is neither heard nor answered, and
       all.add(`${from} to ${address}`);
       if (rttMs !== null) answered.add(`${from} to ${address}`);
     }
-  } while (floods.some(({ child }) => child.exitCode === null));
-  // Three floods and three nodes on two processors: a node may get its turn too late for a second or two, but not each time.
-  t.deepEqual([...answered].toSorted(), [...all].toSorted());
-  t.true(lost < pairs / 2, `${lost} of ${pairs} pings had no answer while strangers knocked`);
-  await until('the streams are through', async () => Promise.resolve(streams.child.exitCode !== null), DEADLINE_MS);
-  const sent = floods.map(({ stdout }) => Number(stdout));
+    // Three floods and three nodes on two processors: a node may get its turn too late for a second or two, but not each time.
+    const isLongEnough = performance.now() - began > ATTACK_SECONDS * 1_000;
+    return isLongEnough && answered.size === all.size && lost < pairs / 2;
+  });
+  t.true(floods.every(({ child }) => child.exitCode === null));
+  const seconds = Math.round((performance.now() - began) / 1_000);
+  const sent = await Promise.all(floods.map(async (flood) => Number((await flood.end()).stdout)));
+  await until('the streams are through', () => streams.child.exitCode !== null, DEADLINE_MS);
   t.log(
-    `${sent.join(', ')} datagrams in ${ATTACK_SECONDS} s, ${STREAMS} streams; all pods pinged each other ${matrices} times, ${lost} of ${pairs} in vain`,
+    `${sent.join(', ')} datagrams in ${seconds} s, ${STREAMS} streams; all pods pinged each other ${matrices} times, ${lost} of ${pairs} in vain`,
   );
   for (const node of nodes) {
     const counts = await refused(node);
@@ -150,9 +157,11 @@ for (const [who, flags] of [
       );
     });
     t.deepEqual((await lab.control('n3').status()).gossip.members, { alive: 1, suspect: 0, dead: 0, left: 0 });
-    t.is((await lab.control('n1').peers()).filter(({ state }) => state === 'alive').length, 1);
-    const routes = await lab.control('n1').routes();
-    t.deepEqual([...new Set(routes.map(({ node }) => node))].sort(), ['n1', 'n2']);
+    await until('n1 knows n2 and nobody else', async () => {
+      const alive = (await lab.control('n1').peers()).filter(({ state }) => state === 'alive');
+      const routed = new Set((await lab.control('n1').routes()).map(({ node }) => node));
+      return alive.map(({ name }) => name).join() === 'n2' && [...routed].sort().join() === 'n1,n2';
+    });
     const isWithKey = who === 'another key';
     t.is((await lab.control('n3').status()).gossip.authenticated, isWithKey);
     const said = isWithKey ? 'gossip-alone' : 'gossip-not-authenticated';

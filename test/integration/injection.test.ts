@@ -47,11 +47,16 @@ interface Attack {
   readonly from?: string;
 }
 
-/** Sends VXLAN to the data port of `target` from `place`; how many of its packets got into the pod there. */
+/**
+ * Sends VXLAN to the data port of `target` from `place`; how many of its packets got into the pod there.
+ *
+ * @param arriving how many are waited for.
+ */
 async function inject(
   place: string,
   target: Target,
   { source = '10.244.1.200', bytes = 8, from }: Attack = {},
+  arriving = 0,
 ): Promise<number> {
   const { mac } = (await lab.control(target).status()).tun;
   const before = await refusedByPod(target);
@@ -68,7 +73,9 @@ async function inject(
   // What is sent last arrives last.
   const other = target === 'n1' ? 'n2-p1' : 'n1-p1';
   await lab.probe(other, 'error', PODS[target], '9999');
-  return (await refusedByPod(target)) - before - 1;
+  const arrived = async (): Promise<number> => (await refusedByPod(target)) - before - 1;
+  await until(`${arriving} packets arrive`, async () => (await arrived()) >= arriving);
+  return await arrived();
 }
 
 /** One datagram, of whatever. */
@@ -85,16 +92,18 @@ async function counted(node: string, counter: RuleCounter): Promise<number> {
   return Number(/packets (\d+)/.exec(await lab.exec(node, 'nft', 'list', 'counter', 'inet', 'weft', counter))![1]);
 }
 
-/** By how much a counter of n1 rises. */
-async function rise(counter: RuleCounter, action: () => Promise<unknown>): Promise<number> {
+/** By how much a counter of n1 rises: it is waited for until it has by `atLeast`. */
+async function rise(counter: RuleCounter, atLeast: number, action: () => Promise<unknown>): Promise<number> {
   const before = await counted('n1', counter);
   await action();
-  return (await counted('n1', counter)) - before;
+  const risen = async (): Promise<number> => (await counted('n1', counter)) - before;
+  await until(`${counter} counts ${atLeast} more`, async () => (await risen()) >= atLeast);
+  return await risen();
 }
 
 test('what a process of the node itself sends is taken for the word of the node', async (t) => {
-  t.is(await inject('n1', 'n2'), PACKETS);
-  t.is(await inject('n1', 'n2', { bytes: FRAGMENTED_BYTES }), PACKETS);
+  t.is(await inject('n1', 'n2', {}, PACKETS), PACKETS);
+  t.is(await inject('n1', 'n2', { bytes: FRAGMENTED_BYTES }, PACKETS), PACKETS);
 });
 
 for (const [who, place] of [
@@ -102,7 +111,7 @@ for (const [who, place] of [
   ['a container that the node masquerades', CONTAINER],
 ] as const) {
   test(`VXLAN of ${who} to another node is refused, in fragments as well, and counted`, async (t) => {
-    const refused = await rise('not-from-a-node', async () => {
+    const refused = await rise('not-from-a-node', 2 * PACKETS, async () => {
       t.is(await inject(place, 'n2'), 0);
       t.is(await inject(place, 'n2', { bytes: FRAGMENTED_BYTES }), 0);
     });
@@ -111,8 +120,12 @@ for (const [who, place] of [
 }
 
 test('the status counts what was refused, and an event names who sent it', async (t) => {
-  const { kernel } = await lab.control('n1').status();
-  t.is(kernel.refused['not-from-a-node'], await counted('n1', 'not-from-a-node'));
+  const total = await counted('n1', 'not-from-a-node');
+  await until('the status has the whole count', async () => {
+    const { kernel } = await lab.control('n1').status();
+    return kernel.refused['not-from-a-node'] === total;
+  });
+  t.pass();
   await until('an event names the pod', async () =>
     (await lab.control('n1').events({ kind: 'traffic-refused' })).some(
       ({ message }) => message.startsWith(`pod p1 (${PODS.n1}) sends to `) && message.includes('(not-from-a-node)'),
@@ -123,7 +136,7 @@ test('the status counts what was refused, and an event names who sent it', async
 test("a container's VXLAN under the address of another node is refused, to this node and to others", async (t) => {
   await lab.exec(CONTAINER, 'ip', 'address', 'add', `${UNDERLAY.n3}/32`, 'dev', 'lo');
   const forged = { source: '10.244.3.200', from: UNDERLAY.n3 };
-  const refused = await rise('not-from-a-node', async () => {
+  const refused = await rise('not-from-a-node', 2 * PACKETS, async () => {
     t.is(await inject(CONTAINER, 'n2', forged), 0);
     t.is(await inject(CONTAINER, 'n1', forged), 0);
   });
@@ -131,14 +144,14 @@ test("a container's VXLAN under the address of another node is refused, to this 
 });
 
 test('the ports of gossip are closed to pods, and to containers where they are those of other nodes', async (t) => {
-  t.true(await connects('n1', UNDERLAY.n2));
-  const refused = await rise('not-from-a-node', async () => {
+  t.true(await connects('n1', UNDERLAY.n2, 10));
+  const refused = await rise('not-from-a-node', 3, async () => {
     t.false(await connects('n1-p1', UNDERLAY.n2));
     t.false(await connects('n1-p1', UNDERLAY.n1));
     t.false(await connects(CONTAINER, UNDERLAY.n2));
   });
   t.true(refused >= 3, `${refused}`);
-  const datagrams = await rise('not-from-a-node', async () => {
+  const datagrams = await rise('not-from-a-node', 2, async () => {
     for (const address of [UNDERLAY.n1, UNDERLAY.n2]) await send('n1-p1', address, 7_948);
   });
   t.is(datagrams, 2);
@@ -153,7 +166,7 @@ test('nothing is masqueraded on its way to a VXLAN port outside of the cluster',
   const arrived = async (): Promise<number> =>
     Number(/UdpNoPorts\s+(\d+)/.exec(await lab.exec('world', 'nstat', '-asz', 'UdpNoPorts'))![1]);
   const before = await arrived();
-  const refused = await rise('masqueraded-vxlan', async () => {
+  const refused = await rise('masqueraded-vxlan', 4, async () => {
     for (const place of ['n1-p1', CONTAINER]) {
       for (const port of [4_789, 8_472]) await send(place, '198.19.255.1', port);
     }
@@ -171,7 +184,7 @@ test('a pod reaches no loopback address of its node, even where the kernel would
     ip route del local 127.0.0.1 table local && ip route del local 127.0.0.0/8 table local
     ip route add 127.0.0.1 via 169.254.1.1 dev eth0 src ${PODS.n1}
     timeout 1 bash -c '</dev/tcp/127.0.0.1/8099'`;
-  const refused = await rise('pod-to-loopback', async () => {
+  const refused = await rise('pod-to-loopback', 1, async () => {
     t.not((await lab.tryExec('n1-p1', 'sh', '-c', inPod)).exitCode, 0);
   });
   t.true(refused > 0);
@@ -184,17 +197,17 @@ test('a pod that plays the router is not listened to', async (t) => {
     [PODS.n1, UNDERLAY.n1, '3', '4'],
     [PODS.n1, UNDERLAY.n2, '3', '4'],
   ]) {
-    t.is(await rise('pod-as-router', async () => sendIcmp(...message)), 1, message.join(' '));
+    t.is(await rise('pod-as-router', 1, async () => sendIcmp(...message)), 1, message.join(' '));
   }
 });
 
 test('what comes from an address that is not of the overlay enters it under the address of its node', async (t) => {
-  const connections = await rise('into-overlay', async () => {
+  const connections = await rise('into-overlay', 3, async () => {
     for (const [from, to] of [
       [UNDERLAY.n1, PODS.n2],
       ['fd00:198:18::1', 'fd00:10:244:2::2'],
     ] as const) {
-      t.is((await lab.tryExec('n1', 'ping', '-nqc1', '-W2', '-I', from, to)).exitCode, 0, from);
+      t.is((await lab.tryExec('n1', 'ping', '-nqc1', '-w5', '-I', from, to)).exitCode, 0, from);
     }
     t.true(await lab.reaches(CONTAINER, PODS.n2));
     await lab.exec('world', 'ip', 'route', 'add', '10.244.2.0/24', 'via', UNDERLAY.n1);
@@ -216,7 +229,10 @@ test('data of nodes is not tracked as connections, gossip is', async (t) => {
     between.filter((line) => line.includes('dport=4789')),
     [],
   );
-  t.true(between.some((line) => line.includes('dport=7948')));
+  t.true(
+    between.some((line) => line.includes('dport=7948')),
+    between.join('\n'),
+  );
 });
 
 test('the sets follow a node that gets another address, and an audit finds nothing wrong with that', async (t) => {
@@ -224,7 +240,7 @@ test('the sets follow a node that gets another address, and an audit finds nothi
   await until('n1 protects the new address of n3', async () =>
     (await lab.exec('n1', 'nft', 'list', 'set', 'inet', 'weft', 'data4')).includes('198.18.0.33 . 4789'),
   );
-  const refused = await rise('not-from-a-node', async () => send('n1-p1', '198.18.0.33', 4_789));
+  const refused = await rise('not-from-a-node', 1, async () => send('n1-p1', '198.18.0.33', 4_789));
   t.is(refused, 1);
   await until('n3 protects its own new address', async () =>
     (await lab.exec('n3', 'nft', 'list', 'set', 'inet', 'weft', 'own4')).includes('198.18.0.33'),
@@ -244,14 +260,14 @@ test('rules that somebody flushes come back, and counters go on', async (t) => {
   await lab.exec('n1', 'nft', 'flush', 'table', 'inet', 'weft');
   await lab.control('n1').audit();
   t.is(await counted('n1', 'not-from-a-node'), before);
-  t.is(await rise('not-from-a-node', async () => send('n1-p1', UNDERLAY.n2, 4_789)), 1);
+  t.is(await rise('not-from-a-node', 1, async () => send('n1-p1', UNDERLAY.n2, 4_789)), 1);
   t.deepEqual((await lab.control('n1').audit()).differences, []);
 });
 
 test('nothing is let through while no daemon runs, nor when the next one starts', async (t) => {
   const before = await counted('n1', 'not-from-a-node');
   await lab.lab('kill', 'n1');
-  const refused = await rise('not-from-a-node', async () => send('n1-p1', UNDERLAY.n2, 4_789));
+  const refused = await rise('not-from-a-node', 1, async () => send('n1-p1', UNDERLAY.n2, 4_789));
   t.is(refused, 1);
   // It knows nobody yet but itself, and is given no seed.
   lab.daemon(
@@ -266,7 +282,7 @@ test('nothing is let through while no daemon runs, nor when the next one starts'
     'on',
   );
   await lab.answers('n1');
-  t.is(await rise('not-from-a-node', async () => send('n1-p1', UNDERLAY.n2, 4_789)), 1);
+  t.is(await rise('not-from-a-node', 1, async () => send('n1-p1', UNDERLAY.n2, 4_789)), 1);
   // The rules are others by its configuration, and the counts of the one before go on.
   t.is(await counted('n1', 'not-from-a-node'), before + 2);
   await until('its status has the whole count', async () => {
@@ -280,22 +296,23 @@ test('pods do not reach metrics that are served at every address, over the overl
   t.false(await hasMetrics('n1-p1', '10.244.1.1'));
   t.false(await hasMetrics('n1-p1', '[fd00:10:244:1::1]'));
   t.false(await hasMetrics('n2-p1', '10.244.1.1'));
-  t.true((await counted('n1', 'pod-to-metrics')) > 0);
+  await until('it is counted', async () => (await counted('n1', 'pod-to-metrics')) > 0);
 });
 
 test('both kinds of masquerading can be switched', async (t) => {
   await until('n1 knows n2 again', async () => lab.reaches('n1-p1', PODS.n2));
   const { exitCode } = await lab.tryExec('n1', 'ping', '-nqc1', '-W1', '-I', UNDERLAY.n1, PODS.n2);
   t.not(exitCode, 0);
-  t.true((await sourceNotLocal()) > 0);
+  await until('it is counted', async () => (await sourceNotLocal()) > 0);
   t.is(await lab.probe('n1-p1', 'error', '198.19.255.1', '4789'), 'ECONNREFUSED\n');
   // The ports of nodes stay closed.
   t.is(await inject('n1-p1', 'n2'), 0);
 });
 
-/** Whether the port of gossip is open. */
-async function connects(place: string, address: string): Promise<boolean> {
-  return (await lab.tryExec(place, 'timeout', '1', 'bash', '-c', `</dev/tcp/${address}/7948`)).exitCode === 0;
+/** Whether the port of gossip is open; a closed one does not answer. */
+async function connects(place: string, address: string, seconds = 1): Promise<boolean> {
+  const connect = ['timeout', `${seconds}`, 'bash', '-c', `</dev/tcp/${address}/7948`];
+  return (await lab.tryExec(place, ...connect)).exitCode === 0;
 }
 
 /** Whether metrics are served. */
