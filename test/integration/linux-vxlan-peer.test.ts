@@ -49,7 +49,7 @@ const directory = mkdtempSync(join(tmpdir(), 'weft-linux-vxlan-peer-'));
 let node: Machine;
 let host: Machine;
 /** What the doctor finds before and after: nobody but the host is let in. */
-let foundAtFirst: readonly string[];
+const FOUND_AT_FIRST = ['firewall-closed'];
 
 test.before(async () => {
   node = await Machine.start(join(directory, 'node'));
@@ -113,6 +113,18 @@ async function diagnosis(): Promise<Diagnosis> {
   return (JSON.parse(stdout) as { nodes: [Diagnosis] }).nodes[0];
 }
 
+/** Waits until the doctor finds this, and nothing else. */
+async function untilFound(...ids: readonly string[]): Promise<void> {
+  let found: readonly string[] = [];
+  const isFound = async (): Promise<boolean> => {
+    found = (await diagnosis()).findings.map(({ id }) => id);
+    return found.join() === ids.join();
+  };
+  await until(`the doctor finds ${ids.join(', ') || 'nothing'}`, isFound).catch((error: unknown) => {
+    throw new Error(`it found ${found.join(', ')}`, { cause: error });
+  });
+}
+
 test.serial('the document says everything of the node as weft has it', async (t) => {
   const { tun, underlay, nodeAddresses, vxlan } = JSON.parse(await node.exec('weft status --json')) as Status;
   t.is(tun.mac, valueOf('NODE_MAC'));
@@ -121,8 +133,7 @@ test.serial('the document says everything of the node as weft has it', async (t)
   t.deepEqual(nodeAddresses, [valueOf('NODE_IPV4'), valueOf('NODE_IPV6')]);
   t.deepEqual(vxlan, { port: Number(valueOf('PORT')), vni: Number(valueOf('VNI')) });
   t.is(values!.place, 'both machines');
-  foundAtFirst = (await diagnosis()).findings.map(({ id }) => id);
-  t.deepEqual(foundAtFirst, ['firewall-closed']);
+  await untilFound(...FOUND_AT_FIRST);
 });
 
 test.serial('every block of commands belongs to a machine, and is run by this test', (t) => {
@@ -157,7 +168,7 @@ test.serial('with them everything does that the document tries, and weft shows w
 
 const ping = test.macro<['pod' | 'host', string]>({
   exec: async (t, from, address) => {
-    const command = `ping -nqc 1 -W 3 ${address}`;
+    const command = `ping -nqc 1 -w 10 ${address}`;
     const output = from === 'host' ? await host.exec(command) : await node.exec(`ip netns exec web ${command}`);
     t.regex(output, /1 received/);
   },
@@ -187,7 +198,11 @@ const stream = test.macro<['pod' | 'host', string]>({
       ),
     );
     t.is(sent, '');
-    t.is((await received.ends()).stdout, readFileSync(join(directory, `sent-${port}`), 'utf8'));
+    const { stdout } = await received.ends();
+    const checksum = (): string => readFileSync(join(directory, `sent-${port}`), 'utf8');
+    // Nobody waits for the program that writes it.
+    await until('the checksum of what was sent is written', () => checksum().endsWith('\n'));
+    t.is(stdout, checksum());
   },
   title: (_, from, address) => `${STREAM_BYTES / 1024 / 1024} MB through TCP from the ${from} to ${address}`,
 });
@@ -198,7 +213,7 @@ test.serial(stream, 'pod', valueOf('HOST_IPV4'));
 test.serial(stream, 'pod', valueOf('HOST_IPV6'));
 
 test.serial('the doctor finds nothing', async (t) => {
-  t.deepEqual((await diagnosis()).findings, []);
+  await untilFound();
   const { residual } = JSON.parse(await node.exec('weft status --json')) as Status;
   t.is(residual, 0);
 });
@@ -218,19 +233,16 @@ test.serial('what lies behind the host is reached through it', async (t) => {
     ip -n box route add default via ${valueOf('HOST_IPV4')} dev eth0 onlink
     ip -n box route add default via fd00:10:244:99::fffe dev eth0 onlink`);
   for (const address of ['10.244.99.2', 'fd00:10:244:99::2'])
-    t.regex(await node.exec(`ip netns exec web ping -nqc 1 -W 3 ${address}`), /1 received/);
+    t.regex(await node.exec(`ip netns exec web ping -nqc 1 -w 10 ${address}`), /1 received/);
   for (const address of [POD, POD6])
-    t.regex(await host.exec(`ip netns exec box ping -nqc 1 -W 3 ${address}`), /1 received/);
+    t.regex(await host.exec(`ip netns exec box ping -nqc 1 -w 10 ${address}`), /1 received/);
 });
 
 test.serial('nothing is left of it when it was taken down', async (t) => {
   await follow('Taking it down');
-  t.deepEqual(JSON.parse(await node.exec('weft peers --json')), []);
+  await until('the host is no peer', async () => (await node.exec('weft peers --json')).trim() === '[]');
   for (const machine of [node, host]) t.notRegex(await machine.exec('nft list table inet filter'), /overlay|4789/);
   t.notRegex(await host.exec('ip link; ip route; ip -6 route'), /vxlan42/);
   t.notRegex(await node.exec('cat /etc/weft/weft.yaml'), /legacy|static/);
-  t.deepEqual(
-    (await diagnosis()).findings.map(({ id }) => id),
-    foundAtFirst,
-  );
+  await untilFound(...FOUND_AT_FIRST);
 });

@@ -71,19 +71,26 @@ function startWithResolver(): Program {
   return lab.background('n1', 'unshare', '--mount', 'sh', '-c', script, resolverFile, ...command);
 }
 
+/** Asks again where no answer comes, as pods do: on a busy machine the kernel may lose a packet. */
+const PATIENCE = ['+tries=4', '+timeout=8'];
+
 /** What dig prints in short, asked in a pod of its node. */
 async function dig(...args: readonly string[]): Promise<string> {
-  return (await lab.tryExec('n1-p1', 'dig', '+short', '+tries=1', '+timeout=2', `@${GATEWAY}`, ...args)).stdout.trim();
+  return (await lab.tryExec('n1-p1', 'dig', '+short', ...PATIENCE, `@${GATEWAY}`, ...args)).stdout.trim();
 }
 
-/** The same, asked again where no answer comes, as pods do: on a busy machine the kernel may lose a packet. */
+/** The address that a name has, be it another name's. It is asked for more often: packets of questions are lost in a flood. */
 async function patient(name: string): Promise<string> {
-  return (await dig(name, 'A', '+tries=5', '+timeout=3')).split('\n').at(-1)!;
+  return (await dig(name, 'A', '+tries=10', '+timeout=3')).split('\n').at(-1)!;
 }
 
 /** All that dig says. */
 async function digAll(...args: readonly string[]): Promise<string> {
-  return (await lab.tryExec('n1-p1', 'dig', '+tries=1', '+timeout=6', `@${GATEWAY}`, ...args)).stdout;
+  return (await lab.tryExec('n1-p1', 'dig', ...PATIENCE, `@${GATEWAY}`, ...args)).stdout;
+}
+
+async function untilSaid(wanted: RegExp, ...args: readonly string[]): Promise<void> {
+  await until(`dig says ${String(wanted)}`, async () => wanted.test(await digAll(...args)));
 }
 
 /** A command in a pod, as `weft lab exec` runs it: with names. */
@@ -146,7 +153,8 @@ test.serial('programs that know nothing of weft find pods by name', async (t) =>
 test.serial('commands of weft take the names that DNS answers', async (t) => {
   const [pod, other] = ['p1.weft.internal', 'p1.n2.node.weft.internal'];
   t.regex((await lab.tryAsk('n1', 'explain', pod, other)).stdout, /n1\/p1.*n2\/p1/);
-  t.is((await lab.tryAsk('n1', 'ping', 'n2.node.weft.internal', '--count', '1')).exitCode, 0);
+  const ping = ['ping', 'n2.node.weft.internal', '--count', '1'];
+  await until('the node answers', async () => (await lab.tryAsk('n1', ...ping)).exitCode === 0);
 });
 
 test.serial('a namespace that weft makes asks its node, and its names are gone with it', async (t) => {
@@ -155,15 +163,15 @@ test.serial('a namespace that weft makes asks its node, and its names are gone w
   const { netns } = await control.addPod('web', { newNetns: true, namespace: 'shop' });
   const name = netns.replace('/run/netns/', '');
   try {
-    const found = await lab.exec('n2', 'ip', 'netns', 'exec', name, 'getent', 'ahosts', 'web.shop.weft.internal');
-    t.regex(found, /^10\.244\.2\./m);
+    const ask = ['ip', 'netns', 'exec', name, 'getent', 'ahosts', 'web.shop.weft.internal'];
+    await until('it knows its own name', async () => /^10\.244\.2\./m.test((await lab.tryExec('n2', ...ask)).stdout));
     await until('the other node knows its name', async () => (await dig('web.shop.weft.internal')) !== '');
     t.true(existsSync(`/etc/netns/${name}/resolv.conf`));
   } finally {
     await control.removePod('web', 'shop');
   }
   await until('the name is gone', async () => (await dig('web.shop.weft.internal')) === '');
-  t.regex(await digAll('shop.weft.internal'), /status: NXDOMAIN/);
+  await untilSaid(/status: NXDOMAIN/, 'shop.weft.internal');
   t.false(existsSync(`/etc/netns/${name}`));
 });
 
@@ -174,21 +182,21 @@ test.serial('other names are asked of the resolver: aliases, long texts, and wha
   // Cut over UDP; dig asks again over TCP by itself, unless it is told not to.
   t.regex(await digAll('long.example.net', 'TXT', '+ignore', '+bufsize=512'), /flags: qr[a-z ]* tc /);
   t.is((await dig('long.example.net', 'TXT', '+bufsize=512')).length, 10 * 202 + 9);
-  t.true((await counted('forwarded')) >= 5);
+  await until('they are counted', async () => (await counted('forwarded')) >= 5);
 });
 
 test.serial('the resolver is another one from a moment after its file has changed', async (t) => {
   // This node itself, which is never asked, and nobody else.
   writeFileSync(resolverFile, `nameserver 10.244.1.1\nnameserver ${GATEWAY}\n`);
   await until('there is no resolver', async () => (await lab.control('n1').status()).names.resolvers.length === 0);
-  t.regex(await digAll('www.example.com'), /status: SERVFAIL/);
-  t.true((await counted('no-resolver')) >= 1);
+  await untilSaid(/status: SERVFAIL/, 'www.example.com');
+  await until('it is counted', async () => (await counted('no-resolver')) >= 1);
   t.regex((await lab.tryAsk('n1', 'status')).stdout, /no resolver, so that other names fail/);
   t.is(await dig('p1.weft.internal'), '10.244.1.2');
   // The first one is silent: nothing leads there.
   writeFileSync(resolverFile, `nameserver 198.19.255.77\nnameserver ${RESOLVER}\n`);
   await until('there is a resolver', async () => (await lab.control('n1').status()).names.resolvers.length === 2);
-  t.regex(await digAll('www.example.com'), /192\.0\.2\.1/);
+  await untilSaid(/192\.0\.2\.1/, 'www.example.com');
   writeFileSync(resolverFile, `nameserver ${RESOLVER}\n`);
   await until('it is the one of before', async () => (await lab.control('n1').status()).names.resolvers.length === 1);
 });
@@ -250,7 +258,9 @@ test.serial('another program that has port 53 is named, and when it lets go of i
   await until('it is said', async () => (await noticeCodes()).includes('names-port-taken'));
   const [notice] = (await lab.control('n1').status()).notices.filter(({ code }) => code === 'names-port-taken');
   t.regex(notice!.message, /UDP port 53 of 10\.244\.1\.1 is held by dnsmasq \(pid \d+\)/);
-  t.regex((await lab.tryAsk('n1', 'doctor')).stdout, /names-port-taken[\s\S]*dnsmasq/);
+  await until('the doctor says it', async () =>
+    /names-port-taken[\s\S]*dnsmasq/.test((await lab.tryAsk('n1', 'doctor')).stdout),
+  );
   await thief.end();
   await until('names are answered', async () => (await dig('p1.weft.internal')) === '10.244.1.2');
   await until('nothing is said any more', async () => !(await noticeCodes()).includes('names-port-taken'));

@@ -10,7 +10,7 @@ let lab: TestLab;
 test.before(async () => {
   lab = await TestLab.up('--nodes', '1', '--pods', '1');
 });
-test.after.always(async () => lab.down());
+test.after.always(async () => lab?.down());
 
 async function ask<Answer>(...args: readonly string[]): Promise<Answer> {
   const { stdout } = await lab.tryExec('n1', ...weft, '--socket', lab.files('n1').socket, ...args, '--json');
@@ -39,19 +39,25 @@ const breaks: Readonly<Record<string, readonly (readonly string[])[]>> = {
 
 for (const [fault, commands] of Object.entries(breaks)) {
   test.serial(`${fault}: said by pod list and doctor, and put right by --fix`, async (t) => {
-    t.is(await stateOf('p1'), 'running');
+    await until('it runs', async () => (await stateOf('p1')) === 'running');
     for (const command of commands) await lab.exec('n1-p1', ...command);
-    await until('it is seen', async () => (await stateOf('p1')).startsWith('broken'));
-    t.true((await stateOf('p1')).includes(fault), await stateOf('p1'));
+    await until('it is seen', async () => {
+      const state = await stateOf('p1');
+      return state.startsWith('broken') && state.includes(fault);
+    });
     // On a busy machine a look into the pod may fail, which is said, and is no finding.
     await until('the doctor finds it', async () =>
       ((await found()).get('pod-broken') ?? []).some((text) => text.includes(fault)),
     );
-    const { nodes } = await ask<DoctorReport>('doctor', '--fix');
-    t.true(nodes[0]!.fixed.includes('pod-broken'));
-    await until('it is put right', async () => (await stateOf('p1')) === 'running');
-    t.true(await lab.reaches('n1-p1', '10.244.1.1'));
-    t.true(await lab.reaches('n1-p1', 'fd00:10:244:1::1'));
+    await until('the doctor puts it right', async () => {
+      const { nodes } = await ask<DoctorReport>('doctor', '--fix');
+      return nodes[0]!.fixed.includes('pod-broken');
+    });
+    await until('it runs again', async () => (await stateOf('p1')) === 'running');
+    for (const address of ['10.244.1.1', 'fd00:10:244:1::1']) {
+      await until(`it reaches ${address}`, async () => lab.reaches('n1-p1', address));
+    }
+    t.pass();
   });
 }
 
@@ -69,18 +75,19 @@ test.serial('a firewall of the pod that lets nothing in is a note, with its rule
     'nft',
     'add table inet own; add chain inet own in { type filter hook input priority 0; policy drop; }',
   );
-  await until('the rules are seen', async () => (await found()).has('pod-firewall'));
-  t.regex(
-    (await found()).get('pod-firewall')!.join('\n'),
-    /pod p1: nothing new comes in by TCP: .*inet own in: policy drop/,
-  );
+  let evidence: readonly string[] | undefined;
+  await until('the rules are seen', async () => (evidence = (await found()).get('pod-firewall')) !== undefined);
+  t.regex(evidence!.join('\n'), /pod p1: nothing new comes in by TCP: .*inet own in: policy drop/);
   await lab.exec('n1-p1', 'nft', 'delete', 'table', 'inet', 'own');
   await until('they are gone', async () => !(await found()).has('pod-firewall'));
 });
 
 test.serial('a port on which nothing listens, or on loopback only, is said', async (t) => {
   const about = ['--pod', 'p1', '--dport', '8080'];
-  t.deepEqual((await found(...about)).get('pod-port-closed'), ['pod p1: no socket listens on TCP port 8080']);
+  await until(
+    'it is said that nothing listens',
+    async () => (await found(...about)).get('pod-port-closed')?.join() === 'pod p1: no socket listens on TCP port 8080',
+  );
   lab.background('n1-p1', 'socat', 'TCP4-LISTEN:8080,bind=127.0.0.1,fork', 'EXEC:true');
   await until(
     'it listens on loopback',
@@ -110,9 +117,10 @@ test.serial('a policy rule that leads pods past weft is found, with the rule', a
     };
     await pair.exec('n1', 'ip', 'route', 'add', 'default', 'via', '198.18.255.254', 'dev', 'eth0', 'table', '52');
     await pair.exec('n1', 'ip', 'rule', 'add', 'priority', '5210', 'to', '10.244.0.0/16', 'lookup', '52');
-    await until('it is found', async () => (await ask()) !== '');
-    t.regex(await ask(), /packets from pod p1 to n2 \(10\.244\.2\.1\) leave by eth0, by table 52, and not by weft0/);
-    t.regex(await ask(), /rules before the main table: .*5210: .*lookup 52/);
+    let evidence = '';
+    await until('it is found', async () => (evidence = await ask()) !== '');
+    t.regex(evidence, /packets from pod p1 to n2 \(10\.244\.2\.1\) leave by eth0, by table 52, and not by weft0/);
+    t.regex(evidence, /rules before the main table: .*5210: .*lookup 52/);
     await pair.exec('n1', 'ip', 'rule', 'delete', 'priority', '5210');
     await until('it is gone', async () => (await ask()) === '');
   } finally {

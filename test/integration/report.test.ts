@@ -50,7 +50,7 @@ test.serial('a report has everything, but no key and nothing that a pod sent', a
   const former = generateKey();
   appendFileSync(config, `# the key was ${former}, and now it is ${key}\n`);
   // 776566742d7061796c6f6164: "weft-payload", over and over.
-  await lab.exec('n1-p1', 'ping', '-c', '3', '-i', '0.2', '-W', '3', '-p', '776566742d7061796c6f6164', '10.244.2.2');
+  await lab.exec('n1-p1', 'ping', '-c', '3', '-i', '0.2', '-W', '10', '-p', '776566742d7061796c6f6164', '10.244.2.2');
 
   const { report, texts } = await reported(t, 'whole');
   t.deepEqual([...texts.keys()].sort(), [...report.files].sort());

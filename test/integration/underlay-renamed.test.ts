@@ -41,23 +41,37 @@ async function findings(node: string): Promise<readonly Finding[]> {
   return diagnosis.findings;
 }
 
-/** What was said of the underlay, but for what happened before. */
-async function told(node: string): Promise<string[]> {
-  return (await lab.control(node).events({ kind: 'underlay-changed' })).map(({ message }) => message);
+/** Waits until this was said of the underlay of a node, and nothing else. */
+async function untilTold(node: string, message: string): Promise<void> {
+  const said = async (): Promise<string> =>
+    (await lab.control(node).events({ kind: 'underlay-changed' })).map((event) => event.message).join('\n');
+  await until(`${node} says "${message}"`, async () => (await said()) === message);
+}
+
+/** Waits until a node has these notices, and no others. */
+async function untilNoticed(node: string, ...codes: readonly string[]): Promise<void> {
+  const noticed = async (): Promise<string> => (await statusOf(node)).notices.map(({ code }) => code).join();
+  await until(`${node} has the notices: ${codes.join() || 'none'}`, async () => (await noticed()) === codes.join());
+}
+
+/** Waits until the doctor of a node finds this, and nothing else: it tells all who ask within a second the same. */
+async function untilFound(node: string, ...ids: readonly string[]): Promise<readonly Finding[]> {
+  let found: readonly Finding[] = [];
+  await until(`the doctor of ${node} finds ${ids.join() || 'nothing'}`, async () => {
+    found = await findings(node);
+    return found.map(({ id }) => id).join() === ids.join();
+  });
+  return found;
 }
 
 test.serial('where the configuration names it, weft goes on, and says which name it has now', async (t) => {
   await rename('n1', 'eth0', 'uplink0');
-  const { underlay, notices } = await statusOf('n1');
+  const { underlay } = await statusOf('n1');
   t.like(underlay, { address: '198.18.0.1', reason: 'underlay.interface names it eth0, as it was called' });
-  t.deepEqual(
-    notices.map(({ code }) => code),
-    ['underlay-renamed'],
-  );
-  t.deepEqual(await told('n1'), ['the underlay interface eth0 is named uplink0 now']);
-  t.true(await lab.isConnected());
-  const [finding, ...others] = await findings('n1');
-  t.deepEqual(others, []);
+  await untilNoticed('n1', 'underlay-renamed');
+  await untilTold('n1', 'the underlay interface eth0 is named uplink0 now');
+  await until('pods reach each other', async () => lab.isConnected());
+  const [finding] = await untilFound('n1', 'underlay-renamed');
   t.like(finding, { id: 'underlay-renamed', severity: 'warning' });
   t.regex(finding!.evidence.join(), /eth0 is named uplink0 now/);
   t.deepEqual(finding!.fix.commands, ['ip link set uplink0 name eth0']);
@@ -67,12 +81,12 @@ test.serial('where the configuration names it, weft goes on, and says which name
 });
 
 test.serial('what the doctor advises ends it', async (t) => {
-  const [finding] = await findings('n1');
+  const [finding] = await untilFound('n1', 'underlay-renamed');
   await lab.exec('n1', 'sh', '-c', finding!.fix.commands[0]!);
   await until('n1 shows eth0', async () => (await statusOf('n1')).underlay.interface === 'eth0');
-  t.deepEqual((await statusOf('n1')).notices, []);
-  // What was found is told to all who ask within a second.
-  await until('the doctor finds nothing', async () => (await findings('n1')).length === 0);
+  await untilNoticed('n1');
+  await untilFound('n1');
+  t.pass();
 });
 
 test.serial('one that is renamed while it is down comes back under its new name', async (t) => {
@@ -83,15 +97,16 @@ test.serial('one that is renamed while it is down comes back under its new name'
   });
   await until('pods reach each other', async () => lab.isConnected());
   await rename('n1', 'uplink0', 'eth0');
-  t.deepEqual((await statusOf('n1')).notices, []);
+  await untilNoticed('n1');
+  t.pass();
 });
 
 test.serial('where it was chosen by itself, weft follows, and nothing is found', async (t) => {
   await rename('n2', 'eth0', 'uplink0');
-  const { underlay, notices } = await statusOf('n2');
+  const { underlay } = await statusOf('n2');
   t.like(underlay, { address: '198.18.0.2', reason: 'its route leads to seed 198.18.0.1' });
-  t.deepEqual(notices, []);
-  t.true(await lab.isConnected());
-  t.deepEqual(await findings('n2'), []);
-  t.deepEqual(await told('n2'), ['the underlay interface eth0 is named uplink0 now']);
+  await untilNoticed('n2');
+  await until('pods reach each other', async () => lab.isConnected());
+  await untilFound('n2');
+  await untilTold('n2', 'the underlay interface eth0 is named uplink0 now');
 });

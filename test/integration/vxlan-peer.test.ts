@@ -27,7 +27,7 @@ const file = join(directory, 'random');
 /** Each stream has its own, so that none meets what is left of another. */
 let nextPort = 9_000;
 let lab: TestLab;
-/** A node that has just started does not know its peers yet. */
+/** A node that has just started does not know its peers yet. What a busy machine loses before weft sees it is none of this. */
 let lostAtStart: Record<string, number>;
 
 test.before(async () => {
@@ -66,7 +66,7 @@ const pings = test.macro<Way>({
     for (const { bytes, fragment } of sizes) {
       const size = ['-M', fragment, '-s', String(bytes)];
       // One: for the answer to the last of several, ping waits no longer than the interval between them.
-      const output = await lab.exec(from, 'ping', '-nqc1', '-W3', ...size, addresses[to][family]);
+      const output = await lab.exec(from, 'ping', '-nqc1', '-W10', ...size, addresses[to][family]);
       t.regex(output, /1 received/, `${bytes} bytes`);
     }
   },
@@ -170,11 +170,11 @@ function hostOf(address: string): string {
   return address.includes(':') ? `[${address}]` : address;
 }
 
-/** Packets by where they were lost, before weft and in it. */
-function losses({ workers, tunQueueOverflow }: Status): Record<string, number> {
-  const lost: Record<string, number> = { tunQueueOverflow };
-  for (const { egress, ingress, socketOverflow } of workers) {
-    const reasons = { ...egress.dropped, ...ingress.dropped, socketOverflow };
+/** Packets that weft dropped, by the reason. */
+function losses({ workers }: Status): Record<string, number> {
+  const lost: Record<string, number> = {};
+  for (const { egress, ingress } of workers) {
+    const reasons = { ...egress.dropped, ...ingress.dropped };
     for (const [reason, packets] of Object.entries(reasons)) lost[reason] = (lost[reason] ?? 0) + packets;
   }
   // What the node's kernel tells its neighbours about multicast is for no pod.
@@ -200,8 +200,12 @@ test.serial('a peer that leaves checksums to others, which was not agreed, is fo
   t.true(await lab.reaches('peer-pod', addresses['n1-p1'][4]));
   const request = ['curl', '-s', '--max-time', '2', `http://${addresses['n1-p1'][4]}:${ECHO_PORT}/`];
   t.not((await lab.tryExec('peer-pod', ...request)).exitCode, 0);
-  const [{ findings }] = (await lab.control('n1').doctor({})).nodes as [Diagnosis];
-  const finding = findings.find(({ id }) => id === 'remote-checksum-not-agreed');
+  let finding: Diagnosis['findings'][number] | undefined;
+  await until('the doctor finds it', async () => {
+    const [{ findings }] = (await lab.control('n1').doctor({})).nodes as [Diagnosis];
+    finding = findings.find(({ id }) => id === 'remote-checksum-not-agreed');
+    return finding !== undefined;
+  });
   t.is(finding?.severity, 'error');
   t.regex(finding?.evidence.join('\n') ?? '', /dropped as remote-checksum-not-agreed\nof the last: from kernel/);
   t.regex(finding?.fix.text ?? '', /without remcsumtx/);
