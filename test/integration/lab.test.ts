@@ -11,6 +11,8 @@ import { identifyProcess } from '../../src/lab/process-identity.ts';
 import type { ListedLab } from '../../src/lab/list.ts';
 import type { LabMatrix } from '../../src/lab/matrix.ts';
 import type { LabStatus } from '../../src/lab/status.ts';
+import { namespaceIdentity } from '../../src/linux/namespace-files.ts';
+import { until } from '../support/until.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 
@@ -42,8 +44,19 @@ async function inLab(name: string, target: string, ...command: readonly string[]
   return weft('lab', 'exec', '--name', name, target, '--', ...command);
 }
 
-async function reaches(name: string, from: string, address: string): Promise<boolean> {
-  return (await inLab(name, from, 'ping', '-c', '1', '-W', '1', address)).code === 0;
+/** Whether an echo comes back within so many seconds. */
+async function reaches(name: string, from: string, address: string, seconds = 5): Promise<boolean> {
+  return (await inLab(name, from, 'ping', '-c', '1', '-w', `${seconds}`, address)).code === 0;
+}
+
+/** Every pod to every other, once all of them answer. */
+async function wholeMatrix(name: string): Promise<LabMatrix> {
+  let matrix: LabMatrix | undefined;
+  await until('every pod reaches every other', async () => {
+    matrix = await lab<LabMatrix>('matrix', name);
+    return matrix.lost === 0;
+  });
+  return matrix!;
 }
 
 function namespaces(name: string): string[] {
@@ -56,7 +69,7 @@ function daemonsOf(status: LabStatus): ProcessIdentity[] {
 
 /** Whether a ping of so many bytes of data gets through in one piece. */
 async function fits(from: string, address: string, lengthBytes: number): Promise<boolean> {
-  const ping = ['ping', '-c', '1', '-W', '1', '-M', 'do', '-s', `${lengthBytes}`, address];
+  const ping = ['ping', '-c', '1', '-W', '5', '-M', 'do', '-s', `${lengthBytes}`, address];
   return (await inLab(FIRST, from, ...ping)).code === 0;
 }
 
@@ -94,9 +107,8 @@ test.serial('the status names every node, its daemon, and its pods', async (t) =
 for (const name of [FIRST, SECOND]) {
   const kind = name === FIRST ? 'an IPv4' : 'a plain IPv6';
   test.serial(`over ${kind} underlay every pod reaches every other, IPv4 and IPv6`, async (t) => {
-    const { pods, cells, lost } = await lab<LabMatrix>('matrix', name);
+    const { pods, cells } = await wholeMatrix(name);
     t.is(cells.length, pods.length * (pods.length - 1) * 2);
-    t.is(lost, 0);
   });
 }
 
@@ -137,9 +149,8 @@ test.serial(
     }
     t.true(await reaches(FIRST, 'n1/extra', '10.244.2.77'));
     t.true(await reaches(FIRST, 'n1-extra', '10.244.2.77'));
-    const { pods, lost } = await lab<LabMatrix>('matrix', FIRST);
+    const { pods } = await wholeMatrix(FIRST);
     t.true(pods.includes('n2/extra'));
-    t.is(lost, 0);
     const status = await inLab(FIRST, 'n2/extra', process.execPath, MAIN, 'status', '--json');
     t.is((JSON.parse(status.stdout) as { nodeName: string }).nodeName, 'n2');
     for (const node of ['n1', 'n2']) {
@@ -188,18 +199,18 @@ test.serial('an underlay address that is in use is refused', async (t) => {
 test.serial('a cut link is silent, the others are not, and it heals', async (t) => {
   await lab('cut', FIRST, 'n1', 'n2');
   await lab('cut', FIRST, 'n1', 'n2');
-  t.false(await reaches(FIRST, 'n1', '198.18.0.2'));
-  t.false(await reaches(FIRST, 'n2', 'fd00:198:18::1'));
+  t.false(await reaches(FIRST, 'n1', '198.18.0.2', 1));
+  t.false(await reaches(FIRST, 'n2', 'fd00:198:18::1', 1));
   t.true(await reaches(FIRST, 'n1', '198.18.0.3'));
   await lab('heal', FIRST, 'n1', 'n2');
   await lab('heal', FIRST, 'n1', 'n2');
-  t.true(await reaches(FIRST, 'n1', '198.18.0.2'));
+  await until('n1 reaches n2 again', async () => reaches(FIRST, 'n1', '198.18.0.2'));
 });
 
 test.serial('a link to the world can be cut', async (t) => {
   t.true(await reaches(FIRST, 'n3', '198.19.255.1'));
   await lab('cut', FIRST, 'n3', 'world');
-  t.false(await reaches(FIRST, 'n3', '198.19.255.1'));
+  t.false(await reaches(FIRST, 'n3', '198.19.255.1', 1));
   await lab('heal', FIRST, 'n3', 'world');
 });
 
@@ -226,16 +237,21 @@ test.serial('what is left of a lab after a crash goes down, and the other lab st
   t.is(daemons.length, 2);
   const guest = spawn('nsenter', [`--net=/run/netns/${SECOND}-n1-p1`, '--', 'sleep', '600']);
   const ended = once(guest, 'exit');
+  const inside = namespaceIdentity(`/run/netns/${SECOND}-n1-p1`);
+  await until('somebody is in there', () => namespaceIdentity(`/proc/${guest.pid}/ns/net`) === inside);
   rmSync(`/run/weft-lab/${SECOND}/lab.json`);
   rmSync(`/run/weft-lab/${SECOND}/n1`, { recursive: true });
 
-  t.deepEqual(await lab('down', SECOND), { name: SECOND, namespaces: 6, processes: 3, files: true });
+  const { processes, ...report } = await lab<{ processes: number }>('down', SECOND);
+  t.deepEqual(report, { name: SECOND, namespaces: 6, files: true });
+  // Two daemons, the guest, and programs that the daemons happen to run just then.
+  t.true(processes >= 3, `${processes}`);
 
   await ended;
   t.false(daemons.some(isRunning));
   t.deepEqual(namespaces(SECOND), []);
   t.false(existsSync(`/run/weft-lab/${SECOND}`));
-  t.is((await lab<LabMatrix>('matrix', FIRST)).lost, 0);
+  await wholeMatrix(FIRST);
   t.deepEqual(await lab('down', SECOND), { name: SECOND, namespaces: 0, processes: 0, files: false });
 });
 
@@ -264,7 +280,7 @@ const killed = test.macro({
 
     t.deepEqual(namespaces(name), []);
     t.false(existsSync(`/run/weft-lab/${name}`));
-    t.deepEqual(commandsAbout(name), []);
+    await until('nobody works for it', () => commandsAbout(name).length === 0);
   },
   title: (step) => `a lab that was killed while it made its ${step} goes down without a trace`,
 });

@@ -51,7 +51,7 @@ test('raw-socket gets an answer to an ICMP echo', async (t) => {
 async function runScript(script: string): Promise<unknown> {
   const { stdout } = await run(process.execPath, ['--input-type=commonjs', '--eval', script], {
     cwd: join(import.meta.dirname, '..', '..'),
-    timeout: 20_000,
+    timeout: 90_000,
   });
   return JSON.parse(stdout);
 }

@@ -33,11 +33,11 @@ test.after.always(async () => {
 test('a container reaches pods of both nodes, is known by its name, and leaves nothing', async (t) => {
   await podman.start('web', [], 'sleep', '3600');
   for (const address of ['10.244.1.2', '10.244.2.2'])
-    (await podman.run('exec', 'web', 'ping', '-c', '1', '-W', '3', address)).succeeded();
-  (await podman.run('exec', 'web', 'ping', '-6', '-c', '1', '-W', '3', 'fd00:10:244:2::2')).succeeded();
+    (await podman.run('exec', 'web', 'ping', '-c', '1', '-W', '10', address)).succeeded();
+  (await podman.run('exec', 'web', 'ping', '-6', '-c', '1', '-W', '10', 'fd00:10:244:2::2')).succeeded();
   t.deepEqual(await namesOf(), ['p1', 'web']);
   (await podman.run('restart', '--time', '0', 'web')).succeeded();
-  (await podman.run('exec', 'web', 'ping', '-c', '1', '-W', '3', '10.244.2.2')).succeeded();
+  (await podman.run('exec', 'web', 'ping', '-c', '1', '-W', '10', '10.244.2.2')).succeeded();
   (await podman.run('rm', '--force', '--time', '0', 'web')).succeeded();
   t.deepEqual(await namesOf(), ['p1']);
 });

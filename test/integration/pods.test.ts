@@ -40,6 +40,11 @@ async function hasDevice(node: PodNode, name: string): Promise<boolean> {
   return (await listLinks(node.netns)).some(({ ifname }) => ifname === name);
 }
 
+/** The kernel takes a namespace apart some time after its last user, and the other ends of its cables with it. */
+async function untilGone(node: PodNode, device: string): Promise<void> {
+  await until(`${device} is gone`, async () => !(await hasDevice(node, device)));
+}
+
 test('two pods reach each other, their node and the world, over IPv4 and IPv6, at once', async (t) => {
   const node = await makeNode(t);
   const web = `${node.name}-web`;
@@ -160,7 +165,7 @@ test('adding again repairs what is missing', async (t) => {
   await node.ip('address', 'flush', 'dev', pod.hostDevice);
   await runCommand(['ip', 'route', 'delete', 'default'], options);
   await runCommand(['ip', '-6', 'address', 'flush', 'dev', 'eth0'], options);
-  t.false(await node.pings(netns, '10.244.1.1'));
+  t.false(await node.pings(netns, '10.244.1.1', 1));
   t.deepEqual(await node.runWell<Pod>(['add', 'web', { netns }]), pod);
   for (const address of ['10.244.1.1', 'fd00:10:244:1::1']) t.true(await node.pings(netns, address));
 
@@ -179,7 +184,7 @@ test('a pod by process id is connected in the namespace of the process', async (
   const child = spawn('nsenter', [`--net=/run/netns/${netns}`, '--', 'sleep', '60'], { stdio: 'ignore' });
   t.teardown(() => child.kill());
   // nsenter enters before it becomes sleep.
-  while (!readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').startsWith('sleep')) await new Promise(setImmediate);
+  await until('it sleeps', () => readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').startsWith('sleep'));
   const pod = await node.runWell<Pod>(['add', 'proc', { pid: child.pid! }]);
   t.is(pod.netns, `/proc/${child.pid}/ns/net`);
   t.true(await node.pings(netns, '10.244.1.1'));
@@ -335,9 +340,8 @@ test('removing a pod leaves nothing of it, and is idempotent', async (t) => {
 test('a pod whose namespace is gone is shown as gone, and can be removed', async (t) => {
   const { node, netns } = await makeNodeWithPod(t);
   await runCommand(['ip', 'netns', 'delete', netns], { purpose: 'take the namespace away' });
-  const deadline = Date.now() + 5_000;
   // The kernel takes a namespace apart some time after its last user.
-  while ((await node.runWell<Pod[]>(['list']))[0]?.state !== 'gone' && Date.now() < deadline);
+  await until('it is gone', async () => (await node.runWell<Pod[]>(['list']))[0]?.state === 'gone');
   const [list, removed, empty] = await node.run(['list'], ['remove', 'web'], ['list']);
   t.is((list?.value as Pod[] | undefined)?.[0]?.state, 'gone');
   t.true(removed?.value);
@@ -359,7 +363,7 @@ test('a pod is gone when its namespace is, and then its addresses can be freed; 
   t.is(await node.runWell(['freeGone', 'web']), undefined);
   holder.kill();
   await ended;
-  while (await hasDevice(node, pod.hostDevice));
+  await untilGone(node, pod.hostDevice);
   const [freed, list, again] = await node.run(
     ['freeGone', 'web'],
     ['list'],
@@ -446,7 +450,7 @@ test('a restart keeps pods as they are, and repairs those that are not', async (
 test('a restart forgets pods that are gone, and frees their addresses', async (t) => {
   const { node, netns, pod } = await makeNodeWithPod(t);
   await runCommand(['ip', 'netns', 'delete', netns], { purpose: 'take the namespace away' });
-  while (await hasDevice(node, pod.hostDevice));
+  await untilGone(node, pod.hostDevice);
   const [report, add] = await node.run(
     ['reconcile'],
     ['add', `${node.name}-new`, { newNetns: true, addresses: ['10.244.1.2'] }],
@@ -553,7 +557,7 @@ test('leases are checked against the kernel, and what is amiss is put right', as
   t.like(fine.compared, { leases: 2, namespaces: 2 });
 
   await runCommand(['ip', 'netns', 'delete', gone], { purpose: 'take the namespace away' });
-  while (await hasDevice(node, second.hostDevice));
+  await untilGone(node, second.hostDevice);
   await node.ip('link', 'add', 'wf0000000a', 'type', 'veth', 'peer', 'name', 'p-lost');
   await node.ip('link', 'set', 'wf0000000a', 'up', 'alias', 'weft:default:lost');
   await node.ip('route', 'add', '10.244.1.77', 'dev', 'eth0', 'proto', '87');

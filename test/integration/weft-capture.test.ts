@@ -13,7 +13,7 @@ import { until } from '../support/until.ts';
 
 const nodes = ['n1', 'n2', 'n3'] as const;
 /** Until a way through a relay is found: some rounds of probes. */
-const RELAY_DEADLINE_MS = 40_000;
+const RELAY_DEADLINE_MS = 120_000;
 const streamProbe = fileURLToPath(new URL('../support/stream-probe.ts', import.meta.url));
 
 let lab: TestLab;
@@ -75,7 +75,7 @@ async function linesOf(
 }
 
 async function ping(from: string, to: string): Promise<void> {
-  await lab.exec(from, 'ping', '-n', '-q', '-c', '1', '-W', '3', to);
+  await lab.exec(from, 'ping', '-n', '-q', '-c', '1', '-W', '10', to);
 }
 
 /** From a pod to two others, and from its node. */
@@ -172,7 +172,7 @@ test.serial('a stream of TCP is captured as segments of the wire, without one wr
 });
 
 test.serial('what is dropped is shown with the reason, and --drops shows nothing else', async (t) => {
-  const lines = await linesOf('n1', ['--drops'], async () => {
+  const lines = await linesOf('n1', ['--drops', 'icmp'], async () => {
     await lab.tryExec('n1-p1', 'ping', '-n', '-q', '-c', '1', '-W', '1', '10.244.77.7');
     await ping('n1-p1', '10.244.2.2');
   });
@@ -261,10 +261,11 @@ test.serial('a node that does not allow it is captured at that node alone, and t
   await lab.answers('n3');
   const ask = async (...args: readonly string[]) => lab.tryAsk('n1', 'capture', '--for', '200ms', ...args);
   await until('n1 knows it again', async () => (await ask('--node', 'n3')).stderr.includes('capture.remote'));
-  const all = await ask('--all');
+  // On a busy machine n2 may be late, and is left out as well.
+  let all!: ProgramResult;
+  await until('n1 and n2 are captured', async () => (all = await ask('--all')).stderr.includes('capturing on n1, n2;'));
   t.is(all.exitCode, 0, all.stderr);
   t.regex(all.stderr, /without n3: .*n3 lets no other node capture/);
-  t.regex(all.stderr, /capturing on n1, n2;/);
   t.is((await lab.tryAsk('n3', 'capture', '--for', '200ms')).exitCode, 0);
   await daemon.end();
   await lab.lab('start', 'n3');
@@ -290,9 +291,13 @@ test.serial('eight captures run at a time, a ninth is refused, and all are ended
 test.serial('a device of the kernel is captured by the package cap', async (t) => {
   const path = file('device.pcapng');
   const args = ['--iface', 'eth0', '-w', path, 'udp', 'port', '4789'];
-  await captureOf('n1', args, async () => ping('n1-p1', '10.244.2.2'));
+  // What weft has not read yet when it ends is lost, as with tcpdump.
+  const isWritten = async (): Promise<boolean> => (await decodeCapture(path, ['ip.src']).catch(() => [])).length >= 2;
+  await captureOf('n1', args, async () => {
+    await ping('n1-p1', '10.244.2.2');
+    await until('both packets are written', isWritten);
+  });
   const frames = await decodeCapture(path, ['frame.interface_name', 'ip.src']);
-  t.true(frames.length >= 2);
   t.is(frames[0]!['frame.interface_name'][0], 'eth0');
   t.regex((await runProgram(['capinfos', path])).stdout, /time stamps are of when weft read a packet/);
 });
