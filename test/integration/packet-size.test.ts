@@ -106,22 +106,26 @@ test.serial('without outer fragmentation such packets are dropped for their own 
 const ANNOUNCED_BYTES = 1350 - 50;
 const STREAM_BYTES = 20_000_000;
 let lab: TestLab | undefined;
+let made: Promise<TestLab> | undefined;
 
 test.after.always(async () => await lab?.down());
 
-/** A lab whose second node says that its underlay is smaller. */
+/** A lab whose second node says that its underlay is smaller; made when it is needed first. */
 async function unequalLab(): Promise<TestLab> {
-  if (lab !== undefined) return lab;
-  lab = await TestLab.up('--nodes', '2', '--pods', '1', '--plain-underlay');
-  const { control, name } = { control: lab.control('n1'), name: lab.name };
-  await lab.lab('stop', 'n2');
-  lab.daemon('n2', '--underlay-mtu', '1350');
-  await until(`n1 of ${name} knows what n2 takes`, async () => {
-    const [peer] = await control.peers();
+  return await (made ??= makeUnequalLab());
+}
+
+async function makeUnequalLab(): Promise<TestLab> {
+  const unequal = await TestLab.up('--nodes', '2', '--pods', '1', '--plain-underlay');
+  lab = unequal;
+  await unequal.lab('stop', 'n2');
+  unequal.daemon('n2', '--underlay-mtu', '1350');
+  await until('n1 knows what n2 takes', async () => {
+    const [peer] = await unequal.control('n1').peers();
     return peer?.state === 'alive' && peer.path.mtuBytes === ANNOUNCED_BYTES;
   });
-  await until('the pods reach each other', async () => lab!.isConnected());
-  return lab;
+  await until('the pods reach each other', async () => unequal.isConnected());
+  return unequal;
 }
 
 test.serial('pods are told by the overlay address of their node', async (t) => {
