@@ -14,6 +14,9 @@ const probe = fileURLToPath(new URL('./datagram-probe.ts', import.meta.url));
 /** `weft ARGS`, as arguments of a process. */
 export const weft = [process.execPath, cli] as const;
 
+/** As long as `lab start` would wait: a daemon is a large program, and on a busy machine many start at once. */
+const ANSWER_DEADLINE_MS = 90_000;
+
 let labsMade = 0;
 
 /** A name for a lab that no other test uses, in this run or in one beside it. */
@@ -130,7 +133,7 @@ export class TestLab {
 
   /** Waits until the daemon of `node` answers. */
   async answers(node: string): Promise<void> {
-    await until(`${node} answers`, async () => this.control(node).isAnswering());
+    await until(`${node} answers`, async () => this.control(node).isAnswering(), ANSWER_DEADLINE_MS);
   }
 
   /** A command in a namespace of the lab, as arguments of a process. */
