@@ -64,6 +64,12 @@ async function isWell(t: ExecutionContext): Promise<void> {
   }
 }
 
+/** Whether a node has refused much of strangers without a key, and of those with another one. */
+async function isFlooded(node: string): Promise<boolean> {
+  const counts = await refused(node);
+  return counts['not-authenticated']! > 1_000 && counts['key-unknown']! > 100;
+}
+
 test.serial('a flood of datagrams and streams is neither heard nor answered, and shuts no pod out', async (t) => {
   t.timeout(DEADLINE_MS);
   const answersBefore = await answersToWorld();
@@ -85,6 +91,7 @@ test.serial('a flood of datagrams and streams is neither heard nor answered, and
     '1',
     `${STREAMS}`,
   );
+  await until('all nodes feel the floods', async () => (await Promise.all(nodes.map(isFlooded))).every(Boolean));
   const began = performance.now();
   let matrices = 0;
   let lost = 0;
@@ -112,10 +119,7 @@ test.serial('a flood of datagrams and streams is neither heard nor answered, and
     `${sent.join(', ')} datagrams in ${seconds} s, ${STREAMS} streams; all pods pinged each other ${matrices} times, ${lost} of ${pairs} in vain`,
   );
   for (const node of nodes) {
-    const counts = await refused(node);
-    t.true(counts['not-authenticated']! > 1_000, `${node} refused ${counts['not-authenticated']}`);
-    t.true(counts['key-unknown']! > 100);
-    t.is(counts['replayed'], 0);
+    t.is((await refused(node))['replayed'], 0);
   }
   t.is(await answersToWorld(), answersBefore);
   // On two processors that a flood keeps busy a node may be late and be suspected; it says so, and nothing is lost.
