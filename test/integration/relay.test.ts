@@ -228,6 +228,7 @@ test.serial('the path MTU of the whole way is found, and large packets pass', as
   await untilWay(lab, 'n1', 'n3', '');
   await sender.end();
   await receiver.ends();
+  t.pass();
 });
 
 test.serial('when the relay dies, and there is no other, packets go straight when they can', async (t) => {
@@ -243,6 +244,7 @@ test.serial('when the relay dies, and there is no other, packets go straight whe
   await lab.lab('start', 'n2');
   await lab.answers('n2');
   await until('all are there again', async () => lab.isConnected());
+  t.pass();
 });
 
 test.serial('a node that does not relay is not asked to', async (t) => {
