@@ -54,8 +54,9 @@ const rooms: Readonly<Record<string, Readonly<Record<string, 'all' | 'type'>>>> 
   cni: { ...below('api', 'client'), linux: 'all' },
   terminal: {},
   docker: below('directory', 'api', 'client'),
+  kubectl: { 'errors.ts': 'all' },
   lab: below(...core, 'api', 'linux', 'doctor', 'daemon', 'client', 'terminal'),
-  cli: below(...core, 'api', 'linux', 'doctor', 'daemon', 'client', 'terminal', 'docker', 'lab', 'cni'),
+  cli: below(...core, 'api', 'linux', 'doctor', 'daemon', 'client', 'terminal', 'docker', 'lab', 'cni', 'kubectl'),
   sim: below('membership', 'directory', 'authentication', 'routing', 'linux', 'terminal'),
 };
 

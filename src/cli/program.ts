@@ -54,6 +54,7 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
     .description('userspace VXLAN overlay: pods of different nodes talk, every packet is accounted for')
     .version(readVersion().version, '--version', 'show the version')
     .option('--socket <path>', "the daemon's socket (WEFT_SOCKET)")
+    .option('--end-with-stdin', 'end as after Ctrl-C when standard input ends: for kubectl exec -i')
     .helpCommand('help [command]', 'show help')
     // Beside the flags of the configuration not much is left of 80 columns.
     .configureHelp({ minWidthToWrap: 24 })
@@ -85,7 +86,10 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
   for (const register of [registerReport, registerDaemon, registerReset, registerVersion]) register(program);
   registerCompletion(program, buildProgram);
   if (argv.some((argument) => configured.includes(argument))) await addConfigFlags(program);
-  program.hook('preAction', async (_program, command) => findDaemon(program, command));
+  program.hook('preAction', async (_program, command) => {
+    await endWithInput(program);
+    await findDaemon(program, command);
+  });
   return program;
 }
 
@@ -95,6 +99,12 @@ async function findDaemon(program: Command, command: Command): Promise<void> {
   if (!isForDaemon) return;
   const { lookUpSockets } = await import('./daemon-socket.ts');
   await lookUpSockets(program);
+}
+
+async function endWithInput(program: Command): Promise<void> {
+  if (program.opts<{ endWithStdin?: true }>().endWithStdin !== true) return;
+  const { endWithStandardInput } = await import('./end-with-stdin.ts');
+  endWithStandardInput();
 }
 
 async function addConfigFlags(program: Command): Promise<void> {
