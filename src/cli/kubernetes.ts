@@ -1,6 +1,7 @@
-/** `weft kubernetes`: what a cluster is given to run weft. */
+/** `weft kubernetes`: what a cluster is given to run weft, and whether its network works. */
 import { Option, type Command } from 'commander';
 import { WeftError } from '../errors.ts';
+import { addKubernetesCheck } from './kubernetes-check.ts';
 import type { PullPolicy } from './kubernetes-manifest.ts';
 
 /** Repeated here, so that other commands do not load what this one needs. */
@@ -38,6 +39,7 @@ export function registerKubernetes(program: Command): void {
   withImage(kubernetes.command('reset-manifest'))
     .description('print what takes weft off all nodes, when its DaemonSet is deleted')
     .action(printReset);
+  addKubernetesCheck(kubernetes);
 }
 
 function withImage(command: Command): Command {

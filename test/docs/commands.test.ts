@@ -5,6 +5,7 @@ import type { CaptureLine } from '../../src/cli/capture-lines.ts';
 import type { Version } from '../../src/api/control-api.ts';
 import type { ResetReport } from '../../src/daemon/reset.ts';
 import type { Report } from '../../src/cli/report-archive.ts';
+import type { ClusterCheck } from '../../src/kubectl/cluster-check.ts';
 import type { DownReport } from '../../src/lab/down.ts';
 import type { LabMatrix } from '../../src/lab/matrix.ts';
 import type { ListedLab } from '../../src/lab/list.ts';
@@ -48,6 +49,12 @@ const capture: CaptureLine = {
   destination: '',
   comment: { verdict: '', route: '', origin: '', version: '', peer: '' },
 };
+const check: ClusterCheck = {
+  namespace: '',
+  nodes: [''],
+  image: '',
+  checks: [{ name: '', family: 4, outcome: 'failed', detail: '', tookMs: null, explanation: '' }],
+};
 const down: DownReport = { name: '', namespaces: 1, processes: 1, files: true };
 
 /** The first JSON example below a heading. */
@@ -67,6 +74,7 @@ for (const [heading, value] of Object.entries({
   reset,
   capture,
   report,
+  'kubernetes check': check,
   'lab list': list,
   'lab status': status,
   'lab matrix': matrix,

@@ -28,7 +28,7 @@ export class KubectlDouble {
   constructor(answers: Readonly<Record<string, string>>, weft = 'echo "weft $*"') {
     mkdirSync(this.bin);
     const cases = Object.entries(answers).map(
-      ([pattern, answer]) => `  ${pattern.replaceAll(' ', '\\ ')}) ${answer} ;;`,
+      ([pattern, answer]) => `  ${pattern.replaceAll(/[ "]/g, String.raw`\$&`)}) ${answer} ;;`,
     );
     const lines = [
       '#!/bin/sh',
