@@ -43,7 +43,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, 'all' | 'type'>>>> 
   capture: below('dataplane'),
   firewall: below(),
   names: below('directory'),
-  kubernetes: below(),
+  kubernetes: below('directory'),
   explain: below('dataplane', 'firewall'),
   api: { ...below('directory'), membership: 'type', dataplane: 'type', capture: 'type' },
   forwarding: { ...below('routing', 'paths', 'dataplane'), membership: 'type', api: 'type' },

@@ -16,6 +16,8 @@ export interface AttachRequest extends AttachmentKey {
   /** As the runtime calls the pod; absent: it is called by its container id. */
   readonly podName?: string;
   readonly podNamespace?: string;
+  /** Of the Pod object in Kubernetes: one of the same name that comes later has another. */
+  readonly podUid?: string;
   /** Addresses of this node's prefixes; absent: the next free ones, one of each family the node has. */
   readonly addresses?: readonly string[];
   readonly mac?: string;

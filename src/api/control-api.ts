@@ -261,7 +261,7 @@ export interface HistoryEvent {
 }
 
 /** Tables that an audit compares: each is made from the one after it. */
-export type AuditedTable = 'kernel' | 'workers' | 'routes';
+export type AuditedTable = 'kernel' | 'workers' | 'routes' | 'kubernetes';
 
 /** Something that is not as it should be. */
 export interface AuditDifference {

@@ -39,7 +39,8 @@ export function registerAudit(program: Command): void {
 
 /** A row for each difference, and below them how many there are. */
 export function formatAudit({ compared, differences, remaining }: AuditReport, terminal: Terminal): string {
-  const scope = `${compared.routes} routes, ${compared.workers} entries of the workers, ${compared.kernel} of the kernel`;
+  const inKubernetes = compared.kubernetes === 0 ? '' : `, ${compared.kubernetes} pods of Kubernetes`;
+  const scope = `${compared.routes} routes, ${compared.workers} entries of the workers, ${compared.kernel} of the kernel${inKubernetes}`;
   if (differences.length === 0) return `nothing differs: ${scope}\n`;
   const rows = differences.map(({ table, problem, message, repaired }) => [
     table,

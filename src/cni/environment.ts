@@ -18,6 +18,7 @@ export interface CniContainer {
 export interface CniArguments {
   readonly podName?: string;
   readonly podNamespace?: string;
+  readonly podUid?: string;
   readonly mac?: string;
   readonly addresses?: readonly string[];
 }
@@ -65,7 +66,7 @@ export function pluginDirectories(env: Variables): string[] {
 }
 
 /** Those that runtimes give and weft has no use for. */
-const idleArguments: ReadonlySet<string> = new Set(['IgnoreUnknown', 'K8S_POD_INFRA_CONTAINER_ID', 'K8S_POD_UID']);
+const idleArguments: ReadonlySet<string> = new Set(['IgnoreUnknown', 'K8S_POD_INFRA_CONTAINER_ID']);
 
 function parseArguments(text: string): CniArguments {
   const pairs = text.split(';').filter((pair) => pair !== '');
@@ -79,6 +80,7 @@ function parseArguments(text: string): CniArguments {
   const known: Readonly<Record<string, (value: string) => CniArguments>> = {
     K8S_POD_NAME: (podName) => ({ podName }),
     K8S_POD_NAMESPACE: (podNamespace) => ({ podNamespace }),
+    K8S_POD_UID: (podUid) => ({ podUid }),
     MAC: (mac) => ({ mac }),
     IP: (list) => ({ addresses: list.split(',') }),
   };

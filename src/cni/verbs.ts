@@ -146,6 +146,7 @@ function attachRequest(conf: NetConf, container: CniContainer, given: readonly s
     netns,
     ...(args.podName !== undefined && { podName: args.podName }),
     ...(args.podNamespace !== undefined && { podNamespace: args.podNamespace }),
+    ...(args.podUid !== undefined && { podUid: args.podUid }),
     ...(addresses !== undefined && { addresses }),
     ...(mac !== undefined && { mac }),
   };

@@ -4,6 +4,7 @@ import type { AuditedPart } from './audit/audit.ts';
 import type { Dataplane } from './worker/dataplane.ts';
 import type { Gossip } from './gossip/gossip.ts';
 import type { ComposedHost } from './compose-host.ts';
+import type { Kubernetes } from './kubernetes/kubernetes.ts';
 import type { OverlayRoutes } from '../forwarding/overlay-routes.ts';
 import type { Pods } from './pods/pods.ts';
 import { routeFindings } from './audit/route-findings.ts';
@@ -14,6 +15,8 @@ export interface AuditedDaemon {
   readonly dataplane: Dataplane;
   readonly host: Pick<ComposedHost, 'network' | 'watch'>;
   readonly pods: Pods;
+  /** `undefined`: Kubernetes is not asked. */
+  readonly kubernetes: Kubernetes | undefined;
 }
 
 /**
@@ -24,7 +27,7 @@ const MAX_PERIODICALLY_RESOLVED = 5_000;
 
 /** The tables, the one that others are made from first. */
 export function auditedParts(daemon: AuditedDaemon): Readonly<Record<AuditedTable, AuditedPart>> {
-  const { gossip, routes, dataplane, host, pods } = daemon;
+  const { gossip, routes, dataplane, host, pods, kubernetes } = daemon;
   return {
     routes: {
       inspect: (trigger) => {
@@ -55,6 +58,16 @@ export function auditedParts(daemon: AuditedDaemon): Readonly<Record<AuditedTabl
         await pods.repair();
         const trouble = host.watch.notices().find(({ code }) => code === 'host-network-broken');
         if (trouble !== undefined) throw new Error(trouble.message);
+      },
+    },
+    kubernetes: {
+      inspect: () => {
+        const { entries, differences } = kubernetes?.compare(pods.kubernetesPods()) ?? { entries: 0, differences: [] };
+        return { entries, findings: differences };
+      },
+      // Whose pods they are is the runtime's and the kubelet's to say.
+      repair: () => {
+        throw new Error('weft leaves that to the runtime');
       },
     },
   };

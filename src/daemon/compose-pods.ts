@@ -9,14 +9,16 @@ import type { NftWitness } from '../linux/nft-owned-tables.ts';
 import type { Composition } from './composition.ts';
 import type { Config } from './config/config.ts';
 import { POD_GATEWAY } from './host/pod-devices.ts';
-import { Attachments } from './cni/attachments.ts';
+import { Attachments, type AttachmentsOptions } from './cni/attachments.ts';
 import { GonePods } from './pods/gone-pods.ts';
 import { Pods } from './pods/pods.ts';
+import type { PodRecord } from './pods/pod-record.ts';
 import type { PodResolver } from './pods/pod-resolver-file.ts';
 import { PODS_JOURNAL } from './pods/stored-pods.ts';
 import { type SpoofWatch, watchSpoofing } from './pods/spoof-watch.ts';
 import type { StateDirectory } from './state/state-directory.ts';
 import type { ThisNode } from './this-node.ts';
+import type { PodLabels } from '../directory/pod-labels.ts';
 import { formatIpAddress, type IpAddress } from '../wire/address.ts';
 
 export interface PodParts {
@@ -28,6 +30,8 @@ export interface PodParts {
   readonly members: () => readonly Member[];
   /** Knows what others changed in nftables. */
   readonly witness: NftWitness;
+  /** Labels that somebody else gives to pods; `undefined`: those of the record. */
+  readonly labelsOf: (record: PodRecord) => PodLabels | undefined;
   /** Is told whenever something may have changed a pod. */
   readonly onChange: () => void;
 }
@@ -37,7 +41,7 @@ const ANY_PODS = { version: 1, digest: '0'.repeat(16), pods: 0 };
 
 /** Reads those that are stored. Nothing is changed yet. @throws WeftError `store-corrupt` */
 export function composePods({ config, logger }: Composition, parts: PodParts): Pods {
-  const { node, prefixes, state, members, witness, onChange } = parts;
+  const { node, prefixes, state, members, witness, labelsOf, onChange } = parts;
   return new Pods({
     tunDevice: config.tun.device,
     mtuBytes: node.deviceMtuBytes,
@@ -54,6 +58,7 @@ export function composePods({ config, logger }: Composition, parts: PodParts): P
     nftWitness: witness,
     wallClockMs: Date.now,
     resolver: resolverOfPods(config, node.nodeAddresses),
+    labelsOf,
     onChange,
     logger,
   });
@@ -68,11 +73,15 @@ function resolverOfPods({ names }: Config, nodeAddresses: readonly IpAddress[]):
 }
 
 /** Interfaces of containers, of which those go at once that were given up while no daemon ran. To be called when the pods are there. */
-export async function startAttachments({ config, logger, opened }: Composition, pods: Pods): Promise<Attachments> {
+export async function startAttachments(
+  { config, logger, opened }: Composition,
+  pods: Pods,
+  onRefused: NonNullable<AttachmentsOptions['onRefused']>,
+): Promise<Attachments> {
   const spoolDirectory = join(config.stateDir, SPOOL_DIRECTORY);
   const { enabled, domain } = config.names;
   const namesDomain = enabled ? domain.join('.') : undefined;
-  const attachments = new Attachments({ pods, spoolDirectory, namesDomain, logger });
+  const attachments = new Attachments({ pods, spoolDirectory, namesDomain, onRefused, logger });
   opened.defer(await attachments.start());
   return attachments;
 }

@@ -7,6 +7,7 @@
  * reverse order, at the end as well as when the start fails half-way.
  */
 import type { Logger } from '../env/logger.ts';
+import { ExhaustedError } from '../errors.ts';
 import { listLinks } from '../linux/link.ts';
 import { isOwnPort } from '../linux/own-ports.ts';
 import { preferThreads } from '../linux/thread-priority.ts';
@@ -23,7 +24,7 @@ import { composeDataplane } from './compose-dataplane.ts';
 import { composeDirectory } from './compose-directory.ts';
 import { composeGossip, type ComposedGossip } from './compose-gossip.ts';
 import { composeHost } from './compose-host.ts';
-import { composeKubernetes, followKubernetes } from './compose-kubernetes.ts';
+import { composeKubernetes, followKubernetes, tellTroubles } from './compose-kubernetes.ts';
 import { composeNames, type ComposedNames, isSettled } from './compose-names.ts';
 import { composePods, startAttachments, startPods } from './compose-pods.ts';
 import { composeRoutes } from './compose-routes.ts';
@@ -39,6 +40,7 @@ import { checkRequirements } from './host/requirements.ts';
 import { openNodeState } from './node-state.ts';
 import type { ApiMirror } from './kubernetes/api-mirror.ts';
 import type { DepartedNodes } from './kubernetes/departed-nodes.ts';
+import { kubernetesNameOf } from './pods/kubernetes-pod.ts';
 import { hiddenNamespacesNotices } from './pods/hidden-namespace.ts';
 import { EventLog } from './process/event-log.ts';
 import { namesStatus } from './names/names-status.ts';
@@ -122,6 +124,10 @@ export async function composeDaemon(
     state: state.directory,
     members,
     witness: nftChanges,
+    labelsOf: (record) => {
+      const known = kubernetes && kubernetesNameOf(record);
+      return known && kubernetes.labelsOf(known);
+    },
     onChange: () => {
       named?.podsChanged();
       teller?.soon();
@@ -139,7 +145,11 @@ export async function composeDaemon(
   });
   const host = await composeHost(composition, { node, prefixes, seeds, witness: nftChanges });
   const spoofing = await startPods(composition, pods);
-  const attachments = await startAttachments(composition, pods);
+  const attachments = await startAttachments(composition, pods, ({ name, wish, attachment }, error) => {
+    const known = kubernetesNameOf({ name, namespace: wish.namespace, attachment });
+    if (error instanceof ExhaustedError && error.code === 'pool-exhausted' && known !== undefined)
+      kubernetes?.tellExhausted(known, error.message);
+  });
   const pace = new Pace(systemClock);
   const { routes, paths } = composeRoutes(composition, { node, dataplane, pace });
   events.add('configuration', startOf(config, node.announcement));
@@ -162,7 +172,12 @@ export async function composeDaemon(
   const { gossip, histograms }: ComposedGossip = await composeGossip(composition, parts);
   everybody = () => gossip.members();
   if (kubernetes !== undefined)
-    departed = followKubernetes(composition, kubernetes, { gossip, firewall, seeds: resolved, onPods: () => {} });
+    departed = followKubernetes(composition, kubernetes, {
+      gossip,
+      firewall,
+      seeds: resolved,
+      onPods: () => teller?.soon(),
+    });
   const known = {
     directory,
     index,
@@ -183,7 +198,7 @@ export async function composeDaemon(
     logger,
   });
   opened.defer(() => follower.stop());
-  const audited = { gossip, routes, dataplane, host, pods };
+  const audited = { gossip, routes, dataplane, host, pods, kubernetes };
   const audit = await composeAudit(composition, { ...audited, node, nftChanges, follower });
   const rules = opened.use(await RefusedTraffic.ofNode({ pods, events, logger }));
   const recorded = new RecordedPackets(dataplane.recorder, Math.round(performance.timeOrigin));
@@ -277,7 +292,15 @@ export async function composeDaemon(
       'gossip does not run in real time, and may be late on a busy node: give the daemon CAP_SYS_NICE, a control group ' +
         'that allows real time, and a C library with sched_setscheduler (not musl)',
     );
-  kubernetes?.serve();
+  if (kubernetes !== undefined) {
+    kubernetes.serve();
+    tellTroubles(composition, kubernetes, {
+      gossip,
+      routes,
+      mtuBytes: node.mtuBytes,
+      notices: () => view.status().notices,
+    });
+  }
   const failure = new Promise<Error>((resolve) => dataplane.onDeath(resolve));
   void failure.then(() => gossip.endSilently());
   const running = opened.move();

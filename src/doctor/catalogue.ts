@@ -14,6 +14,7 @@ import { kernelFeatures } from './checks/kernel-features.ts';
 import { kernelParameters } from './checks/kernel-parameters.ts';
 import { kernelState } from './checks/kernel-state.ts';
 import { kernelWays } from './checks/kernel-ways.ts';
+import { kubernetesPods } from './checks/kubernetes-pods.ts';
 import { leaseStore } from './checks/lease-store.ts';
 import { localSends } from './checks/local-sends.ts';
 import { machine } from './checks/machine.ts';
@@ -42,6 +43,7 @@ const checks = {
   'kernel-ways': kernelWays,
   'pods-inside': podsInside,
   'prefix-overlap': prefixOverlap,
+  'kubernetes-pods': kubernetesPods,
   'underlay-choice': underlayChoice,
   'underlay-mtu': underlayMtu,
   'local-sends': localSends,

@@ -23,6 +23,8 @@ export interface ApiPod {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
+  /** The UID that its runtime knows: another one for a static pod, whose object the kubelet made as a mirror. */
+  readonly runtimeUid: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly hostNetwork: boolean;
   /** `Pending`, `Running`, `Succeeded`, `Failed`, `Unknown`. */
@@ -38,6 +40,9 @@ const MAX_UID_LENGTH = 128;
 
 /** Of lists that have two entries mostly. */
 const MAX_ENTRIES = 64;
+
+/** By which the kubelet says which static pod a Pod object mirrors: `kubernetes.io/config.mirror` (k8s.io/api, annotation_key_constants.go). */
+const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
 
 /** Labels of one pod. Its other nodes take fewer: see `directory/pod-labels.ts`. */
 const MAX_LABELS = 1_024;
@@ -76,6 +81,7 @@ const pod = v.object({
       ),
       {},
     ),
+    annotations: v.nullish(v.object({ [MIRROR_ANNOTATION]: v.nullish(uid, '') }), {}),
     deletionTimestamp: v.nullish(v.string(), ''),
   }),
   spec: v.nullish(v.object({ hostNetwork: v.nullish(v.boolean(), false) }), {}),
@@ -114,6 +120,7 @@ export function readPod(object: unknown): ApiPod | undefined {
     namespace: metadata.namespace,
     name: metadata.name,
     uid: metadata.uid,
+    runtimeUid: metadata.annotations[MIRROR_ANNOTATION] || metadata.uid,
     labels: metadata.labels,
     hostNetwork: spec.hostNetwork ?? false,
     phase: status.phase ?? '',

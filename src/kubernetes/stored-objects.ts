@@ -27,6 +27,7 @@ const pod = v.object({
   namespace: v.string(),
   name: v.string(),
   uid: v.string(),
+  runtimeUid: v.string(),
   labels: v.record(v.string(), v.string()),
   hostNetwork: v.boolean(),
   phase: v.string(),

@@ -98,6 +98,9 @@ overlay   2 peers, 5 routes, 1 pod
 names     weft.internal, 5 names, answered at 10.244.1.1, fd00:10:244:1::1,
           169.254.1.1; others: 192.0.2.53; 139 questions; 1 name of pods at
           several nodes; 2 pods without a name
+API       Kubernetes at 10.96.0.1:443, away for 5 m 6 s (nodes: connect
+          ECONNREFUSED 10.96.0.1:443); Node n1; 3 nodes, 12 pods; as an earlier
+          run stored it 15 m 6 s ago
 features  tunChecksum, tunTcpSegmentation, tunUdpSegmentation, udpSegmentation,
           coalescing, remoteChecksum, ecn; not in use: udpCoalescing,
           outerFragmentation

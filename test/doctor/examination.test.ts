@@ -181,6 +181,8 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'kubernetes-prefixes-changed': notice('kubernetes-prefixes-changed'),
   'kubernetes-condition-unset': notice('kubernetes-condition-unset'),
   'kubernetes-unreadable': notice('kubernetes-unreadable'),
+  'kubernetes-labels-cut': notice('kubernetes-labels-cut'),
+  'kubernetes-pods-differ': differing('kubernetes', 'stale', 'default/web u-1'),
   'captures-unavailable': notice('captures-unavailable'),
   'masquerade-unavailable': notice('masquerade-unavailable'),
   'node-rules-unavailable': notice('node-rules-unavailable'),

@@ -59,6 +59,7 @@ test('a Pod without a status is a Pod', (t) => {
     namespace: 'b',
     name: 'a',
     uid: 'u',
+    runtimeUid: 'u',
     labels: {},
     hostNetwork: false,
     phase: '',

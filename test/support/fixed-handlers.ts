@@ -308,7 +308,7 @@ export const fixedAudit: AuditReport = {
   time: '2026-01-03T04:05:00.000Z',
   durationMs: 41,
   trigger: 'periodic',
-  compared: { routes: 5, workers: 7, kernel: 9 },
+  compared: { routes: 5, workers: 7, kernel: 9, kubernetes: 0 },
   differences: [
     {
       table: 'kernel',

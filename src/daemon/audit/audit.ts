@@ -3,6 +3,7 @@
  *
  *     members of gossip -> routes in use -> table of the workers
  *     configuration, pods -> routes, addresses, rules and parameters of the kernel
+ *     pods of this node in Kubernetes -> pods that are here
  *
  * None of this should ever differ: everything is published as it changes. But somebody may have deleted a route, another
  * program may have flushed a table, and weft may have a bug; whoever looks for the reason must not have to guess.
@@ -139,7 +140,7 @@ export class Audit {
     this.#isBusy = true;
     const { parts, onRound, wallClockMs } = this.#options;
     const [startedMs, monotonicMs] = [wallClockMs(), performance.now()];
-    const compared = { kernel: 0, workers: 0, routes: 0 };
+    const compared = { kernel: 0, workers: 0, routes: 0, kubernetes: 0 };
     const noted: Noted[] = [];
     for (const [table, part] of Object.entries(parts) as [AuditedTable, AuditedPart][]) {
       const { entries, found, wasPutRight } = await compare(table, part, trigger);

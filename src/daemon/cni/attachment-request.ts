@@ -23,6 +23,7 @@ const attachRequest = v.strictObject({
   netns: text,
   podName: v.exactOptional(text),
   podNamespace: v.exactOptional(text),
+  podUid: v.exactOptional(text),
   addresses: v.exactOptional(v.array(text, 'is not a list')),
   mac: v.exactOptional(text),
 });
@@ -33,7 +34,8 @@ const checkRequest = v.strictObject({ ...key, netns: text, addresses: v.array(te
 export function parseAttachRequest(body: string): WantedAttachment {
   const request: AttachRequest = parseKeys(attachRequest, parseBody(body));
   const { cniNetwork, containerId } = checkedKey(request);
-  const { netns, interface: device, addresses, mac, podName, podNamespace } = request;
+  const { netns, interface: device, addresses, mac, podName, podNamespace, podUid } = request;
+  if (podUid !== undefined) checkWord('podUid', podUid);
   const { name, namespace, givenName } = attachmentName(containerId, podName, podNamespace);
   const wish = parsePodRequest(name, {
     namespace,
@@ -42,7 +44,13 @@ export function parseAttachRequest(body: string): WantedAttachment {
     ...(addresses !== undefined && { addresses }),
     ...(mac !== undefined && { mac }),
   });
-  return { name, wish, attachment: { containerId, cniNetwork, ...(givenName !== undefined && { givenName }) } };
+  const attachment = {
+    containerId,
+    cniNetwork,
+    ...(givenName !== undefined && { givenName }),
+    ...(podUid !== undefined && { podUid }),
+  };
+  return { name, wish, attachment };
 }
 
 /** Body of `POST /v1/attachments/check`. @throws ConfigError naming the key that is wrong. */
@@ -61,11 +69,14 @@ export function parseAttachmentKey(query: URLSearchParams): AttachmentKey {
 }
 
 function checkedKey({ cniNetwork, containerId, interface: name }: AttachmentKey): AttachmentKey {
-  for (const [path, value] of Object.entries({ cniNetwork, containerId })) {
-    if (WORD.test(value) && value.length <= MAX_LENGTH) continue;
-    const rule = `1 to ${MAX_LENGTH} letters, digits, dots, hyphens and underscores, the first a letter or digit`;
-    throw new ConfigError(path, `${JSON.stringify(value.slice(0, MAX_LENGTH))} is none: ${rule}`);
-  }
+  checkWord('cniNetwork', cniNetwork);
+  checkWord('containerId', containerId);
   if (name === '') throw new ConfigError('interface', 'is missing');
   return { cniNetwork, containerId, interface: name };
+}
+
+function checkWord(path: string, value: string): void {
+  if (WORD.test(value) && value.length <= MAX_LENGTH) return;
+  const rule = `1 to ${MAX_LENGTH} letters, digits, dots, hyphens and underscores, the first a letter or digit`;
+  throw new ConfigError(path, `${JSON.stringify(value.slice(0, MAX_LENGTH))} is none: ${rule}`);
 }

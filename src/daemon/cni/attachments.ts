@@ -21,7 +21,7 @@ import { equalTextSets } from '../../ipam/text-set.ts';
 import { POD_GATEWAY } from '../host/pod-devices.ts';
 import type { Pods } from '../pods/pods.ts';
 import type { AttachmentHandlers } from './attachment-answerers.ts';
-import type { WantedAttachment } from '../pods/wanted-attachment.ts';
+import type { AttachedPod, WantedAttachment } from '../pods/wanted-attachment.ts';
 
 export interface AttachmentsOptions {
   readonly pods: Pick<Pods, 'attach' | 'detach' | 'examine' | 'attachments' | 'leaseStatus'>;
@@ -29,6 +29,8 @@ export interface AttachmentsOptions {
   readonly spoolDirectory: string;
   /** Domain of the names that the daemon answers for; `undefined`: it answers none. */
   readonly namesDomain: string | undefined;
+  /** Is told of an interface that could not be attached. */
+  readonly onRefused?: (wanted: WantedAttachment, error: unknown) => void;
   readonly logger: Logger;
 }
 
@@ -72,10 +74,10 @@ export class Attachments {
 
   /** Whatever was spooled of the same interface is of the past. @throws as `Pods.attach` */
   async add(wanted: WantedAttachment, clientPid?: number): Promise<Attached> {
-    const { pods, namesDomain } = this.#options;
+    const { namesDomain } = this.#options;
     const { containerId, cniNetwork } = wanted.attachment;
     await this.#carryOut({ cniNetwork, containerId, interface: wanted.wish.device! });
-    const { pod, cable } = await pods.attach(wanted, clientPid);
+    const { pod, cable } = await this.#attach(wanted, clientPid);
     return {
       pod,
       hostMac: cable.hostMac,
@@ -125,6 +127,16 @@ export class Attachments {
   status(): AttachmentStatus {
     const problem = this.#problem();
     return { ready: problem === '', problem, spool: this.#spool.directory };
+  }
+
+  async #attach(wanted: WantedAttachment, clientPid: number | undefined): Promise<AttachedPod> {
+    const { pods, onRefused } = this.#options;
+    try {
+      return await pods.attach(wanted, clientPid);
+    } catch (error) {
+      onRefused?.(wanted, error);
+      throw error;
+    }
   }
 
   #problem(): string {

@@ -10,15 +10,19 @@ import type { PatientStore } from '../../env/store.ts';
 import { WeftError } from '../../errors.ts';
 import type { Notice } from '../../api/control-api.ts';
 import type { KubernetesStatus } from '../../api/kubernetes-api.ts';
+import type { PodLabels } from '../../directory/pod-labels.ts';
 import type { ApiPod } from '../../kubernetes/api-object.ts';
+import { fittingLabels } from '../../kubernetes/fitting-labels.ts';
 import { addressesOf, seedsOf } from '../../kubernetes/node-view.ts';
+import { PodAgreement, type PodDifference, type PodHere } from '../../kubernetes/pod-agreement.ts';
 import { parseStoredObjects, type StoredObjects } from '../../kubernetes/stored-objects.ts';
 import { resourceNames } from '../../kubernetes/watched-resource.ts';
-import type { Endpoint, IpAddress } from '../../wire/address.ts';
+import { type Endpoint, type IpAddress, parseIpAddress } from '../../wire/address.ts';
 import { prefixContains, type Prefix } from '../../wire/prefix.ts';
 import type { Config, KubernetesConfig } from '../config/config.ts';
 import type { ApiMirror } from './api-mirror.ts';
 import { NodeCondition } from './node-condition.ts';
+import { type NodeTrouble, ToldEvents } from './told-events.ts';
 import { awaitPrefixes, changedPrefixes, formatPrefixes } from './prefix-source.ts';
 
 /** How long changes are gathered before they are stored, in ms. */
@@ -29,6 +33,9 @@ const CONFIRM_INTERVAL_MS = 600_000;
 
 /** How long the API may be away before a status speaks of it, in ms: its server is updated, too. */
 const AWAY_MS = 15_000;
+
+/** Pods that are named in one notice. */
+const MAX_NAMED = 5;
 
 export interface KubernetesOptions {
   readonly api: ApiMirror;
@@ -53,6 +60,8 @@ export interface KubernetesListener {
 export class Kubernetes {
   readonly #options: KubernetesOptions;
   readonly #condition: NodeCondition;
+  readonly #events: ToldEvents;
+  readonly #agreement = new PodAgreement();
   #listener: KubernetesListener | undefined;
   /** When what is known was stored, if this run was told nothing yet. */
   #recalled: StoredObjects | undefined;
@@ -66,6 +75,7 @@ export class Kubernetes {
     this.#options = options;
     const { api, kubernetes, logger, wallClockMs } = options;
     this.#condition = new NodeCondition({ api, nodeName: kubernetes.nodeName, logger, wallClockMs });
+    this.#events = new ToldEvents({ api, nodeName: kubernetes.nodeName, logger, wallClockMs });
     this.#recalled = this.#load();
     if (this.#recalled !== undefined) api.recall(this.#recalled);
     api.follow((resource) => {
@@ -127,10 +137,50 @@ export class Kubernetes {
     return api.isComplete('nodes') ? api.nodes.keys() : undefined;
   }
 
-  /** What is known of a pod of this node. @param uid absent: whoever has the name */
+  /** What is known of a pod of this node. @param uid as its runtime says it; absent: whoever has the name */
   pod(namespace: string, name: string, uid?: string): ApiPod | undefined {
     const pod = this.#options.api.pods.get(`${namespace}/${name}`);
-    return uid === undefined || uid === pod?.uid ? pod : undefined;
+    return uid === undefined || uid === pod?.runtimeUid ? pod : undefined;
+  }
+
+  /** Labels of a pod of this node, as many as other nodes take; `undefined`: nothing is known of it. */
+  labelsOf(pod: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid: string | undefined;
+  }): PodLabels | undefined {
+    const known = this.pod(pod.namespace, pod.name, pod.uid);
+    return known && fittingLabels(known.labels).labels;
+  }
+
+  /** Has `kubectl describe` say of a pod, and of this node, that the pod got no address. */
+  tellExhausted(
+    pod: { readonly namespace: string; readonly name: string; readonly uid: string | undefined },
+    message: string,
+  ): void {
+    const { namespace, name, uid } = pod;
+    const known = this.pod(namespace, name, uid);
+    // What the API has not told yet may be told of all the same, if the runtime said which it is.
+    const apiUid = known?.uid ?? uid;
+    if (apiUid !== undefined) this.#events.ofPod({ namespace, name, uid: apiUid }, 'AddressPoolExhausted', message);
+    this.#events.ofNode({ reason: 'AddressPoolExhausted', message });
+  }
+
+  /** Has `kubectl describe node` say what is wrong with this node now. */
+  tellTroubles(troubles: readonly NodeTrouble[]): void {
+    this.#events.look(troubles);
+  }
+
+  /** Compares the pods that are here with those that the API has on this node. Nothing is known while it is away. */
+  compare(here: readonly PodHere[]): { readonly entries: number; readonly differences: readonly PodDifference[] } {
+    const { api, clusterPrefixes } = this.#options;
+    if (!api.reachability().isReachable) return { entries: 0, differences: [] };
+    const isOverlay = (text: string): boolean => {
+      const address = parseIpAddress(text);
+      return address !== undefined && clusterPrefixes.some((prefix) => prefixContains(prefix, address));
+    };
+    const differences = this.#agreement.compare(api.pods.values(), here, isOverlay, performance.now());
+    return { entries: api.pods.size, differences };
   }
 
   status(): KubernetesStatus {
@@ -153,7 +203,7 @@ export class Kubernetes {
   }
 
   notices(): Notice[] {
-    return [...this.#awayNotices(), ...this.#nodeNotices(), ...this.#unreadableNotices()];
+    return [...this.#awayNotices(), ...this.#nodeNotices(), ...this.#unreadableNotices(), ...this.#labelNotices()];
   }
 
   /** Stores what is known. */
@@ -205,6 +255,16 @@ export class Kubernetes {
       const message = `${unreadable} of the ${name} of the Kubernetes API are not what they should be, and are passed over`;
       return [{ code: 'kubernetes-unreadable', message }];
     });
+  }
+
+  #labelNotices(): Notice[] {
+    const { api } = this.#options;
+    const cut = [...api.pods.values()].filter(({ labels }) => fittingLabels(labels).cut > 0);
+    if (cut.length === 0) return [];
+    const names = cut.slice(0, MAX_NAMED).map(({ namespace, name }) => `${namespace}/${name}`);
+    const more = cut.length > names.length ? ` and ${cut.length - names.length} more` : '';
+    const message = `not all labels of ${names.join(', ')}${more} are known to other nodes: a pod may have 64, of about 3 000 bytes`;
+    return [{ code: 'kubernetes-labels-cut', message }];
   }
 
   #saveSoon(): void {

@@ -4,6 +4,7 @@ import type { BootClock } from '../../env/boot-clock.ts';
 import { deviceNames } from '../../linux/device-names.ts';
 import type { NftWitness } from '../../linux/nft-owned-tables.ts';
 import type { IpAddress } from '../../wire/address.ts';
+import type { PodLabels } from '../../directory/pod-labels.ts';
 import type { Pod } from '../../api/control-api.ts';
 import type { StateJournal } from '../state/state-journal.ts';
 import { AllowedSources, type AllowedSourcesOptions } from './allowed-sources.ts';
@@ -34,6 +35,8 @@ export interface PodsOptions extends AllowedSourcesOptions {
   readonly wallClockMs: () => number;
   /** What namespaces that are made for pods get to ask for names; `undefined`: nothing. */
   readonly resolver?: PodResolver | undefined;
+  /** Labels that somebody else gives to pods; `undefined`, or absent: those of the record. */
+  readonly labelsOf?: (record: PodRecord) => PodLabels | undefined;
   /** Called after everything that may have changed a pod. */
   readonly onChange?: () => void;
   readonly logger: Logger;
@@ -86,7 +89,7 @@ export class KnownPods {
 
   /** As people and programs are told of it. @param devices of the node. */
   view(record: PodRecord, devices: ReadonlySet<string>): Pod {
-    return podView(record, {
+    return podView(this.labelled(record), {
       addresses: this.book.addressesOf(record),
       outside: this.book.addressesOutside(record),
       allowSources: this.allowed.of(record),
@@ -95,6 +98,12 @@ export class KnownPods {
       hasDevice: devices.has(record.hostDevice),
       faults: this.looks.of(keyOf(record))?.faults.map(({ message }) => message) ?? [],
     });
+  }
+
+  /** With the labels that it has now. */
+  labelled(record: PodRecord): PodRecord {
+    const labels = this.options.labelsOf?.(record);
+    return labels === undefined ? record : { ...record, labels };
   }
 
   /** Those whose cable is not there any more, and whose namespace is not where it was. */

@@ -30,6 +30,8 @@ export interface PodAttachment {
   readonly cniNetwork: string;
   /** What the runtime calls the pod, where DNS cannot carry that. */
   readonly givenName?: string;
+  /** Of its Pod object in Kubernetes, if the runtime said it. */
+  readonly podUid?: string;
 }
 
 /** Under which a pod is found in the node. No name and no namespace has a colon, and so no pod by hand has the key of an attachment. */

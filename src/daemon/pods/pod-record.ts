@@ -103,7 +103,8 @@ function areLabels(value: unknown): boolean {
 }
 
 function isAttachment(value: Partial<PodAttachment> | null): boolean {
-  return typeof value?.containerId === 'string' && typeof value.cniNetwork === 'string';
+  const texts = [value?.containerId, value?.cniNetwork, value?.podUid ?? ''];
+  return texts.every((text) => typeof text === 'string');
 }
 
 function areSources(value: unknown): boolean {

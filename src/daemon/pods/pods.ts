@@ -21,6 +21,7 @@ import type { PodRecord } from './pod-record.ts';
 import { parsePodRequest } from './pod-request.ts';
 import type { AttachedPod, WantedAttachment } from './wanted-attachment.ts';
 import type { PodSources } from './pod-sources.ts';
+import { type KubernetesPod, kubernetesPodOf } from './kubernetes-pod.ts';
 import { PodTurns } from './pod-turns.ts';
 import { isGone, KnownPods, type PodsOptions } from './known-pods.ts';
 import { PodRemoval } from './pod-removal.ts';
@@ -232,10 +233,16 @@ export class Pods {
       .map((record) => this.#known.view(record, devices));
   }
 
+  /** Interfaces of containers that are there, as Kubernetes knows them. */
+  kubernetesPods(): KubernetesPod[] {
+    return this.#known.book.ready().flatMap(({ record, addresses }) => kubernetesPodOf(record, addresses) ?? []);
+  }
+
   /** What other nodes are told of: pods that are there, without those whose namespace went away. */
   announced(): DirectoryPod[] {
     const devices = deviceNames();
-    return announcedPods(this.#known.book.ready().filter(({ record }) => !isGone(record, devices)));
+    const present = this.#known.book.ready().filter(({ record }) => !isGone(record, devices));
+    return announcedPods(present.map((pod) => ({ ...pod, record: this.#known.labelled(pod.record) })));
   }
 
   /** Once, before anything else: also a pod of an earlier version is bound to its addresses from then on. */

@@ -39,7 +39,9 @@ export const kernelState: DaemonCheck = {
   looksAt: ['kernel'],
   finds,
   look: ({ daemon: { differences, repairs = [] } }) => {
-    const own = differences.filter((one) => one.problem !== 'foreign' && !isKernelParameter(one));
+    const own = differences.filter(
+      (one) => one.problem !== 'foreign' && one.table !== 'kubernetes' && !isKernelParameter(one),
+    );
     const kernel = own.filter(({ table }) => table === 'kernel');
     return [
       ...findingOf(

@@ -112,6 +112,11 @@ const finds: FindingKinds = {
     title: 'some nodes or pods of Kubernetes are not known here',
     cause: 'their objects have fields that are longer, or more, than weft takes: see docs/kubernetes.md',
   },
+  'kubernetes-labels-cut': {
+    severity: 'warning',
+    title: 'other nodes do not know all labels of some pods',
+    cause: 'they have more labels than weft tells other nodes of',
+  },
   notice: {
     severity: 'warning',
     title: 'weft status has something to say',

@@ -35,7 +35,7 @@ class DamagedPart implements AuditedPart {
 async function auditOf(kernel: AuditedPart, authors?: AuditOptions['authors']) {
   const events = new EventLog(() => 0);
   const audit = await Audit.start({
-    parts: { routes: intact, workers: intact, kernel },
+    parts: { routes: intact, workers: intact, kernel, kubernetes: intact },
     ...(authors && { authors }),
     events,
     logger: silentLogger,
@@ -154,7 +154,7 @@ test('audits that are asked for at once come one after the other', async (t) => 
 
 test('it looks again by itself', async (t) => {
   const audit = await Audit.start({
-    parts: { routes: intact, workers: intact, kernel: intact },
+    parts: { routes: intact, workers: intact, kernel: intact, kubernetes: intact },
     events: new EventLog(() => 0),
     logger: silentLogger,
     wallClockMs: () => 0,
