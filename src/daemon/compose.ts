@@ -63,6 +63,8 @@ export interface Daemon {
   reload(): void;
   /** Whether it can go on after an error that nobody caught: it was for want of descriptors, processes or memory. */
   survives(error: unknown): boolean;
+  /** Has {@link close} say no goodbye to other nodes: the next daemon takes over at once, and they go on sending. */
+  handOver(): void;
   /** Closes everything. What the next start takes over stays: pods, leases, routes, the TUN device. */
   close(): Promise<void>;
 }
@@ -308,6 +310,7 @@ export async function composeDaemon(
     failure,
     reload: () => keys?.reload(),
     survives: (error) => resources.survives(error),
+    handOver: () => gossip.endSilently(),
     close: () => running.disposeAsync(),
   };
 }

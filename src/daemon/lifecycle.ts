@@ -9,7 +9,7 @@ import { allowCollecting, returnGarbage } from './process/heap.ts';
 import { loadConfig, type Config } from './config/config.ts';
 import { openLog } from './process/log.ts';
 import { ReadyFile } from './process/ready-file.ts';
-import { awaitTurn } from './process/standby.ts';
+import { awaitTurn, isFollowed } from './process/standby.ts';
 
 /** How long an orderly end may take before the process ends anyway. Nothing is lost by it: state is saved as it changes. */
 const CLOSE_DEADLINE_MS = 5_000;
@@ -81,6 +81,7 @@ export async function runDaemon(options: DaemonOptions, { onServing }: DaemonHoo
   readyFile.remove();
   if (typeof end === 'string') logger.info({ signal: end }, 'ending');
   else logger.error({ err: end }, 'a worker died');
+  if (config.standby && isFollowed(config.stateDir)) daemon.handOver();
   await daemon.close();
   if (typeof end !== 'string') throw end;
 }

@@ -13,7 +13,7 @@ import { listLinks } from '../linux/link.ts';
 import { removeOwnTables } from '../linux/nftables.ts';
 import { deleteRouteLine, listRoutes } from '../linux/route.ts';
 import { isAttached, isOwnLink } from './host/own-links.ts';
-import { LOCK_FILE } from './process/standby.ts';
+import { LOCK_FILES } from './process/standby.ts';
 import { removeOwnNamespace } from './pods/pod-namespace.ts';
 import { EARLIER_FILE } from './pods/earlier-pods.ts';
 import { PODS_JOURNAL, readWhatIsStored } from './pods/stored-pods.ts';
@@ -25,7 +25,7 @@ const stateFiles = [
     name,
     name + TEMPORARY_SUFFIX,
   ]),
-  LOCK_FILE,
+  ...LOCK_FILES,
 ];
 
 export interface ResetOptions {

@@ -240,8 +240,9 @@ export class Gossip {
   }
 
   /**
-   * Has {@link close} say no goodbye: after a failure the node comes back within seconds, and until then its pods are there. Nodes
-   * that were told that it left would give its routes away, and with them its connections.
+   * Has {@link close} say no goodbye: after a failure, or with a daemon that stands by, the node comes back within seconds,
+   * and until then its pods are there. Nodes that were told that it left would give its routes away, and with them its
+   * connections.
    */
   endSilently(): void {
     this.#endsSilently = true;
@@ -251,8 +252,10 @@ export class Gossip {
   async close(): Promise<void> {
     clearInterval(this.#seedTimer);
     this.#save();
-    if (!this.#endsSilently) this.#membership.leave();
-    await new Promise((resolve) => setTimeout(resolve, LEAVE_GRACE_MS));
+    if (!this.#endsSilently) {
+      this.#membership.leave();
+      await new Promise((resolve) => setTimeout(resolve, LEAVE_GRACE_MS));
+    }
     this.#membership.stop();
     this.#options.pods?.stop();
     // Only now: leaving is a change, too.
