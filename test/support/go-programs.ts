@@ -5,8 +5,8 @@ import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { runProgram } from './program.ts';
 
-/** Outside of the repository, since they are the same for all checkouts. */
-const CACHE = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'weft-go');
+/** Where they are kept: outside of the repository, since they are the same for all checkouts. */
+export const GO_PROGRAMS = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'weft-go');
 
 /** Whether they can be built here. */
 export function hasGo(): boolean {
@@ -22,11 +22,11 @@ export function hasGo(): boolean {
  */
 export async function goProgram(source: string): Promise<string> {
   const [path = '', version = ''] = source.split('@');
-  const file = join(CACHE, version, basename(path));
+  const file = join(GO_PROGRAMS, version, basename(path));
   if (existsSync(file)) return file;
-  mkdirSync(join(CACHE, version), { recursive: true });
+  mkdirSync(join(GO_PROGRAMS, version), { recursive: true });
   // Renamed when it is whole: somebody else may be building it, too.
-  const directory = mkdtempSync(join(CACHE, 'build-'));
+  const directory = mkdtempSync(join(GO_PROGRAMS, 'build-'));
   try {
     const result = await runProgram(['env', `GOBIN=${directory}`, 'CGO_ENABLED=0', 'go', 'install', source]);
     if (result.exitCode !== 0) throw new Error(`${source} was not built, for which Go is needed: ${result.stderr}`);

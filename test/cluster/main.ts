@@ -1,0 +1,137 @@
+/** `scripts/kubernetes`: a Kubernetes cluster on this machine, to try things in and to test with. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ConfigError, WeftError } from '../../src/errors.ts';
+import { ExitCode } from '../../src/terminal/exit-code.ts';
+import { Cluster } from './cluster.ts';
+import { corednsProgram, KUBERNETES_VERSION, kubernetesPrograms, pauseProgram } from './programs.ts';
+import { CONFORMANCE, runEndToEndTests } from './end-to-end.ts';
+import { showProgress } from './progress.ts';
+import { takeDown } from './removal.ts';
+import { clusterStatus } from './status.ts';
+
+const USAGE = `usage: sudo ./scripts/kubernetes [--yes] COMMAND [OPTIONS]
+
+  up                   bring a cluster up; the first time this compiles Kubernetes, for 5 to 10 minutes
+    --nodes N          number of nodes (2)
+    --pod-network NET  weft, ptp for plain veth pairs and routes, or none (weft)
+  build                compile what up needs, and no more
+  status               show nodes and programs
+  kubectl ARGS         ask the cluster
+  exec NODE COMMAND    run a command in a node, such as: exec n1 weft status
+  e2e [FOCUS]          run Kubernetes' own tests whose names match; without FOCUS, [sig-network] conformance
+  down                 take the cluster down, also what is left of one after a crash
+
+  --name NAME          name of the cluster, before the command (weft)
+  --yes                install missing system packages without asking
+`;
+
+const DEFAULT_NAME = 'weft';
+const DEFAULT_NODES = '2';
+
+const POD_NETWORKS = ['weft', 'ptp', 'none'] as const;
+
+async function main(argv: readonly string[]): Promise<number> {
+  const at = argv.findIndex((word) => ['kubectl', 'exec', 'e2e'].includes(word));
+  // What follows is for somebody else to read.
+  const [own, rest] = at === -1 ? [argv, []] : [argv.slice(0, at + 1), argv.slice(at + 1)];
+  const { values, positionals } = read(own);
+  if (values.help === true) return say(USAGE);
+  const { name = DEFAULT_NAME } = values;
+  const [command = '', ...more] = positionals;
+  if (more.length > 0) throw new ConfigError('', `${more.join(' ')} is not understood; see --help`);
+  switch (command) {
+    case 'up':
+      return await up(name, values.nodes, values['pod-network']);
+    case 'build':
+      return await build();
+    case 'down': {
+      const { namespaces, processes, files } = await takeDown(name);
+      if (namespaces + processes === 0 && !files) return say(`there was no cluster ${name}\n`);
+      return say(`cluster ${name} is gone: ${namespaces} namespaces, ${processes} processes\n`);
+    }
+    case 'status':
+      return say(await clusterStatus(await Cluster.open(name)));
+    case 'kubectl': {
+      const { api } = await Cluster.open(name);
+      return await run(api.kubectlCommand(...rest));
+    }
+    case 'e2e': {
+      const progress = showProgress();
+      return await runEndToEndTests(await Cluster.open(name), rest[0] ?? CONFORMANCE, progress.step);
+    }
+    case 'exec': {
+      const [node = '', ...words] = rest;
+      if (words.length === 0) throw new ConfigError('', 'exec needs a node and a command: exec n1 weft status');
+      // As in a lab, `weft` is that of the checkout, unless another one is installed.
+      process.env['PATH'] += `:${join(import.meta.dirname, '../../scripts')}`;
+      return await run((await Cluster.open(name)).node(node).inside(words));
+    }
+    default:
+      process.stderr.write(USAGE);
+      return ExitCode.usage;
+  }
+}
+
+async function build(): Promise<number> {
+  const progress = showProgress();
+  const directory = await kubernetesPrograms(progress.step);
+  await pauseProgram(progress.step);
+  await corednsProgram(progress.step);
+  progress.end();
+  return say(`Kubernetes ${KUBERNETES_VERSION} is in ${directory}\n`);
+}
+
+async function up(name: string, nodes = DEFAULT_NODES, network: string = POD_NETWORKS[0]): Promise<number> {
+  const podNetwork = POD_NETWORKS.find((one) => one === network);
+  if (podNetwork === undefined) {
+    throw new ConfigError('--pod-network', `there is no ${network}; there are ${POD_NETWORKS.join(', ')}`);
+  }
+  const interruption = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interruption.abort());
+  const progress = showProgress();
+  const cluster = await Cluster.up({ name, nodes: Number(nodes), podNetwork }, progress.step, interruption.signal);
+  progress.end();
+  const of = name === DEFAULT_NAME ? '' : ` --name ${name}`;
+  return say(`cluster ${name} is up: ${cluster.nodes.length} nodes on ${podNetwork}
+
+  export KUBECONFIG=${cluster.kubeconfig}
+      for any client on this machine, as root
+  sudo ./scripts/kubernetes${of} kubectl get pods -A
+  sudo ./scripts/kubernetes${of} exec n1 weft status
+  sudo ./scripts/kubernetes${of} down
+`);
+}
+
+function read(args: readonly string[]) {
+  const text = { type: 'string' } as const;
+  const options = { help: { type: 'boolean' }, name: text, nodes: text, 'pod-network': text } as const;
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true });
+  } catch (error) {
+    throw new ConfigError('', (error as Error).message);
+  }
+}
+
+/** Runs a command with this terminal. */
+async function run(argv: readonly string[]): Promise<number> {
+  const [program = '', ...args] = argv;
+  process.on('SIGINT', () => {});
+  const child = spawn(program, args, { stdio: 'inherit' });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  return code ?? ExitCode.failure;
+}
+
+function say(text: string): number {
+  process.stdout.write(text);
+  return ExitCode.ok;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`weft: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = error instanceof WeftError && error.code === 'config-invalid' ? ExitCode.usage : ExitCode.failure;
+}
