@@ -3,9 +3,9 @@ import type { Composition } from './composition.ts';
 import type { ThisNode } from './this-node.ts';
 import { Dataplane } from './worker/dataplane.ts';
 
-/** Starts it. */
-export async function composeDataplane({ config, opened }: Composition, node: ThisNode): Promise<Dataplane> {
-  const dataplane = await Dataplane.start({
+/** Begins to start it; the device is there when it has started. What is opened meanwhile is closed before it. */
+export function composeDataplane({ config, opened }: Composition, node: ThisNode): Promise<Dataplane> {
+  const starting = Dataplane.start({
     tunDevice: config.tun.device,
     underlayAddress: node.underlay.address,
     vxlanPort: config.vxlan.port,
@@ -18,6 +18,9 @@ export async function composeDataplane({ config, opened }: Composition, node: Th
     recorderBytes: config.recorder.sizeBytes,
     ...config.dataplane,
   });
-  opened.defer(() => dataplane.stop());
-  return dataplane;
+  opened.defer(async () => {
+    const dataplane = await starting.catch(() => undefined);
+    await dataplane?.stop();
+  });
+  return starting;
 }

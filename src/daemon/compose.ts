@@ -113,7 +113,8 @@ export async function composeDaemon(
   logger.info({ ...underlay, address: formatIpAddress(underlay.address) }, 'underlay picked');
   const node = thisNode(config, identity, underlay, keys?.ring.ids);
 
-  const dataplane = await composeDataplane(composition, node);
+  // Threads take longest to start: that of names does so at the same time as those that forward.
+  const starting = composeDataplane(composition, node);
   const prefixes = new OwnPrefixes(config.nodePrefixes);
   const nftChanges = new NftChanges({ isOwn: isOwnPort, tables: ownTables });
   // Before what goes by the prefixes: those behind pods are known from here on.
@@ -145,7 +146,10 @@ export async function composeDaemon(
     isSettled: () => everybody !== undefined && isSettled(gossip, everybody()) && directory.behind().length === 0,
     resources,
   });
+  const dataplane = await starting;
   const host = await composeHost(composition, { node, prefixes, seeds, witness: nftChanges });
+  // Where names are answered is there from here on, also after the first start.
+  named?.podsChanged();
   const spoofing = await startPods(composition, pods);
   const attachments = await startAttachments(composition, pods, ({ name, wish, attachment }, error) => {
     const known = kubernetesNameOf({ name, namespace: wish.namespace, attachment });

@@ -254,7 +254,8 @@ export class Gossip {
     this.#save();
     if (!this.#endsSilently) {
       this.#membership.leave();
-      await new Promise((resolve) => setTimeout(resolve, LEAVE_GRACE_MS));
+      const mayHear = this.current().others.some(({ state }) => state === 'alive' || state === 'suspect');
+      if (mayHear) await new Promise((resolve) => setTimeout(resolve, LEAVE_GRACE_MS));
     }
     this.#membership.stop();
     this.#options.pods?.stop();
