@@ -1,12 +1,13 @@
 /**
  * `npm run bench:cni`: ADD and DEL of the CNI plugin, its process included, one after the other and 32 at a time, beside ptp with
- * host-local. Both run in the node of a lab, and each container is a network namespace of its own.
+ * host-local. All run in nodes of a lab, one with both families and one with IPv4, and each container is a network namespace of its own.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { parse, stringify } from 'yaml';
 import { nodeFiles } from '../src/lab/lab-directory.ts';
 import { SPOOL_DIRECTORY } from '../src/linux/cni-spool.ts';
 import { runCommand } from '../src/linux/command.ts';
@@ -24,6 +25,9 @@ const ROUNDS = 5;
 /** Most that an ADD may take alone (p50), and 32 together, in ms. */
 const LIMITS = { single: 100, parallel: 1_500 } as const;
 
+/** The first one has both families, the second one has IPv4. */
+type LabNode = 'n1' | 'n2';
+
 /** What is measured. */
 interface Candidate {
   readonly title: string;
@@ -31,6 +35,8 @@ interface Candidate {
   readonly conf: object;
   /** Whose limits count. */
   readonly isOurs: boolean;
+  /** Of the lab, in which it runs. */
+  readonly node: LabNode;
 }
 
 /** In ms. */
@@ -58,8 +64,9 @@ async function measure(calls: number, many: number): Promise<void> {
   if (!existsSync(PLUGIN)) throw new Error('dist/weft-cni is not there: npm run build:cni');
   const directory = mkdtempSync(join(tmpdir(), 'weft-bench-cni-'));
   try {
-    await weft('lab', 'up', '--name', LAB, '--nodes', '1', '--pods', '0');
-    await widenPrefix();
+    await weft('lab', 'up', '--name', LAB, '--nodes', '2', '--pods', '0');
+    await changePrefixes('n1', ['10.244.0.0/20', 'fd00:10:244:1::/64']);
+    await changePrefixes('n2', ['10.244.16.0/20']);
     const candidates = candidatesIn(directory);
     const measured = candidates.map((candidate): [Candidate, Times] => {
       return [candidate, { add: [], del: [], parallelAdd: [], parallelDel: [] }];
@@ -74,24 +81,23 @@ async function measure(calls: number, many: number): Promise<void> {
   }
 }
 
-/** The node of a lab has 253 addresses. */
-async function widenPrefix(): Promise<void> {
-  const { config } = nodeFiles(LAB, 'n1');
-  await weft('lab', 'stop', '--name', LAB, 'n1');
-  writeFileSync(config, readFileSync(config, 'utf8').replace('10.244.1.0/24', '10.244.0.0/20'));
-  await weft('lab', 'start', '--name', LAB, 'n1');
+/** A node of a lab has 253 addresses of its own accord. */
+async function changePrefixes(node: LabNode, nodePrefixes: readonly string[]): Promise<void> {
+  const { config } = nodeFiles(LAB, node);
+  await weft('lab', 'stop', '--name', LAB, node);
+  writeFileSync(config, stringify({ ...(parse(readFileSync(config, 'utf8')) as object), nodePrefixes }));
+  await weft('lab', 'start', '--name', LAB, node);
 }
 
 function candidatesIn(directory: string): Candidate[] {
-  const { socket, stateDir } = nodeFiles(LAB, 'n1');
   const conf = { cniVersion: '1.0.0', name: 'bench' };
-  const ours: Candidate = {
-    title: 'weft, dual stack',
-    program: PLUGIN,
-    conf: { ...conf, type: 'weft-cni', socket, spool: join(stateDir, SPOOL_DIRECTORY) },
-    isOurs: true,
+  const weftIn = (node: LabNode, title: string): Candidate => {
+    const { socket, stateDir } = nodeFiles(LAB, node);
+    const spool = join(stateDir, SPOOL_DIRECTORY);
+    return { title, program: PLUGIN, conf: { ...conf, type: 'weft-cni', socket, spool }, isOurs: true, node };
   };
-  if (!existsSync(join(RIVALS, 'ptp'))) return [ours];
+  const ours = [weftIn('n1', 'weft, dual stack'), weftIn('n2', 'weft, v4')];
+  if (!existsSync(join(RIVALS, 'ptp'))) return ours;
   const ptp = (title: string, ...subnets: string[]): Candidate => ({
     title,
     program: join(RIVALS, 'ptp'),
@@ -102,9 +108,10 @@ function candidatesIn(directory: string): Candidate[] {
       ipam: { type: 'host-local', dataDir: directory, ranges: subnets.map((subnet) => [{ subnet }]) },
     },
     isOurs: false,
+    node: 'n1',
   });
   return [
-    ours,
+    ...ours,
     ptp('ptp and host-local, v4', '10.99.0.0/16'),
     ptp('ptp and host-local, dual stack', '10.98.0.0/16', 'fd00:98::/64'),
   ];
@@ -186,7 +193,7 @@ function report(measured: readonly (readonly [Candidate, Times])[]): void {
 }
 
 /** Runs a plugin in the node. */
-async function call({ title, program, conf }: Candidate, verb: string, netns: string): Promise<void> {
+async function call({ title, program, conf, node }: Candidate, verb: string, netns: string): Promise<void> {
   const env = {
     CNI_COMMAND: verb,
     CNI_CONTAINERID: netns,
@@ -195,7 +202,7 @@ async function call({ title, program, conf }: Candidate, verb: string, netns: st
     CNI_PATH: RIVALS,
     PATH: process.env['PATH'],
   };
-  const child = spawn('nsenter', [`--net=/run/netns/${LAB}-n1`, '--', program], {
+  const child = spawn('nsenter', [`--net=/run/netns/${LAB}-${node}`, '--', program], {
     env,
     stdio: ['pipe', 'pipe', 'inherit'],
   });

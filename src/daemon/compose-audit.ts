@@ -58,6 +58,7 @@ export async function composeAudit(
           authors.hear(changes);
           nftChanges.hear(changes, isComplete);
         },
+        isBusy: () => daemon.pods.isChanging,
         tend: () => audit.tend(),
         onOtherLink: () => follower.hear(),
         logger,

@@ -2,7 +2,9 @@
  * Running programs: `ip`, `nft`, `nsenter`.
  *
  * Chosen: the distribution's programs, in batches. Instead of: netlink sockets of our own. Because: Node has none, their
- * text and JSON are stable, and one `ip -batch` does in 3 ms what a dozen netlink messages do.
+ * text and JSON are stable, and they say well what is wrong. But for what is done for each container: a start of a program copies
+ * this process, which takes longer than all that is to be done. There, messages of our own are sent (`route-socket.ts`, `nft-netlink.ts`,
+ * `connections.ts`).
  */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { setImmediate } from 'node:timers/promises';

@@ -1,7 +1,7 @@
 /**
  * The C library's functions that Node has no binding for, declared once.
  *
- * Synchronous calls only. An address is a plain number: it is below 2^47 on every platform that weft runs on, and a number
+ * Synchronous calls, but for {@link writeElsewhere}. An address is a plain number: it is below 2^47 on every platform that weft runs on, and a number
  * is the cheapest argument that koffi takes. Rare calls take a typed array instead, which must stay reachable during the
  * call (it does: the call is synchronous) and is not kept. All return -1 on failure and leave the reason in `errno`
  * ({@link lastErrno}). An FFI call costs 0.2 to 0.4 us on top of the system call.
@@ -168,6 +168,32 @@ function optional(declaration: string): ReturnType<typeof library.func> | undefi
     return library.func(declaration);
   } catch {
     return undefined;
+  }
+}
+
+/** What is being written: it must stay where it is, however long that takes. */
+const written = new Set<Uint8Array>();
+
+/** `write` on another thread, for what the kernel takes long to do. @returns its result; which error it was is not known. */
+export async function writeElsewhere(fd: number, bytes: Uint8Array): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const write = libc.writeBytes as unknown as {
+    async(
+      fd: number,
+      bytes: Uint8Array,
+      lengthBytes: number,
+      done: (error: Error | null, result: number) => void,
+    ): void;
+  };
+  written.add(bytes);
+  try {
+    write.async(fd, bytes, bytes.length, (error, result) => {
+      if (error === null) resolve(result);
+      else reject(error);
+    });
+    return await promise;
+  } finally {
+    written.delete(bytes);
   }
 }
 

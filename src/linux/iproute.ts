@@ -1,7 +1,6 @@
 /** `ip -batch`: many changes to links, addresses and routes in one run of the program. */
 import { CommandError } from '../errors.ts';
-import { runCommand, runToItsEnd, type CommandOptions } from './command.ts';
-import { deviceNames } from './device-names.ts';
+import { runCommand, type CommandOptions } from './command.ts';
 import { Gathering } from './gathering.ts';
 
 /**
@@ -31,16 +30,6 @@ interface Batch {
 }
 
 const batches = new Gathering<Batch>(runBatches);
-/** A device that is to go. */
-interface Deletion {
-  readonly device: string;
-  readonly purpose: string;
-}
-
-const deletions = new Gathering<Deletion>(deleteLinks);
-
-/** Number of the group that devices are put in to be deleted: "weft" in ASCII, which nobody else has a reason to use. */
-const DELETED_GROUP = 0x77_65_66_74;
 
 /**
  * As {@link ipBatch}, together with what others want at the same time: the lines of one are not torn apart, and nobody suffers from
@@ -48,11 +37,6 @@ const DELETED_GROUP = 0x77_65_66_74;
  */
 export async function ipBatchTogether(lines: readonly string[], purpose: string): Promise<void> {
   await batches.add({ lines, purpose });
-}
-
-/** Deletes a device, together with those that others want deleted at the same time. One that is gone already is no failure. */
-export async function deleteLinkTogether(device: string, purpose: string): Promise<void> {
-  await deletions.add({ device, purpose });
 }
 
 /** Those behind one that fails are run again, without it. */
@@ -71,27 +55,6 @@ async function runBatches(all: readonly Batch[]): Promise<readonly unknown[]> {
     }
   }
   return failures;
-}
-
-/**
- * Of devices that are deleted one by one, the kernel waits after each until nobody looks at it any more, for tens of ms; of a group it
- * waits once. What is left of the group after that is deleted one by one, and says why it cannot be.
- */
-async function deleteLinks(all: readonly Deletion[]): Promise<readonly unknown[]> {
-  const left = (): readonly Deletion[] => {
-    const devices = deviceNames();
-    return all.filter(({ device }) => devices.has(device));
-  };
-  const present = left();
-  if (present.length > 1) {
-    const lines = present.map(({ device }) => `link set dev ${device} group ${DELETED_GROUP}`);
-    const input = `${[...lines, `link delete group ${DELETED_GROUP}`].join('\n')}\n`;
-    await runToItsEnd(['ip', '-force', '-batch', '-'], { purpose: all[0]!.purpose, input });
-  }
-  const failures = new Map<Deletion, unknown>();
-  for (const one of left())
-    failures.set(one, await ipRemove([`link delete dev ${one.device}`], one).catch((error: unknown) => error));
-  return all.map((one) => failures.get(one));
 }
 
 /** Which of the batches has a line, by its number from 1; the first if that is not known. */

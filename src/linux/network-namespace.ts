@@ -47,7 +47,13 @@ export function isNetworkNamespaceFile(path: string): boolean {
   }
 }
 
-function openNetworkNamespace(path: string): number {
+/**
+ * A descriptor of the network namespace behind the file at `path`, which the caller closes.
+ *
+ * @throws WeftError `not-a-network-namespace` when the file is something else.
+ * @throws SystemCallError
+ */
+export function openNetworkNamespace(path: string): number {
   const purpose = `open network namespace ${path}`;
   // For the kernel it would end there, and be another path than the one that everybody else saw.
   if (path.includes('\0')) throw notANetworkNamespace(path);

@@ -30,12 +30,23 @@ export function linkUpMessage(index: number): Uint8Array {
   return message(Abi.RTM_NEWLINK, 0, body, []);
 }
 
-/** Gives a device an address of its own, and no network; nobody asks whether somebody else has it. */
-export function addressMessage(index: number, { family, bytes }: IpAddress): Uint8Array {
-  const { size, ifa_family, ifa_prefixlen, ifa_flags, ifa_index } = Struct.ifaddrmsg;
+/**
+ * Gives a device an address of its own; nobody asks whether somebody else has it.
+ *
+ * @param lengthBits of the network that it is in; absent: none.
+ * @param isOfLink whether it is good on the link alone. Of IPv6 the kernel knows.
+ */
+export function addressMessage(
+  index: number,
+  { family, bytes }: IpAddress,
+  lengthBits = bytes.length * 8,
+  isOfLink = false,
+): Uint8Array {
+  const { size, ifa_family, ifa_prefixlen, ifa_flags, ifa_scope, ifa_index } = Struct.ifaddrmsg;
   const body = new Uint8Array(size);
   body[ifa_family] = familyNumber(family);
-  body[ifa_prefixlen] = bytes.length * 8;
+  body[ifa_prefixlen] = lengthBits;
+  if (isOfLink) body[ifa_scope] = Abi.RT_SCOPE_LINK;
   body[ifa_flags] = family === 6 ? Abi.IFA_F_NODAD : 0;
   viewOf(body).setUint32(ifa_index, index, true);
   const flags = Abi.NLM_F_CREATE | Abi.NLM_F_REPLACE;
@@ -60,6 +71,31 @@ export function routeMessage(index: number, { destination, gateway, source, prot
     ...(gateway === undefined
       ? []
       : [[Abi.RTA_GATEWAY, gateway.bytes] as const, [Abi.RTA_PREFSRC, source.bytes] as const]),
+    [Abi.RTA_OIF, u32Value(index)],
+  ]);
+}
+
+/** A route to an address by a device, and what the node itself sends from towards it; `undefined`: any. */
+export interface HostRouteWish {
+  readonly destination: IpAddress;
+  readonly source: IpAddress | undefined;
+  readonly protocol: number;
+}
+
+/** Has the main table lead to an address by a device, whatever it said before. */
+export function hostRouteMessage(index: number, { destination, source, protocol }: HostRouteWish): Uint8Array {
+  const { size, rtm_family, rtm_dst_len, rtm_table, rtm_protocol, rtm_scope, rtm_type } = Struct.rtmsg;
+  const { family, bytes } = destination;
+  const body = new Uint8Array(size);
+  body[rtm_family] = familyNumber(family);
+  body[rtm_dst_len] = bytes.length * 8;
+  body[rtm_table] = Abi.RT_TABLE_MAIN;
+  body[rtm_protocol] = protocol;
+  body[rtm_scope] = family === 4 ? Abi.RT_SCOPE_LINK : Abi.RT_SCOPE_UNIVERSE;
+  body[rtm_type] = Abi.RTN_UNICAST;
+  return message(Abi.RTM_NEWROUTE, Abi.NLM_F_CREATE | Abi.NLM_F_REPLACE, body, [
+    [Abi.RTA_DST, bytes],
+    ...(source === undefined ? [] : [[Abi.RTA_PREFSRC, source.bytes] as const]),
     [Abi.RTA_OIF, u32Value(index)],
   ]);
 }

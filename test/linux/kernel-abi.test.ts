@@ -35,6 +35,7 @@ const headers = [
   'linux/nsfs.h',
   'linux/rtnetlink.h',
   'linux/sock_diag.h',
+  'linux/veth.h',
   'linux/virtio_net.h',
 ];
 

@@ -3,7 +3,8 @@
  *
  *     quiet --something of ours may be gone--> due --look, and repair--> quiet
  *
- * Changes are gathered for the time between two reads. Looks are limited in number: where another program takes away again
+ * Changes are gathered for the time between two reads, and a little longer while weft itself makes or removes pods: it hears of those, too,
+ * and they would wait for each look. Looks are limited in number: where another program takes away again
  * and again what was put back, there are a few quick repairs, and then one in some seconds. Parameters of the kernel
  * (sysctl) tell nobody that they change: they are the minute's business.
  */
@@ -19,6 +20,9 @@ const INTERVAL_MS = 200;
 /** Looks in quick succession, and how many in the long run: each costs a few programs, about 50 ms of CPU. */
 const LOOKS_IN_A_ROW = 12;
 const LOOKS_PER_SECOND = 0.25;
+
+/** Longest time, in ms, for which a look waits for pods that are being made or removed. */
+const BUSY_WAIT_MS = 1_000;
 
 /** After a failure it is tried so much later to hear again, in ms. */
 const REOPEN_MS = 10_000;
@@ -39,6 +43,8 @@ export interface KernelWatchOptions {
    * call.
    */
   readonly onChanges?: (changes: readonly KernelChange[], isComplete: boolean) => void;
+  /** Whether weft itself is changing what is its own. */
+  readonly isBusy?: () => boolean;
   /** Looks at what is ours, and puts it right. Never rejects. */
   readonly tend: () => Promise<unknown>;
   /** A link or an address that is not ours changed: perhaps it is the underlay's. */
@@ -56,6 +62,8 @@ export class KernelWatch {
   /** When it is tried again to hear; `undefined` where nothing failed. */
   #reopenAtMs: number | undefined;
   #isDue = false;
+  /** Since when it has been waited for weft itself. */
+  #busySinceMs: number | undefined;
   #round: Promise<unknown> | undefined;
 
   /** Hears from now on, until {@link stop}. */
@@ -93,13 +101,24 @@ export class KernelWatch {
     const { nowMs } = this.#options;
     if (this.#sockets === undefined && nowMs() >= this.#reopenAtMs!) this.#open();
     this.hear();
-    if (!this.#isDue || this.#round !== undefined) return;
+    if (!this.#isDue || this.#round !== undefined || this.#waits(nowMs())) return;
     this.#looks.refill(nowMs());
     if (!this.#looks.take()) return;
     this.#isDue = false;
+    this.#busySinceMs = undefined;
     this.#round = this.#options.tend().finally(() => {
       this.#round = undefined;
     });
+  }
+
+  /** Whether what weft is changing is to be there first. */
+  #waits(nowMs: number): boolean {
+    if (this.#options.isBusy?.() !== true) {
+      this.#busySinceMs = undefined;
+      return false;
+    }
+    this.#busySinceMs ??= nowMs;
+    return nowMs - this.#busySinceMs < BUSY_WAIT_MS;
   }
 
   #open(): void {

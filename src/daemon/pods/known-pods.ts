@@ -1,7 +1,7 @@
 /** The pods of this node as the daemon knows them: what is stored of each, what it may send from, and what was seen in it. */
 import type { Logger } from '../../env/logger.ts';
 import type { BootClock } from '../../env/boot-clock.ts';
-import { deviceNames } from '../../linux/device-names.ts';
+import { deviceNames, hasDevice } from '../../linux/device-names.ts';
 import type { NftWitness } from '../../linux/nft-owned-tables.ts';
 import type { IpAddress } from '../../wire/address.ts';
 import type { PodLabels } from '../../directory/pod-labels.ts';
@@ -87,15 +87,15 @@ export class KnownPods {
     return { pod: titleOf(record), device: hostDevice, mac, addresses, allowSources };
   }
 
-  /** As people and programs are told of it. @param devices of the node. */
-  view(record: PodRecord, devices: ReadonlySet<string>): Pod {
+  /** As people and programs are told of it. @param devices of the node; absent: one looks. */
+  view(record: PodRecord, devices?: ReadonlySet<string>): Pod {
     return podView(this.labelled(record), {
       addresses: this.book.addressesOf(record),
       outside: this.book.addressesOutside(record),
       allowSources: this.allowed.of(record),
       sourceNotices: this.allowed.noticesOf(record),
       mtuBytes: this.options.mtuBytes,
-      hasDevice: devices.has(record.hostDevice),
+      hasDevice: isDeviceThere(record, devices),
       faults: this.looks.of(keyOf(record))?.faults.map(({ message }) => message) ?? [],
     });
   }
@@ -113,7 +113,11 @@ export class KnownPods {
   }
 }
 
-/** Whether neither its cable nor its namespace is there. @param devices of the node. */
-export function isGone(record: PodRecord, devices: ReadonlySet<string>): boolean {
-  return !devices.has(record.hostDevice) && !isPlaceReachable(record);
+/** Whether neither its cable nor its namespace is there. @param devices of the node; absent: one looks. */
+export function isGone(record: PodRecord, devices?: ReadonlySet<string>): boolean {
+  return !isDeviceThere(record, devices) && !isPlaceReachable(record);
+}
+
+function isDeviceThere({ hostDevice }: PodRecord, devices: ReadonlySet<string> | undefined): boolean {
+  return devices === undefined ? hasDevice(hostDevice) : devices.has(hostDevice);
 }

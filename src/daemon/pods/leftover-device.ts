@@ -1,6 +1,6 @@
 /** A pod's device of an earlier run. */
 import { ConflictError } from '../../errors.ts';
-import { deviceNames } from '../../linux/device-names.ts';
+import { hasDevice } from '../../linux/device-names.ts';
 import { listLinks } from '../../linux/link.ts';
 import { keyOf, titleOf } from './pod-key.ts';
 import type { PodRecord } from './pod-record.ts';
@@ -11,7 +11,7 @@ import { disconnectPod } from './pod-wiring.ts';
 export async function removeLeftover(record: PodRecord): Promise<void> {
   const { network, hostDevice } = record;
   const title = titleOf(record);
-  if (!deviceNames().has(hostDevice)) return;
+  if (!hasDevice(hostDevice)) return;
   const link = (await listLinks()).find(({ ifname }) => ifname === hostDevice);
   if (link !== undefined && link.ifalias !== hostDeviceAlias(network, keyOf(record))) {
     const message = `pod ${title} cannot be connected: the node has a device ${hostDevice} that is not weft's`;

@@ -1,7 +1,7 @@
 /** Making pods of this node, for people and for containers. */
 import { basename } from 'node:path';
 import { ConflictError } from '../../errors.ts';
-import { deviceNames } from '../../linux/device-names.ts';
+import { hasDevice } from '../../linux/device-names.ts';
 import { namespaceIdentity } from '../../linux/namespace-files.ts';
 import type { Notice, Pod } from '../../api/control-api.ts';
 import { describeHolder } from '../../ipam/lease.ts';
@@ -53,7 +53,7 @@ export class PodMaking {
       this.#refuseNameOfContainer(name, wish.namespace);
     }
     const { record } = await this.#make(name, wish, { clientPid });
-    return this.#known.view(record, deviceNames());
+    return this.#known.view(record);
   }
 
   /** As `Pods.attach`. */
@@ -61,13 +61,13 @@ export class PodMaking {
     const { name, wish, attachment } = wanted;
     const key = keyOfAttachment(attachment.containerId, wish.device ?? POD_DEVICE);
     const known = this.#known.book.get(key);
-    if (known?.phase === 'ready' && !isGone(known, deviceNames())) {
+    if (known?.phase === 'ready' && !isGone(known)) {
       const message = `${describeHolder(leaseKeyOfPod(known))} is attached already, in ${known.netns}: it is to be deleted first (CNI DEL)`;
       throw new ConflictError('attachment-exists', message, { pod: titleOf(known) });
     }
     if (known !== undefined) await this.#removal.remove(known);
     const { record, cable } = await this.#make(name, wish, { clientPid, attachment });
-    return { pod: this.#known.view(record, deviceNames()), cable };
+    return { pod: this.#known.view(record), cable };
   }
 
   /** Among containers the newest has the name; whoever makes a pod by hand is told. */
@@ -133,8 +133,7 @@ export class PodMaking {
 
   /** Whether an interface of weft's is in the namespace already. */
   #isSecond({ netnsIdentity }: PodPlace): boolean {
-    const devices = deviceNames();
-    return this.#known.book.all().some((one) => one.netnsIdentity === netnsIdentity && devices.has(one.hostDevice));
+    return this.#known.book.all().some((one) => one.netnsIdentity === netnsIdentity && hasDevice(one.hostDevice));
   }
 
   /** A runtime may have given the container another network before: its default routes stay. */
@@ -149,7 +148,7 @@ export class PodMaking {
   }
 
   async #addAgain(record: PodRecord, wish: PodWish, clientPid: number | undefined): Promise<Pod> {
-    const isGone = !deviceNames().has(record.hostDevice);
+    const isGone = !hasDevice(record.hostDevice);
     const place = wish.newNetns && record.ownsNetns ? record : this.#placeOf(titleOf(record), wish, clientPid);
     const addresses = this.#known.book.addressesOf(record);
     const differences = podDifferences({ record, addresses, isGone }, wish, place);
@@ -168,7 +167,7 @@ export class PodMaking {
     };
     if (!equalLabels(labels, before ?? {}))
       refusing(titleOf(record), 'has the labels that it had', () => this.#known.book.settle(again));
-    return this.#known.view(await this.#upkeep.repair(again), deviceNames());
+    return this.#known.view(await this.#upkeep.repair(again));
   }
 
   /** @throws ExhaustedError that says how many addresses pods have that are gone */

@@ -2,7 +2,7 @@
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { ConflictError } from '../../errors.ts';
-import { deviceNames } from '../../linux/device-names.ts';
+import { hasDevice } from '../../linux/device-names.ts';
 import { batchWord, ipBatch } from '../../linux/iproute.ts';
 import { findNamespace, namespaceIdentity, namespaceOfProcess, NETNS_DIRECTORY } from '../../linux/namespace-files.ts';
 import { titleOf } from './pod-key.ts';
@@ -59,11 +59,10 @@ export function refuseSharing(
   pods: readonly PodRecord[],
   containerId?: string,
 ): void {
-  const devices = deviceNames();
   for (const other of pods) {
     if (containerId !== undefined && other.attachment?.containerId === containerId) continue;
     // The number of a namespace that is gone can be given again.
-    if (other.netnsIdentity !== netnsIdentity || !devices.has(other.hostDevice)) continue;
+    if (other.netnsIdentity !== netnsIdentity || !hasDevice(other.hostDevice)) continue;
     throw new ConflictError('netns-in-use', `${netns} is the network namespace of pod ${titleOf(other)}`, {
       pod: titleOf(other),
     });

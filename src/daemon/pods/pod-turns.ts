@@ -15,6 +15,8 @@ export class PodTurns {
   #last: Promise<unknown> = Promise.resolve();
   /** By key, those that have the next turn together. */
   #gathered: Map<string, Waiting[]> | undefined;
+  /** Operations of {@link together} that have not ended. */
+  #changing = 0;
 
   /** @param prepare before each turn. @param onEnd after each, however it ended. */
   constructor(prepare: () => Promise<void>, onEnd: () => void) {
@@ -29,13 +31,19 @@ export class PodTurns {
     return result;
   }
 
+  /** Whether there is an operation of {@link together} that has not ended. */
+  get isChanging(): boolean {
+    return this.#changing > 0;
+  }
+
   /** As {@link alone}, but beside others of other keys. Those of one key are in the order of their calls. */
   together<Result>(key: string, operation: () => Promise<Result>): Promise<Result> {
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     const gathered = (this.#gathered ??= this.#gather());
     const waiting: Waiting = { run: async () => operation().then(resolve, reject), reject };
     gathered.set(key, [...(gathered.get(key) ?? []), waiting]);
-    return promise;
+    this.#changing++;
+    return promise.finally(() => this.#changing--);
   }
 
   #gather(): Map<string, Waiting[]> {

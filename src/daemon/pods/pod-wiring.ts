@@ -10,15 +10,9 @@
  */
 import { CommandError, ConflictError, RequirementError } from '../../errors.ts';
 import { runCommand } from '../../linux/command.ts';
-import {
-  batchWord,
-  ipBatch,
-  ipBatchTogether,
-  deleteLinkTogether,
-  namingTheLine,
-  ROUTE_PROTOCOL,
-} from '../../linux/iproute.ts';
+import { batchWord, ipBatch, ipBatchTogether, namingTheLine, ROUTE_PROTOCOL } from '../../linux/iproute.ts';
 import { generatesLinkLocal } from '../../linux/link.ts';
+import { deleteLinkTogether } from '../../linux/link-deletion.ts';
 import { ensureSysctl, readSysctl, WRITABLE_NET } from '../../linux/sysctl.ts';
 import { deleteRouteLine, type KernelRoute } from '../../linux/route.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
@@ -27,6 +21,7 @@ import type { Notice } from '../../api/control-api.ts';
 import { ensureDeviceForwarding } from '../host/node-sysctls.ts';
 import { IPV6_MIN_MTU } from '../../wire/ipv6.ts';
 import { POD_GATEWAY } from '../host/pod-devices.ts';
+import { makeCable } from './new-pod-cable.ts';
 import { setUpNewPodEnd } from './pod-interior-setup.ts';
 
 export interface PodCable {
@@ -60,6 +55,8 @@ export interface PodCable {
  * @throws RequirementError `mount-denied` if no namespace can be made.
  */
 export async function connectPod(cable: PodCable, newNetns?: string): Promise<Notice[]> {
+  if (newNetns === undefined && cable.allowSources.length === 0 && hasNewDeviceIpv6(cable))
+    return await connectContainer(cable);
   const purpose = `connect pod ${cable.pod}`;
   const { device, hostDevice, hostMac, podMac, mtuBytes } = cable;
   const peer = `peer name ${device} mtu ${mtuBytes} address ${podMac} netns ${batchWord(cable.netns)}`;
@@ -79,6 +76,19 @@ export async function connectPod(cable: PodCable, newNetns?: string): Promise<No
     return await furnishPod(cable, 'add', !isWhole);
   } catch (error) {
     await disconnectPod(cable.pod, hostDevice);
+    throw error;
+  }
+}
+
+/** As {@link connectPod}, without a program: there is nothing to be made but the cable, as for each container of a runtime. */
+async function connectContainer(cable: PodCable): Promise<Notice[]> {
+  try {
+    await makeCable(cable);
+    return await furnishPod(cable, 'add', false);
+  } catch (error) {
+    const exists = deviceExists(error, cable);
+    if (exists !== undefined) throw exists;
+    await disconnectPod(cable.pod, cable.hostDevice);
     throw error;
   }
 }

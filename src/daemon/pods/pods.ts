@@ -55,6 +55,11 @@ export class Pods {
     return this.#known.sources;
   }
 
+  /** Whether interfaces of containers are being made or removed, or are about to be. */
+  get isChanging(): boolean {
+    return this.#turns.isChanging;
+  }
+
   /** Compares what was stored with what is there: once, at start, when the node network is up. */
   reconcile(): Promise<ReconcileReport> {
     return this.#turns.alone(() =>
@@ -207,7 +212,7 @@ export class Pods {
   freeGone(key: string): Promise<string[] | undefined> {
     return this.#turns.alone(async () => {
       const record = this.#known.book.get(key);
-      if (record?.phase !== 'ready' || !isGone(record, deviceNames())) return undefined;
+      if (record?.phase !== 'ready' || !isGone(record)) return undefined;
       // It may be there under another name: somebody renamed it.
       if (hasHostEnd(this.#known.cable(record), { links: await listLinks() })) return undefined;
       const addresses = this.#known.book.addressesOf(record).map(formatIpAddress);

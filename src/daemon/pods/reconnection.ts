@@ -1,7 +1,7 @@
 /** Makes of a pod's cable what is not there any more. */
 import { basename } from 'node:path';
 import { CommandError } from '../../errors.ts';
-import { deviceNames } from '../../linux/device-names.ts';
+import { hasDevice } from '../../linux/device-names.ts';
 import { listLinks, renameLink } from '../../linux/link.ts';
 import { namespaceIdentity } from '../../linux/namespace-files.ts';
 import type { Notice } from '../../api/control-api.ts';
@@ -12,7 +12,7 @@ import type { ReconnectPace } from './reconnect-pace.ts';
 
 /** Removes the pair, also under a name that somebody gave it: a pod that kept it would keep its addresses, too. */
 export async function disconnectAnyName(cable: PodCable): Promise<void> {
-  if (deviceNames().has(cable.hostDevice)) return await disconnectPod(cable.pod, cable.hostDevice);
+  if (hasDevice(cable.hostDevice)) return await disconnectPod(cable.pod, cable.hostDevice);
   const end = findHostEnd(cable, { links: await listLinks() });
   if (end.kind === 'renamed') await disconnectPod(cable.pod, end.name);
 }
@@ -25,11 +25,11 @@ export async function disconnectAnyName(cable: PodCable): Promise<void> {
  * @returns what a person should know of the pod.
  */
 export async function connectAgain(record: PodRecord, cable: PodCable, pace: ReconnectPace): Promise<Notice[]> {
-  if (!deviceNames().has(record.hostDevice)) {
+  if (!hasDevice(record.hostDevice)) {
     const end = findHostEnd(cable, { links: await listLinks() });
     if (end.kind === 'renamed') await renameLink(end.name, record.hostDevice);
   }
-  if (deviceNames().has(record.hostDevice)) {
+  if (hasDevice(record.hostDevice)) {
     try {
       return await furnishPod(cable, 'replace');
     } catch (error) {

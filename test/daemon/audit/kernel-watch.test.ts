@@ -23,6 +23,7 @@ class Kernel {
   heard: HeardChanges | Error = quiet;
   /** Whether the same is heard again and again. */
   isLasting = false;
+  isBusy = false;
   nowMs = 0;
   looks = 0;
   others = 0;
@@ -49,6 +50,7 @@ class Kernel {
         };
       },
       concernsUs: (change) => change === ours,
+      isBusy: () => this.isBusy,
       tend: async () => {
         this.looks++;
         await Promise.resolve();
@@ -75,6 +77,22 @@ test('a change of what is ours has it looked at, once', async (t) => {
   await kernel.untilRead();
   t.is(kernel.looks, 1);
   t.is(kernel.others, 0);
+});
+
+test('a look waits while weft itself makes or removes pods, but not for ever', async (t) => {
+  const kernel = new Kernel(t);
+  kernel.isBusy = true;
+  kernel.heard = { changes: [ours], overran: false };
+  await kernel.untilRead();
+  t.is(kernel.looks, 0);
+  kernel.isBusy = false;
+  await until('there was a look', () => kernel.looks === 1);
+  kernel.isBusy = true;
+  kernel.heard = { changes: [ours], overran: false };
+  await kernel.untilRead();
+  t.is(kernel.looks, 1);
+  kernel.nowMs += 1_000;
+  await until('there was another look', () => kernel.looks === 2);
 });
 
 test('where changes were lost, everything is looked at', async (t) => {

@@ -76,3 +76,15 @@ test('one that fails spoils no other, and one that cannot begin says so', async 
   problem = undefined;
   t.is(await turns.together('a', works), 'yes');
 });
+
+test('it is known whether somebody changes something, until all have ended, well or not', async (t) => {
+  const turns = new PodTurns(
+    async () => Promise.resolve(),
+    () => undefined,
+  );
+  t.false(turns.isChanging);
+  const outcomes = Promise.allSettled([turns.together('a', fails), turns.together('b', works)]);
+  t.true(turns.isChanging);
+  await outcomes;
+  t.false(turns.isChanging);
+});
