@@ -90,14 +90,22 @@ function removeFiles({ stateDir, socketPaths = [] }: ResetOptions): string[] {
     for (const path of removed) rmSync(path);
     // Removals that nobody carried out: what they are about is gone now.
     removed.push(...new CniSpool(join(stateDir, SPOOL_DIRECTORY)).remove());
-    if (existsSync(stateDir) && readdirSync(stateDir).length === 0) {
-      rmdirSync(stateDir);
-      removed.push(stateDir);
-    }
+    if (existsSync(stateDir) && readdirSync(stateDir).length === 0 && removeDirectory(stateDir)) removed.push(stateDir);
   } catch (error) {
     const why = (error as Error).message;
     const message = `everything was removed but files: ${why}; make the file system writable, and reset again`;
     throw new WeftError('store-failed', message, { path: stateDir }, error);
   }
   return removed;
+}
+
+/** An empty one. @returns whether it is gone: where something is mounted, it belongs to who mounted it. */
+function removeDirectory(path: string): boolean {
+  try {
+    rmdirSync(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EBUSY') return false;
+    throw error;
+  }
 }
