@@ -49,6 +49,8 @@ export interface ClusterCheck {
   readonly checks: readonly CheckOutcome[];
 }
 
+const NOT_REMOVED = 'check-not-removed';
+
 const POLL_MS = 1_000;
 /** Longest wait for the namespace to be gone, in ms. */
 const REMOVAL_MS = 90_000;
@@ -83,6 +85,11 @@ const podsSchema = v.object({
         ),
       }),
     }),
+  ),
+});
+const eventsSchema = v.object({
+  items: v.array(
+    v.object({ involvedObject: v.object({ name: v.optional(v.string(), '') }), message: v.optional(v.string(), '') }),
   ),
 });
 const servicesSchema = v.object({
@@ -120,9 +127,26 @@ export async function checkCluster(options: ClusterCheckOptions): Promise<Cluste
       checks.push(outcome);
       options.onOutcome(outcome);
     }
-    return { namespace, nodes, image, checks };
-  } finally {
     await remove(kubectl, namespace, onProgress);
+    return { namespace, nodes, image, checks };
+  } catch (error) {
+    throw await afterRemoval(error, options, namespace);
+  }
+}
+
+/** The same error; if the namespace cannot be removed either, it says so as well. */
+async function afterRemoval(
+  error: unknown,
+  { kubectl, onProgress }: ClusterCheckOptions,
+  namespace: string,
+): Promise<unknown> {
+  if (error instanceof WeftError && error.code === NOT_REMOVED) return error;
+  try {
+    await remove(kubectl, namespace, onProgress);
+    return error;
+  } catch (problem) {
+    if (!(error instanceof WeftError && problem instanceof WeftError)) return error;
+    return new WeftError(error.code, `${error.message}\n${problem.message}`, error.details, error);
   }
 }
 
@@ -185,7 +209,10 @@ async function readyPods(
     if (items.length > 0 && waiting.length === 0) return items;
     if (signal.aborted) return items;
     if (performance.now() > deadlineMs) {
-      const why = waiting.map((pod) => `pod ${pod.metadata.name}: ${whyNotReady(pod)}`).join('; ');
+      const warnings = await lastWarnings(kubectl, namespace);
+      const why = waiting
+        .map((pod) => `pod ${pod.metadata.name}: ${warnings.get(pod.metadata.name) ?? whyNotReady(pod)}`)
+        .join('; ');
       const message =
         `the pods of the check do not run after ${Math.round(readyMs / 1_000)} s: ${why}; ` +
         'another image: --image; more time: --timeout';
@@ -193,6 +220,16 @@ async function readyPods(
     }
     await sleep(POLL_MS);
   }
+}
+
+/** What went wrong last with each pod, as Kubernetes tells it in events. */
+async function lastWarnings(kubectl: Kubectl, namespace: string): Promise<ReadonlyMap<string, string>> {
+  const { items } = await kubectl.json(
+    ['get', 'events', '-n', namespace, '--field-selector', 'type=Warning', '--sort-by', '.metadata.creationTimestamp'],
+    eventsSchema,
+    { purpose: 'list events of the check' },
+  );
+  return new Map(items.map(({ involvedObject, message }) => [involvedObject.name, message.trim()]));
 }
 
 function isReady({ status }: ListedPod): boolean {
@@ -274,7 +311,7 @@ async function remove(kubectl: Kubectl, namespace: string, onProgress: (text: st
     problem = error.message;
   }
   throw new WeftError(
-    'check-not-removed',
+    NOT_REMOVED,
     `namespace ${namespace} of the check is left: ${problem}; kubectl delete namespace ${namespace}`,
     { namespace },
   );

@@ -122,20 +122,38 @@ test('who refuses from outside was reached, and a pod in which nothing runs is a
   );
 });
 
+const waiting = {
+  ...pod('far'),
+  status: {
+    phase: 'Pending',
+    containerStatuses: [{ state: { waiting: { reason: 'ErrImagePull', message: 'no such image' } } }],
+  },
+};
+const event = (name: string, message: string) => ({ involvedObject: { name }, message });
+
 test('pods that do not run are named with the reason, and removed', async (t) => {
-  const waiting = {
-    ...pod('far'),
-    status: {
-      phase: 'Pending',
-      containerStatuses: [{ state: { waiting: { reason: 'ErrImagePull', message: 'no such image' } } }],
-    },
-  };
-  const { double, checking } = check(t, answersOf(healthy, [...pods.slice(0, 2), waiting]), { readyMs: 0 });
+  const late = { ...waiting, metadata: { name: 'near' } };
+  const answers = answersOf(healthy, [...pods.slice(0, 1), waiting, late]);
+  const events = KubectlDouble.json({ items: [event('near', 'an earlier one'), event('near', 'no plugin portmap')] });
+  const { double, checking } = check(t, { 'get events *': events, ...answers }, { readyMs: 0 });
   await t.throwsAsync(checking, {
     code: 'check-not-ready',
-    message: /pod far: ErrImagePull, no such image; another image: --image/,
+    message: /pod far: ErrImagePull, no such image; pod near: no plugin portmap; another image: --image/,
   });
   t.regex(double.calls.at(-1)!, /^get namespace weft-check-/);
+});
+
+test('what failed is not hidden by a namespace that cannot be removed', async (t) => {
+  const answers = {
+    'get events *': KubectlDouble.json({ items: [] }),
+    'delete namespace*': 'echo forbidden >&2; exit 1',
+    ...answersOf(healthy, [waiting]),
+  };
+  const { checking } = check(t, answers, { readyMs: 0 });
+  await t.throwsAsync(checking, {
+    code: 'check-not-ready',
+    message: /pod far: ErrImagePull.*\nnamespace weft-check-\w+ of the check is left: .*forbidden/,
+  });
 });
 
 test('a check that is interrupted removes what it made', async (t) => {
