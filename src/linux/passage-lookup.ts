@@ -105,22 +105,27 @@ export async function lookUpPassage(question: PassageQuestion): Promise<PassageF
   };
 }
 
-/** Rules may ask for these; the kernel takes no other protocol in a question. */
-function transportOf({ protocol, sourcePort, destinationPort }: PassageQuestion): string {
-  const name = protocolNames[protocol];
-  if (name === undefined) return '';
+/** The protocol and ports of a question, as `ip route get` takes them. */
+export function transportOf({
+  protocol,
+  sourcePort,
+  destinationPort,
+}: Pick<PassageQuestion, 'protocol' | 'sourcePort' | 'destinationPort'>): string {
+  if (!askedProtocols.has(protocol)) return '';
   const hasPorts = protocol === IpProtocol.tcp || protocol === IpProtocol.udp;
   // No rule asks for port 0, and `ip` takes it for none.
   const port = (key: string, value: number): string => (hasPorts && value > 0 ? ` ${key} ${value}` : '');
-  return ` ipproto ${name}${port('sport', sourcePort)}${port('dport', destinationPort)}`;
+  // By number: for names `ip` reads /etc/protocols, which images of containers lack.
+  return ` ipproto ${protocol}${port('sport', sourcePort)}${port('dport', destinationPort)}`;
 }
 
-const protocolNames: Readonly<Record<number, string>> = {
-  [IpProtocol.icmp]: 'icmp',
-  [IpProtocol.tcp]: 'tcp',
-  [IpProtocol.udp]: 'udp',
-  [IpProtocol.icmpv6]: 'ipv6-icmp',
-};
+/** Rules may ask for these; the kernel takes no other protocol in a question. */
+const askedProtocols: ReadonlySet<number> = new Set([
+  IpProtocol.icmp,
+  IpProtocol.tcp,
+  IpProtocol.udp,
+  IpProtocol.icmpv6,
+]);
 
 const TRACKED = 'sys/net/netfilter/nf_conntrack_count';
 const MAX_TRACKED = 'sys/net/netfilter/nf_conntrack_max';

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { ipLookups, parseIpAnswers } from '../../src/linux/ip-lookups.ts';
 import { readNamespaceFiles } from '../../src/linux/namespace-parameters.ts';
-import { lookUpPassage } from '../../src/linux/passage-lookup.ts';
+import { lookUpPassage, transportOf } from '../../src/linux/passage-lookup.ts';
 import { parseIpAddress } from '../../src/wire/address.ts';
 
 test('each question has its own answer, or why the kernel refused it', (t) => {
@@ -18,6 +18,15 @@ test('each question has its own answer, or why the kernel refused it', (t) => {
 test('answers that do not fit the questions are none', (t) => {
   t.is(parseIpAnswers(2, '[]\n', ''), undefined);
   t.is(parseIpAnswers(1, '[{\n', ''), undefined);
+});
+
+test('protocols are asked for by number, which needs no /etc/protocols', (t) => {
+  const ports = { sourcePort: 40_000, destinationPort: 80 };
+  t.is(transportOf({ protocol: 1, ...ports }), ' ipproto 1');
+  t.is(transportOf({ protocol: 6, ...ports }), ' ipproto 6 sport 40000 dport 80');
+  t.is(transportOf({ protocol: 17, sourcePort: 0, destinationPort: 53 }), ' ipproto 17 dport 53');
+  t.is(transportOf({ protocol: 58, ...ports }), ' ipproto 58');
+  t.is(transportOf({ protocol: 132, ...ports }), '');
 });
 
 test('the kernel is asked many things at once', async (t) => {
