@@ -128,7 +128,7 @@ export class Cluster {
     await this.api.apply(clusterDns());
     progress('nodes register');
     if (spec.podNetwork === 'none') return;
-    await installPodNetwork(spec.podNetwork, { directory, api: this.api, nodes });
+    await installPodNetwork(spec.podNetwork, { directory, api: this.api, nodes, progress });
     interruption.throwIfAborted();
     progress('nodes become ready');
     await until('all nodes are ready', async () => await this.isReady(), READY_DEADLINE_MS);

@@ -16,7 +16,8 @@ const USAGE = `usage: sudo ./scripts/kubernetes [--yes] COMMAND [OPTIONS]
 
   up                   bring a cluster up; the first time this compiles Kubernetes, for 5 to 10 minutes
     --nodes N          number of nodes (2)
-    --pod-network NET  weft, ptp for plain veth pairs and routes, or none (weft)
+    --pod-network NET  weft, by its manifests; checkout, for daemons that run from here without an image;
+                       ptp, for plain veth pairs and routes; or none (weft)
   build                compile what up needs, and no more
   status               show nodes and programs
   kubectl ARGS         ask the cluster
@@ -31,7 +32,7 @@ const USAGE = `usage: sudo ./scripts/kubernetes [--yes] COMMAND [OPTIONS]
 const DEFAULT_NAME = 'weft';
 const DEFAULT_NODES = '2';
 
-const POD_NETWORKS = ['weft', 'ptp', 'none'] as const;
+const POD_NETWORKS = ['weft', 'checkout', 'ptp', 'none'] as const;
 
 async function main(argv: readonly string[]): Promise<number> {
   const at = argv.findIndex((word) => ['kubectl', 'exec', 'e2e'].includes(word));

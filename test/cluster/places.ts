@@ -22,7 +22,7 @@ const CLUSTERS = '/var/cache/weft-kubernetes';
 /** Short enough for a name of a node with it, and plain enough for a namespace and a shell. */
 const CLUSTER_NAME = /^[a-z][a-z0-9-]{0,15}$/;
 
-export type PodNetwork = 'weft' | 'ptp';
+export type PodNetwork = 'weft' | 'checkout' | 'ptp';
 
 /** What a person asks for. */
 export interface ClusterSpec {

@@ -1,7 +1,11 @@
-/** What gives pods addresses and connects them: weft, or the plain plugins of the CNI project, to compare with. */
-import { writeFileSync } from 'node:fs';
+/**
+ * What gives pods addresses and connects them: weft by its manifests, as on any cluster; weft's daemon from this checkout, which takes no
+ * image; or the plain plugins of the CNI project, to compare with.
+ */
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { manifests } from '../../src/cli/kubernetes-manifest.ts';
 import { generateKey } from '../../src/daemon/gossip/key-file.ts';
 import { DAEMON_NODE_OPTIONS } from '../../src/daemon/process/heap.ts';
 import { UNDERLAY_DEVICE } from '../../src/lab/underlay-links.ts';
@@ -12,6 +16,8 @@ import type { ApiServer } from './api-server.ts';
 import { POD_RANGES } from './node-configuration.ts';
 import type { ClusterNode } from './node.ts';
 import type { PodNetwork } from './places.ts';
+import type { Progress } from './programs.ts';
+import { writeWeftImage } from './weft-image.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 /** The program of this checkout, as arguments of a process. */
@@ -33,6 +39,7 @@ interface NetworkParts {
   readonly directory: string;
   readonly api: ApiServer;
   readonly nodes: readonly ClusterNode[];
+  readonly progress: Progress;
 }
 
 /** Gives the nodes a pod network. They become ready soon afterwards. */
@@ -43,7 +50,8 @@ export async function installPodNetwork(network: PodNetwork, parts: NetworkParts
     await addPlugins(node, ['loopback', 'portmap']);
   }
   if (network === 'ptp') await installPointToPoint(prefixes);
-  else await installWeft(parts, prefixes);
+  else if (network === 'checkout') await startDaemons(parts, prefixes);
+  else await applyManifests(parts);
 }
 
 /** The prefixes that the controller manager gave the node, which has registered by then. */
@@ -97,8 +105,17 @@ async function addNetwork(node: ClusterNode, name: string, conflist: object): Pr
   await node.exec('install', '-m', '644', file, join(NETWORK_DIRECTORY, name));
 }
 
+/** The image for each node, and a DaemonSet. */
+async function applyManifests({ directory, api, nodes, progress }: NetworkParts): Promise<void> {
+  progress('image of weft');
+  const image = await writeWeftImage(directory);
+  await Promise.all(nodes.map(async (node) => await node.loadImage(image)));
+  rmSync(image);
+  await api.apply(manifests('overlays/lab', { keys: `${generateKey()}\n` }));
+}
+
 /** A daemon on each node, from this checkout, and its plugin. */
-async function installWeft(
+async function startDaemons(
   { directory, nodes }: NetworkParts,
   prefixes: ReadonlyMap<ClusterNode, readonly string[]>,
 ): Promise<void> {
@@ -124,7 +141,7 @@ async function installWeft(
   for (const node of nodes) await node.exec(...weft, 'cni', 'install', '--plugin', plugin, '--wait', '60s');
 }
 
-/** Starts the daemon of a node, as {@link installPodNetwork} configured it. */
+/** Starts the daemon of a node of the network `checkout`, as {@link installPodNetwork} configured it. */
 export function startWeft(node: ClusterNode): void {
   node.run('weft', [...weft, 'daemon', '--config', join(node.directory, 'weft.yaml')]);
 }

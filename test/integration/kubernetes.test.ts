@@ -29,7 +29,7 @@ let cluster: Cluster;
 test.before(async (t) => {
   if (!hasGo()) return;
   t.timeout(COMPILE_DEADLINE_MS);
-  cluster = await Cluster.up({ name, nodes: 2, podNetwork: 'weft' });
+  cluster = await Cluster.up({ name, nodes: 2, podNetwork: 'checkout' });
 });
 
 test.after.always(async () => {

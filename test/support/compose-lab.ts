@@ -1,14 +1,11 @@
 /** The compose files of the project, run by an engine of a test's own, from an image that needs no registry. */
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { debianBase } from './debian-base.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { runProgram, type ProgramResult } from './program.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-
-/** Debian with what the Dockerfile would install, and curl to ask pods with. Made once on a machine: that takes half a minute. */
-const BASE_TAR = '/var/cache/weft/test-base-bookworm-2.tar';
-const BASE_PACKAGES = 'iproute2,nftables,conntrack,curl';
 
 /** Stands for the image of that name in a registry. */
 const BASE_IMAGE = 'debian:bookworm-slim';
@@ -31,8 +28,7 @@ export class ComposeLab {
     for (const file of ['Dockerfile', '.dockerignore', 'docker-compose.yml', 'docker-compose.attach.yml'])
       copyFileSync(join(ROOT, file), join(lab.directory, file));
     const tree = runProgram([join(ROOT, 'scripts', 'image-tree'), join(lab.directory, 'dist', 'image')]);
-    await makeBase();
-    await engine.docker('import', BASE_TAR, BASE_IMAGE);
+    await engine.docker('import', await debianBase(), BASE_IMAGE);
     (await tree).succeeded();
     return lab;
   }
@@ -76,20 +72,5 @@ export class ComposeLab {
     const labels = [`service=${service}`, 'container-number=1'];
     const filter = labels.flatMap((label) => ['--filter', `label=com.docker.compose.${label}`]);
     return (await this.engine.docker('ps', '--all', '--quiet', ...filter)).trim();
-  }
-}
-
-async function makeBase(): Promise<void> {
-  if (existsSync(BASE_TAR)) return;
-  mkdirSync('/var/cache/weft', { recursive: true, mode: 0o700 });
-  const draft = `${BASE_TAR}.${process.pid}.tar`;
-  const without = ['doc', 'man', 'locale'].map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`);
-  const slim = '--customize-hook=rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*';
-  try {
-    const options = ['--quiet', '--variant=minbase', `--include=${BASE_PACKAGES}`, ...without, slim];
-    (await runProgram(['mmdebstrap', ...options, 'bookworm', draft])).succeeded();
-    renameSync(draft, BASE_TAR);
-  } finally {
-    rmSync(draft, { force: true });
   }
 }

@@ -12,6 +12,8 @@ export interface ImageContent {
   readonly name: string;
   /** Archives (tar) of whole trees, the lowest first, under what follows. */
   readonly layers?: readonly string[];
+  /** Directories whose content is the image's, each a layer above those. */
+  readonly trees?: readonly string[];
   /** Path in the image -> file here. Directories on the way are made; everybody may run what is there. */
   readonly files?: Readonly<Record<string, string>>;
   /** Path in the image -> what the symbolic link leads to. */
@@ -30,7 +32,9 @@ export async function writeImageArchive(file: string, content: ImageContent): Pr
   const work = await mkdtemp(`${file}-`);
   try {
     const top = await layerOf(content, work);
-    const layers = [...(content.layers ?? []), ...(top === undefined ? [] : [top])];
+    const trees = (content.trees ?? []).map((tree, at) => ({ tree, layer: join(work, `tree-${at}.tar`) }));
+    for (const { tree, layer } of trees) await pack(tree, layer);
+    const layers = [...(content.layers ?? []), ...trees.map(({ layer }) => layer), ...(top === undefined ? [] : [top])];
     const digests = await Promise.all(layers.map(digestOf));
     const archive = join(work, 'archive');
     await mkdir(archive);
