@@ -47,39 +47,51 @@ async function execute({ kubectl, namespace, args, outputFile, reads }: PluginCa
   // Without a terminal there is no Ctrl-C over there: the command ends when its standard input does, which stays open here.
   const weft = passesInput ? ['weft', ...args] : ['weft', '--end-with-stdin', ...args];
   const where = ['-n', namespace, pod.name, '-c', pod.container];
+  const signals = new SignalListener(withTerminal);
   const { child, ended } = kubectl.start(
     ['exec', withTerminal ? '-it' : '-i', ...where, '--', ...weft],
     [passesInput ? 'inherit' : 'pipe', output, 'inherit'],
     withTerminal,
   );
-  if (typeof output === 'number') closeSync(output);
-  child.stdin?.on('error', () => undefined);
-  const release = onSignals((isFirst) => {
+  signals.hear = (isFirst) => {
     if (isFirst && child.stdin !== null) child.stdin.end();
     else child.kill('SIGKILL');
-  }, withTerminal);
+  };
+  if (typeof output === 'number') closeSync(output);
+  child.stdin?.on('error', () => undefined);
   try {
     const { code, signal } = await ended;
     return code ?? SIGNAL_BASE + (signal === null ? 0 : constants.signals[signal]);
   } finally {
-    release();
+    signals.release();
   }
 }
 
-/** @param isElsewhere whether the terminal is kubectl's: it passes on what is typed. */
-function onSignals(hear: (isFirst: boolean) => void, isElsewhere: boolean): () => void {
-  let firstMs: number | undefined;
-  const listen = (): void => {
-    if (isElsewhere) return;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** From before the program starts, which may write, and be answered by a signal, at once. */
+class SignalListener {
+  /** Called for the first signal, and for a later one of somebody impatient. */
+  hear: (isFirst: boolean) => void = () => undefined;
+  readonly #isElsewhere: boolean;
+  #firstMs: number | undefined;
+
+  /** @param isElsewhere whether the terminal is kubectl's: it passes on what is typed. */
+  constructor(isElsewhere: boolean) {
+    this.#isElsewhere = isElsewhere;
+    for (const signal of SIGNALS) process.on(signal, this.#listen);
+  }
+
+  release(): void {
+    for (const signal of SIGNALS) process.off(signal, this.#listen);
+  }
+
+  readonly #listen = (): void => {
+    if (this.#isElsewhere) return;
     const nowMs = performance.now();
-    if (firstMs === undefined) hear(true);
-    else if (nowMs - firstMs > IMPATIENCE_MS) hear(false);
-    firstMs ??= nowMs;
-  };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, listen);
-  return () => {
-    for (const signal of signals) process.off(signal, listen);
+    if (this.#firstMs === undefined) this.hear(true);
+    else if (nowMs - this.#firstMs > IMPATIENCE_MS) this.hear(false);
+    this.#firstMs ??= nowMs;
   };
 }
 

@@ -17,6 +17,7 @@ const readers: Readonly<Record<string, string>> = {
   'daemon/capture/capture-handlers.ts': 'since when a capture runs',
   'daemon/compose-audit.ts': 'of when an audit is',
   'daemon/compose-directory.ts': 'a version of the pods of this node that is larger than any before',
+  'daemon/compose-kubernetes.ts': 'of when what is stored is, and since when the API is away',
   'daemon/compose-pods.ts': 'since when a pod is there',
   'daemon/compose-routes.ts': 'since when a route is in use',
   'daemon/compose.ts': 'times of events',
@@ -26,6 +27,7 @@ const readers: Readonly<Record<string, string>> = {
   'daemon/explain/recorded-packets.ts': 'what times of records are to people',
   'daemon/faults/fault-handlers.ts': 'since when a fault is there',
   'daemon/gossip/gossip.ts': 'since when a member is in its state',
+  'daemon/kubernetes/open-api.ts': 'of when what is stored is',
   'daemon/node-state.ts': 'since when a file cannot be stored, and an incarnation that is larger than any before',
 };
 

@@ -51,7 +51,7 @@ test('where nothing differs nothing is repaired, and it is said what was compare
   t.deepEqual(report, {
     time: '1970-01-01T00:00:00.000Z',
     trigger: 'start',
-    compared: { routes: 2, workers: 2, kernel: 9 },
+    compared: { routes: 2, workers: 2, kernel: 9, kubernetes: 2 },
     differences: [],
     remaining: 0,
   });

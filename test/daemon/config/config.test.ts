@@ -110,13 +110,13 @@ test(
   refuses,
   'nodeName: n1\n',
   "weft.yaml: clusterPrefixes: is missing: give the prefixes of the whole cluster's pods, such as [10.244.0.0/16]",
-  "weft.yaml: nodePrefixes: is missing: give this node's own part of clusterPrefixes, such as [10.244.1.0/24]",
+  "weft.yaml: nodePrefixes: is missing: give this node's own part of clusterPrefixes, such as [10.244.1.0/24], or set ipam.mode to kubernetes",
 );
 test(
   'an empty list of node prefixes',
   refuses,
   'nodeName: n1\nclusterPrefixes: [10.244.0.0/16]\nnodePrefixes: []\n',
-  "weft.yaml:3: nodePrefixes: is missing: give this node's own part of clusterPrefixes, such as [10.244.1.0/24]",
+  "weft.yaml:3: nodePrefixes: is missing: give this node's own part of clusterPrefixes, such as [10.244.1.0/24], or set ipam.mode to kubernetes",
 );
 test(
   'a node prefix outside of the cluster',

@@ -1,4 +1,5 @@
 import test from 'ava';
+import type { DropReport } from '../../../src/api/drop-api.ts';
 import { DropReason } from '../../../src/dataplane/drop-reason.ts';
 import { Counters, createCountersMemory, readWorkerAccount } from '../../../src/dataplane/counters.ts';
 import type { FlightRecord } from '../../../src/dataplane/flight-records.ts';
@@ -148,7 +149,8 @@ test('of one pod there is what is recorded from and to its addresses', async (t)
   const asked = { sinceMs: 0, limit: 20, probes: false };
   const all = await drops.report(asked);
   const { source } = all.recent[0]!;
-  t.deepEqual((await drops.report({ ...asked, addresses: [source] })).recent, all.recent);
+  t.deepEqual(withoutTimes(await drops.report({ ...asked, addresses: [source] })), withoutTimes(all));
+  t.is(all.recent.length, 2);
   const none = await drops.report({ ...asked, addresses: ['192.0.2.1'] });
   t.deepEqual([none.recent, none.pods, none.omitted], [[], [], 0]);
 });
@@ -168,6 +170,11 @@ test('a query names a time and a number, and nothing else', (t) => {
 
 function parse(text: string): ReturnType<typeof parseDropQuery> {
   return parseDropQuery(new URLSearchParams(text));
+}
+
+/** The time of day of a record is worked out anew for each report, and may be another millisecond. */
+function withoutTimes({ recent }: DropReport) {
+  return recent.map((packet) => ({ ...packet, time: '' }));
 }
 
 /** @param laterMs how long after a moment ten seconds ago it was. */
