@@ -236,7 +236,7 @@ test.serial('a node that may not mount, and was not given its sysctls, says what
   ];
   const given = async (): Promise<string[]> => {
     const { notices } = JSON.parse((await ask('status', '--json')).stdout) as Status;
-    return notices.flatMap(({ message }) => message.match(/(?<=--sysctl )\S+/g) ?? []).toSorted();
+    return notices.flatMap(({ message }) => message.match(/(?<=--sysctl )[^\s,]+/g) ?? []).toSorted();
   };
   await eventually('all are looked at', async () => (await given()).length >= wanted.length);
   t.deepEqual(await given(), wanted);

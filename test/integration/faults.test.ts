@@ -45,10 +45,13 @@ async function echoes(count: number, ...options: readonly string[]): Promise<num
   return [...stdout.matchAll(/icmp_seq=(\d+) ttl/g)].map(([, sequence]) => Number(sequence));
 }
 
-/** As {@link echoes}, with answers that are all late: so ping waits for the last one at least as long as it took them. */
+/**
+ * As {@link echoes}, with answers that are all late: when the last request leaves, ping has none of them, or slow ones, and waits for four
+ * seconds, or for twice as long as those took.
+ */
 async function patientEchoes(count: number): Promise<number[]> {
   const { id } = await inject({ direction: 'in', peer: 'n2', delayMs: PATIENCE_MS });
-  const numbers = await echoes(count);
+  const numbers = await echoes(count, '-W', '4');
   await lab.control('n1').removeFault(id);
   return numbers;
 }
