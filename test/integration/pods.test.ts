@@ -226,7 +226,8 @@ test('where /proc/sys is read-only, what is wrong is named, and IPv6 is turned o
     notices.map(({ code }) => code),
     ['ip-forward-off', 'accept-local-off', 'ipv6-forwarding-off'],
   );
-  const remedy = 'start the container with --sysctl net.ipv4.ip_forward=1';
+  const remedy =
+    'start the container with --sysctl net.ipv4.ip_forward=1, or mount /proc/sys/net at /host/proc/sys/net';
   t.is(
     notices[0]?.message,
     `net.ipv4.ip_forward is 0 and /proc/sys is read-only: pods reach nothing but the node itself over IPv4, not even one another; ${remedy}`,
