@@ -1,5 +1,4 @@
 /** Client of the control API: HTTP over the daemon's Unix socket. For the CLI, the lab, and whoever else stands outside. */
-import { request, type IncomingMessage } from 'node:http';
 import type {
   AuditReport,
   Digest,
@@ -37,6 +36,7 @@ import type { Explanation } from '../explain/explanation.ts';
 import type { FlowReport } from '../explain/flow-report.ts';
 import { describeListener, findListener } from '../linux/socket-listener.ts';
 import { connectError } from './connect-error.ts';
+import { AnswerError, askSocket, type SocketAnswer } from './socket-http.ts';
 
 /** What to do differently. */
 export interface ControlClientOptions {
@@ -294,26 +294,27 @@ export class ControlClient {
     throw new WeftError(error.code, error.message, error.details ?? {});
   }
 
-  async #exchange(method: string, path: string, body: object | undefined): Promise<{ status: number; text: string }> {
-    const payload = body === undefined ? '' : JSON.stringify(body);
-    return await new Promise((resolve, reject) => {
-      const headers = {
-        'content-type': 'application/json',
-        'content-length': Buffer.byteLength(payload),
-        'weft-client-pid': process.pid,
-      };
-      const options = { socketPath: this.socketPath, method, path, headers, agent: false, timeout: this.#timeoutMs };
-      const outgoing = request(options, (response) => {
-        readText(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject);
-      });
-      const looks = setInterval(() => {
-        void this.#whyStopped().then((why) => why && outgoing.destroy(why));
-      }, LOOK_INTERVAL_MS);
-      outgoing.on('timeout', () => void this.#timedOut().then((error) => outgoing.destroy(error)));
-      outgoing.on('error', (error) => reject(this.#connectError(error)));
-      outgoing.on('close', () => clearInterval(looks));
-      outgoing.end(payload);
+  async #exchange(method: string, path: string, body: object | undefined): Promise<SocketAnswer> {
+    const { answer, abandon } = askSocket({
+      socketPath: this.socketPath,
+      method,
+      path,
+      headers: { 'content-type': 'application/json', 'weft-client-pid': process.pid },
+      body: body === undefined ? '' : JSON.stringify(body),
+      timeoutMs: this.#timeoutMs,
+      onTimeout: () => void this.#timedOut().then(abandon),
     });
+    const looks = setInterval(() => {
+      void this.#whyStopped().then((why) => why && abandon(why));
+    }, LOOK_INTERVAL_MS);
+    try {
+      return await answer;
+    } catch (error) {
+      if (error instanceof AnswerError) throw badAnswer(error.message);
+      throw this.#connectError(error as NodeJS.ErrnoException);
+    } finally {
+      clearInterval(looks);
+    }
   }
 
   async #timedOut(): Promise<WeftError> {
@@ -344,12 +345,6 @@ function keyPath(id: string, force: boolean): string {
 
 function podPath(name: string): string {
   return `/v1/pods/${encodeURIComponent(name)}`;
-}
-
-async function readText(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function parseJson(text: string): unknown {

@@ -1,5 +1,4 @@
 /** Another plugin that gives out addresses, such as host-local (CNI 1.1, "Section 4: Plugin Delegation"). */
-import { spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { CniCode, CniError } from './cni-error.ts';
@@ -32,6 +31,8 @@ export async function ipamRun(plugin: IpamPlugin, verb: CniVerb): Promise<void> 
 
 async function run(plugin: IpamPlugin, verb: CniVerb): Promise<string> {
   const { type, env, config } = plugin;
+  // Most networks have none, and a plugin is started for every container.
+  const { spawn } = await import('node:child_process');
   const child = spawn(pathOf(plugin), [], { env: { ...env, CNI_COMMAND: verb }, stdio: ['pipe', 'pipe', 'inherit'] });
   const parts: Buffer[] = [];
   let roomBytes = MAX_OUTPUT_BYTES;

@@ -1,5 +1,5 @@
 /** ADD, DEL, CHECK, GC and STATUS, by asking the daemon. */
-import { CniSpool } from '../linux/cni-spool.ts';
+import type { CniSpool } from '../linux/cni-spool.ts';
 import type { AttachmentKey, AttachRequest } from '../api/cni-api.ts';
 import { CniCode, CniError } from './cni-error.ts';
 import { resultDocument, resultOf } from './cni-result.ts';
@@ -109,24 +109,34 @@ export async function status(invocation: Invocation): Promise<undefined> {
  */
 async function detach(conf: NetConf, key: AttachmentKey): Promise<void> {
   const ask = async (): Promise<unknown> => await patiently(async () => await daemonAt(conf.socket).detach(key), false);
-  const spool = new CniSpool(conf.spool);
   try {
     await ask();
     return;
   } catch (error) {
     if (!isDaemonAbsent(error)) throw cniErrorOf(error);
-    try {
-      spool.write(key);
-    } catch (failure) {
-      const message = `${(error as Error).message}; and the removal cannot be kept for later: ${(failure as Error).message}`;
-      throw new CniError(CniCode.ioFailure, message);
-    }
+    await spool(conf, key, error as Error);
   }
   await ask().then(
-    () => spool.delete(key),
+    async () => (await openSpool(conf)).delete(key),
     // The daemon reads the spool when it starts.
     () => undefined,
   );
+}
+
+/** @param absence why the daemon could not be asked. @throws CniError */
+async function spool(conf: NetConf, key: AttachmentKey, absence: Error): Promise<void> {
+  try {
+    (await openSpool(conf)).write(key);
+  } catch (failure) {
+    const message = `${absence.message}; and the removal cannot be kept for later: ${(failure as Error).message}`;
+    throw new CniError(CniCode.ioFailure, message);
+  }
+}
+
+/** Loaded when a daemon is absent only: it takes a tenth of the plugin's time. */
+async function openSpool(conf: NetConf): Promise<CniSpool> {
+  const { CniSpool: Spool } = await import('../linux/cni-spool.ts');
+  return new Spool(conf.spool);
 }
 
 async function asked<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
