@@ -9,6 +9,9 @@ import { until } from '../support/until.ts';
 const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 const sender = fileURLToPath(new URL('../support/hostile-sender.ts', import.meta.url));
 
+/** How many looks in a row find nothing new when nothing is on its way: a reader may wait for a processor meanwhile. */
+const QUIET_LOOKS = 5;
+
 /** Growth of resident memory that is noise: heaps that have not been collected. */
 const MAX_GROWTH_BYTES = 40 * 1024 * 1024;
 
@@ -142,13 +145,15 @@ async function isWell(t: ExecutionContext): Promise<void> {
   t.deepEqual({ pid, residual }, { pid: started.pid, residual: 0 });
 }
 
-/** As {@link accounts}, at a moment when nothing is on its way from one to the other. */
+/** As {@link accounts}, when nothing is on its way from one to the other: nothing has moved for several looks. */
 async function quietAccounts(): Promise<Accounts> {
   let last = await accounts();
+  let looks = 0;
   await until('nothing is on its way', async () => {
     const previous = last;
     last = await accounts();
-    return last.arrived === previous.arrived && last.sentByPeer === previous.sentByPeer;
+    looks = last.arrived === previous.arrived && last.sentByPeer === previous.sentByPeer ? looks + 1 : 0;
+    return looks === QUIET_LOOKS;
   });
   return last;
 }

@@ -13,7 +13,7 @@ function momentOf({ accounts, captured }: NodeReport): Moment {
   return { account: accounts![0]!, seen: captured ?? {} };
 }
 
-/** Once no packet was on its way for as long as it takes to ask twice: what was seen since the last question. */
+/** Once nothing was counted or seen for as long as it takes to ask twice: what was seen since the last question. */
 async function atRest(node: NodeProcess): Promise<Moment> {
   const seen: Record<string, number> = {};
   for (;;) {
@@ -23,7 +23,9 @@ async function atRest(node: NodeProcess): Promise<Moment> {
       for (const [hook, segments] of Object.entries(one.seen)) seen[hook] = (seen[hook] ?? 0) + segments;
     }
     const [one, two] = [before.account, after.account];
-    if (one.egress.received === two.egress.received && one.ingress.received === two.ingress.received) {
+    // A node counts and looks into its rings one after the other: what came in between is seen before it is counted.
+    const isStill = one.egress.received === two.egress.received && one.ingress.received === two.ingress.received;
+    if (isStill && sum({ ...after.seen, lost: 0 }) === 0) {
       return { account: after.account, seen };
     }
   }
