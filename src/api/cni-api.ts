@@ -21,6 +21,8 @@ export interface AttachRequest extends AttachmentKey {
   /** Addresses of this node's prefixes; absent: the next free ones, one of each family the node has. */
   readonly addresses?: readonly string[];
   readonly mac?: string;
+  /** Beside the interface of another network: it leads to the prefixes of the overlay alone, and nothing leaves by it otherwise. */
+  readonly alongside?: boolean;
 }
 
 /** An interface that is attached. */
@@ -46,8 +48,8 @@ export interface AttachedDns {
 /** Body of `POST /v1/attachments/check`. */
 export interface AttachmentCheckRequest extends AttachmentKey {
   readonly netns: string;
-  /** What it was given. */
-  readonly addresses: readonly string[];
+  /** What it was given; absent: whatever that was. */
+  readonly addresses?: readonly string[];
 }
 
 /** What is not as it was given, in sentences; empty: all is. */

@@ -11,8 +11,15 @@ const LOOK_INTERVAL_MS = 250;
 /** How long until what failed is tried again, in ms: somebody has to make the directory writable, or to move a file away. */
 const RETRY_INTERVAL_MS = 30_000;
 
-/** Puts it there when the first container could be attached. One that is there stays, also when the daemon ends. */
-export function appearingNetwork({ binDirectory, confDirectory }: Installation): DaemonHooks {
+/**
+ * Puts it there when the first container could be attached. One that is there stays, also when the daemon ends.
+ *
+ * @param alongside interface in each container beside that of the network that is there; `undefined`: weft is the network.
+ */
+export function appearingNetwork(
+  { binDirectory, confDirectory }: Installation,
+  alongside: string | undefined,
+): DaemonHooks {
   const where = { binDirectory: resolve(binDirectory), confDirectory: resolve(confDirectory) };
   return {
     onServing: async ({ control }, logger, end) => {
@@ -22,7 +29,9 @@ export function appearingNetwork({ binDirectory, confDirectory }: Installation):
         try {
           const { ready, spool } = await client.attachmentStatus();
           if (ready) {
-            const { path, outcome, why } = installNetwork({ socket: resolve(control.socket), spool }, where);
+            const network = { socket: resolve(control.socket), spool };
+            const choice = alongside === undefined ? {} : { alongside };
+            const { path, outcome, why } = installNetwork(network, where, choice);
             logger.info({ path, outcome, why }, 'the CNI network is in place');
             return;
           }

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { ControlClient } from '../client/control-client.ts';
 import type { GivenConflist, InstalledNetwork } from '../cni/conflist.ts';
 import type { InstalledFile, Installation } from '../cni/installation.ts';
@@ -23,6 +23,7 @@ interface CniOptions extends OutputOptions {
 interface InstallOptions extends CniOptions {
   readonly plugin?: string;
   readonly conf?: string;
+  readonly alongside?: string;
   readonly wait?: number;
   readonly pluginOnly?: true;
 }
@@ -38,6 +39,11 @@ export function registerCni(program: Command): void {
     .description('put the plugin and its network in place, once this node is ready')
     .option('--plugin <file>', 'the plugin; otherwise the one beside this program, made by npm run build:cni')
     .option('--conf <file>', 'a network of your own with weft-cni in its chain; otherwise weft makes one')
+    .option(
+      '--alongside <interface>',
+      'as a second network: weft-cni behind the plugins of the network that is there, with this interface in each container',
+      parseInterface,
+    )
     .option('--bin-dir <directory>', 'where the runtime looks for plugins', DIRECTORIES.bin)
     .option('--conf-dir <directory>', 'where the runtime looks for networks', DIRECTORIES.conf)
     .option('--wait <time>', 'for how long to wait until this node is ready: 60s', parseDuration)
@@ -71,14 +77,17 @@ async function installPlugin(options: InstallOptions, command: Command): Promise
     return;
   }
   const network = async () => await readyNetwork(client, options);
+  if (options.conf !== undefined && options.alongside !== undefined)
+    throw new WeftError('usage', '--alongside makes the network, which --conf is: give one of them');
   const choice = {
     ...(options.conf !== undefined && { given: readGiven(options.conf) }),
+    ...(options.alongside !== undefined && { alongside: options.alongside }),
     force: options.force ?? false,
   };
   const files = await installation.install(program, network, where, choice);
-  const before = installation.networksBefore(where);
-  const after = installation.networksAfter(where);
-  const missing = installation.missingPlugins(where);
+  const before = installation.networksBefore(where, choice);
+  const after = installation.networksAfter(where, choice);
+  const missing = installation.missingPlugins(where, choice);
   print(options, { files, before, after, missing }, () => {
     const notices = [
       before.length === 0 ? '' : `notice: runtimes take the first network, which is ${before[0]!}\n`,
@@ -91,6 +100,14 @@ async function installPlugin(options: InstallOptions, command: Command): Promise
   });
 }
 
+/** Name of an interface for `--alongside`. */
+export function parseInterface(text: string): string {
+  if (/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/.test(text) && text !== 'lo') return text;
+  throw new InvalidArgumentError(
+    'Not a name for an interface: 1 to 15 letters, digits, dots, hyphens and underscores, such as weft0.',
+  );
+}
+
 /** The one beside this program. In the image it is compressed: it has a Node of its own in it. */
 function ownPlugin(): string {
   const directory = import.meta.url.endsWith('.ts') ? '../../dist/' : '../';
@@ -100,8 +117,9 @@ function ownPlugin(): string {
   return !existsSync(plain) && existsSync(compressed) ? compressed : plain;
 }
 
-function refuseWithPluginOnly({ conf, wait, force }: InstallOptions): void {
-  const without = Object.entries({ '--conf': conf, '--wait': wait, '--force': force }).filter(([, value]) => value);
+function refuseWithPluginOnly({ conf, alongside, wait, force }: InstallOptions): void {
+  const given = { '--conf': conf, '--alongside': alongside, '--wait': wait, '--force': force };
+  const without = Object.entries(given).filter(([, value]) => value);
   if (without[0] === undefined) return;
   throw new WeftError(
     'usage',

@@ -27,6 +27,14 @@ export interface InstalledNetwork {
   readonly spool: string;
 }
 
+/** A network of others, behind whose plugins weft's is to stand. */
+export interface OtherConflist {
+  readonly text: string;
+  readonly path: string;
+  /** Name of weft's interface in each container. */
+  readonly interface: string;
+}
+
 /** A list that a person wrote. */
 export interface GivenConflist {
   readonly text: string;
@@ -41,6 +49,25 @@ export function generatedConflist({ socket, spool }: InstalledNetwork, hasPortma
   const own = { type: PLUGIN_TYPE, socket, spool, capabilities: { ips: true, mac: true, dns: true } };
   const portmap = { type: PORTMAP, backend: 'nftables', capabilities: { portMappings: true } };
   return { cniVersion: CNI_VERSION, name: NETWORK_NAME, plugins: hasPortmap ? [own, portmap] : [own] };
+}
+
+/**
+ * A network of others with weft's plugin as the last one of its chain. It keeps its name: what was attached before, and leases of its
+ * addresses, are known by that.
+ *
+ * @throws WeftError `conflist-invalid`
+ */
+export function conflistAlongside(other: OtherConflist, { socket, spool }: InstalledNetwork): object {
+  const document = parseObject(other.text);
+  if (document === undefined) {
+    const message = `${other.path}: it is not a JSON object, and weft is to be added to it`;
+    throw new WeftError('conflist-invalid', message, { source: other.path });
+  }
+  const own = { type: PLUGIN_TYPE, socket, spool, alongside: other.interface };
+  const { cniVersion, name, plugins, ...rest } = document;
+  if (Array.isArray(plugins)) return { ...document, plugins: [...(plugins as unknown[]), own] };
+  // A single plugin.
+  return { cniVersion, name, plugins: [rest, own] };
 }
 
 /**

@@ -23,6 +23,7 @@ import { zstdDecompressSync } from 'node:zlib';
 import { ConflictError, WeftError } from '../errors.ts';
 import { trustedDirectory } from '../linux/trusted-directory.ts';
 import {
+  conflistAlongside,
   conflistState,
   formatConflist,
   generatedConflist,
@@ -31,12 +32,16 @@ import {
   PORTMAP,
   type GivenConflist,
   type InstalledNetwork,
+  type OtherConflist,
 } from './conflist.ts';
 import { PLUGIN_TYPE } from './net-conf.ts';
 import { isWeftPlugin, PLUGIN_MARK } from './plugin-file.ts';
 
 /** Runtimes take the first file in the order of names. */
 export const CONFLIST = '10-weft.conflist';
+
+/** Before those of others: it has the first of these in it. */
+export const CONFLIST_ALONGSIDE = '00-weft-alongside.conflist';
 
 /** What is to be where. */
 export interface Installation {
@@ -48,6 +53,8 @@ export interface Installation {
 export interface InstallChoice {
   /** A network that somebody wrote; otherwise weft makes one. */
   readonly given?: GivenConflist;
+  /** Name of weft's interface in containers beside that of the network that is there: weft is a second network. */
+  readonly alongside?: string;
   /** Whether to write over a network that somebody changed by hand. */
   readonly force?: boolean;
 }
@@ -72,17 +79,17 @@ export async function install(
   program: string,
   network: () => Promise<InstalledNetwork>,
   where: Installation,
-  { given, force = false }: InstallChoice = {},
+  choice: InstallChoice = {},
 ): Promise<InstalledFile[]> {
   const plugin = readProgram(program);
-  if (given !== undefined) givenConflist(given, undefined);
+  if (choice.given !== undefined) givenConflist(choice.given, undefined);
   const path = join(trustedDirectory(where.binDirectory, true)!, PLUGIN_TYPE);
-  refuseForeignNetwork(join(trustedDirectory(where.confDirectory, true)!, CONFLIST));
+  refuseForeignNetwork(join(trustedDirectory(where.confDirectory, true)!, conflistName(choice)));
   refuseForeignProgram(path);
   const written = place(path, plugin, 0o755, startsHere);
   const asked = await network();
   refuseForeignProgram(path);
-  return [written, installNetwork(asked, where, { ...(given !== undefined && { given }), force })];
+  return [written, installNetwork(asked, where, choice)];
 }
 
 /** Puts the program in place, and no network that uses it. @throws as {@link install} */
@@ -97,18 +104,44 @@ export function installProgram(program: string, binDirectory: string): Installed
 export function installNetwork(
   network: InstalledNetwork,
   where: Installation,
-  { given, force = false }: InstallChoice = {},
+  choice: InstallChoice = {},
 ): InstalledFile {
-  const path = join(trustedDirectory(where.confDirectory, true)!, CONFLIST);
+  const { given, force = false } = choice;
+  const path = join(trustedDirectory(where.confDirectory, true)!, conflistName(choice));
   refuseForeignNetwork(path);
-  const document =
-    given === undefined
-      ? generatedConflist(network, isProgram(join(where.binDirectory, PORTMAP)))
-      : givenConflist(given, network);
+  const document = wantedConflist(network, where, choice);
   const wanted = formatConflist(document, given === undefined ? 'generated' : 'given');
   const why = whyNotReplaced(readConflist(path), wanted, given !== undefined);
   if (why !== '' && !force) return { path, outcome: 'kept', why };
   return place(path, Buffer.from(wanted), 0o644);
+}
+
+function conflistName({ alongside }: InstallChoice): string {
+  return alongside === undefined ? CONFLIST : CONFLIST_ALONGSIDE;
+}
+
+function wantedConflist(network: InstalledNetwork, where: Installation, { given, alongside }: InstallChoice): object {
+  if (given !== undefined) return givenConflist(given, network);
+  if (alongside !== undefined) return conflistAlongside(otherNetwork(where, alongside), network);
+  return generatedConflist(network, isProgram(join(where.binDirectory, PORTMAP)));
+}
+
+/** The network that a runtime takes without weft. @throws ConflictError, WeftError `cni-not-ready` */
+function otherNetwork({ confDirectory }: Installation, name: string): OtherConflist {
+  const ours = readConflist(join(confDirectory, CONFLIST));
+  if (ours !== undefined && conflistState(ours) !== 'foreign') {
+    const path = join(confDirectory, CONFLIST);
+    throw new ConflictError('cni-conflict', `${path}: weft is the network here already, and cannot be alongside`, {
+      path,
+    });
+  }
+  const [other] = networksIn(confDirectory).filter((one) => one !== CONFLIST_ALONGSIDE);
+  if (other === undefined) {
+    const message = `${confDirectory} has no network of others, which weft could be alongside: install that first`;
+    throw new WeftError('cni-not-ready', message, { problem: message });
+  }
+  const path = join(confDirectory, other);
+  return { text: readFileSync(path, 'utf8'), path, interface: name };
 }
 
 /** One that only has the name of ours. */
@@ -155,12 +188,16 @@ export function uninstall(attached: number | undefined, places: Installation, fo
   };
   const conflist = join(where.confDirectory, CONFLIST);
   const program = join(where.binDirectory, PLUGIN_TYPE);
-  const removed = removeConflist(conflist, force);
+  const alongside = join(where.confDirectory, CONFLIST_ALONGSIDE);
+  const removed = [
+    removeConflist(conflist, force),
+    ...(lstatSync(alongside, { throwIfNoEntry: false }) === undefined ? [] : [removeConflist(alongside, force)]),
+  ];
   removeLeftovers(program);
   if (lstatSync(program, { throwIfNoEntry: false }) === undefined)
-    return [removed, { path: program, outcome: 'missing', why: '' }];
+    return [...removed, { path: program, outcome: 'missing', why: '' }];
   const why = isForeignProgram(program) ? 'it is not the plugin of weft' : whyKept(attached, where, force);
-  return [removed, why === '' ? remove(program) : { path: program, outcome: 'kept', why }];
+  return [...removed, why === '' ? remove(program) : { path: program, outcome: 'kept', why }];
 }
 
 function removeConflist(path: string, force: boolean): InstalledFile {
@@ -183,18 +220,18 @@ function whyKept(attached: number | undefined, { confDirectory }: Installation, 
 }
 
 /** Networks that a runtime takes before this one. */
-export function networksBefore({ confDirectory }: Installation): string[] {
-  return networksIn(confDirectory).filter((name) => name < CONFLIST);
+export function networksBefore({ confDirectory }: Installation, choice: InstallChoice = {}): string[] {
+  return networksIn(confDirectory).filter((name) => name < conflistName(choice));
 }
 
 /** Networks that only those who ask for them by name get. */
-export function networksAfter({ confDirectory }: Installation): string[] {
-  return networksIn(confDirectory).filter((name) => name > CONFLIST);
+export function networksAfter({ confDirectory }: Installation, choice: InstallChoice = {}): string[] {
+  return networksIn(confDirectory).filter((name) => name > conflistName(choice));
 }
 
 /** Plugins of the chain that are not beside ours: the runtime has to find them elsewhere. */
-export function missingPlugins({ binDirectory, confDirectory }: Installation): string[] {
-  const named = pluginsNamedIn(readConflist(join(confDirectory, CONFLIST)) ?? '');
+export function missingPlugins({ binDirectory, confDirectory }: Installation, choice: InstallChoice = {}): string[] {
+  const named = pluginsNamedIn(readConflist(join(confDirectory, conflistName(choice))) ?? '');
   return named.filter((plugin) => !isProgram(join(binDirectory, plugin)));
 }
 

@@ -17,6 +17,8 @@ export interface NetConf {
   readonly dns: CniDns | undefined;
   readonly addresses: readonly string[] | undefined;
   readonly mac: string | undefined;
+  /** Name of an interface beside that of another network, whose result stays as it is; `undefined`: weft is the network. */
+  readonly alongside: string | undefined;
   readonly prevResult: CniResult | undefined;
   /** For GC: the interfaces that are in use. `undefined`: nothing was said of them. */
   readonly validAttachments: readonly ValidAttachment[] | undefined;
@@ -52,7 +54,12 @@ const knownKeys: ReadonlySet<string> = new Set([
   'prevResult',
   'socket',
   'spool',
+  'alongside',
 ]);
+
+/** What the daemon takes. */
+const INTERFACE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/;
+const INTERFACE_NAME_RULE = '1 to 15 letters, digits, dots, hyphens and underscores, the first neither dot nor hyphen';
 
 /** Of the specification. */
 const NETWORK_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
@@ -102,9 +109,20 @@ export function parseConfig(document: Fields): NetConf {
     dns: runtimeDns(runtime) ?? networkDns(document),
     addresses: wantedAddresses(runtime),
     mac: textOf(runtime, 'mac', 'runtimeConfig.mac'),
+    alongside: interfaceBeside(document),
     prevResult: document['prevResult'] === undefined ? undefined : parseResult(document['prevResult'], 'prevResult'),
     validAttachments: validAttachments(document),
   };
+}
+
+function interfaceBeside(document: Fields): string | undefined {
+  const name = textOf(document, 'alongside', 'alongside');
+  if (name === undefined) return undefined;
+  if (!INTERFACE_NAME.test(name) || name === 'lo')
+    throw invalid('alongside', `${JSON.stringify(name)} is no name for an interface: ${INTERFACE_NAME_RULE}`);
+  if (ipamType(document) !== undefined)
+    throw invalid('ipam', 'cannot be given together with alongside: weft gives the addresses then');
+  return name;
 }
 
 function ipamType(document: Fields): string | undefined {

@@ -1,13 +1,13 @@
 /** ADD, DEL, CHECK, GC and STATUS, by asking the daemon. */
 import type { CniSpool } from '../linux/cni-spool.ts';
-import type { AttachmentKey, AttachRequest } from '../api/cni-api.ts';
+import type { AttachmentCheckRequest, AttachmentKey, AttachRequest } from '../api/cni-api.ts';
 import { CniCode, CniError } from './cni-error.ts';
 import { resultDocument, resultOf } from './cni-result.ts';
 import { isAtLeast } from './cni-version.ts';
 import { cniErrorOf, daemonAt, isDaemonAbsent, patiently } from './daemon.ts';
 import { type CniContainer, parseContainer } from './environment.ts';
 import { ipamAdd, type IpamPlugin, ipamRun } from './ipam-plugin.ts';
-import { withoutLength, type NetConf } from './net-conf.ts';
+import { decodeConfig, withoutLength, type NetConf } from './net-conf.ts';
 
 /** What a verb works with. */
 export interface Invocation {
@@ -19,14 +19,21 @@ export interface Invocation {
 
 /** Attaches an interface. @returns the result. @throws CniError, and nothing is left */
 export async function add(invocation: Invocation): Promise<object> {
-  const { conf, env } = invocation;
-  const container = parseContainer(env, 'ADD');
+  const { conf, env, config } = invocation;
+  const container = containerOf(conf, parseContainer(env, 'ADD'));
+  if (conf.alongside !== undefined && conf.prevResult === undefined)
+    throw new CniError(
+      CniCode.invalidConfig,
+      'prevResult: is missing: with alongside, weft-cni stands behind another network in the list of plugins',
+    );
   const ipam = ipamOf(invocation);
   const given = ipam === undefined ? undefined : (await ipamAdd(ipam)).ips.map(({ address }) => withoutLength(address));
   try {
     const request = attachRequest(conf, container, given);
     // What was given up before is of the past, and the daemon carries it out first, if it knows it.
     const attached = await patiently(async () => await daemonAt(conf.socket).attach(request), true);
+    // As it came, with whatever else is in it: it describes the network of others.
+    if (conf.alongside !== undefined) return decodeConfig(config)['prevResult'] as object;
     return resultDocument(resultOf(attached, container.netns, conf.dns, conf.prevResult), conf.cniVersion);
   } catch (error) {
     if (ipam !== undefined) await ipamRun(ipam, 'DEL').catch(() => undefined);
@@ -37,7 +44,7 @@ export async function add(invocation: Invocation): Promise<object> {
 /** Removes an interface, whether it is there or not, and whether a daemon runs or not. @throws CniError if nobody would ever do it */
 export async function del(invocation: Invocation): Promise<undefined> {
   const { conf, env } = invocation;
-  const key = keyOf(conf, parseContainer(env, 'DEL'));
+  const key = keyOf(conf, containerOf(conf, parseContainer(env, 'DEL')));
   await detach(conf, key);
   const ipam = ipamOf(invocation);
   if (ipam !== undefined) await ipamRun(ipam, 'DEL');
@@ -48,8 +55,10 @@ export async function del(invocation: Invocation): Promise<undefined> {
 export async function check(invocation: Invocation): Promise<undefined> {
   const { conf, env } = invocation;
   if (!isAtLeast(conf.cniVersion, '0.4.0')) throw tooOld('CHECK', '0.4.0');
-  const container = parseContainer(env, 'CHECK');
+  const container = containerOf(conf, parseContainer(env, 'CHECK'));
   const { prevResult } = conf;
+  // What weft gave is not in the result: it is compared with what the daemon knows.
+  if (conf.alongside !== undefined) return await checkWith(conf, { ...keyOf(conf, container), netns: container.netns });
   if (prevResult === undefined)
     throw new CniError(CniCode.invalidConfig, 'prevResult: is missing, and CHECK compares with it');
   const ipam = ipamOf(invocation);
@@ -62,7 +71,10 @@ export async function check(invocation: Invocation): Promise<undefined> {
   const addresses = prevResult.ips
     .filter(({ interface: at }) => at === own)
     .map(({ address }) => withoutLength(address));
-  const request = { ...keyOf(conf, container), netns: container.netns, addresses };
+  return await checkWith(conf, { ...keyOf(conf, container), netns: container.netns, addresses });
+}
+
+async function checkWith(conf: NetConf, request: AttachmentCheckRequest): Promise<undefined> {
   const { differences } = await asked(async () => await daemonAt(conf.socket).checkAttachment(request));
   if (differences.length === 0) return undefined;
   throw new CniError(CniCode.different, differences.join('; '), 'check-failed');
@@ -78,7 +90,7 @@ export async function collect(invocation: Invocation): Promise<undefined> {
       CniCode.invalidConfig,
       'cni.dev/valid-attachments: is missing: without it, nothing is known to have leaked',
     );
-  const valid = new Set(validAttachments.map((one) => `${one.containerId}/${one.interface}`));
+  const valid = new Set(validAttachments.map((one) => `${one.containerId}/${conf.alongside ?? one.interface}`));
   const known = await asked(async () => await daemonAt(conf.socket).attachments());
   const leaked = known.filter((one) => one.cniNetwork === name && !valid.has(`${one.containerId}/${one.interface}`));
   for (const key of leaked) await asked(async () => await daemonAt(conf.socket).detach(key));
@@ -154,12 +166,25 @@ function attachRequest(conf: NetConf, container: CniContainer, given: readonly s
   return {
     ...keyOf(conf, container),
     netns,
+    ...(conf.alongside !== undefined && { alongside: true }),
     ...(args.podName !== undefined && { podName: args.podName }),
     ...(args.podNamespace !== undefined && { podNamespace: args.podNamespace }),
     ...(args.podUid !== undefined && { podUid: args.podUid }),
     ...(addresses !== undefined && { addresses }),
     ...(mac !== undefined && { mac }),
   };
+}
+
+/**
+ * The interface that is weft's. Alongside, it is not the one that the runtime names, and what the runtime asks for in CNI_ARGS is not
+ * meant for it.
+ */
+function containerOf({ alongside }: NetConf, container: CniContainer): CniContainer {
+  if (alongside === undefined) return container;
+  if (alongside === container.interface)
+    throw new CniError(CniCode.invalidConfig, `alongside: ${alongside} is the interface of the other network`);
+  const { addresses: _addresses, mac: _mac, ...args } = container.args;
+  return { ...container, interface: alongside, args };
 }
 
 function keyOf({ name: cniNetwork }: NetConf, { containerId, interface: name }: CniContainer): AttachmentKey {

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import {
   CONFLIST,
+  CONFLIST_ALONGSIDE,
   install,
   missingPlugins,
   networksAfter,
@@ -208,6 +209,42 @@ test('what somebody changed by hand, or broke, is written over and removed by fo
     t.is(uninstall(0, where, true)[0]?.outcome, 'kept');
     t.is(readFileSync(conflist, 'utf8'), foreign);
   }
+});
+
+test('as a second network, the plugin stands behind those of the network that is there', async (t) => {
+  const { where, plugin } = placesOf(t);
+  const place = join(where.confDirectory, CONFLIST_ALONGSIDE);
+  const other = join(where.confDirectory, '05-other.conflist');
+  const choice = { alongside: 'weft0' };
+  const plugins = (): unknown[] => (JSON.parse(readFileSync(place, 'utf8')) as { plugins: unknown[] }).plugins;
+  await t.throwsAsync(install(plugin, network, where, choice), {
+    code: 'cni-not-ready',
+    message: /no network of others/,
+  });
+  writeFileSync(other, JSON.stringify({ cniVersion: '1.0.0', name: 'other', plugins: [{ type: 'bridge' }] }));
+  t.is((await install(plugin, network, where, choice))[1]?.outcome, 'written');
+  t.like(JSON.parse(readFileSync(place, 'utf8')), { cniVersion: '1.0.0', name: 'other' });
+  t.deepEqual(plugins(), [{ type: 'bridge' }, { ...own, alongside: 'weft0' }]);
+  t.is((await install(plugin, network, where, choice))[1]?.outcome, 'unchanged');
+  t.deepEqual(networksBefore(where, choice), []);
+  t.deepEqual(networksAfter(where, choice), ['05-other.conflist']);
+  t.deepEqual(missingPlugins(where, choice), ['bridge']);
+
+  // A single plugin, as it is changed later.
+  writeFileSync(other, JSON.stringify({ cniVersion: '1.0.0', name: 'other', type: 'macvlan', master: 'eth0' }));
+  t.is((await install(plugin, network, where, choice))[1]?.outcome, 'written');
+  t.deepEqual(plugins(), [
+    { type: 'macvlan', master: 'eth0' },
+    { ...own, alongside: 'weft0' },
+  ]);
+  writeFileSync(other, '[');
+  await t.throwsAsync(install(plugin, network, where, choice), { code: 'conflist-invalid' });
+  t.deepEqual(outcomes(uninstall(0, where)), ['missing', 'removed', 'removed']);
+  t.deepEqual(readdirSync(where.confDirectory), ['05-other.conflist']);
+
+  await install(plugin, network, where);
+  const message = /weft is the network here already/;
+  await t.throwsAsync(install(plugin, network, where, choice), { code: 'cni-conflict', message });
 });
 
 test('a network of your own is checked, and not replaced by the usual one', async (t) => {

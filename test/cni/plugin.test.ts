@@ -140,6 +140,38 @@ test(
   6,
   /^prevResult\.interfaces\[0\]: has no name/,
 );
+test(
+  'an interface beside another network, of which nothing is known',
+  refuses,
+  {},
+  { ...conf, alongside: 'weft0' },
+  7,
+  /^prevResult: is missing: with alongside, weft-cni stands behind another network/,
+);
+test(
+  'an interface beside another network with the name of that one',
+  refuses,
+  {},
+  { ...conf, alongside: 'eth0', prevResult: {} },
+  7,
+  /^alongside: eth0 is the interface of the other network/,
+);
+test(
+  'an interface beside another network without a name',
+  refuses,
+  {},
+  { ...conf, alongside: 'a b', prevResult: {} },
+  7,
+  /^alongside: "a b" is no name for an interface/,
+);
+test(
+  'another IPAM plugin for an interface beside another network',
+  refuses,
+  {},
+  { ...conf, alongside: 'weft0', ipam: { type: 'host-local' }, prevResult: {} },
+  7,
+  /^ipam: cannot be given together with alongside/,
+);
 test('CHECK without what to compare with', refuses, { CNI_COMMAND: 'CHECK' }, conf, 7, /^prevResult: is missing/);
 test(
   'CHECK of a container that another plugin attached',

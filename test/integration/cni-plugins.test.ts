@@ -16,7 +16,7 @@ const CNITOOL = 'github.com/containernetworking/cni/cnitool@v1.3.0';
 
 const PLUGINS = 'github.com/containernetworking/plugins/plugins';
 
-const plugins = ['meta/portmap', 'meta/bandwidth', 'meta/tuning', 'ipam/host-local'].map(
+const plugins = ['meta/portmap', 'meta/bandwidth', 'meta/tuning', 'ipam/host-local', 'main/ptp'].map(
   (path) => `${PLUGINS}/${path}@v1.9.1`,
 );
 
@@ -186,6 +186,72 @@ testWithGo('host-local gives the address, and has it back', async (t) => {
   t.deepEqual(await held(), before);
   await runtime.end('hl');
 });
+
+testWithGo(
+  'behind the plugins of another network, weft gives an interface beside it, and leaves its result alone',
+  async (t) => {
+    const ipam = {
+      type: 'host-local',
+      dataDir: join(runtime.binDirectory, 'ptp-data'),
+      ranges: [[{ subnet: '192.0.2.0/24' }]],
+      routes: [{ dst: '0.0.0.0/0' }],
+    };
+    const ptp = { type: 'ptp', ipam };
+    const list = (name: string, ...own: readonly object[]): void => {
+      const document = { cniVersion: '1.1.0', name: network(name), plugins: [ptp, ...own] };
+      writeFileSync(join(networks, `${name}.conflist`), JSON.stringify(document));
+    };
+    list('alone');
+    list('beside', { ...runtime.conf({ alongside: 'weft0' }) });
+    const before = await held();
+    await runtime.make('alone', 'beside');
+    const alone = await add('alone', 'alone');
+    // Both networks begin with the same address.
+    await run('del', 'alone', 'alone');
+    const beside = await add('beside', 'beside');
+    t.is(beside.interfaces.length, alone.interfaces.length);
+    t.deepEqual(beside.routes, alone.routes);
+    t.regex(addressOf(beside), /^192\.0\.2\./);
+
+    // Inside: the default route is that of the other network, and weft's interface leads to the overlay alone.
+    const own = (await lab.control('n1').pods()).find(({ device }) => device === 'weft0');
+    t.is(own?.addresses.length, 2);
+    const routes = (await runtime.exec('beside', 'ip', '-4', 'route', 'show', 'table', 'all')).succeeded().split('\n');
+    const byWeft = routes.filter((line) => line.includes('dev weft0') && !line.includes('table local'));
+    t.deepEqual(
+      byWeft.map((line) => line.split(' ')[0]),
+      ['10.244.0.0/16'],
+    );
+    t.true(routes.some((line) => line.startsWith('default via 192.0.2.') && line.includes('dev eth0')));
+    for (const [at, address] of ['10.244.2.2', 'fd00:10:244:2::2'].entries()) {
+      await runtime.untilReaches('beside', address);
+      await until(`n2-p1 reaches ${own!.addresses[at]}`, async () => lab.reaches('n2-p1', own!.addresses[at]!));
+    }
+    await runtime.untilReaches('beside', '192.0.2.1');
+
+    t.is(await run('check', 'beside', 'beside'), '');
+    (await runtime.exec('beside', 'ip', 'route', 'delete', '10.244.0.0/16')).succeeded();
+    const { exitCode, stderr } = await attempt('check', 'beside', 'beside');
+    t.is(exitCode, 1);
+    t.regex(stderr, /no route to the overlay/);
+    // What it was given is on the disk, and comes back.
+    await lab.lab('stop', 'n1');
+    await lab.lab('start', 'n1');
+    t.is(await run('check', 'beside', 'beside'), '');
+    await runtime.untilReaches('beside', '10.244.2.2');
+
+    // Of the interface that the runtime knows, not of weft's.
+    const [{ containerId } = { containerId: '' }] = await lab.control('n1').attachments();
+    const valid = [{ containerID: containerId, ifname: 'eth0' }];
+    const conf = { name: network('beside'), alongside: 'weft0' };
+    await runtime.run('GC', { container: '', conf: { ...conf, 'cni.dev/valid-attachments': valid } });
+    t.is((await lab.control('n1').attachments()).length, 1);
+    for (let round = 0; round < 2; round++) t.is(await run('del', 'beside', 'beside'), '');
+    t.is((await lab.control('n1').attachments()).length, 0);
+    t.deepEqual(await held(), before);
+    for (const container of ['alone', 'beside']) await runtime.end(container);
+  },
+);
 
 testWithGo('GC frees exactly what leaked, and never a pod that was made by hand', async (t) => {
   const before = await held();

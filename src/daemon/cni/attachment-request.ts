@@ -26,15 +26,20 @@ const attachRequest = v.strictObject({
   podUid: v.exactOptional(text),
   addresses: v.exactOptional(v.array(text, 'is not a list')),
   mac: v.exactOptional(text),
+  alongside: v.exactOptional(v.boolean('is neither true nor false')),
 });
 
-const checkRequest = v.strictObject({ ...key, netns: text, addresses: v.array(text, 'is not a list') });
+const checkRequest = v.strictObject({
+  ...key,
+  netns: text,
+  addresses: v.exactOptional(v.array(text, 'is not a list')),
+});
 
 /** Body of `POST /v1/attachments`. @throws ConfigError naming the key that is wrong. */
 export function parseAttachRequest(body: string): WantedAttachment {
   const request: AttachRequest = parseKeys(attachRequest, parseBody(body));
   const { cniNetwork, containerId } = checkedKey(request);
-  const { netns, interface: device, addresses, mac, podName, podNamespace, podUid } = request;
+  const { netns, interface: device, addresses, mac, podName, podNamespace, podUid, alongside } = request;
   if (podUid !== undefined) checkWord('podUid', podUid);
   const { name, namespace, givenName } = attachmentName(containerId, podName, podNamespace);
   const wish = parsePodRequest(name, {
@@ -49,6 +54,7 @@ export function parseAttachRequest(body: string): WantedAttachment {
     cniNetwork,
     ...(givenName !== undefined && { givenName }),
     ...(podUid !== undefined && { podUid }),
+    ...(alongside === true && { alongside }),
   };
   return { name, wish, attachment };
 }

@@ -110,7 +110,7 @@ export class Attachments {
     const place = findNamespace(netns, clientPid);
     return {
       differences: [
-        ...(equalTextSets(leased, [...addresses])
+        ...(addresses === undefined || equalTextSets(leased, [...addresses])
           ? []
           : [
               `the addresses that are leased to it are ${leased.join(', ')}, and not ${addresses.join(', ') || 'none'}`,

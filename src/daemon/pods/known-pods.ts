@@ -68,6 +68,7 @@ export class KnownPods {
       pod: titleOf(record),
       device,
       hasDefaultRoute: record.hasDefaultRoute ?? true,
+      ...(record.attachment?.alongside === true && { onlyTo: this.options.clusterPrefixes }),
       netns,
       hostDevice,
       alias: hostDeviceAlias(network, key),

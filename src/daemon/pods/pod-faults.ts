@@ -13,7 +13,7 @@ export interface PodFault {
 }
 
 /** What a pod was given: its own end of the cable. */
-export type GivenCable = Pick<PodCable, 'device' | 'addresses' | 'mtuBytes' | 'podMac' | 'hostMac'>;
+export type GivenCable = Pick<PodCable, 'device' | 'onlyTo' | 'addresses' | 'mtuBytes' | 'podMac' | 'hostMac'>;
 
 /** Empty: all is as it was given. */
 export function podFaults(cable: GivenCable, inside: PodInterior): PodFault[] {
@@ -35,15 +35,16 @@ export function podFaults(cable: GivenCable, inside: PodInterior): PodFault[] {
       .map((address) => `${formatIpAddress(address)}/${address.family === 4 ? 32 : 128}`)
       .filter((address) => !device.addresses.includes(address))
       .map((address) => repairable(`no address ${address}`)),
-    ...families.filter((family) => family === 4 || !isIpv6Off).flatMap((family) => routeFaults(family, name, inside)),
+    ...families.filter((family) => family === 4 || !isIpv6Off).flatMap((family) => routeFaults(family, cable, inside)),
     ...families.flatMap((family) => neighbourFaults(family, hostMac, inside)),
   ];
 }
 
-function routeFaults(family: 4 | 6, name: string, { defaultRoutes }: PodInterior): PodFault[] {
-  const routes = defaultRoutes[family];
+function routeFaults(family: 4 | 6, { device: name, onlyTo }: GivenCable, { mainRoutes }: PodInterior): PodFault[] {
+  const routes = mainRoutes[family];
   const [best] = routes;
-  const what = family === 4 ? 'default route' : 'IPv6 default route';
+  const kind = onlyTo === undefined ? 'default route' : 'route to the overlay';
+  const what = family === 4 ? kind : `IPv6 ${kind}`;
   if (best === undefined) return [repairable(`no ${what}`)];
   const isOurs = best.gateway === POD_GATEWAY[family] && best.device === name;
   if (isOurs) return [];

@@ -6,7 +6,7 @@ import { formatIpAddress } from '../../wire/address.ts';
 import type { Finding } from '../audit/audit-finding.ts';
 import { sysctlFinding } from '../host/host-findings.ts';
 import { wrongDeviceForwarding } from '../host/node-sysctls.ts';
-import { defaultRouteCommand, hostRoutes, type PodCable } from './pod-wiring.ts';
+import { mainRouteCommand, hostRoutes, type PodCable } from './pod-wiring.ts';
 import { POD_GATEWAY } from '../host/pod-devices.ts';
 
 /** What the node's namespace has, read once for all pods. */
@@ -102,7 +102,7 @@ function wayOf(destination: string, gateway = ''): string {
 
 /** Whether the pod's end has its MTU, addresses and default routes. One run of a program. */
 export async function isPodEndFurnished(cable: PodCable): Promise<boolean> {
-  const script = `ip -details -json address show dev ${cable.device} && ${[4, 6].map((family) => defaultRouteCommand(cable, family as 4 | 6)).join(' && ')}`;
+  const script = `ip -details -json address show dev ${cable.device} && ${[4, 6].map((family) => mainRouteCommand(cable, family as 4 | 6)).join(' && ')}`;
   try {
     const text = await runCommand(['sh', '-c', script], {
       purpose: `look at pod ${cable.pod}`,

@@ -5,15 +5,15 @@
  */
 import { runToItsEnd } from '../../linux/command.ts';
 import { addressesOf, type Link } from '../../linux/link.ts';
-import { defaultRouteCommand, type PodCable } from './pod-wiring.ts';
+import { mainRouteCommand, type PodCable, type RoutedCable } from './pod-wiring.ts';
 import { POD_GATEWAY } from '../host/pod-devices.ts';
 
 /** All of it. */
 export interface PodInterior {
   /** Its end of the cable; `undefined`: there is no such device any more. */
   readonly device: InteriorDevice | undefined;
-  /** Best first. */
-  readonly defaultRoutes: Readonly<Record<4 | 6, readonly InteriorRoute[]>>;
+  /** Default routes, best first; beside the interface of another network, those to the overlay. */
+  readonly mainRoutes: Readonly<Record<4 | 6, readonly InteriorRoute[]>>;
   /** What the kernel knows of the gateways. */
   readonly neighbours: readonly InteriorNeighbour[];
   /** Kernel parameters, by the name below `net/`. */
@@ -64,14 +64,14 @@ const parametersOf = (device: string): string[] => [
   'ipv6/icmp/echo_ignore_all',
 ];
 
-type LookedAt = Pick<PodCable, 'pod' | 'netns' | 'device' | 'hasDefaultRoute' | 'addresses'>;
+type LookedAt = Pick<PodCable, 'pod' | 'netns'> & RoutedCable;
 
 /** Each answer stands behind a line that names it. What fails says nothing, and the rest is asked all the same. */
 const scriptOf = (cable: LookedAt): string => `
 part() { echo "@@ $1"; shift; "$@" 2>/dev/null; echo; }
 part link ip -details -json address show dev ${cable.device}
-part route4 sh -c '${defaultRouteCommand(cable, 4)}'
-part route6 sh -c '${defaultRouteCommand(cable, 6)}'
+part route4 sh -c '${mainRouteCommand(cable, 4)}'
+part route6 sh -c '${mainRouteCommand(cable, 6)}'
 part gateway4 ip -json neighbour show to ${POD_GATEWAY[4]} dev ${cable.device} nud all
 part gateway6 ip -json neighbour show to ${POD_GATEWAY[6]} dev ${cable.device} nud all
 part parameters grep -sH '' ${parametersOf(cable.device)
@@ -113,7 +113,7 @@ export function parseInterior(text: string): PodInterior {
     });
   return {
     device: link?.ifname === undefined ? undefined : deviceOf(link as Link),
-    defaultRoutes: { 4: routesOf(partOf('route4')), 6: routesOf(partOf('route6')) },
+    mainRoutes: { 4: routesOf(partOf('route4')), 6: routesOf(partOf('route6')) },
     neighbours: [...rows(partOf('gateway4')), ...rows(partOf('gateway6'))].map(neighbourOf),
     parameters: Object.fromEntries(parameters),
     listening: (['tcp', 'udp'] as const).flatMap((protocol) =>

@@ -32,6 +32,8 @@ export interface PodAttachment {
   readonly givenName?: string;
   /** Of its Pod object in Kubernetes, if the runtime said it. */
   readonly podUid?: string;
+  /** It is beside the interface of another network, and leads to the overlay alone. */
+  readonly alongside?: true;
 }
 
 /** Under which a pod is found in the node. No name and no namespace has a colon, and so no pod by hand has the key of an attachment. */

@@ -98,7 +98,7 @@ export class PodMaking {
     await this.#known.allowed.check(wish, pods);
     const { networkName: network, wallClockMs } = this.#known.options;
     const { namespace, labels = {}, device = POD_DEVICE, allowSources = [], mac } = wish;
-    const hasDefaultRoute = !this.#isSecond(place);
+    const hasDefaultRoute = attachment?.alongside !== true && !this.#isSecond(place);
     const identity = { name, namespace, device, attachment };
     const wanted = { ...identity, labels, network, place, hasDefaultRoute, allowSources, mac };
     const record = newPodRecord(wanted, this.#known.book.all(), wallClockMs());

@@ -104,7 +104,7 @@ function areLabels(value: unknown): boolean {
 
 function isAttachment(value: Partial<PodAttachment> | null): boolean {
   const texts = [value?.containerId, value?.cniNetwork, value?.podUid ?? ''];
-  return texts.every((text) => typeof text === 'string');
+  return texts.every((text) => typeof text === 'string') && (value?.alongside === undefined || value.alongside);
 }
 
 function areSources(value: unknown): boolean {

@@ -36,6 +36,8 @@ export interface PodCable {
   readonly alias: string;
   /** Without, it has a table of its own for what is sent from its addresses, and leaves the main one to others. */
   readonly hasDefaultRoute: boolean;
+  /** Prefixes that it leads to, and nowhere else: it is beside the interface of another network, and has no table of its own. */
+  readonly onlyTo?: readonly Prefix[];
   readonly hostMac: string;
   readonly podMac: string;
   readonly mtuBytes: number;
@@ -192,7 +194,8 @@ async function furnishPodEnd(cable: PodCable, verb: 'add' | 'replace', withIpv6:
     ...podLines(cable, 4, verb),
   ];
   const ipv6 = withIpv6 ? podLines(cable, 6, verb) : [];
-  if (!cable.hasDefaultRoute) await ensureSourceRules(cable, withIpv6 ? [4, 6] : [4]);
+  const hasTable = !cable.hasDefaultRoute && cable.onlyTo === undefined;
+  if (hasTable) await ensureSourceRules(cable, withIpv6 ? [4, 6] : [4]);
   if (!(await runPodScript(cable, [], ipv4, ipv6))) return undefined;
   try {
     // Where /proc/sys is read-only, another /proc may be mounted over it, for the script alone.
@@ -224,23 +227,37 @@ async function runPodScript(
 function podLines(cable: PodCable, family: 4 | 6, verb: 'add' | 'replace'): string[] {
   const own = cable.addresses.filter((address) => address.family === family).map(formatIpAddress);
   if (own[0] === undefined) return [];
-  const via = `default via ${POD_GATEWAY[family]} dev ${cable.device} src ${own[0]} proto ${ROUTE_PROTOCOL}`;
-  const routes = cable.hasDefaultRoute
-    ? [
-        // IPv6 finds its gateway through the link-local network that every device is in.
-        ...(family === 4
-          ? [`route replace ${POD_GATEWAY[4]} dev ${cable.device} scope link proto ${ROUTE_PROTOCOL}`]
-          : []),
-        `route ${verb} ${via}`,
-      ]
-    : [`route replace ${via} onlink table ${sourceTable(cable)}`];
+  const way = `via ${POD_GATEWAY[family]} dev ${cable.device} src ${own[0]} proto ${ROUTE_PROTOCOL}`;
   return [
     ...own.map(
       (address) =>
         `address replace ${address}/${family === 4 ? 32 : 128} dev ${cable.device}${family === 6 ? ' nodad' : ''}`,
     ),
-    ...routes,
+    ...podRouteLines(cable, { family, verb, way }),
   ];
+}
+
+interface PodWay {
+  readonly family: 4 | 6;
+  readonly verb: 'add' | 'replace';
+  /** Behind the destination of a route. */
+  readonly way: string;
+}
+
+function podRouteLines(cable: PodCable, { family, verb, way }: PodWay): string[] {
+  // On the link, without a route to the gateway: others have one of the same address.
+  if (cable.onlyTo !== undefined)
+    return prefixesOf(cable.onlyTo, family).map((prefix) => `route ${verb} ${prefix} ${way} onlink`);
+  if (!cable.hasDefaultRoute) return [`route replace default ${way} onlink table ${sourceTable(cable)}`];
+  return [
+    // IPv6 finds its gateway through the link-local network that every device is in.
+    ...(family === 4 ? [`route replace ${POD_GATEWAY[4]} dev ${cable.device} scope link proto ${ROUTE_PROTOCOL}`] : []),
+    `route ${verb} default ${way}`,
+  ];
+}
+
+function prefixesOf(prefixes: readonly Prefix[], family: 4 | 6): string[] {
+  return prefixes.filter(({ address }) => address.family === family).map(prefixWord);
 }
 
 /**
@@ -252,11 +269,23 @@ export function sourceTable({ addresses }: Pick<PodCable, 'addresses'>): number 
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(bytes.length - 4);
 }
 
-/** A command for a shell in the pod that lists the default routes of the interface as JSON: where they are, and are used. */
-export function defaultRouteCommand(cable: Pick<PodCable, 'hasDefaultRoute' | 'addresses'>, family: 4 | 6): string {
+/** What {@link mainRouteCommand} needs to know. */
+export type RoutedCable = Pick<PodCable, 'device' | 'hasDefaultRoute' | 'onlyTo' | 'addresses'>;
+
+/**
+ * A command for a shell in the pod that lists as JSON the routes by which the interface sends, where they are, and are used: default
+ * routes, or, beside the interface of another network, those to the first of the prefixes that it leads to, if there are routes to all.
+ */
+export function mainRouteCommand(cable: RoutedCable, family: 4 | 6): string {
   if (cable.hasDefaultRoute) return `ip -${family} -json route show default`;
   const own = cable.addresses.find((address) => address.family === family);
   if (own === undefined) return 'echo []';
+  if (cable.onlyTo !== undefined) {
+    const prefixes = prefixesOf(cable.onlyTo, family);
+    // Told where to look for devices, `ip` leaves them out of what it says.
+    const has = prefixes.map((prefix) => `ip -${family} route show exact ${prefix} | grep -q " dev ${cable.device} "`);
+    return `{ ${has.join(' && ')} && ip -${family} -json route show exact ${prefixes[0]} || echo []; }`;
+  }
   const table = sourceTable(cable);
   const rule = `ip -${family} rule show from ${formatIpAddress(own)} table ${table} | grep -q .`;
   return `{ ${rule} && ip -${family} -json route show default table ${table} || echo []; }`;

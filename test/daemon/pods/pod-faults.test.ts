@@ -2,6 +2,7 @@ import test from 'ava';
 import { podFaults } from '../../../src/daemon/pods/pod-faults.ts';
 import { parseInterior, type PodInterior } from '../../../src/daemon/pods/pod-interior.ts';
 import { parseIpAddress } from '../../../src/wire/address.ts';
+import { parsePrefix } from '../../../src/wire/prefix.ts';
 
 const cable = {
   device: 'eth0',
@@ -19,7 +20,7 @@ const whole: PodInterior = {
     mac: '02:00:00:00:00:02',
     addresses: ['10.244.1.2/32', 'fd00:10:244:1::2/128', 'fe80::2/64'],
   },
-  defaultRoutes: {
+  mainRoutes: {
     4: [{ gateway: '169.254.1.1', device: 'eth0' }],
     6: [{ gateway: 'fe80::1', device: 'eth0' }],
   },
@@ -53,19 +54,19 @@ test(
 );
 test(lacks, { device: { ...device, addresses: ['fd00:10:244:1::2/128'] } }, 'no address 10.244.1.2/32', true);
 test(lacks, { parameters: { 'ipv6/conf/eth0/disable_ipv6': '1' } }, 'IPv6 is off', true);
-test(lacks, { defaultRoutes: { ...whole.defaultRoutes, 4: [] } }, 'no default route', true);
-test(lacks, { defaultRoutes: { ...whole.defaultRoutes, 6: [] } }, 'no IPv6 default route', true);
+test(lacks, { mainRoutes: { ...whole.mainRoutes, 4: [] } }, 'no default route', true);
+test(lacks, { mainRoutes: { ...whole.mainRoutes, 6: [] } }, 'no IPv6 default route', true);
 test(
   lacks,
-  { defaultRoutes: { ...whole.defaultRoutes, 4: [{ gateway: '192.0.2.1', device: 'net1' }] } },
+  { mainRoutes: { ...whole.mainRoutes, 4: [{ gateway: '192.0.2.1', device: 'net1' }] } },
   'the default route leads to 192.0.2.1 out of net1, and not to 169.254.1.1',
   true,
 );
 test(
   lacks,
   {
-    defaultRoutes: {
-      ...whole.defaultRoutes,
+    mainRoutes: {
+      ...whole.mainRoutes,
       4: [
         { gateway: '192.0.2.1', device: 'net1' },
         { gateway: '169.254.1.1', device: 'eth0' },
@@ -75,6 +76,12 @@ test(
   'the default route leads to 192.0.2.1 out of net1, and not to 169.254.1.1',
   false,
 );
+test('beside the interface of another network, a pod has a route to the overlay, and no default route', (t) => {
+  const beside = { ...cable, onlyTo: [parsePrefix('10.244.0.0/16')!] };
+  t.deepEqual(podFaults(beside, whole), []);
+  const messages = podFaults(beside, { ...whole, mainRoutes: { 4: [], 6: [] } }).map(({ message }) => message);
+  t.deepEqual(messages, ['no route to the overlay', 'no IPv6 route to the overlay']);
+});
 test(
   lacks,
   { neighbours: [{ address: '169.254.1.1', mac: '02:00:00:00:00:07', states: ['PERMANENT'] }] },
@@ -113,11 +120,11 @@ no JSON at all
 0200F40A:0035
 `);
   t.is(inside.device, undefined);
-  t.deepEqual(inside.defaultRoutes[4], [
+  t.deepEqual(inside.mainRoutes[4], [
     { gateway: '169.254.1.1', device: 'eth0' },
     { gateway: '10.0.0.1', device: 'net1' },
   ]);
-  t.deepEqual(inside.defaultRoutes[6], []);
+  t.deepEqual(inside.mainRoutes[6], []);
   t.deepEqual(inside.neighbours, [{ address: '169.254.1.1', mac: '02:00:00:00:00:01', states: ['STALE'] }]);
   t.deepEqual(inside.parameters, { 'ipv4/icmp_echo_ignore_all': '1' });
   t.false(inside.hasFirewall);
@@ -133,6 +140,6 @@ no JSON at all
 });
 
 test('names that a terminal would obey are cut', (t) => {
-  const { defaultRoutes } = parseInterior('@@ route4\n[{"gateway":"169.254.1.1","dev":"a\\u001b[2J"}]\n');
-  t.is(defaultRoutes[4][0]!.device, 'a?[2J');
+  const { mainRoutes } = parseInterior('@@ route4\n[{"gateway":"169.254.1.1","dev":"a\\u001b[2J"}]\n');
+  t.is(mainRoutes[4][0]!.device, 'a?[2J');
 });
