@@ -3,6 +3,7 @@ export default {
   files: [
     'test/**/*.test.ts',
     '!test/integration/**',
+    '!test/long/**',
     // Runs with those: coverage slows it down tenfold, and makes garbage of its own.
     '!test/dataplane/garbage.test.ts',
   ],

@@ -8,6 +8,7 @@ import { namespacePath } from '../../src/lab/lab-directory.ts';
 import { bareAddress, type LabPlan } from '../../src/lab/topology.ts';
 import { underlayBatches } from '../../src/lab/underlay-links.ts';
 import { runCommand } from '../../src/linux/command.ts';
+import type { ProgramResult } from '../support/program.ts';
 import { until } from '../support/until.ts';
 import { ApiServer, USUAL_PORTS } from './api-server.ts';
 import { Background } from './background.ts';
@@ -90,6 +91,11 @@ export class Cluster {
   /** `weft ARGS`, asked of the daemon of a node, which has to succeed. Gives what it printed. */
   async weft(node: string, ...args: readonly string[]): Promise<string> {
     return await this.node(node).exec(...weft, ...args);
+  }
+
+  /** As {@link weft}, whatever the exit code. */
+  async tryWeft(node: string, ...args: readonly string[]): Promise<ProgramResult> {
+    return await this.node(node).try(...weft, ...args);
   }
 
   /** For programs outside of the cluster. */

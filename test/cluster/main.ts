@@ -2,12 +2,23 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { ConfigError, WeftError } from '../../src/errors.ts';
 import { ExitCode } from '../../src/terminal/exit-code.ts';
 import { Cluster } from './cluster.ts';
-import { corednsProgram, KUBERNETES_VERSION, kubernetesPrograms, pauseProgram } from './programs.ts';
-import { CONFORMANCE, runEndToEndTests } from './end-to-end.ts';
+import {
+  corednsProgram,
+  endToEndTests,
+  KUBERNETES_VERSION,
+  kubernetesPrograms,
+  pauseProgram,
+  testRunner,
+} from './programs.ts';
+import { chooseTests } from './end-to-end-choice.ts';
+import { endToEndDocument } from './end-to-end-document.ts';
+import { endToEndImages } from './end-to-end-images.ts';
+import { lastTestReport, runEndToEndTests } from './end-to-end.ts';
+import { clusterDirectory, loadCluster } from './places.ts';
 import { showProgress } from './progress.ts';
 import { takeDown } from './removal.ts';
 import { clusterStatus } from './status.ts';
@@ -19,10 +30,14 @@ const USAGE = `usage: sudo ./scripts/kubernetes [--yes] COMMAND [OPTIONS]
     --pod-network NET  weft, by its manifests; checkout, for daemons that run from here without an image;
                        ptp, for plain veth pairs and routes; or none (weft)
   build                compile what up needs, and no more
+    --tests            and what e2e needs: 5 minutes more
   status               show nodes and programs
   kubectl ARGS         ask the cluster
   exec NODE COMMAND    run a command in a node, such as: exec n1 weft status
-  e2e [FOCUS]          run Kubernetes' own tests whose names match; without FOCUS, [sig-network] conformance
+  e2e [TESTS]          run Kubernetes' own tests: conformance of networks (8 minutes, if nothing else is given);
+                       network, for all of [sig-network] that can run; or an expression that names match
+    --at-once N        so many tests at once (1), before TESTS
+  document             print docs/kubernetes-tests.md, from what the last e2e network left
   down                 take the cluster down, also what is left of one after a crash
 
   --name NAME          name of the cluster, before the command (weft)
@@ -47,7 +62,7 @@ async function main(argv: readonly string[]): Promise<number> {
     case 'up':
       return await up(name, values.nodes, values['pod-network']);
     case 'build':
-      return await build();
+      return await build(values.tests === true);
     case 'down': {
       const { namespaces, processes, files } = await takeDown(name);
       if (namespaces + processes === 0 && !files) return say(`there was no cluster ${name}\n`);
@@ -59,9 +74,12 @@ async function main(argv: readonly string[]): Promise<number> {
       const { api } = await Cluster.open(name);
       return await run(api.kubectlCommand(...rest));
     }
-    case 'e2e': {
-      const progress = showProgress();
-      return await runEndToEndTests(await Cluster.open(name), rest[0] ?? CONFORMANCE, progress.step);
+    case 'e2e':
+      return await endToEnd(await Cluster.open(name), rest);
+    case 'document': {
+      const { cases, date } = lastTestReport(clusterDirectory(name));
+      const { nodes } = loadCluster(name);
+      return say(endToEndDocument(cases, { version: KUBERNETES_VERSION, nodes, date }));
     }
     case 'exec': {
       const [node = '', ...words] = rest;
@@ -76,13 +94,31 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function build(): Promise<number> {
+async function build(withTests: boolean): Promise<number> {
   const progress = showProgress();
   const directory = await kubernetesPrograms(progress.step);
   await pauseProgram(progress.step);
   await corednsProgram(progress.step);
+  if (withTests) {
+    await endToEndTests(progress.step);
+    await testRunner(progress.step);
+    await endToEndImages(progress.step);
+  }
   progress.end();
   return say(`Kubernetes ${KUBERNETES_VERSION} is in ${directory}\n`);
+}
+
+async function endToEnd(cluster: Cluster, words: readonly string[]): Promise<number> {
+  const { values, positionals } = readWords({
+    args: [...words],
+    options: { 'at-once': { type: 'string', default: '1' } },
+    allowPositionals: true,
+  });
+  const [word = 'conformance', ...more] = positionals;
+  if (more.length > 0) throw new ConfigError('', 'e2e takes one expression; put it in quotes');
+  const atOnce = Number(values['at-once']);
+  if (!Number.isInteger(atOnce) || atOnce < 1) throw new ConfigError('--at-once', 'how many tests at once: 1 or more');
+  return await runEndToEndTests(cluster, { ...chooseTests(word), atOnce }, showProgress().step);
 }
 
 async function up(name: string, nodes = DEFAULT_NODES, network: string = POD_NETWORKS[0]): Promise<number> {
@@ -108,9 +144,15 @@ async function up(name: string, nodes = DEFAULT_NODES, network: string = POD_NET
 
 function read(args: readonly string[]) {
   const text = { type: 'string' } as const;
-  const options = { help: { type: 'boolean' }, name: text, nodes: text, 'pod-network': text } as const;
+  const flag = { type: 'boolean' } as const;
+  const options = { help: flag, tests: flag, name: text, nodes: text, 'pod-network': text } as const;
+  return readWords({ args: [...args], options, allowPositionals: true });
+}
+
+/** As `parseArgs`. @throws ConfigError for what cannot be understood. */
+function readWords<const Config extends ParseArgsConfig>(config: Config) {
   try {
-    return parseArgs({ args: [...args], options, allowPositionals: true });
+    return parseArgs(config);
   } catch (error) {
     throw new ConfigError('', (error as Error).message);
   }

@@ -40,8 +40,11 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
 `;
 }
 
-/** @param cgroup in which all pods of the node are. */
-export function kubeletConfiguration(authority: string, cgroup: string): string {
+/** Where the kubelet looks for pods of its own, which no API knows. */
+export const STATIC_PODS = '/etc/kubernetes/manifests';
+
+/** @param cgroup in which all pods of the node are. @param settings others. */
+export function kubeletConfiguration(authority: string, cgroup: string, settings: object): string {
   return stringify({
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
@@ -68,6 +71,8 @@ export function kubeletConfiguration(authority: string, cgroup: string): string 
       'imagefs.available': '0%',
     },
     volumePluginDir: '/var/lib/kubelet/volume-plugins',
+    staticPodPath: STATIC_PODS,
+    ...settings,
   });
 }
 
@@ -79,8 +84,8 @@ export function proxyConfiguration(node: string, kubeconfig: string): string {
     clusterCIDR: POD_RANGES.join(','),
     hostnameOverride: node,
     clientConnection: { kubeconfig },
-    // Of the whole machine, so it leaves them alone.
-    conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: '0s', tcpCloseWaitTimeout: '0s' },
+    // Of the whole machine, so it leaves them alone. Time-outs are those of the node's namespace, and as usual.
+    conntrack: { maxPerCore: 0, min: 0 },
     nftables: { minSyncPeriod: '0s' },
     oomScoreAdj: 0,
   });

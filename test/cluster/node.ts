@@ -91,12 +91,18 @@ export class ClusterNode {
     await this.exec('ctr', '-n', 'k8s.io', 'images', 'import', archive);
   }
 
-  /** Starts the kubelet, which registers the node when the API server answers. */
-  startKubelet(): void {
+  /**
+   * Starts the kubelet, which registers the node when the API server answers.
+   *
+   * @param settings of its configuration, beside the usual ones.
+   */
+  startKubelet(settings: object = {}): void {
     const file = join(this.directory, 'kubelet.yaml');
-    writeFileSync(file, kubeletConfiguration(this.#credentials.authority, this.cgroup));
+    writeFileSync(file, kubeletConfiguration(this.#credentials.authority, this.cgroup, settings));
     const kubeconfig = this.#credentials.kubeconfig(this.name);
-    const identity = ['--hostname-override', this.name, '--node-ip', this.addresses.join(',')];
+    // Each a zone of its own: what is spread over zones, and prefers its own, has some.
+    const zone = ['--node-labels', `topology.kubernetes.io/zone=${this.name}`];
+    const identity = ['--hostname-override', this.name, '--node-ip', this.addresses.join(','), ...zone];
     this.run('kubelet', [join(this.#programs, 'kubelet'), '--config', file, '--kubeconfig', kubeconfig, ...identity]);
   }
 

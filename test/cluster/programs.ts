@@ -63,6 +63,12 @@ const targets = {
   pause: { name: 'pause', package: './pause', expected: 'a few seconds' },
   coredns: { name: 'coredns', package: './coredns', expected: 'half a minute, once' },
   agnhost: { name: 'agnhost', package: 'k8s.io/kubernetes/test/images/agnhost', expected: 'half a minute, once' },
+  outOfOrder: {
+    name: 'regression-issue-74839',
+    package: 'k8s.io/kubernetes/test/images/regression-issue-74839',
+    expected: 'a few seconds',
+  },
+  ginkgo: { name: 'ginkgo', package: 'github.com/onsi/ginkgo/v2/ginkgo', expected: 'half a minute, once' },
   e2e: { name: 'e2e.test', package: 'k8s.io/kubernetes/test/e2e', isTest: true, expected: '3 to 5 minutes, once' },
 } as const satisfies Readonly<Record<string, Target>>;
 
@@ -85,6 +91,16 @@ export async function corednsProgram(progress: Progress): Promise<string> {
 /** The program of Kubernetes' test images. @throws Error as {@link build} */
 export async function agnhostProgram(progress: Progress): Promise<string> {
   return await build(targets.agnhost, progress);
+}
+
+/** A server of Kubernetes' tests that sends packets out of order. @throws Error as {@link build} */
+export async function outOfOrderProgram(progress: Progress): Promise<string> {
+  return await build(targets.outOfOrder, progress);
+}
+
+/** What runs {@link endToEndTests} in several processes. @throws Error as {@link build} */
+export async function testRunner(progress: Progress): Promise<string> {
+  return await build(targets.ginkgo, progress);
 }
 
 /** Kubernetes' own end-to-end tests. @throws Error as {@link build} */

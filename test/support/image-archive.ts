@@ -10,6 +10,8 @@ import { runProgram } from './program.ts';
 export interface ImageContent {
   /** Name and tag: `localhost/weft-test:1`. A tag `latest` would be looked for in a registry. */
   readonly name: string;
+  /** Further names of the same image. */
+  readonly otherNames?: readonly string[];
   /** Archives (tar) of whole trees, the lowest first, under what follows. */
   readonly layers?: readonly string[];
   /** Directories whose content is the image's, each a layer above those. */
@@ -51,7 +53,9 @@ export async function writeImageArchive(file: string, content: ImageContent): Pr
       rootfs: { type: 'layers', diff_ids: digests.map((digest) => `sha256:${digest}`) },
     };
     await writeFile(join(archive, 'config.json'), JSON.stringify(config));
-    const manifest = [{ Config: 'config.json', RepoTags: [content.name], Layers: names }];
+    const manifest = [
+      { Config: 'config.json', RepoTags: [content.name, ...(content.otherNames ?? [])], Layers: names },
+    ];
     await writeFile(join(archive, 'manifest.json'), JSON.stringify(manifest));
     await pack(archive, file);
   } finally {

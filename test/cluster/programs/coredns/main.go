@@ -1,4 +1,4 @@
-// CoreDNS with the plugins that a cluster's own names need, and none of those for clouds.
+// CoreDNS with the plugins that a cluster's own names need, and Kubernetes' tests; none of those for clouds.
 package main
 
 import (
@@ -7,6 +7,7 @@ import (
 	_ "github.com/coredns/coredns/plugin/errors"
 	_ "github.com/coredns/coredns/plugin/forward"
 	_ "github.com/coredns/coredns/plugin/health"
+	_ "github.com/coredns/coredns/plugin/hosts"
 	_ "github.com/coredns/coredns/plugin/kubernetes"
 	_ "github.com/coredns/coredns/plugin/log"
 	_ "github.com/coredns/coredns/plugin/loop"
