@@ -9,10 +9,10 @@ import { manifests } from '../../src/cli/kubernetes-manifest.ts';
 import { generateKey } from '../../src/daemon/gossip/key-file.ts';
 import { DAEMON_NODE_OPTIONS } from '../../src/daemon/process/heap.ts';
 import { UNDERLAY_DEVICE } from '../../src/lab/underlay-links.ts';
-import { goProgram } from '../support/go-programs.ts';
 import { runProgram } from '../support/program.ts';
 import { until } from '../support/until.ts';
 import type { ApiServer } from './api-server.ts';
+import { cniPlugin, type CniPlugin } from './cni-plugins.ts';
 import { POD_RANGES } from './node-configuration.ts';
 import type { ClusterNode } from './node.ts';
 import type { PodNetwork } from './places.ts';
@@ -22,10 +22,6 @@ import { writeWeftImage } from './weft-image.ts';
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 /** The program of this checkout, as arguments of a process. */
 export const weft = [process.execPath, ...DAEMON_NODE_OPTIONS, join(repository, 'src/cli/main.ts')];
-
-/** Of containernetworking/plugins: 1.9 is the first whose portmap knows nftables. */
-const PLUGINS_VERSION = 'v1.9.1';
-const PLUGINS = 'github.com/containernetworking/plugins/plugins';
 
 /** Where containerd looks for plugins, and for networks. */
 const PLUGIN_DIRECTORY = '/opt/cni/bin';
@@ -71,11 +67,9 @@ async function podPrefixesOf(api: ApiServer, { name }: ClusterNode): Promise<rea
   return prefixes;
 }
 
-async function addPlugins(node: ClusterNode, plugins: readonly string[]): Promise<void> {
+async function addPlugins(node: ClusterNode, plugins: readonly CniPlugin[]): Promise<void> {
   for (const plugin of plugins) {
-    const folder = { ptp: 'main', loopback: 'main', 'host-local': 'ipam' }[plugin] ?? 'meta';
-    const program = await goProgram(`${PLUGINS}/${folder}/${plugin}@${PLUGINS_VERSION}`);
-    await node.exec('install', '-m', '755', program, join(PLUGIN_DIRECTORY, plugin));
+    await node.exec('install', '-m', '755', await cniPlugin(plugin), join(PLUGIN_DIRECTORY, plugin));
   }
 }
 

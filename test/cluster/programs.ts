@@ -32,7 +32,10 @@ export const KUBERNETES_VERSION = '1.34.4';
  * The newest that is content with the modules that Kubernetes has: so nearly all of it is compiled already. Later ones want others, and as
  * much would be compiled again.
  */
-const COREDNS_VERSION = '1.12.0';
+export const COREDNS_VERSION = '1.12.0';
+
+/** As the module of this Kubernetes has it. */
+export const ETCD_VERSION = '3.6.4';
 
 /** One field that it sets, and that is the default, is gone from the client library of this Kubernetes. */
 const COREDNS_CHANGE = { file: 'plugin/kubernetes/object/informer.go', without: /^\s*RetryOnError: +false,\n/m };
@@ -62,6 +65,8 @@ const targets = {
   kubernetes: { name: 'kubernetes', package: './kubernetes', expected: '5 to 10 minutes on two processors, once' },
   pause: { name: 'pause', package: './pause', expected: 'a few seconds' },
   coredns: { name: 'coredns', package: './coredns', expected: 'half a minute, once' },
+  kubeadm: { name: 'kubeadm', package: 'k8s.io/kubernetes/cmd/kubeadm', expected: 'half a minute, once' },
+  etcd: { name: 'etcd', package: 'go.etcd.io/etcd/server/v3', expected: 'a minute, once' },
   agnhost: { name: 'agnhost', package: 'k8s.io/kubernetes/test/images/agnhost', expected: 'half a minute, once' },
   outOfOrder: {
     name: 'regression-issue-74839',
@@ -86,6 +91,16 @@ export async function pauseProgram(progress: Progress): Promise<string> {
 /** The program that answers for the names of services. @throws Error as {@link build} */
 export async function corednsProgram(progress: Progress): Promise<string> {
   return await build(targets.coredns, progress);
+}
+
+/** What kind makes a cluster with. @throws Error as {@link build} */
+export async function kubeadmProgram(progress: Progress): Promise<string> {
+  return await build(targets.kubeadm, progress);
+}
+
+/** The etcd that Kubernetes' own module has, which kubeadm knows how to start: Debian's is too old for it. @throws Error as {@link build} */
+export async function etcdOfKubernetes(progress: Progress): Promise<string> {
+  return await build(targets.etcd, progress);
 }
 
 /** The program of Kubernetes' test images. @throws Error as {@link build} */
@@ -113,7 +128,9 @@ export async function kubernetesSources(): Promise<string> {
   return await sourcesOf(`k8s.io/kubernetes@v${KUBERNETES_VERSION}`);
 }
 
-async function sourcesOf(module: string): Promise<string> {
+/** Where Go keeps the sources of a module: `sigs.k8s.io/kind@v0.30.0`. @throws Error if Go is missing, or the module cannot be had. */
+export async function sourcesOf(module: string): Promise<string> {
+  mkdirSync(GO_PROGRAMS, { recursive: true });
   const output = await go(['mod', 'download', '-json', module], GO_PROGRAMS);
   return (JSON.parse(output) as { readonly Dir: string }).Dir;
 }

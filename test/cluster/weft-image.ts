@@ -14,12 +14,12 @@ export const WEFT_IMAGE = 'localhost/weft:lab';
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Writes the image as an archive into `directory`. @returns its path. @throws Error with what the build said. */
-export async function writeWeftImage(directory: string): Promise<string> {
+export async function writeWeftImage(directory: string, name = WEFT_IMAGE): Promise<string> {
   const [tree, file] = [join(directory, 'weft-tree'), join(directory, 'weft.tar')];
   try {
     (await runProgram([imageTree, tree])).succeeded();
     await writeImageArchive(file, {
-      name: WEFT_IMAGE,
+      name,
       layers: [await debianBase()],
       trees: [tree],
       entrypoint: ['weft'],

@@ -1,0 +1,153 @@
+/** `scripts/kind`: a cluster of kind on this machine with weft as its pod network. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ConfigError, WeftError } from '../../src/errors.ts';
+import { ExitCode } from '../../src/terminal/exit-code.ts';
+import { showProgress } from '../cluster/progress.ts';
+import { KindCluster, takeDown } from './kind-cluster.ts';
+import { engineAnswers } from './machine-engine.ts';
+import { PROVIDERS, type KindSpec } from './places.ts';
+
+const USAGE = `usage: sudo ./scripts/kind [--yes] COMMAND [OPTIONS]
+
+  up                  make a cluster with kind, install weft, wait until all is ready, check its network
+    --nodes N         number of nodes (2)
+    --provider NAME   docker or podman (docker)
+    --own-engine      start a Docker engine for the cluster alone, and make all images here: no registry is
+                      asked. So it is where Docker does not answer, too. The first time it takes 10 to 20 minutes
+    --node-image IMG  image for the nodes, with the machine's engine; otherwise that of kind
+  load                build weft's image again, give it to the nodes, and have the daemons replaced
+  check               check the network of the cluster
+  status              show nodes, and weft's pods
+  exec COMMAND        run a command with the cluster and its engine at hand, such as: exec kubectl get pods -A
+  down                remove the cluster, also what is left of one after a crash
+
+  --name NAME         name of the cluster, before the command (weft)
+  --yes               install missing system packages without asking
+`;
+
+const DEFAULT_NAME = 'weft';
+const DEFAULT_NODES = '2';
+const MAX_NODES = 9;
+
+async function main(argv: readonly string[]): Promise<number> {
+  const at = argv.indexOf('exec');
+  // What follows is for somebody else to read.
+  const [own, rest] = at === -1 ? [argv, []] : [argv.slice(0, at + 1), argv.slice(at + 1)];
+  const { values, positionals } = read(own);
+  if (values.help === true) return say(USAGE);
+  const { name = DEFAULT_NAME } = values;
+  const [command = '', ...more] = positionals;
+  if (more.length > 0) throw new ConfigError('', `${more.join(' ')} is not understood; see --help`);
+  switch (command) {
+    case 'up':
+      return await up(await specOf(name, values));
+    case 'load': {
+      const progress = showProgress();
+      await (await KindCluster.open(name)).load(progress.step);
+      progress.end();
+      return ExitCode.ok;
+    }
+    case 'check':
+      return await (await KindCluster.open(name)).check();
+    case 'status':
+      return say(await statusOf(await KindCluster.open(name)));
+    case 'exec': {
+      if (rest.length === 0) throw new ConfigError('', 'exec needs a command: exec kubectl get pods -A');
+      // `weft` is that of the checkout, unless another one is installed.
+      process.env['PATH'] += `:${join(import.meta.dirname, '../../scripts')}`;
+      return await run((await KindCluster.open(name)).inside(rest));
+    }
+    case 'down':
+      return say((await takeDown(name)) ? `cluster ${name} is gone\n` : `there was no cluster ${name}\n`);
+    default:
+      process.stderr.write(USAGE);
+      return ExitCode.usage;
+  }
+}
+
+async function specOf(name: string, values: ReturnType<typeof read>['values']): Promise<KindSpec> {
+  const { nodes = DEFAULT_NODES, provider: given = PROVIDERS[0] } = values;
+  const nodeImage = values['node-image'];
+  if (!/^\d$/.test(nodes) || Number(nodes) < 1) {
+    throw new ConfigError('--nodes', `${nodes} is not a number from 1 to ${MAX_NODES}`);
+  }
+  const provider = PROVIDERS.find((one) => one === given);
+  if (provider === undefined)
+    throw new ConfigError('--provider', `there is no ${given}; there are ${PROVIDERS.join(', ')}`);
+  const isDocker = provider === 'docker';
+  const wantsOwn = values['own-engine'] === true;
+  if (wantsOwn && !isDocker) throw new ConfigError('--own-engine', 'is Docker, and not podman');
+  if (wantsOwn && nodeImage !== undefined)
+    throw new ConfigError('--node-image', 'is for the engine of the machine: --own-engine makes one');
+  const hasOwnEngine = wantsOwn || (isDocker && nodeImage === undefined && !(await engineAnswers(provider)));
+  return { name, nodes: Number(nodes), provider, hasOwnEngine, ...(nodeImage !== undefined && { nodeImage }) };
+}
+
+async function up(spec: KindSpec): Promise<number> {
+  const interruption = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interruption.abort());
+  const progress = showProgress();
+  const cluster = await KindCluster.up(spec, progress.step, interruption.signal);
+  progress.end();
+  const code = await cluster.check();
+  const of = spec.name === DEFAULT_NAME ? '' : ` --name ${spec.name}`;
+  say(`
+cluster ${spec.name} is up: ${spec.nodes} nodes on weft, in ${spec.hasOwnEngine ? 'an engine of its own' : spec.provider}
+${spec.hasOwnEngine ? '' : `\n  export KUBECONFIG=${cluster.kubeconfig}`}
+  sudo ./scripts/kind${of} exec kubectl get pods -A
+  sudo ./scripts/kind${of} exec weft kubernetes check
+  sudo ./scripts/kind${of} down
+`);
+  return code;
+}
+
+async function statusOf(cluster: KindCluster): Promise<string> {
+  const { name, provider, hasOwnEngine } = cluster.spec;
+  const nodes = await cluster.try('kubectl', 'get', 'nodes', '-o', 'wide');
+  if (nodes.exitCode !== 0) return `the API server of ${name} does not answer: ${nodes.stderr}`;
+  const pods = await cluster.exec('kubectl', '--namespace', 'weft', 'get', 'pods', '-o', 'wide');
+  const engine = hasOwnEngine ? 'an engine of its own' : provider;
+  return `${nodes.stdout}\n${pods}\n${name} is in ${engine}\nKUBECONFIG=${cluster.kubeconfig}\n`;
+}
+
+function read(args: readonly string[]) {
+  const text = { type: 'string' } as const;
+  const flag = { type: 'boolean' } as const;
+  const options = {
+    help: flag,
+    name: text,
+    nodes: text,
+    provider: text,
+    'own-engine': flag,
+    'node-image': text,
+  } as const;
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true });
+  } catch (error) {
+    throw new ConfigError('', (error as Error).message);
+  }
+}
+
+/** Runs a command with this terminal. */
+async function run(argv: readonly string[]): Promise<number> {
+  const [program = '', ...args] = argv;
+  process.on('SIGINT', () => {});
+  const child = spawn(program, args, { stdio: 'inherit' });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  return code ?? ExitCode.failure;
+}
+
+function say(text: string): number {
+  process.stdout.write(text);
+  return ExitCode.ok;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`weft: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = error instanceof WeftError && error.code === 'config-invalid' ? ExitCode.usage : ExitCode.failure;
+}
