@@ -7,7 +7,7 @@ import { stringify } from 'yaml';
 import { endToEndImages } from './end-to-end-images.ts';
 import type { EndToEndChoice } from './end-to-end-choice.ts';
 import type { Cluster } from './cluster.ts';
-import { endToEndTests, testRunner, type Progress } from './programs.ts';
+import { endToEndTests, type Progress } from './programs.ts';
 import { readTestReport, type TestCase } from './test-report.ts';
 
 /** Registries of the images that tests name; all of them are what the nodes have already. */
@@ -24,8 +24,6 @@ const REGISTRIES = [
 
 /** How tests are run. */
 export interface EndToEndRun extends EndToEndChoice {
-  /** How many at once. Several make each other slower, and a test may mind. */
-  readonly atOnce: number;
   /** For what they print; otherwise it is printed. */
   readonly log?: string;
 }
@@ -37,7 +35,7 @@ export interface EndToEndRun extends EndToEndChoice {
  * @returns the exit code of the tests.
  */
 export async function runEndToEndTests(cluster: Cluster, run: EndToEndRun, progress: Progress): Promise<number> {
-  const [program, runner] = [await endToEndTests(progress), await testRunner(progress)];
+  const program = await endToEndTests(progress);
   const images = await endToEndImages(progress);
   progress('images');
   await Promise.all(cluster.nodes.map(async (node) => await loadImages(node, images)));
@@ -48,19 +46,16 @@ export async function runEndToEndTests(cluster: Cluster, run: EndToEndRun, progr
   writeFileSync(registries, stringify({ ...places, invalidRegistry: 'invalid.localhost' }));
   rmSync(reportFile(cluster.directory), { force: true });
   const [command = '', ...args] = cluster.api.inside([
-    runner,
-    `--procs=${run.atOnce}`,
-    `--focus=${run.focus}`,
-    ...run.skip.map((pattern) => `--skip=${pattern}`),
-    '--no-color',
-    '--succinct',
-    // Of all of them: its own limit is an hour.
-    '--timeout=6h',
     program,
-    '--',
     '--provider=skeleton',
     `--kubeconfig=${cluster.api.credentials.kubeconfig('admin')}`,
     `--kubectl-path=${join(cluster.api.programs, 'kubectl')}`,
+    `--ginkgo.focus=${run.focus}`,
+    ...run.skip.map((pattern) => `--ginkgo.skip=${pattern}`),
+    '--ginkgo.no-color',
+    '--ginkgo.succinct',
+    // Of all of them: its own limit is an hour.
+    '--ginkgo.timeout=6h',
     '--allowed-not-ready-nodes=0',
     '--system-pods-startup-timeout=10s',
     `--report-dir=${directory}`,

@@ -2,18 +2,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { parseArgs } from 'node:util';
 import { ConfigError, WeftError } from '../../src/errors.ts';
 import { ExitCode } from '../../src/terminal/exit-code.ts';
 import { Cluster } from './cluster.ts';
-import {
-  corednsProgram,
-  endToEndTests,
-  KUBERNETES_VERSION,
-  kubernetesPrograms,
-  pauseProgram,
-  testRunner,
-} from './programs.ts';
+import { corednsProgram, endToEndTests, KUBERNETES_VERSION, kubernetesPrograms, pauseProgram } from './programs.ts';
 import { chooseTests } from './end-to-end-choice.ts';
 import { endToEndDocument } from './end-to-end-document.ts';
 import { endToEndImages } from './end-to-end-images.ts';
@@ -30,13 +23,12 @@ const USAGE = `usage: sudo ./scripts/kubernetes [--yes] COMMAND [OPTIONS]
     --pod-network NET  weft, by its manifests; checkout, for daemons that run from here without an image;
                        ptp, for plain veth pairs and routes; or none (weft)
   build                compile what up needs, and no more
-    --tests            and what e2e needs: 5 minutes more
+    --tests            and what e2e needs
   status               show nodes and programs
   kubectl ARGS         ask the cluster
   exec NODE COMMAND    run a command in a node, such as: exec n1 weft status
-  e2e [TESTS]          run Kubernetes' own tests: conformance of networks (8 minutes, if nothing else is given);
+  e2e [TESTS]          run Kubernetes' own tests: conformance of networks, if nothing else is given;
                        network, for all of [sig-network] that can run; or an expression that names match
-    --at-once N        so many tests at once (1), before TESTS
   document             print docs/kubernetes-tests.md, from what the last e2e network left
   down                 take the cluster down, also what is left of one after a crash
 
@@ -50,7 +42,8 @@ const DEFAULT_NODES = '2';
 const POD_NETWORKS = ['weft', 'checkout', 'ptp', 'none'] as const;
 
 async function main(argv: readonly string[]): Promise<number> {
-  const at = argv.findIndex((word) => ['kubectl', 'exec', 'e2e'].includes(word));
+  // A cluster may be called as a command is.
+  const at = argv.findIndex((word, index) => ['kubectl', 'exec', 'e2e'].includes(word) && argv[index - 1] !== '--name');
   // What follows is for somebody else to read.
   const [own, rest] = at === -1 ? [argv, []] : [argv.slice(0, at + 1), argv.slice(at + 1)];
   const { values, positionals } = read(own);
@@ -101,7 +94,6 @@ async function build(withTests: boolean): Promise<number> {
   await corednsProgram(progress.step);
   if (withTests) {
     await endToEndTests(progress.step);
-    await testRunner(progress.step);
     await endToEndImages(progress.step);
   }
   progress.end();
@@ -109,16 +101,9 @@ async function build(withTests: boolean): Promise<number> {
 }
 
 async function endToEnd(cluster: Cluster, words: readonly string[]): Promise<number> {
-  const { values, positionals } = readWords({
-    args: [...words],
-    options: { 'at-once': { type: 'string', default: '1' } },
-    allowPositionals: true,
-  });
-  const [word = 'conformance', ...more] = positionals;
+  const [word = 'conformance', ...more] = words;
   if (more.length > 0) throw new ConfigError('', 'e2e takes one expression; put it in quotes');
-  const atOnce = Number(values['at-once']);
-  if (!Number.isInteger(atOnce) || atOnce < 1) throw new ConfigError('--at-once', 'how many tests at once: 1 or more');
-  return await runEndToEndTests(cluster, { ...chooseTests(word), atOnce }, showProgress().step);
+  return await runEndToEndTests(cluster, chooseTests(word), showProgress().step);
 }
 
 async function up(name: string, nodes = DEFAULT_NODES, network: string = POD_NETWORKS[0]): Promise<number> {
@@ -146,13 +131,8 @@ function read(args: readonly string[]) {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean' } as const;
   const options = { help: flag, tests: flag, name: text, nodes: text, 'pod-network': text } as const;
-  return readWords({ args: [...args], options, allowPositionals: true });
-}
-
-/** As `parseArgs`. @throws ConfigError for what cannot be understood. */
-function readWords<const Config extends ParseArgsConfig>(config: Config) {
   try {
-    return parseArgs(config);
+    return parseArgs({ args: [...args], options, allowPositionals: true });
   } catch (error) {
     throw new ConfigError('', (error as Error).message);
   }
