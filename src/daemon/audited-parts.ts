@@ -4,6 +4,7 @@ import type { AuditedPart } from './audit/audit.ts';
 import type { Dataplane } from './worker/dataplane.ts';
 import type { Gossip } from './gossip/gossip.ts';
 import type { ComposedHost } from './compose-host.ts';
+import type { HostWatch } from './host/host-watch.ts';
 import type { Kubernetes } from './kubernetes/kubernetes.ts';
 import type { OverlayRoutes } from '../forwarding/overlay-routes.ts';
 import type { Pods } from './pods/pods.ts';
@@ -13,7 +14,7 @@ export interface AuditedDaemon {
   readonly gossip: Gossip;
   readonly routes: OverlayRoutes;
   readonly dataplane: Dataplane;
-  readonly host: Pick<ComposedHost, 'network' | 'watch'>;
+  readonly host: Pick<ComposedHost, 'network'> & { readonly watch: HostWatch };
   readonly pods: Pods;
   /** `undefined`: Kubernetes is not asked. */
   readonly kubernetes: Kubernetes | undefined;

@@ -1,10 +1,15 @@
 /** The dataplane, put together: the TUN device, and the workers that move packets. */
 import type { Composition } from './composition.ts';
+import type { ThreadReserve } from './process/thread-reserve.ts';
 import type { ThisNode } from './this-node.ts';
 import { Dataplane } from './worker/dataplane.ts';
 
 /** Begins to start it; the device is there when it has started. What is opened meanwhile is closed before it. */
-export function composeDataplane({ config, opened }: Composition, node: ThisNode): Promise<Dataplane> {
+export function composeDataplane(
+  { config, opened }: Composition,
+  node: ThisNode,
+  reserve: ThreadReserve,
+): Promise<Dataplane> {
   const starting = Dataplane.start({
     tunDevice: config.tun.device,
     underlayAddress: node.underlay.address,
@@ -16,6 +21,7 @@ export function composeDataplane({ config, opened }: Composition, node: ThisNode
     mac: node.mac,
     faults: config.faults,
     recorderBytes: config.recorder.sizeBytes,
+    reserve,
     ...config.dataplane,
   });
   opened.defer(async () => {

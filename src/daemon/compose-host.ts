@@ -20,14 +20,13 @@ export interface HostParts {
 export interface ComposedHost {
   readonly network: NodeNetwork;
   readonly firewall: NodeFirewall;
-  readonly watch: HostWatch;
 }
 
-/** Makes everything. It follows the prefixes of this node from then on. */
-export async function composeHost(
+/** Nothing is made yet: see {@link startHost}. */
+export function composeHost(
   { config, logger, opened }: Composition,
   { node, prefixes, seeds, witness }: HostParts,
-): Promise<ComposedHost> {
+): ComposedHost {
   const { nodeAddresses, underlay } = node;
   const known = { underlay, seeds, prefixes: prefixes.current() };
   const firewall = NodeFirewall.of(config, nodeAddresses, known, { witness, logger });
@@ -41,8 +40,17 @@ export async function composeHost(
     firewall,
     logger,
   });
+  return { network, firewall };
+}
+
+/** Makes everything. It follows the prefixes of this node from then on. */
+export async function startHost(
+  { logger }: Composition,
+  { network, firewall }: ComposedHost,
+  prefixes: OwnPrefixes,
+): Promise<HostWatch> {
   const watch = await HostWatch.start({ ensure: () => network.ensure(), logger });
   prefixes.onChange((current) => firewall.follow(current));
   prefixes.onChange(() => watch.look());
-  return { network, firewall, watch };
+  return watch;
 }

@@ -13,6 +13,7 @@ import { Names } from './names/names.ts';
 import type { NamesPlace } from './names/names-messages.ts';
 import type { Pods } from './pods/pods.ts';
 import type { Gossip } from './gossip/gossip.ts';
+import type { ThreadReserve } from './process/thread-reserve.ts';
 import type { Resources } from './resources.ts';
 import type { ThisNode } from './this-node.ts';
 
@@ -32,6 +33,7 @@ export interface NamesParts {
   /** Whether all nodes are known, and their pods. */
   readonly isSettled: () => boolean;
   readonly resources: Resources;
+  readonly reserve: ThreadReserve;
 }
 
 /** What has names and is told of changes. */
@@ -46,7 +48,7 @@ export interface ComposedNames {
 /** Begins to answer; `undefined` if the configuration does not want it. */
 export function composeNames(
   { config, events, logger, opened }: Composition,
-  { node, pods, podsOf, members, isSettled, resources }: NamesParts,
+  { node, pods, podsOf, members, isSettled, resources, reserve }: NamesParts,
 ): ComposedNames | undefined {
   const { enabled, domain, ttlSeconds, resolvers } = config.names;
   if (!enabled) return undefined;
@@ -74,6 +76,7 @@ export function composeNames(
     events,
     logger,
     nowMs: () => performance.now(),
+    reserve,
   });
   opened.defer(() => names.close());
   return {

@@ -23,7 +23,7 @@ import { composeControl } from './compose-control.ts';
 import { composeDataplane } from './compose-dataplane.ts';
 import { composeDirectory } from './compose-directory.ts';
 import { composeGossip, type ComposedGossip } from './compose-gossip.ts';
-import { composeHost } from './compose-host.ts';
+import { composeHost, startHost } from './compose-host.ts';
 import { composeKubernetes, followKubernetes, tellTroubles } from './compose-kubernetes.ts';
 import { composeNames, type ComposedNames, isSettled } from './compose-names.ts';
 import { composePods, startAttachments, startPods } from './compose-pods.ts';
@@ -46,9 +46,11 @@ import { EventLog } from './process/event-log.ts';
 import { namesStatus } from './names/names-status.ts';
 import { directoryNotices } from './places/directory-handlers.ts';
 import { Pace } from './process/pace.ts';
+import type { ThreadReserve } from './process/thread-reserve.ts';
 import { startOf } from './process/start-event.ts';
 import { systemClock } from './process/system-environment.ts';
 import { Resources } from './resources.ts';
+import { readRuleCounts } from './rules/node-table.ts';
 import { RefusedTraffic } from './rules/refused-traffic.ts';
 import { StatusView } from './status-view.ts';
 import { thisNode } from './this-node.ts';
@@ -75,6 +77,10 @@ export interface Beginning {
   readonly api: ApiMirror | undefined;
   /** Those that gossip, and that collect garbage for it: what the process had before the daemon made any of its own. */
   readonly threads: readonly number[];
+  /** Threads whose programs are loaded already. */
+  readonly reserve: ThreadReserve;
+  /** Whether another daemon worked on this node until now: what it made is in the kernel, and is right, or nearly so. */
+  readonly isSuccessor: boolean;
   /** Ends the waiting for what comes from elsewhere. */
   readonly ending: AbortSignal;
 }
@@ -88,12 +94,14 @@ export interface Beginning {
 export async function composeDaemon(
   given: Config,
   logger: Logger,
-  { api, threads, ending }: Beginning,
+  { api, threads, reserve, isSuccessor, ending }: Beginning,
 ): Promise<Daemon> {
+  // Packets of all pods wait for a successor; on a busy node it would wait for its turn again and again.
+  if (isSuccessor) preferThreads(threads);
   await using opened = new AsyncDisposableStack();
   const notices: Notice[] = [...checkRequirements(), ...hiddenNamespacesNotices()];
   const events = new EventLog(Date.now);
-  const resources = await Resources.claim(given, events, logger);
+  const resources = new Resources(given, events, logger);
   opened.defer(() => resources.close());
   await refuseIfTaken({ path: given.control.socket, key: 'control.socket' });
   await refuseIfTaken({ path: given.control.readOnlySocket, key: 'control.readOnlySocket' });
@@ -114,7 +122,7 @@ export async function composeDaemon(
   const node = thisNode(config, identity, underlay, keys?.ring.ids);
 
   // Threads take longest to start: that of names does so at the same time as those that forward.
-  const starting = composeDataplane(composition, node);
+  const starting = composeDataplane(composition, node, reserve);
   const prefixes = new OwnPrefixes(config.nodePrefixes);
   const nftChanges = new NftChanges({ isOwn: isOwnPort, tables: ownTables });
   // Before what goes by the prefixes: those behind pods are known from here on.
@@ -145,17 +153,26 @@ export async function composeDaemon(
     members: () => everybody?.() ?? [],
     isSettled: () => everybody !== undefined && isSettled(gossip, everybody()) && directory.behind().length === 0,
     resources,
+    reserve,
   });
   const dataplane = await starting;
-  const host = await composeHost(composition, { node, prefixes, seeds, witness: nftChanges });
-  // Where names are answered is there from here on, also after the first start.
-  named?.podsChanged();
-  const spoofing = await startPods(composition, pods);
-  const attachments = await startAttachments(composition, pods, ({ name, wish, attachment }, error) => {
-    const known = kubernetesNameOf({ name, namespace: wish.namespace, attachment });
-    if (error instanceof ExhaustedError && error.code === 'pool-exhausted' && known !== undefined)
-      kubernetes?.tellExhausted(known, error.message);
-  });
+  const host = composeHost(composition, { node, prefixes, seeds, witness: nftChanges });
+  const settle = async () => {
+    const watch = await startHost(composition, host, prefixes);
+    // Where names are answered is there from here on, also after the first start.
+    named?.podsChanged();
+    const spoofing = await startPods(composition, pods);
+    const attachments = await startAttachments(composition, pods, ({ name, wish, attachment }, error) => {
+      const known = kubernetesNameOf({ name, namespace: wish.namespace, attachment });
+      if (error instanceof ExhaustedError && error.code === 'pool-exhausted' && known !== undefined)
+        kubernetes?.tellExhausted(known, error.message);
+    });
+    return { watch, spoofing, attachments };
+  };
+  // Nothing is forwarded before gossip begins. What keeps packets where they belong is there before that, and after another daemon it is
+  // there already: pods are waiting, and it is looked at later.
+  const isInPlace = isSuccessor && (await readRuleCounts()) !== undefined;
+  const settled = isInPlace ? undefined : await settle();
   const pace = new Pace(systemClock);
   const { routes, paths } = composeRoutes(composition, { node, dataplane, pace });
   events.add('configuration', startOf(config, node.announcement));
@@ -184,6 +201,7 @@ export async function composeDaemon(
       seeds: resolved,
       onPods: () => teller?.soon(),
     });
+  const { watch, spoofing, attachments } = settled ?? (await settle());
   const known = {
     directory,
     index,
@@ -204,7 +222,7 @@ export async function composeDaemon(
     logger,
   });
   opened.defer(() => follower.stop());
-  const audited = { gossip, routes, dataplane, host, pods, kubernetes };
+  const audited = { gossip, routes, dataplane, host: { ...host, watch }, pods, kubernetes };
   const audit = await composeAudit(composition, { ...audited, node, nftChanges, follower });
   const rules = opened.use(await RefusedTraffic.ofNode({ pods, events, logger }));
   const recorded = new RecordedPackets(dataplane.recorder, Math.round(performance.timeOrigin));
@@ -213,7 +231,7 @@ export async function composeDaemon(
     ...notices,
     ...state.directory.notices(),
     ...resources.notices(),
-    ...host.watch.notices(),
+    ...watch.notices(),
     ...pods.sources.notices(),
     ...(named?.names.notices() ?? []),
     ...composed.teller.notices(),

@@ -3,6 +3,7 @@ import type { Logger } from '../env/logger.ts';
 import { presentThreads } from '../linux/thread-priority.ts';
 import { ConfigError } from '../errors.ts';
 import { composeDaemon, type Daemon } from './compose.ts';
+import { loadThreads } from './compose-threads.ts';
 import { withOrigin } from './config/config-origin.ts';
 import { openApi } from './kubernetes/open-api.ts';
 import { allowCollecting, returnGarbage } from './process/heap.ts';
@@ -50,15 +51,17 @@ export async function runDaemon(options: DaemonOptions, { onServing }: DaemonHoo
   const ending = new AbortController();
   void signal.then(() => ending.abort());
   const threads = presentThreads();
-  // Before its turn: what it takes to hear of the nodes is over when they are asked for.
+  // Before its turn: what it takes to hear of the nodes, and to load programs, is over when they are asked for.
   await using api = config.kubernetes && openApi(config.kubernetes, logger, input);
+  allowCollecting();
+  await using reserve = await loadThreads(config);
   const readyFile = new ReadyFile(config.readyFile);
   const turn = config.standby ? await turnOf(config, { logger, readyFile, ending: ending.signal }) : 'taken';
   if (turn === 'ended') return;
-  allowCollecting();
   let daemon: Daemon;
   try {
-    daemon = await composeDaemon(config, logger, { api, threads, ending: ending.signal });
+    const isSuccessor = turn === 'taken over';
+    daemon = await composeDaemon(config, logger, { api, threads, reserve, isSuccessor, ending: ending.signal });
   } catch (error) {
     if (error === ending.signal.reason) return readyFile.remove();
     throw error instanceof ConfigError ? withOrigin(error, input) : error;
@@ -93,8 +96,13 @@ interface Turn {
 }
 
 /** Waits for it. The lock is kept until the process ends: whoever has it may take what this one still has. */
-async function turnOf({ stateDir }: Config, { logger, readyFile, ending }: Turn): Promise<'taken' | 'ended'> {
+async function turnOf(
+  { stateDir }: Config,
+  { logger, readyFile, ending }: Turn,
+): Promise<'taken' | 'taken over' | 'ended'> {
+  let hasWaited = false;
   const onWait = (): void => {
+    hasWaited = true;
     logger.info({ stateDir }, 'standing by: another daemon works on this node');
     readyFile.write('standby');
   };
@@ -104,5 +112,5 @@ async function turnOf({ stateDir }: Config, { logger, readyFile, ending }: Turn)
     return 'ended';
   }
   logger.info({ stateDir }, 'this daemon is the one that works on this node');
-  return 'taken';
+  return hasWaited ? 'taken over' : 'taken';
 }

@@ -1,14 +1,12 @@
 /** What a daemon needs of its machine to run at all, and how it lives with having too little: see its parts. */
-import { availableParallelism } from 'node:os';
 import type { Logger } from '../env/logger.ts';
 import { descriptorLimit, openDescriptors } from '../linux/descriptors.ts';
 import type { Notice } from '../api/control-api.ts';
 import type { Config } from './config/config.ts';
-import { suitableWorkers } from './worker/dataplane.ts';
+import { workersOf } from './compose-threads.ts';
 import type { DoorSources } from './doors/door-metrics.ts';
 import { Doors } from './control/doors.ts';
 import type { EventSink } from './process/event-log.ts';
-import { ensureRoom } from './process/room-to-run.ts';
 import { Shortages } from './process/shortages.ts';
 import { systemClock } from './process/system-environment.ts';
 
@@ -16,16 +14,9 @@ export class Resources {
   readonly doors: Doors;
   readonly shortages: Shortages;
 
-  private constructor(config: Config, workers: number, events: EventSink, logger: Logger) {
-    this.doors = new Doors(workers, logger);
+  constructor(config: Config, events: EventSink, logger: Logger) {
+    this.doors = new Doors(workersOf(config), logger);
     this.shortages = new Shortages({ nodeName: config.nodeName, events, logger, nowMs: () => systemClock.nowMs() });
-  }
-
-  /** Makes sure that there is enough to start with. @throws ExhaustedError `descriptors-exhausted`, `processes-exhausted` */
-  static async claim(config: Config, events: EventSink, logger: Logger): Promise<Resources> {
-    const workers = config.dataplane.workers || suitableWorkers(availableParallelism());
-    await ensureRoom(workers);
-    return new Resources(config, workers, events, logger);
   }
 
   get metrics(): DoorSources {

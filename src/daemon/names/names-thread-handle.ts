@@ -4,7 +4,8 @@
  *     running ──close──> ended
  *        └─────died────────^
  */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
+import type { ThreadProgram } from '../process/thread-reserve.ts';
 import type { NamesOrder, NamesReport, NamesState, NamesThreadSetup } from './names-messages.ts';
 
 /** Who hears what the thread says. */
@@ -23,21 +24,29 @@ const MAX_HEAP_MB = 128;
 /** Of that, for what is young, as in the main thread: with more, whatever came in once stays in memory. */
 const MAX_YOUNG_MB = 6;
 
+/** What it runs. */
+export const NAMES_PROGRAM: ThreadProgram = {
+  entry,
+  name: 'weft-names',
+  resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB, maxYoungGenerationSizeMb: MAX_YOUNG_MB },
+};
+
 export class NamesThread {
   readonly #worker: Worker;
   readonly #ended = Promise.withResolvers<void>();
   #isClosing = false;
   #failure: Error | undefined;
 
-  constructor(setup: NamesThreadSetup, listener: NamesThreadListener) {
-    const resourceLimits = { maxOldGenerationSizeMb: MAX_HEAP_MB, maxYoungGenerationSizeMb: MAX_YOUNG_MB };
-    this.#worker = new Worker(entry, { workerData: setup, name: 'weft-names', resourceLimits });
+  /** Has a thread with {@link NAMES_PROGRAM} begin. */
+  constructor(thread: Worker, setup: NamesThreadSetup, listener: NamesThreadListener) {
+    this.#worker = thread;
     this.#worker.on('message', (state: NamesReport) => listener.state(state));
     this.#worker.on('error', (error) => (this.#failure = error as Error));
     this.#worker.on('exit', () => {
       this.#ended.resolve();
       if (!this.#isClosing) listener.died(this.#failure ?? new Error('the thread of names ended'));
     });
+    this.#worker.postMessage(setup, []);
   }
 
   /** What it is told before it runs waits for it. */

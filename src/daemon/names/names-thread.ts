@@ -1,10 +1,12 @@
 /**
  * Entry of the thread of names: it answers what pods and the node ask, and passes on the rest to the node's resolver.
  *
+ * When it has loaded its program, it waits for the message that says whom it answers, and what.
+ *
  * Not on the main thread, since a pod may ask as much as it likes, and gossip may not wait for it. It runs as all other programs do: behind
  * the main thread, beside the pods that it answers.
  */
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort } from 'node:worker_threads';
 import { isDeepStrictEqual } from 'node:util';
 import { equalIpAddresses } from '../../wire/address.ts';
 import { Askers } from '../../names/askers.ts';
@@ -176,5 +178,6 @@ function main(setup: NamesThreadSetup, port: MessagePort): void {
   });
 }
 
-if (parentPort === null) throw new TypeError('names-thread.ts is the entry of a worker thread');
-main(workerData as NamesThreadSetup, parentPort);
+const door = parentPort;
+if (door === null) throw new TypeError('names-thread.ts is the entry of a worker thread');
+door.once('message', (setup: NamesThreadSetup) => main(setup, door));

@@ -14,7 +14,8 @@ import type { EventSink } from '../process/event-log.ts';
 import { NameCounters } from './name-counters.ts';
 import { failureNotices } from './names-notices.ts';
 import type { NamesPlace, NamesState } from './names-messages.ts';
-import { NamesThread } from './names-thread-handle.ts';
+import { ThreadReserve } from '../process/thread-reserve.ts';
+import { NAMES_PROGRAM, NamesThread } from './names-thread-handle.ts';
 
 export interface NamesOptions {
   readonly domain: readonly string[];
@@ -35,6 +36,8 @@ export interface NamesOptions {
   readonly events: EventSink;
   readonly logger: Logger;
   readonly nowMs: () => number;
+  /** Has a thread that has loaded its program; absent: it begins with that. */
+  readonly reserve?: ThreadReserve;
 }
 
 /** How long to wait until another thread is started: longer each time, unless the last one ran for as long as that. */
@@ -119,8 +122,10 @@ export class Names {
   #start(): void {
     const { domain, nodeName, clusterPrefixes, ttlSeconds, resolvers, resolverFile, mostDescriptors, identities } =
       this.#options;
+    const { reserve = new ThreadReserve() } = this.#options;
     this.#startedAtMs = this.#options.nowMs();
     this.#thread = new NamesThread(
+      reserve.take(NAMES_PROGRAM),
       {
         domain,
         nodeName,

@@ -39,6 +39,7 @@ import { isPortFree } from '../../linux/udp-socket.ts';
 import { equalIpAddresses, type IpAddress, type MacAddress } from '../../wire/address.ts';
 import type { Inspection } from '../audit/audit-finding.ts';
 import { portInUse } from '../process/port-holder.ts';
+import { ThreadReserve } from '../process/thread-reserve.ts';
 import type { OptionalFeature } from '../config/optional-feature.ts';
 import { type Feature, features, type Features } from '../../api/feature.ts';
 import { ProbeChannel } from './probe-channel.ts';
@@ -46,7 +47,7 @@ import { readTransmitDrops, waitUntilReleased } from './tun-device.ts';
 import { createUnderlayOrderMemory, UnderlayOrderWriter } from './underlay-order.ts';
 import { workerFindings } from './worker-findings.ts';
 import type { CaptureOrder } from './worker-orders.ts';
-import { WorkerThread } from './worker-thread.ts';
+import { workerProgram, WorkerThread } from './worker-thread.ts';
 
 export interface DataplaneOptions {
   /** Name of the TUN device, which is made if it does not exist and which stays when the dataplane stops. */
@@ -75,6 +76,8 @@ export interface DataplaneOptions {
   readonly recorderBytes?: number;
   /** Whether faults may be injected. Off by default. */
   readonly faults?: boolean;
+  /** Has threads of workers that have loaded their program; absent: they begin with that. */
+  readonly reserve?: ThreadReserve;
 }
 
 /** The forwarding state's limits. Memory that is not used is not touched, and costs nothing. */
@@ -144,6 +147,7 @@ export class Dataplane {
 
   private constructor(options: DataplaneOptions) {
     const { without = [], dscp = 'copy', cpus = [], busyPollUs = 0, recorderBytes = 0, mac, tunDevice } = options;
+    const { reserve = new ThreadReserve() } = options;
     const workers = options.workers || suitableWorkers(availableParallelism());
     const forwarding = createForwardingMemory(MAX_ROUTES, MAX_PEERS);
     const underlayOrder = createUnderlayOrderMemory();
@@ -182,7 +186,8 @@ export class Dataplane {
     };
     for (let worker = 0; worker < workers; worker++) {
       const setup = { ...shared, worker, cpus: shareOfCpus(cpus, worker, workers), probes: this.probes.rings[worker]! };
-      this.#threads.push(new WorkerThread(setup, (error) => this.#died(error)));
+      const thread = reserve.take(workerProgram(worker));
+      this.#threads.push(new WorkerThread(thread, setup, (error) => this.#died(error)));
     }
     process.on('exit', this.#wakeAll);
   }

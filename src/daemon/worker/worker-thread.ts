@@ -4,9 +4,10 @@
  *     starting ──ready──> running ──requestStop──> ended
  *        └──────── failed, timeout ───────────────────^
  */
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { WeftError } from '../../errors.ts';
 import { Wakeup } from '../../linux/wakeup.ts';
+import type { ThreadProgram } from '../process/thread-reserve.ts';
 import type { WorkerOrder } from './worker-orders.ts';
 import { restoreFailure, type WorkerReport, type WorkerSetup } from './worker-report.ts';
 import type { Features } from '../../api/feature.ts';
@@ -18,6 +19,11 @@ const MOVE_TIMEOUT_MS = 5_000;
 
 // In a checkout the sources run as they are; what is published was compiled.
 const entry = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
+
+/** What the thread of a worker runs. @param worker its number, from 0 */
+export function workerProgram(worker: number): ThreadProgram {
+  return { entry, name: `weft-worker-${worker}` };
+}
 
 /** The main thread's handle of a worker. */
 export class WorkerThread {
@@ -40,19 +46,26 @@ export class WorkerThread {
   #obeyed: PromiseWithResolvers<void> | undefined;
   #isEnded = false;
 
-  /** Starts it. `onDeath` is called once if it ends without having been told to, also before it was ready. */
-  constructor(setup: Omit<WorkerSetup, 'stop' | 'wakeupFd' | 'orders'>, onDeath: (error: Error) => void) {
+  /**
+   * Has a thread with the program of {@link workerProgram} begin. `onDeath` is called once if it ends without having been told to, also
+   * before it was ready.
+   */
+  constructor(
+    thread: Worker,
+    setup: Omit<WorkerSetup, 'stop' | 'wakeupFd' | 'orders'>,
+    onDeath: (error: Error) => void,
+  ) {
     this.#worker = setup.worker;
     this.#onDeath = onDeath;
     // Awaited late, or not at all: the failure is reported through onDeath, too.
     this.#ready.promise.catch(() => undefined);
     const { port1, port2: orders } = new MessageChannel();
     this.#orders = port1;
-    const workerData: WorkerSetup = { ...setup, stop: this.#stop, wakeupFd: this.#wakeup.fd, orders };
-    const thread = new Worker(entry, { workerData, transferList: [orders], name: `weft-worker-${setup.worker}` });
+    const begin: WorkerSetup = { ...setup, stop: this.#stop, wakeupFd: this.#wakeup.fd, orders };
     thread.on('message', (report: WorkerReport) => this.#handle(report));
     thread.on('error', (error: Error) => (this.#failure ??= error));
     thread.on('exit', (exitCode) => this.#finish(exitCode));
+    thread.postMessage(begin, [orders]);
     this.#startTimer = setTimeout(() => this.#timeOut(), START_TIMEOUT_MS);
   }
 

@@ -1,10 +1,10 @@
 /**
  * Entry point of a dataplane worker: a thread with a TUN queue and UDP sockets of its own.
  *
- * It sleeps in ppoll, and never returns to its event loop before it ends: what it has to say it posts, and what it is told
- * it finds in shared memory.
+ * When it has loaded its program, it waits for the message that says what there is to do. From then on it sleeps in ppoll, and never
+ * returns to its event loop before it ends: what it has to say it posts, and what it is told it finds in shared memory.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { runOnCpus } from '../../linux/cpu-affinity.ts';
 import { collectGarbage } from '../process/heap.ts';
 import { openWorkerDescriptors, type WorkerDescriptors } from './worker-descriptors.ts';
@@ -33,4 +33,4 @@ function main(setup: WorkerSetup, report: (report: WorkerReport) => void): void 
 
 const port = parentPort;
 if (port === null) throw new TypeError('worker.ts is the entry of a worker thread');
-main(workerData as WorkerSetup, (report) => port.postMessage(report));
+port.once('message', (setup: WorkerSetup) => main(setup, (report) => port.postMessage(report)));
