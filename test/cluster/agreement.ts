@@ -14,6 +14,12 @@ interface PodObject {
   readonly status: { readonly phase?: string; readonly podIPs?: readonly { readonly ip: string }[] };
 }
 
+export interface RestOptions {
+  /** By node. */
+  readonly names?: Readonly<Record<string, string>>;
+  readonly deadlineMs?: number;
+}
+
 /** Pods of a node as Kubernetes has them, as `default/web 10.244.0.2 fd00:10:244::2`, without those that have ended, or have the node's network. */
 export async function podsInApi({ api }: Cluster, node: string): Promise<string[]> {
   const { items } = await api.get<{ readonly items: readonly PodObject[] }>('pods', '--all-namespaces');
@@ -29,18 +35,25 @@ export async function podsInWeft(cluster: Cluster, node: string): Promise<string
   return pods.map((pod) => lineOf(pod, pod.addresses.map(bareAddress))).toSorted();
 }
 
-/** Waits until weft and Kubernetes have the same pods on each node, and nothing is left of any others. @throws Error with what differs. */
-export async function untilAtRest(cluster: Cluster): Promise<void> {
+/**
+ * Waits until weft and Kubernetes have the same pods on each node, and nothing is left of any others.
+ *
+ * @param names of Node objects that are not those of their nodes. @throws Error with what differs.
+ */
+export async function untilAtRest(
+  cluster: Cluster,
+  { names = {}, deadlineMs = REST_DEADLINE_MS }: RestOptions = {},
+): Promise<void> {
   for (const { name } of cluster.nodes) {
     let differs: readonly string[] = [];
     try {
       await until(
         `${name} has come to rest`,
         async () => {
-          differs = await differencesAt(cluster, name);
+          differs = await differencesAt(cluster, name, names[name] ?? name);
           return differs.length === 0;
         },
-        REST_DEADLINE_MS,
+        deadlineMs,
       );
     } catch (error) {
       throw new Error(`${(error as Error).message}: ${differs.join('; ')}`, { cause: error });
@@ -48,8 +61,8 @@ export async function untilAtRest(cluster: Cluster): Promise<void> {
   }
 }
 
-async function differencesAt(cluster: Cluster, node: string): Promise<string[]> {
-  const [inApi, inWeft] = [await podsInApi(cluster, node), await podsInWeft(cluster, node)];
+async function differencesAt(cluster: Cluster, node: string, name: string): Promise<string[]> {
+  const [inApi, inWeft] = [await podsInApi(cluster, name), await podsInWeft(cluster, node)];
   // Both end with exit code 1 where something is left.
   const leases = await json<LeaseCheck>(cluster, node, 'ipam', 'check');
   const audit = await json<AuditReport>(cluster, node, 'audit');

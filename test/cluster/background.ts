@@ -56,10 +56,9 @@ export class Background {
 
   /** Ends programs, by `SIGKILL` if another signal did not do it in time, and waits until they have ended. */
   async end(signal: 'SIGTERM' | 'SIGKILL', ...names: readonly string[]): Promise<void> {
-    await endProcesses(
-      names.flatMap((name) => this.process(name) ?? []),
-      signal,
-    );
+    const started = names.flatMap((name) => this.process(name) ?? []);
+    // Into a namespace of processes nsenter goes by a child, which would outlive it.
+    await endProcesses([...started, ...started.flatMap(childrenOf)], signal);
     for (const name of names) rmSync(this.#file(name), { force: true });
   }
 
@@ -75,6 +74,17 @@ export class Background {
 
   #file(name: string): string {
     return join(this.#directory, `${name}.json`);
+  }
+}
+
+/** What a process started, and has not ended. */
+export function childrenOf({ pid }: ProcessIdentity): ProcessIdentity[] {
+  try {
+    const pids = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    return pids === '' ? [] : pids.split(' ').flatMap((child) => identifyProcess(Number(child)) ?? []);
+  } catch {
+    // It has ended meanwhile.
+    return [];
   }
 }
 

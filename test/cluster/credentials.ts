@@ -1,6 +1,6 @@
 /** Certificates, keys, tokens and kubeconfigs of a cluster: who is believed to be whom. They are good for this cluster alone. */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { runProgram } from '../support/program.ts';
@@ -83,14 +83,24 @@ export async function makeCredentials(
   ]);
   await openssl(directory, ['genrsa', '-out', 'sa.key', '2048']);
   await openssl(directory, ['rsa', '-in', 'sa.key', '-pubout', '-out', 'sa.pub']);
-  const kubelets = nodes.map((node) => [node, { user: `system:node:${node}`, group: 'system:nodes' }] as const);
-  const lines = [...Object.entries(USERS), ...kubelets].map(([who, { user, group }]) => {
-    const token = randomBytes(24).toString('base64url');
-    writeFileSync(credentials.kubeconfig(who), kubeconfig(url, credentials.authority, token), { mode: 0o600 });
-    return `${token},${user},${user},"${group}"\n`;
-  });
-  writeFileSync(credentials.tokens, lines.join(''), { mode: 0o600 });
+  for (const [who, { user, group }] of Object.entries(USERS)) addUser(credentials, url, { who, user, group });
+  for (const node of nodes) addKubelet(credentials, url, node);
   return credentials;
+}
+
+/** The kubelet of one more node. An API server that runs knows it after its next start. */
+export function addKubelet(credentials: Credentials, url: string, node: string): void {
+  addUser(credentials, url, { who: node, user: `system:node:${node}`, group: 'system:nodes' });
+}
+
+function addUser(
+  credentials: Credentials,
+  url: string,
+  { who, user, group }: { readonly who: string; readonly user: string; readonly group: string },
+): void {
+  const token = randomBytes(24).toString('base64url');
+  writeFileSync(credentials.kubeconfig(who), kubeconfig(url, credentials.authority, token), { mode: 0o600 });
+  appendFileSync(credentials.tokens, `${token},${user},${user},"${group}"\n`, { mode: 0o600 });
 }
 
 async function makeAuthority(directory: string): Promise<void> {

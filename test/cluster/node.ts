@@ -1,12 +1,14 @@
 /** A node of a cluster: namespaces, in which containerd, kubelet and kube-proxy run as on a machine of its own. */
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { namespacePath } from '../../src/lab/lab-directory.ts';
 import type { NodePlan } from '../../src/lab/topology.ts';
 import { bareAddress } from '../../src/lab/topology.ts';
+import { processesInNamespaces } from '../../src/lab/process-identity.ts';
+import { killTasksOf } from '../support/cgroups.ts';
 import { runProgram, type ProgramResult } from '../support/program.ts';
 import { until } from '../support/until.ts';
-import { Background } from './background.ts';
+import { Background, childrenOf } from './background.ts';
 import { makeCgroup } from './cgroup.ts';
 import type { Credentials } from './credentials.ts';
 import { containerdConfiguration, kubeletConfiguration, proxyConfiguration } from './node-configuration.ts';
@@ -95,21 +97,35 @@ export class ClusterNode {
    * Starts the kubelet, which registers the node when the API server answers.
    *
    * @param settings of its configuration, beside the usual ones.
+   * @param name of the Node object.
    */
-  startKubelet(settings: object = {}): void {
+  startKubelet(settings: object = {}, name = this.name): void {
     const file = join(this.directory, 'kubelet.yaml');
     writeFileSync(file, kubeletConfiguration(this.#credentials.authority, this.cgroup, settings));
-    const kubeconfig = this.#credentials.kubeconfig(this.name);
+    const kubeconfig = this.#credentials.kubeconfig(name);
     // Each a zone of its own: what is spread over zones, and prefers its own, has some.
     const zone = ['--node-labels', `topology.kubernetes.io/zone=${this.name}`];
-    const identity = ['--hostname-override', this.name, '--node-ip', this.addresses.join(','), ...zone];
+    const identity = ['--hostname-override', name, '--node-ip', this.addresses.join(','), ...zone];
     this.run('kubelet', [join(this.#programs, 'kubelet'), '--config', file, '--kubeconfig', kubeconfig, ...identity]);
   }
 
-  startProxy(): void {
+  /** @param name of the Node object */
+  startProxy(name = this.name): void {
     const file = join(this.directory, 'kube-proxy.yaml');
-    writeFileSync(file, proxyConfiguration(this.name, this.#credentials.kubeconfig('proxy')));
+    writeFileSync(file, proxyConfiguration(name, this.#credentials.kubeconfig('proxy')));
     this.run('kube-proxy', [join(this.#programs, 'kube-proxy'), '--config', file]);
+  }
+
+  /** Ends everything in the node at once, as when its power fails; its devices and rules stay. {@link start} starts it again. */
+  async kill(): Promise<void> {
+    const { names } = this.background;
+    await this.background.end('SIGKILL', ...names);
+    await killTasksOf(this.cgroup);
+    // What was mounted in the node goes with its last process.
+    await until(
+      `node ${this.name} has ended`,
+      () => processesInNamespaces([namespacePath(this.plan.netns)]).length === 0,
+    );
   }
 
   /** Starts a program in the node that goes on until it ends, or the node does. */
@@ -132,12 +148,20 @@ export class ClusterNode {
     return ['nsenter', '-t', `${this.#firstProcess()}`, '-m', '-u', '-i', '-n', '-p', '--', ...argv];
   }
 
+  /** A command of the machine in a network namespace of the node, as arguments of a process. Signals for that process are for the command. */
+  inNetwork(netns: string, argv: readonly string[]): string[] {
+    // A link that leads back to the root would lead to that of the machine.
+    const path = netns.replace(/^\/var\/run\//, '/run/');
+    return ['nsenter', `--net=/proc/${this.#firstProcess()}/root${path}`, '--', ...argv];
+  }
+
   /** Number of the process that is the first one in the node, as it is seen from outside. */
   #firstProcess(): number {
     const keeper = this.background.process(KEEPER);
     if (keeper === undefined) throw new Error(`node ${this.name} does not run`);
-    const children = readFileSync(`/proc/${keeper.pid}/task/${keeper.pid}/children`, 'utf8');
-    return Number(children.trim().split(' ')[0]);
+    const [first] = childrenOf(keeper);
+    if (first === undefined) throw new Error(`node ${this.name} does not run`);
+    return first.pid;
   }
 
   /** Lets packets pass from one device of the node to another, as Kubernetes asks of nodes. */
