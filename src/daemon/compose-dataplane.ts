@@ -1,4 +1,5 @@
 /** The dataplane, put together: the TUN device, and the workers that move packets. */
+import type { Link } from '../linux/link.ts';
 import type { Composition } from './composition.ts';
 import type { ThreadReserve } from './process/thread-reserve.ts';
 import type { ThisNode } from './this-node.ts';
@@ -8,7 +9,7 @@ import { Dataplane } from './worker/dataplane.ts';
 export function composeDataplane(
   { config, opened }: Composition,
   node: ThisNode,
-  reserve: ThreadReserve,
+  { reserve, links }: { readonly reserve: ThreadReserve; readonly links: readonly Link[] },
 ): Promise<Dataplane> {
   const starting = Dataplane.start({
     tunDevice: config.tun.device,
@@ -22,6 +23,7 @@ export function composeDataplane(
     faults: config.faults,
     recorderBytes: config.recorder.sizeBytes,
     reserve,
+    links,
     ...config.dataplane,
   });
   opened.defer(async () => {

@@ -57,6 +57,9 @@ import { thisNode } from './this-node.ts';
 import { followUnderlay } from './underlay/underlay-follower.ts';
 import { chooseUnderlay } from './underlay/underlay.ts';
 
+/** How old a list of devices may be when something is decided by it, in ms: to list them takes 20, on a busy node hundreds. */
+const LISTED_GOOD_FOR_MS = 2_000;
+
 /** A daemon that runs. */
 export interface Daemon {
   /** Resolves, with its error, when a worker died. Never rejects. */
@@ -105,7 +108,9 @@ export async function composeDaemon(
   opened.defer(() => resources.close());
   await refuseIfTaken({ path: given.control.socket, key: 'control.socket' });
   await refuseIfTaken({ path: given.control.readOnlySocket, key: 'control.readOnlySocket' });
-  refuseSecondDaemon(await listLinks(), given.tun.device);
+  let links = await listLinks();
+  const listedAtMs = systemClock.nowMs();
+  refuseSecondDaemon(links, given.tun.device);
   const state = openNodeState(given, events, logger);
   opened.defer(() => state.directory.close());
   const { identity } = state.nodeIdentity;
@@ -117,12 +122,14 @@ export async function composeDaemon(
   const internalAddresses = (): readonly IpAddress[] => kubernetes?.nodeAddresses() ?? [];
   const { endpoints: resolved } = await resolveSeeds(config.gossip.seeds);
   const seeds = [...resolved, ...(kubernetes?.seeds() ?? [])];
-  const underlay = await chooseUnderlay(config, seeds, undefined, undefined, internalAddresses());
+  // Looked at once for all who ask, unless prefixes or names of seeds had to be waited for.
+  if (systemClock.nowMs() - listedAtMs > LISTED_GOOD_FOR_MS) links = await listLinks();
+  const underlay = await chooseUnderlay(config, seeds, undefined, undefined, internalAddresses(), links);
   logger.info({ ...underlay, address: formatIpAddress(underlay.address) }, 'underlay picked');
   const node = thisNode(config, identity, underlay, keys?.ring.ids);
 
   // Threads take longest to start: that of names does so at the same time as those that forward.
-  const starting = composeDataplane(composition, node, reserve);
+  const starting = composeDataplane(composition, node, { reserve, links });
   const prefixes = new OwnPrefixes(config.nodePrefixes);
   const nftChanges = new NftChanges({ isOwn: isOwnPort, tables: ownTables });
   // Before what goes by the prefixes: those behind pods are known from here on.

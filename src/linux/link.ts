@@ -15,7 +15,13 @@ export interface Link {
   readonly linkinfo?: {
     readonly info_kind?: string;
     /** Of a TUN device. `numqueues` counts those that a process is attached to. */
-    readonly info_data?: { readonly type?: string; readonly vnet_hdr?: boolean; readonly numqueues?: number };
+    readonly info_data?: {
+      readonly type?: string;
+      readonly pi?: boolean;
+      readonly vnet_hdr?: boolean;
+      readonly multi_queue?: boolean;
+      readonly numqueues?: number;
+    };
   };
   readonly addr_info: readonly LinkAddress[];
 }
@@ -25,10 +31,16 @@ export interface LinkAddress {
   readonly prefixlen: number;
 }
 
+/** One that was listed. */
+export interface ListedLink extends Link {
+  /** Stays as it is when the device gets another name. */
+  readonly ifindex: number;
+}
+
 /** All devices of a network namespace, by default of the caller's. */
-export function listLinks(netns?: string): Promise<Link[]> {
+export function listLinks(netns?: string): Promise<ListedLink[]> {
   const options = { purpose: 'list the network devices', ...(netns !== undefined && { netns }) };
-  return runJsonCommand<Link[]>(['ip', '-details', '-json', 'address', 'show'], options);
+  return runJsonCommand<ListedLink[]>(['ip', '-details', '-json', 'address', 'show'], options);
 }
 
 /** Addresses of a device in the form `10.0.0.1/24`. */

@@ -6,10 +6,10 @@
  * device has a queue per worker.
  */
 import { ConflictError, RequirementError, SystemCallError } from '../errors.ts';
-import { runJsonCommand } from './command.ts';
 import { checked, lastErrnoName } from './errno.ts';
 import { libc } from './ffi.ts';
 import { Abi, Struct } from './kernel-abi.ts';
+import { type Link, listLinks } from './link.ts';
 
 /** What the device may hand us unfinished. Without any of it, each packet is complete and no longer than the MTU. */
 export interface TunOffloads {
@@ -84,19 +84,6 @@ export function createPersistentTun(name: string): void {
   }
 }
 
-interface LinkDescription {
-  readonly linkinfo?: {
-    readonly info_kind?: string;
-    readonly info_data?: {
-      readonly type?: string;
-      readonly pi?: boolean;
-      readonly vnet_hdr?: boolean;
-      readonly multi_queue?: boolean;
-      readonly numqueues?: number;
-    };
-  };
-}
-
 /**
  * Checks that device `name`, if there is one, is ours to attach to. Must be asked before: attaching to a device that was
  * made with other flags succeeds in part, and changes it under the feet of whoever made it.
@@ -105,11 +92,12 @@ interface LinkDescription {
  * @throws ConflictError `tun-device-unusable`
  */
 export async function inspectTun(name: string): Promise<number | undefined> {
-  const argv = ['ip', '-json', '-details', 'link', 'show'];
-  const links = await runJsonCommand<(LinkDescription & { ifname?: string })[]>(argv, {
-    purpose: `look at the network device ${name}`,
-  });
-  const link = links.find((link) => link.ifname === name);
+  return attachedQueues(await listLinks(), name);
+}
+
+/** As {@link inspectTun}, of devices that were listed a moment ago. @throws ConflictError `tun-device-unusable` */
+export function attachedQueues(links: readonly Link[], name: string): number | undefined {
+  const link = links.find(({ ifname }) => ifname === name);
   if (link === undefined) return undefined;
   if (link.linkinfo?.info_kind !== 'tun') throw unusable(name, 'it is no TUN device');
   const { type, pi, vnet_hdr: vnetHeader, multi_queue: multiQueue, numqueues } = link.linkinfo.info_data ?? {};

@@ -54,6 +54,11 @@ export class UnderlayHost {
     );
   }
 
+  /** With these devices, which were listed a moment ago. */
+  static of(devices: readonly Device[], run: RunCommand): UnderlayHost {
+    return new UnderlayHost(run, devices);
+  }
+
   names(): string {
     return this.#devices.map(({ ifname }) => ifname).join(', ');
   }

@@ -46,6 +46,7 @@ interface Choice {
  * @param seeds resolved; see `seeds.ts`.
  * @param internalAddresses of this node, as its Node object in Kubernetes has them.
  * @param inUse what was chosen before: only addresses of its family; without it, of any.
+ * @param devices of this machine as they were a moment ago, where none was chosen before; absent: they are looked at.
  * @throws ConfigError if the configuration names a device or address that is not there, or the choice lies in the overlay.
  * @throws RequirementError `underlay-not-found` if nothing leads anywhere.
  */
@@ -55,9 +56,10 @@ export async function chooseUnderlay(
   run: RunCommand = runCommand,
   inUse?: Underlay,
   internalAddresses: readonly IpAddress[] = [],
+  devices?: readonly Device[],
 ): Promise<Underlay> {
   const family = inUse?.address.family;
-  const host = await UnderlayHost.read(run, family);
+  const host = devices === undefined ? await UnderlayHost.read(run, family) : UnderlayHost.of(devices, run);
   const reachable = seeds.filter(({ address }) => family === undefined || address.family === family);
   const choice =
     renamed(config, host, inUse) ??

@@ -33,6 +33,7 @@ import {
 } from '../../dataplane/peer-counters.ts';
 import { createProbeCountsMemory } from '../../dataplane/probe-counts.ts';
 import { shareOfCpus } from '../../linux/cpu-affinity.ts';
+import type { Link } from '../../linux/link.ts';
 import { isShortage } from '../../linux/shortage.ts';
 import { createPersistentTun } from '../../linux/tun.ts';
 import { isPortFree } from '../../linux/udp-socket.ts';
@@ -76,6 +77,8 @@ export interface DataplaneOptions {
   readonly recorderBytes?: number;
   /** Whether faults may be injected. Off by default. */
   readonly faults?: boolean;
+  /** Devices of this node as they were a moment ago; absent: they are looked at. */
+  readonly links?: readonly Link[];
   /** Has threads of workers that have loaded their program; absent: they begin with that. */
   readonly reserve?: ThreadReserve;
 }
@@ -129,7 +132,7 @@ export class Dataplane {
    * @throws WeftError `port-in-use`, `worker-failed`, `worker-start-timeout`
    */
   static async start(options: DataplaneOptions): Promise<Dataplane> {
-    await waitUntilReleased(options.tunDevice);
+    await waitUntilReleased(options.tunDevice, options.links);
     const endpoint = { address: options.underlayAddress, port: options.vxlanPort };
     if (!isPortFree(endpoint.address, endpoint.port)) throw await portInUse('udp', endpoint, 'receive VXLAN');
     createPersistentTun(options.tunDevice);

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConflictError } from '../../errors.ts';
-import { inspectTun } from '../../linux/tun.ts';
+import type { Link } from '../../linux/link.ts';
+import { attachedQueues, inspectTun } from '../../linux/tun.ts';
 
 /** How long to wait for a daemon that is just ending to let go of the TUN device, in ms. */
 const RELEASE_TIMEOUT_MS = 3_000;
@@ -10,8 +11,14 @@ const RELEASE_POLL_MS = 50;
 /** Field of a line in /proc/net/dev, after the device's name: packets that could not be queued for transmission. */
 const TRANSMIT_DROPPED_FIELD = 11;
 
-/** Waits for a daemon that is just ending to let go of the device. @throws ConflictError `tun-device-in-use` if it does not */
-export async function waitUntilReleased(tunDevice: string): Promise<void> {
+/**
+ * Waits for a daemon that is just ending to let go of the device.
+ *
+ * @param links as they were a moment ago, if they were listed.
+ * @throws ConflictError `tun-device-unusable`, `tun-device-in-use` if it does not
+ */
+export async function waitUntilReleased(tunDevice: string, links?: readonly Link[]): Promise<void> {
+  if (links !== undefined && (attachedQueues(links, tunDevice) ?? 0) === 0) return;
   const deadlineMs = performance.now() + RELEASE_TIMEOUT_MS;
   while (((await inspectTun(tunDevice)) ?? 0) > 0) {
     if (performance.now() > deadlineMs) {
