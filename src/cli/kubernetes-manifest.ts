@@ -89,7 +89,7 @@ function putTogether(directory: string): Document[] {
       (one) => one.get('kind') === target.kind && one.getIn(['metadata', 'name']) === target.name,
     );
     for (const document of patched)
-      for (const { path, value } of parse(patch) as Replacement[]) document.setIn(stepsOf(path), value);
+      for (const { path, value } of parse(patch.trim()) as Replacement[]) document.setIn(stepsOf(path), value);
   }
   return documents;
 }
