@@ -1,0 +1,281 @@
+/**
+ * A Kubernetes cluster on weft's manifests that does not come to rest: weft is updated, or starts without the API; a node is drained, or dies. Each
+ * test leaves the cluster as the next one needs it.
+ */
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import { parseAllDocuments } from 'yaml';
+import type { Peer, Pod, Status } from '../../src/api/control-api.ts';
+import { manifests, type ManifestSource } from '../../src/cli/kubernetes-manifest.ts';
+import { namespacePath } from '../../src/lab/lab-directory.ts';
+import { processesInNamespaces, signalProcess, type ProcessIdentity } from '../../src/lab/process-identity.ts';
+import { untilAtRest } from '../cluster/agreement.ts';
+import { Cluster } from '../cluster/cluster.ts';
+import type { ClusterNode } from '../cluster/node.ts';
+import { weft } from '../cluster/pod-network.ts';
+import { BUSYBOX_IMAGE } from '../support/busybox-image.ts';
+import { Program, runProgram } from '../support/program.ts';
+import { runsSlowTests, slowTest } from '../support/slow-test.ts';
+import { uniqueLabName } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
+
+/** Compiling Kubernetes, if that was not done before, and a test that waits for all that it kills. */
+const COMPILE_DEADLINE_MS = 30 * 60_000;
+const TEST_DEADLINE_MS = 20 * 60_000;
+
+/** Until the kubelet has started what it waits longer and longer for, up to five minutes, on a busy machine. */
+const DEADLINE_MS = 10 * 60_000;
+
+/** Most that an update may cost the pings between two nodes, which takes 2 s on a machine that has the time. */
+const MOST_SILENCE_MS = 60_000;
+const PING_INTERVAL_MS = 50;
+
+const repository = join(import.meta.dirname, '..', '..');
+
+let cluster: Cluster;
+
+test.before(async (t) => {
+  if (!runsSlowTests) return;
+  t.timeout(COMPILE_DEADLINE_MS);
+  cluster = await Cluster.up({ name: uniqueLabName(), nodes: 2, podNetwork: 'weft' });
+});
+
+test.beforeEach((t) => t.timeout(TEST_DEADLINE_MS));
+
+test.after.always(async () => {
+  await cluster?.down();
+});
+
+/** A pod that sleeps, on a node by the name of its Node object. */
+function pod(name: string, node: string): object {
+  const container = { name: 'main', image: BUSYBOX_IMAGE, imagePullPolicy: 'Never', command: ['sleep', '36000'] };
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, labels: { app: name } },
+    spec: {
+      nodeSelector: { 'kubernetes.io/hostname': node },
+      terminationGracePeriodSeconds: 0,
+      // A pod stays on a node that is away for a while.
+      tolerations: [{ operator: 'Exists' }],
+      containers: [container],
+    },
+  };
+}
+
+function deployment(name: string, replicas: number): object {
+  const labels = { app: name };
+  const container = { name: 'main', image: BUSYBOX_IMAGE, imagePullPolicy: 'Never', command: ['sleep', '36000'] };
+  const spec = { terminationGracePeriodSeconds: 0, containers: [container] };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name },
+    spec: { replicas, selector: { matchLabels: labels }, template: { metadata: { labels }, spec } },
+  };
+}
+
+async function untilReady(...pods: readonly string[]): Promise<void> {
+  const names = pods.map((name) => `pod/${name}`);
+  await cluster.api.kubectl('wait', '--for=condition=Ready', `--timeout=${DEADLINE_MS / 1_000}s`, ...names);
+}
+
+async function untilNodesReady(): Promise<void> {
+  await until('all nodes are ready', async () => await cluster.isReady(), DEADLINE_MS);
+  await cluster.api.kubectl('-n', 'weft', 'rollout', 'status', 'daemonset/weft', `--timeout=${DEADLINE_MS / 1_000}s`);
+}
+
+/** Waits until weft and Kubernetes agree. */
+async function untilAgreed(): Promise<void> {
+  await untilAtRest(cluster, { deadlineMs: DEADLINE_MS });
+}
+
+/** How many of the node's ends of pods' cables there are. */
+async function countDevices(node: ClusterNode): Promise<number> {
+  const links = await node.exec('ip', '-o', 'link', 'show', 'type', 'veth');
+  return links.split('\n').filter((line) => /^\d+: wf/.test(line)).length;
+}
+
+async function statusOf(node: string): Promise<Status> {
+  return JSON.parse(await cluster.weft(node, 'status', '--json')) as Status;
+}
+
+/** Waits until the daemon of a node answers. */
+async function answer(node: string): Promise<Status> {
+  let status: Status | undefined;
+  await until(
+    `weft of ${node} answers`,
+    async () => {
+      const { exitCode, stdout } = await cluster.node(node).try(...weft, 'status', '--json');
+      if (exitCode === 0) status = JSON.parse(stdout) as Status;
+      return status !== undefined;
+    },
+    DEADLINE_MS,
+  );
+  return status!;
+}
+
+/** A command in the network of a pod, as arguments of a process: the programs are those of the machine. */
+async function inNetworkOf(name: string, node: ClusterNode, ...argv: readonly string[]): Promise<string[]> {
+  const pods = JSON.parse(await cluster.weft(node.name, 'pod', 'list', '--json')) as Pod[];
+  const found = pods.find((one) => one.name === name);
+  if (found === undefined) throw new Error(`weft of ${node.name} has no pod ${name}`);
+  return node.inNetwork(found.netns, argv);
+}
+
+async function addressOf(name: string): Promise<string> {
+  return (await cluster.api.kubectl('get', 'pod', name, '-o', 'jsonpath={.status.podIP}')).trim();
+}
+
+/** Whether a pod reaches another one, over the whole way. */
+async function untilReached(from: string, node: ClusterNode, to: string): Promise<void> {
+  const ping = await inNetworkOf(from, node, 'ping', '-n', '-q', '-c', '1', '-W', '2', await addressOf(to));
+  await until(`${from} reaches ${to}`, async () => (await runProgram(ping)).exitCode === 0, DEADLINE_MS);
+}
+
+function start(argv: readonly string[]): Program {
+  const [program = '', ...args] = argv;
+  return new Program(spawn(program, args, { stdio: 'pipe' }), argv.join(' '));
+}
+
+/** The daemons of a node, one or, in an update, two: processes of the machine, which sees into containers. */
+function daemonsOf(node: ClusterNode): ProcessIdentity[] {
+  return processesInNamespaces([namespacePath(node.plan.netns)]).filter(({ pid }) =>
+    /^\/opt\/weft\/bin\/node .*\/main\.js daemon /.test(commandLineOf(pid)),
+  );
+}
+
+/** With a space behind each argument; empty: it has ended. */
+function commandLineOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    return '';
+  }
+}
+
+/** Of a manifest, in the order of their kinds: no two of ours are of one kind. */
+function objects(manifest: string): object[] {
+  return parseAllDocuments(manifest)
+    .map((document) => document.toJS() as { kind: string })
+    .toSorted((a, b) => a.kind.localeCompare(b.kind));
+}
+
+slowTest('kustomize makes of the files what weft prints', async (t) => {
+  for (const source of ['base', 'overlays/kind', 'overlays/lab', 'reset'] satisfies ManifestSource[]) {
+    const made = await cluster.api.kubectl('kustomize', join(repository, 'deploy/kubernetes', source));
+    t.deepEqual(objects(made), objects(manifests(source)), source);
+  }
+});
+
+slowTest('an update keeps a connection, and costs few pings', async (t) => {
+  const [n1, n2] = [cluster.node('n1'), cluster.node('n2')];
+  await cluster.api.apply([pod('a', 'n1'), pod('b', 'n2')]);
+  await untilReady('a', 'b');
+  await untilReached('b', n2, 'a');
+  const address = await addressOf('a');
+  const server = start(await inNetworkOf('a', n1, 'socat', 'TCP-LISTEN:7100,reuseaddr', 'EXEC:cat'));
+  await sleep(1_000);
+  const client = start(await inNetworkOf('b', n2, 'socat', 'STDIO', `TCP:${address}:7100`));
+  const says = async (line: string): Promise<void> => {
+    client.child.stdin.write(`${line}\n`);
+    await until(`the line "${line}" comes back`, () => client.stdout.endsWith(`${line}\n`), DEADLINE_MS);
+  };
+  await says('before');
+  const pids = [...daemonsOf(n1), ...daemonsOf(n2)].map(({ pid }) => pid);
+  t.is(pids.length, 2);
+  const interval = `${PING_INTERVAL_MS / 1_000}`;
+  const ping = start(await inNetworkOf('b', n2, 'ping', '-n', '-O', '-D', '-i', interval, address));
+  await cluster.api.kubectl('-n', 'weft', 'rollout', 'restart', 'daemonset/weft');
+  await says('meanwhile');
+  await untilNodesReady();
+  await says('after');
+  t.deepEqual(client.stdout.trim().split('\n'), ['before', 'meanwhile', 'after']);
+  const { stdout } = await ping.end('SIGINT');
+  const gapsMs = silencesMs(stdout);
+  t.log(`pings between the nodes were silent for ${gapsMs.join(', ')} ms`);
+  const silenceMs = gapsMs.reduce((sum, ms) => sum + ms, 0);
+  t.true(silenceMs < MOST_SILENCE_MS, `${silenceMs} ms`);
+  const now = [...daemonsOf(n1), ...daemonsOf(n2)].map(({ pid }) => pid);
+  t.is(now.length, 2);
+  t.false(now.some((pid) => pids.includes(pid)));
+  await Promise.all([client.end(), server.end()]);
+  await untilAgreed();
+});
+
+/** From one answer of `ping -D` to the next, where that was more than a few intervals, in ms. */
+function silencesMs(output: string): number[] {
+  const times = [...output.matchAll(/^\[(\d+\.\d+)\] \d+ bytes from/gm)].map(([, at]) => Number(at) * 1_000);
+  const gaps = times.slice(1).map((at, index) => Math.round(at - times[index]!));
+  return gaps.filter((ms) => ms > 4 * PING_INTERVAL_MS);
+}
+
+slowTest('weft is started again on all nodes while the API is away', async (t) => {
+  const [n1, n2] = [cluster.node('n1'), cluster.node('n2')];
+  await cluster.api.endApi();
+  for (const node of [n1, n2]) {
+    const [daemon] = daemonsOf(node);
+    signalProcess(daemon!, 'SIGTERM');
+    await until(
+      `another daemon runs on ${node.name}`,
+      () => daemonsOf(node).some(({ pid }) => pid !== daemon!.pid),
+      DEADLINE_MS,
+    );
+    const { kubernetes, nodePrefixes } = await answer(node.name);
+    t.false(kubernetes!.reachable, node.name);
+    t.is(nodePrefixes.length, 2);
+  }
+  const pods = JSON.parse(await cluster.weft('n1', 'pod', 'list', '--json')) as Pod[];
+  const to = pods.find(({ name }) => name === 'a')!.addresses[0]!.split('/')[0]!;
+  const ping = await inNetworkOf('b', n2, 'ping', '-n', '-q', '-c', '1', '-W', '2', to);
+  await until('b reaches a', async () => (await runProgram(ping)).exitCode === 0, DEADLINE_MS);
+  await cluster.api.startApi();
+  for (const { name } of [n1, n2])
+    await until(`${name} watches the API`, async () => (await statusOf(name)).kubernetes!.reachable, DEADLINE_MS);
+  await untilNodesReady();
+  await untilAgreed();
+});
+
+slowTest('a node that is drained has no pods, and takes some again', async (t) => {
+  await cluster.api.apply([deployment('moving', 4)]);
+  await cluster.api.kubectl('rollout', 'status', 'deployment/moving', `--timeout=${DEADLINE_MS / 1_000}s`);
+  const options = ['--ignore-daemonsets', '--delete-emptydir-data', '--force', `--timeout=${DEADLINE_MS / 1_000}s`];
+  await cluster.api.kubectl('drain', 'n2', ...options);
+  await until('no device of a pod is left', async () => (await countDevices(cluster.node('n2'))) === 0, DEADLINE_MS);
+  await untilAgreed();
+  t.deepEqual(JSON.parse(await cluster.weft('n2', 'pod', 'list', '--json')), []);
+  await cluster.api.kubectl('uncordon', 'n2');
+  await cluster.api.apply([pod('b', 'n2')]);
+  await untilReady('b');
+  await untilReached('b', cluster.node('n2'), 'a');
+});
+
+slowTest('a node that dies has its pods again when it is back', async (t) => {
+  const n2 = cluster.node('n2');
+  await n2.kill();
+  await until('n1 takes it for dead', async () => (await statusOf('n1')).gossip.members.dead === 1, DEADLINE_MS);
+  await bringBack(n2);
+  await untilNodesReady();
+  await until('its daemon is alive for n1', async () => (await statusOf('n1')).gossip.members.alive === 2, DEADLINE_MS);
+  await untilReady('b');
+  await untilReached('b', n2, 'a');
+  await untilAgreed();
+  t.deepEqual(
+    (await peersOf('n1')).map(({ name, state }) => `${name} ${state}`),
+    ['n2 alive'],
+  );
+});
+
+/** Starts a node that was killed. */
+async function bringBack(node: ClusterNode): Promise<void> {
+  await node.start([]);
+  node.startKubelet();
+  node.startProxy();
+}
+
+async function peersOf(node: string): Promise<Peer[]> {
+  return JSON.parse(await cluster.weft(node, 'peers', '--json')) as Peer[];
+}
