@@ -20,7 +20,7 @@ const POD_DEADLINE_MS = 120_000;
 /** Of a test that makes a hundred pods, one after the other. */
 const HUNDRED_DEADLINE_MS = 40 * 60_000;
 
-/** How often pods are made anew. */
+/** How often a container ends by itself, and how often pods are made anew. */
 const TIMES = 100;
 
 /** How many pods are made anew at once. */
@@ -50,6 +50,7 @@ test.after.always(async () => {
 
 interface PodStatus {
   readonly podIPs: readonly { readonly ip: string }[];
+  readonly containerStatuses?: readonly { readonly restartCount: number }[];
 }
 
 function container(command: readonly string[], more: object = {}): object {
@@ -82,6 +83,10 @@ async function statusOf(name: string): Promise<PodStatus> {
 
 async function addressesOf(name: string): Promise<string[]> {
   return (await statusOf(name)).podIPs.map(({ ip }) => ip);
+}
+
+async function restartsOf(name: string): Promise<number> {
+  return (await statusOf(name)).containerStatuses?.[0]?.restartCount ?? 0;
 }
 
 async function resolverOf(name: string): Promise<string> {
@@ -246,6 +251,25 @@ slowTest('a pod of a stateful set that is made anew is found under its name', as
   await fetches('db-1', 'db-0.db.default.svc.cluster.local');
   await untilAtRest(cluster);
   await cluster.api.kubectl('delete', 'statefulset', 'db');
+});
+
+slowTest(`a pod whose container ends ${TIMES} times keeps its addresses`, async (t) => {
+  t.timeout(HUNDRED_DEADLINE_MS);
+  const node = cluster.node('n2');
+  // It would wait for up to five minutes each time.
+  await node.background.end('SIGTERM', 'kubelet');
+  node.startKubelet({
+    featureGates: { KubeletCrashLoopBackOffMax: true },
+    crashLoopBackOff: { maxContainerRestartPeriod: '1s' },
+  });
+  await cluster.api.apply([pod('crashing', 'n2', ['sh', '-c', 'exit 1'])]);
+  await until('it has begun to crash', async () => (await restartsOf('crashing')) > 0, POD_DEADLINE_MS);
+  const before = await addressesOf('crashing');
+  t.is(before.length, 2);
+  await until(`it has ended ${TIMES} times`, async () => (await restartsOf('crashing')) >= TIMES, HUNDRED_DEADLINE_MS);
+  t.deepEqual(await addressesOf('crashing'), before);
+  await untilAtRest(cluster);
+  await remove('crashing');
 });
 
 slowTest(`a pod whose sandbox is lost ${SANDBOXES_LOST} times has one address of each family`, async (t) => {
