@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError } from 'commander';
+import { INTERFACE_NAME_RULE, isInterfaceName } from '../api/interface-name.ts';
 import type { ControlClient } from '../client/control-client.ts';
 import type { GivenConflist, InstalledNetwork } from '../cni/conflist.ts';
 import type { InstalledFile, Installation } from '../cni/installation.ts';
@@ -102,10 +103,8 @@ async function installPlugin(options: InstallOptions, command: Command): Promise
 
 /** Name of an interface for `--alongside`. */
 export function parseInterface(text: string): string {
-  if (/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/.test(text) && text !== 'lo') return text;
-  throw new InvalidArgumentError(
-    'Not a name for an interface: 1 to 15 letters, digits, dots, hyphens and underscores, such as weft0.',
-  );
+  if (isInterfaceName(text)) return text;
+  throw new InvalidArgumentError(`Not a name for an interface: ${INTERFACE_NAME_RULE}.`);
 }
 
 /** The one beside this program. In the image it is compressed: it has a Node of its own in it. */

@@ -1,4 +1,5 @@
 /** The configuration that a runtime writes to a plugin's standard input (CNI 1.1, "Section 1" and "Section 3"). */
+import { INTERFACE_NAME_RULE, isInterfaceName } from '../api/interface-name.ts';
 import { CniCode, CniError } from './cni-error.ts';
 import { parseVersion, type CniVersion } from './cni-version.ts';
 import { parseResult, type CniDns, type CniResult } from './cni-result.ts';
@@ -57,10 +58,6 @@ const knownKeys: ReadonlySet<string> = new Set([
   'alongside',
 ]);
 
-/** What the daemon takes. */
-const INTERFACE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/;
-const INTERFACE_NAME_RULE = '1 to 15 letters, digits, dots, hyphens and underscores, the first neither dot nor hyphen';
-
 /** Of the specification. */
 const NETWORK_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 
@@ -118,7 +115,7 @@ export function parseConfig(document: Fields): NetConf {
 function interfaceBeside(document: Fields): string | undefined {
   const name = textOf(document, 'alongside', 'alongside');
   if (name === undefined) return undefined;
-  if (!INTERFACE_NAME.test(name) || name === 'lo')
+  if (!isInterfaceName(name))
     throw invalid('alongside', `${JSON.stringify(name)} is no name for an interface: ${INTERFACE_NAME_RULE}`);
   if (ipamType(document) !== undefined)
     throw invalid('ipam', 'cannot be given together with alongside: weft gives the addresses then');

@@ -1,11 +1,10 @@
 /** `scripts/kubernetes`: a Kubernetes cluster on this machine, to try things in and to test with. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ConfigError, WeftError } from '../../src/errors.ts';
+import { ConfigError } from '../../src/errors.ts';
 import { ExitCode } from '../../src/terminal/exit-code.ts';
 import { Cluster } from './cluster.ts';
+import { partArguments, runHere, runMain, say } from './command-line.ts';
 import { corednsProgram, endToEndTests, KUBERNETES_VERSION, kubernetesPrograms, pauseProgram } from './programs.ts';
 import { chooseTests } from './end-to-end-choice.ts';
 import { endToEndDocument } from './end-to-end-document.ts';
@@ -42,10 +41,7 @@ const DEFAULT_NODES = '2';
 const POD_NETWORKS = ['weft', 'checkout', 'ptp', 'none'] as const;
 
 async function main(argv: readonly string[]): Promise<number> {
-  // A cluster may be called as a command is.
-  const at = argv.findIndex((word, index) => ['kubectl', 'exec', 'e2e'].includes(word) && argv[index - 1] !== '--name');
-  // What follows is for somebody else to read.
-  const [own, rest] = at === -1 ? [argv, []] : [argv.slice(0, at + 1), argv.slice(at + 1)];
+  const [own, rest] = partArguments(argv, ['kubectl', 'exec', 'e2e']);
   const { values, positionals } = read(own);
   if (values.help === true) return say(USAGE);
   const { name = DEFAULT_NAME } = values;
@@ -65,7 +61,7 @@ async function main(argv: readonly string[]): Promise<number> {
       return say(await clusterStatus(await Cluster.open(name)));
     case 'kubectl': {
       const { api } = await Cluster.open(name);
-      return await run(api.kubectlCommand(...rest));
+      return await runHere(api.kubectlCommand(...rest));
     }
     case 'e2e':
       return await endToEnd(await Cluster.open(name), rest);
@@ -79,7 +75,7 @@ async function main(argv: readonly string[]): Promise<number> {
       if (words.length === 0) throw new ConfigError('', 'exec needs a node and a command: exec n1 weft status');
       // As in a lab, `weft` is that of the checkout, unless another one is installed.
       process.env['PATH'] += `:${join(import.meta.dirname, '../../scripts')}`;
-      return await run((await Cluster.open(name)).node(node).inside(words));
+      return await runHere((await Cluster.open(name)).node(node).inside(words));
     }
     default:
       process.stderr.write(USAGE);
@@ -138,23 +134,4 @@ function read(args: readonly string[]) {
   }
 }
 
-/** Runs a command with this terminal. */
-async function run(argv: readonly string[]): Promise<number> {
-  const [program = '', ...args] = argv;
-  process.on('SIGINT', () => {});
-  const child = spawn(program, args, { stdio: 'inherit' });
-  const [code] = (await once(child, 'exit')) as [number | null];
-  return code ?? ExitCode.failure;
-}
-
-function say(text: string): number {
-  process.stdout.write(text);
-  return ExitCode.ok;
-}
-
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  process.stderr.write(`weft: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = error instanceof WeftError && error.code === 'config-invalid' ? ExitCode.usage : ExitCode.failure;
-}
+await runMain(main);

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { ConflictError } from '../../src/errors.ts';
+import { runHere } from '../cluster/command-line.ts';
 import { weft } from '../cluster/pod-network.ts';
 import type { Progress } from '../cluster/programs.ts';
 import { runProgram, type ProgramResult } from '../support/program.ts';
@@ -99,10 +100,7 @@ export class KindCluster {
 
   /** `weft kubernetes check`, with this process's output. @returns its exit code */
   async check(): Promise<number> {
-    const [program = '', ...args] = this.inside([...weft, 'kubernetes', 'check', '--timeout', '5m']);
-    const child = spawn(program, args, { stdio: 'inherit' });
-    const [code] = (await once(child, 'exit')) as [number | null];
-    return code ?? 1;
+    return await runHere(this.inside([...weft, 'kubernetes', 'check', '--timeout', '5m']));
   }
 
   /** Gives the nodes another image of weft, from this checkout, and has the daemons replaced by it. */

@@ -1,10 +1,9 @@
 /** `scripts/kind`: a cluster of kind on this machine with weft as its pod network. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ConfigError, WeftError } from '../../src/errors.ts';
+import { ConfigError } from '../../src/errors.ts';
 import { ExitCode } from '../../src/terminal/exit-code.ts';
+import { partArguments, runHere, runMain, say } from '../cluster/command-line.ts';
 import { showProgress } from '../cluster/progress.ts';
 import { KindCluster, takeDown } from './kind-cluster.ts';
 import { engineAnswers } from './machine-engine.ts';
@@ -33,9 +32,7 @@ const DEFAULT_NODES = '2';
 const MAX_NODES = 9;
 
 async function main(argv: readonly string[]): Promise<number> {
-  const at = argv.indexOf('exec');
-  // What follows is for somebody else to read.
-  const [own, rest] = at === -1 ? [argv, []] : [argv.slice(0, at + 1), argv.slice(at + 1)];
+  const [own, rest] = partArguments(argv, ['exec']);
   const { values, positionals } = read(own);
   if (values.help === true) return say(USAGE);
   const { name = DEFAULT_NAME } = values;
@@ -58,7 +55,7 @@ async function main(argv: readonly string[]): Promise<number> {
       if (rest.length === 0) throw new ConfigError('', 'exec needs a command: exec kubectl get pods -A');
       // `weft` is that of the checkout, unless another one is installed.
       process.env['PATH'] += `:${join(import.meta.dirname, '../../scripts')}`;
-      return await run((await KindCluster.open(name)).inside(rest));
+      return await runHere((await KindCluster.open(name)).inside(rest));
     }
     case 'down':
       return say((await takeDown(name)) ? `cluster ${name} is gone\n` : `there was no cluster ${name}\n`);
@@ -131,23 +128,4 @@ function read(args: readonly string[]) {
   }
 }
 
-/** Runs a command with this terminal. */
-async function run(argv: readonly string[]): Promise<number> {
-  const [program = '', ...args] = argv;
-  process.on('SIGINT', () => {});
-  const child = spawn(program, args, { stdio: 'inherit' });
-  const [code] = (await once(child, 'exit')) as [number | null];
-  return code ?? ExitCode.failure;
-}
-
-function say(text: string): number {
-  process.stdout.write(text);
-  return ExitCode.ok;
-}
-
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  process.stderr.write(`weft: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = error instanceof WeftError && error.code === 'config-invalid' ? ExitCode.usage : ExitCode.failure;
-}
+await runMain(main);

@@ -6,6 +6,7 @@ import { problemOfLabels, type PodLabels } from '../../directory/pod-labels.ts';
 import { DEFAULT_NAMESPACE, DNS_LABEL_RULE, isDnsLabel } from '../../directory/pod-name.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import type { PodRequest } from '../../api/control-api.ts';
+import { INTERFACE_NAME_RULE, isInterfaceName } from '../../api/interface-name.ts';
 import { prefix } from '../config/config-value.ts';
 
 /** A {@link PodRequest} whose parts were checked. */
@@ -23,12 +24,6 @@ export interface PodWish {
   readonly allowSources?: readonly Prefix[];
   readonly mac?: string;
 }
-
-/** Of the kernel (dev_valid_name), and without what a shell or `ip` takes for something else. */
-const DEVICE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/;
-
-/** What {@link DEVICE_NAME} asks for, for messages. */
-const DEVICE_NAME_RULE = '1 to 15 letters, digits, dots, hyphens and underscores, the first neither dot nor hyphen';
 
 /** Names of pods that earlier versions made. They go into file names under /run/netns and into device aliases. */
 const EARLIER_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
@@ -84,8 +79,11 @@ function checkedLabels(labels: PodLabels): PodLabels {
 }
 
 function checkedDevice(device: string): string {
-  if (DEVICE_NAME.test(device) && device !== 'lo') return device;
-  throw new ConfigError('device', `${JSON.stringify(device)} is not a name for a pod's interface: ${DEVICE_NAME_RULE}`);
+  if (isInterfaceName(device)) return device;
+  throw new ConfigError(
+    'device',
+    `${JSON.stringify(device)} is not a name for a pod's interface: ${INTERFACE_NAME_RULE}`,
+  );
 }
 
 function parseWantedAddress(text: string, at: number): IpAddress {
