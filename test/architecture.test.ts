@@ -26,6 +26,7 @@ const core = [
   'firewall',
   'names',
   'kubernetes',
+  'policy',
 ];
 
 /** Room -> rooms that it may import from, beside itself. `type` is for types only. */
@@ -44,6 +45,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, 'all' | 'type'>>>> 
   firewall: below(),
   names: below('directory'),
   kubernetes: below('directory'),
+  policy: below(),
   explain: below('dataplane', 'firewall'),
   api: { ...below('directory'), membership: 'type', dataplane: 'type', capture: 'type' },
   forwarding: { ...below('routing', 'paths', 'dataplane'), membership: 'type', api: 'type' },

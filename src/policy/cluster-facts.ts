@@ -1,0 +1,43 @@
+/** Whom policies are about, as they are known here: what selectors select from. */
+import type { IpAddress } from '../wire/address.ts';
+import type { PolicyProtocol } from './policy.ts';
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** A pod of whatever node. */
+export interface PolicyPod {
+  /** Unique in the cluster: two nodes may have a pod of the same name for a while. */
+  readonly key: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: Labels;
+  readonly addresses: readonly IpAddress[];
+  /** Of the node that has it. */
+  readonly nodeName: string;
+  /** It has the network of its node: no selector finds it. */
+  readonly hostNetwork: boolean;
+  readonly ports: readonly NamedPort[];
+}
+
+/** A port of a container that has a name. */
+export interface NamedPort {
+  readonly name: string;
+  readonly protocol: PolicyProtocol;
+  readonly port: number;
+}
+
+/** A namespace. One that is not known has the label `kubernetes.io/metadata.name` alone, which each has. */
+export interface PolicyNamespace {
+  readonly name: string;
+  readonly labels: Labels;
+}
+
+/** A node. */
+export interface PolicyNode {
+  readonly name: string;
+  readonly labels: Labels;
+  /** On the underlay. */
+  readonly underlayAddresses: readonly IpAddress[];
+  /** Its own in the overlay: what it sends to pods of others comes from there. */
+  readonly overlayAddresses: readonly IpAddress[];
+}

@@ -1,0 +1,89 @@
+/**
+ * What the kernel of one node has to hold so that policies are enforced for its pods: which rules, in which order, and which addresses
+ * stand for whom. What makes it is a {@link NodePlanner}; what makes nftables of it is another room.
+ *
+ * One {@link IsolationPlan} is shared by all pods of the node that the same policies select in a direction; one {@link PeerSet} by all rules
+ * that mean the same peers, and one {@link PortSet} by all rules that mean the same named ports.
+ */
+import type { IpAddress } from '../wire/address.ts';
+import type { Prefix } from '../wire/prefix.ts';
+import type { Direction, PolicyProtocol, RuleAction, Tier } from './policy.ts';
+
+/** A pod of this node that some policy selects, and what judges it. A pod without any is in no plan: all is allowed. */
+export interface PodPlan {
+  /** `PolicyPod.key` */
+  readonly pod: string;
+  readonly addresses: readonly IpAddress[];
+  /** Keys of {@link IsolationPlan}; `undefined`: nothing judges this direction. */
+  readonly ingress: string | undefined;
+  readonly egress: string | undefined;
+}
+
+/** What judges a packet to, or from, a pod in one direction, unless it belongs to a connection that was allowed. */
+export interface IsolationPlan {
+  /** Made of the direction and the titles of its policies: the same policies, the same key. */
+  readonly key: string;
+  readonly direction: Direction;
+  /** In the order in which they are asked; the first match counts. After `pass`, the next tier is asked. */
+  readonly rules: readonly PlannedRule[];
+  /**
+   * Titles of the NetworkPolicies that isolate in this direction, in order. Empty: none does, so after the rules of `namespace`, those of
+   * `baseline` are asked, and what they do not deny is allowed. Otherwise what no rule of `admin` or `namespace` decides is denied.
+   */
+  readonly isolatedBy: readonly string[];
+  /** All that isolate are in audit mode: what is denied for want of a rule passes, and is told. */
+  readonly isAudit: boolean;
+}
+
+/** One rule of one policy. */
+export interface PlannedRule {
+  readonly tier: Tier;
+  /** `shop/web ingress[2].from[0]`: unique among all policies. */
+  readonly name: string;
+  readonly action: RuleAction;
+  /** What it denies passes, and is told. */
+  readonly isAudit: boolean;
+  /** Key of a {@link PeerSet}; `undefined`: anybody. */
+  readonly peers: string | undefined;
+  /** `undefined`: every packet, of whatever protocol. Empty: none. */
+  readonly ports: readonly PlannedPort[] | undefined;
+}
+
+/** Ports at the destination, whichever direction is judged. */
+export type PlannedPort =
+  | { readonly kind: 'any'; readonly protocol: PolicyProtocol }
+  | { readonly kind: 'range'; readonly protocol: PolicyProtocol; readonly first: number; readonly last: number }
+  /** Key of a {@link PortSet}. */
+  | { readonly kind: 'named'; readonly ports: string };
+
+/** Addresses of the other end, both families in one. None overlaps another. */
+export interface PeerSet {
+  readonly key: string;
+  readonly prefixes: readonly Prefix[];
+}
+
+/** Address, protocol and port of destinations, whose containers call the port by the name. */
+export interface PortSet {
+  readonly key: string;
+  readonly elements: readonly {
+    readonly address: IpAddress;
+    readonly protocol: PolicyProtocol;
+    readonly port: number;
+  }[];
+}
+
+/** All of it. */
+export interface NodePlan {
+  readonly pods: readonly PodPlan[];
+  readonly isolations: readonly IsolationPlan[];
+  readonly peerSets: readonly PeerSet[];
+  readonly portSets: readonly PortSet[];
+}
+
+/** What is not as before; of what is gone, the key. */
+export interface NodePlanChange {
+  readonly pods: { readonly changed: readonly PodPlan[]; readonly gone: readonly string[] };
+  readonly isolations: { readonly changed: readonly IsolationPlan[]; readonly gone: readonly string[] };
+  readonly peerSets: { readonly changed: readonly PeerSet[]; readonly gone: readonly string[] };
+  readonly portSets: { readonly changed: readonly PortSet[]; readonly gone: readonly string[] };
+}

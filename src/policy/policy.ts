@@ -1,0 +1,84 @@
+/**
+ * What a policy says, whatever it was read from: a NetworkPolicy (networking.k8s.io/v1), or a ClusterNetworkPolicy
+ * (policy.networking.k8s.io, network-policy-api v0.3.0).
+ */
+import type { Prefix } from '../wire/prefix.ts';
+import type { LabelSelector } from './label-selector.ts';
+
+/** In the order in which they are asked. Whatever decides first, decides. */
+export const tiers = ['admin', 'namespace', 'baseline'] as const;
+
+/** `namespace` is that of NetworkPolicies, which decide for all pods that they select. */
+export type Tier = (typeof tiers)[number];
+
+/** As the pod that is selected sees it. */
+export type Direction = 'ingress' | 'egress';
+
+/** `pass`: the rest of the tier is not asked. */
+export type RuleAction = 'allow' | 'deny' | 'pass';
+
+export type PolicyProtocol = 'TCP' | 'UDP' | 'SCTP';
+
+/** A policy. */
+export interface Policy {
+  readonly tier: Tier;
+  /** Within the tier, the smaller is asked first; of NetworkPolicies, 0. Of the same priority, by name. */
+  readonly priority: number;
+  /** Empty: of the whole cluster. */
+  readonly namespace: string;
+  readonly name: string;
+  /** Whom it is about. A pod with the network of its node is never selected. */
+  readonly subject: PodSelector;
+  /** A NetworkPolicy isolates in these; a ClusterNetworkPolicy has rules for them. */
+  readonly directions: readonly Direction[];
+  readonly ingress: readonly PolicyRule[];
+  readonly egress: readonly PolicyRule[];
+  /** What it would deny is told, and passes. */
+  readonly isAudit: boolean;
+}
+
+/** Pods in namespaces. */
+export interface PodSelector {
+  /** One namespace by its name, or those that have labels. */
+  readonly namespaces: string | LabelSelector;
+  readonly pods: LabelSelector;
+}
+
+/** One entry of `from` or `to`, with all ports of its rule. First match counts, in the order of the list. */
+export interface PolicyRule {
+  /** Where it stands: `ingress[2].from[0]`, or `ingress[2]` where it has no list of peers. */
+  readonly place: string;
+  /** What its author calls it; empty: nothing. */
+  readonly title: string;
+  readonly action: RuleAction;
+  readonly peer: PolicyPeer;
+  /** `undefined`: every packet, of whatever protocol. Empty: none. */
+  readonly ports: readonly PolicyPort[] | undefined;
+}
+
+/** Who is at the other end. */
+export type PolicyPeer =
+  /** Anybody. */
+  | { readonly kind: 'all' }
+  /** Those of them without the network of their node. */
+  | { readonly kind: 'pods'; readonly pods: PodSelector }
+  /** Whoever has an address in the prefix, and in none of the exceptions. */
+  | { readonly kind: 'block'; readonly prefix: Prefix; readonly except: readonly Prefix[] }
+  /** Addresses of Nodes that have these labels. */
+  | { readonly kind: 'nodes'; readonly nodes: LabelSelector }
+  /** Nobody: it says something that is not understood, and an `allow` may then allow nothing. */
+  | { readonly kind: 'none' };
+
+/** Ports at the destination. */
+export type PolicyPort =
+  /** All ports of a protocol. */
+  | { readonly protocol: PolicyProtocol; readonly kind: 'any' }
+  /** From the first to the last, both included. */
+  | { readonly protocol: PolicyProtocol; readonly kind: 'range'; readonly first: number; readonly last: number }
+  /** Those that containers of the destination call so. Without a protocol: of whatever one. */
+  | { readonly protocol: PolicyProtocol | undefined; readonly kind: 'name'; readonly name: string };
+
+/** `shop/web`, or `web` of a policy of the whole cluster. */
+export function titleOf({ namespace, name }: Pick<Policy, 'namespace' | 'name'>): string {
+  return namespace === '' ? name : `${namespace}/${name}`;
+}
