@@ -28,10 +28,14 @@ export interface IsolationPlan {
   readonly rules: readonly PlannedRule[];
   /**
    * Titles of the NetworkPolicies that isolate in this direction, in order. Empty: none does, so after the rules of `namespace`, those of
-   * `baseline` are asked, and what they do not deny is allowed. Otherwise what no rule of `admin` or `namespace` decides is denied.
+   * `baseline` are asked, and what they do not deny is allowed. Otherwise what no rule of `admin` or `namespace` decides is denied, and
+   * there are no rules of `baseline`.
    */
   readonly isolatedBy: readonly string[];
-  /** All that isolate are in audit mode: what is denied for want of a rule passes, and is told. */
+  /**
+   * All that isolate are in audit mode: what would be denied for want of a rule is told, and then goes on as if they did not isolate: to the
+   * rules of `baseline`, which are there.
+   */
   readonly isAudit: boolean;
 }
 
@@ -41,7 +45,7 @@ export interface PlannedRule {
   /** `shop/web ingress[2].from[0]`: unique among all policies. */
   readonly name: string;
   readonly action: RuleAction;
-  /** What it denies passes, and is told. */
+  /** What it would deny is told, and the rule behind it is asked, as if this one had not matched. Says nothing of `allow` and `pass`. */
   readonly isAudit: boolean;
   /** Key of a {@link PeerSet}; `undefined`: anybody. */
   readonly peers: string | undefined;
@@ -53,16 +57,20 @@ export interface PlannedRule {
 export type PlannedPort =
   | { readonly kind: 'any'; readonly protocol: PolicyProtocol }
   | { readonly kind: 'range'; readonly protocol: PolicyProtocol; readonly first: number; readonly last: number }
-  /** Key of a {@link PortSet}. */
+  /** Key of a {@link PortSet}, which says protocols, too. */
   | { readonly kind: 'named'; readonly ports: string };
 
-/** Addresses of the other end, both families in one. None overlaps another. */
+/** Addresses of the other end, both families in one, in order. None overlaps another. There may be none. */
 export interface PeerSet {
+  /** Says what it means: as long as its selectors are. The same peers, the same key, also after a restart. */
   readonly key: string;
   readonly prefixes: readonly Prefix[];
 }
 
-/** Address, protocol and port of destinations, whose containers call the port by the name. */
+/**
+ * Address, protocol and port of destinations, whose containers call the port by the name: for `ingress` those of this node, for `egress` all.
+ * In order.
+ */
 export interface PortSet {
   readonly key: string;
   readonly elements: readonly {

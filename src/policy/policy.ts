@@ -11,8 +11,10 @@ export const tiers = ['admin', 'namespace', 'baseline'] as const;
 /** `namespace` is that of NetworkPolicies, which decide for all pods that they select. */
 export type Tier = (typeof tiers)[number];
 
+export const directions = ['ingress', 'egress'] as const;
+
 /** As the pod that is selected sees it. */
-export type Direction = 'ingress' | 'egress';
+export type Direction = (typeof directions)[number];
 
 /** `pass`: the rest of the tier is not asked. */
 export type RuleAction = 'allow' | 'deny' | 'pass';
@@ -33,7 +35,7 @@ export interface Policy {
   readonly directions: readonly Direction[];
   readonly ingress: readonly PolicyRule[];
   readonly egress: readonly PolicyRule[];
-  /** What it would deny is told, and passes. */
+  /** What it would deny is told, and judged further as if it had not been asked: what it allows, it allows. */
   readonly isAudit: boolean;
 }
 
@@ -81,4 +83,20 @@ export type PolicyPort =
 /** `shop/web`, or `web` of a policy of the whole cluster. */
 export function titleOf({ namespace, name }: Pick<Policy, 'namespace' | 'name'>): string {
   return namespace === '' ? name : `${namespace}/${name}`;
+}
+
+/** `shop/web ingress[2].from[0]`: unique among all policies. */
+export function ruleName(policy: Pick<Policy, 'namespace' | 'name'>, { place }: Pick<PolicyRule, 'place'>): string {
+  return `${titleOf(policy)} ${place}`;
+}
+
+/** Order in which policies of one tier are asked. For `Array.sort`. */
+export function comparePolicies(a: Policy, b: Policy): number {
+  return a.priority - b.priority || compareTexts(titleOf(a), titleOf(b));
+}
+
+/** Order of texts that is the same everywhere. For `Array.sort`. */
+export function compareTexts(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }
