@@ -1,12 +1,15 @@
 /** A pod, as other nodes are told of it. */
 import type { IpAddress } from '../wire/address.ts';
 import type { PodLabels } from './pod-labels.ts';
+import type { PodPort } from './pod-port.ts';
 
 export interface DirectoryPod {
   readonly name: string;
   readonly namespace: string;
   readonly addresses: readonly IpAddress[];
   readonly labels: PodLabels;
+  /** Those that have names. In any order, each once. */
+  readonly ports: readonly PodPort[];
   /** A newer pod of its node has taken its name: it goes by its addresses alone. */
   readonly isSuperseded: boolean;
 }

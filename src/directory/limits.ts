@@ -13,6 +13,9 @@ export const MAX_POD_ADDRESSES = 16;
 export const MAX_LABEL_KEY_BYTES = 317;
 export const MAX_LABEL_VALUE_BYTES = 63;
 
+/** Most named ports of one pod. Kubernetes has no such limit. */
+export const MAX_POD_PORTS = 32;
+
 /** Longest encoded pod, in bytes: with as many labels as there may be, mostly short ones. */
 export const MAX_POD_BYTES = 4_096;
 

@@ -8,13 +8,20 @@ import {
   MAX_POD_ADDRESSES,
   MAX_POD_BYTES,
   MAX_POD_NAME_BYTES,
+  MAX_POD_PORTS,
 } from './limits.ts';
 import { MAX_LABELS, problemOfLabels } from './pod-labels.ts';
 import { DEFAULT_NAMESPACE, isDnsLabel, MAX_DNS_LABEL_LENGTH } from './pod-name.ts';
+import { comparePodPorts, isPodPort, MAX_PORT_NAME_LENGTH, type PodPort, podProtocols } from './pod-port.ts';
 
 const labelLimits: FieldLimits = {
   1: { maxCount: 1, maxBytes: MAX_LABEL_KEY_BYTES },
   2: { maxCount: 1, maxBytes: MAX_LABEL_VALUE_BYTES },
+};
+const portLimits: FieldLimits = {
+  1: { maxCount: 1, maxBytes: MAX_PORT_NAME_LENGTH },
+  2: { maxCount: 1, maxBytes: 0 },
+  3: { maxCount: 1, maxBytes: 0 },
 };
 const podLimits: FieldLimits = {
   1: { maxCount: 1, maxBytes: MAX_DNS_LABEL_LENGTH },
@@ -22,6 +29,7 @@ const podLimits: FieldLimits = {
   3: { maxCount: MAX_POD_ADDRESSES, maxBytes: 16 },
   4: { maxCount: MAX_LABELS, maxBytes: MAX_LABEL_KEY_BYTES + MAX_LABEL_VALUE_BYTES + 16, fields: labelLimits },
   5: { maxCount: 1, maxBytes: 0 },
+  6: { maxCount: MAX_POD_PORTS, maxBytes: MAX_PORT_NAME_LENGTH + 16, fields: portLimits },
 };
 
 /** Names end up in terminals, logs and metrics: no spaces, no control characters, no look-alikes. A slash is between names. */
@@ -33,22 +41,29 @@ export function problemOfPod(pod: DirectoryPod): string | undefined {
   if (problem !== undefined) return problem;
   const { length } = encodePod(pod);
   if (length <= MAX_POD_BYTES) return undefined;
-  return `its name, addresses and labels take ${length} bytes, more than ${MAX_POD_BYTES}`;
+  return `its name, addresses, labels and ports take ${length} bytes, more than ${MAX_POD_BYTES}`;
 }
 
-function problemOfFields({ name, namespace, addresses, labels }: DirectoryPod): string | undefined {
+function problemOfFields({ name, namespace, addresses, labels, ports }: DirectoryPod): string | undefined {
   if (name.length > MAX_POD_NAME_BYTES) return `its name has more than ${MAX_POD_NAME_BYTES} characters`;
   if (!printableName.test(name)) return 'its name has other characters than printable ASCII, or a slash';
   if (!isDnsLabel(namespace)) return `its namespace ${namespace} is no DNS label`;
   if (addresses.length > MAX_POD_ADDRESSES) return `it has more than ${MAX_POD_ADDRESSES} addresses`;
   if (!addresses.every(({ family, bytes }) => bytes.length === (family === 4 ? 4 : 16)))
     return 'an address of it is neither IPv4 nor IPv6';
+  if (ports.length > MAX_POD_PORTS) return `it has more than ${MAX_POD_PORTS} named ports`;
+  if (!ports.every(isPodPort)) return 'a port of it has no name, protocol and number as in Kubernetes';
+  if (new Set(ports.map(titleOf)).size < ports.length) return 'it has a port twice';
   const problem = problemOfLabels(labels);
   return problem && `its labels: ${problem}`;
 }
 
+function titleOf({ name, protocol, port }: PodPort): string {
+  return `${name} ${protocol} ${port}`;
+}
+
 /** Encodes a pod: equal ones alike. */
-export function encodePod({ name, namespace, addresses, labels, isSuperseded }: DirectoryPod): Uint8Array {
+export function encodePod({ name, namespace, addresses, labels, ports, isSuperseded }: DirectoryPod): Uint8Array {
   return Uint8Array.from(
     weft.v1.DirectoryPod.encode({
       name,
@@ -58,6 +73,11 @@ export function encodePod({ name, namespace, addresses, labels, isSuperseded }: 
         .sort()
         .map((key) => ({ key, ...(labels[key] !== '' && { value: labels[key]! }) })),
       ...(isSuperseded && { superseded: true }),
+      ports: ports.toSorted(comparePodPorts).map(({ name: portName, protocol, port }) => ({
+        name: portName,
+        ...(protocol !== 'TCP' && { protocol: podProtocols.indexOf(protocol) }),
+        port,
+      })),
     }).finish(),
   );
 }
@@ -79,6 +99,11 @@ export function parsePod(bytes: Uint8Array): DirectoryPod | undefined {
       bytes: Uint8Array.from(address),
     })),
     labels: Object.fromEntries(raw.labels.map(({ key, value }) => [key ?? '', value ?? ''])),
+    ports: raw.ports.flatMap(({ name, protocol: number, port }) => {
+      const protocol = podProtocols[number ?? 0];
+      // A protocol of a later version is none that anybody here asks for.
+      return protocol === undefined ? [] : { name: name ?? '', protocol, port: port ?? 0 };
+    }),
     isSuperseded: raw.superseded,
   };
   const isEachLabelOnce = Object.keys(pod.labels).length === raw.labels.length;

@@ -11,6 +11,12 @@ const full: DirectoryPod = {
   namespace: 'shop',
   addresses: [parseIpAddress('10.244.1.2')!, parseIpAddress('fd00:10:244:1::2')!],
   labels: { 'app.kubernetes.io/name': 'web', tier: 'front', empty: '' },
+  ports: [
+    { name: 'dns', protocol: 'TCP', port: 53 },
+    { name: 'dns', protocol: 'UDP', port: 53 },
+    { name: 'http', protocol: 'TCP', port: 65_535 },
+    { name: 'signal', protocol: 'SCTP', port: 1 },
+  ],
   isSuperseded: true,
 };
 
@@ -25,8 +31,9 @@ for (const [title, pod] of [
   });
 }
 
-test('equal pods are equal bytes, whatever the order of their labels', (t) => {
-  const other = { ...full, labels: { tier: 'front', empty: '', 'app.kubernetes.io/name': 'web' } };
+test('equal pods are equal bytes, whatever the order of their labels and ports', (t) => {
+  const labels = { tier: 'front', empty: '', 'app.kubernetes.io/name': 'web' };
+  const other = { ...full, labels, ports: full.ports.toReversed() };
   t.deepEqual(encodePod(other), encodePod(full));
 });
 
@@ -39,6 +46,24 @@ test('what is read of a pod does not change with the buffer it came in', (t) => 
 
 test('a field of a later version is passed over', (t) => {
   t.deepEqual(parsePod(Uint8Array.of(...encodePod(full), (14 << 3) | 0, 5)), full);
+});
+
+test('a pod without ports is the bytes that it was before there were any', (t) => {
+  const { ports, ...raw } = weft.v1.DirectoryPod.decode(encodePod({ ...full, ports: [] }));
+  t.deepEqual(ports, []);
+  t.deepEqual(encodePod({ ...full, ports: [] }), Uint8Array.from(weft.v1.DirectoryPod.encode(raw).finish()));
+});
+
+test('a port of a protocol of a later version is passed over', (t) => {
+  const raw = {
+    name: 'a',
+    ports: [
+      { name: 'x', protocol: 9, port: 1 },
+      { name: 'y', port: 2 },
+    ],
+  };
+  const pod = parsePod(weft.v1.DirectoryPod.encode(raw).finish());
+  t.deepEqual(pod?.ports, [{ name: 'y', protocol: 'TCP', port: 2 }]);
 });
 
 type Raw = weft.v1.DirectoryPod.$Properties;
@@ -64,6 +89,13 @@ const refused: readonly (readonly [string, Raw])[] = [
   ],
   ['with a label that is none', { name: 'a', labels: [{ key: '__proto__', value: 'x' }] }],
   ['with a value of 64 characters', { name: 'a', labels: [{ key: 'app', value: 'x'.repeat(64) }] }],
+  ['with a port without a name', { name: 'a', ports: [{ port: 80 }] }],
+  ['with a port of 16 characters', { name: 'a', ports: [{ name: 'p'.repeat(16), port: 80 }] }],
+  ['with a port in capitals', { name: 'a', ports: [{ name: 'HTTP', port: 80 }] }],
+  ['with port 0', { name: 'a', ports: [{ name: 'http' }] }],
+  ['with port 65536', { name: 'a', ports: [{ name: 'http', port: 65_536 }] }],
+  ['with a port twice', { name: 'a', ports: Array.from({ length: 2 }, () => ({ name: 'http', port: 80 })) }],
+  ['with 33 ports', { name: 'a', ports: Array.from({ length: 33 }, (_, at) => ({ name: 'http', port: at + 1 })) }],
   ['with 65 labels', { name: 'a', labels: Array.from({ length: 65 }, (_, at) => ({ key: `k${at}` })) }],
 ];
 for (const [title, raw] of refused) {

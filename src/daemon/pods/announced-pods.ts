@@ -3,6 +3,7 @@ import type { DirectoryPod } from '../../directory/directory-pod.ts';
 import { setOf } from '../../directory/own-pods.ts';
 import { problemOfPod } from '../../directory/pod-codec.ts';
 import { DEFAULT_NAMESPACE } from '../../directory/pod-name.ts';
+import type { PodPort } from '../../directory/pod-port.ts';
 import type { IpAddress } from '../../wire/address.ts';
 import { titleOf } from './pod-key.ts';
 import type { PodRecord } from './pod-record.ts';
@@ -11,6 +12,8 @@ import type { PodRecord } from './pod-record.ts';
 export interface AddressedPod {
   readonly record: PodRecord;
   readonly addresses: readonly IpAddress[];
+  /** Those that have names. Absent: none are known. */
+  readonly ports?: readonly PodPort[];
 }
 
 /**
@@ -24,10 +27,10 @@ export function announcedPods(pods: readonly AddressedPod[]): DirectoryPod[] {
   for (const { record } of pods) holders.set(titleOf(record), containerOf(record));
   const interfaces = Map.groupBy(pods, ({ record }) => `${titleOf(record)} ${containerOf(record)}`);
   const announced = Array.from(interfaces.values(), (ofOne): DirectoryPod => {
-    const { record } = ofOne[0]!;
+    const { record, ports = [] } = ofOne[0]!;
     const { name, namespace = DEFAULT_NAMESPACE, labels = {} } = record;
     const isSuperseded = holders.get(titleOf(record)) !== containerOf(record);
-    return { name, namespace, labels, addresses: ofOne.flatMap(({ addresses }) => addresses), isSuperseded };
+    return { name, namespace, labels, ports, addresses: ofOne.flatMap(({ addresses }) => addresses), isSuperseded };
   });
   // An earlier version had no limits: what others would refuse is left out, so that they hear of the rest.
   return announced.filter((pod) => problemOfPod(pod) === undefined);
@@ -35,10 +38,10 @@ export function announcedPods(pods: readonly AddressedPod[]): DirectoryPod[] {
 
 /** Refuses a pod that others could not be told of beside those that are there. @throws as {@link setOf} */
 export function checkAnnounced(pods: readonly AddressedPod[], added: AddressedPod): void {
-  const { record, addresses } = added;
+  const { record, addresses, ports = [] } = added;
   const { name, namespace = DEFAULT_NAMESPACE, labels = {} } = record;
   // Whether it takes the name of another is not at issue here.
-  setOf([...announcedPods(pods), { name, namespace, labels, addresses, isSuperseded: true }]);
+  setOf([...announcedPods(pods), { name, namespace, labels, addresses, ports, isSuperseded: true }]);
 }
 
 /** Pods made by hand, of which there is one of a name, are their own. */

@@ -17,12 +17,15 @@ function told(pods: readonly AddressedPod[]): string[] {
   );
 }
 
-test('pods are told with their namespaces, labels and addresses', (t) => {
-  t.deepEqual(announcedPods([pod('web', '10.244.1.2', { namespace: 'shop', labels: { app: 'web' } })]), [
+test('pods are told with their namespaces, labels, ports and addresses', (t) => {
+  const ports = [{ name: 'http', protocol: 'TCP', port: 80 }] as const;
+  const web = pod('web', '10.244.1.2', { namespace: 'shop', labels: { app: 'web' } });
+  t.deepEqual(announcedPods([{ ...web, ports }]), [
     {
       name: 'web',
       namespace: 'shop',
       labels: { app: 'web' },
+      ports,
       addresses: [parseIpAddress('10.244.1.2')!],
       isSuperseded: false,
     },
@@ -54,7 +57,7 @@ test('a pod of which others could not be told is refused, and says why', (t) => 
   t.throws(() => checkAnnounced([], pod('web', '10.244.1.2', { labels })), {
     code: 'pod-not-announced',
     message:
-      /^pod web: other nodes cannot be told of it: its name, addresses and labels take \d+ bytes, more than 4096/,
+      /^pod web: other nodes cannot be told of it: its name, addresses, labels and ports take \d+ bytes, more than 4096/,
   });
   const many = Array.from({ length: 4_096 }, (_, at) => pod(`pod-${at}`, '10.244.1.2'));
   t.notThrows(() => checkAnnounced(many.slice(1), pod('web', '10.244.1.2')));
