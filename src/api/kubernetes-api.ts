@@ -8,7 +8,7 @@ export interface KubernetesStatus {
   readonly node: string;
   /** Where this node's prefixes come from. */
   readonly ipam: 'static' | 'kubernetes';
-  /** Whether everything is watched now. */
+  /** Whether nodes and pods are watched now. */
   readonly reachable: boolean;
   /** Since when it is so, or is not so, ISO 8601. */
   readonly since: string;
@@ -22,8 +22,8 @@ export interface KubernetesStatus {
 /** A resource of the API. */
 export interface WatchedResourceStatus {
   readonly name: string;
-  /** `waiting`: until it is asked for again. */
-  readonly state: 'listing' | 'watching' | 'waiting';
+  /** `waiting`: until it is asked for again; `absent`: the server does not have the resource, and so none of its objects. */
+  readonly state: 'listing' | 'watching' | 'waiting' | 'absent';
   /** Objects that are known. */
   readonly objects: number;
   /** Objects that were passed over, as they were not what they should be. */

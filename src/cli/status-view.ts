@@ -87,7 +87,12 @@ function formatNames({ names }: Status): string {
 
 function formatKubernetes(kubernetes: KubernetesStatus, nowMs: number): string {
   const { server, node, reachable, since, problem, storedAt, resources } = kubernetes;
-  const known = resources.map(({ name, objects }) => `${objects} ${objects === 1 ? name.slice(0, -1) : name}`);
+  const known = resources
+    .filter(({ state }) => state !== 'absent')
+    .map(
+      ({ name, objects }) =>
+        `${objects} ${objects === 1 ? name.replace(/(ie)?s$/, (end) => (end === 's' ? '' : 'y')) : name}`,
+    );
   const why = problem === '' ? '' : ` (${problem})`;
   return [
     `Kubernetes at ${server}, ${reachable ? 'watched' : 'away'} for ${formatSince(since, nowMs)}${why}`,

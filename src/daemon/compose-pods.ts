@@ -11,6 +11,7 @@ import type { Config } from './config/config.ts';
 import { POD_GATEWAY } from './host/pod-devices.ts';
 import { Attachments, type AttachmentsOptions } from './cni/attachments.ts';
 import { GonePods } from './pods/gone-pods.ts';
+import type { ToldOfPod } from './pods/known-pods.ts';
 import { Pods } from './pods/pods.ts';
 import type { PodRecord } from './pods/pod-record.ts';
 import type { PodResolver } from './pods/pod-resolver-file.ts';
@@ -18,7 +19,6 @@ import { PODS_JOURNAL } from './pods/stored-pods.ts';
 import { type SpoofWatch, watchSpoofing } from './pods/spoof-watch.ts';
 import type { StateDirectory } from './state/state-directory.ts';
 import type { ThisNode } from './this-node.ts';
-import type { PodLabels } from '../directory/pod-labels.ts';
 import { formatIpAddress, type IpAddress } from '../wire/address.ts';
 
 export interface PodParts {
@@ -30,8 +30,8 @@ export interface PodParts {
   readonly members: () => readonly Member[];
   /** Knows what others changed in nftables. */
   readonly witness: NftWitness;
-  /** Labels that somebody else gives to pods; `undefined`: those of the record. */
-  readonly labelsOf: (record: PodRecord) => PodLabels | undefined;
+  /** Labels and named ports that somebody else gives to pods; `undefined`: the labels of the record, and no ports. */
+  readonly toldOf: (record: PodRecord) => ToldOfPod | undefined;
   /** Is told whenever something may have changed a pod. */
   readonly onChange: () => void;
 }
@@ -41,7 +41,7 @@ const ANY_PODS = { version: 1, digest: '0'.repeat(16), pods: 0 };
 
 /** Reads those that are stored. Nothing is changed yet. @throws WeftError `store-corrupt` */
 export function composePods({ config, logger }: Composition, parts: PodParts): Pods {
-  const { node, prefixes, state, members, witness, labelsOf, onChange } = parts;
+  const { node, prefixes, state, members, witness, toldOf, onChange } = parts;
   return new Pods({
     tunDevice: config.tun.device,
     mtuBytes: node.deviceMtuBytes,
@@ -58,7 +58,7 @@ export function composePods({ config, logger }: Composition, parts: PodParts): P
     nftWitness: witness,
     wallClockMs: Date.now,
     resolver: resolverOfPods(config, node.nodeAddresses),
-    labelsOf,
+    toldOf,
     onChange,
     logger,
   });

@@ -142,9 +142,9 @@ export async function composeDaemon(
     state: state.directory,
     members,
     witness: nftChanges,
-    labelsOf: (record) => {
+    toldOf: (record) => {
       const known = kubernetes && kubernetesNameOf(record);
-      return known && kubernetes.labelsOf(known);
+      return known && kubernetes.toldOf(known);
     },
     onChange: () => {
       named?.podsChanged();

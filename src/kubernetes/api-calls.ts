@@ -8,6 +8,8 @@ export interface ApiFailure {
   readonly message: string;
   /** How long the server asks to wait, in ms (Retry-After, RFC 9110, section 10.2.3); 0: it does not. */
   readonly retryAfterMs: number;
+  /** The answer is longer than one may be: less has to be asked for. */
+  readonly isTooLong?: true;
 }
 
 /** What came of a question. */

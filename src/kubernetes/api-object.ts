@@ -4,11 +4,14 @@
  * Whoever may write Nodes and Pods says what is in them, so each field has a limit. An object that breaks one is no object.
  */
 import * as v from 'valibot';
+import type { PodPort } from '../directory/pod-port.ts';
+import { namedPortsOf } from './named-ports.ts';
 
 /** A Node. */
 export interface ApiNode {
   readonly name: string;
   readonly uid: string;
+  readonly labels: Readonly<Record<string, string>>;
   /** Of both families, as they stand in the object; empty: none was assigned yet. */
   readonly podCidrs: readonly string[];
   /** Those of type InternalIP. */
@@ -30,8 +33,16 @@ export interface ApiPod {
   /** `Pending`, `Running`, `Succeeded`, `Failed`, `Unknown`. */
   readonly phase: string;
   readonly addresses: readonly string[];
+  /** Those of its containers that have names. */
+  readonly ports: readonly PodPort[];
   /** Somebody deleted it, and it ends. */
   readonly isEnding: boolean;
+}
+
+/** A Namespace. */
+export interface ApiNamespace {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** Longest name of an object (RFC 1123, section 2.1), and of a UID, which is one of RFC 9562 mostly. */
@@ -44,7 +55,7 @@ const MAX_ENTRIES = 64;
 /** By which the kubelet says which static pod a Pod object mirrors: `kubernetes.io/config.mirror` (k8s.io/api, annotation_key_constants.go). */
 const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
 
-/** Labels of one pod. Its other nodes take fewer: see `directory/pod-labels.ts`. */
+/** Labels of one object. Of those of a pod, its other nodes take fewer: see `directory/pod-labels.ts`. */
 const MAX_LABELS = 1_024;
 
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_NAME_LENGTH));
@@ -52,13 +63,21 @@ const uid = v.pipe(v.string(), v.maxLength(MAX_UID_LENGTH));
 const word = v.pipe(v.string(), v.maxLength(MAX_NAME_LENGTH));
 const words = v.pipe(v.array(word), v.maxLength(MAX_ENTRIES));
 
+const labels = v.nullish(
+  v.pipe(
+    v.record(v.string(), v.string()),
+    v.check((all) => Object.keys(all).length <= MAX_LABELS),
+  ),
+  {},
+);
+
 /** Kubernetes writes an empty list as null, too. */
 function listOf<Schema extends v.GenericSchema>(item: Schema) {
   return v.nullish(v.pipe(v.array(item), v.maxLength(MAX_ENTRIES)), []);
 }
 
 const node = v.object({
-  metadata: v.object({ name, uid }),
+  metadata: v.object({ name, uid, labels }),
   spec: v.nullish(v.object({ podCIDR: v.nullish(word, ''), podCIDRs: v.nullish(words) }), {}),
   status: v.nullish(
     v.object({
@@ -74,17 +93,18 @@ const pod = v.object({
     name,
     namespace: name,
     uid,
-    labels: v.nullish(
-      v.pipe(
-        v.record(v.string(), v.string()),
-        v.check((labels) => Object.keys(labels).length <= MAX_LABELS),
-      ),
-      {},
-    ),
+    labels,
     annotations: v.nullish(v.object({ [MIRROR_ANNOTATION]: v.nullish(uid, '') }), {}),
     deletionTimestamp: v.nullish(v.string(), ''),
   }),
-  spec: v.nullish(v.object({ hostNetwork: v.nullish(v.boolean(), false) }), {}),
+  spec: v.nullish(
+    v.object({
+      hostNetwork: v.nullish(v.boolean(), false),
+      containers: v.optional(v.unknown()),
+      initContainers: v.optional(v.unknown()),
+    }),
+    {},
+  ),
   status: v.nullish(
     v.object({
       phase: v.nullish(word, ''),
@@ -95,6 +115,8 @@ const pod = v.object({
   ),
 });
 
+const namespace = v.object({ metadata: v.object({ name, labels }) });
+
 /** The record of a Node; `undefined`: it is none, or beyond all limits. */
 export function readNode(object: unknown): ApiNode | undefined {
   const result = v.safeParse(node, object);
@@ -104,6 +126,7 @@ export function readNode(object: unknown): ApiNode | undefined {
   return {
     name: metadata.name,
     uid: metadata.uid,
+    labels: metadata.labels,
     podCidrs: withFirst(spec.podCIDRs ?? [], spec.podCIDR ?? ''),
     addresses: (status.addresses ?? []).filter(({ type }) => type === 'InternalIP').map(({ address }) => address),
     networkUnavailable: condition?.status ?? '',
@@ -128,8 +151,20 @@ export function readPod(object: unknown): ApiPod | undefined {
       (status.podIPs ?? []).map(({ ip }) => ip).filter((ip) => ip !== ''),
       status.podIP ?? '',
     ),
+    ports: namedPortsOf(spec),
     isEnding: metadata.deletionTimestamp !== '',
   };
+}
+
+/** The record of a Namespace; `undefined`: it is none, or beyond all limits. */
+export function readNamespace(object: unknown): ApiNamespace | undefined {
+  const result = v.safeParse(namespace, object);
+  return result.success ? result.output.metadata : undefined;
+}
+
+/** `NAMESPACE/NAME`. */
+export function nameOfNamespaced(object: { readonly namespace: string; readonly name: string }): string {
+  return `${object.namespace}/${object.name}`;
 }
 
 /** The field of today, or that of before there were two families. */

@@ -3,7 +3,8 @@
  *
  *     listing ──last page──> watching ──server ends it──> watching again, from the last version
  *        ^  └──failed──> waiting ──┐     └──failed──> waiting ──> watching again
- *        └─────────────────────────┴──── 410 Gone, or too old a version
+ *        ├─────────────────────────┴──── 410 Gone, or too old a version
+ *        └──now and then── absent <── 404, of what need not be there
  *
  * What is known stays known while nothing can be asked. A list that is complete takes its place: what is missing in it was deleted.
  */
@@ -25,8 +26,8 @@ export interface ObjectChanges<Value> {
 
 /** How it goes. */
 export interface WatchState {
-  /** `waiting`: until it is asked again. */
-  readonly phase: 'listing' | 'watching' | 'waiting';
+  /** `waiting`: until it is asked again; `absent`: the server does not have this resource, and is asked again now and then. */
+  readonly phase: 'listing' | 'watching' | 'waiting' | 'absent';
   /** What went wrong last; empty: nothing since the last success. */
   readonly problem: string;
   /** Objects that are known. */
@@ -54,12 +55,32 @@ const WATCH_MORE_SECONDS = 300;
 /** A watch that lasted less than this, in ms, did not go well, whatever its end was: one that ends at once would be asked for again and again. */
 const SHORT_WATCH_MS = 5_000;
 
+/** How often it is looked whether a resource is there by now, in ms, and how much less often at random. */
+const ABSENT_MS = 45_000;
+const ABSENT_MORE_MS = 30_000;
+
+/** A page that is longer than an answer may be is asked for with so many times fewer objects. */
+const PAGE_DIVISOR = 4;
+
+const NOT_FOUND = 404;
 const GONE = 410;
+
+/** A record, and as JSON. */
+interface Found<Value> {
+  readonly value: Value;
+  readonly text: string;
+}
 
 export class ObjectWatch<Value> {
   readonly #options: ObjectWatchOptions<Value>;
   /** Records as JSON, by key: most updates of an object change nothing that is taken from it. */
   #known = new Map<string, string>();
+  /** Of all of them, in characters. */
+  #length = 0;
+  /** Which of the paths is asked, and how many in a row were not there. */
+  #place = 0;
+  #misses = 0;
+  #pageLength: number;
   #version = '';
   #phase: WatchState['phase'] = 'listing';
   #problem = '';
@@ -73,6 +94,7 @@ export class ObjectWatch<Value> {
 
   constructor(options: ObjectWatchOptions<Value>) {
     this.#options = options;
+    this.#pageLength = options.resource.pageLength;
   }
 
   start(): void {
@@ -86,21 +108,27 @@ export class ObjectWatch<Value> {
 
   #list(): void {
     const turn = this.#begin('listing');
-    const found = new Map<string, Value>();
+    const found = new Map<string, Found<Value>>();
     let unreadable = 0;
+    let length = 0;
     const { calls, resource } = this.#options;
     const ask = (next: string): void => {
-      this.#cancel = calls.get(this.#path({ limit: String(resource.pageLength), continue: next }), (answer) => {
+      this.#cancel = calls.get(this.#path({ limit: String(this.#pageLength), continue: next }), (answer) => {
         if (turn !== this.#turn) return;
         if ('failure' in answer) return this.#listFailed(answer.failure);
         const page = readListPage(answer.body);
         if (page === undefined) return this.#fail('the answer is no list of the API', 0, () => this.#list());
         for (const item of page.items) {
           const value = resource.read(item);
-          if (value === undefined) unreadable++;
-          else found.set(resource.keyOf(value), value);
+          if (value === undefined) {
+            unreadable++;
+            continue;
+          }
+          const text = JSON.stringify(value);
+          length += text.length;
+          found.set(resource.keyOf(value), { value, text });
         }
-        if (found.size > resource.most) return this.#tooMany();
+        if (found.size > resource.most || length > resource.mostCharacters) return this.#tooMany();
         if (page.next !== '') return ask(page.next);
         this.#listed(page.version, found, unreadable);
       });
@@ -108,24 +136,55 @@ export class ObjectWatch<Value> {
     ask('');
   }
 
-  #listFailed({ status, message, retryAfterMs }: ApiFailure): void {
+  #listFailed({ status, message, retryAfterMs, isTooLong }: ApiFailure): void {
+    const { resource } = this.#options;
+    if (status === NOT_FOUND && resource.isOptional) {
+      this.#place = (this.#place + 1) % resource.paths.length;
+      this.#misses++;
+      return this.#misses < resource.paths.length ? this.#list() : this.#isAbsent();
+    }
+    if (isTooLong === true && this.#pageLength > 1) {
+      this.#pageLength = Math.ceil(this.#pageLength / PAGE_DIVISOR);
+      return this.#list();
+    }
     // A list that took so long that its version is gone is begun anew, and so is any other.
     this.#fail(status === GONE ? 'the list took too long, and its version is gone' : message, retryAfterMs, () =>
       this.#list(),
     );
   }
 
-  #listed(version: string, found: ReadonlyMap<string, Value>, unreadable: number): void {
-    const known = new Map([...found].map(([key, value]) => [key, JSON.stringify(value)]));
-    const set = [...found].filter(([key]) => this.#known.get(key) !== known.get(key)).map(([, value]) => value);
-    const deleted = [...this.#known.keys()].filter((key) => !known.has(key));
-    this.#known = known;
+  #listed(version: string, found: ReadonlyMap<string, Found<Value>>, unreadable: number): void {
     this.#version = version;
+    this.#replace(found, unreadable);
+    this.#watch();
+  }
+
+  /**
+   * The server has everything else, and not this. It is believed at once: a server that does not know yet what it has says 503 (Kubernetes
+   * since 1.23).
+   */
+  #isAbsent(): void {
+    const { clock, random } = this.#options;
+    this.#failures = 0;
+    this.#replace(new Map(), 0);
+    const turn = this.#begin('absent');
+    this.#tell();
+    clock.after(ABSENT_MS + (random.uint32() % ABSENT_MORE_MS), () => {
+      if (turn === this.#turn) this.#list();
+    });
+  }
+
+  #replace(found: ReadonlyMap<string, Found<Value>>, unreadable: number): void {
+    const before = this.#known;
+    const set = [...found].filter(([key, { text }]) => before.get(key) !== text).map(([, { value }]) => value);
+    const deleted = [...before.keys()].filter((key) => !found.has(key));
+    this.#known = new Map([...found].map(([key, { text }]) => [key, text]));
+    this.#length = [...this.#known.values()].reduce((sum, { length }) => sum + length, 0);
     this.#unreadable = unreadable;
+    this.#misses = 0;
     this.#lists++;
     this.#problem = '';
-    this.#options.onChanges({ set, deleted, all: [...known.keys()] });
-    this.#watch();
+    this.#options.onChanges({ set, deleted, all: [...found.keys()] });
   }
 
   #watch(): void {
@@ -148,7 +207,8 @@ export class ObjectWatch<Value> {
       },
       ended: (failure) => {
         if (turn !== this.#turn) return;
-        if (failure?.status === GONE) return this.#expired();
+        if (failure?.status === GONE || (failure?.status === NOT_FOUND && this.#options.resource.isOptional))
+          return this.#expired();
         if (failure !== undefined) return this.#fail(failure.message, failure.retryAfterMs, () => this.#watch());
         if (clock.nowMs() - beganMs < SHORT_WATCH_MS)
           return this.#fail('the server ended the watch at once', 0, () => this.#watch());
@@ -186,13 +246,18 @@ export class ObjectWatch<Value> {
       return this.#tell();
     }
     const key = resource.keyOf(value);
+    const before = this.#known.get(key);
+    const text = type === 'DELETED' ? '' : JSON.stringify(value);
+    if (before === text) return;
+    const length = this.#length - (before?.length ?? 0) + text.length;
     if (type === 'DELETED') {
+      this.#length = length;
       if (this.#known.delete(key)) onChanges({ set: [], deleted: [key], all: undefined });
       return this.#tell();
     }
-    const text = JSON.stringify(value);
-    if (this.#known.get(key) === text) return;
-    if (!this.#known.has(key) && this.#known.size >= resource.most) return this.#tooMany();
+    const isMore = before === undefined && this.#known.size >= resource.most;
+    if (isMore || length > resource.mostCharacters) return this.#tooMany();
+    this.#length = length;
     this.#known.set(key, text);
     onChanges({ set: [value], deleted: [], all: undefined });
     this.#tell();
@@ -207,10 +272,13 @@ export class ObjectWatch<Value> {
   }
 
   #tooMany(): void {
-    const { most } = this.#options.resource;
+    const { most, mostCharacters } = this.#options.resource;
     // What is known stays known. It does not get better by trying often.
     this.#failures = Math.max(this.#failures, 10);
-    this.#breakOff(`there are more than ${most} objects: so many are not watched`, () => this.#list());
+    this.#breakOff(
+      `there are more than ${most} objects, or ${mostCharacters} characters of them: so many are not watched`,
+      () => this.#list(),
+    );
   }
 
   #breakOff(problem: string, again: () => void): void {
@@ -241,7 +309,7 @@ export class ObjectWatch<Value> {
     const texts = Object.entries(all)
       .filter(([, value]) => value !== '')
       .map(([key, value]) => `${key}=${encodeURIComponent(value)}`);
-    return `${resource.path}?${texts.join('&')}`;
+    return `${resource.paths[this.#place]!}?${texts.join('&')}`;
   }
 
   #tell(): void {

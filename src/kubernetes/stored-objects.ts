@@ -1,44 +1,73 @@
 /** What was last known of the API, as it is kept over a restart: a daemon goes by it while the API is away. */
 import * as v from 'valibot';
-import type { ApiNode, ApiPod } from './api-object.ts';
+import { isPodPort, type PodPort } from '../directory/pod-port.ts';
+import { readClusterNetworkPolicy, readNetworkPolicy } from './api-policy.ts';
+import type { ApiRecords, ResourceName } from './watched-resource.ts';
+
+/** The objects of all resources. */
+export type ApiObjects = { readonly [Name in ResourceName]: readonly ApiRecords[Name][] };
 
 /** What is kept. */
-export interface StoredObjects {
+export interface StoredObjects extends ApiObjects {
   /** When the API last confirmed it, ISO 8601. */
   readonly time: string;
   /** Of the own Node object. A state of another name is none. */
   readonly nodeName: string;
-  readonly nodes: readonly ApiNode[];
-  readonly pods: readonly ApiPod[];
 }
 
 const strings = v.array(v.string());
+const labels = v.record(v.string(), v.string());
 
 const node = v.object({
   name: v.string(),
   uid: v.string(),
+  labels: v.optional(labels, {}),
   podCidrs: strings,
   addresses: strings,
   networkUnavailable: v.string(),
   networkUnavailableReason: v.string(),
 });
 
+const port = v.custom<PodPort>((value) => isPodPort(Object(value) as Record<keyof PodPort, unknown>));
+
 const pod = v.object({
   namespace: v.string(),
   name: v.string(),
   uid: v.string(),
   runtimeUid: v.string(),
-  labels: v.record(v.string(), v.string()),
+  labels,
   hostNetwork: v.boolean(),
   phase: v.string(),
   addresses: strings,
+  ports: v.optional(v.array(port), []),
   isEnding: v.boolean(),
 });
 
-const stored = v.object({ time: v.string(), nodeName: v.string(), nodes: v.array(node), pods: v.array(pod) });
+/** What an earlier version did not know of is not there. */
+function laterListOf<Schema extends v.GenericSchema>(item: Schema) {
+  return v.optional(v.array(item), []);
+}
+
+const policy = v.object({ object: v.unknown() });
+
+const stored = v.object({
+  time: v.string(),
+  nodeName: v.string(),
+  nodes: v.array(node),
+  pods: v.array(pod),
+  namespaces: laterListOf(v.object({ name: v.string(), labels })),
+  networkpolicies: laterListOf(policy),
+  clusternetworkpolicies: laterListOf(policy),
+});
 
 /** `undefined`: nothing was stored, something else, or what another node knew. */
 export function parseStoredObjects(document: unknown, nodeName: string): StoredObjects | undefined {
   const result = v.safeParse(stored, document);
-  return result.success && result.output.nodeName === nodeName ? result.output : undefined;
+  if (!result.success || result.output.nodeName !== nodeName) return undefined;
+  const { networkpolicies, clusternetworkpolicies, ...rest } = result.output;
+  return {
+    ...rest,
+    networkpolicies: networkpolicies.flatMap(({ object }) => readNetworkPolicy(object) ?? []),
+    clusternetworkpolicies: clusternetworkpolicies.flatMap(({ object }) => readClusterNetworkPolicy(object) ?? []),
+  };
 }

@@ -64,6 +64,7 @@ test('a Pod without a status is a Pod', (t) => {
     hostNetwork: false,
     phase: '',
     addresses: [],
+    ports: [],
     isEnding: false,
   });
 });

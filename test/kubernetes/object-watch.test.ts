@@ -2,13 +2,13 @@ import test from 'ava';
 import { array, assert, constantFrom, integer, oneof, property, record, constant } from 'fast-check';
 import type { ApiPod } from '../../src/kubernetes/api-object.ts';
 import { ObjectWatch, type ObjectChanges, type WatchState } from '../../src/kubernetes/object-watch.ts';
-import { watchedResources } from '../../src/kubernetes/watched-resource.ts';
+import { type WatchedResource, watchedResources } from '../../src/kubernetes/watched-resource.ts';
 import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { ApiDouble } from '../support/api-double.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 /** Two objects on a page, and at most six. */
-const resource = { ...watchedResources.pods, pageLength: 2, most: 6 };
+const resource: WatchedResource<ApiPod> = { ...watchedResources.pods, pageLength: 2, most: 6, mostCharacters: 10_000 };
 
 /** Longest that anything may take once the API answers, in ms: a back-off, and half of it again. */
 const SETTLE_MS = 60_000;
@@ -22,9 +22,9 @@ class Watcher {
   readonly changes: ObjectChanges<ApiPod>[] = [];
   state: WatchState | undefined;
 
-  constructor(seed = 1) {
+  constructor(seed = 1, change: Partial<WatchedResource<ApiPod>> = {}) {
     this.watch = new ObjectWatch({
-      resource,
+      resource: { ...resource, ...change },
       nodeName: 'n1',
       calls: this.api,
       clock: this.clock,
@@ -44,7 +44,10 @@ class Watcher {
 }
 
 function watching(...names: string[]): Watcher {
-  const watcher = new Watcher();
+  return begun(new Watcher(), names);
+}
+
+function begun(watcher: Watcher, names: readonly string[]): Watcher {
   for (const name of names) watcher.api.set(name);
   watcher.watch.start();
   watcher.clock.advance(1_000);
@@ -175,10 +178,110 @@ test('more objects than there may be are not taken, and what is known stays', (t
   watcher.api.set('g');
   watcher.clock.advance(SETTLE_MS);
   t.is(watcher.known.size, 6);
-  t.is(watcher.state?.problem, 'there are more than 6 objects: so many are not watched');
+  t.regex(watcher.state!.problem, /^there are more than 6 objects, or 10000 characters of them/);
   watcher.api.delete('a');
   watcher.clock.advance(SETTLE_MS);
   t.deepEqual(watcher.names, ['b', 'c', 'd', 'e', 'f', 'g']);
+});
+
+test('objects that take more memory than they may are not taken, and what is known stays', (t) => {
+  const watcher = watching('a', 'b');
+  watcher.api.set('c', { status: { phase: 'x'.repeat(253) } });
+  t.deepEqual(watcher.names, ['a', 'b', 'c']);
+  const labels = Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`key-${at}`, 'v'.repeat(60)]));
+  watcher.api.set('d', { metadata: { name: 'd', namespace: 'default', uid: '', labels } });
+  watcher.clock.advance(SETTLE_MS);
+  t.deepEqual(watcher.names, ['a', 'b', 'c']);
+  t.regex(watcher.state!.problem, /so many are not watched/);
+  watcher.api.delete('d');
+  watcher.clock.advance(SETTLE_MS);
+  t.is(watcher.state?.problem, '');
+});
+
+test('memory of objects that are gone is there for others', (t) => {
+  const watcher = watching('a');
+  for (let round = 0; round < 100; round++) {
+    watcher.api.set('b', { status: { phase: `${round}`.repeat(100) } });
+    watcher.api.delete('b');
+  }
+  t.is(watcher.state?.problem, '');
+  t.is(watcher.api.lists, 1);
+});
+
+test('a page that is longer than an answer may be is asked for in parts', (t) => {
+  const watcher = new Watcher(1, { pageLength: 64 });
+  watcher.api.longest = 2;
+  begun(watcher, ['a', 'b', 'c', 'd', 'e']);
+  t.deepEqual(watcher.names, ['a', 'b', 'c', 'd', 'e']);
+  t.is(watcher.state?.problem, '');
+});
+
+test('an object that alone is longer than an answer may be is a problem, and asked for less and less often', (t) => {
+  const watcher = new Watcher();
+  watcher.api.longest = 0;
+  begun(watcher, ['a']);
+  watcher.clock.advance(600_000);
+  t.is(watcher.state?.problem, 'the answer is too long');
+  t.true(watcher.api.lists < 60, `${watcher.api.lists} lists within ten minutes`);
+});
+
+const optional = { paths: ['/v2/pods', '/v1/pods'] as const, isOptional: true };
+
+test('what the server does not have is no trouble, and asked for again now and then', (t) => {
+  const watcher = new Watcher(1, optional);
+  watcher.api.absent = ['/v1', '/v2'];
+  begun(watcher, ['a']);
+  t.deepEqual(watcher.state, { phase: 'absent', problem: '', objects: 0, unreadable: 0, lists: 1 });
+  t.deepEqual(watcher.changes, [{ set: [], deleted: [], all: [] }]);
+  watcher.api.asked.length = 0;
+  watcher.clock.advance(600_000);
+  t.true(watcher.api.asked.length >= 14 && watcher.api.asked.length <= 28, `${watcher.api.asked.length} questions`);
+  watcher.api.absent = [];
+  watcher.clock.advance(90_000);
+  t.deepEqual(watcher.names, ['a']);
+});
+
+test('of two versions the first that the server has is watched', (t) => {
+  const newer = begun(new Watcher(1, optional), ['a']);
+  t.true(newer.api.asked.every((path) => path.startsWith('/v2/pods?')));
+  const older = new Watcher(1, optional);
+  older.api.absent = ['/v2'];
+  begun(older, ['a']);
+  t.deepEqual(older.names, ['a']);
+  t.true(older.api.asked.at(-1)!.startsWith('/v1/pods?watch=1'));
+});
+
+test('a version that the server stops to have makes way for another, and nothing is lost meanwhile', (t) => {
+  const watcher = new Watcher(1, optional);
+  watcher.api.absent = ['/v2'];
+  begun(watcher, ['a']);
+  watcher.clock.advance(10_000);
+  watcher.api.absent = ['/v1'];
+  watcher.api.end();
+  watcher.clock.advance(1_000);
+  t.true(watcher.api.asked.at(-1)!.startsWith('/v2/pods?watch=1'));
+  t.deepEqual(watcher.names, ['a']);
+  t.false(watcher.changes.some(({ deleted }) => deleted.length > 0));
+});
+
+test('what is not there any more has no objects', (t) => {
+  const watcher = begun(new Watcher(1, optional), ['a']);
+  watcher.clock.advance(10_000);
+  watcher.api.absent = ['/v1', '/v2'];
+  watcher.api.end();
+  watcher.clock.advance(1_000);
+  t.deepEqual(watcher.names, []);
+  t.is(watcher.state?.phase, 'absent');
+});
+
+test('what has to be there and is not is a problem', (t) => {
+  const watcher = watching('a');
+  watcher.clock.advance(10_000);
+  watcher.api.absent = ['/api'];
+  watcher.api.end();
+  watcher.clock.advance(1_000);
+  t.deepEqual(watcher.names, ['a']);
+  t.is(watcher.state?.problem, 'HTTP 404: not found');
 });
 
 test('nothing comes after the end', (t) => {

@@ -15,6 +15,7 @@ function inApi(name: string, address: string, change: Partial<ApiPod> = {}): Api
     hostNetwork: false,
     phase: 'Running',
     addresses: [address],
+    ports: [],
     isEnding: false,
     ...change,
   };
@@ -101,7 +102,7 @@ test('as many labels as other nodes take are the same ones each time', (t) => {
   const { labels: fitting, cut } = fittingLabels(labels);
   t.is(cut, 6);
   t.deepEqual(Object.keys(fitting), Object.keys(labels).toSorted().slice(0, 64));
-  t.deepEqual(fittingLabels({ app: 'web' }), { labels: { app: 'web' }, cut: 0 });
+  t.deepEqual(fittingLabels({ app: 'web' }), { labels: { app: 'web' }, lengthBytes: 16, cut: 0 });
   const long = Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`k${at}`.padEnd(63, 'k'), 'v'.repeat(63)]));
   t.true(fittingLabels(long).cut > 0);
 });

@@ -28,6 +28,10 @@ export class ApiDouble implements ApiCalls {
   #version = 100;
   /** Nobody gets an answer. */
   isAway = false;
+  /** Paths that are not there: what they begin with. */
+  absent: readonly string[] = [];
+  /** An answer with more objects is too long. */
+  longest = Infinity;
   lists = 0;
   watches = 0;
   readonly asked: string[] = [];
@@ -85,7 +89,13 @@ export class ApiDouble implements ApiCalls {
 
   get(path: string, answer: (answer: ApiAnswer) => void): () => void {
     this.asked.push(path);
-    return this.#later(() => answer(this.isAway ? refused() : this.#list(new URLSearchParams(path.split('?')[1]))));
+    return this.#later(() => {
+      if (this.isAway) return answer(refused());
+      if (this.#isAbsent(path)) return answer(notFound());
+      const listed = this.#list(new URLSearchParams(path.split('?')[1]));
+      const { items } = ('body' in listed ? listed.body : { items: [] }) as { readonly items: readonly object[] };
+      answer(items.length > this.longest ? tooLong() : listed);
+    });
   }
 
   stream(path: string, listener: StreamListener): () => void {
@@ -93,6 +103,7 @@ export class ApiDouble implements ApiCalls {
     let watch: OpenWatch | undefined;
     const cancel = this.#later(() => {
       if (this.isAway) return listener.ended(refused().failure);
+      if (this.#isAbsent(path)) return listener.ended(notFound().failure);
       const version = Number(new URLSearchParams(path.split('?')[1]).get('resourceVersion'));
       if (version < this.#compacted) return listener.ended(gone().failure);
       this.watches++;
@@ -132,6 +143,10 @@ export class ApiDouble implements ApiCalls {
     watch.listener.object({ type, object });
   }
 
+  #isAbsent(path: string): boolean {
+    return this.absent.some((one) => path.startsWith(one));
+  }
+
   #later(action: () => void): () => void {
     let isCancelled = false;
     this.#clock.after(LATENCY_MS, () => {
@@ -147,4 +162,12 @@ function refused(): { readonly failure: ApiFailure } {
 
 function gone(): { readonly failure: ApiFailure } {
   return { failure: { status: 410, message: 'HTTP 410: too old', retryAfterMs: 0 } };
+}
+
+function notFound(): { readonly failure: ApiFailure } {
+  return { failure: { status: 404, message: 'HTTP 404: not found', retryAfterMs: 0 } };
+}
+
+function tooLong(): { readonly failure: ApiFailure } {
+  return { failure: { status: 0, message: 'the answer is too long', retryAfterMs: 0, isTooLong: true } };
 }

@@ -131,7 +131,8 @@ export class ApiClient implements ApiCalls {
         const { statusCode = 0 } = response;
         if (statusCode < 200 || statusCode > 299) return readFailure(response, fail);
         readAll(response, MAX_ANSWER_BYTES, (bytes) => {
-          if (bytes === undefined) return fail(failureOf(`the answer is longer than ${MAX_ANSWER_BYTES} bytes`));
+          if (bytes === undefined)
+            return fail({ ...failureOf(`the answer is longer than ${MAX_ANSWER_BYTES} bytes`), isTooLong: true });
           const body = parsed(bytes);
           if (body === undefined) fail(failureOf('the answer is no JSON'));
           else end({ body: body.value });

@@ -9,15 +9,17 @@
 import type { Logger } from '../../env/logger.ts';
 import type { ApiNode, ApiPod } from '../../kubernetes/api-object.ts';
 import type { ApiPlace } from '../../kubernetes/api-place.ts';
-import type { ObjectChanges, WatchState } from '../../kubernetes/object-watch.ts';
-import type { StoredObjects } from '../../kubernetes/stored-objects.ts';
+import type { WatchState } from '../../kubernetes/object-watch.ts';
+import type { ApiObjects, StoredObjects } from '../../kubernetes/stored-objects.ts';
 import {
   type ApiRecords,
   type ResourceName,
   resourceNames,
   watchedResources,
+  type WatchPurpose,
 } from '../../kubernetes/watched-resource.ts';
-import type { ApiReport } from './api-messages.ts';
+import type { ApiReport, ChangesReport } from './api-messages.ts';
+import { ApiReach, type Reachability } from './api-reach.ts';
 import { ApiThread } from './api-thread-handle.ts';
 
 export interface ApiMirrorOptions {
@@ -55,13 +57,28 @@ const MAX_ASKED = 256;
 
 const UNBEGUN: WatchState = { phase: 'listing', problem: '', objects: 0, unreadable: 0, lists: 0 };
 
+function unbegun<Value>(): Mirrored<Value> {
+  return { objects: new Map(), state: UNBEGUN, isComplete: false };
+}
+
+/**
+ * Hears of each change of a resource, and of how it is watched.
+ *
+ * @param changed keys of objects that are others now, or gone; none: it is watched in another way
+ */
+export type ApiFollower = (resource: ResourceName, changed: readonly string[]) => void;
+
 export class ApiMirror {
   readonly #options: ApiMirrorOptions;
   readonly #mirrored: { readonly [Name in ResourceName]: Mirrored<ApiRecords[Name]> } = {
-    nodes: { objects: new Map(), state: UNBEGUN, isComplete: false },
-    pods: { objects: new Map(), state: UNBEGUN, isComplete: false },
+    nodes: unbegun(),
+    pods: unbegun(),
+    namespaces: unbegun(),
+    networkpolicies: unbegun(),
+    clusternetworkpolicies: unbegun(),
   };
-  readonly #followers: ((resource: ResourceName) => void)[] = [];
+  readonly #reach: { readonly [Purpose in WatchPurpose]: ApiReach };
+  readonly #followers: ApiFollower[] = [];
   readonly #asked = new Map<number, (outcome: ApiOutcome) => void>();
   #count = 0;
   #thread: ApiThread | undefined;
@@ -70,24 +87,21 @@ export class ApiMirror {
   #timer: NodeJS.Timeout | undefined;
   /** Why the last thread ended, as long as there is no other. */
   #death = '';
-  #isReachable = false;
-  #sinceMs: number;
   #isClosed = false;
 
   constructor(options: ApiMirrorOptions) {
     this.#options = options;
-    this.#sinceMs = options.wallClockMs();
+    this.#reach = { node: new ApiReach('node', options), policy: new ApiReach('policy', options) };
     this.#start();
   }
 
   /** Has what an earlier run knew, as long as this one knows nothing. */
-  recall({ nodes, pods }: StoredObjects): void {
-    fill(this.#mirrored.nodes, nodes, watchedResources.nodes.keyOf);
-    fill(this.#mirrored.pods, pods, watchedResources.pods.keyOf);
+  recall(stored: StoredObjects): void {
+    for (const name of resourceNames) this.#fill(name, stored[name]);
   }
 
-  /** Has `follow` called after each change of a resource, or of how it is watched. */
-  follow(follow: (resource: ResourceName) => void): void {
+  /** Has `follow` called after each change. */
+  follow(follow: ApiFollower): void {
     this.#followers.push(follow);
   }
 
@@ -95,6 +109,23 @@ export class ApiMirror {
   get server(): string {
     const { host, port } = this.#options.place;
     return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  }
+
+  /** All objects that are known of a resource, by the key that `watched-resource.ts` says. */
+  objectsOf<Name extends ResourceName>(name: Name): ReadonlyMap<string, ApiRecords[Name]> {
+    return this.#mirrored[name].objects;
+  }
+
+  /** All that is known. */
+  everything(): ApiObjects {
+    const { nodes, pods, namespaces, networkpolicies, clusternetworkpolicies } = this.#mirrored;
+    return {
+      nodes: [...nodes.objects.values()],
+      pods: [...pods.objects.values()],
+      namespaces: [...namespaces.objects.values()],
+      networkpolicies: [...networkpolicies.objects.values()],
+      clusternetworkpolicies: [...clusternetworkpolicies.objects.values()],
+    };
   }
 
   get nodes(): ReadonlyMap<string, ApiNode> {
@@ -120,9 +151,9 @@ export class ApiMirror {
     return this.#mirrored[resource].state;
   }
 
-  /** Whether everything is watched now; since when it is so, or is not so, in ms since 1970; and why not, if that is known. */
-  reachability(): { readonly isReachable: boolean; readonly sinceMs: number; readonly problem: string } {
-    return { isReachable: this.#isReachable, sinceMs: this.#sinceMs, problem: this.#problem() };
+  /** Whether everything is watched now that it takes to be a node, or to enforce policies. */
+  reachability(purpose: WatchPurpose = 'node'): Reachability {
+    return this.#reach[purpose].current;
   }
 
   /** Asks for a change. `done` is called once, unless the daemon ends before. */
@@ -162,29 +193,42 @@ export class ApiMirror {
       return done?.({ problem, status, body });
     }
     const { resource } = report;
+    let changed: readonly string[] = [];
     if (report.kind === 'state') this.#mirrored[resource].state = report.state;
-    else if (report.resource === 'nodes') take(this.#mirrored.nodes, report.changes, watchedResources.nodes.keyOf);
-    else take(this.#mirrored.pods, report.changes, watchedResources.pods.keyOf);
+    else changed = this.#take(report);
     this.#judge();
-    for (const follow of this.#followers) follow(resource);
+    for (const follow of this.#followers) follow(resource, changed);
   }
 
   #judge(): void {
-    const isReachable =
-      this.#death === '' &&
-      Object.values(this.#mirrored).every(({ isComplete, state }) => isComplete && state.problem === '');
-    if (isReachable === this.#isReachable) return;
-    const { logger, wallClockMs } = this.#options;
-    this.#isReachable = isReachable;
-    this.#sinceMs = wallClockMs();
-    if (isReachable) logger.info({}, 'the Kubernetes API is watched');
-    else logger.warn({ problem: this.#problem() }, 'the Kubernetes API is away: what was known of it counts');
+    const problem = this.#death === '' ? '' : `the thread that asks it died: ${this.#death}`;
+    for (const reach of Object.values(this.#reach)) reach.judge(problem, this.#mirrored);
   }
 
-  #problem(): string {
-    if (this.#death !== '') return `the thread that asks it died: ${this.#death}`;
-    const troubled = resourceNames.filter((name) => this.#mirrored[name].state.problem !== '');
-    return troubled.map((name) => `${name}: ${this.#mirrored[name].state.problem}`).join('; ');
+  #fill<Name extends ResourceName>(name: Name, values: readonly ApiRecords[Name][]): void {
+    const { objects, isComplete } = this.#mirrored[name];
+    if (isComplete) return;
+    for (const value of values) objects.set(watchedResources[name].keyOf(value), value);
+  }
+
+  /**
+   * A thread that lists for the first time knows nothing of what was known before: what it does not name is gone.
+   *
+   * @returns keys of what changed
+   */
+  #take<Name extends ResourceName>({ resource, changes: { set, deleted, all } }: ChangesReport<Name>): string[] {
+    const mirrored: Mirrored<ApiRecords[Name]> = this.#mirrored[resource];
+    const { objects } = mirrored;
+    const present = all && new Set(all);
+    const gone = present === undefined ? deleted : [...objects.keys()].filter((key) => !present.has(key));
+    for (const key of gone) objects.delete(key);
+    const changed = set.map((value) => {
+      const key = watchedResources[resource].keyOf(value);
+      objects.set(key, value);
+      return key;
+    });
+    mirrored.isComplete ||= all !== undefined;
+    return [...gone, ...changed];
   }
 
   #buried(error: Error): void {
@@ -196,29 +240,9 @@ export class ApiMirror {
     if (performance.now() - this.#startedAtMs > LAST_RESTART_MS) this.#restartMs = FIRST_RESTART_MS;
     logger.error({ err: error, restartMs: this.#restartMs }, 'the thread of the Kubernetes API died');
     this.#judge();
-    for (const follow of this.#followers) follow('nodes');
+    for (const follow of this.#followers) follow('nodes', []);
     if (this.#isClosed) return;
     this.#timer = setTimeout(() => this.#start(), this.#restartMs).unref();
     this.#restartMs = Math.min(this.#restartMs * 2, LAST_RESTART_MS);
   }
-}
-
-function fill<Value>(mirrored: Mirrored<Value>, values: readonly Value[], keyOf: (value: Value) => string): void {
-  if (mirrored.isComplete) return;
-  for (const value of values) mirrored.objects.set(keyOf(value), value);
-}
-
-/** A thread that lists for the first time knows nothing of what was known before: what it does not name is gone. */
-function take<Value>(
-  mirrored: Mirrored<Value>,
-  { set, deleted, all }: ObjectChanges<Value>,
-  keyOf: (value: Value) => string,
-): void {
-  const { objects } = mirrored;
-  for (const key of deleted) objects.delete(key);
-  for (const value of set) objects.set(keyOf(value), value);
-  if (all === undefined) return;
-  const present = new Set(all);
-  for (const key of objects.keys()) if (!present.has(key)) objects.delete(key);
-  mirrored.isComplete = true;
 }

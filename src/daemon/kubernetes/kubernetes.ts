@@ -2,7 +2,7 @@
  * What Kubernetes says of this node, its pods and the other nodes, for the rest of the daemon; what is told to it; and what is kept of it
  * over a restart.
  *
- *     API ──> mirror ──> prefixes (at the start), seeds, labels of pods
+ *     API ──> mirror ──> prefixes (at the start), seeds, labels and ports of pods
  *               └──> kubernetes.json ──> the next run, while the API is away
  */
 import type { Logger } from '../../env/logger.ts';
@@ -10,13 +10,13 @@ import type { PatientStore } from '../../env/store.ts';
 import { WeftError } from '../../errors.ts';
 import type { Notice } from '../../api/control-api.ts';
 import type { KubernetesStatus } from '../../api/kubernetes-api.ts';
-import type { PodLabels } from '../../directory/pod-labels.ts';
+import { MAX_POD_PORTS } from '../../directory/limits.ts';
 import type { ApiPod } from '../../kubernetes/api-object.ts';
-import { fittingLabels } from '../../kubernetes/fitting-labels.ts';
 import { addressesOf, seedsOf } from '../../kubernetes/node-view.ts';
 import { PodAgreement, type PodDifference, type PodHere } from '../../kubernetes/pod-agreement.ts';
 import { parseStoredObjects, type StoredObjects } from '../../kubernetes/stored-objects.ts';
-import { resourceNames } from '../../kubernetes/watched-resource.ts';
+import { type ToldPod, toldOfPod } from '../../kubernetes/told-pod.ts';
+import { resourceNames, watchedResources } from '../../kubernetes/watched-resource.ts';
 import { type Endpoint, type IpAddress, parseIpAddress } from '../../wire/address.ts';
 import { prefixContains, type Prefix } from '../../wire/prefix.ts';
 import type { Config, KubernetesConfig } from '../config/config.ts';
@@ -81,7 +81,7 @@ export class Kubernetes {
     api.follow((resource) => {
       if (this.#isServing) this.#condition.ensure();
       if (resource === 'nodes') this.#listener?.nodesChanged();
-      else this.#listener?.podsChanged();
+      if (resource === 'pods') this.#listener?.podsChanged();
       this.#saveSoon();
     });
     this.#confirmTimer = setInterval(() => {
@@ -143,14 +143,14 @@ export class Kubernetes {
     return uid === undefined || uid === pod?.runtimeUid ? pod : undefined;
   }
 
-  /** Labels of a pod of this node, as many as other nodes take; `undefined`: nothing is known of it. */
-  labelsOf(pod: {
+  /** Labels and ports of a pod of this node, as many as other nodes take; `undefined`: nothing is known of it. */
+  toldOf(pod: {
     readonly namespace: string;
     readonly name: string;
     readonly uid: string | undefined;
-  }): PodLabels | undefined {
+  }): ToldPod | undefined {
     const known = this.pod(pod.namespace, pod.name, pod.uid);
-    return known && fittingLabels(known.labels).labels;
+    return known && toldOfPod(known);
   }
 
   /** Has `kubectl describe` say of a pod, and of this node, that the pod got no address. */
@@ -186,7 +186,7 @@ export class Kubernetes {
   status(): KubernetesStatus {
     const { api, kubernetes, ipam } = this.#options;
     const { isReachable, sinceMs, problem } = api.reachability();
-    const isTold = resourceNames.every((name) => api.isComplete(name));
+    const isTold = resourceNames.every((name) => watchedResources[name].purpose !== 'node' || api.isComplete(name));
     return {
       server: api.server,
       node: kubernetes.nodeName,
@@ -203,7 +203,13 @@ export class Kubernetes {
   }
 
   notices(): Notice[] {
-    return [...this.#awayNotices(), ...this.#nodeNotices(), ...this.#unreadableNotices(), ...this.#labelNotices()];
+    return [
+      ...this.#awayNotices(),
+      ...this.#policyNotices(),
+      ...this.#nodeNotices(),
+      ...this.#unreadableNotices(),
+      ...this.#cutNotices(),
+    ];
   }
 
   /** Stores what is known. */
@@ -223,6 +229,17 @@ export class Kubernetes {
       `the Kubernetes API at ${server} is away since ${since}${problem === '' ? '' : ` (${problem})`}: ${known}; ` +
       'pods go on, and new nodes and changed labels are not heard of';
     return [{ code: 'kubernetes-away', message }];
+  }
+
+  /** While all of the API is away, that says it. */
+  #policyNotices(): Notice[] {
+    const { api, wallClockMs } = this.#options;
+    const { isReachable, sinceMs, problem } = api.reachability('policy');
+    if (!api.reachability().isReachable || isReachable || wallClockMs() - sinceMs < AWAY_MS) return [];
+    const message =
+      `policies of Kubernetes are not heard of since ${new Date(sinceMs).toISOString()} (${problem}): those that were ` +
+      'known before count; if it is forbidden, apply the ClusterRole of this version of weft';
+    return [{ code: 'kubernetes-policies-unwatched', message }];
   }
 
   #nodeNotices(): Notice[] {
@@ -257,14 +274,16 @@ export class Kubernetes {
     });
   }
 
-  #labelNotices(): Notice[] {
-    const { api } = this.#options;
-    const cut = [...api.pods.values()].filter(({ labels }) => fittingLabels(labels).cut > 0);
-    if (cut.length === 0) return [];
-    const names = cut.slice(0, MAX_NAMED).map(({ namespace, name }) => `${namespace}/${name}`);
-    const more = cut.length > names.length ? ` and ${cut.length - names.length} more` : '';
-    const message = `not all labels of ${names.join(', ')}${more} are known to other nodes: a pod may have 64, of about 3 000 bytes`;
-    return [{ code: 'kubernetes-labels-cut', message }];
+  #cutNotices(): Notice[] {
+    const told = [...this.#options.api.pods.values()].map((pod) => ({ pod, ...toldOfPod(pod) }));
+    const labels = namesOf(told.filter(({ cutLabels }) => cutLabels > 0));
+    const ports = namesOf(told.filter(({ cutPorts }) => cutPorts > 0));
+    const labelsMessage = `not all labels of ${labels} are known to other nodes: a pod may have 64, of about 3 000 bytes`;
+    const portsMessage = `not all named ports of ${ports} are known to other nodes: a pod may have ${MAX_POD_PORTS}, and fewer beside many labels`;
+    return [
+      ...(labels === '' ? [] : [{ code: 'kubernetes-labels-cut', message: labelsMessage }]),
+      ...(ports === '' ? [] : [{ code: 'kubernetes-ports-cut', message: portsMessage }]),
+    ];
   }
 
   #saveSoon(): void {
@@ -274,11 +293,11 @@ export class Kubernetes {
     }, SAVE_DELAY_MS).unref();
   }
 
-  /** What was told in this run. Until then, what is stored stays. */
+  /** What was told in this run, and of resources that were not told in it, what was stored. */
   #save(): void {
     const { api, kubernetes, store, wallClockMs } = this.#options;
-    if (!resourceNames.every((name) => api.isComplete(name))) return;
-    const known = { nodeName: kubernetes.nodeName, nodes: [...api.nodes.values()], pods: [...api.pods.values()] };
+    if (!resourceNames.some((name) => api.isComplete(name))) return;
+    const known = { nodeName: kubernetes.nodeName, ...api.everything() };
     const text = JSON.stringify(known);
     if (text === this.#saved) return;
     this.#saved = text;
@@ -298,4 +317,11 @@ export class Kubernetes {
       return undefined;
     }
   }
+}
+
+/** Names of some of these pods, and how many more there are; empty: there are none. */
+function namesOf(cut: readonly { readonly pod: ApiPod }[]): string {
+  const names = cut.slice(0, MAX_NAMED).map(({ pod: { namespace, name } }) => `${namespace}/${name}`);
+  const more = cut.length > names.length ? ` and ${cut.length - names.length} more` : '';
+  return `${names.join(', ')}${more}`;
 }

@@ -5,6 +5,7 @@ import { deviceNames, hasDevice } from '../../linux/device-names.ts';
 import type { NftWitness } from '../../linux/nft-owned-tables.ts';
 import type { IpAddress } from '../../wire/address.ts';
 import type { PodLabels } from '../../directory/pod-labels.ts';
+import type { PodPort } from '../../directory/pod-port.ts';
 import type { Pod } from '../../api/control-api.ts';
 import type { StateJournal } from '../state/state-journal.ts';
 import { AllowedSources, type AllowedSourcesOptions } from './allowed-sources.ts';
@@ -35,11 +36,17 @@ export interface PodsOptions extends AllowedSourcesOptions {
   readonly wallClockMs: () => number;
   /** What namespaces that are made for pods get to ask for names; `undefined`: nothing. */
   readonly resolver?: PodResolver | undefined;
-  /** Labels that somebody else gives to pods; `undefined`, or absent: those of the record. */
-  readonly labelsOf?: (record: PodRecord) => PodLabels | undefined;
+  /** Labels and named ports that somebody else gives to pods; `undefined`, or absent: the labels of the record, and no ports. */
+  readonly toldOf?: (record: PodRecord) => ToldOfPod | undefined;
   /** Called after everything that may have changed a pod. */
   readonly onChange?: () => void;
   readonly logger: Logger;
+}
+
+/** What somebody else says of a pod. */
+export interface ToldOfPod {
+  readonly labels: PodLabels;
+  readonly ports: readonly PodPort[];
 }
 
 /** Everything that those work on who make, mend and remove pods. Changes nothing by itself. */
@@ -103,8 +110,13 @@ export class KnownPods {
 
   /** With the labels that it has now. */
   labelled(record: PodRecord): PodRecord {
-    const labels = this.options.labelsOf?.(record);
-    return labels === undefined ? record : { ...record, labels };
+    const told = this.options.toldOf?.(record);
+    return told === undefined ? record : { ...record, labels: told.labels };
+  }
+
+  /** Its ports that have names. */
+  portsOf(record: PodRecord): readonly PodPort[] {
+    return this.options.toldOf?.(record)?.ports ?? [];
   }
 
   /** Those whose cable is not there any more, and whose namespace is not where it was. */

@@ -247,7 +247,13 @@ export class Pods {
   announced(): DirectoryPod[] {
     const devices = deviceNames();
     const present = this.#known.book.ready().filter(({ record }) => !isGone(record, devices));
-    return announcedPods(present.map((pod) => ({ ...pod, record: this.#known.labelled(pod.record) })));
+    return announcedPods(
+      present.map((pod) => ({
+        ...pod,
+        record: this.#known.labelled(pod.record),
+        ports: this.#known.portsOf(pod.record),
+      })),
+    );
   }
 
   /** Once, before anything else: also a pod of an earlier version is bound to its addresses from then on. */

@@ -91,6 +91,12 @@ const finds: FindingKinds = {
     title: 'the Kubernetes API does not answer: nodes and labels that are new there are not heard of',
     cause: 'its server is down, this node may not ask it, or packets to it are lost, as the evidence says',
   },
+  'kubernetes-policies-unwatched': {
+    severity: 'error',
+    title: 'policies that are new in Kubernetes are not heard of: those that were known before count',
+    cause: 'the ClusterRole of weft is that of an earlier version, or there are more policies than weft takes',
+    follows: ['kubernetes-away'],
+  },
   'kubernetes-node-missing': {
     severity: 'error',
     title: 'this node has no Node object in Kubernetes',
@@ -109,13 +115,18 @@ const finds: FindingKinds = {
   },
   'kubernetes-unreadable': {
     severity: 'warning',
-    title: 'some nodes or pods of Kubernetes are not known here',
+    title: 'some nodes, pods, namespaces or policies of Kubernetes are not known here',
     cause: 'their objects have fields that are longer, or more, than weft takes: see docs/kubernetes.md',
   },
   'kubernetes-labels-cut': {
     severity: 'warning',
     title: 'other nodes do not know all labels of some pods',
     cause: 'they have more labels than weft tells other nodes of',
+  },
+  'kubernetes-ports-cut': {
+    severity: 'warning',
+    title: 'other nodes do not know all named ports of some pods',
+    cause: 'they have more named ports than weft tells other nodes of',
   },
   notice: {
     severity: 'warning',

@@ -1,0 +1,35 @@
+/** What other nodes are told of a Pod object: labels and named ports, of both as many as they take. */
+import { MAX_POD_PORTS } from '../directory/limits.ts';
+import type { PodLabels } from '../directory/pod-labels.ts';
+import { comparePodPorts, type PodPort } from '../directory/pod-port.ts';
+import type { ApiPod } from './api-object.ts';
+import { fittingLabels, MAX_LABELS_BYTES } from './fitting-labels.ts';
+
+export interface ToldPod {
+  readonly labels: PodLabels;
+  /** In order. */
+  readonly ports: readonly PodPort[];
+  /** How many of each are not told. */
+  readonly cutLabels: number;
+  readonly cutPorts: number;
+}
+
+/**
+ * For ports, in bytes, whatever the labels take: 16 of the longest. A name of 253 characters, a namespace of 63 and 16 addresses of IPv6
+ * take the rest of what {@link MAX_LABELS_BYTES} leaves.
+ */
+const LEAST_PORTS_BYTES = 400;
+
+/** Of one port beside its name: tags, lengths and numbers, at most. */
+const PORT_OVERHEAD_BYTES = 10;
+
+/** The same ones each time. */
+export function toldOfPod({ labels, ports }: Pick<ApiPod, 'labels' | 'ports'>): ToldPod {
+  const fitting = fittingLabels(labels);
+  let roomBytes = LEAST_PORTS_BYTES + MAX_LABELS_BYTES - fitting.lengthBytes;
+  const told = ports
+    .toSorted(comparePodPorts)
+    .slice(0, MAX_POD_PORTS)
+    .filter(({ name }) => (roomBytes -= name.length + PORT_OVERHEAD_BYTES) >= 0);
+  return { labels: fitting.labels, ports: told, cutLabels: fitting.cut, cutPorts: ports.length - told.length };
+}
