@@ -41,3 +41,10 @@ export interface PolicyNode {
   /** Its own in the overlay: what it sends to pods of others comes from there. */
   readonly overlayAddresses: readonly IpAddress[];
 }
+
+/** All of it. */
+export interface ClusterFacts {
+  readonly pods: Iterable<PolicyPod>;
+  readonly namespaces: Iterable<PolicyNamespace>;
+  readonly nodes: Iterable<PolicyNode>;
+}

@@ -58,14 +58,23 @@ export interface PolicyRule {
   readonly ports: readonly PolicyPort[] | undefined;
 }
 
+/**
+ * Whoever has an address in the prefix, and in none of the exceptions. A node that has one of those on the underlay has its addresses in the
+ * overlay as well, from which it sends to pods of others.
+ */
+export interface PeerBlock {
+  readonly kind: 'block';
+  readonly prefix: Prefix;
+  readonly except: readonly Prefix[];
+}
+
 /** Who is at the other end. */
 export type PolicyPeer =
   /** Anybody. */
   | { readonly kind: 'all' }
   /** Those of them without the network of their node. */
   | { readonly kind: 'pods'; readonly pods: PodSelector }
-  /** Whoever has an address in the prefix, and in none of the exceptions. */
-  | { readonly kind: 'block'; readonly prefix: Prefix; readonly except: readonly Prefix[] }
+  | PeerBlock
   /** Addresses of Nodes that have these labels. */
   | { readonly kind: 'nodes'; readonly nodes: LabelSelector }
   /** Nobody: it says something that is not understood, and an `allow` may then allow nothing. */
