@@ -26,7 +26,7 @@ export type PullPolicy = 'Always' | 'IfNotPresent' | 'Never';
 export const KIND = { image: 'localhost/weft:kind', pullPolicy: 'Never' } as const;
 
 /** What is put together. */
-export type ManifestSource = 'base' | 'reset' | 'overlays/kind' | 'overlays/lab';
+export type ManifestSource = 'base' | 'reset' | 'overlays/kind' | 'overlays/lab' | 'overlays/alongside';
 
 /** What differs from cluster to cluster. What is left out stays as the files have it. */
 export interface ManifestChoice {
@@ -89,7 +89,7 @@ function putTogether(directory: string): Document[] {
       (one) => one.get('kind') === target.kind && one.getIn(['metadata', 'name']) === target.name,
     );
     for (const document of patched)
-      for (const { path, value } of parse(patch.trim()) as Replacement[]) document.setIn(stepsOf(path), value);
+      for (const { path, value } of parse(patch) as Replacement[]) document.setIn(stepsOf(path), value);
   }
   return documents;
 }
