@@ -1,9 +1,10 @@
 /**
- * A Kubernetes cluster on weft's manifests that does not come to rest: weft is updated, or starts without the API; a node is drained, or dies. Each
- * test leaves the cluster as the next one needs it.
+ * A Kubernetes cluster on weft's manifests that does not come to rest: updates, nodes that die, are drained, deleted and renamed, and everything
+ * killed at random. Each test leaves the cluster as the next one needs it. `SEED=...` repeats a run of the last but one, as far as a cluster can.
  */
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
@@ -12,10 +13,15 @@ import type { Peer, Pod, Status } from '../../src/api/control-api.ts';
 import { manifests, type ManifestSource } from '../../src/cli/kubernetes-manifest.ts';
 import { namespacePath } from '../../src/lab/lab-directory.ts';
 import { processesInNamespaces, signalProcess, type ProcessIdentity } from '../../src/lab/process-identity.ts';
+import { bareAddress } from '../../src/lab/topology.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { untilAtRest } from '../cluster/agreement.ts';
 import { Cluster } from '../cluster/cluster.ts';
+import { addKubelet } from '../cluster/credentials.ts';
+import { POD_RANGES } from '../cluster/node-configuration.ts';
 import type { ClusterNode } from '../cluster/node.ts';
 import { weft } from '../cluster/pod-network.ts';
+import { WEFT_IMAGE } from '../cluster/weft-image.ts';
 import { BUSYBOX_IMAGE } from '../support/busybox-image.ts';
 import { Program, runProgram } from '../support/program.ts';
 import { runsSlowTests, slowTest } from '../support/slow-test.ts';
@@ -29,11 +35,22 @@ const TEST_DEADLINE_MS = 20 * 60_000;
 /** Until the kubelet has started what it waits longer and longer for, up to five minutes, on a busy machine. */
 const DEADLINE_MS = 10 * 60_000;
 
+/** How long everything is killed at random. */
+const CHURN_MS = 5 * 60_000;
+
+/** Longest and shortest breaks between two kills, and of what was killed. */
+const BREAK_MS = [2_000, 12_000] as const;
+const DOWN_MS = [500, 10_000] as const;
+
 /** Most that an update may cost the pings between two nodes, which takes 2 s on a machine that has the time. */
 const MOST_SILENCE_MS = 60_000;
 const PING_INTERVAL_MS = 50;
 
+const seed = Number(process.env['SEED'] ?? Date.now() % 100_000);
 const repository = join(import.meta.dirname, '..', '..');
+
+/** Names of Node objects after one of them was renamed. */
+const names = { n2: 'n2-renamed' };
 
 let cluster: Cluster;
 
@@ -88,9 +105,9 @@ async function untilNodesReady(): Promise<void> {
   await cluster.api.kubectl('-n', 'weft', 'rollout', 'status', 'daemonset/weft', `--timeout=${DEADLINE_MS / 1_000}s`);
 }
 
-/** Waits until weft and Kubernetes agree. */
-async function untilAgreed(): Promise<void> {
-  await untilAtRest(cluster, { deadlineMs: DEADLINE_MS });
+/** Waits until weft and Kubernetes agree. @param renamed Node objects that have not the names of their nodes */
+async function untilAgreed(renamed: Readonly<Record<string, string>> = {}): Promise<void> {
+  await untilAtRest(cluster, { names: renamed, deadlineMs: DEADLINE_MS });
 }
 
 /** How many of the node's ends of pods' cables there are. */
@@ -165,7 +182,13 @@ function objects(manifest: string): object[] {
 }
 
 slowTest('kustomize makes of the files what weft prints', async (t) => {
-  for (const source of ['base', 'overlays/kind', 'overlays/lab', 'reset'] satisfies ManifestSource[]) {
+  for (const source of [
+    'base',
+    'overlays/kind',
+    'overlays/lab',
+    'overlays/alongside',
+    'reset',
+  ] satisfies ManifestSource[]) {
     const made = await cluster.api.kubectl('kustomize', join(repository, 'deploy/kubernetes', source));
     t.deepEqual(objects(made), objects(manifests(source)), source);
   }
@@ -269,13 +292,219 @@ slowTest('a node that dies has its pods again when it is back', async (t) => {
   );
 });
 
-/** Starts a node that was killed. */
-async function bringBack(node: ClusterNode): Promise<void> {
+/** Starts a node that was killed. It registers as `name`. */
+async function bringBack(node: ClusterNode, name = node.name): Promise<void> {
   await node.start([]);
-  node.startKubelet();
-  node.startProxy();
+  node.startKubelet({}, name);
+  node.startProxy(name);
 }
+
+slowTest('a node that is deleted is forgotten, and comes back as a new one', async (t) => {
+  const n2 = cluster.node('n2');
+  await n2.kill();
+  await cluster.api.kubectl('delete', 'node', 'n2');
+  await until('n1 has forgotten it', async () => (await peersOf('n1')).length === 0, DEADLINE_MS);
+  await cluster.api.kubectl('delete', 'pods', '--force', '--field-selector', 'spec.nodeName=n2');
+  await bringBack(n2);
+  await untilNodesReady();
+  await cluster.api.apply([pod('b', 'n2')]);
+  await untilReady('b');
+  await untilReached('b', n2, 'a');
+  await untilAgreed();
+  t.deepEqual(
+    (await peersOf('n1')).map(({ name }) => name),
+    ['n2'],
+  );
+});
 
 async function peersOf(node: string): Promise<Peer[]> {
   return JSON.parse(await cluster.weft(node, 'peers', '--json')) as Peer[];
 }
+
+slowTest('a node that gets another name is the same node to the others', async (t) => {
+  const n2 = cluster.node('n2');
+  const { identity } = await statusOf('n2');
+  await n2.kill();
+  await cluster.api.endApi();
+  addKubelet(cluster.api.credentials, cluster.api.url, names.n2);
+  await cluster.api.startApi();
+  await cluster.api.kubectl('delete', 'node', 'n2');
+  await cluster.api.kubectl('delete', 'pods', '--force', '--field-selector', 'spec.nodeName=n2');
+  await bringBack(n2, names.n2);
+  await untilNodesReady();
+  await until(
+    'n1 knows it by its new name alone',
+    async () => (await peersOf('n1')).map(({ name }) => name).join() === names.n2,
+    DEADLINE_MS,
+  );
+  t.is((await statusOf('n2')).identity, identity);
+  await cluster.api.apply([pod('b', names.n2)]);
+  await untilReady('b');
+  await untilReached('b', n2, 'a');
+  await untilAgreed(names);
+});
+
+slowTest('kubectl shows that less passes between nodes than should', async (t) => {
+  const onSwitch = ['nsenter', `--net=${namespacePath(cluster.plan.switchNetns)}`, '--', 'nft'];
+  const chain = 'chain clip { type filter hook forward priority 1; udp dport 4789 meta length > 1300 drop; }';
+  (await runProgram([...onSwitch, `add table bridge clip; table bridge clip { ${chain}; }`])).succeeded();
+  await untilEvent('PathMTUSmall', 'n1');
+  (await runProgram([...onSwitch, 'delete table bridge clip'])).succeeded();
+  t.regex(await cluster.api.kubectl('describe', 'node', 'n1'), /PathMTUSmall.*packets to n2-renamed/);
+});
+
+slowTest('kubectl shows that two nodes have the same prefix', async (t) => {
+  const { netns, gatewayAddresses } = cluster.plan.world;
+  const directory = mkdtempSync(join(tmpdir(), 'weft-stranger-'));
+  const inWorld = (...argv: readonly string[]): string[] => ['nsenter', `--net=${namespacePath(netns)}`, '--', ...argv];
+  const secret = await cluster.api.kubectl(
+    '-n',
+    'weft',
+    'get',
+    'secret',
+    'weft-gossip-key',
+    '-o',
+    'jsonpath={.data.*}',
+  );
+  writeFileSync(join(directory, 'key'), Buffer.from(secret, 'base64'), { mode: 0o600 });
+  const { nodePrefixes } = await statusOf('n1');
+  const configuration = {
+    nodeName: 'stranger',
+    clusterPrefixes: POD_RANGES,
+    nodePrefixes,
+    underlay: { address: bareAddress(gatewayAddresses[0]!) },
+    gossip: { seeds: [cluster.node('n1').addresses[0]], keyFile: join(directory, 'key') },
+    stateDir: join(directory, 'state'),
+    control: { socket: join(directory, 'weft.sock') },
+    metrics: { address: 'off' },
+  };
+  const file = join(directory, 'weft.yaml');
+  // JSON is YAML, too.
+  writeFileSync(file, JSON.stringify(configuration));
+  const stranger = start(inWorld(...weft, 'daemon', '--config', file));
+  try {
+    await untilEvent('PrefixConflict', 'n1');
+    t.regex(await cluster.api.kubectl('describe', 'node', 'n1'), /PrefixConflict.*stranger/);
+  } finally {
+    await stranger.end();
+    const places = ['--state-dir', join(directory, 'state'), '--control-socket', join(directory, 'weft.sock')];
+    (await runProgram(inWorld(...weft, 'reset', '--yes', ...places))).succeeded();
+    rmSync(directory, { recursive: true });
+  }
+  await until('n1 has forgotten it', async () => {
+    await cluster.node('n1').try(...weft, 'peer', 'forget', 'stranger');
+    return (await peersOf('n1')).map(({ name }) => name).join() === names.n2;
+  });
+  await untilReached('b', cluster.node('n2'), 'a');
+});
+
+interface EventList {
+  readonly items: readonly { readonly reason: string; readonly involvedObject: { readonly name: string } }[];
+}
+
+/** Waits for an event of weft on a Node. */
+async function untilEvent(reason: string, node: string): Promise<void> {
+  const holds = async (): Promise<boolean> => {
+    const { items } = await cluster.api.get<EventList>('events', '-A');
+    return items.some((one) => one.reason === reason && one.involvedObject.name === node);
+  };
+  await until(`there is an event ${reason} of ${node}`, holds, DEADLINE_MS);
+}
+
+/** Something that is killed, and what brings it back. */
+interface Victim {
+  readonly title: string;
+  readonly kill: () => Promise<void> | void;
+  readonly revive: () => Promise<void> | void;
+}
+
+function victims(): Victim[] {
+  const { api, nodes } = cluster;
+  return [
+    { title: 'API server', kill: async () => await api.endApi(), revive: async () => await api.startApi() },
+    ...nodes.flatMap((node): Victim[] => {
+      const nameOfNode = node.name === 'n2' ? names.n2 : node.name;
+      return [
+        {
+          title: `kubelet of ${node.name}`,
+          kill: async () => await node.background.end('SIGKILL', 'kubelet'),
+          revive: () => node.startKubelet({}, nameOfNode),
+        },
+        {
+          title: `containerd of ${node.name}`,
+          kill: async () => await node.background.end('SIGKILL', 'containerd'),
+          revive: async () => await node.startContainerd(),
+        },
+        {
+          title: `weft of ${node.name}`,
+          kill: () => daemonsOf(node).forEach((daemon) => signalProcess(daemon, 'SIGKILL')),
+          // The kubelet starts it again.
+          revive: () => {},
+        },
+      ];
+    }),
+  ];
+}
+
+slowTest(`nothing is left of pods that come and go while everything is killed (SEED=${seed})`, async (t) => {
+  const random = new SeededRandom(seed);
+  const between = (least: number, most: number): number => least + (random.uint32() % (most - least + 1));
+  const { api } = cluster;
+  await api.apply([deployment('moving', 0)]);
+  const endsAtMs = performance.now() + CHURN_MS;
+  const killed: string[] = [];
+  const churn = async (): Promise<void> => {
+    for (let count = 0; performance.now() < endsAtMs; count++) {
+      // What the API does not hear now, it is told the next time.
+      await api.try('scale', 'deployment', 'moving', `--replicas=${between(0, 8)}`, '--request-timeout=5s');
+      await sleep(between(...BREAK_MS));
+    }
+  };
+  const kill = async (): Promise<void> => {
+    const all = victims();
+    while (performance.now() < endsAtMs) {
+      const { title, kill: strike, revive } = all[random.uint32() % all.length]!;
+      killed.push(title);
+      await strike();
+      await sleep(between(...DOWN_MS));
+      await revive();
+      await sleep(between(...BREAK_MS));
+    }
+  };
+  await Promise.all([churn(), kill()]);
+  t.log(
+    `killed: ${[...Map.groupBy(killed, (title) => title)].map(([title, times]) => `${title} ${times.length}`).join(', ')}`,
+  );
+  await untilNodesReady();
+  await api.kubectl('scale', 'deployment', 'moving', '--replicas=6');
+  await api.kubectl('rollout', 'status', 'deployment/moving', `--timeout=${DEADLINE_MS / 1_000}s`);
+  await untilReady('a', 'b');
+  await untilReached('b', cluster.node('n2'), 'a');
+  await untilAgreed(names);
+  await api.kubectl('delete', 'deployment', 'moving');
+  await api.kubectl('delete', 'pod', '--all', `--timeout=${DEADLINE_MS / 1_000}s`);
+  await untilAgreed(names);
+  t.pass();
+});
+
+slowTest('removed as the documentation says, weft leaves nothing on a node', async (t) => {
+  const { api, nodes } = cluster;
+  const seconds = `--timeout=${DEADLINE_MS / 1_000}s`;
+  await api.kubectl('-n', 'weft', 'delete', 'daemonset', 'weft', seconds);
+  await until('no daemon runs', () => nodes.every((node) => daemonsOf(node).length === 0), DEADLINE_MS);
+  await api.apply(manifests('reset', { image: WEFT_IMAGE, pullPolicy: 'Never' }));
+  await api.kubectl('-n', 'weft', 'rollout', 'status', 'daemonset/weft-reset', seconds);
+  await api.kubectl('delete', 'namespace', 'weft', seconds);
+  await api.kubectl('delete', 'clusterrole,clusterrolebinding', 'weft');
+  for (const node of nodes) {
+    const links = await node.exec('ip', '-o', 'link');
+    t.notRegex(links, /^\d+: (weft|wf)/m);
+    t.is(await node.exec('ip', 'route', 'show', 'table', 'all', 'proto', '87'), '');
+    t.is(await node.exec('ip', '-6', 'route', 'show', 'table', 'all', 'proto', '87'), '');
+    t.notRegex(await node.exec('nft', 'list', 'tables'), /weft/);
+    const files = ['/opt/cni/bin/weft-cni', '/etc/cni/net.d/10-weft.conflist', '/run/weft'];
+    for (const file of files) t.not((await node.try('test', '-e', file)).exitCode, 0, file);
+    // It is mounted here, and so stays.
+    t.is(await node.exec('ls', '-A', '/var/lib/weft'), '');
+  }
+});
