@@ -13,6 +13,7 @@ import { until } from '../support/until.ts';
 import { ApiServer, USUAL_PORTS } from './api-server.ts';
 import { Background } from './background.ts';
 import { clusterDns } from './cluster-dns.ts';
+import type { TestedCluster } from './end-to-end.ts';
 import { startControllers } from './control-plane.ts';
 import { forwardToHost } from './host-access.ts';
 import { writeBaseImages } from './images.ts';
@@ -96,6 +97,18 @@ export class Cluster {
   /** As {@link weft}, whatever the exit code. */
   async tryWeft(node: string, ...args: readonly string[]): Promise<ProgramResult> {
     return await this.node(node).try(...weft, ...args);
+  }
+
+  /** What Kubernetes' own tests need of it: they run beside the API server. */
+  get tested(): TestedCluster {
+    return {
+      directory: this.directory,
+      kubeconfig: this.api.credentials.kubeconfig('admin'),
+      inside: (argv) => this.api.inside(argv),
+      loadArchive: async (archive) => {
+        await Promise.all(this.nodes.map(async (node) => await node.loadImage(archive)));
+      },
+    };
   }
 
   /** For programs outside of the cluster. */

@@ -1,7 +1,7 @@
 /** What the doors of clusters, `scripts/kubernetes` and `scripts/kind`, do with what was typed, and with a terminal. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { WeftError } from '../../src/errors.ts';
+import { ConfigError, WeftError } from '../../src/errors.ts';
 import { ExitCode } from '../../src/terminal/exit-code.ts';
 
 /**
@@ -11,6 +11,14 @@ import { ExitCode } from '../../src/terminal/exit-code.ts';
 export function partArguments(argv: readonly string[], commands: readonly string[]): [own: string[], rest: string[]] {
   const at = argv.findIndex((word, index) => commands.includes(word) && argv[index - 1] !== '--name');
   return at === -1 ? [[...argv], []] : [argv.slice(0, at + 1), argv.slice(at + 1)];
+}
+
+/** Which of Kubernetes' own tests are wanted. @throws ConfigError if it is more than one word */
+export function testsWanted(words: readonly string[], usual: string): string {
+  const [word = usual, ...more] = words;
+  if (more.length > 0 || word.startsWith('--'))
+    throw new ConfigError('', 'e2e takes one expression, in quotes, and no options: --name stands before it');
+  return word;
 }
 
 /** Runs a command with this terminal. @returns its exit code */

@@ -10,6 +10,19 @@ const CONFORMANCE = String.raw`\[sig-network\].*\[Conformance\]`;
 /** All tests of those who look after networking in Kubernetes. */
 const NETWORK = String.raw`\[sig-network\]`;
 
+/** Ten of conformance, one or two of each subject, for a cluster that is made as others are: each path between pods, services and names. */
+const TEN = [
+  'DNS should provide DNS for the cluster ',
+  'DNS should provide DNS for services ',
+  String.raw`Networking Granular Checks: Pods should function for intra-pod communication: (http|udp)`,
+  String.raw`Networking Granular Checks: Pods should function for node-pod communication: http`,
+  'Services should serve a basic endpoint from pods',
+  'Services should be able to create a functioning NodePort service',
+  'Services should have session affinity work for NodePort service',
+  'EndpointSlice should create Endpoints and EndpointSlices for Pods matching a Service',
+  'HostPort validates that there is no conflict between pods with same hostPort but different hostIP and protocol',
+];
+
 /** Tests that cannot show anything here. */
 export interface LeftOut {
   /** Of names. The first that matches counts. */
@@ -48,9 +61,10 @@ export interface EndToEndChoice {
   readonly skip: readonly string[];
 }
 
-/** @param word `conformance`, `network`, or an expression of Go. */
+/** @param word `conformance`, `ten`, `network`, or an expression of Go. */
 export function chooseTests(word: string): EndToEndChoice {
   const skip = LEFT_OUT.map(({ pattern }) => pattern);
   if (word === 'network') return { focus: NETWORK, skip };
+  if (word === 'ten') return { focus: String.raw`\[sig-network\] (${TEN.join('|')}).*\[Conformance\]`, skip: [] };
   return { focus: word === 'conformance' ? CONFORMANCE : word, skip: [] };
 }

@@ -1,4 +1,5 @@
 /** The images that Kubernetes' own tests name, with the tools that they start in them: from what was compiled, and Debian's packages. */
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { writeImageArchive } from '../support/image-archive.ts';
@@ -32,6 +33,7 @@ const OUT_OF_ORDER_IMAGE = 'localhost/regression-issue-74839:1.2';
 
 const PACKAGES = [
   'curl',
+  'wget',
   'netcat-openbsd',
   'bind9-dnsutils',
   'iproute2',
@@ -52,6 +54,12 @@ done
 exec /agnhost-2 "$@"
 `;
 
+/** Of what the image of the tests is made of: another list of packages is another archive. */
+const RECIPE = createHash('sha256')
+  .update(JSON.stringify([PACKAGES, WRAPPER]))
+  .digest('hex')
+  .slice(0, 8);
+
 /**
  * Archives of all of them, which are made unless they are there: that takes two minutes.
  *
@@ -60,7 +68,7 @@ exec /agnhost-2 "$@"
 export async function endToEndImages(progress: Progress): Promise<string[]> {
   const directory = join(dirname(await agnhostProgram(progress)), 'images');
   const makers = {
-    'agnhost.tar': async (file: string) => await writeAgnhostImage(file, progress),
+    [`agnhost-${RECIPE}.tar`]: async (file: string) => await writeAgnhostImage(file, progress),
     'pause.tar': async (file: string) => await writeProgramImage(file, PAUSE_IMAGE, await pauseProgram(progress)),
     'out-of-order.tar': async (file: string) =>
       await writeProgramImage(file, OUT_OF_ORDER_IMAGE, await outOfOrderProgram(progress)),

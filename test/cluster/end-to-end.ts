@@ -6,8 +6,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { endToEndImages } from './end-to-end-images.ts';
 import type { EndToEndChoice } from './end-to-end-choice.ts';
-import type { Cluster } from './cluster.ts';
-import { endToEndTests, type Progress } from './programs.ts';
+import { endToEndTests, kubernetesPrograms, type Progress } from './programs.ts';
 import { readTestReport, type TestCase } from './test-report.ts';
 
 /** Registries of the images that tests name; all of them are what the nodes have already. */
@@ -22,6 +21,18 @@ const REGISTRIES = [
   'cloudProviderGcpRegistry',
 ];
 
+/** A cluster, as far as tests need one. */
+export interface TestedCluster {
+  /** Where the report is left. */
+  readonly directory: string;
+  /** Of somebody who may do everything, for programs that run as {@link inside} has them run. */
+  readonly kubeconfig: string;
+  /** A command in a network that reaches the API server and all nodes, as arguments of a process. */
+  inside(argv: readonly string[]): string[];
+  /** Gives all nodes an image. */
+  loadArchive(archive: string): Promise<void>;
+}
+
 /** How tests are run. */
 export interface EndToEndRun extends EndToEndChoice {
   /** For what they print; otherwise it is printed. */
@@ -34,22 +45,22 @@ export interface EndToEndRun extends EndToEndChoice {
  *
  * @returns the exit code of the tests.
  */
-export async function runEndToEndTests(cluster: Cluster, run: EndToEndRun, progress: Progress): Promise<number> {
+export async function runEndToEndTests(cluster: TestedCluster, run: EndToEndRun, progress: Progress): Promise<number> {
   const program = await endToEndTests(progress);
   const images = await endToEndImages(progress);
   progress('images');
-  await Promise.all(cluster.nodes.map(async (node) => await loadImages(node, images)));
+  for (const image of images) await cluster.loadArchive(image);
   const directory = join(cluster.directory, 'e2e');
   mkdirSync(directory, { recursive: true });
   const registries = join(directory, 'registries.yaml');
   const places = Object.fromEntries(REGISTRIES.map((name) => [name, 'localhost']));
   writeFileSync(registries, stringify({ ...places, invalidRegistry: 'invalid.localhost' }));
   rmSync(reportFile(cluster.directory), { force: true });
-  const [command = '', ...args] = cluster.api.inside([
+  const [command = '', ...args] = cluster.inside([
     program,
     '--provider=skeleton',
-    `--kubeconfig=${cluster.api.credentials.kubeconfig('admin')}`,
-    `--kubectl-path=${join(cluster.api.programs, 'kubectl')}`,
+    `--kubeconfig=${cluster.kubeconfig}`,
+    `--kubectl-path=${join(await kubernetesPrograms(progress), 'kubectl')}`,
     `--ginkgo.focus=${run.focus}`,
     ...run.skip.map((pattern) => `--ginkgo.skip=${pattern}`),
     '--ginkgo.no-color',
@@ -73,11 +84,6 @@ export async function runEndToEndTests(cluster: Cluster, run: EndToEndRun, progr
   } finally {
     if (log !== undefined) closeSync(log);
   }
-}
-
-/** One after the other: nodes share the disk. */
-async function loadImages(node: Cluster['nodes'][number], images: readonly string[]): Promise<void> {
-  for (const image of images) await node.loadImage(image);
 }
 
 /**

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { ConfigError } from '../../src/errors.ts';
 import { ExitCode } from '../../src/terminal/exit-code.ts';
 import { Cluster } from './cluster.ts';
-import { partArguments, runHere, runMain, say } from './command-line.ts';
+import { partArguments, runHere, runMain, say, testsWanted } from './command-line.ts';
 import { corednsProgram, endToEndTests, KUBERNETES_VERSION, kubernetesPrograms, pauseProgram } from './programs.ts';
 import { chooseTests } from './end-to-end-choice.ts';
 import { endToEndDocument } from './end-to-end-document.ts';
@@ -27,7 +27,8 @@ const USAGE = `usage: sudo ./scripts/kubernetes [--yes] COMMAND [OPTIONS]
   kubectl ARGS         ask the cluster
   exec NODE COMMAND    run a command in a node, such as: exec n1 weft status
   e2e [TESTS]          run Kubernetes' own tests: conformance of networks, if nothing else is given;
-                       network, for all of [sig-network] that can run; or an expression that names match
+                       ten, for a few of them; network, for all of [sig-network] that can run; or an expression
+                       that names match
   document             print docs/kubernetes-tests.md, from what the last e2e network left
   down                 take the cluster down, also what is left of one after a crash
 
@@ -64,7 +65,7 @@ async function main(argv: readonly string[]): Promise<number> {
       return await runHere(api.kubectlCommand(...rest));
     }
     case 'e2e':
-      return await endToEnd(await Cluster.open(name), rest);
+      return await endToEnd(name, rest);
     case 'document': {
       const { cases, date } = lastTestReport(clusterDirectory(name));
       const { nodes } = loadCluster(name);
@@ -96,10 +97,9 @@ async function build(withTests: boolean): Promise<number> {
   return say(`Kubernetes ${KUBERNETES_VERSION} is in ${directory}\n`);
 }
 
-async function endToEnd(cluster: Cluster, words: readonly string[]): Promise<number> {
-  const [word = 'conformance', ...more] = words;
-  if (more.length > 0) throw new ConfigError('', 'e2e takes one expression; put it in quotes');
-  return await runEndToEndTests(cluster, chooseTests(word), showProgress().step);
+async function endToEnd(name: string, words: readonly string[]): Promise<number> {
+  const tests = chooseTests(testsWanted(words, 'conformance'));
+  return await runEndToEndTests((await Cluster.open(name)).tested, tests, showProgress().step);
 }
 
 async function up(name: string, nodes = DEFAULT_NODES, network: string = POD_NETWORKS[0]): Promise<number> {

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigError } from '../../src/errors.ts';
 import { ExitCode } from '../../src/terminal/exit-code.ts';
-import { partArguments, runHere, runMain, say } from '../cluster/command-line.ts';
+import { partArguments, runHere, runMain, say, testsWanted } from '../cluster/command-line.ts';
+import { chooseTests } from '../cluster/end-to-end-choice.ts';
+import { runEndToEndTests } from '../cluster/end-to-end.ts';
 import { showProgress } from '../cluster/progress.ts';
 import { KindCluster, takeDown } from './kind-cluster.ts';
 import { engineAnswers } from './machine-engine.ts';
@@ -19,6 +21,8 @@ const USAGE = `usage: sudo ./scripts/kind [--yes] COMMAND [OPTIONS]
     --node-image IMG  image for the nodes, with the machine's engine; otherwise that of kind
   load                build weft's image again, give it to the nodes, and have the daemons replaced
   check               check the network of the cluster
+  e2e [TESTS]         run Kubernetes' own tests, which needs Go: ten of conformance, if nothing else is given;
+                      others as for scripts/kubernetes
   status              show nodes, and weft's pods
   exec COMMAND        run a command with the cluster and its engine at hand, such as: exec kubectl get pods -A
   down                remove the cluster, also what is left of one after a crash
@@ -32,7 +36,7 @@ const DEFAULT_NODES = '2';
 const MAX_NODES = 9;
 
 async function main(argv: readonly string[]): Promise<number> {
-  const [own, rest] = partArguments(argv, ['exec']);
+  const [own, rest] = partArguments(argv, ['exec', 'e2e']);
   const { values, positionals } = read(own);
   if (values.help === true) return say(USAGE);
   const { name = DEFAULT_NAME } = values;
@@ -49,6 +53,8 @@ async function main(argv: readonly string[]): Promise<number> {
     }
     case 'check':
       return await (await KindCluster.open(name)).check();
+    case 'e2e':
+      return await endToEnd(name, rest);
     case 'status':
       return say(await statusOf(await KindCluster.open(name)));
     case 'exec': {
@@ -99,6 +105,11 @@ ${spec.hasOwnEngine ? '' : `\n  export KUBECONFIG=${cluster.kubeconfig}`}
   sudo ./scripts/kind${of} down
 `);
   return code;
+}
+
+async function endToEnd(name: string, words: readonly string[]): Promise<number> {
+  const tests = chooseTests(testsWanted(words, 'ten'));
+  return await runEndToEndTests(await KindCluster.open(name), tests, showProgress().step);
 }
 
 async function statusOf(cluster: KindCluster): Promise<string> {

@@ -2,7 +2,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { chooseTests } from '../cluster/end-to-end-choice.ts';
+import { lastTestReport, runEndToEndTests } from '../cluster/end-to-end.ts';
 import { weft } from '../cluster/pod-network.ts';
+import type { TestCase } from '../cluster/test-report.ts';
 import { KindCluster, takeDown } from '../kind/kind-cluster.ts';
 import { kindDirectory, type KindSpec } from '../kind/places.ts';
 import { runProgram } from '../support/program.ts';
@@ -13,6 +16,9 @@ import { uniqueLabName } from '../support/test-lab.ts';
 const DEADLINE_MS = 60 * 60_000;
 
 const NODES = 3;
+
+/** Of Kubernetes' own. */
+const TESTS = 10;
 
 const CGROUPS = '/sys/fs/cgroup';
 
@@ -55,7 +61,7 @@ test.after.always(async () => {
 });
 
 slowTest(
-  'kind makes a cluster of three nodes on weft, whose network is right, and nothing of it is left',
+  `kind makes a cluster of three nodes on weft, whose network is right by ${TESTS} of Kubernetes' own tests, too, and nothing of it is left`,
   async (t) => {
     t.timeout(DEADLINE_MS);
     const before = sysctls();
@@ -71,6 +77,15 @@ slowTest(
     const passed = checks.filter(({ outcome }) => outcome === 'passed');
     t.true(passed.some(({ family }) => family === 4) && passed.some(({ family }) => family === 6));
     t.true(passed.length >= 12, JSON.stringify(checks));
+
+    await runEndToEndTests(cluster, { ...chooseTests('ten'), log: join(cluster.directory, 'e2e.log') }, () => {});
+    const { cases } = lastTestReport(cluster.directory);
+    const having = (outcome: TestCase['outcome']) => cases.filter((one) => one.outcome === outcome);
+    t.deepEqual(
+      having('failed').map(({ name, said }) => `${name}: ${said}`),
+      [],
+    );
+    t.is(having('passed').length, TESTS);
 
     t.true((await traces()).length > 0);
     await takeDown(spec.name);
