@@ -146,7 +146,7 @@ export class PodDirectory implements PodGossip {
       if (identity === this.#options.identity) continue;
       if (isLive(before) !== isLive(after)) changed.push(identity);
       if (after === undefined || after.state === 'left') {
-        this.#forget(identity);
+        if (this.#forget(identity)) changed.push(identity);
       } else if (after.state === 'dead') {
         this.#missing.delete(identity);
         if (isLive(before)) this.#options.clock.after(KEEP_DEAD_MS, () => this.#forgetIfDead(identity));
@@ -262,10 +262,7 @@ export class PodDirectory implements PodGossip {
     const { identity } = member.announcement;
     const announced = summaryOf(member);
     const held = this.#holdings.get(identity);
-    if (announced === undefined) {
-      this.#forget(identity);
-      return held !== undefined;
-    }
+    if (announced === undefined) return this.#forget(identity);
     if (held?.version === announced.version && held.digest === announced.digest) {
       this.#missing.delete(identity);
       return false;
@@ -301,13 +298,17 @@ export class PodDirectory implements PodGossip {
     return true;
   }
 
-  #forget(identity: string): void {
+  /** Whether anything was held. */
+  #forget(identity: string): boolean {
+    const isHeld = this.#holdings.get(identity) !== undefined;
     this.#holdings.drop(identity);
     this.#missing.delete(identity);
+    return isHeld;
   }
 
   #forgetIfDead(identity: string): void {
-    if (!isLive(this.#carrier?.member(identity))) this.#forget(identity);
+    if (isLive(this.#carrier?.member(identity)) || !this.#forget(identity)) return;
+    this.#options.onChange?.([identity]);
   }
 }
 

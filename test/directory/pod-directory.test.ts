@@ -162,6 +162,24 @@ test('pods of the dead are kept for a while, those of who left or was forgotten 
   t.is(of(2), 0);
 });
 
+test('whoever follows hears when the pods of the dead are dropped, and of who was dead and is forgotten', (t) => {
+  const directories = new Directories();
+  directories.start(1, []);
+  for (const number of [2, 3]) directories.start(number, [podOf(number, 'web')]);
+  directories.clock.advance(10_000);
+  for (const number of [2, 3]) directories.setState(number, 'dead');
+  directories.clock.advance(1_000);
+  directories.notified.length = 0;
+  directories.setState(3, undefined);
+  t.deepEqual(
+    directories.notified.filter(({ node }) => node === 1),
+    [{ node: 1, identities: [identityOf(3)] }],
+  );
+  directories.clock.advance(600_000);
+  t.deepEqual(directories.notified.filter(({ node }) => node === 1).at(-1), { node: 1, identities: [identityOf(2)] });
+  t.is(directories.notified.filter(({ node }) => node === 1).length, 2);
+});
+
 test('a dead node that is back within that time is not asked for', (t) => {
   const directories = settled(2);
   directories.setState(2, 'dead');
