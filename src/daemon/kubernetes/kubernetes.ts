@@ -20,7 +20,9 @@ import { resourceNames, watchedResources } from '../../kubernetes/watched-resour
 import { type Endpoint, type IpAddress, parseIpAddress } from '../../wire/address.ts';
 import { prefixContains, type Prefix } from '../../wire/prefix.ts';
 import type { Config, KubernetesConfig } from '../config/config.ts';
+import { systemClock } from '../process/system-environment.ts';
 import type { ApiMirror } from './api-mirror.ts';
+import { type AwaitedPod, AwaitedPods } from './awaited-pods.ts';
 import { NodeCondition } from './node-condition.ts';
 import { type NodeTrouble, ToldEvents } from './told-events.ts';
 import { awaitPrefixes, changedPrefixes, formatPrefixes } from './prefix-source.ts';
@@ -61,6 +63,7 @@ export class Kubernetes {
   readonly #options: KubernetesOptions;
   readonly #condition: NodeCondition;
   readonly #events: ToldEvents;
+  readonly #awaited: AwaitedPods;
   readonly #agreement = new PodAgreement();
   #listener: KubernetesListener | undefined;
   /** When what is known was stored, if this run was told nothing yet. */
@@ -76,6 +79,7 @@ export class Kubernetes {
     const { api, kubernetes, logger, wallClockMs } = options;
     this.#condition = new NodeCondition({ api, nodeName: kubernetes.nodeName, logger, wallClockMs });
     this.#events = new ToldEvents({ api, nodeName: kubernetes.nodeName, logger, wallClockMs });
+    this.#awaited = new AwaitedPods({ api, clock: systemClock });
     this.#recalled = this.#load();
     if (this.#recalled !== undefined) api.recall(this.#recalled);
     api.follow((resource) => {
@@ -137,29 +141,26 @@ export class Kubernetes {
     return api.isComplete('nodes') ? api.nodes.keys() : undefined;
   }
 
-  /** What is known of a pod of this node. @param uid as its runtime says it; absent: whoever has the name */
-  pod(namespace: string, name: string, uid?: string): ApiPod | undefined {
-    const pod = this.#options.api.pods.get(`${namespace}/${name}`);
-    return uid === undefined || uid === pod?.runtimeUid ? pod : undefined;
+  /** What is known of a pod of this node. */
+  pod(pod: AwaitedPod): ApiPod | undefined {
+    return this.#awaited.known(pod);
+  }
+
+  /** The same, waited for. Nothing is waited for while the API is away. See `AwaitedPods.wait` */
+  awaitPod(pod: AwaitedPod): Promise<ApiPod | undefined> {
+    return this.#awaited.wait(pod);
   }
 
   /** Labels and ports of a pod of this node, as many as other nodes take; `undefined`: nothing is known of it. */
-  toldOf(pod: {
-    readonly namespace: string;
-    readonly name: string;
-    readonly uid: string | undefined;
-  }): ToldPod | undefined {
-    const known = this.pod(pod.namespace, pod.name, pod.uid);
+  toldOf(pod: AwaitedPod): ToldPod | undefined {
+    const known = this.pod(pod);
     return known && toldOfPod(known);
   }
 
   /** Has `kubectl describe` say of a pod, and of this node, that the pod got no address. */
-  tellExhausted(
-    pod: { readonly namespace: string; readonly name: string; readonly uid: string | undefined },
-    message: string,
-  ): void {
+  tellExhausted(pod: AwaitedPod, message: string): void {
     const { namespace, name, uid } = pod;
-    const known = this.pod(namespace, name, uid);
+    const known = this.pod(pod);
     // What the API has not told yet may be told of all the same, if the runtime said which it is.
     const apiUid = known?.uid ?? uid;
     if (apiUid !== undefined) this.#events.ofPod({ namespace, name, uid: apiUid }, 'AddressPoolExhausted', message);
