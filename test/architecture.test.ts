@@ -82,6 +82,7 @@ const daemonRooms: Readonly<Record<string, readonly string[]>> = {
   pods: ['config', 'process', 'audit', 'state', 'routes', 'host'],
   names: ['config', 'process'],
   kubernetes: ['config', 'process', 'state'],
+  'policy-facts': ['pods', 'kubernetes'],
   cni: ['doors', 'host', 'pods'],
   underlay: ['config', 'process', 'gossip', 'worker'],
   faults: ['config', 'process', 'doors', 'gossip', 'worker'],

@@ -26,6 +26,8 @@ export interface DirectoryParts {
 export interface ComposedDirectory {
   readonly directory: PodDirectory;
   readonly index: PodIndex;
+  /** Whether a node may say that it, or a pod of it, has this address. */
+  readonly mayHave: (identity: string, address: IpAddress) => boolean;
   /** To be told when pods of this node may have changed. */
   readonly teller: OwnPodsTeller;
 }
@@ -46,14 +48,15 @@ export function composeDirectory({ logger, opened }: Composition, parts: Directo
     },
   });
   const routeTo = (address: IpAddress): ResolvedRoute | undefined => routes.inUse[longestMatch(routes.inUse, address)];
+  const mayHave = (identity: string, address: IpAddress): boolean => {
+    const route = routeTo(address);
+    if (route !== undefined) return route.owner.identity === identity;
+    return member(identity)?.announcement.prefixes.some((prefix) => prefixContains(prefix, address)) === true;
+  };
   const index = new PodIndex({
     setOf: (identity) => directory.setOf(identity),
     ownerOf: (address) => routeTo(address)?.owner.identity,
-    mayHave: (identity, address) => {
-      const route = routeTo(address);
-      if (route !== undefined) return route.owner.identity === identity;
-      return member(identity)?.announcement.prefixes.some((prefix) => prefixContains(prefix, address)) === true;
-    },
+    mayHave,
     isReachable: (identity) => {
       const state = member(identity)?.state;
       return state === 'alive' || state === 'suspect';
@@ -61,5 +64,5 @@ export function composeDirectory({ logger, opened }: Composition, parts: Directo
   });
   const teller = new OwnPodsTeller({ directory, announced: () => pods.announced(), logger });
   opened.defer(() => teller.stop());
-  return { directory, index, teller };
+  return { directory, index, mayHave, teller };
 }

@@ -10,6 +10,8 @@ export interface ApiPolicy {
   readonly namespace: string;
   readonly name: string;
   readonly object: PolicyObject;
+  /** What is not in `object`, since it is too long; empty: nothing. For people. */
+  readonly omission: string;
 }
 
 /** What is kept of the object. Anything may be in `spec`. */
@@ -26,10 +28,11 @@ export interface PolicyObject {
 }
 
 /**
- * Longest `spec` as JSON, in characters: some thousand rules. Of a longer one, a text stands in the place of its rules, and if that does not
+ * Longest `spec` as JSON, in characters: some thousand rules. Of a longer one, a word stands in the place of its rules, and if that does not
  * do, of all of it. Whoever reads the policy finds that this is no list of rules, as of any other policy that is wrong.
  */
 export const MAX_SPEC_CHARACTERS = 262_144;
+const OMITTED = 'omitted';
 
 const MAX_NAME_LENGTH = 253;
 
@@ -73,26 +76,26 @@ function readPolicy(object: unknown, kind: PolicyObject['kind'], usualVersion: s
       .filter(([key, value]) => key.length <= MAX_ANNOTATION_KEY_LENGTH && value.length <= MAX_ANNOTATION_LENGTH)
       .slice(0, MAX_ANNOTATIONS),
   );
+  const lengthCharacters = lengthOf(spec);
+  const isTooLong = lengthCharacters > MAX_SPEC_CHARACTERS;
   return {
     namespace,
     name,
+    omission: isTooLong ? `the spec has ${lengthCharacters} characters, more than ${MAX_SPEC_CHARACTERS}` : '',
     object: {
       apiVersion: apiVersion === '' ? usualVersion : apiVersion,
       kind,
       metadata: { name, ...(namespace !== '' && { namespace }), annotations },
-      spec: bounded(spec),
+      spec: isTooLong ? shortened(spec) : spec,
     },
   };
 }
 
-function bounded(spec: unknown): unknown {
-  const lengthCharacters = lengthOf(spec);
-  if (lengthCharacters <= MAX_SPEC_CHARACTERS) return spec;
-  const text = `left out: the spec has ${lengthCharacters} characters, more than ${MAX_SPEC_CHARACTERS}`;
+function shortened(spec: unknown): unknown {
   const rest = Object.fromEntries(
-    Object.entries(Object(spec) as object).map(([key, value]) => [key, isOfRules(key) ? text : (value as unknown)]),
+    Object.entries(Object(spec) as object).map(([key, value]) => [key, isOfRules(key) ? OMITTED : (value as unknown)]),
   );
-  return lengthOf(rest) <= MAX_SPEC_CHARACTERS ? rest : text;
+  return lengthOf(rest) <= MAX_SPEC_CHARACTERS ? rest : OMITTED;
 }
 
 function isOfRules(key: string): boolean {

@@ -1,7 +1,7 @@
 /** What was last known of the API, as it is kept over a restart: a daemon goes by it while the API is away. */
 import * as v from 'valibot';
 import { isPodPort, type PodPort } from '../directory/pod-port.ts';
-import { readClusterNetworkPolicy, readNetworkPolicy } from './api-policy.ts';
+import { type ApiPolicy, readClusterNetworkPolicy, readNetworkPolicy } from './api-policy.ts';
 import type { ApiRecords, ResourceName } from './watched-resource.ts';
 
 /** The objects of all resources. */
@@ -48,7 +48,7 @@ function laterListOf<Schema extends v.GenericSchema>(item: Schema) {
   return v.optional(v.array(item), []);
 }
 
-const policy = v.object({ object: v.unknown() });
+const storedPolicy = v.object({ object: v.unknown(), omission: v.string() });
 
 const stored = v.object({
   time: v.string(),
@@ -56,8 +56,8 @@ const stored = v.object({
   nodes: v.array(node),
   pods: v.array(pod),
   namespaces: laterListOf(v.object({ name: v.string(), labels })),
-  networkpolicies: laterListOf(policy),
-  clusternetworkpolicies: laterListOf(policy),
+  networkpolicies: laterListOf(storedPolicy),
+  clusternetworkpolicies: laterListOf(storedPolicy),
 });
 
 /** `undefined`: nothing was stored, something else, or what another node knew. */
@@ -67,7 +67,14 @@ export function parseStoredObjects(document: unknown, nodeName: string): StoredO
   const { networkpolicies, clusternetworkpolicies, ...rest } = result.output;
   return {
     ...rest,
-    networkpolicies: networkpolicies.flatMap(({ object }) => readNetworkPolicy(object) ?? []),
-    clusternetworkpolicies: clusternetworkpolicies.flatMap(({ object }) => readClusterNetworkPolicy(object) ?? []),
+    networkpolicies: networkpolicies.flatMap((kept) => withOmission(readNetworkPolicy(kept.object), kept)),
+    clusternetworkpolicies: clusternetworkpolicies.flatMap((kept) =>
+      withOmission(readClusterNetworkPolicy(kept.object), kept),
+    ),
   };
+}
+
+/** What was left out once is not in the object any more. */
+function withOmission(policy: ApiPolicy | undefined, { omission }: Pick<ApiPolicy, 'omission'>): readonly ApiPolicy[] {
+  return policy === undefined ? [] : [{ ...policy, omission }];
 }

@@ -11,7 +11,10 @@ const stored: StoredObjects = {
   nodes: [readNode({ metadata: { name: 'n1', uid: 'u', labels: { zone: 'a' } } })!],
   pods: [readPod({ metadata: { name: 'web', namespace: 'shop', uid: 'u' }, spec: { containers } })!],
   namespaces: [readNamespace({ metadata: { name: 'shop', labels: { team: 'a' } } })!],
-  networkpolicies: [readNetworkPolicy({ metadata: { name: 'web', namespace: 'shop' }, spec: { podSelector: {} } })!],
+  networkpolicies: ['', 'it is too long'].map((omission, at) => ({
+    ...readNetworkPolicy({ metadata: { name: `web-${at}`, namespace: 'shop' }, spec: { podSelector: {} } })!,
+    omission,
+  })),
   clusternetworkpolicies: [readClusterNetworkPolicy({ metadata: { name: 'all' }, spec: { tier: 'Admin' } })!],
 };
 

@@ -32,7 +32,7 @@ export class AwaitedPods {
   constructor(options: AwaitedPodsOptions) {
     this.#options = options;
     options.api.follow(() => {
-      for (const look of [...this.#waiting]) look();
+      for (const look of this.#waiting) look();
     });
   }
 

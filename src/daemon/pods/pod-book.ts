@@ -52,10 +52,12 @@ export class PodBook {
 
   /** The pods that are there, with their addresses, oldest first. */
   ready(): readonly AddressedPod[] {
-    return this.#store
-      .all()
-      .filter(({ known }) => known.phase === 'ready')
-      .map(({ known, lease: { addresses } }) => ({ record: known, addresses }));
+    return this.leased().filter(({ record }) => record.phase === 'ready');
+  }
+
+  /** All pods, whatever becomes of them, with their addresses, oldest first. */
+  leased(): readonly AddressedPod[] {
+    return this.#store.all().map(({ known, lease: { addresses } }) => ({ record: known, addresses }));
   }
 
   /**

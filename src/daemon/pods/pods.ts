@@ -9,7 +9,7 @@ import type { IpamStatus, LeaseCheck } from '../../api/ipam-api.ts';
 import type { Inspection } from '../audit/audit-finding.ts';
 import { isPodLink } from '../host/own-links.ts';
 import type { DirectoryPod } from '../../directory/directory-pod.ts';
-import { announcedPods } from './announced-pods.ts';
+import { type AddressedPod, announcedPods } from './announced-pods.ts';
 import type { GonePod } from './gone-pods.ts';
 import { checkLeases } from './lease-check.ts';
 import { leaseStatus } from './lease-status.ts';
@@ -236,6 +236,11 @@ export class Pods {
       .all()
       .filter(({ phase }) => phase !== 'adding')
       .map((record) => this.#known.view(record, devices));
+  }
+
+  /** All that have addresses, also while they are made or removed, oldest first: what is enforced for a pod is there before it is. */
+  leased(): readonly AddressedPod[] {
+    return this.#known.book.leased();
   }
 
   /** Interfaces of containers that are there, as Kubernetes knows them. */

@@ -1,0 +1,191 @@
+/**
+ * By what packets are judged: pods, namespaces, nodes and policies, each from one source, and told to whoever decides.
+ *
+ *     pods of other nodes    the directory; addresses only as far as they are routed to their node
+ *     pods of this node      its book, with labels and ports from the API
+ *     nodes                  Node objects, and what members announce
+ *     namespaces, policies   the API
+ *
+ * Without Kubernetes there are pods, and nodes without labels. Pods with the network of their node are none: what they send is their node's.
+ */
+import type { PodSet } from '../../directory/pod-set.ts';
+import type { ApiRecords, ResourceName } from '../../kubernetes/watched-resource.ts';
+import type { Member, MemberChange } from '../../membership/announcement.ts';
+import type { PolicyNamespace, PolicyNode, PolicyPod } from '../../policy/cluster-facts.ts';
+import { type Policy, titleOf } from '../../policy/policy.ts';
+import type { ResolvedRoute } from '../../routing/resolved-route.ts';
+import type { IpAddress } from '../../wire/address.ts';
+import { prefixContains } from '../../wire/prefix.ts';
+import type { ApiMirror } from '../kubernetes/api-mirror.ts';
+import { ApiPolicies, type OddPolicy, policyResources } from './api-policies.ts';
+import type { PolicyFactsListener } from './facts-listener.ts';
+import { OwnPods, type OwnPodsOptions } from './own-pods.ts';
+import { type OwnNode, PolicyNodes } from './policy-nodes.ts';
+import { RemotePods } from './remote-pods.ts';
+import { changedPrefixes } from './route-changes.ts';
+import { ToldValues } from './told-values.ts';
+import { isolationOfUnknown, maySelect } from './unknown-labels.ts';
+
+export interface PolicyFactsOptions {
+  readonly own: OwnNode;
+  /** Pods of this node that have addresses, whatever becomes of them. */
+  readonly pods: OwnPodsOptions['pods'];
+  /** Pods that another node announced, as in `PodDirectory.setOf`. */
+  readonly setOf: (identity: string) => PodSet | undefined;
+  /** Whether a node may say that it, or a pod of it, has this address, as in `PodIndexOptions`. */
+  readonly mayHave: (identity: string, address: IpAddress) => boolean;
+  /** Absent: there is no Kubernetes here. */
+  readonly kubernetes?: {
+    readonly api: Pick<ApiMirror, 'objectsOf'>;
+    readonly pod: NonNullable<OwnPodsOptions['podInApi']>;
+  };
+  readonly listener: PolicyFactsListener;
+  /** Called after each change of which something was told, when all of it was. */
+  readonly onTold: () => void;
+}
+
+const noNodes: ReadonlyMap<string, ApiRecords['nodes']> = new Map();
+
+export class PolicyFacts {
+  readonly #options: PolicyFactsOptions;
+  readonly #namespaces: ToldValues<PolicyNamespace>;
+  readonly #policies: ToldValues<Policy>;
+  readonly #isolations: ToldValues<Policy>;
+  readonly #apiPolicies: ApiPolicies;
+  readonly #nodes: PolicyNodes;
+  readonly #ownPods: OwnPods;
+  readonly #remotePods: RemotePods;
+  #routes: readonly ResolvedRoute[] = [];
+  #isAnythingTold = false;
+
+  constructor(options: PolicyFactsOptions) {
+    this.#options = options;
+    const { own, pods, setOf, mayHave, kubernetes, listener } = options;
+    const telling = <Value>(set: (value: Value) => void, remove: (key: string) => void): ToldValues<Value> =>
+      new ToldValues<Value>({
+        set: (value) => {
+          this.#isAnythingTold = true;
+          set(value);
+        },
+        remove: (key) => {
+          this.#isAnythingTold = true;
+          remove(key);
+        },
+      });
+    const tellingPods = (): ToldValues<PolicyPod> =>
+      telling<PolicyPod>(
+        (pod) => listener.setPod(pod),
+        (key) => listener.removePod(key),
+      );
+    const tellingPolicies = (): ToldValues<Policy> =>
+      telling<Policy>(
+        (policy) => listener.setPolicy(policy),
+        (title) => listener.removePolicy(title),
+      );
+    this.#namespaces = telling<PolicyNamespace>(
+      (namespace) => listener.setNamespace(namespace),
+      (name) => listener.removeNamespace(name),
+    );
+    this.#policies = tellingPolicies();
+    this.#isolations = tellingPolicies();
+    this.#apiPolicies = new ApiPolicies(this.#policies);
+    const told = telling<PolicyNode>(
+      (node) => listener.setNode(node),
+      (name) => listener.removeNode(name),
+    );
+    const apiNodes = (): typeof noNodes => kubernetes?.api.objectsOf('nodes') ?? noNodes;
+    this.#nodes = new PolicyNodes({ own, apiNodes, mayHave, told });
+    this.#ownPods = new OwnPods({ pods, podInApi: kubernetes?.pod, nodeName: own.name, told: tellingPods() });
+    this.#remotePods = new RemotePods({
+      setOf,
+      mayHave,
+      nodeNameOf: (identity) => this.#nodes.nameOf(identity),
+      told: tellingPods(),
+    });
+  }
+
+  /** Tells all that is known. @param members all, this node included. @param routes in use, in order of their prefixes */
+  begin(members: readonly Member[], routes: readonly ResolvedRoute[]): void {
+    this.#routes = routes;
+    this.#round(() => {
+      const { kubernetes } = this.#options;
+      for (const resource of ['namespaces', ...policyResources] as const)
+        this.#take(resource, [...(kubernetes?.api.objectsOf(resource).keys() ?? [])]);
+      this.#nodes.follow(members.map((after) => ({ before: undefined, after })));
+      this.#nodes.update();
+      this.#ownPods.update();
+      for (const { announcement } of members) this.#updateRemote(announcement.identity);
+    });
+  }
+
+  /** Pods of these nodes are others in the directory. Those of this node are not taken from there. */
+  directoryChanged(identities: readonly string[]): void {
+    this.#round(() => {
+      for (const identity of identities) this.#updateRemote(identity);
+    });
+  }
+
+  /** Pods of this node came, or are gone, or have other labels. */
+  ownPodsChanged(): void {
+    this.#round(() => this.#ownPods.update());
+  }
+
+  membersChanged(changes: readonly MemberChange[]): void {
+    this.#round(() => {
+      for (const identity of this.#nodes.follow(changes)) this.#remotePods.reconsider(identity);
+    });
+  }
+
+  /** @param routes in use, in order of their prefixes */
+  routesChanged(routes: readonly ResolvedRoute[]): void {
+    const prefixes = changedPrefixes(this.#routes, routes);
+    this.#routes = routes;
+    if (prefixes.length === 0) return;
+    this.#round(() => {
+      this.#nodes.reroute();
+      this.#remotePods.reroute((address) => prefixes.some((prefix) => prefixContains(prefix, address)));
+    });
+  }
+
+  /** Objects of the API are others, as `ApiMirror.follow` tells it. */
+  objectsChanged(resource: ResourceName, keys: readonly string[]): void {
+    if (keys.length > 0) this.#round(() => this.#take(resource, keys));
+  }
+
+  /** Policies of which not all is understood, in order of their titles. */
+  oddPolicies(): readonly OddPolicy[] {
+    return this.#apiPolicies.odd();
+  }
+
+  #take(resource: ResourceName, keys: readonly string[]): void {
+    const { kubernetes } = this.#options;
+    if (kubernetes === undefined) return;
+    const { api } = kubernetes;
+    if (resource === 'nodes') for (const identity of this.#nodes.update()) this.#remotePods.reconsider(identity);
+    else if (resource === 'pods') this.#ownPods.update();
+    else if (resource === 'namespaces')
+      for (const key of keys) this.#namespaces.put(key, api.objectsOf('namespaces').get(key));
+    else for (const key of keys) this.#apiPolicies.update(resource, key, api.objectsOf(resource).get(key));
+  }
+
+  #updateRemote(identity: string): void {
+    if (identity !== this.#options.own.identity) this.#remotePods.update(identity);
+  }
+
+  /** Isolates pods whose labels are not known, in namespaces in which a policy may select them. */
+  #isolateUnknown(): void {
+    const isolations = [...this.#ownPods.unknown()].flatMap((name) => {
+      const policies = Array.from(this.#policies.entries(), ([, policy]) => policy);
+      const namespace = this.#namespaces.get(name) ?? { name, labels: { 'kubernetes.io/metadata.name': name } };
+      return policies.some((policy) => maySelect(policy, namespace)) ? isolationOfUnknown(name) : [];
+    });
+    this.#isolations.replace(new Map(isolations.map((policy) => [titleOf(policy), policy])));
+  }
+
+  #round(work: () => void): void {
+    this.#isAnythingTold = false;
+    work();
+    this.#isolateUnknown();
+    if (this.#isAnythingTold) this.#options.onTold();
+  }
+}
