@@ -1,5 +1,6 @@
 /** The pods of the whole cluster, as this node knows them: types of the control API. */
 import type { PodLabels } from '../directory/pod-labels.ts';
+import type { PodPort } from '../directory/pod-port.ts';
 import type { Pod } from './control-api.ts';
 
 /** `GET /v1/directory`. */
@@ -18,6 +19,8 @@ export interface DirectoryEntry {
   /** Without those that belong to another node by the routes. */
   readonly addresses: readonly string[];
   readonly labels: PodLabels;
+  /** Those that have names: policies may mean them by these. In order. */
+  readonly ports: readonly PodPort[];
   /** A newer pod of its node has taken its name. */
   readonly superseded: boolean;
   /** `null` of pods of other nodes: their state is known there. */

@@ -228,7 +228,7 @@ test('what other nodes say of a packet steers no terminal', async (t) => {
 });
 
 test('packets are of pods by name, where the directory has their addresses', async (t) => {
-  const pod = { labels: {}, superseded: false, state: null };
+  const pod = { labels: {}, ports: [], superseded: false, state: null };
   const names = new PodNames([
     { ...pod, node: 'n1', namespace: 'default', name: 'p1', addresses: ['10.244.1.2'] },
     { ...pod, node: 'n2', namespace: 'shop', name: 'web', addresses: ['10.244.2.2'] },
@@ -251,7 +251,7 @@ test('packets are of pods by name, where the directory has their addresses', asy
 test('each file of a series says the names of the pods in it, once', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'weft-files-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
-  const pod = { labels: {}, superseded: false, state: null, node: 'n1', namespace: 'default' };
+  const pod = { labels: {}, ports: [], superseded: false, state: null, node: 'n1', namespace: 'default' };
   const names = new PodNames([
     { ...pod, name: 'asking', addresses: ['10.244.1.2'] },
     { ...pod, name: 'unseen', addresses: ['10.244.1.3'] },

@@ -6,7 +6,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import type { KubernetesStatus } from '../../src/api/kubernetes-api.ts';
+import type { KubernetesStatus, WatchedResourceStatus } from '../../src/api/kubernetes-api.ts';
+import type { StoredObjects } from '../../src/kubernetes/stored-objects.ts';
+import type { ResourceName } from '../../src/kubernetes/watched-resource.ts';
 import { ApiServer, USUAL_PORTS } from '../cluster/api-server.ts';
 import { CniRuntime } from '../support/cni-runtime.ts';
 import { hasGo } from '../support/go-programs.ts';
@@ -21,6 +23,30 @@ const ADDRESS = '198.18.0.1';
 const podCidrs = { n1: ['10.244.1.0/30', 'fd00:10:244:1::/126'], n2: ['10.244.2.0/24', 'fd00:10:244:2::/64'] } as const;
 
 const START_DEADLINE_MS = 900_000;
+
+/** Policies of the cluster, in the earlier of their two versions. What may be in them is not at issue here. */
+const clusterPolicies = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: {
+    name: 'clusternetworkpolicies.policy.networking.k8s.io',
+    // Without it, no name that ends in k8s.io is taken.
+    annotations: { 'api-approved.kubernetes.io': 'unapproved, for a test' },
+  },
+  spec: {
+    group: 'policy.networking.k8s.io',
+    names: { kind: 'ClusterNetworkPolicy', plural: 'clusternetworkpolicies' },
+    scope: 'Cluster',
+    versions: [
+      {
+        name: 'v1alpha2',
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+      },
+    ],
+  },
+};
 
 type NodeName = keyof typeof podCidrs;
 
@@ -107,7 +133,8 @@ async function makeNode(name: NodeName): Promise<void> {
 
 /** On n1. @returns its UID */
 async function makePod(name: string, labels: object): Promise<string> {
-  const spec = { nodeName: 'n1', containers: [{ name: 'c', image: 'none' }], automountServiceAccountToken: false };
+  const containers = [{ name: 'c', image: 'none', ports: [{ name: 'http', containerPort: 8080 }] }];
+  const spec = { nodeName: 'n1', containers, automountServiceAccountToken: false };
   const metadata = { name, namespace: 'default', labels };
   await server.apply([
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace: 'default' } },
@@ -118,6 +145,10 @@ async function makePod(name: string, labels: object): Promise<string> {
 
 async function kubernetesStatus(node: NodeName): Promise<KubernetesStatus> {
   return (await lab.control(node).status()).kubernetes!;
+}
+
+async function resource(node: NodeName, name: ResourceName): Promise<WatchedResourceStatus> {
+  return (await kubernetesStatus(node)).resources.find((one) => one.name === name)!;
 }
 
 /** As n2 knows them. */
@@ -167,7 +198,7 @@ runs('the Node says that it has a network', async (t) => {
   t.is(`${found?.status} ${found?.reason}`, 'False WeftIsUp');
 });
 
-runs('a pod has the labels of its Pod, on all nodes, and follows them', async (t) => {
+runs('a pod has the labels and named ports of its Pod, on all nodes, and follows them', async (t) => {
   const uid = await makePod('web', { app: 'web' });
   await runtime.make('c1');
   const named = 'IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web';
@@ -175,7 +206,30 @@ runs('a pod has the labels of its Pod, on all nodes, and follows them', async (t
   await until('n2 knows the label', async () => /"app":\s*"web"/.test(await podsOfAll()));
   await server.kubectl('label', 'pod', 'web', 'app=shop', '--overwrite');
   await until('n2 knows the other label', async () => /"app":\s*"shop"/.test(await podsOfAll()));
-  t.pass();
+  const { pods } = await lab.control('n2').directory();
+  t.deepEqual(pods.find(({ name }) => name === 'web')?.ports, [{ name: 'http', protocol: 'TCP', port: 8080 }]);
+});
+
+runs('namespaces and policies are watched; those of the cluster are not installed, which is no trouble', async (t) => {
+  await until('they are listed', async () => (await resource('n1', 'networkpolicies')).lists === 1);
+  t.is((await resource('n1', 'clusternetworkpolicies')).state, 'absent');
+  const { notices } = await lab.control('n1').status();
+  t.deepEqual(
+    notices.filter(({ code }) => code.startsWith('kubernetes')),
+    [],
+  );
+  const namespaces = (await resource('n1', 'namespaces')).objects;
+  await server.apply([
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } },
+    {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { name: 'closed', namespace: 'shop' },
+      spec: { podSelector: {}, policyTypes: ['Ingress'] },
+    },
+  ]);
+  await until('the policy is known', async () => (await resource('n1', 'networkpolicies')).objects === 1);
+  t.is((await resource('n1', 'namespaces')).objects, namespaces + 1);
 });
 
 runs('kubectl shows why a pod got no address', async (t) => {
@@ -189,6 +243,8 @@ runs('kubectl shows why a pod got no address', async (t) => {
 });
 
 runs('while the API is away a daemon starts with what was known, and takes it up again', async (t) => {
+  // Watched when the API is back: a node that runs would look for it within a minute or so.
+  await server.apply([clusterPolicies]);
   await server.endApi();
   await daemons.n1!.end();
   start('n1');
@@ -201,11 +257,19 @@ runs('while the API is away a daemon starts with what was known, and takes it up
     const { notices } = await lab.control('n1').status();
     return notices.some(({ code }) => code === 'kubernetes-away');
   });
+  const stored = JSON.parse(readFileSync(join(lab.files('n1').stateDir, 'kubernetes.json'), 'utf8')) as StoredObjects;
+  t.deepEqual(
+    stored.networkpolicies.map(({ namespace, name }) => `${namespace}/${name}`),
+    ['shop/closed'],
+  );
   const { stdout } = await lab.tryAsk('n1', 'pods', '--json');
   t.regex(stdout, /"app":\s*"shop"/);
   await server.startApi();
   await until('the API is watched again', async () => (await kubernetesStatus('n1')).reachable, 60_000);
   t.is((await kubernetesStatus('n1')).storedAt, null);
+  await until('policies of the cluster are watched', async () => {
+    return (await resource('n1', 'clusternetworkpolicies')).state === 'watching';
+  });
 });
 
 runs('a node whose Node is deleted is forgotten once it has left', async (t) => {

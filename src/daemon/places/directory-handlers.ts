@@ -4,6 +4,7 @@ import type { Notice, Pod } from '../../api/control-api.ts';
 import type { DirectoryEntry, DirectoryReport, MissingNode } from '../../api/directory-api.ts';
 import type { PodDirectory } from '../../directory/pod-directory.ts';
 import type { PodIndex } from '../../directory/pod-index.ts';
+import { comparePodPorts } from '../../directory/pod-port.ts';
 import type { Member } from '../../membership/announcement.ts';
 import { formatIpAddress } from '../../wire/address.ts';
 
@@ -40,12 +41,13 @@ export function directoryHandlers(parts: DirectoryHandlerParts): DirectoryHandle
       for (const [index, { announcement }] of live.entries()) {
         if (index % NODES_AT_A_TIME === NODES_AT_A_TIME - 1) await setImmediate();
         const { identity, name: node } = announcement;
-        const ofNode = parts.index.of(identity).map(({ namespace, name, addresses, labels, isSuperseded }) => ({
+        const ofNode = parts.index.of(identity).map(({ namespace, name, addresses, labels, ports, isSuperseded }) => ({
           node,
           namespace,
           name,
           addresses: addresses.map(formatIpAddress),
           labels,
+          ports: ports.toSorted(comparePodPorts),
           superseded: isSuperseded,
           state: (node === parts.nodeName ? states.get(`${namespace}/${name}`) : undefined) ?? null,
         }));
