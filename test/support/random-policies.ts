@@ -55,8 +55,9 @@ export class RandomPolicies {
     const node = pick(this.#random, nodeNumbers);
     const hostNetwork = this.#random.below(6) === 0;
     // Two nodes may have pods of one address for a while; one node has not.
-    const home = this.#random.below(20) === 0 ? pick(this.#random, nodeNumbers) : node;
-    const own = [`10.244.${home}.${number + 2}`, `fd00:${home}::${number + 2}`].slice(0, 1 + this.#random.below(2));
+    const isShared = this.#random.below(3) === 0 && (node === 1) === (number % 2 === 0);
+    const [home, last] = isShared ? [1, 100 + (number >> 1)] : [node, number + 2];
+    const own = [`10.244.${home}.${last}`, `fd00:${home}::${last}`].slice(0, 1 + this.#random.below(2));
     return {
       key: `pod${number}`,
       namespace: pick(this.#random, namespaces),
