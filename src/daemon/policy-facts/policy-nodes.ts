@@ -78,9 +78,11 @@ export class PolicyNodes {
     const names = [...objects.keys()].toSorted((a, b) => b.length - a.length);
     this.#names = new Map(names.map((name) => [memberNameOf(name), name]));
     const before = this.#named;
-    const named = [...this.#members.values()].map(
-      ({ identity, name }) => [identity, this.#names.get(name) ?? name] as const,
-    );
+    const named = [...this.#members.values()].map(({ identity, name }) => {
+      const known = this.#names.get(name) ?? name;
+      // Another life of this node, or a stranger that bears its name: whatever pods it has are none of this node.
+      return [identity, known === own.name ? identity : known] as const;
+    });
     this.#named = new Map([...named, [own.identity, own.name]]);
     const members = Map.groupBy(this.#members.values(), ({ identity }) => this.nameOf(identity));
     const all = new Set([own.name, ...objects.keys(), ...members.keys()]);

@@ -315,6 +315,19 @@ test('a Node whose name has a domain is that of the member with its first part, 
   t.is(made.pods.get(web2)?.nodeName, 'n2');
 });
 
+test('a member that bears the name of this node is not this node, and its pods are not those of this node', (t) => {
+  const made = cluster();
+  made.route('10.200.3.0/24', 3);
+  made.member(3, 'alive', { name: 'n1', prefixes: [prefix('10.200.3.0/24')], nodeAddresses: [address(3)] });
+  made.announce(3, [podOf(3, 'web')]);
+  made.attach('own', '10.200.1.9');
+  t.deepEqual(
+    [...made.pods.values()].filter(({ nodeName }) => nodeName === 'n1').map(({ name }) => name),
+    ['own'],
+  );
+  t.deepEqual(texts(made.nodes.get('n1')?.overlayAddresses), ['10.200.1.1']);
+});
+
 test('a member that moves has other addresses; one that has other pods is no other node', (t) => {
   const made = cluster();
   const same = { prefixes: [prefix('10.200.2.0/24')], nodeAddresses: [address(2)] };
