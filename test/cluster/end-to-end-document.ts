@@ -1,5 +1,5 @@
 /** docs/kubernetes-tests.md: what became of each of Kubernetes' tests of networking. Pure. */
-import { LEFT_OUT } from './end-to-end-choice.ts';
+import { FAILING, LEFT_OUT } from './end-to-end-choice.ts';
 import type { TestCase } from './test-report.ts';
 
 /** Before the names of all tests of networking. */
@@ -42,7 +42,9 @@ $ sudo ./scripts/kubernetes document >docs/kubernetes-tests.md
     ]
       .map(([what, count]) => `| ${what} | ${count} |`)
       .join('\n')}`,
-    ...(failed.length === 0 ? [] : ['## Failed', listOf(failed)]),
+    ...(failed.length === 0
+      ? []
+      : ['## Failed, and why', failed.map((one) => `- ${titleOf(one)}: ${whyFailed(one)}`).join('\n')]),
     '## Passed: conformance',
     listOf(conformance),
     '## Passed: others',
@@ -74,6 +76,11 @@ function titleOf({ name }: TestCase): string {
     .replaceAll(/ \[(Conformance|NodeConformance|LinuxOnly|Privileged|Slow)\]/g, '')
     .replaceAll(/\s+/g, ' ')
     .trim();
+}
+
+/** What is known of it; otherwise what it said. */
+function whyFailed({ name, said }: TestCase): string {
+  return FAILING.find(({ pattern }) => new RegExp(pattern).test(name))?.because ?? firstLine(said);
 }
 
 function firstLine(text: string): string {

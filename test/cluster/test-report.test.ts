@@ -43,7 +43,7 @@ test('the page has a line for each test that ran, and reasons for the others', (
   const text = endToEndDocument(cases, { version: '1.34.4', nodes: 3, date: '2026-12-01' });
   t.true(text.includes('\n- DNS should provide DNS for the cluster\n'));
   t.true(text.includes('\n| of them conformance, which has 1 | 1 |\n'));
-  t.true(text.includes('\n## Failed\n\n- Services should be "quick" & right\n'));
+  t.true(text.includes('\n## Failed, and why\n\n- Services should be "quick" & right: [FAILED] it said <nothing>\n'));
   t.true(text.includes('\n- Topology Hints should distribute endpoints evenly: Requires more than one zone\n'));
   t.true(text.includes('\n- 1: they end parts of the control plane'));
   t.false(text.includes('sig-node'));
