@@ -13,6 +13,7 @@ import {
 } from '../../src/kubernetes/watched-resource.ts';
 import type { Announcement, Member, MemberState } from '../../src/membership/announcement.ts';
 import type { PolicyNamespace, PolicyNode, PolicyPod } from '../../src/policy/cluster-facts.ts';
+import { NodePlanner } from '../../src/policy/node-planner.ts';
 import { type Policy, titleOf } from '../../src/policy/policy.ts';
 import { longestMatch } from '../../src/routing/longest-match.ts';
 import type { ResolvedRoute } from '../../src/routing/resolved-route.ts';
@@ -52,11 +53,14 @@ export class ToldCluster {
   /** What was told since it was last looked at: `+ pod KEY`, `- policy TITLE`. */
   readonly #news: string[] = [];
   rounds = 0;
+  /** Hears the same. */
+  readonly planner: NodePlanner;
 
   constructor(options: ToldClusterOptions = {}, world = new World()) {
     const { hasKubernetes = true, nodeName = 'n1' } = options;
     this.#options = options;
     this.#world = world;
+    this.planner = new NodePlanner(nodeName);
     this.facts = new PolicyFacts({
       own: { identity: identityOf(1), name: nodeName },
       pods: () => [...this.#world.own.values()],
@@ -77,14 +81,38 @@ export class ToldCluster {
         },
       }),
       listener: {
-        setPod: (pod) => this.#set('pod', this.pods, pod.key, pod),
-        removePod: (key) => this.#remove('pod', this.pods, key),
-        setNamespace: (namespace) => this.#set('namespace', this.namespaces, namespace.name, namespace),
-        removeNamespace: (name) => this.#remove('namespace', this.namespaces, name),
-        setNode: (node) => this.#set('node', this.nodes, node.name, node),
-        removeNode: (name) => this.#remove('node', this.nodes, name),
-        setPolicy: (policy) => this.#set('policy', this.policies, titleOf(policy), policy),
-        removePolicy: (title) => this.#remove('policy', this.policies, title),
+        setPod: (pod) => {
+          this.#set('pod', this.pods, pod.key, pod);
+          this.planner.setPod(pod);
+        },
+        removePod: (key) => {
+          this.#remove('pod', this.pods, key);
+          this.planner.removePod(key);
+        },
+        setNamespace: (namespace) => {
+          this.#set('namespace', this.namespaces, namespace.name, namespace);
+          this.planner.setNamespace(namespace);
+        },
+        removeNamespace: (name) => {
+          this.#remove('namespace', this.namespaces, name);
+          this.planner.removeNamespace(name);
+        },
+        setNode: (node) => {
+          this.#set('node', this.nodes, node.name, node);
+          this.planner.setNode(node);
+        },
+        removeNode: (name) => {
+          this.#remove('node', this.nodes, name);
+          this.planner.removeNode(name);
+        },
+        setPolicy: (policy) => {
+          this.#set('policy', this.policies, titleOf(policy), policy);
+          this.planner.setPolicy(policy);
+        },
+        removePolicy: (title) => {
+          this.#remove('policy', this.policies, title);
+          this.planner.removePolicy(title);
+        },
       },
       onTold: () => this.rounds++,
     });

@@ -187,6 +187,27 @@ test('a pod whose labels are not known is isolated while a policy may select it'
   t.deepEqual(made.pods.get('c-web:eth0')?.labels, { app: 'web' });
 });
 
+test('what is planned for a pod of this node follows what is known of it', (t) => {
+  const made = cluster();
+  made.object('networkpolicies', policy('db', { matchLabels: { app: 'db' } }));
+  const planned = (): string[] => {
+    const { pods, isolations } = made.planner.plan();
+    const by = new Map(isolations.map(({ key, isolatedBy }) => [key, isolatedBy.join()]));
+    return pods.map(({ pod: key, ingress = '', egress = '' }) => {
+      return `${key} ${by.get(ingress) ?? 'nobody'} ${by.get(egress) ?? 'nobody'}`;
+    });
+  };
+  made.attach('db', '10.200.1.9');
+  made.attach('web', '10.200.1.10');
+  t.deepEqual(planned(), [
+    'c-db:eth0 shop/(labels-unknown) shop/(labels-unknown)',
+    'c-web:eth0 shop/(labels-unknown) shop/(labels-unknown)',
+  ]);
+  made.object('pods', pod('db'));
+  made.object('pods', pod('web'));
+  t.deepEqual(planned(), ['c-db:eth0 shop/db nobody']);
+});
+
 test('it is told before the end of the round in which the pod comes', (t) => {
   const made = cluster();
   made.object('networkpolicies', policy('db'));
@@ -408,6 +429,7 @@ test('after any history, what was told is what is told to somebody new', (t) => 
       const fresh = made.anew();
       for (const kind of ['pods', 'nodes', 'namespaces', 'policies'] as const)
         t.deepEqual(Object.fromEntries(made[kind]), Object.fromEntries<object>(fresh[kind]), kind);
+      t.deepEqual(made.planner.plan(), fresh.planner.plan());
     }),
   );
 });
