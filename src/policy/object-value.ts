@@ -9,6 +9,9 @@ const MAX_PROBLEMS = 50;
 /** Characters of a value that is repeated in a problem. */
 const MAX_SHOWN_LENGTH = 200;
 
+/** Lists and objects within each other of such a value: the stack ends somewhere. */
+const MAX_SHOWN_DEPTH = 6;
+
 /** Entries of one list, or of one map. The API has no limit of its own but 1.5 MiB for an object. */
 export const MAX_ENTRIES = 1_024;
 
@@ -192,7 +195,15 @@ function typeOf(value: unknown): string {
 }
 
 function shown(value: unknown): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+  const text = typeof value === 'string' ? value : (JSON.stringify(withoutDepths(value, MAX_SHOWN_DEPTH)) ?? '');
   const cut = text.length > MAX_SHOWN_LENGTH ? `${text.slice(0, MAX_SHOWN_LENGTH)}…` : text;
   return typeof value === 'string' ? JSON.stringify(cut) : cut;
+}
+
+/** A copy, with something short in place of what is deeper. */
+function withoutDepths(value: unknown, depth: number): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth === 0) return '…';
+  if (Array.isArray(value)) return value.map((entry) => withoutDepths(entry, depth - 1));
+  return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, withoutDepths(entry, depth - 1)]));
 }

@@ -1,5 +1,5 @@
 /** What became of an object that was read as a policy. */
-import type { Policy } from './policy.ts';
+import type { PeerBlock, Policy, PolicyRule } from './policy.ts';
 
 export type PolicyReading =
   | {
@@ -16,10 +16,27 @@ export type PolicyReading =
 /** Rules of one policy: one for each entry of a list of peers. */
 const MAX_RULES = 4_096;
 
+/**
+ * Prefixes that blocks of one policy become, since the addresses between two exceptions take several: one for each bit by which an exception
+ * is longer. All of them are elements of sets in the kernel.
+ */
+const MAX_PREFIXES = 32_768;
+
 /** The policy, unless something is wrong with it. */
 export function readingOf(policy: Policy, problems: readonly string[], warnings: readonly string[]): PolicyReading {
-  if (problems.length > 0) return { policy: undefined, problems };
-  const count = policy.ingress.length + policy.egress.length;
-  if (count <= MAX_RULES) return { policy, warnings };
-  return { policy: undefined, problems: [`spec: Too many: ${count}: must have at most ${MAX_RULES} items`] };
+  const all = problems.length > 0 ? problems : problemsOfSize([...policy.ingress, ...policy.egress]);
+  return all.length > 0 ? { policy: undefined, problems: all } : { policy, warnings };
+}
+
+function problemsOfSize(rules: readonly PolicyRule[]): readonly string[] {
+  if (rules.length > MAX_RULES) return [`spec: Too many: ${rules.length}: must have at most ${MAX_RULES} items`];
+  const count = rules.reduce((sum, { peer }) => sum + (peer.kind === 'block' ? mostPrefixes(peer) : 0), 0);
+  if (count <= MAX_PREFIXES) return [];
+  return [
+    `spec: Forbidden: its blocks may become ${count} prefixes without their exceptions, more than ${MAX_PREFIXES}`,
+  ];
+}
+
+function mostPrefixes({ prefix, except }: PeerBlock): number {
+  return except.reduce((sum, { lengthBits }) => sum + lengthBits - prefix.lengthBits, 1);
 }

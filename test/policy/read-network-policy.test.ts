@@ -322,6 +322,16 @@ test('lists are limited, and rules of a policy are, too', (t) => {
   ]);
 });
 
+test('exceptions of blocks are limited by the prefixes that they leave', (t) => {
+  const except = Array.from({ length: 256 }, (_, at) => `2001:db8::${at}/128`);
+  const peers = (count: number) => Array.from({ length: count }, () => ({ ipBlock: { cidr: '::/0', except } }));
+  t.deepEqual(problemsOf({ metadata: name, spec: { egress: [{ to: peers(1) }] } }), [
+    'spec: Forbidden: its blocks may become 32769 prefixes without their exceptions, more than 32768',
+  ]);
+  except.pop();
+  t.deepEqual(problemsOf({ metadata: name, spec: { egress: [{ to: peers(1) }] } }), []);
+});
+
 test('an object of problems alone gives a few of them', (t) => {
   const fields = Object.fromEntries(Array.from({ length: 500 }, (_, at) => [`field${at}`, 1]));
   t.is(problemsOf({ metadata: name, spec: fields }).length, 50);
