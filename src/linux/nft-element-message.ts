@@ -11,7 +11,7 @@ import { Abi, Struct } from './kernel-abi.ts';
 import { encodeMessage, joined, textValue, type NetlinkAttribute } from './netlink-message.ts';
 import type { NftTable } from './nftables.ts';
 
-/** Elements that are added to a set, or deleted from it. */
+/** Elements that are added to a set or a map of verdicts, or deleted from it. */
 export interface NftElementChange {
   readonly verb: 'add' | 'delete';
   readonly table: NftTable;
@@ -20,7 +20,7 @@ export interface NftElementChange {
   readonly type: string;
   /** Whether elements may be ranges: `flags interval`. */
   readonly hasRanges: boolean;
-  /** As `nft -j` lists them, their parts joined by ` . `. */
+  /** As `nft -j` lists them, their parts joined by ` . `; in a map, with what they stand for: `wf0 : jump chain`. */
   readonly elements: readonly string[];
 }
 
@@ -72,18 +72,34 @@ function elementMessage({ verb, table, set }: NftElementChange, elements: readon
 }
 
 function elementAttribute({ type, hasRanges }: NftElementChange, element: string): NetlinkAttribute | undefined {
+  const [key = '', verdict] = element.split(' : ');
   const types = type.split(' . ');
-  const texts = element.split(' . ');
+  const texts = key.split(' . ');
   // A set of ranges of one part has another kind of elements.
   if (texts.length !== types.length || (hasRanges && types.length === 1)) return undefined;
   const parts = texts.map((text, index) => partOf(types[index]!, text, hasRanges));
   if (!parts.every((part) => part !== undefined)) return undefined;
   const from = dataOf(parts.map(([first]) => first!));
   const to = dataOf(parts.map(([first, last = first]) => last!));
+  const data = verdict === undefined ? [] : verdictOf(verdict);
+  if (data === undefined) return undefined;
   return [
     Abi.NFTA_LIST_ELEM,
-    [[Abi.NFTA_SET_ELEM_KEY, from], ...(hasRanges ? [[Abi.NFTA_SET_ELEM_KEY_END, to] as const] : [])],
+    [[Abi.NFTA_SET_ELEM_KEY, from], ...(hasRanges ? [[Abi.NFTA_SET_ELEM_KEY_END, to] as const] : []), ...data],
   ];
+}
+
+/** `jump chain` or `goto chain`. */
+function verdictOf(text: string): readonly NetlinkAttribute[] | undefined {
+  const [, word, chain = ''] = /^(jump|goto) (\S+)$/.exec(text) ?? [];
+  if (word === undefined) return undefined;
+  const code = new Uint8Array(4);
+  new DataView(code.buffer).setInt32(0, word === 'jump' ? Abi.NFT_JUMP : Abi.NFT_GOTO);
+  const verdict: readonly NetlinkAttribute[] = [
+    [Abi.NFTA_VERDICT_CODE, code],
+    [Abi.NFTA_VERDICT_CHAIN, textValue(chain)],
+  ];
+  return [[Abi.NFTA_SET_ELEM_DATA, [[Abi.NFTA_DATA_VERDICT, verdict]]]];
 }
 
 function dataOf(parts: readonly Uint8Array[]): NetlinkAttribute[1] {
@@ -114,9 +130,21 @@ function partOf(type: string, text: string, hasRanges: boolean): readonly Uint8A
       const prefix = hasRanges ? parsePrefix(text) : undefined;
       return prefix?.address.family === family ? [prefix.address.bytes, lastBytes(prefix)] : undefined;
     }
+    case 'inet_proto': {
+      const protocol = numberOf(text, 0xff);
+      return protocol === undefined ? undefined : [Uint8Array.of(protocol)];
+    }
+    case 'inet_service': {
+      const port = numberOf(text, 0xff_ff);
+      return port === undefined ? undefined : [Uint8Array.of(port >> 8, port & 0xff)];
+    }
     default:
       return undefined;
   }
+}
+
+function numberOf(text: string, most: number): number | undefined {
+  return /^\d{1,5}$/.test(text) && Number(text) <= most ? Number(text) : undefined;
 }
 
 /** The last address of a prefix. */

@@ -6,40 +6,31 @@
  *                          └──inspect──> as it was left, or differences ──make──> made
  *
  * An inspection first asks for the generation of nftables. If it is the one that this owner left, or all changes in between are known
- * to be of other tables or of weft itself, nothing is listed. Otherwise, and every ten minutes, rules are compared by a listing
- * without elements; elements all, where they are few, or a sample of each set, the next ones with every look.
+ * to be of other tables or of weft itself, nothing is listed. Otherwise, and every ten minutes, they are looked at (`nft-table-look.ts`).
  */
 import { CommandError } from '../errors.ts';
 import { elementTransaction, type NftElementChange, type NftElementTransaction } from './nft-element-message.ts';
-import { applyElementTransaction, readNftGeneration } from './nft-netlink.ts';
 import {
-  changeLines,
-  creationLines,
-  draftLines,
-  elementLines,
-  type NftSetContent,
-  type NftTableContent,
-  refillLines,
-  withLayout,
-} from './nft-table-content.ts';
-import {
-  areThere,
-  isListingOf,
-  listElements,
-  listTable,
-  type NftSample,
-  type NftTableListing,
-} from './nft-table-listing.ts';
+  changesOf,
+  forgottenIn,
+  linesOf,
+  type MadeTable,
+  type NftElements,
+  ownCopy,
+  revised,
+  revisedElements,
+  setsOf,
+  setTitle,
+} from './nft-made-tables.ts';
+import { applyElementTransaction, readCounters, readNftGeneration } from './nft-netlink.ts';
+import { creationLines, draftLines, type NftTableContent, refillLines } from './nft-table-content.ts';
+import { isListingOf, listTable } from './nft-table-listing.ts';
+import { type NftDifference, NftTableLook } from './nft-table-look.ts';
+import { changesElementsOnly, changesNothing, type NftTableRevision, revisionLines } from './nft-table-revision.ts';
 import { draftOf, type NftTable, nftTransaction, removeTable, titleOf } from './nftables.ts';
 
 /** Longest time, in ms, for which tables are not looked at because nobody is known to have changed them. */
 const LOOK_INTERVAL_MS = 600_000;
-
-/** Of tables with so many elements, or fewer, all are compared: listing them costs some 50 ms. */
-const MAX_LISTED = 1_000;
-
-/** Elements of one set that are asked for in one look, where not all are compared. */
-const SAMPLE = 64;
 
 /** How often tables are made at most, where it is not known who changed what meanwhile. */
 const MAX_MAKES = 3;
@@ -53,18 +44,6 @@ export interface NftWitness {
   othersChanged(since: number, until: number): ReadonlySet<string> | undefined;
 }
 
-/** What is not as it was left. `set` is the title of a set: `inet weft node4`. */
-export type NftDifference =
-  | { readonly kind: 'table-missing'; readonly table: string }
-  | { readonly kind: 'rules-changed'; readonly table: string }
-  | { readonly kind: 'element-missing'; readonly set: string; readonly element: string }
-  | { readonly kind: 'element-stale'; readonly set: string; readonly element: string }
-  /** Somebody added or deleted some, and which ones is not known. */
-  | { readonly kind: 'elements-changed'; readonly set: string };
-
-/** Elements by the title of their set. */
-export type NftElements = ReadonlyMap<string, ReadonlySet<string>>;
-
 export interface OwnedTablesOptions {
   /** Absent: every inspection but one of the same generation looks at the tables. */
   readonly witness?: NftWitness | undefined;
@@ -72,34 +51,16 @@ export interface OwnedTablesOptions {
   readonly nowMs?: () => number;
 }
 
-/** A table as it was left. */
-interface MadeTable {
-  readonly content: NftTableContent;
-  /** As the kernel lists it; `undefined`: it was something else already when it was looked at. */
-  readonly listing: NftTableListing | undefined;
-}
-
-/** A set of it whose elements are weft's. */
-interface MadeSet {
-  readonly table: NftTable;
-  readonly name: string;
-  readonly type: string;
-  readonly hasRanges: boolean;
-  /** Changes with the set. */
-  readonly elements: Set<string>;
-}
-
 /** One call at a time. */
 export class OwnedTables {
   readonly #witness: NftWitness | undefined;
   readonly #nowMs: () => number;
+  readonly #looking = new NftTableLook();
   /** What the kernel has, as far as weft made it; `undefined`: nothing of ours. */
   #made: readonly MadeTable[] | undefined;
   /** A generation at which the tables were as they are known here, but for changes of weft itself after it. */
   #trusted: number | undefined;
   #lookedAtMs = -Infinity;
-  /** Where the next sample of a set begins, by its title. */
-  readonly #samplesAt = new Map<string, number>();
 
   constructor({ witness, nowMs = () => performance.now() }: OwnedTablesOptions = {}) {
     this.#witness = witness;
@@ -137,7 +98,7 @@ export class OwnedTables {
     const before = readNftGeneration();
     if (!(await this.#transact(lines, purpose))) return await this.#make(next, purpose, []);
     this.#made = next.map((content, index) => ({ content, listing: made[index]!.listing }));
-    if (lines.every(isAboutElements)) return;
+    if (lines.every((line) => /^(?:add|delete) element /.test(line))) return;
     const { others } = this.#learn(before, before === undefined);
     if (others === undefined && before !== undefined) await this.#make(next, purpose, []);
   }
@@ -177,6 +138,31 @@ export class OwnedTables {
     );
   }
 
+  /**
+   * Changes one of the tables, which were made. Where that fails, they are made, with the change. Elements alone are changed without a
+   * program, as long as the kernel takes it.
+   *
+   * @throws CommandError as {@link make}
+   */
+  async revise(table: NftTable, revision: NftTableRevision, purpose: string): Promise<void> {
+    const index = this.#made?.findIndex(({ content }) => titleOf(content.table) === titleOf(table)) ?? -1;
+    const made = this.#made?.[index];
+    if (this.#made === undefined || made === undefined)
+      throw new RangeError(`the table ${titleOf(table)} was not made`);
+    if (changesNothing(revision)) return;
+    const isOfElements = changesElementsOnly(revision);
+    const messages = isOfElements ? elementTransaction(revisedElements(made.content, revision)) : undefined;
+    const isDone = await this.#transact(revisionLines(made.content, revision), purpose, messages);
+    const content = revised(made.content, revision);
+    this.#made = this.#made.with(index, { content, listing: isOfElements ? made.listing : 'unlisted' });
+    if (isDone) return;
+    await this.#make(
+      this.#made.map((one) => one.content),
+      purpose,
+      [],
+    );
+  }
+
   /** Makes what was made last once more, whatever somebody made of it. @throws CommandError as {@link make} */
   async restore(purpose: string): Promise<void> {
     if (this.#made === undefined) throw new RangeError('the tables were not made');
@@ -199,9 +185,10 @@ export class OwnedTables {
     if (made === undefined) return [];
     const generation = readNftGeneration();
     const others = this.#othersChanged(generation);
+    if (others?.size === 0) this.#listRevised(generation);
     const isDue = this.#nowMs() - this.#lookedAtMs >= LOOK_INTERVAL_MS;
     if (others?.size !== 0 || isDue) {
-      const differences = await this.#look(made, others ?? new Set());
+      const differences = await this.#looking.look(this.#made ?? made, others ?? new Set());
       if (differences.length > 0) return differences;
       this.#lookedAtMs = this.#nowMs();
     }
@@ -227,49 +214,16 @@ export class OwnedTables {
     return new Set([...all].filter(isOurs));
   }
 
-  async #look(made: readonly MadeTable[], others: ReadonlySet<string>): Promise<NftDifference[]> {
-    const listings = made.map(({ content }) => listTable(content.table));
-    const differences = made.flatMap(({ content, listing }, index): NftDifference[] => {
-      const table = titleOf(content.table);
-      const found = listings[index];
-      if (found === undefined) return [{ kind: 'table-missing', table }];
-      return found.shape === listing?.shape ? [] : [{ kind: 'rules-changed', table }];
+  /** How the kernel lists what was revised, unless somebody changes nftables at this moment. */
+  #listRevised(generation: number | undefined): void {
+    const made = this.#made ?? [];
+    if (generation === undefined || made.every(({ listing }) => listing !== 'unlisted')) return;
+    const listed = made.map(({ content, listing }): MadeTable => {
+      const found = listing === 'unlisted' ? listTable(content.table) : listing;
+      const isOurs = typeof found === 'object' && (listing !== 'unlisted' || isListingOf(found, content, true));
+      return { content, listing: isOurs ? found : undefined };
     });
-    // Without the tables there is nothing to be said of their elements; and of one that is switched off, `nft` 1.0.6 writes no JSON.
-    if (differences.some(({ kind }) => kind === 'table-missing')) return differences;
-    if (listings.some((listing) => listing?.isDormant)) return differences;
-    const sets = setsOf(made);
-    const count = sets.reduce((sum, { elements }) => sum + elements.size, 0);
-    const ofElements = count <= MAX_LISTED ? await allDifferences(sets) : await this.#sample(sets, others);
-    return [...differences, ...ofElements];
-  }
-
-  /** Of many elements, a few; and which sets others are known to have changed. */
-  async #sample(sets: readonly MadeSet[], others: ReadonlySet<string>): Promise<NftDifference[]> {
-    const changed = sets.map(setTitle).filter((set) => others.has(set));
-    const samples = sets
-      .filter((set) => !others.has(setTitle(set)))
-      .map(({ table, name, type, elements }): NftSample => {
-        return { table, set: name, type, elements: this.#nextSample(setTitle({ table, name }), [...elements]) };
-      });
-    const differences = changed.map((set): NftDifference => ({ kind: 'elements-changed', set }));
-    // Mostly they are, and one program says so of all.
-    if (await areThere(samples)) return differences;
-    for (const sample of samples) {
-      if (await areThere([sample])) continue;
-      const set = setTitle({ table: sample.table, name: sample.set });
-      differences.push({ kind: 'element-missing', set, element: await firstMissing(sample) });
-    }
-    return differences;
-  }
-
-  /** The next ones, and after the last the first. */
-  #nextSample(set: string, elements: readonly string[]): readonly string[] {
-    if (elements.length <= SAMPLE) return elements;
-    const from = (this.#samplesAt.get(set) ?? 0) % elements.length;
-    this.#samplesAt.set(set, from + SAMPLE);
-    const sample = elements.slice(from, from + SAMPLE);
-    return [...sample, ...elements.slice(0, SAMPLE - sample.length)];
+    if (readNftGeneration() === generation) this.#made = listed;
   }
 
   async #make(next: readonly NftTableContent[], purpose: string, more: readonly string[]): Promise<void> {
@@ -292,14 +246,14 @@ export class OwnedTables {
     let layouts: (string | undefined)[] = [];
     for (const content of next) layouts.push(await this.#layoutThere(content, purpose));
     const isThere = layouts.map((layout) => layout !== undefined);
-    const lines = next.flatMap((content, index) => (isThere[index] ? refillLines(content) : creationLines(content)));
+    const lines = next.flatMap((content, index) => (isThere[index] ? refillLines(content) : recreationLines(content)));
     const before = readNftGeneration();
     try {
       await nftTransaction([...lines, ...more], purpose);
     } catch (error) {
       if (!(error instanceof CommandError) || !isThere.includes(true)) throw error;
       layouts = [];
-      await nftTransaction([...next.flatMap(creationLines), ...more], purpose);
+      await nftTransaction([...next.flatMap(recreationLines), ...more], purpose);
     }
     this.#made = next.map((content) => ({ content, listing: undefined }));
     this.#trusted = before;
@@ -312,7 +266,8 @@ export class OwnedTables {
     if (listing === undefined || !isListingOf(listing, content, false)) return undefined;
     const title = titleOf(content.table);
     const made = this.#made?.find((table) => titleOf(table.content.table) === title);
-    const layout = made?.listing?.layout ?? (await draftLayout(content, purpose));
+    const known = typeof made?.listing === 'object' ? made.listing : undefined;
+    const layout = known?.layout ?? (await draftLayout(content, purpose));
     return listing.layout === layout ? layout : undefined;
   }
 
@@ -373,63 +328,9 @@ export class OwnedTables {
   }
 }
 
-/** With its layout, and with sets of its own, which change later. */
-function ownCopy(content: NftTableContent): NftTableContent {
-  const sets = Object.entries(content.sets).map(([name, set]) => [
-    name,
-    set.elements === undefined ? set : { ...set, elements: new Set(set.elements) },
-  ]);
-  return withLayout({ ...content, sets: Object.fromEntries(sets) as NftTableContent['sets'] });
-}
-
-/** Lines that make `next` of the tables; `undefined` if one of them has to be made anew, or is another. */
-function changesOf(made: readonly MadeTable[], next: readonly NftTableContent[]): string[] | undefined {
-  if (made.length !== next.length) return undefined;
-  const lines = next.map((to, index) => {
-    const { content } = made[index]!;
-    return titleOf(content.table) === titleOf(to.table) ? changeLines(content, to) : undefined;
-  });
-  return lines.includes(undefined) ? undefined : lines.flatMap((some) => some ?? []);
-}
-
-function isAboutElements(line: string): boolean {
-  return /^(?:add|delete) element /.test(line);
-}
-
-function setsOf(made: readonly MadeTable[]): MadeSet[] {
-  return made.flatMap(({ content: { table, sets } }) =>
-    Object.entries(sets).flatMap(([name, set]) => {
-      const { type, elements } = set;
-      return elements === undefined
-        ? []
-        : [{ table, name, type, hasRanges: hasRanges(set), elements: elements as Set<string> }];
-    }),
-  );
-}
-
-function hasRanges({ details = '' }: NftSetContent): boolean {
-  return /\bflags [^;]*\binterval\b/.test(details);
-}
-
-/** Changes that have the kernel forget elements of sets that it fills, whether they are there or not. */
-function forgottenIn(made: readonly MadeTable[], forgotten: NftElements): NftElementChange[] {
-  return made.flatMap(({ content: { table, sets } }) =>
-    Object.entries(sets).flatMap(([name, set]) => {
-      const elements = [...(forgotten.get(setTitle({ table, name })) ?? [])];
-      // Adding first makes it no error to delete what is not there.
-      return (['add', 'delete'] as const).map((verb): NftElementChange => {
-        return { verb, table, set: name, type: set.type, hasRanges: hasRanges(set), elements };
-      });
-    }),
-  );
-}
-
-function linesOf({ verb, table, set, type, elements }: NftElementChange): string[] {
-  return elementLines(verb, titleOf(table), set, type, elements);
-}
-
-function setTitle({ table, name }: Pick<MadeSet, 'table' | 'name'>): string {
-  return `${titleOf(table)} ${name}`;
+/** Counters of a table that is there go on. */
+function recreationLines(content: NftTableContent): string[] {
+  return creationLines(content, readCounters(content.table));
 }
 
 /** How the kernel lists what is declared in a table, seen in a draft of it; `undefined`: it does not take it. */
@@ -444,34 +345,6 @@ async function draftLayout(content: NftTableContent, purpose: string): Promise<s
     if (error instanceof CommandError) return undefined;
     throw error;
   }
-}
-
-async function allDifferences(sets: readonly MadeSet[]): Promise<NftDifference[]> {
-  const tables = new Map(sets.map(({ table }) => [titleOf(table), table]));
-  const listed = await Promise.all(
-    [...tables].map(async ([title, table]) => [title, await listElements(table)] as const),
-  );
-  const found = new Map(listed);
-  return sets.flatMap(({ table, name, elements }) => {
-    const set = setTitle({ table, name });
-    const present = found.get(titleOf(table))?.get(name) ?? new Set<string>();
-    const missing = [...elements].filter((element) => !present.has(element));
-    const stale = [...present].filter((element) => !elements.has(element));
-    return [
-      ...missing.map((element): NftDifference => ({ kind: 'element-missing', set, element })),
-      ...stale.map((element): NftDifference => ({ kind: 'element-stale', set, element })),
-    ];
-  });
-}
-
-/** One of these that is missing, as some are. */
-async function firstMissing(sample: NftSample): Promise<string> {
-  let some = sample.elements;
-  while (some.length > 1) {
-    const half = some.slice(0, some.length >> 1);
-    some = (await areThere([{ ...sample, elements: half }])) ? some.slice(half.length) : half;
-  }
-  return some[0]!;
 }
 
 /** Whether the second generation follows the first: there is none between them. 0 is left out. */

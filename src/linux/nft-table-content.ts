@@ -9,10 +9,12 @@
 import { createHash } from 'node:crypto';
 import { draftOf, type NftTable, titleOf } from './nftables.ts';
 
-/** A set that rules look into. */
+/** A set that rules look into, or a map. */
 export interface NftSetContent {
   /** Types of the parts of an element: `ifname . ipv4_addr`. */
   readonly type: string;
+  /** Of a map: what a key stands for. An element is `wf0 : jump chain`. */
+  readonly data?: 'verdict';
   /** The rest of the declaration: `flags interval;`. */
   readonly details?: string;
   /** As `nft -j` lists them, their parts joined by ` . `. Absent: the kernel fills the set, and its elements are left alone. */
@@ -45,9 +47,9 @@ export function withLayout(content: NftTableContent): NftTableContent {
   const { counters, sets, chains } = content;
   const declared = [
     counters.toSorted(),
-    Object.entries(sets).map(([name, { type, details = '', elements }]) => [
+    Object.entries(sets).map(([name, { type, data, details = '', elements }]) => [
       name,
-      type,
+      data === undefined ? type : `${type} : ${data}`,
       details,
       elements === undefined,
     ]),
@@ -57,14 +59,18 @@ export function withLayout(content: NftTableContent): NftTableContent {
   return { ...content, chains: { ...chains, [LAYOUT_PREFIX + digest]: { rules: [] } } };
 }
 
-/** Lines that make the table from nothing, whatever was there. */
-export function creationLines(content: NftTableContent): string[] {
+/**
+ * Lines that make the table from nothing, whatever was there.
+ *
+ * @param counts packets with which its counters begin, by their names: those of the table that was there.
+ */
+export function creationLines(content: NftTableContent, counts: ReadonlyMap<string, number> = new Map()): string[] {
   const title = titleOf(content.table);
   return [
     // Adding first makes the deletion succeed where there was none.
     `add table ${title}`,
     `delete table ${title}`,
-    declaration(content),
+    declaration(content, counts),
     ...Object.entries(content.chains).flatMap(([name, { rules }]) => ruleLines(title, name, rules)),
     ...Object.entries(content.sets).flatMap(([name, set]) => elementLines('add', title, name, set.type, set.elements)),
   ];
@@ -91,7 +97,7 @@ export function refillLines({ table, sets, chains }: NftTableContent): string[] 
     ...Object.entries(sets).flatMap(([name, set]) =>
       set.elements === undefined
         ? []
-        : [`flush set ${title} ${name}`, ...elementLines('add', title, name, set.type, set.elements)],
+        : [`flush ${kindOf(set)} ${title} ${name}`, ...elementLines('add', title, name, set.type, set.elements)],
     ),
   ];
 }
@@ -125,7 +131,7 @@ export function changeLines(from: NftTableContent, to: NftTableContent): string[
       return [...(before.length === 0 ? [] : [`flush chain ${title} ${name}`]), ...ruleLines(title, name, rules)];
     }),
     ...goneChains.map((name) => `delete chain ${title} ${name}`),
-    ...Object.keys(without(from.sets, to.sets)).map((name) => `delete set ${title} ${name}`),
+    ...Object.entries(without(from.sets, to.sets)).map(([name, set]) => `delete ${kindOf(set)} ${title} ${name}`),
     ...from.counters.filter((name) => !to.counters.includes(name)).map((name) => `delete counter ${title} ${name}`),
   ];
 }
@@ -146,12 +152,11 @@ export function elementLines(
 export function quotedElements(type: string, elements: Iterable<string>): string {
   const types = type.split(' . ');
   if (!types.includes('ifname')) return [...elements].join(', ');
-  return Array.from(elements, (element) =>
-    element
-      .split(' . ')
-      .map((part, index) => (types[index] === 'ifname' ? `"${part}"` : part))
-      .join(' . '),
-  ).join(', ');
+  return Array.from(elements, (element) => {
+    const [key = '', ...data] = element.split(' : ');
+    const parts = key.split(' . ').map((part, index) => (types[index] === 'ifname' ? `"${part}"` : part));
+    return [parts.join(' . '), ...data].join(' : ');
+  }).join(', ');
 }
 
 /** Elements that differ. What goes comes first: a prefix may make room for one that contains it. */
@@ -170,23 +175,36 @@ function setChanges(title: string, from: NftTableContent, to: NftTableContent): 
 }
 
 /** Adds what is not there; elements and rules are another matter. */
-function declaration({ table, counters, sets, chains }: NftTableContent): string {
+export function declaration(
+  { table, counters, sets, chains }: NftTableContent,
+  counts: ReadonlyMap<string, number> = new Map(),
+): string {
+  const countOf = (name: string): string => (counts.has(name) ? ` packets ${counts.get(name)} bytes 0` : '');
   const lines = [
-    ...counters.map((name) => `counter ${name} { }`),
-    ...Object.entries(sets).map(
-      ([name, { type, details }]) => `set ${name} { type ${type};${details === undefined ? '' : ` ${details}`} }`,
-    ),
+    ...counters.map((name) => `counter ${name} {${countOf(name)} }`),
+    ...Object.entries(sets).map(([name, set]) => {
+      const { type, data, details } = set;
+      const types = data === undefined ? type : `${type} : ${data}`;
+      return `${kindOf(set)} ${name} { type ${types};${details === undefined ? '' : ` ${details}`} }`;
+    }),
     ...Object.entries(chains).map(([name, { hook = '' }]) => `chain ${name} { ${hook} }`),
   ];
   return `table ${titleOf(table)} {\n${lines.join('\n')}\n}`;
 }
 
-function ruleLines(title: string, chain: string, rules: readonly string[]): string[] {
+/** Lines that add rules to a chain. */
+export function ruleLines(title: string, chain: string, rules: readonly string[]): string[] {
   return rules.map((rule) => `add rule ${title} ${chain} ${rule}`);
 }
 
+/** How `nft` calls it. */
+export function kindOf({ data }: NftSetContent): 'set' | 'map' {
+  return data === undefined ? 'set' : 'map';
+}
+
 function isDeclaredAlike(a: NftSetContent, b: NftSetContent): boolean {
-  return a.type === b.type && a.details === b.details && (a.elements === undefined) === (b.elements === undefined);
+  const isSameType = a.type === b.type && a.data === b.data && a.details === b.details;
+  return isSameType && (a.elements === undefined) === (b.elements === undefined);
 }
 
 function equalTexts(a: readonly string[], b: readonly string[]): boolean {

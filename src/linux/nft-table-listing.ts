@@ -107,12 +107,24 @@ export async function listElements(table: NftTable): Promise<ReadonlyMap<string,
   return document === undefined ? undefined : parseElements(document);
 }
 
-/** Elements of the sets in a listing, by the name of the set: the parts of each joined by ` . `. */
+/** Elements of the sets and maps in a listing, by their names: the parts of each joined by ` . `, and in maps ` : jump chain`. */
 export function parseElements({ nftables }: NftDocument): Map<string, ReadonlySet<string>> {
-  const sets = nftables.flatMap(({ set }) => (set === undefined ? [] : [set as ListedSet]));
-  return new Map(
-    sets.map(({ name, elem = [] }) => [name, new Set(elem.map((element) => partsOf(element).join(' . ')))]),
-  );
+  const listed = nftables.flatMap(({ set, map }) => {
+    const all: readonly [kind: unknown, wordOf: (element: unknown) => string][] = [
+      [set, (element) => partsOf(element).join(' . ')],
+      [map, mappedWord],
+    ];
+    return all.filter(([kind]) => kind !== undefined).map(([kind, wordOf]) => [kind as ListedSet, wordOf] as const);
+  });
+  return new Map(listed.map(([{ name, elem = [] }, wordOf]) => [name, new Set(elem.map(wordOf))]));
+}
+
+/** An element of a map of verdicts. */
+function mappedWord(element: unknown): string {
+  const [key, verdict] = (Array.isArray(element) ? element : []) as readonly unknown[];
+  const [[word, of] = ['']] = Object.entries(Object(verdict) as object) as [string, unknown][];
+  const { target } = Object(of) as { readonly target?: unknown };
+  return `${partsOf(key).join(' . ')} : ${word}${typeof target === 'string' ? ` ${target}` : ''}`;
 }
 
 /** One set with its elements, as it was listed; `undefined` if it is not there. @throws CommandError as {@link listElements} */

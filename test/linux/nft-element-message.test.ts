@@ -33,11 +33,30 @@ test('of a range, the first and the last are said', (t) => {
   t.deepEqual(ranges, { bytes: bytes(`${begin} ${deleted} ${end}`), messages: 1 });
 });
 
+test('of a map, an element says where to go', (t) => {
+  const maps = { ...change, set: 'from', type: 'ifname' };
+  const of = (element: string) => elementTransaction([{ ...maps, elements: [element] }]);
+  const from = '0900 0100 77656674 00000000  0900 0200 66726f6d 00000000';
+  const verdict = '1800 0280  1400 0280  0800 0100 fffffffd  0800 0200 696e3000';
+  const added =
+    `64000000 0c0a 0504 00000000 00000000  01 00 0000  ${from}` +
+    `3800 0380  3400 0180  1800 0180  1400 0100  ${wf0}  ${verdict}`;
+  t.deepEqual(of('wf0 : jump in0'), { bytes: bytes(`${begin} ${added} ${end}`), messages: 1 });
+  t.true(Buffer.from(of('wf0 : goto in0')!.bytes).includes(Buffer.from(bytes('fffffffc'))));
+  t.is(of('wf0 : return'), undefined);
+});
+
+test('protocols and ports are numbers in network order, each padded', (t) => {
+  const named = { ...change, type: 'ipv4_addr . inet_proto . inet_service', elements: ['10.0.0.1 . 132 . 8080'] };
+  t.true(Buffer.from(elementTransaction([named])!.bytes).includes(Buffer.from(bytes('0a000001 84000000 1f900000'))));
+});
+
 const left: Readonly<Record<string, Partial<NftElementChange>>> = {
-  'elements of a type that is not known': { type: 'inet_service', elements: ['80'] },
+  'elements of a type that is not known': { type: 'mark', elements: ['80'] },
   'ranges of one part': { type: 'ipv4_addr', hasRanges: true, elements: ['10.0.0.0/8'] },
   'a range in a set that has none': { elements: ['wf0 . 10.0.0.0/8 . 02:00:00:00:00:01'] },
   'an address of the other family': { elements: ['wf0 . fd00::1 . 02:00:00:00:00:01'] },
+  'a port that is none': { type: 'ipv4_addr . inet_service', elements: ['10.0.0.1 . 65536'] },
   'too few parts': { elements: ['wf0 . 10.0.0.1'] },
   'a name that is too long for a device': { elements: ['wf01234567890123 . 10.0.0.1 . 02:00:00:00:00:01'] },
   'more than a socket takes at once': {

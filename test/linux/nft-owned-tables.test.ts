@@ -142,3 +142,20 @@ rootTest('without a witness, samples find in turn what is missing', (t) => {
 rootTest('samples of what is there find nothing', sees, 'many: samples of what is there', []);
 rootTest('after ten minutes one looks all the same', sees, 'many: programs after ten minutes', true);
 rootTest('and finds nothing, where there is nothing', sees, 'many: after ten minutes', []);
+
+rootTest('a revision that changes nothing starts no program', sees, 'revised nothing: programs', 0);
+rootTest('elements of sets and maps are revised without a program', sees, 'revised elements: programs', 0);
+rootTest('after elements were revised, the table is as it was left', sees, 'revised elements: inspected', []);
+rootTest('sets, chains and elements are revised in one transaction', sees, 'revised: transactions', 1);
+rootTest('after a revision, the table is as it was left', sees, 'revised: inspected', []);
+rootTest('a revision is done', sees, 'revised: listed', true);
+rootTest('what somebody changed after a revision is not taken for ours', sees, 'revised, and flushed by somebody', [
+  { kind: 'rules-changed', table },
+]);
+rootTest('what was revised is put back', sees, 'revised, and restored', []);
+rootTest(
+  'a revision that fails, as somebody changed the table, has it made',
+  sees,
+  'a revision that fails is made good',
+  [[], true],
+);

@@ -135,3 +135,26 @@ test('names of devices are quoted, wherever they are in an element', (t) => {
   t.is(quotedElements('ipv4_addr . ifname', ['10.0.0.1 . wf0', '10.0.0.2 . lo']), '10.0.0.1 . "wf0", 10.0.0.2 . "lo"');
   t.is(quotedElements('ipv4_addr', ['10.0.0.1', '10.0.0.2']), '10.0.0.1, 10.0.0.2');
 });
+
+const withMap: NftTableContent = {
+  ...content,
+  sets: { ...content.sets, from: { type: 'ifname', data: 'verdict', elements: new Set(['wf0 : jump refuse']) } },
+};
+
+test('a map is declared with what its keys stand for, and keys are quoted like elements', (t) => {
+  const [, , made, ...rest] = creationLines(withMap);
+  t.true(made!.includes('\nmap from { type ifname : verdict; }\n'));
+  t.true(rest.includes('add element inet weft from { "wf0" : jump refuse }'));
+  t.true(refillLines(withMap).includes('flush map inet weft from'));
+  t.true(changeLines(withMap, content)!.includes('delete map inet weft from'));
+  t.not(
+    Object.keys(withLayout(withMap).chains).at(-1),
+    Object.keys(
+      withLayout({ ...withMap, sets: { ...content.sets, from: { type: 'ifname', elements: new Set() } } }).chains,
+    ).at(-1),
+  );
+});
+
+test('a table that is made anew begins with the counts of the one before', (t) => {
+  t.true(creationLines(content, new Map([['refused', 7]]))[2]!.includes('counter refused { packets 7 bytes 0 }'));
+});

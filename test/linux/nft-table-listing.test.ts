@@ -117,6 +117,16 @@ test('elements are read as they are written: alone, in several parts, as prefixe
   });
 });
 
+test('elements of a map are read with their verdicts', (t) => {
+  const elem = [
+    ['wf0', { jump: { target: 'in' } }],
+    ['wf1', { goto: { target: 'out' } }],
+    [{ concat: ['wf2', 80] }, { drop: null }],
+  ];
+  const elements = parseElements({ nftables: [{ map: { name: 'from', elem } }] });
+  t.deepEqual([...elements.get('from')!], ['wf0 : jump in', 'wf1 : goto out', 'wf2 . 80 : drop']);
+});
+
 test('an element with a time-out has its parts, and packets if they are counted', (t) => {
   const element = {
     elem: { val: { concat: ['docker0', '172.17.0.2'] }, expires: 99, counter: { packets: 5, bytes: 9 } },

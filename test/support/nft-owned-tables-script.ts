@@ -8,9 +8,11 @@ import { NftChanges } from '../../src/daemon/audit/nft-changes.ts';
 import { isOwnPort } from '../../src/linux/own-ports.ts';
 import { KernelChangeSockets } from '../../src/linux/kernel-change-sockets.ts';
 import { readCounters, readNftGeneration } from '../../src/linux/nft-netlink.ts';
-import { type NftDifference, type NftWitness, OwnedTables } from '../../src/linux/nft-owned-tables.ts';
+import { type NftWitness, OwnedTables } from '../../src/linux/nft-owned-tables.ts';
+import type { NftDifference } from '../../src/linux/nft-table-look.ts';
 import { removeOwnTables } from '../../src/linux/nftables.ts';
 import type { NftTableContent } from '../../src/linux/nft-table-content.ts';
+import type { NftTableRevision } from '../../src/linux/nft-table-revision.ts';
 
 /** What was seen, by step. */
 export type OwnedTablesReport = Readonly<Record<string, unknown>>;
@@ -271,6 +273,58 @@ async function meanwhileChanged(): Promise<void> {
   sockets.close();
 }
 
+/** What changes where nothing else does. */
+function revision(parts: Partial<NftTableRevision>): NftTableRevision {
+  return {
+    counters: { added: [], gone: [] },
+    sets: { added: {}, gone: [] },
+    elements: new Map(),
+    chains: { changed: {}, gone: [] },
+    ...parts,
+  };
+}
+
+async function revisions(): Promise<void> {
+  const tables = owner();
+  const wanted = content(few);
+  const from = { type: 'ifname', data: 'verdict', elements: new Set(['wf0 : jump refuse']) } as const;
+  await tables.make([{ ...wanted, sets: { ...wanted.sets, from } }], 'test');
+  report['revised nothing: programs'] = await programsOf(async () => tables.revise(TABLE, revision({}), 'test'));
+  const elements = new Map([
+    ['node4', { added: ['198.18.0.9'], gone: ['198.18.0.1'] }],
+    ['from', { added: ['wf0 : goto refuse', 'wf1 : jump refuse'], gone: ['wf0 : jump refuse'] }],
+  ]);
+  report['revised elements: programs'] = await programsOf(async () =>
+    tables.revise(TABLE, revision({ elements }), 'test'),
+  );
+  report['revised elements: inspected'] = await inspect(tables);
+  const more = { more: { rules: ['ip saddr @hosts counter name told drop'] }, refuse: { rules: ['jump more'] } };
+  const structure = revision({
+    counters: { added: ['told'], gone: [] },
+    sets: { added: { hosts: { type: 'ipv4_addr', elements: new Set(['10.0.0.1']) } }, gone: ['seen'] },
+    elements: new Map([['from', { added: ['wf2 : jump more'], gone: ['wf1 : jump refuse'] }]]),
+    chains: { changed: more, gone: [] },
+  });
+  const generation = readNftGeneration();
+  await tables.revise(TABLE, structure, 'test');
+  report['revised: transactions'] = readNftGeneration()! - generation!;
+  report['revised: inspected'] = await inspect(tables);
+  report['revised: listed'] = /wf2. : jump more/.test(nft('list table inet weft-test'));
+
+  await tables.revise(TABLE, revision({ chains: { changed: { more: { rules: ['drop'] } }, gone: [] } }), 'test');
+  nft('flush chain inet weft-test input');
+  report['revised, and flushed by somebody'] = await inspect(tables);
+  await tables.restore('test');
+  report['revised, and restored'] = await inspect(tables);
+  nft('flush map inet weft-test from; flush chain inet weft-test refuse; delete chain inet weft-test more');
+  await tables.revise(TABLE, revision({ chains: { changed: { more: { rules: ['accept'] } }, gone: [] } }), 'test');
+  report['a revision that fails is made good'] = [
+    await inspect(tables),
+    nft('list chain inet weft-test more').includes('accept'),
+  ];
+  nft('delete table inet weft-test');
+}
+
 async function noteThrow(action: () => Promise<unknown>): Promise<void> {
   try {
     await action();
@@ -341,4 +395,5 @@ await countsAndLayout();
 await declarations();
 await meanwhileChanged();
 await manyElements();
+await revisions();
 process.stdout.write(JSON.stringify(report));

@@ -1,5 +1,5 @@
 /** What the kernel lets pods send from, against what it should. */
-import type { NftDifference } from '../../linux/nft-owned-tables.ts';
+import type { NftDifference } from '../../linux/nft-table-look.ts';
 import { POD_ARP_TABLE, POD_TABLE, titleOf } from '../../linux/nftables.ts';
 import type { Finding } from '../audit/audit-finding.ts';
 import type { PodSource } from './source-rules.ts';

@@ -93,7 +93,7 @@ test('what was counted of devices is known by family', (t) => {
 test('without ARP in the kernel, there is not a word of it', (t) => {
   const means = { ...all, withArp: false };
   const lines = [
-    ...sourceTables([web, other], ['wfdeadbeef'], means).flatMap(creationLines),
+    ...sourceTables([web, other], ['wfdeadbeef'], means).flatMap((content) => creationLines(content)),
     ...countedOf([web.device], means).keys(),
   ];
   t.false(lines.some((line) => /\barp\b/.test(line)));
@@ -117,6 +117,6 @@ test('neighbour discovery from behind a router is refused before its packets are
 });
 
 test('without ranges in the kernel, there is not a word of prefixes', (t) => {
-  const lines = sourceTables([router], [], { ...all, withRanges: false }).flatMap(creationLines);
+  const lines = sourceTables([router], [], { ...all, withRanges: false }).flatMap((content) => creationLines(content));
   t.false(lines.some((line) => /behind|interval|10\.244\.7/.test(line)));
 });

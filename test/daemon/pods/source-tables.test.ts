@@ -2,7 +2,7 @@ import test from 'ava';
 import { sourceFindings } from '../../../src/daemon/pods/source-findings.ts';
 import type { PodSource } from '../../../src/daemon/pods/source-rules.ts';
 import { parseRefused, parseTried } from '../../../src/daemon/pods/source-tables.ts';
-import type { NftDifference } from '../../../src/linux/nft-owned-tables.ts';
+import type { NftDifference } from '../../../src/linux/nft-table-look.ts';
 import { parseIpAddress } from '../../../src/wire/address.ts';
 
 const web: PodSource = {
