@@ -4,26 +4,18 @@
  * Chosen: messages of our own. Instead of: conntrack(8). Because: that reads all connections of the node once for each address and
  * direction, which for the 32 pods of a node that is emptied takes longer than all the rest; and it is one program less to be there.
  */
-import { setImmediate } from 'node:timers/promises';
 import { SystemCallError } from '../errors.ts';
 import type { IpAddress } from '../wire/address.ts';
 import {
-  connectionsOf,
   countConnectionsMessage,
-  listConnectionsMessage,
+  deletionOf,
+  markMessage,
   soughtAddresses,
+  type TrackedConnection,
+  trackedConnection,
 } from './connection-message.ts';
-import { checked, errnoName } from './errno.ts';
-import { libc } from './ffi.ts';
+import { ConnectionSocket } from './connection-socket.ts';
 import { Gathering } from './gathering.ts';
-import { Abi } from './kernel-abi.ts';
-import { acknowledgedError } from './netlink-message.ts';
-
-/** Room for one read: the kernel fills no more than 32 KiB. */
-const REPLY_BYTES = 32_768;
-
-/** Connections that are deleted before others have their turn: some 0.1 ms. */
-const DELETED_AT_ONCE = 32;
 
 /**
  * Has the kernel forget all connections from and to these addresses: an established one would be remembered for five days, and
@@ -38,71 +30,57 @@ export async function forgetConnections(addresses: readonly IpAddress[]): Promis
 /** Whether the kernel tells of its connections, and so forgets what it is asked to. It loads what it needs for that. */
 export function tellsOfConnections(): boolean {
   try {
-    const fd = openSocket();
-    try {
-      send(fd, countConnectionsMessage());
-      return errorOf(receive(fd)) === undefined;
-    } finally {
-      libc.close(fd);
-    }
+    return withSocket('look for connections', (socket) => socket.ask(countConnectionsMessage()) === undefined);
   } catch (error) {
     if (error instanceof SystemCallError) return false;
     throw error;
   }
 }
 
-const PURPOSE = 'forget the connections of a pod';
+/**
+ * Sets a bit of the mark of connections, or clears it, and leaves the other bits to whom they belong.
+ *
+ * @param isMarked whether a connection is to have it; `undefined`: that is left as it is.
+ * @returns how many had it set, and cleared. @throws SystemCallError as {@link forgetConnections}
+ */
+export async function markConnections(
+  bit: number,
+  isMarked: (connection: TrackedConnection) => boolean | undefined,
+): Promise<{ readonly set: number; readonly cleared: number }> {
+  const socket = new ConnectionSocket('mark connections');
+  try {
+    const changes = await socket.list((listed) => {
+      const connection = trackedConnection(listed);
+      const isWanted = connection && isMarked(connection);
+      if (isWanted === undefined || isWanted === ((connection!.mark & bit) !== 0)) return undefined;
+      const message = markMessage(listed, bit, isWanted);
+      return message && { message, isWanted };
+    });
+    await socket.change(changes.map(({ message }) => message));
+    const set = changes.filter(({ isWanted }) => isWanted).length;
+    return { set, cleared: changes.length - set };
+  } finally {
+    socket.close();
+  }
+}
 
 /** Of pods that are removed at one time, all connections are looked at once. */
 const forgetting = new Gathering<readonly IpAddress[]>(async (all) => {
-  const fd = openSocket();
+  const sought = soughtAddresses(all.flat());
+  const socket = new ConnectionSocket('forget the connections of a pod');
   try {
-    // First all are listed: what is deleted meanwhile would move others in the kernel's table.
-    const deletions = await listDeletions(fd, soughtAddresses(all.flat()));
-    for (const [at, deletion] of deletions.entries()) {
-      if (at % DELETED_AT_ONCE === DELETED_AT_ONCE - 1) await setImmediate();
-      send(fd, deletion);
-      const error = errorOf(receive(fd));
-      // It ended by itself.
-      if (error !== undefined && error !== 'ENOENT') throw new SystemCallError('netlink', error, PURPOSE);
-    }
+    await socket.change(await socket.list((listed) => deletionOf(listed, sought)));
   } finally {
-    libc.close(fd);
+    socket.close();
   }
   return [];
 });
 
-async function listDeletions(fd: number, sought: ReadonlySet<string>): Promise<readonly Uint8Array[]> {
-  send(fd, listConnectionsMessage());
-  const deletions: Uint8Array[] = [];
-  for (;;) {
-    const bytes = receive(fd);
-    const part = connectionsOf(bytes, sought);
-    if (part === undefined) throw new SystemCallError('netlink', errorOf(bytes) ?? 'EPROTO', PURPOSE);
-    deletions.push(...part.deletions);
-    if (part.isEnd) return deletions;
-    // A node may have hundreds of thousands.
-    await setImmediate();
+function withSocket<Value>(purpose: string, use: (socket: ConnectionSocket) => Value): Value {
+  const socket = new ConnectionSocket(purpose);
+  try {
+    return use(socket);
+  } finally {
+    socket.close();
   }
-}
-
-/** The kernel answers within the call that asks, or that reads on: there is nothing to wait for. */
-function openSocket(): number {
-  const type = Abi.SOCK_RAW | Abi.SOCK_CLOEXEC | Abi.SOCK_NONBLOCK;
-  return checked(libc.socket(Abi.AF_NETLINK, type, Abi.NETLINK_NETFILTER), 'socket', PURPOSE);
-}
-
-function send(fd: number, message: Uint8Array): void {
-  checked(libc.writeBytes(fd, message, message.length), 'write', PURPOSE);
-}
-
-function receive(fd: number): Uint8Array {
-  const bytes = new Uint8Array(REPLY_BYTES);
-  return bytes.subarray(0, checked(libc.readBytes(fd, bytes, bytes.length), 'read', PURPOSE));
-}
-
-/** Name of the error that an answer says; `undefined`: none. */
-function errorOf(answer: Uint8Array): string | undefined {
-  const error = acknowledgedError(answer);
-  return error === undefined || error === 0 ? undefined : errnoName(error);
 }
