@@ -32,8 +32,12 @@ export function formatPrefix(prefix: Prefix): string {
 
 /** The same as `ip` and `nft` list it: a single address without its length. */
 export function prefixWord(prefix: Prefix): string {
-  const isSingle = prefix.lengthBits === prefix.address.bytes.length * 8;
-  return isSingle ? formatIpAddress(prefix.address) : formatPrefix(prefix);
+  return isSingleAddress(prefix) ? formatIpAddress(prefix.address) : formatPrefix(prefix);
+}
+
+/** Whether there is one address in it. */
+export function isSingleAddress({ address, lengthBits }: Prefix): boolean {
+  return lengthBits === address.bytes.length * 8;
 }
 
 /** Whether `address` lies in the prefix. */
