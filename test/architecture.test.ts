@@ -80,6 +80,7 @@ const daemonRooms: Readonly<Record<string, readonly string[]>> = {
   host: ['config', 'process', 'audit', 'routes'],
   rules: ['config', 'process', 'audit', 'host'],
   pods: ['config', 'process', 'audit', 'state', 'routes', 'host'],
+  policy: ['audit'],
   names: ['config', 'process'],
   kubernetes: ['config', 'process', 'state'],
   'policy-facts': ['pods', 'kubernetes'],

@@ -4,17 +4,18 @@
  */
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConflictError, WeftError } from '../errors.ts';
+import { ConflictError, SystemCallError, WeftError } from '../errors.ts';
 import { ASIDE_SUFFIX, UNFINISHED_SUFFIX } from '../ipam/journal.ts';
 import { CniSpool, SPOOL_DIRECTORY } from '../linux/cni-spool.ts';
 import { TEMPORARY_SUFFIX } from '../linux/file-store.ts';
 import { ipRemove } from '../linux/iproute.ts';
 import { listLinks } from '../linux/link.ts';
-import { removeOwnTables } from '../linux/nftables.ts';
+import { POLICY_TABLE, removeOwnTables, titleOf } from '../linux/nftables.ts';
 import { deleteRouteLine, listRoutes } from '../linux/route.ts';
 import { isAttached, isOwnLink } from './host/own-links.ts';
 import { LOCK_FILES } from './process/standby.ts';
 import { removeOwnNamespace } from './pods/pod-namespace.ts';
+import { restoreConnections } from './policy/cut-connections.ts';
 import { EARLIER_FILE } from './pods/earlier-pods.ts';
 import { PODS_JOURNAL, readWhatIsStored } from './pods/stored-pods.ts';
 
@@ -78,9 +79,22 @@ export async function resetHost(options: ResetOptions): Promise<ResetReport> {
     namespaces,
     devices,
     routes: routes.map(({ type, dst }) => (type === 'unicast' ? dst : `${type} ${dst}`)),
-    nftTables: await removeOwnTables(),
+    nftTables: await removeTables(),
     files: removeFiles(options),
   };
+}
+
+/** Also the marks of connections that policies cut: weft may be installed again, with other policies. */
+async function removeTables(): Promise<string[]> {
+  const titles = await removeOwnTables();
+  if (!titles.includes(titleOf(POLICY_TABLE))) return titles;
+  try {
+    await restoreConnections();
+  } catch (error) {
+    // A kernel that does not tell of its connections has none that were cut.
+    if (!(error instanceof SystemCallError)) throw error;
+  }
+  return titles;
 }
 
 function removeFiles({ stateDir, socketPaths = [] }: ResetOptions): string[] {

@@ -16,14 +16,20 @@ export const POD_TABLE: NftTable = { family: 'inet', name: 'weft-pods' };
 /** The same, of ARP. */
 export const POD_ARP_TABLE: NftTable = { family: 'arp', name: 'weft-pods' };
 
+/** Of network policies: what may reach the pods of this node, and what they may reach. */
+export const POLICY_TABLE: NftTable = { family: 'inet', name: 'weft-policy' };
+
 /** Of traces: it is there while somebody traces. */
 export const TRACE_TABLE: NftTable = { family: 'inet', name: 'weft-trace' };
 
 /** All of them, whatever the configuration, and what a crash may have left of their drafts. */
-export const OWN_TABLES: readonly NftTable[] = [NODE_TABLE, POD_TABLE, POD_ARP_TABLE, TRACE_TABLE].flatMap((table) => [
-  table,
-  draftOf(table),
-]);
+export const OWN_TABLES: readonly NftTable[] = [
+  NODE_TABLE,
+  POD_TABLE,
+  POD_ARP_TABLE,
+  POLICY_TABLE,
+  TRACE_TABLE,
+].flatMap((table) => [table, draftOf(table)]);
 
 /** A chain of a hook, of any table. */
 export interface NftBaseChain {

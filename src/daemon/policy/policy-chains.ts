@@ -1,0 +1,154 @@
+/**
+ * What judges one direction of pods, as chains of nftables. Whoever is allowed returns to where the chain was jumped to.
+ *
+ *     admin ── pass ──> namespace ──> isolated: deny-X
+ *       │                   └─ pass, or nothing isolates ──> baseline ──> undecided: allowed, unless it is an answer that is denied
+ *       └─ allow: return; deny: deny-RULE; as in the other tiers
+ *
+ * Without a rule that passes, all of it is one chain.
+ */
+import type { NftChainContent } from '../../linux/nft-table-content.ts';
+import type { NftTablePiece } from '../../linux/nft-table-pieces.ts';
+import type { IsolationPlan, PlannedRule } from '../../policy/node-plan.ts';
+import type { PlanState } from '../../policy/plan-state.ts';
+import { isolates } from '../../policy/plan-verdict.ts';
+import type { Direction, Tier } from '../../policy/policy.ts';
+import { ruleMatches, type Way } from './policy-matches.ts';
+import {
+  backChainOf,
+  chainOf,
+  POLICY_LOG_GROUP,
+  POLICY_LOG_PREFIX,
+  tagChain,
+  tagOfIsolation,
+  tagOfRule,
+} from './policy-names.ts';
+
+/** What a kernel can do. */
+export interface PolicyMeans {
+  /** Without: nobody is told what is denied, but for counts. */
+  readonly withLog: boolean;
+}
+
+/** Packets of one rule that are told: a flood is no reason to forget the other rules. */
+const TOLD_PER_SECOND = 100;
+
+/** Bytes of a packet that are told: headers, and extension headers of IPv6. */
+const TOLD_BYTES = 256;
+
+/** A TCP segment that begins a connection (RFC 9293, section 3.5), and any other. */
+const BEGINS = 'tcp flags & (fin | syn | rst | ack) == syn';
+const BEGINS_NOTHING = 'tcp flags & (fin | syn | rst | ack) != syn';
+
+/** Where a device stands for the other direction of its pod: any, and one that isolates. */
+const otherDirection = {
+  ingress: { any: 'oifname vmap @back-to', isolating: 'oifname vmap @else-to' },
+  egress: { any: 'iifname vmap @back-from', isolating: 'iifname vmap @else-from' },
+} as const;
+
+/** Chains of one isolation, and counters of its rules. */
+export function isolationPiece(state: PlanState, isolation: IsolationPlan, means: PolicyMeans): NftTablePiece {
+  const { direction, key, rules } = isolation;
+  const denying = [
+    ...rules.filter(({ action }) => action === 'deny').map((rule) => [tagOfRule(rule), rule.isAudit] as const),
+    ...(isolation.isolatedBy.length > 0 ? [[tagOfIsolation(isolation), isolation.isAudit] as const] : []),
+  ];
+  return {
+    counters: [...new Set([...rules.map(tagOfRule), ...denying.map(([tag]) => tag)])],
+    sets: {},
+    chains: Object.fromEntries([
+      ...tierChains(state, isolation, chainOf(direction, key), 'forth'),
+      ...tierChains(state, isolation, backChainOf(direction, key), 'back'),
+      ...denying.flatMap(([tag, isAudit]) => denialChains(tag, isAudit, direction, means)),
+    ]),
+  };
+}
+
+function denialChains(
+  tag: string,
+  isAudit: boolean,
+  direction: Direction,
+  means: PolicyMeans,
+): readonly (readonly [string, NftChainContent])[] {
+  const telling = tellingRules(tag, means);
+  if (isAudit) return [[tagChain.tell(tag), { rules: telling }]];
+  const other = `${BEGINS_NOTHING} ${otherDirection[direction].isolating}`;
+  return [
+    [tagChain.deny(tag), { rules: [other, `goto ${tagChain.drop(tag)}`] }],
+    [tagChain.drop(tag), { rules: [...telling, 'drop'] }],
+  ];
+}
+
+/** Counts and tells. A rule that matches no more, as too much was told already, ends there: what follows is one of its own. */
+export function tellingRules(tag: string, { withLog }: PolicyMeans): string[] {
+  const log = `log prefix "${POLICY_LOG_PREFIX}${tag}" group ${POLICY_LOG_GROUP} snaplen ${TOLD_BYTES}`;
+  return [
+    `counter name ${tag}`,
+    ...(withLog ? [`limit rate ${TOLD_PER_SECOND}/second burst ${TOLD_PER_SECOND} packets ${log}`] : []),
+  ];
+}
+
+/** A tier, or what comes behind all of them: lines, and rules behind those. */
+interface Section {
+  readonly name: Tier | 'end';
+  readonly before: readonly string[];
+  readonly rules: readonly PlannedRule[];
+}
+
+function tierChains(
+  state: PlanState,
+  isolation: IsolationPlan,
+  name: string,
+  way: Way,
+): readonly (readonly [string, NftChainContent])[] {
+  const sections = sectionsOf(isolation, way);
+  const chains: { readonly name: string; readonly rules: string[] }[] = [{ name, rules: [] }];
+  for (const [index, { before, rules }] of sections.entries()) {
+    const next = sections[index + 1];
+    const beyond = next === undefined ? 'return' : `goto ${name}-${next.name}`;
+    const chain = chains.at(-1)!.rules;
+    chain.push(...before, ...rules.flatMap((rule) => ruleLines(state, rule, isolation, way, beyond)));
+    if (next === undefined || rules.every(({ action }) => action !== 'pass')) continue;
+    chain.push(beyond);
+    chains.push({ name: `${name}-${next.name}`, rules: [] });
+  }
+  return chains.map((chain) => [chain.name, { rules: chain.rules }]);
+}
+
+function sectionsOf(isolation: IsolationPlan, way: Way): Section[] {
+  const { isolatedBy, rules, direction } = isolation;
+  const of = (name: Tier, before: readonly string[]): Section => {
+    return { name, before, rules: rules.filter(({ tier }) => tier === name) };
+  };
+  const tag = tagOfIsolation(isolation);
+  const sections = [
+    of('admin', way === 'forth' ? [] : ['meta l4proto != tcp return', `${BEGINS} return`]),
+    of('namespace', []),
+  ];
+  if (isolates(isolation)) return [...sections, { name: 'end', before: [`goto ${deniedChain(tag, way)}`], rules: [] }];
+  const asked = [...sections, of('baseline', isolatedBy.length > 0 ? [`jump ${tagChain.tell(tag)}`] : [])];
+  // What nothing decides is asked of the other direction, too: there it may be an answer that is denied.
+  const end = [`${BEGINS_NOTHING} ${otherDirection[direction].any}`];
+  return way === 'forth' ? [...asked, { name: 'end', before: end, rules: [] }] : asked;
+}
+
+/** @param beyond where it goes on behind the tier. */
+function ruleLines(
+  state: PlanState,
+  rule: PlannedRule,
+  { direction }: IsolationPlan,
+  way: Way,
+  beyond: string,
+): string[] {
+  const tag = tagOfRule(rule);
+  const denial = rule.isAudit ? `jump ${tagChain.tell(tag)}` : `goto ${deniedChain(tag, way)}`;
+  const verdict = { allow: `counter name ${tag} return`, pass: `counter name ${tag} ${beyond}`, deny: denial }[
+    rule.action
+  ];
+  return ruleMatches(state, rule, { direction, way }).map((match) => (match === '' ? verdict : `${match} ${verdict}`));
+}
+
+/** Back, both directions were asked. */
+function deniedChain(tag: string, way: Way): string {
+  return way === 'forth' ? tagChain.deny(tag) : tagChain.drop(tag);
+}

@@ -1,0 +1,218 @@
+/**
+ * Enforces the plan of this node: keeps the table of policies as it should be, in one transaction for each change, and cuts connections
+ * that a change no longer allows.
+ *
+ *     (nothing) ──apply──> made ──change, prepare, release──> what differs is changed, in one transaction
+ *                           ├──repair──> all rules and elements anew, in one transaction: there is no time without them
+ *                           └──clear──> (nothing)
+ *
+ * The table stays when the daemon ends, and the first plan of the next one takes its place in one transaction; counts go on. So there is to
+ * be no plan before all policies are known, or those of the daemon before would be forgotten meanwhile.
+ */
+import type { Notice } from '../../api/control-api.ts';
+import { CommandError, SystemCallError } from '../../errors.ts';
+import { Gathering } from '../../linux/gathering.ts';
+import { type NftWitness, OwnedTables } from '../../linux/nft-owned-tables.ts';
+import { POLICY_TABLE, removeTable } from '../../linux/nftables.ts';
+import type { NftTableRevision } from '../../linux/nft-table-revision.ts';
+import type { NodePlan, NodePlanChange } from '../../policy/node-plan.ts';
+import { PlanState } from '../../policy/plan-state.ts';
+import type { Finding } from '../audit/audit-finding.ts';
+import { type Concerned, CutConnections, type CutCounts, restoreConnections } from './cut-connections.ts';
+import type { PolicyMeans } from './policy-chains.ts';
+import { policyFindings } from './policy-findings.ts';
+import { PolicyPieces, type PolicyUpdate } from './policy-pieces.ts';
+
+const PURPOSE = 'enforce network policies';
+
+/** What is tried, one after the other. */
+const attempts: readonly PolicyMeans[] = [{ withLog: true }, { withLog: false }];
+
+export interface PolicyEnforcementOptions {
+  /** Who knows what others changed in nftables. */
+  readonly witness?: NftWitness | undefined;
+  /** Told whenever connections were cut, or go on again. */
+  readonly onCut?: (counts: CutCounts) => void;
+}
+
+export class PolicyEnforcement {
+  readonly #tables: OwnedTables;
+  /** Of pods, by their keys. */
+  readonly #devices = new Map<string, string>();
+  readonly #cuts: CutConnections;
+  /** All that waits is one transaction. */
+  readonly #updates = new Gathering<PolicyUpdate>(async (updates) => this.#inTurn(async () => this.#update(updates)));
+  /** `undefined`: no plan was applied yet. */
+  #pieces: PolicyPieces | undefined;
+  /** Why the table is not as it should be. */
+  #failure: CommandError | undefined;
+  /** Why nobody is told what is denied. */
+  #withoutLog: CommandError | undefined;
+  #withoutCuts: SystemCallError | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+  #cutting: Promise<void> = Promise.resolve();
+
+  constructor({ witness, onCut = () => undefined }: PolicyEnforcementOptions = {}) {
+    this.#tables = new OwnedTables({ witness });
+    this.#cuts = new CutConnections(() => this.#pieces?.plan ?? new PlanState(), onCut);
+  }
+
+  /**
+   * Has the kernel enforce this plan and nothing else.
+   *
+   * @throws CommandError if the kernel does not take it: what was enforced before still is.
+   */
+  async apply(plan: NodePlan): Promise<void> {
+    await this.#updates.add({ kind: 'plan', plan });
+  }
+
+  /** Changes the plan, which was applied. Resolves when the rules are there; {@link settled} tells of connections. @throws as {@link apply} */
+  async change(change: NodePlanChange): Promise<void> {
+    await this.#updates.add({ kind: 'change', change });
+  }
+
+  /**
+   * Has the rules for a pod stand, if the plan has it or as soon as it has. To be called before its device is made.
+   *
+   * @param device the node's end of its cable. @throws CommandError if the plan has it, and its rules could not be made
+   */
+  async prepare(pod: string, device: string): Promise<void> {
+    await this.#updates.add({ kind: 'device', pod, device });
+  }
+
+  /** Forgets the device of a pod. To be called when that is gone. */
+  async release(pod: string): Promise<void> {
+    await this.#updates.add({ kind: 'device', pod, device: undefined });
+  }
+
+  /** Resolves when connections that are not allowed any more are cut, and those that are again are not. */
+  async settled(): Promise<void> {
+    await this.#cutting;
+  }
+
+  /** Looks at the table, if somebody may have changed it. Changes nothing. */
+  async inspect(): Promise<Finding[]> {
+    return await this.#inTurn(async () => policyFindings(await this.#tables.inspect()));
+  }
+
+  /** Makes the table as it should be, whatever somebody made of it. What cannot be had is a notice. */
+  async repair(): Promise<void> {
+    await this.#inTurn(async () => this.#pieces !== undefined && this.#make(this.#pieces));
+  }
+
+  /** Enforces nothing any more, and lets connections that were cut go on. @throws CommandError */
+  async clear(): Promise<void> {
+    await this.#inTurn(async () => {
+      await removeTable(POLICY_TABLE);
+      this.#tables.forget();
+      this.#pieces = undefined;
+      this.#failure = undefined;
+    });
+    await this.#cutting;
+    await this.#noticingCuts(restoreConnections());
+  }
+
+  /** What could not be had. */
+  notices(): readonly Notice[] {
+    return [
+      ...(this.#failure === undefined ? [] : [notEnforced(this.#failure)]),
+      ...(this.#withoutLog === undefined ? [] : [withoutLog(this.#withoutLog)]),
+      ...(this.#withoutCuts === undefined ? [] : [withoutCuts(this.#withoutCuts)]),
+    ];
+  }
+
+  /** @returns what each failed with. */
+  async #update(updates: readonly PolicyUpdate[]): Promise<readonly (CommandError | undefined)[]> {
+    const isPlan = updates.some(({ kind }) => kind === 'plan');
+    if (this.#pieces === undefined && !isPlan) {
+      this.#remember(updates);
+      return [];
+    }
+    const isFirst = this.#pieces === undefined;
+    const pieces = (this.#pieces ??= new PolicyPieces(attempts[0]!, this.#devices));
+    const { revision, concerned } = pieces.update(updates);
+    if (isFirst || this.#failure !== undefined) await this.#make(pieces);
+    else await this.#revise(pieces, revision);
+    const failure = this.#failure;
+    if (failure === undefined) this.#cut(isPlan ? 'all' : concerned);
+    // Who has no policies is let in, whatever becomes of those of others.
+    return updates.map((update) =>
+      update.kind === 'device' && this.#pieces?.plan.pod(update.pod) === undefined ? undefined : failure,
+    );
+  }
+
+  /** Devices of pods, while there is no plan. */
+  #remember(updates: readonly PolicyUpdate[]): void {
+    for (const update of updates) {
+      if (update.kind !== 'device') throw new RangeError('there is no plan yet that could change');
+      if (update.device === undefined) this.#devices.delete(update.pod);
+      else this.#devices.set(update.pod, update.device);
+    }
+  }
+
+  async #revise(pieces: PolicyPieces, revision: NftTableRevision): Promise<void> {
+    try {
+      await this.#tables.revise(POLICY_TABLE, revision, PURPOSE);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      await this.#make(pieces);
+    }
+  }
+
+  /** All of the table. If the kernel does not take it, it keeps what it has. */
+  async #make(made: PolicyPieces): Promise<void> {
+    let failure: CommandError | undefined;
+    for (const means of attempts) {
+      const pieces = means.withLog === made.means.withLog ? made : made.withMeans(means);
+      try {
+        await this.#tables.make([pieces.content()], PURPOSE);
+      } catch (error) {
+        if (!(error instanceof CommandError)) throw error;
+        failure ??= error;
+        continue;
+      }
+      this.#pieces = pieces;
+      this.#failure = undefined;
+      this.#withoutLog = means.withLog ? undefined : failure;
+      return;
+    }
+    this.#failure = failure;
+  }
+
+  #cut(concerned: Concerned): void {
+    if (concerned !== 'all' && concerned.size === 0) return;
+    this.#cutting = this.#noticingCuts(this.#cuts.judge(concerned));
+  }
+
+  async #noticingCuts(cutting: Promise<void>): Promise<void> {
+    try {
+      await cutting;
+      this.#withoutCuts = undefined;
+    } catch (error) {
+      if (!(error instanceof SystemCallError)) throw error;
+      this.#withoutCuts = error;
+    }
+  }
+
+  /** One after the other: the table is changed and looked at by one at a time. */
+  async #inTurn<Value>(act: () => Promise<Value>): Promise<Value> {
+    const turn = this.#turn.then(act);
+    this.#turn = turn.catch(() => undefined);
+    return await turn;
+  }
+}
+
+function notEnforced({ message }: CommandError): Notice {
+  return {
+    code: 'policy-not-enforced',
+    message: `network policies are enforced as they were, or not at all: ${message}`,
+  };
+}
+
+function withoutLog({ message }: CommandError): Notice {
+  return { code: 'policy-log-unavailable', message: `nobody is told which packets policies deny: ${message}` };
+}
+
+function withoutCuts({ message }: SystemCallError): Notice {
+  return { code: 'policy-cuts-unavailable', message: `connections that policies no longer allow go on: ${message}` };
+}

@@ -1,0 +1,119 @@
+/**
+ * Network policies in the words of nftables: a table of their own, where each pod's cable meets its node, after addresses of services were
+ * translated, and before those of sources are. Chains of one hook, as each costs every packet some tens of nanoseconds:
+ *
+ *     forward     of a connection that was allowed              -> accept
+ *                 of one that was cut: it has CUT_MARK          -> cut: counted, told, dropped
+ *                 from a pod to itself                          -> accept
+ *                 from, and to, a pod that policies isolate     -> jump out-X, then jump in-X
+ *     out-X in-X  its rules in order, see `policy-chains.ts`
+ *     deny-T      a TCP segment that begins nothing             -> the other direction of the pod, if that isolates it, too
+ *                 anything else                                 -> drop-T
+ *     drop-T      counted under the name of the rule, told by NFLOG, dropped
+ *     back-in-X back-out-X   as in-X and out-X, with both ends exchanged: may what such a segment answers have begun?
+ *
+ * A TCP segment of no known connection that is no SYN: the kernel forgot the connection, or somebody tries to get past a policy. It passes
+ * if rules allow that either end begins it, or if none denies that either does (`isSegmentAllowed`).
+ *
+ * Chosen: a mark on connections that are cut. Instead of: deleting them. Because: whoever sends next would begin a new one, and if that is
+ * the end that answered, it would be judged by rules of the other direction; of UDP nothing tells that it is an answer.
+ *
+ * Chosen: a rule for each family and each range of ports. Instead of: one anonymous set of both in each rule. Because: the kernel takes
+ * milliseconds for a set of ranges, whatever is in it, and there would be thousands.
+ */
+import type { NftSetContent } from '../../linux/nft-table-content.ts';
+import type { NftTablePiece } from '../../linux/nft-table-pieces.ts';
+import type { IsolationPlan, PeerSet, PodPlan, PortSet } from '../../policy/node-plan.ts';
+import type { PlanState } from '../../policy/plan-state.ts';
+import { isolates } from '../../policy/plan-verdict.ts';
+import { type PolicyMeans, tellingRules } from './policy-chains.ts';
+import { backChainOf, chainOf, CUT_MARK, CUT_TAG } from './policy-names.ts';
+import { peerSets, type PolicySet, portSets } from './policy-sets.ts';
+
+/** What lies between the other priorities of a hook: after iptables and others, whose verdicts are theirs. */
+const HOOK = 'type filter hook forward priority filter + 10; policy accept;';
+
+const deviceMap: NftSetContent = { type: 'ifname', data: 'verdict', elements: new Set() };
+
+/** What the devices of pods stand for. */
+const deviceSets = {
+  /** Device to device. */
+  themselves: { type: 'ifname . ifname', elements: new Set<string>() },
+  /** What judges what comes from the device, and what goes there. */
+  from: deviceMap,
+  to: deviceMap,
+  /** The other direction, where there are both. */
+  'back-from': deviceMap,
+  'back-to': deviceMap,
+  /** The same, where that isolates the pod. */
+  'else-from': deviceMap,
+  'else-to': deviceMap,
+} as const satisfies Readonly<Record<string, NftSetContent>>;
+
+/** What is there without any policy. */
+export function basePiece(means: PolicyMeans): NftTablePiece {
+  const mark = `0x${CUT_MARK.toString(16)}`;
+  return {
+    counters: [CUT_TAG],
+    sets: deviceSets,
+    chains: {
+      forward: {
+        hook: HOOK,
+        rules: [
+          `ct state established,related ct mark & ${mark} == 0 accept`,
+          'ct state established,related goto cut',
+          'iifname . oifname @themselves accept',
+          'iifname vmap @from',
+          'oifname vmap @to',
+        ],
+      },
+      cut: { rules: [...tellingRules(CUT_TAG, means), 'drop'] },
+    },
+  };
+}
+
+/** Elements of one pod, which has this device. */
+export function podPiece(state: PlanState, { ingress, egress }: PodPlan, device: string): NftTablePiece {
+  const into = ingress === undefined ? undefined : state.isolation(ingress);
+  const out = egress === undefined ? undefined : state.isolation(egress);
+  const judging = (verdict: string, chain: string | undefined): string[] =>
+    chain === undefined ? [] : [`${device} : ${verdict} ${chain}`];
+  const elements: Readonly<Record<keyof typeof deviceSets, readonly string[]>> = {
+    themselves: [`${device} . ${device}`],
+    from: judging('jump', forth(out) ?? back(into)),
+    to: judging('jump', forth(into) ?? back(out)),
+    'back-from': judging('goto', out && back(into)),
+    'back-to': judging('goto', into && back(out)),
+    'else-from': judging('goto', out && back(isolating(into))),
+    'else-to': judging('goto', into && back(isolating(out))),
+  };
+  const sets = Object.entries(elements)
+    .filter(([, all]) => all.length > 0)
+    .map(([name, all]) => [name, { ...deviceSets[name as keyof typeof deviceSets], elements: new Set(all) }]);
+  return { counters: [], sets: Object.fromEntries(sets) as NftTablePiece['sets'], chains: {} };
+}
+
+/** The same, if it isolates. */
+function isolating(isolation: IsolationPlan | undefined): IsolationPlan | undefined {
+  return isolation !== undefined && isolates(isolation) ? isolation : undefined;
+}
+
+function forth(isolation: IsolationPlan | undefined): string | undefined {
+  return isolation && chainOf(isolation.direction, isolation.key);
+}
+
+function back(isolation: IsolationPlan | undefined): string | undefined {
+  return isolation && backChainOf(isolation.direction, isolation.key);
+}
+
+export function peerSetPiece(set: PeerSet): NftTablePiece {
+  return setsPiece(peerSets(set));
+}
+
+export function portSetPiece(set: PortSet): NftTablePiece {
+  return setsPiece(portSets(set));
+}
+
+function setsPiece(sets: readonly PolicySet[]): NftTablePiece {
+  return { counters: [], sets: Object.fromEntries(sets.map(({ name, content }) => [name, content])), chains: {} };
+}
