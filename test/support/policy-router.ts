@@ -40,7 +40,8 @@ export const probeProtocols = {
   6: { tcp: 6, segment: 6, udp: 17, sctp: 132, icmp: 58 },
 } as const;
 
-const places: Readonly<Record<string, readonly string[]>> = {
+/** Three pods, and the world. */
+const usualPlaces: Readonly<Record<string, readonly string[]>> = {
   a: ['10.244.1.10', 'fd00:1::a'],
   b: ['10.244.1.11', 'fd00:1::b'],
   c: ['10.244.1.12', 'fd00:1::c'],
@@ -55,10 +56,14 @@ const FIRST_LENGTH = 100;
 /** Most in one volley: none is longer than the links take. */
 export const MAX_VOLLEY = 1_200;
 
-/** Sees what leaves, behind all other rules. */
+/** Sees what leaves, behind all other rules, but for what the kernel tells others of groups that it listens to. */
 const seeing = `table inet seen {
   set lengths { typeof meta length; size 65535; flags dynamic; }
-  chain left { type filter hook postrouting priority 300; add @lengths { meta length }; }
+  chain left {
+    type filter hook postrouting priority 300;
+    ip6 daddr ff00::/8 return
+    add @lengths { meta length }
+  }
 }`;
 
 /** Nothing is answered. */
@@ -78,8 +83,8 @@ export class PolicyRouter {
     this.places = all;
   }
 
-  /** @param name of the namespaces, all of which begin with it. */
-  static async up(name: string): Promise<PolicyRouter> {
+  /** @param name of the namespaces, all of which begin with it. @param places names of its ends, and their addresses. */
+  static async up(name: string, places = usualPlaces): Promise<PolicyRouter> {
     const router = `${name}-r`;
     const all = Object.entries(places).map(([place, addresses]): PolicyPlace => {
       return {
