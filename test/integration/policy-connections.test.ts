@@ -277,6 +277,37 @@ test('a pod is open until its device is known, and again when that is gone', asy
   t.true(await isOpen());
 });
 
+test('a pod of which nothing is known is isolated until it is, also while there is no plan', async (t) => {
+  const [a, b] = ['a', 'b'].map((name) => router.places.get(name)!) as [PolicyPlace, PolicyPlace];
+  let sourcePort = 23_000;
+  const isOpen = async (from: PolicyPlace, to: PolicyPlace): Promise<boolean> => {
+    const ends = { from, source: from.addresses[0]!, destination: to.addresses[0]! };
+    return (await router.volley([{ ...ends, kind: 'udp', sourcePort: sourcePort++, destinationPort: 80 }]))[0]!;
+  };
+  const bothWays = async (): Promise<boolean[]> => [await isOpen(a, b), await isOpen(b, a)];
+  const first = new PolicyEnforcement();
+  t.teardown(async () => first.clear());
+  await first.hold('default/b', b.device);
+  t.deepEqual(await bothWays(), [false, false]);
+  await first.apply(NOBODY);
+  t.deepEqual(await bothWays(), [false, false]);
+  await first.prepare('default/b', b.device);
+  t.deepEqual(await bothWays(), [true, true]);
+  await first.apply(planOf({ ingress: ['a'], egress: ['a'] }));
+
+  // The next daemon, which does not know policies yet: the rules of the one before stay for pods that were there.
+  const second = new PolicyEnforcement();
+  await second.hold('default/a', a.device);
+  await second.hold('default/b', b.device);
+  t.deepEqual(await bothWays(), [false, false]);
+  await second.prepare('default/a', a.device);
+  await second.prepare('default/b', b.device);
+  await second.apply(planOf({ ingress: ['a'], egress: ['c'] }));
+  t.deepEqual(await bothWays(), [false, false]);
+  const udp = { from: a, source: a.addresses[0]!, destination: b.addresses[0]!, kind: 'udp' } as const;
+  t.deepEqual(await router.volley([{ ...udp, sourcePort: sourcePort++, destinationPort: 5_353 }]), [true]);
+});
+
 test('what a daemon leaves is enforced, and taken over by the next with its counts', async (t) => {
   const first = await ChangingPolicy.of(t, { ingress: ['a'] });
   const [c, b] = ['c', 'b'].map((name) => router.places.get(name)!) as [PolicyPlace, PolicyPlace];

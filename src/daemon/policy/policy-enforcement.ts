@@ -19,9 +19,10 @@ import type { NodePlan, NodePlanChange } from '../../policy/node-plan.ts';
 import { PlanState } from '../../policy/plan-state.ts';
 import type { Finding } from '../audit/audit-finding.ts';
 import { type Concerned, CutConnections, type CutCounts, restoreConnections } from './cut-connections.ts';
+import { holdWithoutPlan } from './held-pods.ts';
 import type { PolicyMeans } from './policy-chains.ts';
 import { policyFindings } from './policy-findings.ts';
-import { PolicyPieces, type PolicyUpdate } from './policy-pieces.ts';
+import { type PolicyDevice, PolicyPieces, type PolicyUpdate } from './policy-pieces.ts';
 
 const PURPOSE = 'enforce network policies';
 
@@ -38,12 +39,14 @@ export interface PolicyEnforcementOptions {
 export class PolicyEnforcement {
   readonly #tables: OwnedTables;
   /** Of pods, by their keys. */
-  readonly #devices = new Map<string, string>();
+  readonly #devices = new Map<string, PolicyDevice>();
   readonly #cuts: CutConnections;
   /** All that waits is one transaction. */
   readonly #updates = new Gathering<PolicyUpdate>(async (updates) => this.#inTurn(async () => this.#update(updates)));
   /** `undefined`: no plan was applied yet. */
   #pieces: PolicyPieces | undefined;
+  /** Whether the table may not be what the pieces are: all of it is to be made. */
+  #isBehind = true;
   /** Why the table is not as it should be. */
   #failure: CommandError | undefined;
   /** Why nobody is told what is denied. */
@@ -77,7 +80,17 @@ export class PolicyEnforcement {
    * @param device the node's end of its cable. @throws CommandError if the plan has it, and its rules could not be made
    */
   async prepare(pod: string, device: string): Promise<void> {
-    await this.#updates.add({ kind: 'device', pod, device });
+    await this.#updates.add({ kind: 'device', pod, device: { name: device, isHeld: false } });
+  }
+
+  /**
+   * Isolates a pod of which nothing is known, in both directions and until it is prepared, or released; also before the first plan. To be
+   * called before its device is made.
+   *
+   * @throws CommandError if the kernel does not take it
+   */
+  async hold(pod: string, device: string): Promise<void> {
+    await this.#updates.add({ kind: 'device', pod, device: { name: device, isHeld: true } });
   }
 
   /** Forgets the device of a pod. To be called when that is gone. */
@@ -106,6 +119,7 @@ export class PolicyEnforcement {
       await removeTable(POLICY_TABLE);
       this.#tables.forget();
       this.#pieces = undefined;
+      this.#isBehind = true;
       this.#failure = undefined;
     });
     await this.#cutting;
@@ -125,34 +139,40 @@ export class PolicyEnforcement {
   async #update(updates: readonly PolicyUpdate[]): Promise<readonly (CommandError | undefined)[]> {
     const isPlan = updates.some(({ kind }) => kind === 'plan');
     if (this.#pieces === undefined && !isPlan) {
-      this.#remember(updates);
+      await this.#remember(updates);
       return [];
     }
-    const isFirst = this.#pieces === undefined;
     const pieces = (this.#pieces ??= new PolicyPieces(attempts[0]!, this.#devices));
     const { revision, concerned } = pieces.update(updates);
-    if (isFirst || this.#failure !== undefined) await this.#make(pieces);
+    const isBehind = this.#isBehind;
+    this.#isBehind = true;
+    if (isBehind) await this.#make(pieces);
     else await this.#revise(pieces, revision);
     const failure = this.#failure;
     if (failure === undefined) this.#cut(isPlan ? 'all' : concerned);
     // Who has no policies is let in, whatever becomes of those of others.
-    return updates.map((update) =>
-      update.kind === 'device' && this.#pieces?.plan.pod(update.pod) === undefined ? undefined : failure,
-    );
+    return updates.map((update) => (update.kind === 'device' && !this.#isJudged(update.pod) ? undefined : failure));
+  }
+
+  #isJudged(pod: string): boolean {
+    return this.#pieces?.plan.pod(pod) !== undefined || this.#devices.get(pod)?.isHeld === true;
   }
 
   /** Devices of pods, while there is no plan. */
-  #remember(updates: readonly PolicyUpdate[]): void {
+  async #remember(updates: readonly PolicyUpdate[]): Promise<void> {
     for (const update of updates) {
       if (update.kind !== 'device') throw new RangeError('there is no plan yet that could change');
       if (update.device === undefined) this.#devices.delete(update.pod);
       else this.#devices.set(update.pod, update.device);
     }
+    if (updates.some((update) => update.kind === 'device' && update.device?.isHeld === true))
+      await holdWithoutPlan(this.#devices);
   }
 
   async #revise(pieces: PolicyPieces, revision: NftTableRevision): Promise<void> {
     try {
       await this.#tables.revise(POLICY_TABLE, revision, PURPOSE);
+      this.#isBehind = false;
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       await this.#make(pieces);
@@ -172,6 +192,7 @@ export class PolicyEnforcement {
         continue;
       }
       this.#pieces = pieces;
+      this.#isBehind = false;
       this.#failure = undefined;
       this.#withoutLog = means.withLog ? undefined : failure;
       return;

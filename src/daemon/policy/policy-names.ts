@@ -19,6 +19,9 @@ export const POLICY_LOG_PREFIX = 'weft-policy ';
 /** What NFLOG and the counter say of packets of connections that were cut. */
 export const CUT_TAG = 'cut';
 
+/** The same of pods that are isolated because nothing is known of them. */
+export const HELD_TAG = 'held';
+
 /** Digits of a digest: nobody can name a policy so that it is taken for another one. */
 const DIGITS = 16;
 

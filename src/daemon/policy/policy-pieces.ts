@@ -7,14 +7,21 @@ import type { NodePlan, NodePlanChange, PodPlan } from '../../policy/node-plan.t
 import { addressKey, PlanState } from '../../policy/plan-state.ts';
 import { isolationPiece, type PolicyMeans } from './policy-chains.ts';
 import { peerSets, portSets } from './policy-sets.ts';
-import { basePiece, peerSetPiece, podPiece, portSetPiece } from './policy-tables.ts';
+import { basePiece, heldPiece, peerSetPiece, podPiece, portSetPiece } from './policy-tables.ts';
 
 /** Something that is not as before. */
 export type PolicyUpdate =
   | { readonly kind: 'plan'; readonly plan: NodePlan }
   | { readonly kind: 'change'; readonly change: NodePlanChange }
   /** `undefined`: the pod has none any more. */
-  | { readonly kind: 'device'; readonly pod: string; readonly device: string | undefined };
+  | { readonly kind: 'device'; readonly pod: string; readonly device: PolicyDevice | undefined };
+
+/** The node's end of the cable of a pod. */
+export interface PolicyDevice {
+  readonly name: string;
+  /** Nothing is known of the pod, and nothing passes. */
+  readonly isHeld: boolean;
+}
 
 /** What comes of updates. */
 export interface PolicyRevision {
@@ -30,11 +37,11 @@ export class PolicyPieces {
   readonly plan = new PlanState();
   readonly means: PolicyMeans;
   /** Of pods, by their keys. */
-  readonly #devices: Map<string, string>;
+  readonly #devices: Map<string, PolicyDevice>;
   readonly #pieces = new NftTablePieces(POLICY_TABLE);
 
   /** @param devices of pods, by their keys: it is kept, and changes with the updates. */
-  constructor(means: PolicyMeans, devices: Map<string, string>) {
+  constructor(means: PolicyMeans, devices: Map<string, PolicyDevice>) {
     this.means = means;
     this.#devices = devices;
     this.#pieces.replace(new Map([['base', basePiece(means)]]));
@@ -64,6 +71,8 @@ export class PolicyPieces {
         continue;
       }
       const change = update.kind === 'plan' ? this.plan.changeTo(update.plan) : update.change;
+      // The first plan finds those whose devices were known before.
+      if (update.kind === 'plan') for (const pod of this.#devices.keys()) touched.pods.add(pod);
       for (const key of podsOf(change)) concern(concerned, this.plan.pod(key));
       for (const [kind, key] of setsOf(change)) {
         const set = `${kind} ${key}`;
@@ -124,10 +133,11 @@ export class PolicyPieces {
     put(
       'pods',
       (key) => {
-        const [pod, device] = [this.plan.pod(key), this.#devices.get(key)];
-        return pod === undefined || device === undefined ? undefined : ([pod, device] as const);
+        const device = this.#devices.get(key);
+        const pod = device?.isHeld === true ? undefined : this.plan.pod(key);
+        return device === undefined || (pod === undefined && !device.isHeld) ? undefined : { pod, device };
       },
-      ([pod, device]) => podPiece(this.plan, pod, device),
+      ({ pod, device }) => (pod === undefined ? heldPiece(device.name) : podPiece(this.plan, pod, device.name)),
     );
     return pieces;
   }

@@ -6,6 +6,7 @@
  *                 of one that was cut: it has CUT_MARK          -> cut: counted, told, dropped
  *                 from a pod to itself                          -> accept
  *                 from, and to, a pod that policies isolate     -> jump out-X, then jump in-X
+ *                 from, and to, a pod of which nothing is known  -> held: counted, told, dropped
  *     out-X in-X  its rules in order, see `policy-chains.ts`
  *     deny-T      a TCP segment that begins nothing             -> the other direction of the pod, if that isolates it, too
  *                 anything else                                 -> drop-T
@@ -27,7 +28,7 @@ import type { IsolationPlan, PeerSet, PodPlan, PortSet } from '../../policy/node
 import type { PlanState } from '../../policy/plan-state.ts';
 import { isolates } from '../../policy/plan-verdict.ts';
 import { type PolicyMeans, tellingRules } from './policy-chains.ts';
-import { backChainOf, chainOf, CUT_MARK, CUT_TAG } from './policy-names.ts';
+import { backChainOf, chainOf, CUT_MARK, CUT_TAG, HELD_TAG } from './policy-names.ts';
 import { peerSets, type PolicySet, portSets } from './policy-sets.ts';
 
 /** What lies between the other priorities of a hook: after iptables and others, whose verdicts are theirs. */
@@ -54,7 +55,7 @@ const deviceSets = {
 export function basePiece(means: PolicyMeans): NftTablePiece {
   const mark = `0x${CUT_MARK.toString(16)}`;
   return {
-    counters: [CUT_TAG],
+    counters: [CUT_TAG, HELD_TAG],
     sets: deviceSets,
     chains: {
       forward: {
@@ -68,6 +69,7 @@ export function basePiece(means: PolicyMeans): NftTablePiece {
         ],
       },
       cut: { rules: [...tellingRules(CUT_TAG, means), 'drop'] },
+      held: { rules: [...tellingRules(HELD_TAG, means), 'drop'] },
     },
   };
 }
@@ -91,6 +93,16 @@ export function podPiece(state: PlanState, { ingress, egress }: PodPlan, device:
     .filter(([, all]) => all.length > 0)
     .map(([name, all]) => [name, { ...deviceSets[name as keyof typeof deviceSets], elements: new Set(all) }]);
   return { counters: [], sets: Object.fromEntries(sets) as NftTablePiece['sets'], chains: {} };
+}
+
+/** Elements of a pod of which nothing is known: nothing gets from and to its device, but what it says to itself. */
+export function heldPiece(device: string): NftTablePiece {
+  const sets = {
+    themselves: { ...deviceSets.themselves, elements: new Set([`${device} . ${device}`]) },
+    from: { ...deviceMap, elements: new Set([`${device} : goto held`]) },
+    to: { ...deviceMap, elements: new Set([`${device} : goto held`]) },
+  };
+  return { counters: [], sets, chains: {} };
 }
 
 /** The same, if it isolates. */

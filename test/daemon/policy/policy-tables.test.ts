@@ -91,10 +91,10 @@ function readable(lines: readonly string[]): string[] {
 }
 
 function made(): PolicyPieces {
-  const pieces = new PolicyPieces({ withLog: true }, new Map([['shop/web', 'wfweb']]));
+  const pieces = new PolicyPieces({ withLog: true }, new Map([['shop/web', { name: 'wfweb', isHeld: false }]]));
   pieces.update([
     { kind: 'plan', plan },
-    { kind: 'device', pod: 'shop/db', device: 'wfdb' },
+    { kind: 'device', pod: 'shop/db', device: { name: 'wfdb', isHeld: false } },
   ]);
   return pieces;
 }
@@ -105,6 +105,7 @@ add table inet weft-policy
 delete table inet weft-policy
 table inet weft-policy {
 counter cut { }
+counter held { }
 counter GUARD-0 { }
 counter GUARD-1 { }
 counter WEB-0 { }
@@ -124,6 +125,7 @@ set hosts6-B { type ipv6_addr; }
 set ports4-C { type ipv4_addr . inet_proto . inet_service; }
 chain forward { type filter hook forward priority filter + 10; policy accept; }
 chain cut {  }
+chain held {  }
 chain in-IN {  }
 chain in-IN-namespace {  }
 chain back-in-IN {  }
@@ -145,6 +147,9 @@ add rule inet weft-policy forward oifname vmap @to
 add rule inet weft-policy cut counter name cut
 add rule inet weft-policy cut limit rate 100/second burst 100 packets log prefix "weft-policy cut" group 4789 snaplen 256
 add rule inet weft-policy cut drop
+add rule inet weft-policy held counter name held
+add rule inet weft-policy held limit rate 100/second burst 100 packets log prefix "weft-policy held" group 4789 snaplen 256
+add rule inet weft-policy held drop
 add rule inet weft-policy in-IN ip saddr @hosts4-A counter name GUARD-0 goto in-IN-namespace
 add rule inet weft-policy in-IN meta l4proto udp goto deny-GUARD-1
 add rule inet weft-policy in-IN goto in-IN-namespace
@@ -241,7 +246,11 @@ test('a pod without a device has no elements, and one without policies neither',
     [...revision.elements.values()].flatMap(({ added, gone }) => [...added, ...gone.map((one) => one.split(' ')[0])]),
     Array.from({ length: 6 }, () => 'wfweb'),
   );
-  t.true(changesNothing(pieces.update([{ kind: 'device', pod: 'shop/none', device: 'wfnone' }]).revision));
+  t.true(
+    changesNothing(
+      pieces.update([{ kind: 'device', pod: 'shop/none', device: { name: 'wfnone', isHeld: false } }]).revision,
+    ),
+  );
 });
 
 test('who leaves the plan is judged once more: what was cut goes on', (t) => {
