@@ -21,7 +21,7 @@ import { type PolicyPlace, type PolicyProbe, PolicyRouter, probeProtocols } from
 import { planChange, RandomPlans } from '../support/random-plan.ts';
 
 const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
-const rounds = Number(process.env['ROUNDS'] ?? 40);
+const rounds = Number(process.env['ROUNDS'] ?? 12);
 const PROBES = 150;
 const PORTS = [53, 80, 443, 8_080, 9_090];
 const NO_PLAN: NodePlan = { pods: [], isolations: [], peerSets: [], portSets: [] };
