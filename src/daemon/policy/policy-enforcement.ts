@@ -110,7 +110,11 @@ export class PolicyEnforcement {
 
   /** Makes the table as it should be, whatever somebody made of it. What cannot be had is a notice. */
   async repair(): Promise<void> {
-    await this.#inTurn(async () => this.#pieces !== undefined && this.#make(this.#pieces));
+    await this.#inTurn(async () => {
+      if (this.#pieces === undefined) return;
+      await this.#make(this.#pieces);
+      if (this.#failure === undefined) this.#cut('all');
+    });
   }
 
   /** Enforces nothing any more, and lets connections that were cut go on. @throws CommandError */
@@ -149,7 +153,8 @@ export class PolicyEnforcement {
     if (isBehind) await this.#make(pieces);
     else await this.#revise(pieces, revision);
     const failure = this.#failure;
-    if (failure === undefined) this.#cut(isPlan ? 'all' : concerned);
+    // Of what came before, nobody was cut while the table was not as it should be.
+    if (failure === undefined) this.#cut(isPlan || isBehind ? 'all' : concerned);
     // Who has no policies is let in, whatever becomes of those of others.
     return updates.map((update) => (update.kind === 'device' && !this.#isJudged(update.pod) ? undefined : failure));
   }
