@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util';
 import { formatTable } from '../src/terminal/table.ts';
 import { Cluster } from '../test/cluster/cluster.ts';
-import { BUSYBOX_IMAGE } from '../test/support/busybox-image.ts';
+import { sleepingDeployment } from '../test/cluster/sleeping-pods.ts';
 import { exitWith, interruption, listenForSignals } from './interruption.ts';
 import { showProgress } from './progress.ts';
 import { median } from './statistics.ts';
@@ -67,7 +67,7 @@ async function main(): Promise<number> {
 /** Makes the pods, all by one Deployment, and takes them away again. */
 async function measure({ cluster, readyMs, goneMs }: Candidate, pods: number): Promise<void> {
   const { api } = cluster;
-  await api.apply([deployment(0)]);
+  await api.apply([sleepingDeployment('many', 0)]);
   readyMs.push(
     await timeMs(async () => {
       await api.kubectl('scale', 'deployment', 'many', `--replicas=${pods}`);
@@ -81,18 +81,6 @@ async function measure({ cluster, readyMs, goneMs }: Candidate, pods: number): P
       await api.kubectl('wait', '--for=delete', 'pod', '-l', 'app=many', `--timeout=${DEADLINE}`);
     }),
   );
-}
-
-function deployment(replicas: number): object {
-  const labels = { app: 'many' };
-  const container = { name: 'main', image: BUSYBOX_IMAGE, imagePullPolicy: 'Never', command: ['sleep', '36000'] };
-  const spec = { terminationGracePeriodSeconds: 0, automountServiceAccountToken: false, containers: [container] };
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { name: 'many' },
-    spec: { replicas, selector: { matchLabels: labels }, template: { metadata: { labels }, spec } },
-  };
 }
 
 function report(candidates: readonly Candidate[], pods: number): string {

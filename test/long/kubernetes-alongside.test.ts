@@ -6,8 +6,8 @@ import { manifests } from '../../src/cli/kubernetes-manifest.ts';
 import { generateKey } from '../../src/daemon/gossip/key-file.ts';
 import { bareAddress } from '../../src/lab/topology.ts';
 import { Cluster } from '../cluster/cluster.ts';
+import { sleepingPod } from '../cluster/sleeping-pods.ts';
 import { writeWeftImage } from '../cluster/weft-image.ts';
-import { BUSYBOX_IMAGE } from '../support/busybox-image.ts';
 import { runsSlowTests, slowTest } from '../support/slow-test.ts';
 import { uniqueLabName } from '../support/test-lab.ts';
 import { until } from '../support/until.ts';
@@ -32,17 +32,6 @@ test.after.always(async () => {
   await cluster?.down();
 });
 
-/** A pod that sleeps, on a node. */
-function pod(name: string, node: string): object {
-  const container = { name: 'main', image: BUSYBOX_IMAGE, imagePullPolicy: 'Never', command: ['sleep', '36000'] };
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, labels: { app: name } },
-    spec: { nodeName: node, terminationGracePeriodSeconds: 0, containers: [container] },
-  };
-}
-
 async function untilReady(...pods: readonly string[]): Promise<void> {
   const names = pods.map((name) => `pod/${name}`);
   await cluster.api.kubectl('wait', '--for=condition=Ready', `--timeout=${DEADLINE_MS / 1_000}s`, ...names);
@@ -61,7 +50,7 @@ async function untilReaches(from: string, address: string): Promise<void> {
 slowTest('pods have an interface of weft beside that of another network, which stays as it is', async (t) => {
   const { api, nodes, directory } = cluster;
   // Before weft: it has the other network alone, and keeps it.
-  await api.apply([pod('before', 'n1')]);
+  await api.apply([sleepingPod('before', 'n1')]);
   await untilReady('before');
 
   const image = await writeWeftImage(directory);
@@ -76,7 +65,7 @@ slowTest('pods have an interface of weft beside that of another network, which s
       DEADLINE_MS,
     );
 
-  await api.apply([pod('a', 'n1'), pod('b', 'n2')]);
+  await api.apply([sleepingPod('a', 'n1'), sleepingPod('b', 'n2')]);
   await untilReady('a', 'b', 'before');
   t.deepEqual(
     (await podsOf('n1')).map(({ name, device, labels }) => [name, device, labels]),

@@ -21,8 +21,8 @@ import { addKubelet } from '../cluster/credentials.ts';
 import { POD_RANGES } from '../cluster/node-configuration.ts';
 import type { ClusterNode } from '../cluster/node.ts';
 import { weft } from '../cluster/pod-network.ts';
+import { sleepingDeployment, sleepingPod } from '../cluster/sleeping-pods.ts';
 import { WEFT_IMAGE } from '../cluster/weft-image.ts';
-import { BUSYBOX_IMAGE } from '../support/busybox-image.ts';
 import { Program, runProgram } from '../support/program.ts';
 import { runsSlowTests, slowTest } from '../support/slow-test.ts';
 import { uniqueLabName } from '../support/test-lab.ts';
@@ -65,35 +65,6 @@ test.beforeEach((t) => t.timeout(TEST_DEADLINE_MS));
 test.after.always(async () => {
   await cluster?.down();
 });
-
-/** A pod that sleeps, on a node by the name of its Node object. */
-function pod(name: string, node: string): object {
-  const container = { name: 'main', image: BUSYBOX_IMAGE, imagePullPolicy: 'Never', command: ['sleep', '36000'] };
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, labels: { app: name } },
-    spec: {
-      nodeSelector: { 'kubernetes.io/hostname': node },
-      terminationGracePeriodSeconds: 0,
-      // A pod stays on a node that is away for a while.
-      tolerations: [{ operator: 'Exists' }],
-      containers: [container],
-    },
-  };
-}
-
-function deployment(name: string, replicas: number): object {
-  const labels = { app: name };
-  const container = { name: 'main', image: BUSYBOX_IMAGE, imagePullPolicy: 'Never', command: ['sleep', '36000'] };
-  const spec = { terminationGracePeriodSeconds: 0, containers: [container] };
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { name },
-    spec: { replicas, selector: { matchLabels: labels }, template: { metadata: { labels }, spec } },
-  };
-}
 
 async function untilReady(...pods: readonly string[]): Promise<void> {
   const names = pods.map((name) => `pod/${name}`);
@@ -196,7 +167,7 @@ slowTest('kustomize makes of the files what weft prints', async (t) => {
 
 slowTest('an update keeps a connection, and costs few pings', async (t) => {
   const [n1, n2] = [cluster.node('n1'), cluster.node('n2')];
-  await cluster.api.apply([pod('a', 'n1'), pod('b', 'n2')]);
+  await cluster.api.apply([sleepingPod('a', 'n1'), sleepingPod('b', 'n2')]);
   await untilReady('a', 'b');
   await untilReached('b', n2, 'a');
   const address = await addressOf('a');
@@ -263,7 +234,7 @@ slowTest('weft is started again on all nodes while the API is away', async (t) =
 });
 
 slowTest('a node that is drained has no pods, and takes some again', async (t) => {
-  await cluster.api.apply([deployment('moving', 4)]);
+  await cluster.api.apply([sleepingDeployment('moving', 4)]);
   await cluster.api.kubectl('rollout', 'status', 'deployment/moving', `--timeout=${DEADLINE_MS / 1_000}s`);
   const options = ['--ignore-daemonsets', '--delete-emptydir-data', '--force', `--timeout=${DEADLINE_MS / 1_000}s`];
   await cluster.api.kubectl('drain', 'n2', ...options);
@@ -271,7 +242,7 @@ slowTest('a node that is drained has no pods, and takes some again', async (t) =
   await untilAgreed();
   t.deepEqual(JSON.parse(await cluster.weft('n2', 'pod', 'list', '--json')), []);
   await cluster.api.kubectl('uncordon', 'n2');
-  await cluster.api.apply([pod('b', 'n2')]);
+  await cluster.api.apply([sleepingPod('b', 'n2')]);
   await untilReady('b');
   await untilReached('b', cluster.node('n2'), 'a');
 });
@@ -307,7 +278,7 @@ slowTest('a node that is deleted is forgotten, and comes back as a new one', asy
   await cluster.api.kubectl('delete', 'pods', '--force', '--field-selector', 'spec.nodeName=n2');
   await bringBack(n2);
   await untilNodesReady();
-  await cluster.api.apply([pod('b', 'n2')]);
+  await cluster.api.apply([sleepingPod('b', 'n2')]);
   await untilReady('b');
   await untilReached('b', n2, 'a');
   await untilAgreed();
@@ -338,7 +309,7 @@ slowTest('a node that gets another name is the same node to the others', async (
     DEADLINE_MS,
   );
   t.is((await statusOf('n2')).identity, identity);
-  await cluster.api.apply([pod('b', names.n2)]);
+  await cluster.api.apply([sleepingPod('b', names.n2)]);
   await untilReady('b');
   await untilReached('b', n2, 'a');
   await untilAgreed(names);
@@ -450,7 +421,7 @@ slowTest(`nothing is left of pods that come and go while everything is killed (S
   const random = new SeededRandom(seed);
   const between = (least: number, most: number): number => least + (random.uint32() % (most - least + 1));
   const { api } = cluster;
-  await api.apply([deployment('moving', 0)]);
+  await api.apply([sleepingDeployment('moving', 0)]);
   const endsAtMs = performance.now() + CHURN_MS;
   const killed: string[] = [];
   const churn = async (): Promise<void> => {
