@@ -10,7 +10,8 @@ export interface PolicyPod {
   readonly key: string;
   readonly namespace: string;
   readonly name: string;
-  readonly labels: Labels;
+  /** `undefined`: they are not known, see `unknown-labels.ts`. */
+  readonly labels: Labels | undefined;
   readonly addresses: readonly IpAddress[];
   /** Of the node that has it. */
   readonly nodeName: string;

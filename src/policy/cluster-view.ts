@@ -3,6 +3,7 @@ import { equalIpAddresses, formatIpAddress, type IpAddress } from '../wire/addre
 import type { ClusterFacts, Labels, PolicyNode, PolicyPod } from './cluster-facts.ts';
 import { labelsOfNamespace, selectsPod } from './pod-selection.ts';
 import { comparePolicies, type Direction, type PodSelector, type Policy } from './policy.ts';
+import { closingPolicy } from './unknown-labels.ts';
 
 export class ClusterView {
   readonly #policies: readonly Policy[];
@@ -30,14 +31,20 @@ export class ClusterView {
     );
   }
 
-  /** Policies that select a pod, and judge this direction: of each tier, in the order in which they are asked. */
+  /** The policy by which a pod is isolated in both directions because its labels are not known; `undefined`: it is not. */
+  closingPolicy(pod: PolicyPod): Policy | undefined {
+    return closingPolicy(this.#policies, pod, this.#labelsOf(pod.namespace));
+  }
+
+  /** Policies that select a pod for certain, and judge this direction: of each tier, in the order in which they are asked. */
   policiesFor(pod: PolicyPod, direction: Direction): readonly Policy[] {
     return this.#policies.filter(
-      ({ subject, directions }) => directions.includes(direction) && this.isSelected(pod, subject),
+      ({ subject, directions }) => directions.includes(direction) && this.isSelected(pod, subject) === true,
     );
   }
 
-  isSelected(pod: PolicyPod, selector: PodSelector): boolean {
+  /** `undefined`: that is not known, as labels of the pod are not. */
+  isSelected(pod: PolicyPod, selector: PodSelector): boolean | undefined {
     return selectsPod(selector, pod, this.#labelsOf(pod.namespace));
   }
 

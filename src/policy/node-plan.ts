@@ -30,6 +30,8 @@ export interface IsolationPlan {
    * Titles of the NetworkPolicies that isolate in this direction, in order. Empty: none does, so after the rules of `namespace`, those of
    * `baseline` are asked, and what they do not deny is allowed. Otherwise what no rule of `admin` or `namespace` decides is denied, and
    * there are no rules of `baseline`.
+   *
+   * `shop/(labels-unknown)`, of no policy, stands for all policies where the labels of the pod are not known, and there are no rules.
    */
   readonly isolatedBy: readonly string[];
   /**
@@ -42,7 +44,10 @@ export interface IsolationPlan {
 /** One rule of one policy. */
 export interface PlannedRule {
   readonly tier: Tier;
-  /** `shop/web ingress[2].from[0]`: unique among all policies. */
+  /**
+   * `shop/web ingress[2].from[0]`: unique among all policies. Behind one that denies or passes by labels of peers stands one that denies peers
+   * whose labels are not known, `tenants ingress[0].from[0] (labels-unknown)`.
+   */
   readonly name: string;
   readonly action: RuleAction;
   /** What it would deny is told, and the rule behind it is asked, as if this one had not matched. Says nothing of `allow` and `pass`. */

@@ -18,11 +18,12 @@ import { PolicyIndex } from './policy-index.ts';
 import { comparePolicies, compareTexts, type Direction, type Policy, titleOf, tiers } from './policy.ts';
 import { PortSets } from './port-sets.ts';
 import { isSameContent, isSameIsolation, isSamePeerSet, isSamePortSet } from './same-plan.ts';
+import { closingPolicy, isolationOfUnknown } from './unknown-labels.ts';
 
 /** A pod of this node. */
 interface LocalPod {
   pod: PolicyPod;
-  /** By title, in the order in which they are asked. */
+  /** In the order in which they are asked. One that is isolated as its labels are not known has `isolationOfUnknown` alone. */
   policies: readonly Policy[];
   ingress: string | undefined;
   egress: string | undefined;
@@ -100,6 +101,12 @@ export class NodePlanner {
     if (before !== undefined) this.#peers.replaceNode(before, undefined);
   }
 
+  /** A policy by which a pod of this node is isolated because its labels are not known; `undefined`: it is not. @param key `PolicyPod.key` */
+  closingPolicy(key: string): Policy | undefined {
+    const local = this.#locals.get(key);
+    return local && this.#closing(local.pod);
+  }
+
   /** All of it, in order of the keys. */
   plan(): NodePlan {
     this.#peers.forgetIdle();
@@ -124,6 +131,7 @@ export class NodePlanner {
 
   #replacePolicy(title: string, policy: Policy | undefined): void {
     const replaced = [...this.#locals.values()].flatMap((local) => {
+      if (local.pod.labels === undefined) return [{ local, policies: this.#policiesOf(local.pod) }];
       const others = local.policies.filter((one) => titleOf(one) !== title);
       const isSelected = policy !== undefined && this.#isAbout(policy, local.pod);
       const isConcerned = isSelected || others.length < local.policies.length;
@@ -157,11 +165,17 @@ export class NodePlanner {
   }
 
   #policiesOf(pod: PolicyPod): readonly Policy[] {
-    return this.#policies.about(pod.namespace).filter((policy) => this.#isAbout(policy, pod));
+    const { namespace } = pod;
+    if (this.#closing(pod) !== undefined) return [isolationOfUnknown(namespace)];
+    return [...this.#policies.about(namespace)].filter((policy) => this.#isAbout(policy, pod));
+  }
+
+  #closing(pod: PolicyPod): Policy | undefined {
+    return closingPolicy(this.#policies.about(pod.namespace), pod, this.#cluster.labelsOf(pod.namespace));
   }
 
   #isAbout({ subject }: Policy, pod: PolicyPod): boolean {
-    return selectsPod(subject, pod, this.#cluster.labelsOf(pod.namespace));
+    return selectsPod(subject, pod, this.#cluster.labelsOf(pod.namespace)) === true;
   }
 
   /** Pods are selected by other policies. All are released first: policies of the same titles may say something else now. */

@@ -3,8 +3,16 @@ import { formatPrefix } from '../wire/prefix.ts';
 import type { LabelSelector } from './label-selector.ts';
 import type { PolicyPeer } from './policy.ts';
 
+/** Those of the peers who are in a set: whoever is meant for certain, or pods of which that is not known, as their labels are not. */
+export type PeerCertainty = 'certain' | 'unknown';
+
 /** `undefined`: anybody, for whom there is no set. */
-export function peerKey(peer: PolicyPeer): string | undefined {
+export function peerKey(peer: PolicyPeer, certainty: PeerCertainty): string | undefined {
+  const key = keyOf(peer);
+  return key === undefined || certainty === 'certain' ? key : `unknown ${key}`;
+}
+
+function keyOf(peer: PolicyPeer): string | undefined {
   if (peer.kind === 'all') return undefined;
   if (peer.kind === 'none') return 'none';
   if (peer.kind === 'nodes') return `nodes ${selectorText(peer.nodes)}`;

@@ -6,7 +6,7 @@ import type { Prefix } from '../wire/prefix.ts';
 import type { PolicyNode, PolicyPod } from './cluster-facts.ts';
 import type { KnownCluster } from './known-cluster.ts';
 import type { PeerSet } from './node-plan.ts';
-import { peerKey } from './peer-key.ts';
+import { type PeerCertainty, peerKey } from './peer-key.ts';
 import { prefixesOfBlock, prefixesOfNodes } from './peer-prefixes.ts';
 import { PodPeers } from './pod-peers.ts';
 import type { PolicyPeer } from './policy.ts';
@@ -36,11 +36,11 @@ export class PeerSets {
   }
 
   /** One more rule means these. The key of their set; `undefined`: anybody, who is in no set. */
-  acquire(peer: PolicyPeer): string | undefined {
-    const key = peerKey(peer);
+  acquire(peer: PolicyPeer, certainty: PeerCertainty): string | undefined {
+    const key = peerKey(peer, certainty);
     if (key === undefined) return undefined;
     const set = this.#sets.get(key);
-    if (set === undefined) this.#insert(key, peer);
+    if (set === undefined) this.#insert(key, peer, certainty);
     else set.uses++;
     return key;
   }
@@ -115,8 +115,8 @@ export class PeerSets {
     return pods?.prefixes() ?? [];
   }
 
-  #insert(key: string, peer: PolicyPeer): void {
-    const pods = peer.kind === 'pods' ? new PodPeers(peer.pods) : undefined;
+  #insert(key: string, peer: PolicyPeer, certainty: PeerCertainty): void {
+    const pods = peer.kind === 'pods' ? new PodPeers(peer.pods, certainty) : undefined;
     this.#sets.set(key, { peer, pods, uses: 1 });
     this.#touch(key);
     if (pods === undefined) return;

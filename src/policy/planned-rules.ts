@@ -1,8 +1,10 @@
 /** Rules of policies with the sets that they mean, while anybody asks them. */
 import type { PlannedPort, PlannedRule } from './node-plan.ts';
+import type { PeerCertainty } from './peer-key.ts';
 import type { PeerSets } from './peer-sets.ts';
 import type { PortSets } from './port-sets.ts';
 import { type Direction, type Policy, type PolicyPort, type PolicyRule, ruleName } from './policy.ts';
+import { asksLabels, ruleNameForUnknown } from './unknown-labels.ts';
 
 interface UsedRules {
   readonly rules: readonly PlannedRule[];
@@ -26,7 +28,7 @@ export class PlannedRules {
       used.uses++;
       return used.rules;
     }
-    const rules = policy[direction].map((rule) => this.#planned(policy, rule, direction));
+    const rules = policy[direction].flatMap((rule) => this.#planned(policy, rule, direction));
     this.#used[direction].set(policy, { rules, uses: 1 });
     return rules;
   }
@@ -42,15 +44,18 @@ export class PlannedRules {
     }
   }
 
-  #planned(policy: Policy, rule: PolicyRule, direction: Direction): PlannedRule {
-    return {
-      tier: policy.tier,
-      name: ruleName(policy, rule),
-      action: rule.action,
-      isAudit: policy.isAudit,
-      peers: this.#peers.acquire(rule.peer),
+  #planned(policy: Policy, rule: PolicyRule, direction: Direction): readonly PlannedRule[] {
+    const { tier, isAudit } = policy;
+    const { action, peer } = rule;
+    const made = (certainty: PeerCertainty): Pick<PlannedRule, 'tier' | 'peers' | 'ports'> => ({
+      tier,
+      peers: this.#peers.acquire(peer, certainty),
       ports: rule.ports?.map((port) => this.#plannedPort(port, direction)),
-    };
+    });
+    const planned = { ...made('certain'), name: ruleName(policy, rule), action, isAudit };
+    if (action === 'allow' || !asksLabels(peer)) return [planned];
+    const name = ruleNameForUnknown(policy, rule);
+    return [planned, { ...made('unknown'), name, action: 'deny', isAudit: isAudit && action === 'deny' }];
   }
 
   #plannedPort(port: PolicyPort, direction: Direction): PlannedPort {

@@ -1,19 +1,22 @@
-/** Pods that a selector means, by their addresses. */
+/** Pods that a selector means, or of which that is not known, by their addresses. */
 import { equalIpAddresses } from '../wire/address.ts';
 import type { Prefix } from '../wire/prefix.ts';
 import { AddressBag } from './address-bag.ts';
 import type { Labels, PolicyPod } from './cluster-facts.ts';
-import { selects } from './label-selector.ts';
-import { selectsNamespace } from './pod-selection.ts';
+import type { PeerCertainty } from './peer-key.ts';
+import { selectsLabels, selectsNamespace } from './pod-selection.ts';
 import type { PodSelector } from './policy.ts';
 
 export class PodPeers {
   readonly #selector: PodSelector;
+  /** As `selectsLabels` says it of them. */
+  readonly #isSelected: true | undefined;
   readonly #members = new Map<string, PolicyPod>();
   readonly #addresses = new AddressBag();
 
-  constructor(selector: PodSelector) {
+  constructor(selector: PodSelector, certainty: PeerCertainty) {
     this.#selector = selector;
+    this.#isSelected = certainty === 'certain' ? true : undefined;
   }
 
   /** Whether pods of a namespace may be among them. */
@@ -28,7 +31,8 @@ export class PodPeers {
    */
   replace(key: string, pod: PolicyPod | undefined): boolean {
     const before = this.#members.get(key);
-    const after = pod !== undefined && selects(this.#selector.pods, pod.labels) ? pod : undefined;
+    const isMember = pod !== undefined && selectsLabels(this.#selector.pods, pod.labels) === this.#isSelected;
+    const after = isMember ? pod : undefined;
     if (after === undefined) this.#members.delete(key);
     else this.#members.set(key, after);
     if (haveSameAddresses(before, after)) return false;

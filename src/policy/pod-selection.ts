@@ -1,6 +1,6 @@
 /** Which pods a selector means. A pod with the network of its node is meant by none: whoever asks here has left it out. */
 import type { Labels, PolicyNamespace, PolicyPod } from './cluster-facts.ts';
-import { selects } from './label-selector.ts';
+import { type LabelSelector, selects } from './label-selector.ts';
 import type { PodSelector } from './policy.ts';
 
 /** Each namespace has this label, whose value is its name (k8s.io/api, core/v1). */
@@ -16,7 +16,17 @@ export function selectsNamespace({ namespaces }: PodSelector, name: string, labe
   return typeof namespaces === 'string' ? namespaces === name : selects(namespaces, labels);
 }
 
-/** @param namespaceLabels those of the pod's namespace. */
-export function selectsPod(selector: PodSelector, pod: PolicyPod, namespaceLabels: Labels): boolean {
-  return selectsNamespace(selector, pod.namespace, namespaceLabels) && selects(selector.pods, pod.labels);
+/** Whether a selector of pods means one with these labels. `undefined`: they are not known, and it asks for them. */
+export function selectsLabels(selector: LabelSelector, labels: Labels | undefined): boolean | undefined {
+  if (selector.length === 0) return true;
+  return labels && selects(selector, labels);
+}
+
+/**
+ * Whether a selector means a pod. `undefined`: that is not known, as its labels are not.
+ *
+ * @param namespaceLabels those of the pod's namespace.
+ */
+export function selectsPod(selector: PodSelector, pod: PolicyPod, namespaceLabels: Labels): boolean | undefined {
+  return selectsNamespace(selector, pod.namespace, namespaceLabels) && selectsLabels(selector.pods, pod.labels);
 }

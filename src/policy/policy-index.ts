@@ -36,7 +36,8 @@ export class PolicyIndex {
   }
 
   /** Those that may select pods of a namespace. */
-  about(namespace: string): readonly Policy[] {
-    return [...(this.#byNamespace.get(namespace)?.values() ?? []), ...this.#byLabels.values()];
+  *about(namespace: string): Generator<Policy, void> {
+    yield* this.#byNamespace.get(namespace)?.values() ?? [];
+    yield* this.#byLabels.values();
   }
 }

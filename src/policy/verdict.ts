@@ -13,6 +13,7 @@ import {
   type Direction,
   type Policy,
   type PeerBlock,
+  type PodSelector,
   type PolicyPeer,
   type PolicyPort,
   type PolicyProtocol,
@@ -21,6 +22,7 @@ import {
   tiers,
   titleOf,
 } from './policy.ts';
+import { ruleNameForUnknown } from './unknown-labels.ts';
 
 /** What would begin, as it is seen behind the translation of service addresses. */
 export interface Flow {
@@ -59,7 +61,12 @@ export type VerdictCause =
   | { readonly kind: 'not-selected' }
   /** Policies of the cluster select it, and none of their rules decided. */
   | { readonly kind: 'undecided' }
-  /** `policy` is its title, `rule` its {@link ruleName}, and `title` what the author calls the rule, or empty. */
+  /** Labels of the pod, `shop/web`, are not known, and the policy with this title may select it. */
+  | { readonly kind: 'labels-unknown'; readonly pod: string; readonly policy: string }
+  /**
+   * `policy` is its title, `rule` its {@link ruleName}, and `title` what the author calls the rule, or empty. If it denies only because labels
+   * of the other end are not known, {@link ruleNameForUnknown}.
+   */
   | { readonly kind: 'rule'; readonly policy: string; readonly rule: string; readonly title: string }
   /** No rule of a NetworkPolicy matched, and these isolate. */
   | { readonly kind: 'isolated'; readonly policies: readonly string[] };
@@ -75,6 +82,8 @@ const words = {
 /** In the words of a person: `shop/web ingress[2].from[0]`, `isolated by shop/web, no rule matches`. */
 export function causeText(cause: VerdictCause): string {
   if (cause.kind === 'isolated') return `isolated by ${cause.policies.join(', ')}, no rule matches`;
+  if (cause.kind === 'labels-unknown')
+    return `the labels of ${cause.pod} are not known yet, and ${cause.policy} may select it`;
   if (cause.kind !== 'rule') return words[cause.kind];
   return cause.title === '' ? cause.rule : `${cause.rule} (${cause.title})`;
 }
@@ -97,6 +106,11 @@ function podVerdict(pod: PolicyPod, flow: Flow, direction: Direction, cluster: C
   const other = otherEnd(flow, direction);
   if (pod.addresses.some((address) => equalIpAddresses(address, other))) return allowed({ kind: 'itself' }, []);
   if (cluster.nodesAt(other).some(({ name }) => name === pod.nodeName)) return allowed({ kind: 'own-node' }, []);
+  const closing = cluster.closingPolicy(pod);
+  if (closing !== undefined) {
+    const cause: VerdictCause = { kind: 'labels-unknown', pod: titleOf(pod), policy: titleOf(closing) };
+    return { isAllowed: false, cause, audited: [] };
+  }
   const policies = cluster.policiesFor(pod, direction);
   if (policies.length === 0) return allowed({ kind: 'not-selected' }, []);
   return new Judgement(pod, flow, direction, cluster).of(policies);
@@ -146,16 +160,17 @@ class Judgement {
   #firstDecision(policies: readonly Policy[]): EdgeVerdict | undefined {
     for (const policy of policies) {
       for (const rule of policy[this.#direction]) {
-        if (!this.#matches(rule)) continue;
-        if (rule.action === 'pass') return undefined;
+        const isMatch = this.#matches(rule);
+        if (isMatch === false || (isMatch === undefined && rule.action === 'allow')) continue;
+        if (isMatch === true && rule.action === 'pass') return undefined;
         const cause: VerdictCause = {
           kind: 'rule',
           policy: titleOf(policy),
-          rule: ruleName(policy, rule),
+          rule: isMatch === true ? ruleName(policy, rule) : ruleNameForUnknown(policy, rule),
           title: rule.title,
         };
         if (rule.action === 'allow') return allowed(cause, this.#audited);
-        if (!policy.isAudit) return { isAllowed: false, cause, audited: this.#audited };
+        if (rule.action === 'pass' || !policy.isAudit) return { isAllowed: false, cause, audited: this.#audited };
         this.#audited.push(cause);
       }
     }
@@ -170,15 +185,21 @@ class Judgement {
     return undefined;
   }
 
-  #matches({ peer, ports }: PolicyRule): boolean {
-    return this.#isPeer(peer) && (ports === undefined || ports.some((port) => this.#isPort(port)));
+  /** `undefined`: that is not known, as labels are not. */
+  #matches({ peer, ports }: PolicyRule): boolean | undefined {
+    return (ports === undefined || ports.some((port) => this.#isPort(port))) && this.#isPeer(peer);
   }
 
-  #isPeer(peer: PolicyPeer): boolean {
-    if (peer.kind === 'pods') return this.#otherPods.some((pod) => this.#cluster.isSelected(pod, peer.pods));
+  #isPeer(peer: PolicyPeer): boolean | undefined {
+    if (peer.kind === 'pods') return this.#isPodPeer(peer.pods);
     if (peer.kind === 'nodes') return this.#otherNodes.some(({ labels }) => selects(peer.nodes, labels));
     if (peer.kind === 'block') return this.#isInBlock(peer);
     return peer.kind === 'all';
+  }
+
+  #isPodPeer(selector: PodSelector): boolean | undefined {
+    const selected = this.#otherPods.map((pod) => this.#cluster.isSelected(pod, selector));
+    return selected.includes(true) || (selected.includes(undefined) ? undefined : false);
   }
 
   /** Other nodes see a node by its address in the overlay. Whoever writes a policy knows the one on the underlay. */

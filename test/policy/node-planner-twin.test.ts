@@ -96,6 +96,7 @@ const nothingJudges: PlannedVerdict = { isAllowed: true, why: '', audited: [] };
 
 function words(cause: VerdictCause): string {
   if (cause.kind === 'isolated') return `isolated by ${cause.policies.join(', ')}`;
+  if (cause.kind === 'labels-unknown') return `isolated by ${cause.pod.split('/')[0]}/(labels-unknown)`;
   return cause.kind === 'rule' ? cause.rule : '';
 }
 

@@ -41,7 +41,10 @@ function judge(pod: PolicyPod, other: string, flow: Flow, side: Side, policies: 
   if (texts(pod.addresses).includes(other)) return allow();
   if ([...facts.nodes].some((node) => node.name === pod.nodeName && addressesOf(node).includes(other))) return allow();
 
-  const isAudit = (policy: Any) => policy.metadata.annotations['weft.dev/policy-mode'] === 'audit';
+  const closing = pod.labels === undefined ? closings(pod, policies, facts)[0] : undefined;
+  if (closing !== undefined)
+    return deny(`the labels of ${pod.namespace}/${pod.name} are not known yet, and ${titleOf(closing)} may select it`);
+
   const about = policies.filter((policy) => isAbout(policy, pod, facts));
   const world = { pod, other, flow, side, facts };
 
@@ -50,15 +53,16 @@ function judge(pod: PolicyPod, other: string, flow: Flow, side: Side, policies: 
     ones.sort((a, b) => a.spec.priority - b.spec.priority || (a.metadata.name < b.metadata.name ? -1 : 1));
     for (const policy of ones) {
       for (const [index, rule] of policy.spec[side].entries()) {
-        const { action, places } = clusterMatch(rule, world);
+        const action = actionOf(rule);
         const title = rule.name === '' ? '' : ` (${rule.name})`;
-        const whys = places.map((place) => `${policy.metadata.name} ${side}[${index}]${place}${title}`);
-        if (whys.length === 0) continue;
-        if (action === 'Pass') return 'next';
-        if (action === 'Accept') return allow(whys[0]);
-        if (!isAudit(policy)) return deny(whys[0]!);
-        // Each entry that matches is told.
-        audited.push(...whys);
+        for (const { place, isSure } of clusterPlaces(rule, world)) {
+          const why = `${policy.metadata.name} ${side}[${index}]${place}${isSure ? '' : ' (labels-unknown)'}${title}`;
+          if (action === 'Accept' && isSure) return allow(why);
+          if (action === 'Pass') return isSure ? 'next' : deny(why);
+          if (action === 'Deny' && !isAudit(policy)) return deny(why);
+          // Each entry that matches is told.
+          if (action === 'Deny') audited.push(why);
+        }
       }
     }
     return 'next';
@@ -95,9 +99,31 @@ interface World {
   readonly facts: ClusterFacts;
 }
 
+function isAudit(policy: Any): boolean {
+  return policy.metadata.annotations['weft.dev/policy-mode'] === 'audit';
+}
+
+function titleOf({ kind, metadata }: Any): string {
+  return kind === 'NetworkPolicy' ? `${metadata.namespace}/${metadata.name}` : metadata.name;
+}
+
+/** Because of these, a pod is isolated whose labels nobody knows. */
+function closings(pod: PolicyPod, policies: readonly Any[], facts: ClusterFacts): Any[] {
+  const all = policies.filter((policy) => {
+    const { kind, metadata, spec } = policy;
+    if (kind === 'NetworkPolicy') return metadata.namespace === pod.namespace && !isAudit(policy);
+    const actions = [...spec.ingress, ...spec.egress].map(actionOf);
+    const isHarmful = actions.includes('Pass') || (actions.includes('Deny') && !isAudit(policy));
+    return isClusterSelected(spec.subject, pod, facts) === 'maybe' && isHarmful;
+  });
+  const key = (one: Any) => [one.spec.priority ?? 0, titleOf(one)] as const;
+  return all.sort((a, b) => key(a)[0] - key(b)[0] || (key(a)[1] < key(b)[1] ? -1 : 1));
+}
+
 function isAbout({ kind, metadata, spec }: Any, pod: PolicyPod, facts: ClusterFacts): boolean {
-  if (kind === 'NetworkPolicy') return metadata.namespace === pod.namespace && isSelected(spec.podSelector, pod.labels);
-  return isClusterSelected(spec.subject, pod, facts);
+  if (kind === 'NetworkPolicy')
+    return metadata.namespace === pod.namespace && isSelected(spec.podSelector, pod.labels) === true;
+  return isClusterSelected(spec.subject, pod, facts) === true;
 }
 
 function typesOf(spec: Any): readonly string[] {
@@ -124,43 +150,47 @@ function isPeer(peer: Any, namespace: string, { other, facts }: World): boolean 
     const isThere =
       peer.namespaceSelector === undefined
         ? pod.namespace === namespace
-        : isSelected(peer.namespaceSelector, namespaceLabels(pod.namespace, facts));
-    return isThere && (peer.podSelector === undefined || isSelected(peer.podSelector, pod.labels));
+        : isSelected(peer.namespaceSelector, namespaceLabels(pod.namespace, facts)) === true;
+    return isThere && (peer.podSelector === undefined || isSelected(peer.podSelector, pod.labels) === true);
   });
 }
 
-interface ClusterMatch {
-  readonly action: string;
-  /** Where the peers stand that match; none: the rule does not. */
-  readonly places: readonly string[];
+function isStrange(rule: Any): boolean {
+  const peers = [...(rule.from ?? []), ...(rule.to ?? [])];
+  return peers.some((peer: Any) => 'domainNames' in peer) || rule.protocols?.some((one: Any) => 'icmp' in one);
 }
 
-function clusterMatch(rule: Any, world: World): ClusterMatch {
+function actionOf(rule: Any): string {
+  return isStrange(rule) && rule.action !== 'Accept' ? 'Deny' : rule.action;
+}
+
+/** Where the peers stand that match, or may if labels were known; none: the rule does not. */
+function clusterPlaces(rule: Any, world: World): { readonly place: string; readonly isSure: boolean }[] {
   const field = world.side === 'ingress' ? 'from' : 'to';
-  const isStrange =
-    rule[field].some((peer: Any) => 'domainNames' in peer) || rule.protocols?.some((one: Any) => 'icmp' in one);
-  if (isStrange) return rule.action === 'Accept' ? { action: 'Accept', places: [] } : { action: 'Deny', places: [''] };
-  const { action } = rule;
-  if (rule.protocols !== undefined && !rule.protocols.some((one: Any) => isProtocol(one, world)))
-    return { action, places: [] };
+  if (isStrange(rule)) return rule.action === 'Accept' ? [] : [{ place: '', isSure: true }];
+  if (rule.protocols !== undefined && !rule.protocols.some((one: Any) => isProtocol(one, world))) return [];
   const nodes = [...world.facts.nodes].filter((node) => addressesOf(node).includes(world.other));
   const pods = podsOf(world.other, world.facts);
-  const places: string[] = [];
+  const places: { place: string; isSure: boolean }[] = [];
   for (const [at, peer] of rule[field].entries()) {
     const place = `.${field}[${at}]`;
-    const isNode = peer.nodes !== undefined && nodes.some(({ labels }) => isSelected(peer.nodes, labels));
-    if (isNode || pods.some((pod) => isClusterSelected(peer, pod, world.facts))) places.push(place);
+    const isNode = peer.nodes !== undefined && nodes.some(({ labels }) => isSelected(peer.nodes, labels) === true);
+    const answers = pods.map((pod) => isClusterSelected(peer, pod, world.facts));
+    if (isNode || answers.includes(true)) places.push({ place, isSure: true });
+    else if (answers.includes('maybe')) places.push({ place, isSure: false });
     for (const [number, cidr] of (peer.networks ?? []).entries())
-      if (isInBlock(cidr, [], world.other, world.facts)) places.push(`${place}.networks[${number}]`);
+      if (isInBlock(cidr, [], world.other, world.facts))
+        places.push({ place: `${place}.networks[${number}]`, isSure: true });
   }
-  return { action, places };
+  return places;
 }
 
-function isClusterSelected({ namespaces, pods }: Any, pod: PolicyPod, facts: ClusterFacts): boolean {
+function isClusterSelected({ namespaces, pods }: Any, pod: PolicyPod, facts: ClusterFacts): Answer {
   const labels = namespaceLabels(pod.namespace, facts);
   if (namespaces !== undefined) return isSelected(namespaces, labels);
   if (pods === undefined) return false;
-  return isSelected(pods.namespaceSelector, labels) && isSelected(pods.podSelector, pod.labels);
+  if (isSelected(pods.namespaceSelector, labels) !== true) return false;
+  return isSelected(pods.podSelector, pod.labels);
 }
 
 function isProtocol(one: Any, world: World): boolean {
@@ -198,7 +228,14 @@ function isInCidr(address: string, cidr: string): boolean {
   return one.kind() === prefix.kind() && one.match(prefix, length);
 }
 
-function isSelected(selector: Any, labels: Readonly<Record<string, string>>): boolean {
+/** `maybe`: labels say it, and nobody knows them. */
+type Answer = boolean | 'maybe';
+
+function isSelected(selector: Any, labels: Readonly<Record<string, string>> | undefined): Answer {
+  if (labels === undefined) {
+    const { matchLabels = {}, matchExpressions = [] } = selector;
+    return Object.keys(matchLabels).length + matchExpressions.length === 0 ? true : 'maybe';
+  }
   for (const [key, value] of Object.entries(selector.matchLabels ?? {})) if (labels[key] !== value) return false;
   for (const { key, operator, values } of selector.matchExpressions ?? []) {
     if (operator === 'In' && !(key in labels && values.includes(labels[key]))) return false;

@@ -62,7 +62,7 @@ export class RandomPolicies {
       key: `pod${number}`,
       namespace: pick(this.#random, namespaces),
       name: `pod${number}`,
-      labels: this.labels(),
+      labels: this.#random.below(8) === 0 ? undefined : this.labels(),
       addresses: (hostNetwork ? [`192.168.0.${node}`] : own).map(address),
       nodeName: `node${node}`,
       hostNetwork,

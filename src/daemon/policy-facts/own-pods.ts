@@ -10,7 +10,6 @@ import type { AddressedPod } from '../pods/announced-pods.ts';
 import { type KubernetesName, kubernetesNameOf } from '../pods/kubernetes-pod.ts';
 import { keyOf } from '../pods/pod-key.ts';
 import type { ToldValues } from './told-values.ts';
-import { UNKNOWN_LABELS } from './unknown-labels.ts';
 
 /** What Kubernetes says of a pod. */
 export interface KnownPod {
@@ -51,7 +50,7 @@ export class OwnPods {
         key,
         namespace: name?.namespace ?? record.namespace ?? DEFAULT_NAMESPACE,
         name: name?.name ?? record.name,
-        labels: found?.labels ?? UNKNOWN_LABELS,
+        labels: found?.labels,
         addresses,
         nodeName: this.#options.nodeName,
         hostNetwork: false,
@@ -60,12 +59,6 @@ export class OwnPods {
     }
     this.#known = known;
     told.replace(all);
-  }
-
-  /** Namespaces of pods whose labels are not known. */
-  unknown(): ReadonlySet<string> {
-    const pods = [...this.#options.told.entries()].map(([, pod]) => pod);
-    return new Set(pods.filter(({ key }) => !this.#known.has(key)).map(({ namespace }) => namespace));
   }
 
   #isOfApi(name: KubernetesName | undefined): name is KubernetesName {

@@ -12,7 +12,7 @@ import type { PodSet } from '../../directory/pod-set.ts';
 import type { ApiRecords, ResourceName } from '../../kubernetes/watched-resource.ts';
 import type { Member, MemberChange } from '../../membership/announcement.ts';
 import type { PolicyNamespace, PolicyNode, PolicyPod } from '../../policy/cluster-facts.ts';
-import { type Policy, titleOf } from '../../policy/policy.ts';
+import type { Policy } from '../../policy/policy.ts';
 import type { ResolvedRoute } from '../../routing/resolved-route.ts';
 import type { IpAddress } from '../../wire/address.ts';
 import { prefixContains } from '../../wire/prefix.ts';
@@ -24,7 +24,6 @@ import { type OwnNode, PolicyNodes } from './policy-nodes.ts';
 import { RemotePods } from './remote-pods.ts';
 import { changedPrefixes } from './route-changes.ts';
 import { ToldValues } from './told-values.ts';
-import { isolationOfUnknown, maySelect } from './unknown-labels.ts';
 
 export interface PolicyFactsOptions {
   readonly own: OwnNode;
@@ -49,8 +48,6 @@ const noNodes: ReadonlyMap<string, ApiRecords['nodes']> = new Map();
 export class PolicyFacts {
   readonly #options: PolicyFactsOptions;
   readonly #namespaces: ToldValues<PolicyNamespace>;
-  readonly #policies: ToldValues<Policy>;
-  readonly #isolations: ToldValues<Policy>;
   readonly #apiPolicies: ApiPolicies;
   readonly #nodes: PolicyNodes;
   readonly #ownPods: OwnPods;
@@ -77,18 +74,16 @@ export class PolicyFacts {
         (pod) => listener.setPod(pod),
         (key) => listener.removePod(key),
       );
-    const tellingPolicies = (): ToldValues<Policy> =>
-      telling<Policy>(
-        (policy) => listener.setPolicy(policy),
-        (title) => listener.removePolicy(title),
-      );
     this.#namespaces = telling<PolicyNamespace>(
       (namespace) => listener.setNamespace(namespace),
       (name) => listener.removeNamespace(name),
     );
-    this.#policies = tellingPolicies();
-    this.#isolations = tellingPolicies();
-    this.#apiPolicies = new ApiPolicies(this.#policies);
+    this.#apiPolicies = new ApiPolicies(
+      telling<Policy>(
+        (policy) => listener.setPolicy(policy),
+        (title) => listener.removePolicy(title),
+      ),
+    );
     const told = telling<PolicyNode>(
       (node) => listener.setNode(node),
       (name) => listener.removeNode(name),
@@ -172,20 +167,9 @@ export class PolicyFacts {
     if (identity !== this.#options.own.identity) this.#remotePods.update(identity);
   }
 
-  /** Isolates pods whose labels are not known, in namespaces in which a policy may select them. */
-  #isolateUnknown(): void {
-    const isolations = [...this.#ownPods.unknown()].flatMap((name) => {
-      const policies = Array.from(this.#policies.entries(), ([, policy]) => policy);
-      const namespace = this.#namespaces.get(name) ?? { name, labels: { 'kubernetes.io/metadata.name': name } };
-      return policies.some((policy) => maySelect(policy, namespace)) ? isolationOfUnknown(name) : [];
-    });
-    this.#isolations.replace(new Map(isolations.map((policy) => [titleOf(policy), policy])));
-  }
-
   #round(work: () => void): void {
     this.#isAnythingTold = false;
     work();
-    this.#isolateUnknown();
     if (this.#isAnythingTold) this.#options.onTold();
   }
 }

@@ -14,15 +14,6 @@ export class ToldValues<Value> {
     this.#options = options;
   }
 
-  get(key: string): Value | undefined {
-    return this.#told.get(key);
-  }
-
-  /** In the order in which they were told first. */
-  entries(): Iterable<readonly [key: string, value: Value]> {
-    return this.#told;
-  }
-
   /** Tells it, unless the same was told last. `undefined`: there is none. */
   put(key: string, value: Value | undefined): void {
     const before = this.#told.get(key);

@@ -147,7 +147,6 @@ test('pods of this node come from its book, with what the API says of them, and 
 
 test('a pod whose object is deleted before it is keeps its labels as long as it is there', (t) => {
   const made = cluster();
-  made.object('networkpolicies', policy('web'));
   made.object('pods', pod('web'));
   made.attach('web', '10.200.1.9');
   made.news();
@@ -155,7 +154,7 @@ test('a pod whose object is deleted before it is keeps its labels as long as it 
   t.deepEqual(made.news(), []);
   made.detach('web');
   made.attach('web', '10.200.1.10');
-  t.true(made.policies.has('shop/(labels-unknown)'));
+  t.is(made.pods.get('c-web:eth0')?.labels, undefined);
 });
 
 test('a pod made by hand, and any pod without Kubernetes, has the labels of its record', (t) => {
@@ -168,23 +167,14 @@ test('a pod made by hand, and any pod without Kubernetes, has the labels of its 
   t.deepEqual(without.pods.get('c-web:eth0')?.labels, labels);
 });
 
-test('a pod whose labels are not known is isolated while a policy may select it', (t) => {
+test('a pod that the API does not know has no labels that are known, until it does', (t) => {
   const made = cluster();
-  made.object('namespaces', namespace('shop', { team: 'a' }));
-  made.object('networkpolicies', policy('web', {}, 'other'));
   made.attach('web', '10.200.1.9');
-  t.deepEqual([...made.policies.keys()], ['other/web']);
-  made.object('networkpolicies', policy('db', { matchLabels: { app: 'db' } }));
-  const isolation = made.policies.get('shop/(labels-unknown)')!;
-  t.deepEqual([isolation.directions, isolation.ingress, isolation.egress], [['ingress', 'egress'], [], []]);
-  t.deepEqual(isolation.subject, {
-    namespaces: 'shop',
-    pods: [{ key: Object.keys(made.pods.get('c-web:eth0')!.labels)[0]!, operator: 'Exists', values: [] }],
-  });
+  t.like(made.pods.get('c-web:eth0'), { name: 'web', labels: undefined, ports: [] });
   made.news();
-  made.object('pods', pod('web'));
-  t.deepEqual(made.news(), ['+ pod c-web:eth0', '- policy shop/(labels-unknown)']);
-  t.deepEqual(made.pods.get('c-web:eth0')?.labels, { app: 'web' });
+  made.object('pods', pod('web', {}));
+  t.deepEqual(made.news(), ['+ pod c-web:eth0']);
+  t.deepEqual(made.pods.get('c-web:eth0')?.labels, {});
 });
 
 test('what is planned for a pod of this node follows what is known of it', (t) => {
@@ -207,52 +197,6 @@ test('what is planned for a pod of this node follows what is known of it', (t) =
   made.object('pods', pod('web'));
   t.deepEqual(planned(), ['c-db:eth0 shop/db nobody']);
 });
-
-test('it is told before the end of the round in which the pod comes', (t) => {
-  const made = cluster();
-  made.object('networkpolicies', policy('db'));
-  const { rounds } = made;
-  made.attach('web', '10.200.1.9');
-  t.is(made.rounds, rounds + 1);
-  t.true(made.policies.has('shop/(labels-unknown)'));
-});
-
-test('the last policy that may select such a pod takes its isolation with it', (t) => {
-  const made = cluster();
-  made.object('networkpolicies', policy('db'));
-  made.attach('web', '10.200.1.9');
-  made.delete('networkpolicies', 'shop/db');
-  t.deepEqual([...made.policies.keys()], []);
-});
-
-const clusterPolicy = (subject: object): object => ({
-  metadata: { name: 'all' },
-  spec: { tier: 'Admin', priority: 1, subject },
-});
-
-for (const [title, subject, isIsolated] of [
-  [
-    'by labels of its namespace and of pods',
-    { namespaceSelector: { matchLabels: { team: 'a' } }, podSelector: { matchLabels: { app: 'x' } } },
-    true,
-  ],
-  [
-    'of another namespace',
-    { namespaceSelector: { matchLabels: { team: 'b' } }, podSelector: { matchLabels: { app: 'x' } } },
-    false,
-  ],
-  ['whatever labels they have', { namespaceSelector: {}, podSelector: {} }, false],
-] as const) {
-  test(`a policy of the cluster that selects pods ${title} ${isIsolated ? 'isolates' : 'does not isolate'} it`, (t) => {
-    const made = cluster();
-    made.object('namespaces', namespace('shop', { team: 'a' }));
-    made.attach('web', '10.200.1.9');
-    made.object('clusternetworkpolicies', clusterPolicy({ pods: subject }));
-    t.true(made.policies.has('all'));
-    t.deepEqual(made.facts.oddPolicies(), []);
-    t.is(made.policies.has('shop/(labels-unknown)'), isIsolated);
-  });
-}
 
 test('namespaces and policies come from the API', (t) => {
   const made = cluster();
