@@ -10,7 +10,7 @@ export interface ApiPolicy {
   readonly namespace: string;
   readonly name: string;
   readonly object: PolicyObject;
-  /** What is not in `object`, since it is too long; empty: nothing. For people. */
+  /** What is not in `object`, since it is too long or too deep; empty: nothing. For people. */
   readonly omission: string;
 }
 
@@ -32,6 +32,13 @@ export interface PolicyObject {
  * do, of all of it. Whoever reads the policy finds that this is no list of rules, as of any other policy that is wrong.
  */
 export const MAX_SPEC_CHARACTERS = 262_144;
+
+/**
+ * Lists and objects within each other in a `spec`: those of a rule of a ClusterNetworkPolicy, down to the values of a label, are ten. Of a
+ * deeper one the same becomes as of a longer one: neither JSON nor messages between threads hold what is some thousands deep.
+ */
+export const MAX_SPEC_DEPTH = 32;
+
 const OMITTED = 'omitted';
 
 const MAX_NAME_LENGTH = 253;
@@ -76,17 +83,16 @@ function readPolicy(object: unknown, kind: PolicyObject['kind'], usualVersion: s
       .filter(([key, value]) => key.length <= MAX_ANNOTATION_KEY_LENGTH && value.length <= MAX_ANNOTATION_LENGTH)
       .slice(0, MAX_ANNOTATIONS),
   );
-  const lengthCharacters = lengthOf(spec);
-  const isTooLong = lengthCharacters > MAX_SPEC_CHARACTERS;
+  const omission = problemOfSize(spec);
   return {
     namespace,
     name,
-    omission: isTooLong ? `the spec has ${lengthCharacters} characters, more than ${MAX_SPEC_CHARACTERS}` : '',
+    omission,
     object: {
       apiVersion: apiVersion === '' ? usualVersion : apiVersion,
       kind,
       metadata: { name, ...(namespace !== '' && { namespace }), annotations },
-      spec: isTooLong ? shortened(spec) : spec,
+      spec: omission === '' ? spec : shortened(spec),
     },
   };
 }
@@ -95,13 +101,23 @@ function shortened(spec: unknown): unknown {
   const rest = Object.fromEntries(
     Object.entries(Object(spec) as object).map(([key, value]) => [key, isOfRules(key) ? OMITTED : (value as unknown)]),
   );
-  return lengthOf(rest) <= MAX_SPEC_CHARACTERS ? rest : OMITTED;
+  return problemOfSize(rest) === '' ? rest : OMITTED;
 }
 
 function isOfRules(key: string): boolean {
   return key === 'ingress' || key === 'egress';
 }
 
-function lengthOf(value: unknown): number {
-  return JSON.stringify(value).length;
+/** Empty: there is none. */
+function problemOfSize(spec: unknown): string {
+  if (isDeeper(spec, MAX_SPEC_DEPTH))
+    return `the spec has more than ${MAX_SPEC_DEPTH} lists and objects within each other`;
+  const lengthCharacters = JSON.stringify(spec).length;
+  if (lengthCharacters <= MAX_SPEC_CHARACTERS) return '';
+  return `the spec has ${lengthCharacters} characters, more than ${MAX_SPEC_CHARACTERS}`;
+}
+
+function isDeeper(value: unknown, most: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return most === 0 || Object.values(value).some((entry) => isDeeper(entry, most - 1));
 }

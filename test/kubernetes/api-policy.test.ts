@@ -1,5 +1,10 @@
 import test from 'ava';
-import { MAX_SPEC_CHARACTERS, readClusterNetworkPolicy, readNetworkPolicy } from '../../src/kubernetes/api-policy.ts';
+import {
+  MAX_SPEC_CHARACTERS,
+  MAX_SPEC_DEPTH,
+  readClusterNetworkPolicy,
+  readNetworkPolicy,
+} from '../../src/kubernetes/api-policy.ts';
 
 const spec = { podSelector: { matchLabels: { app: 'web' } }, policyTypes: ['Ingress'], ingress: [{}] };
 
@@ -63,6 +68,29 @@ test('of a selector that takes too much, nothing but a word is left', (t) => {
   const policy = readNetworkPolicy({ metadata: { name: 'web', namespace: 'shop' }, spec: { ...spec, podSelector } });
   t.is(policy!.object.spec, 'omitted');
   t.not(policy!.omission, '');
+});
+
+/** A list with a list in it, and so on. */
+function lists(depth: number): unknown {
+  return JSON.parse('['.repeat(depth) + ']'.repeat(depth));
+}
+
+// JSON.stringify throws from some thousand on.
+for (const depth of [MAX_SPEC_DEPTH, 100_000]) {
+  test(`rules that are ${depth} deep are left out as such that are too long`, (t) => {
+    const metadata = { name: 'web', namespace: 'shop' };
+    const policy = readNetworkPolicy({ metadata, spec: { ...spec, ingress: lists(depth) } })!;
+    t.deepEqual(policy.object.spec, { ...spec, ingress: 'omitted' });
+    t.is(policy.omission, 'the spec has more than 32 lists and objects within each other');
+    const selected = readNetworkPolicy({ metadata, spec: { ...spec, podSelector: lists(depth) } })!;
+    t.is(selected.object.spec, 'omitted');
+  });
+}
+
+test('rules that are less deep are kept', (t) => {
+  const deep = { ...spec, ingress: lists(MAX_SPEC_DEPTH - 1) };
+  const policy = readNetworkPolicy({ metadata: { name: 'web', namespace: 'shop' }, spec: deep })!;
+  t.deepEqual([policy.object.spec, policy.omission], [deep, '']);
 });
 
 test('without a name, and in the wrong place, it is no policy', (t) => {
