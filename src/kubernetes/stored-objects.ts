@@ -4,8 +4,8 @@ import { isPodPort, type PodPort } from '../directory/pod-port.ts';
 import { type ApiPolicy, readClusterNetworkPolicy, readNetworkPolicy } from './api-policy.ts';
 import type { ApiRecords, ResourceName } from './watched-resource.ts';
 
-/** The objects of all resources. */
-export type ApiObjects = { readonly [Name in ResourceName]: readonly ApiRecords[Name][] };
+/** The objects of resources. Absent: it is not known which there are. */
+export type ApiObjects = { readonly [Name in ResourceName]?: readonly ApiRecords[Name][] | undefined };
 
 /** What is kept. */
 export interface StoredObjects extends ApiObjects {
@@ -43,21 +43,16 @@ const pod = v.object({
   isEnding: v.boolean(),
 });
 
-/** What an earlier version did not know of is not there. */
-function laterListOf<Schema extends v.GenericSchema>(item: Schema) {
-  return v.optional(v.array(item), []);
-}
-
 const storedPolicy = v.object({ object: v.unknown(), omission: v.string() });
 
 const stored = v.object({
   time: v.string(),
   nodeName: v.string(),
-  nodes: v.array(node),
-  pods: v.array(pod),
-  namespaces: laterListOf(v.object({ name: v.string(), labels })),
-  networkpolicies: laterListOf(storedPolicy),
-  clusternetworkpolicies: laterListOf(storedPolicy),
+  nodes: v.optional(v.array(node)),
+  pods: v.optional(v.array(pod)),
+  namespaces: v.optional(v.array(v.object({ name: v.string(), labels }))),
+  networkpolicies: v.optional(v.array(storedPolicy)),
+  clusternetworkpolicies: v.optional(v.array(storedPolicy)),
 });
 
 /** `undefined`: nothing was stored, something else, or what another node knew. */
@@ -67,8 +62,8 @@ export function parseStoredObjects(document: unknown, nodeName: string): StoredO
   const { networkpolicies, clusternetworkpolicies, ...rest } = result.output;
   return {
     ...rest,
-    networkpolicies: networkpolicies.flatMap((kept) => withOmission(readNetworkPolicy(kept.object), kept)),
-    clusternetworkpolicies: clusternetworkpolicies.flatMap((kept) =>
+    networkpolicies: networkpolicies?.flatMap((kept) => withOmission(readNetworkPolicy(kept.object), kept)),
+    clusternetworkpolicies: clusternetworkpolicies?.flatMap((kept) =>
       withOmission(readClusterNetworkPolicy(kept.object), kept),
     ),
   };

@@ -259,7 +259,7 @@ runs('while the API is away a daemon starts with what was known, and takes it up
   });
   const stored = JSON.parse(readFileSync(join(lab.files('n1').stateDir, 'kubernetes.json'), 'utf8')) as StoredObjects;
   t.deepEqual(
-    stored.networkpolicies.map(({ namespace, name }) => `${namespace}/${name}`),
+    stored.networkpolicies?.map(({ namespace, name }) => `${namespace}/${name}`),
     ['shop/closed'],
   );
   const { stdout } = await lab.tryAsk('n1', 'pods', '--json');

@@ -23,7 +23,7 @@ test('what is stored is known again', (t) => {
 });
 
 test('what an earlier version stored is known, and nothing of what that did not know', (t) => {
-  const { nodes, pods, time, nodeName } = stored;
+  const { nodes = [], pods = [], time, nodeName } = stored;
   const earlier = {
     time,
     nodeName,
@@ -35,9 +35,8 @@ test('what an earlier version stored is known, and nothing of what that did not 
     nodeName,
     nodes: nodes.map((node) => ({ ...node, labels: {} })),
     pods: pods.map((pod) => ({ ...pod, ports: [] })),
-    namespaces: [],
-    networkpolicies: [],
-    clusternetworkpolicies: [],
+    networkpolicies: undefined,
+    clusternetworkpolicies: undefined,
   });
 });
 

@@ -46,6 +46,8 @@ interface Mirrored<Value> {
   state: WatchState;
   /** Whether all objects were seen in this run. */
   isComplete: boolean;
+  /** Whether all were seen in this run or in an earlier one. */
+  isKnown: boolean;
 }
 
 /** How long to wait until another thread is started: longer each time, unless the last one ran for as long as that. */
@@ -58,7 +60,7 @@ const MAX_ASKED = 256;
 const UNBEGUN: WatchState = { phase: 'listing', problem: '', objects: 0, unreadable: 0, lists: 0 };
 
 function unbegun<Value>(): Mirrored<Value> {
-  return { objects: new Map(), state: UNBEGUN, isComplete: false };
+  return { objects: new Map(), state: UNBEGUN, isComplete: false, isKnown: false };
 }
 
 /**
@@ -118,14 +120,8 @@ export class ApiMirror {
 
   /** All that is known. */
   everything(): ApiObjects {
-    const { nodes, pods, namespaces, networkpolicies, clusternetworkpolicies } = this.#mirrored;
-    return {
-      nodes: [...nodes.objects.values()],
-      pods: [...pods.objects.values()],
-      namespaces: [...namespaces.objects.values()],
-      networkpolicies: [...networkpolicies.objects.values()],
-      clusternetworkpolicies: [...clusternetworkpolicies.objects.values()],
-    };
+    const known = resourceNames.filter((name) => this.isKnown(name));
+    return Object.fromEntries(known.map((name) => [name, [...this.#mirrored[name].objects.values()]]));
   }
 
   get nodes(): ReadonlyMap<string, ApiNode> {
@@ -140,6 +136,11 @@ export class ApiMirror {
   /** Whether all objects of a resource were seen in this run, and not only in an earlier one. */
   isComplete(resource: ResourceName): boolean {
     return this.#mirrored[resource].isComplete;
+  }
+
+  /** Whether all objects of a resource were seen, in this run or in an earlier one. */
+  isKnown(resource: ResourceName): boolean {
+    return this.#mirrored[resource].isKnown;
   }
 
   /** The own Node object; `undefined`: there is none, or it was not seen yet. */
@@ -205,10 +206,11 @@ export class ApiMirror {
     for (const reach of Object.values(this.#reach)) reach.judge(problem, this.#mirrored);
   }
 
-  #fill<Name extends ResourceName>(name: Name, values: readonly ApiRecords[Name][]): void {
-    const { objects, isComplete } = this.#mirrored[name];
-    if (isComplete) return;
-    for (const value of values) objects.set(watchedResources[name].keyOf(value), value);
+  #fill<Name extends ResourceName>(name: Name, values: readonly ApiRecords[Name][] | undefined): void {
+    const mirrored: Mirrored<ApiRecords[Name]> = this.#mirrored[name];
+    if (mirrored.isComplete || values === undefined) return;
+    for (const value of values) mirrored.objects.set(watchedResources[name].keyOf(value), value);
+    mirrored.isKnown = true;
   }
 
   /**
@@ -228,6 +230,7 @@ export class ApiMirror {
       return key;
     });
     mirrored.isComplete ||= all !== undefined;
+    mirrored.isKnown ||= mirrored.isComplete;
     return [...gone, ...changed];
   }
 

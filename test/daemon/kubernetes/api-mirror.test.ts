@@ -26,18 +26,23 @@ test('what an earlier run knew counts until the API has told all; then what is m
   await using mirror = new ApiMirror({ place, ...options });
   const nodes = [readNode(node('n1'))!, readNode(node('n2'))!];
   const policy = readNetworkPolicy({ metadata: { name: 'web', namespace: 'shop' }, spec: { podSelector: {} } })!;
-  const none = { pods: [], namespaces: [], clusternetworkpolicies: [] };
+  const none = { pods: [], namespaces: [] };
   mirror.recall({ time: '', nodeName: 'n1', nodes, networkpolicies: [policy], ...none });
   await until('it is told why not', () => mirror.reachability().problem.includes('HTTP 503: not yet'));
   t.deepEqual([...mirror.nodes.keys()], ['n1', 'n2']);
   t.deepEqual([...mirror.objectsOf('networkpolicies').keys()], ['shop/web']);
   t.false(mirror.isComplete('nodes'));
+  t.true(mirror.isKnown('networkpolicies'));
+  // An earlier version did not store these: that there are none is not known.
+  t.false(mirror.isKnown('clusternetworkpolicies'));
+  t.deepEqual(Object.keys(mirror.everything()), ['nodes', 'pods', 'namespaces', 'networkpolicies']);
   isOpen = true;
   await until('it is reached', () => mirror.reachability().isReachable);
   t.deepEqual([...mirror.nodes.keys()], ['n1']);
   t.is(mirror.ownNode?.uid, 'u-n1');
   await until('policies are, too', () => mirror.reachability('policy').isReachable);
   t.is(mirror.objectsOf('networkpolicies').size, 0);
+  t.true(mirror.isKnown('clusternetworkpolicies'));
   t.is(mirror.server, `127.0.0.1:${place.port}`);
 });
 
