@@ -22,6 +22,10 @@ const eventMeanings = {
   'traffic-refused': 'a rule of weft in the kernel refused packets of a pod, or of somebody else behind this node',
   'pod-spoofed-source': 'a pod of this node sent under addresses that are not its own, and the kernel dropped it',
   'pod-forgotten': 'the network namespace of a pod was gone for long, and its addresses are free again',
+  'policy-unsure':
+    'a pod was made before it was known which policies select it: its labels were not known, or no policies',
+  'policy-connections-cut':
+    'a change of network policies no longer allows some connections, which were cut, or allows some again',
   'fault-added': 'somebody began to inject a fault into the traffic of this node',
   'fault-removed': 'an injected fault has ended',
   'capture-started': 'somebody began to capture packets, here or from here at another node',

@@ -4,6 +4,7 @@ import type { AuditedPart } from './audit/audit.ts';
 import type { Dataplane } from './worker/dataplane.ts';
 import type { Gossip } from './gossip/gossip.ts';
 import type { ComposedHost } from './compose-host.ts';
+import type { ComposedPolicy } from './compose-policy.ts';
 import type { HostWatch } from './host/host-watch.ts';
 import type { Kubernetes } from './kubernetes/kubernetes.ts';
 import type { OverlayRoutes } from '../forwarding/overlay-routes.ts';
@@ -16,6 +17,8 @@ export interface AuditedDaemon {
   readonly dataplane: Dataplane;
   readonly host: Pick<ComposedHost, 'network'> & { readonly watch: HostWatch };
   readonly pods: Pods;
+  /** `undefined`: no policies are enforced. */
+  readonly policy: ComposedPolicy | undefined;
   /** `undefined`: Kubernetes is not asked. */
   readonly kubernetes: Kubernetes | undefined;
 }
@@ -28,7 +31,7 @@ const MAX_PERIODICALLY_RESOLVED = 5_000;
 
 /** The tables, the one that others are made from first. */
 export function auditedParts(daemon: AuditedDaemon): Readonly<Record<AuditedTable, AuditedPart>> {
-  const { gossip, routes, dataplane, host, pods, kubernetes } = daemon;
+  const { gossip, routes, dataplane, host, pods, policy, kubernetes } = daemon;
   return {
     routes: {
       inspect: (trigger) => {
@@ -48,15 +51,20 @@ export function auditedParts(daemon: AuditedDaemon): Readonly<Record<AuditedTabl
     workers: dataplane,
     kernel: {
       inspect: async () => {
-        const found = await Promise.all([host.network.inspect(), pods.inspect()]);
+        const [policed = [], ...found] = await Promise.all([
+          policy?.enforcement.inspect(),
+          host.network.inspect(),
+          pods.inspect(),
+        ]);
         return {
           entries: found.reduce((sum, { entries }) => sum + entries, 0),
-          findings: found.flatMap(({ findings }) => findings),
+          findings: [...found.flatMap(({ findings }) => findings), ...policed],
         };
       },
       repair: async () => {
         await host.watch.look();
         await pods.repair();
+        if ((await policy?.enforcement.inspect())?.length !== 0) await policy?.enforcement.repair();
         const trouble = host.watch.notices().find(({ code }) => code === 'host-network-broken');
         if (trouble !== undefined) throw new Error(trouble.message);
       },

@@ -47,6 +47,7 @@ export async function composeAudit(
     onRound: async () => {
       await daemon.host.watch.look();
       await daemon.pods.retryBinding();
+      await daemon.policy?.policies.retry();
     },
   });
   opened.defer(() => audit.stop());

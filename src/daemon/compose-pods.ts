@@ -11,7 +11,7 @@ import type { Config } from './config/config.ts';
 import { POD_GATEWAY } from './host/pod-devices.ts';
 import { Attachments, type AttachmentsOptions } from './cni/attachments.ts';
 import { GonePods } from './pods/gone-pods.ts';
-import type { ToldOfPod } from './pods/known-pods.ts';
+import type { PodEdge, ToldOfPod } from './pods/known-pods.ts';
 import { Pods } from './pods/pods.ts';
 import type { PodRecord } from './pods/pod-record.ts';
 import type { PodResolver } from './pods/pod-resolver-file.ts';
@@ -32,6 +32,8 @@ export interface PodParts {
   readonly witness: NftWitness;
   /** Labels and named ports that somebody else gives to pods; `undefined`: the labels of the record, and no ports. */
   readonly toldOf: (record: PodRecord) => ToldOfPod | undefined;
+  /** What stands where cables of pods meet the node. */
+  readonly edge: PodEdge;
   /** Is told whenever something may have changed a pod. */
   readonly onChange: () => void;
 }
@@ -41,7 +43,7 @@ const ANY_PODS = { version: 1, digest: '0'.repeat(16), pods: 0 };
 
 /** Reads those that are stored. Nothing is changed yet. @throws WeftError `store-corrupt` */
 export function composePods({ config, logger }: Composition, parts: PodParts): Pods {
-  const { node, prefixes, state, members, witness, toldOf, onChange } = parts;
+  const { node, prefixes, state, members, witness, toldOf, edge, onChange } = parts;
   return new Pods({
     tunDevice: config.tun.device,
     mtuBytes: node.deviceMtuBytes,
@@ -59,6 +61,7 @@ export function composePods({ config, logger }: Composition, parts: PodParts): P
     wallClockMs: Date.now,
     resolver: resolverOfPods(config, node.nodeAddresses),
     toldOf,
+    edge,
     onChange,
     logger,
   });

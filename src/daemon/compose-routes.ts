@@ -1,5 +1,6 @@
 /** Routes and paths, put together: from what gossip and probes find out to what the workers forward by. */
 import { OverlayRoutes } from '../forwarding/overlay-routes.ts';
+import type { ResolvedRoute } from '../routing/resolved-route.ts';
 import type { Composition } from './composition.ts';
 import type { Pace } from './process/pace.ts';
 import { systemClock, systemRandom } from './process/system-environment.ts';
@@ -8,6 +9,14 @@ import { RouteHistory } from './routes/route-history.ts';
 import { WayHistory } from './routes/way-history.ts';
 import type { ThisNode } from './this-node.ts';
 import { type Dataplane, MAX_ROUTES } from './worker/dataplane.ts';
+
+export interface RouteParts {
+  readonly node: ThisNode;
+  readonly dataplane: Dataplane;
+  readonly pace: Pace;
+  /** Is told of the routes in use when they may be others. */
+  readonly onRoutes: (inUse: readonly ResolvedRoute[]) => void;
+}
 
 export interface ComposedRoutes {
   readonly routes: OverlayRoutes;
@@ -18,7 +27,7 @@ export interface ComposedRoutes {
 /** There are none until the routes hear of members. */
 export function composeRoutes(
   { config, events, opened }: Composition,
-  { node, dataplane, pace }: { readonly node: ThisNode; readonly dataplane: Dataplane; readonly pace: Pace },
+  { node, dataplane, pace, onRoutes }: RouteParts,
 ): ComposedRoutes {
   const paths = config.pathMtu.probing
     ? new PathProber({
@@ -45,7 +54,10 @@ export function composeRoutes(
     relays: config.relay,
     publish: (state) => dataplane.publish(state),
     onWays: (inUse, isPeer) => ways.update(inUse, isPeer),
-    onRoutes: (inUse) => history.update(inUse),
+    onRoutes: (inUse) => {
+      history.update(inUse);
+      onRoutes(inUse);
+    },
   });
   return { routes, paths };
 }

@@ -1,7 +1,7 @@
 /**
  * The composition root: the one place that knows every room and connects them.
  *
- *     configuration -> Kubernetes -> underlay -> identity -> dataplane (TUN, sockets) -> host network -> pods -> gossip -> doors
+ *     configuration -> Kubernetes -> underlay -> identity -> dataplane (TUN, sockets) -> host network -> pods -> gossip -> policy -> doors
  *
  * Each subsystem has a part of its own, `compose-NAME.ts`, or the `compose…` of its room. What a part opens is closed in the
  * reverse order, at the end as well as when the start fails half-way.
@@ -27,6 +27,7 @@ import { composeHost, startHost } from './compose-host.ts';
 import { composeKubernetes, followKubernetes, tellTroubles } from './compose-kubernetes.ts';
 import { composeNames, type ComposedNames, isSettled } from './compose-names.ts';
 import { composePods, startAttachments, startPods } from './compose-pods.ts';
+import { clearPolicies, type ComposedPolicy, composePolicy } from './compose-policy.ts';
 import { composeRoutes } from './compose-routes.ts';
 import type { Composition } from './composition.ts';
 import type { Config } from './config/config.ts';
@@ -136,6 +137,7 @@ export async function composeDaemon(
   const members = (): readonly Member[] => gossip.current().others;
   let named: ComposedNames | undefined;
   let teller: OwnPodsTeller | undefined;
+  let policy: ComposedPolicy | undefined;
   const pods = composePods(composition, {
     node,
     prefixes,
@@ -146,19 +148,26 @@ export async function composeDaemon(
       const known = kubernetes && kubernetesNameOf(record);
       return known && kubernetes.toldOf(known);
     },
+    edge: {
+      prepare: async (record) => policy?.edges.prepare(record),
+      release: async (record) => policy?.edges.release(record),
+    },
     onChange: () => {
       named?.podsChanged();
       teller?.soon();
+      policy?.facts.ownPodsChanged();
     },
   });
   // As early as pods are known, and at the end among the last: as long as they are not answered, clients wait.
   let everybody: (() => readonly Member[]) | undefined;
+  const isClusterKnown = (): boolean =>
+    everybody !== undefined && isSettled(gossip, everybody()) && directory.behind().length === 0;
   named = composeNames(composition, {
     node,
     pods,
     podsOf: (identity) => index.of(identity),
     members: () => everybody?.() ?? [],
-    isSettled: () => everybody !== undefined && isSettled(gossip, everybody()) && directory.behind().length === 0,
+    isSettled: () => isClusterKnown(),
     resources,
     reserve,
   });
@@ -181,20 +190,29 @@ export async function composeDaemon(
   const isInPlace = isSuccessor && (await readRuleCounts()) !== undefined;
   const settled = isInPlace ? undefined : await settle();
   const pace = new Pace(systemClock);
-  const { routes, paths } = composeRoutes(composition, { node, dataplane, pace });
+  const { routes, paths } = composeRoutes(composition, {
+    node,
+    dataplane,
+    pace,
+    onRoutes: (inUse) => policy?.facts.routesChanged(inUse),
+  });
   events.add('configuration', startOf(config, node.announcement));
   const { firewall } = host;
   let departed: DepartedNodes | undefined;
   const onMembers: ComposedNames['membersChanged'] = (changes) => {
     named?.membersChanged(changes);
     departed?.look();
+    policy?.facts.membersChanged(changes);
   };
   const composed = composeDirectory(composition, {
     node,
     pods,
     routes,
     member: (one) => gossip.member(one),
-    onChange: (identities) => named?.nodesChanged(identities),
+    onChange: (identities) => {
+      named?.nodesChanged(identities);
+      policy?.facts.directoryChanged(identities);
+    },
   });
   const { directory, index } = composed;
   teller = composed.teller;
@@ -208,6 +226,23 @@ export async function composeDaemon(
       seeds: resolved,
       onPods: () => teller?.soon(),
     });
+  if (api !== undefined && kubernetes !== undefined && config.kubernetes !== undefined) {
+    const { nodeName } = config.kubernetes;
+    policy = composePolicy(
+      composition,
+      { api, kubernetes, nodeName },
+      {
+        node,
+        pods,
+        directory,
+        mayHave: composed.mayHave,
+        members: everybody,
+        isSettled: isClusterKnown,
+        routes,
+        witness: nftChanges,
+      },
+    );
+  } else await clearPolicies(composition);
   const { watch, spoofing, attachments } = settled ?? (await settle());
   const known = {
     directory,
@@ -229,7 +264,7 @@ export async function composeDaemon(
     logger,
   });
   opened.defer(() => follower.stop());
-  const audited = { gossip, routes, dataplane, host: { ...host, watch }, pods, kubernetes };
+  const audited = { gossip, routes, dataplane, host: { ...host, watch }, pods, policy, kubernetes };
   const audit = await composeAudit(composition, { ...audited, node, nftChanges, follower });
   const rules = opened.use(await RefusedTraffic.ofNode({ pods, events, logger }));
   const recorded = new RecordedPackets(dataplane.recorder, Math.round(performance.timeOrigin));
@@ -243,6 +278,7 @@ export async function composeDaemon(
     ...(named?.names.notices() ?? []),
     ...composed.teller.notices(),
     ...(kubernetes?.notices() ?? []),
+    ...(policy?.notices() ?? []),
     ...directoryNotices(known),
   ];
   let diagnosed: Diagnosis | undefined;

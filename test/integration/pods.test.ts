@@ -428,6 +428,22 @@ test('a pod that cannot be connected leaves nothing', async (t) => {
   t.deepEqual(await node.snapshot(), before);
 });
 
+test('what is to stand at the edge of a pod is there before its cable, and goes after it; without it there is no pod', async (t) => {
+  const node = await makeNode(t);
+  const [netns, other] = [await node.makeNamespace(`${node.name}-web`), await node.makeNamespace(`${node.name}-db`)];
+  node.settings = { ...node.settings, edgeless: 'db' };
+  const outcomes = await node.run(
+    ['add', 'web', { netns }],
+    ['add', 'db', { netns: other }],
+    ['remove', 'web'],
+    ['edges'],
+    ['list'],
+  );
+  t.is(outcomes[1]?.error?.code, 'edge-full');
+  t.deepEqual(outcomes[3]?.value, ['prepare web false', 'prepare db false', 'release db false', 'release web false']);
+  t.deepEqual(outcomes[4]?.value, []);
+});
+
 test("a device of somebody else's is not touched, whatever its name", async (t) => {
   const { node, netns, pod } = await makeNodeWithPod(t);
   await node.runWell(['remove', 'web']);

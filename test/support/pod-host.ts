@@ -11,10 +11,12 @@ import { Pods } from '../../src/daemon/pods/pods.ts';
 import { checkRequirements } from '../../src/daemon/host/requirements.ts';
 import { resetHost } from '../../src/daemon/reset.ts';
 import { DEFAULT_NAMESPACE } from '../../src/directory/pod-name.ts';
-import { WeftError } from '../../src/errors.ts';
+import { ExhaustedError, WeftError } from '../../src/errors.ts';
+import type { PodRecord } from '../../src/daemon/pods/pod-record.ts';
 import { PODS_JOURNAL } from '../../src/daemon/pods/stored-pods.ts';
 import { StateJournal } from '../../src/daemon/state/state-journal.ts';
 import { openBootClock } from '../../src/linux/boot-clock.ts';
+import { hasDevice } from '../../src/linux/device-names.ts';
 import { JournalDirectory } from '../../src/linux/journal-directory.ts';
 import { parseIpAddress } from '../../src/wire/address.ts';
 import { parsePrefix, type Prefix } from '../../src/wire/prefix.ts';
@@ -34,6 +36,8 @@ export type Operation =
   | readonly ['freeGone', string]
   | readonly ['reset']
   | readonly ['status']
+  /** What became of edges of pods, each with whether the cable was there: `prepare web false`. */
+  | readonly ['edges']
   | readonly ['check', 'look' | 'repair']
   /**
    * Ends the process as `kill -9` does, when it has written that often from now on and is about to write again: a line of the journal is
@@ -46,6 +50,8 @@ export interface Scenario {
   readonly nodePrefixes: readonly string[];
   readonly clusterPrefixes: readonly string[];
   readonly mtuBytes: number;
+  /** Pod whose edge cannot be made. */
+  readonly edgeless?: string | undefined;
   /** Of the boot of the machine; absent: the true one. */
   readonly bootId?: string | undefined;
   readonly operations: readonly Operation[];
@@ -123,6 +129,10 @@ async function run(scenario: Scenario): Promise<void> {
   });
   const node = new NodeNetwork({ ...network, clusterPrefixes, firewall });
   const disk = new CrashingDisk(stateDir);
+  const edges: string[] = [];
+  const note = (what: string, { name, hostDevice }: PodRecord): void => {
+    edges.push(`${what} ${name} ${hasDevice(hostDevice)}`);
+  };
   let made: Pods | undefined;
   // Not before it is needed: a reset works where what is stored is damaged.
   const pods = (): Pods =>
@@ -137,6 +147,14 @@ async function run(scenario: Scenario): Promise<void> {
       journal: new StateJournal(PODS_JOURNAL, disk),
       bootClock: { ...openBootClock(), ...(scenario.bootId !== undefined && { bootId: scenario.bootId }) },
       wallClockMs: () => Date.now(),
+      edge: {
+        prepare: async (record) => {
+          note('prepare', record);
+          if (record.name === scenario.edgeless) throw new ExhaustedError('edge-full', 'there is no room', {});
+          return Promise.resolve();
+        },
+        release: async (record) => Promise.resolve(note('release', record)),
+      },
     }));
 
   const perform = async (operation: Operation): Promise<unknown> => {
@@ -154,6 +172,7 @@ async function run(scenario: Scenario): Promise<void> {
     if (verb === 'list') return pods().list();
     if (verb === 'freeGone') return pods().freeGone(operation[1]);
     if (verb === 'reset') return resetHost({ stateDir, tunDevice: TUN_DEVICE });
+    if (verb === 'edges') return edges;
     if (verb === 'status') return pods().leaseStatus();
     if (verb === 'check') return pods().checkLeases(operation[1] === 'repair');
     // What is read at the start does not count.

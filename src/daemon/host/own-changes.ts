@@ -1,5 +1,5 @@
 /** Whether a change in the kernel may have taken something of weft's away, and what. Pure: what is looked at then, decides. */
-import { POD_ARP_TABLE, POD_TABLE, NODE_TABLE, titleOf } from '../../linux/nftables.ts';
+import { NODE_TABLE, POD_ARP_TABLE, POD_TABLE, POLICY_TABLE, titleOf } from '../../linux/nftables.ts';
 import { ROUTE_PROTOCOL } from '../../linux/iproute.ts';
 import { Abi } from '../../linux/kernel-abi.ts';
 import type { ChangedThing } from '../../linux/kernel-change.ts';
@@ -18,7 +18,7 @@ export interface OwnThings {
 }
 
 /** Titles of the tables that are looked after. */
-export const ownTables: readonly string[] = [NODE_TABLE, POD_TABLE, POD_ARP_TABLE].map(titleOf);
+export const ownTables: readonly string[] = [NODE_TABLE, POD_TABLE, POD_ARP_TABLE, POLICY_TABLE].map(titleOf);
 
 const gateways = [POD_GATEWAY[4], POD_GATEWAY[6]].map((text) => parseIpAddress(text)!);
 

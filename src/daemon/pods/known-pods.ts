@@ -38,9 +38,19 @@ export interface PodsOptions extends AllowedSourcesOptions {
   readonly resolver?: PodResolver | undefined;
   /** Labels and named ports that somebody else gives to pods; `undefined`, or absent: the labels of the record, and no ports. */
   readonly toldOf?: (record: PodRecord) => ToldOfPod | undefined;
+  /** What stands where cables of pods meet the node; absent: nothing does. */
+  readonly edge?: PodEdge;
   /** Called after everything that may have changed a pod. */
   readonly onChange?: () => void;
   readonly logger: Logger;
+}
+
+/** Who has something stand where the cable of a pod meets the node. */
+export interface PodEdge {
+  /** Before the cable is made. What it throws is why the pod is not made. */
+  prepare(record: PodRecord): Promise<void>;
+  /** When the cable is gone. */
+  release(record: PodRecord): Promise<void>;
 }
 
 /** What somebody else says of a pod. */

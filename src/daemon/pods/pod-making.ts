@@ -96,7 +96,7 @@ export class PodMaking {
       .all()
       .map((one) => ({ pod: titleOf(one), addresses: this.#known.book.addressesOf(one) }));
     await this.#known.allowed.check(wish, pods);
-    const { networkName: network, wallClockMs } = this.#known.options;
+    const { networkName: network, wallClockMs, edge } = this.#known.options;
     const { namespace, labels = {}, device = POD_DEVICE, allowSources = [], mac } = wish;
     const hasDefaultRoute = attachment?.alongside !== true && !this.#isSecond(place);
     const identity = { name, namespace, device, attachment };
@@ -106,6 +106,7 @@ export class PodMaking {
     refusing(title, 'was not added, and nothing was made', () => this.#enter(record, wish));
     try {
       // First: the kernel is to judge its first packet, and to know what becomes of it.
+      await edge?.prepare(record);
       await this.#known.allowed.prepare(record);
       await this.#known.sources.bind(this.#known.source(record));
       const [made, wired] = await this.#connect(record, wish.newNetns ? basename(record.netns) : undefined);

@@ -28,7 +28,11 @@ export class PodRemoval {
     this.#known.allowed.withdraw(keyOf(record));
     await disconnectAnyName(this.#known.cable(record));
     // When the device is gone, and not before: until then, the kernel judges and remembers what the pod sends.
-    await Promise.all([this.#known.sources.release(record.hostDevice), this.#forgetConnections(record)]);
+    await Promise.all([
+      this.#known.sources.release(record.hostDevice),
+      this.#known.options.edge?.release(record),
+      this.#forgetConnections(record),
+    ]);
     await this.#known.allowed.remove(keyOf(record));
     await removeOwnNamespace(record);
     this.#known.looks.forget(keyOf(record));

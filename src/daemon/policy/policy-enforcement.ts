@@ -130,6 +130,11 @@ export class PolicyEnforcement {
     await this.#noticingCuts(restoreConnections());
   }
 
+  /** What the kernel has; `undefined`: it was not made yet, or is not what it should be. */
+  get plan(): PlanState | undefined {
+    return this.#failure === undefined ? this.#pieces?.plan : undefined;
+  }
+
   /** What could not be had. */
   notices(): readonly Notice[] {
     return [

@@ -97,6 +97,32 @@ const finds: FindingKinds = {
     cause: 'the ClusterRole of weft is that of an earlier version, or there are more policies than weft takes',
     follows: ['kubernetes-away'],
   },
+  'policy-not-enforced': {
+    severity: 'error',
+    title: 'network policies are not enforced on this node as they are now',
+    cause:
+      'nftables of this kernel is missing or incomplete, the daemon may not change it, or there is no room for all rules',
+  },
+  'policy-unreadable': {
+    severity: 'error',
+    title: 'some policies cannot be read: their pods are isolated',
+    cause: 'they have values that the Kubernetes API would refuse, or more rules than weft keeps of one policy',
+  },
+  'policy-not-understood': {
+    severity: 'warning',
+    title: 'some policies have rules that are not understood, and allow nothing',
+    cause: 'they have fields of a later version of Kubernetes, or fields that weft does not support',
+  },
+  'policy-log-unavailable': {
+    severity: 'warning',
+    title: 'nobody is told which packets policies deny',
+    cause: 'the kernel has no nf_log for nftables',
+  },
+  'policy-cuts-unavailable': {
+    severity: 'error',
+    title: 'connections go on that policies no longer allow',
+    cause: 'the kernel does not tell of its connections: nf_conntrack_netlink is missing',
+  },
   'kubernetes-node-missing': {
     severity: 'error',
     title: 'this node has no Node object in Kubernetes',

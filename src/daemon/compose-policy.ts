@@ -1,0 +1,124 @@
+/** Network policies, put together: from what is known of pods, nodes and policies to what the kernel of this node enforces. Of Kubernetes alone. */
+import type { Notice } from '../api/control-api.ts';
+import type { PodDirectory } from '../directory/pod-directory.ts';
+import { CommandError } from '../errors.ts';
+import type { OverlayRoutes } from '../forwarding/overlay-routes.ts';
+import type { ResourceName } from '../kubernetes/watched-resource.ts';
+import type { NftWitness } from '../linux/nft-owned-tables.ts';
+import { listTable } from '../linux/nft-table-listing.ts';
+import { POLICY_TABLE, titleOf } from '../linux/nftables.ts';
+import type { Member } from '../membership/announcement.ts';
+import { NodePlanner } from '../policy/node-planner.ts';
+import type { IpAddress } from '../wire/address.ts';
+import type { Composition } from './composition.ts';
+import type { ApiMirror } from './kubernetes/api-mirror.ts';
+import type { Kubernetes } from './kubernetes/kubernetes.ts';
+import { keyOf } from './pods/pod-key.ts';
+import type { Pods } from './pods/pods.ts';
+import { PolicyFacts } from './policy-facts/policy-facts.ts';
+import { NodePolicies } from './policy/node-policies.ts';
+import { hasPolicies, PodEdges } from './policy/pod-edges.ts';
+import { PolicyEnforcement } from './policy/policy-enforcement.ts';
+import { oddPolicyNotices } from './policy/policy-notices.ts';
+import { ToldCuts } from './policy/told-cuts.ts';
+import { systemClock } from './process/system-environment.ts';
+import type { ThisNode } from './this-node.ts';
+
+export interface PolicyParts {
+  readonly node: Pick<ThisNode, 'identity'>;
+  readonly pods: Pick<Pods, 'leased'>;
+  readonly directory: Pick<PodDirectory, 'setOf'>;
+  /** As in `ComposedDirectory`. */
+  readonly mayHave: (identity: string, address: IpAddress) => boolean;
+  /** All that are known now, this node included. */
+  readonly members: () => readonly Member[];
+  /** Whether all nodes are known, and their pods. */
+  readonly isSettled: () => boolean;
+  readonly routes: Pick<OverlayRoutes, 'inUse'>;
+  /** Knows what others changed in nftables. */
+  readonly witness: NftWitness;
+}
+
+export interface PolicySources {
+  readonly api: ApiMirror;
+  readonly kubernetes: Kubernetes;
+  /** Of the Node object of this node. */
+  readonly nodeName: string;
+}
+
+export interface ComposedPolicy {
+  /** To be told of everything that packets are judged by, but for what the API tells. */
+  readonly facts: PolicyFacts;
+  readonly policies: NodePolicies;
+  readonly enforcement: PolicyEnforcement;
+  readonly edges: PodEdges;
+  notices(): readonly Notice[];
+}
+
+/** Without all of these, a plan would leave out what policies say. */
+const planned: readonly ResourceName[] = ['pods', 'namespaces', 'networkpolicies', 'clusternetworkpolicies'];
+
+/** Begins to enforce as soon as all policies are known. To be called before anybody can have a pod made. */
+export function composePolicy(
+  { events, logger, opened }: Composition,
+  { api, kubernetes, nodeName }: PolicySources,
+  { node, pods, directory, mayHave, members, isSettled, routes, witness }: PolicyParts,
+): ComposedPolicy {
+  const cuts = new ToldCuts(events, systemClock);
+  const enforcement = new PolicyEnforcement({ witness, onCut: (counts) => cuts.add(counts) });
+  const planner = new NodePlanner(nodeName);
+  const policies = new NodePolicies({
+    planner,
+    enforcement,
+    isKnown: () => planned.every((resource) => api.isKnown(resource)),
+    // Whoever hears of Nodes and Pods, and not of policies, has not the right to.
+    isForbidden: () => api.reachability().isReachable && api.reachability('policy').problem !== '',
+    isSettled,
+    clock: systemClock,
+    logger,
+  });
+  opened.defer(() => policies.stop());
+  const policed = () => pods.leased().filter(({ record }) => hasPolicies(record));
+  const facts = new PolicyFacts({
+    own: { identity: node.identity, name: nodeName },
+    pods: policed,
+    setOf: (identity) => directory.setOf(identity),
+    mayHave,
+    kubernetes: { api, pod: (name) => kubernetes.pod(name) },
+    listener: planner,
+    onTold: () => policies.update(),
+  });
+  const edges = new PodEdges({
+    awaitPod: (pod) => kubernetes.awaitPod(pod),
+    isAway: () => api.reachability('policy').problem !== '',
+    facts,
+    policies,
+    plan: () => enforcement.plan,
+    events,
+  });
+  // Before the first plan: there are no rules for a pod whose device is not known.
+  for (const { record } of policed()) policies.adopt(keyOf(record), record.hostDevice);
+  facts.begin(members(), routes.inUse);
+  api.follow((resource, keys) => facts.objectsChanged(resource, keys));
+  policies.start();
+  return {
+    facts,
+    policies,
+    enforcement,
+    edges,
+    notices: () => [...enforcement.notices(), ...oddPolicyNotices(facts.oddPolicies())],
+  };
+}
+
+/** For a daemon without Kubernetes: what an earlier one enforced, nobody would change any more. */
+export async function clearPolicies({ logger }: Pick<Composition, 'logger'>): Promise<void> {
+  if (listTable(POLICY_TABLE) === undefined) return;
+  const table = titleOf(POLICY_TABLE);
+  try {
+    await new PolicyEnforcement().clear();
+    logger.info({ table }, 'network policies of an earlier daemon are not enforced any more: Kubernetes is not asked');
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    logger.warn({ err: error, table }, 'network policies of an earlier daemon are still enforced');
+  }
+}

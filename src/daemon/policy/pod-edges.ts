@@ -1,0 +1,81 @@
+/**
+ * Where pods meet their node: the rules for a pod stand before its cable is there, and go after it.
+ *
+ *     the Pod object is known ──> which policies select the pod is known ──> its rules stand ──> (the cable is made)
+ *
+ * A pod whose interface is beside that of another network has no policies there, and neither waits for anything.
+ */
+import type { PlanState } from '../../policy/plan-state.ts';
+import { titleOf as titleOfPolicy } from '../../policy/policy.ts';
+import { isolationOfUnknown } from '../../policy/unknown-labels.ts';
+import type { AwaitedPod } from '../kubernetes/awaited-pods.ts';
+import type { PolicyFacts } from '../policy-facts/policy-facts.ts';
+import type { PodEdge } from '../pods/known-pods.ts';
+import { kubernetesNameOf } from '../pods/kubernetes-pod.ts';
+import { keyOf, type PodIdentity, titleOf } from '../pods/pod-key.ts';
+import type { PodRecord } from '../pods/pod-record.ts';
+import type { EventSink } from '../process/event-log.ts';
+import type { NodePolicies } from './node-policies.ts';
+
+export interface PodEdgesOptions {
+  /** As `AwaitedPods.wait`; nothing of what it gives is looked at but whether it is there. */
+  readonly awaitPod: (pod: AwaitedPod) => Promise<object | undefined>;
+  /** Whether the API tells nothing at the moment of policies. */
+  readonly isAway: () => boolean;
+  readonly facts: Pick<PolicyFacts, 'ownPodsChanged'>;
+  readonly policies: Pick<NodePolicies, 'prepare' | 'release' | 'begun' | 'isBegun' | 'isHolding'>;
+  /** As the kernel has it. */
+  readonly plan: () => PlanState | undefined;
+  readonly events: EventSink;
+}
+
+export class PodEdges implements PodEdge {
+  readonly #options: PodEdgesOptions;
+
+  constructor(options: PodEdgesOptions) {
+    this.#options = options;
+  }
+
+  async prepare(record: PodRecord): Promise<void> {
+    if (!hasPolicies(record)) return;
+    const { awaitPod, isAway, facts, policies, plan } = this.#options;
+    const name = kubernetesNameOf(record);
+    const [known] = await Promise.all([
+      name && awaitPod(name),
+      policies.isBegun || isAway() ? undefined : policies.begun(),
+    ]);
+    facts.ownPodsChanged();
+    await policies.prepare(keyOf(record), record.hostDevice);
+    if (!policies.isBegun) this.#tell(record, 'policies are not known yet', policies.isHolding(keyOf(record)));
+    else if (name !== undefined && known === undefined)
+      this.#tell(record, 'its labels are not known yet', isClosed(plan(), keyOf(record), name.namespace));
+  }
+
+  async release(record: PodRecord): Promise<void> {
+    if (hasPolicies(record)) await this.#options.policies.release(keyOf(record));
+  }
+
+  #tell(record: PodRecord, why: string, isIsolated: boolean): void {
+    const subject = titleOf(record);
+    const meanwhile = isIsolated
+      ? 'isolated in both directions until then, as policies may select it'
+      : 'open until then';
+    this.#options.events.add('policy-unsure', {
+      subject,
+      message: `pod ${subject} is there, and ${why}: it is ${meanwhile}`,
+      details: { isIsolated },
+    });
+  }
+}
+
+/** Whether a pod is isolated because its labels are not known. */
+function isClosed(plan: PlanState | undefined, pod: string, namespace: string): boolean {
+  const ingress = plan?.pod(pod)?.ingress;
+  if (plan === undefined || ingress === undefined) return false;
+  return plan.isolation(ingress)?.isolatedBy.includes(titleOfPolicy(isolationOfUnknown(namespace))) === true;
+}
+
+/** Whether policies are enforced where a pod meets its node. */
+export function hasPolicies({ attachment }: PodIdentity): boolean {
+  return attachment?.alongside !== true;
+}

@@ -1,0 +1,151 @@
+import test from 'ava';
+import { NodePolicies, PLAN_WAIT_MS, SETTLING_WAIT_MS } from '../../../src/daemon/policy/node-policies.ts';
+import { CommandError } from '../../../src/errors.ts';
+import { NodePlanner } from '../../../src/policy/node-planner.ts';
+import type { Policy } from '../../../src/policy/policy.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { silentLogger } from '../../support/silent-logger.ts';
+
+function policy(name: string): Policy {
+  const subject = { namespaces: 'shop', pods: [] };
+  const rest = { tier: 'namespace', priority: 0, directions: ['ingress'], isAudit: false } as const;
+  return { ...rest, namespace: 'shop', name, subject, ingress: [], egress: [] };
+}
+
+/** A node with one pod, and a kernel that notes what it is told. */
+function node() {
+  const done: string[] = [];
+  const state = { isKnown: false, isForbidden: false, isSettled: true, failure: undefined as Error | undefined };
+  const note = async (what: string): Promise<void> => {
+    done.push(what);
+    return state.failure === undefined ? Promise.resolve() : Promise.reject(state.failure);
+  };
+  const planner = new NodePlanner('n1');
+  const clock = new ManualClock();
+  const policies = new NodePolicies({
+    planner,
+    enforcement: {
+      apply: async ({ pods }) => note(`apply ${pods.map(({ pod }) => pod).join(' ')}`),
+      change: async ({ pods: { changed, gone } }) =>
+        note(`change +${changed.map(({ pod }) => pod).join(' ')} -${gone.join(' ')}`),
+      prepare: async (pod, device) => note(`prepare ${pod} ${device}`),
+      hold: async (pod, device) => note(`hold ${pod} ${device}`),
+      release: async (pod) => note(`release ${pod}`),
+      repair: async () => note('repair'),
+    },
+    isKnown: () => state.isKnown,
+    isForbidden: () => state.isForbidden,
+    isSettled: () => state.isSettled,
+    clock,
+    logger: silentLogger,
+  });
+  const pod = {
+    namespace: 'shop',
+    name: 'web',
+    labels: {},
+    addresses: [],
+    nodeName: 'n1',
+    hostNetwork: false,
+    ports: [],
+  };
+  planner.setPod({ ...pod, key: 'web' });
+  return { planner, policies, clock, state, done };
+}
+
+const refusal = new CommandError('nft', 1, 'no room', 'enforce network policies');
+
+test('nothing is enforced before all policies are known; then their plan is, and each change of it', (t) => {
+  const { planner, policies, state, done } = node();
+  planner.setPolicy(policy('a'));
+  policies.update();
+  t.deepEqual(done, []);
+  state.isKnown = true;
+  policies.update();
+  policies.update();
+  t.deepEqual(done, ['apply web']);
+  planner.removePolicy('shop/a');
+  policies.update();
+  t.deepEqual(done, ['apply web', 'change + -web']);
+});
+
+test('pods of other nodes are waited for, but not for ever, and not while a pod is made', async (t) => {
+  const patient = node();
+  patient.state.isKnown = true;
+  patient.state.isSettled = false;
+  patient.policies.start();
+  patient.clock.advance(SETTLING_WAIT_MS - 1);
+  t.deepEqual(patient.done, []);
+  patient.clock.advance(1_000);
+  t.deepEqual(patient.done, ['apply ']);
+  const settling = node();
+  settling.state.isKnown = true;
+  settling.state.isSettled = false;
+  settling.policies.start();
+  settling.state.isSettled = true;
+  settling.clock.advance(1_000);
+  t.deepEqual(settling.done, ['apply ']);
+  const busy = node();
+  busy.state.isKnown = true;
+  busy.state.isSettled = false;
+  busy.policies.start();
+  await busy.policies.begun();
+  t.deepEqual(busy.done, ['apply ']);
+});
+
+test('a pod that is made before the plan is isolated until then, unless nobody may see policies', async (t) => {
+  const { policies, state, done } = node();
+  await policies.prepare('a', 'wf1');
+  await policies.prepare('b', 'wf2');
+  t.true(policies.isHolding('a'));
+  await policies.release('a');
+  state.isKnown = true;
+  policies.update();
+  t.false(policies.isHolding('b'));
+  await policies.prepare('c', 'wf3');
+  t.deepEqual(done, ['hold a wf1', 'hold b wf2', 'release a', 'prepare b wf2', 'apply ', 'prepare c wf3']);
+  const blind = node();
+  blind.state.isForbidden = true;
+  await blind.policies.prepare('a', 'wf1');
+  t.deepEqual(blind.done, ['prepare a wf1']);
+});
+
+test('who waits for the plan is told when it is there, and does not wait for ever', async (t) => {
+  const { policies, clock, state } = node();
+  let ended = 0;
+  const waiting = policies.begun().then(() => ended++);
+  clock.advance(PLAN_WAIT_MS - 1);
+  await new Promise(setImmediate);
+  t.is(ended, 0);
+  clock.advance(1);
+  await waiting;
+  t.false(policies.isBegun);
+  const again = policies.begun();
+  state.isKnown = true;
+  policies.update();
+  await again;
+  t.true(policies.isBegun);
+});
+
+test('what the kernel does not take is made anew once, when it is tried again', async (t) => {
+  const { planner, policies, state, done } = node();
+  state.isKnown = true;
+  policies.update();
+  await policies.retry();
+  state.failure = refusal;
+  planner.setPolicy(policy('a'));
+  policies.update();
+  await t.throwsAsync(policies.prepare('db', 'wf1'), { is: refusal });
+  await policies.release('db');
+  state.failure = undefined;
+  await policies.retry();
+  await policies.retry();
+  t.deepEqual(done, ['apply ', 'change +web -', 'prepare db wf1', 'release db', 'repair']);
+});
+
+test('after its end it changes nothing', async (t) => {
+  const { policies, state, done } = node();
+  await policies.stop();
+  state.isKnown = true;
+  policies.update();
+  t.deepEqual(done, []);
+});

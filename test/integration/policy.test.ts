@@ -1,0 +1,210 @@
+/**
+ * Network policies of Kubernetes on a lab of two nodes: what a policy says holds at the edges of pods, from before a pod is there until the
+ * policy is gone. The API server is a script on n1; kubelets and runtimes are played by the test.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+import type { ApiPlace } from '../../src/kubernetes/api-place.ts';
+import type { Explanation } from '../../src/explain/explanation.ts';
+import { CniRuntime } from '../support/cni-runtime.ts';
+import type { ObjectLine } from '../support/kubernetes-script.ts';
+import type { Program } from '../support/program.ts';
+import { TestLab } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
+
+/** Of n1 on the underlay. */
+const ADDRESS = '198.18.0.1';
+
+const script = fileURLToPath(new URL('../support/kubernetes-script.ts', import.meta.url));
+
+const runs = test.serial;
+
+let lab: TestLab;
+let api: Program;
+let directory: string;
+const daemons: Program[] = [];
+const runtimes: Partial<Record<'n1' | 'n2', CniRuntime>> = {};
+
+/** Pods by their names: where they are, and their addresses. */
+const pods = new Map<string, { readonly runtime: CniRuntime; readonly address: string }>();
+
+test.before(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'weft-policy-'));
+  lab = await TestLab.up('--nodes', '2', '--pods', '0');
+  api = lab.background('n1', process.execPath, script, ADDRESS);
+  await until('the API server says where it is', () => api.stdout.includes('\n'));
+  writeKubeconfig(JSON.parse(api.stdout) as ApiPlace);
+  for (const name of ['n1', 'n2'])
+    tell({ resource: 'nodes', object: { metadata: { name, uid: `u-${name}` } as never } });
+  tell({ resource: 'namespaces', object: { metadata: { name: 'shop' } } });
+  for (const node of ['n1', 'n2'] as const) {
+    await lab.tryLab('stop', node);
+    daemons.push(start(node));
+    runtimes[node] = new CniRuntime(lab, node);
+  }
+  await Promise.all([lab.answers('n1'), lab.answers('n2')]);
+});
+
+test.after.always(async () => {
+  for (const runtime of Object.values(runtimes)) await runtime.remove();
+  await lab?.down();
+  if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+});
+
+function writeKubeconfig({ host, port, ca }: ApiPlace): void {
+  const cluster = { server: `https://${host}:${port}`, 'certificate-authority': (ca as { file: string }).file };
+  const config = {
+    'current-context': 'weft',
+    contexts: [{ name: 'weft', context: { cluster: 'weft', user: 'weft' } }],
+    clusters: [{ name: 'weft', cluster }],
+    users: [{ name: 'weft', user: {} }],
+  };
+  writeFileSync(join(directory, 'kubeconfig'), JSON.stringify(config));
+}
+
+function start(node: string): Program {
+  return lab.daemon(node, '--kubernetes-enabled', 'on', '--kubernetes-kubeconfig', join(directory, 'kubeconfig'));
+}
+
+function tell(line: ObjectLine): void {
+  api.child.stdin.write(`${JSON.stringify(line)}\n`);
+}
+
+function tellPod(node: string, name: string, labels: object): void {
+  const metadata = { namespace: 'shop', name, uid: `u-${name}`, labels };
+  tell({ resource: 'pods', object: { metadata, spec: { nodeName: node } } });
+}
+
+/** Who may reach pods of an app of the namespace: pods with these labels; nobody without. */
+function tellPolicy(app: string, from?: object): void {
+  const ingress = from === undefined ? [] : [{ from: [{ podSelector: { matchLabels: from } }] }];
+  const spec = { podSelector: { matchLabels: { app } }, policyTypes: ['Ingress'], ingress };
+  tell({ resource: 'networkpolicies', object: { metadata: { namespace: 'shop', name: app }, spec } as never });
+}
+
+function removePolicy(name: string): void {
+  tell({ resource: 'networkpolicies', object: { metadata: { namespace: 'shop', name } }, isGone: true });
+}
+
+/** As a runtime attaches it, which does not know labels. */
+async function add(node: 'n1' | 'n2', name: string): Promise<void> {
+  const runtime = runtimes[node]!;
+  await runtime.make(name);
+  const CNI_ARGS = `IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=${name};K8S_POD_UID=u-${name}`;
+  const { ips } = await runtime.add({ container: name, env: { CNI_ARGS } });
+  pods.set(name, { runtime, address: ips[0]!.address.split('/')[0]! });
+}
+
+async function reaches(from: string, to: string): Promise<boolean> {
+  return await pods.get(from)!.runtime.reaches(from, pods.get(to)!.address);
+}
+
+async function untilReaches(from: string, to: string): Promise<void> {
+  await until(`${from} reaches ${to}`, async () => reaches(from, to));
+}
+
+async function untilDenied(from: string, to: string): Promise<void> {
+  await until(`${from} does not reach ${to}`, async () => !(await reaches(from, to)));
+}
+
+/** How a ping from a pod to web would fare, as n2 tells it. */
+async function explain(from: string): Promise<Explanation> {
+  const [source, destination] = [pods.get(from)!.address, pods.get('web')!.address];
+  return JSON.parse((await lab.tryAsk('n2', 'explain', source, destination, '--json')).stdout) as Explanation;
+}
+
+async function hasTable(): Promise<boolean> {
+  return (await lab.tryExec('n1', 'nft', 'list', 'table', 'inet', 'weft-policy')).exitCode === 0;
+}
+
+runs('without policies all pods reach each other', async (t) => {
+  for (const [node, name] of [
+    ['n1', 'web'],
+    ['n1', 'near'],
+    ['n2', 'far'],
+  ] as const) {
+    tellPod(node, name, { app: name });
+    await add(node, name);
+  }
+  await untilReaches('far', 'web');
+  t.true(await reaches('near', 'web'));
+});
+
+runs('a policy holds for pods of its node and of others, and only for whom it selects', async (t) => {
+  tellPolicy('web', { app: 'near' });
+  await untilDenied('far', 'web');
+  t.true(await reaches('near', 'web'));
+  t.true(await reaches('far', 'near'));
+  t.true(await reaches('web', 'far'), 'answers come back');
+});
+
+runs('explain says which policy drops a packet, and of others that they pass', async (t) => {
+  const [denied, allowed] = [await explain('far'), await explain('near')];
+  t.is(`${denied.fate} ${denied.reason}`, 'dropped policy-denied');
+  t.is(
+    denied.decision?.text,
+    'n1 drops it as policy-denied: ingress of pod shop/web, isolated by shop/web, no rule matches',
+  );
+  t.is(allowed.fate, 'delivered');
+  const texts = allowed.nodes.flatMap(({ steps }) => steps.map(({ text }) => text));
+  t.true(texts.includes('network policies let it pass: ingress of pod shop/web, by shop/web ingress[0].from[0]'));
+});
+
+runs('a label that a pod of another node gets lets it in', async (t) => {
+  tellPod('n2', 'far', { app: 'near' });
+  await untilReaches('far', 'web');
+  tellPod('n2', 'far', { app: 'far' });
+  await untilDenied('far', 'web');
+  t.pass();
+});
+
+runs('a pod that is made under a policy is never open', async (t) => {
+  tellPolicy('late');
+  tellPod('n1', 'late', { app: 'late' });
+  // Addresses are given out one after the other: it is tried from before the pod is there.
+  const [, , , last] = pods.get('near')!.address.split('.');
+  const next = pods.get('near')!.address.replace(/\d+$/, `${Number(last) + 1}`);
+  const trying = lab.background(`near`, 'ping', '-n', '-i', '0.01', next);
+  await add('n1', 'late');
+  t.is(pods.get('late')!.address, next);
+  t.false(await reaches('near', 'late'));
+  t.regex((await trying.end('SIGINT')).stdout, /, 0 received/);
+  removePolicy('late');
+  await untilReaches('near', 'late');
+});
+
+runs('a pod whose labels are not known is isolated until they are, and that is told', async (t) => {
+  await add('n1', 'stranger');
+  t.false(await reaches('near', 'stranger'));
+  t.false(await reaches('stranger', 'near'));
+  const { stdout } = await lab.tryAsk('n1', 'events', '--kind', 'policy', '--json');
+  t.regex(stdout, /pod shop\/stranger is there, and its labels are not known yet: it is isolated/);
+  tellPod('n1', 'stranger', {});
+  await untilReaches('near', 'stranger');
+});
+
+runs('somebody who takes the rules away finds them back', async (t) => {
+  t.false(await reaches('far', 'web'));
+  await lab.exec('n1', 'nft', 'delete', 'table', 'inet', 'weft-policy');
+  await until('the table is there again', hasTable);
+  await untilDenied('far', 'web');
+});
+
+runs('policies hold while no daemon runs, and go when the next one asks no Kubernetes', async (t) => {
+  const [n1] = daemons;
+  n1!.child.kill('SIGKILL');
+  tellPolicy('web');
+  await n1!.end().catch(() => undefined);
+  t.true(await reaches('near', 'web'), 'nobody heard of the change');
+  daemons[0] = start('n1');
+  await untilDenied('near', 'web');
+  await lab.answers('n1');
+  await daemons[0].end();
+  t.false(await reaches('near', 'web'));
+  daemons[0] = lab.daemon('n1');
+  await until('the table is gone', async () => !(await hasTable()));
+  await untilReaches('near', 'web');
+});
