@@ -86,7 +86,8 @@ function fateWords(explanation: Explanation): string {
   const words: Readonly<Record<Fate, string>> = {
     delivered: `${node === '' ? placeOf(nodes.at(-1)) : receiver} gets it${answered}`,
     sent: `it leaves ${before}; what becomes of it then is not known here`,
-    dropped: `${last} drops it as ${reason}`,
+    // Of policies, the rule is what somebody looks for.
+    dropped: reason === 'policy-denied' ? decided : `${last} drops it as ${reason}`,
     lost: `it leaves ${before}, and gets lost on the underlay, on its way to ${last}`,
     unreachable: `it gets to ${last}, but nobody there has the address`,
     blocked: decided,

@@ -320,6 +320,7 @@ export async function composeDaemon(
     state: state.directory,
     underlay: () => follower.underlay,
     overlayMtuBytes: node.deviceMtuBytes,
+    policyPlan: () => policy?.enforcement.plan,
     status: () => view.status(),
   });
   opened.defer(() => diagnosis.close());

@@ -25,6 +25,15 @@ export const kernelDropReasons = [
     remedy:
       'see which pod, and what it sends from, in: weft drops --json; have what it forwards leave under its own address (masquerade in the pod), or add it as the router of a prefix: weft pod add --allow-source',
   },
+  {
+    name: 'policy-denied',
+    direction: 'kernel',
+    meaning: 'network policies isolate a pod in that direction and no rule allows it, or a rule denies it',
+    cause:
+      'a policy that selects more pods than was meant, a rule without the port or the label, or one that forgot DNS',
+    remedy:
+      'see which rule of which policy decides, at which pod, in: weft explain SOURCE DESTINATION --proto tcp --dport PORT',
+  },
 ] as const satisfies readonly KernelDropReason[];
 
 export type KernelDropName = (typeof kernelDropReasons)[number]['name'];

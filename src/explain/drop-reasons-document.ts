@@ -16,9 +16,10 @@ peer: received + originated = sent + delivered + relayed + dropped + queued.
 
 const KERNEL_HEAD = `## Of pods, by the kernel
 
-Rules of nftables that weft makes (tables \`inet weft-pods\` and \`arp weft-pods\`) drop these before weft is given anything, and go on while no
-daemon runs. They are counted by pod, since the pod was added: \`weft drops\`, \`weft status\`, and the metric
-\`weft_kernel_refused_packets_total\`. These counts are beside the accounts of packets, and not in them; a super-packet counts as one.
+Rules of nftables that weft makes (tables \`inet weft-pods\`, \`arp weft-pods\` and \`inet weft-policy\`) drop these beside the dataplane, and go on
+while no daemon runs. What is spoofed is counted by pod, since the pod was added: \`weft drops\`, \`weft status\`, and the metric
+\`weft_kernel_refused_packets_total\`. What policies deny is counted by counters of the table. These counts are beside the accounts of packets,
+and not in them; a super-packet counts as one.
 `;
 
 const sections = [

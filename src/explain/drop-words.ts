@@ -1,5 +1,6 @@
 /** A drop in words. Pure. */
 import { type DropReason, dropReasons, entryOf } from '../dataplane/drop-reason.ts';
+import { kernelDropReasons } from '../dataplane/kernel-drop-reasons.ts';
 import type { ExplainedStep } from './explanation.ts';
 
 /** The last step of a packet that is dropped for `reason`. @param addition what is to be said beside its meaning. */
@@ -10,6 +11,6 @@ export function dropStep(hook: string, reason: DropReason, addition = ''): Expla
 
 /** What usually lies behind a reason, and what to do; both empty if there is no such reason. */
 export function adviceFor(reason: string): { readonly cause: string; readonly remedy: string } {
-  const entry = dropReasons.find(({ name }) => name === reason);
+  const entry = [...dropReasons, ...kernelDropReasons].find(({ name }) => name === reason);
   return { cause: entry?.cause ?? '', remedy: entry?.remedy ?? '' };
 }

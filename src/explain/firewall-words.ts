@@ -1,4 +1,5 @@
 /** What a firewall does with a packet, in words, and where on its way through a kernel. Pure. */
+import type { KernelDropName } from '../dataplane/kernel-drop-reasons.ts';
 import type { RulePlace } from '../firewall/chain-walk.ts';
 import type { Judgement } from '../firewall/judgement.ts';
 import type { Hook } from '../firewall/ruleset.ts';
@@ -9,6 +10,8 @@ export interface FirewallObstacle {
   /** Whether it comes before the kernel has looked up a route. */
   readonly isBeforeRoute: boolean;
   readonly text: string;
+  /** Name of the drop reason, if weft's own rules drop it for one; absent: none. */
+  readonly reason?: KernelDropName;
 }
 
 /** weft's table that binds pods to their addresses, as titles of chains have it. */

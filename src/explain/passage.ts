@@ -40,6 +40,8 @@ export interface Passage {
 export interface JudgedPassage {
   readonly steps: readonly ExplainedStep[];
   readonly fate: Fate | null;
+  /** Name of the drop reason, if weft drops it there; absent: it does not. */
+  readonly reason?: string | undefined;
 }
 
 /** What stops a packet, or makes it unknown whether it passes. */
@@ -47,6 +49,7 @@ interface Obstacle {
   readonly verdict: 'stop' | 'unknown' | 'doubt';
   readonly fate: Fate;
   readonly text: string;
+  readonly reason?: string | undefined;
 }
 
 /** Room that a device leaves for a VLAN tag beside its MTU. */
@@ -68,9 +71,9 @@ export function judgePassage(
 ): JudgedPassage {
   const steps: ExplainedStep[] = [];
   for (const obstacle of obstacles(passage, facts, firewall, isTracked)) {
-    const { verdict, fate, text } = obstacle;
-    steps.push(step(passage, verdict, text));
-    if (verdict === 'stop') return { steps, fate };
+    const { verdict, fate, text, reason } = obstacle;
+    steps.push(step(passage, verdict, text, reason === undefined ? {} : { reason }));
+    if (verdict === 'stop') return { steps, fate, reason };
   }
   const passed = [step(passage, 'pass', passWords(passage, facts)), ...steps];
   return { steps: passed, fate: passage.aim.to === 'anywhere' && isTakenIn(facts) ? 'delivered' : null };
@@ -91,8 +94,9 @@ function step(
   { hook, place }: Pick<Passage, 'hook' | 'place'>,
   verdict: ExplainedStep['verdict'],
   text: string,
+  more: ExplainedStep['details'] = {},
 ): ExplainedStep {
-  return { hook, verdict, text, details: { place } };
+  return { hook, verdict, text, details: { place, ...more } };
 }
 
 function* obstacles(
@@ -123,7 +127,8 @@ function stop(text: string, fate: Fate = 'blocked'): Obstacle {
   return { verdict: 'stop', fate, text };
 }
 
-function obstacleOf({ verdict, text }: FirewallObstacle): Obstacle {
+function obstacleOf({ verdict, text, reason }: FirewallObstacle): Obstacle {
+  if (reason !== undefined) return { ...stop(text, 'dropped'), reason };
   return verdict === 'stop' ? stop(text) : doubt('unknown', text);
 }
 

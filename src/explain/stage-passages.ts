@@ -16,13 +16,17 @@ export function withPassages(stage: Stage, { before, after }: StagePassages): St
   const steps = [...first];
   for (const passage of before) {
     steps.push(...passage.steps);
-    if (passage.fate !== null) return { ...stage, steps, fate: passage.fate, reason: '', next: null };
+    if (passage.fate !== null) return endedBy(stage, passage, steps);
   }
   steps.push(...rest);
   const isOver = stage.fate !== null && stage.fate !== 'delivered';
   for (const passage of isOver ? [] : after) {
     steps.push(...passage.steps);
-    if (passage.fate !== null) return { ...stage, steps, fate: passage.fate, reason: '', next: null };
+    if (passage.fate !== null) return endedBy(stage, passage, steps);
   }
   return { ...stage, steps };
+}
+
+function endedBy(stage: Stage, { fate, reason = '' }: JudgedPassage, steps: Stage['steps']): Stage {
+  return { ...stage, steps, fate, reason, next: null };
 }

@@ -50,6 +50,7 @@ export function composeExplanations(
       nodeAddresses: config.nodePrefixes.map(nodeAddressIn),
       pods: () => parts.pods.list(),
       underlay: parts.underlay,
+      policyPlan: parts.policyPlan,
       lookUp: lookUpPassage,
       readRuleset,
     }),

@@ -6,7 +6,7 @@ import { WeftError } from '../../errors.ts';
 import { destinationKind, groupWords } from '../../explain/destination-kind.ts';
 import type { Stage } from '../../explain/explanation.ts';
 import { judgeFirewall } from '../../explain/filtered-passage.ts';
-import { firewallObstacle, isSpoofed } from '../../explain/firewall-words.ts';
+import { type FirewallObstacle, firewallObstacle, isSpoofed } from '../../explain/firewall-words.ts';
 import { isEcho, type PacketDescription } from '../../explain/packet-description.ts';
 import {
   judgePassage,
@@ -16,10 +16,19 @@ import {
   unlookedPassage,
 } from '../../explain/passage.ts';
 import type { PassageFacts, SoughtLink } from '../../explain/passage-facts.ts';
+import {
+  type EdgeNames,
+  type PolicyEdge,
+  policyEdges,
+  policyObstacle,
+  policySteps,
+} from '../../explain/policy-words.ts';
 import { withPassages } from '../../explain/stage-passages.ts';
 import type { Ruleset } from '../../firewall/ruleset.ts';
+import { POLICY_TABLE, titleOf as titleOfTable } from '../../linux/nftables.ts';
 import { namespaceIdentity } from '../../linux/namespace-files.ts';
 import type { PassageQuestion } from '../../linux/passage-lookup.ts';
+import type { PlanState } from '../../policy/plan-state.ts';
 import { equalIpAddresses, formatIpAddress, type IpAddress, parseEndpoint } from '../../wire/address.ts';
 import { IpProtocol } from '../../wire/ip.ts';
 import { type Prefix, prefixContains } from '../../wire/prefix.ts';
@@ -40,6 +49,8 @@ export interface KernelExplainerOptions {
   readonly pods: () => readonly Pod[];
   readonly underlay: () => { readonly interface: string; readonly address: IpAddress };
   readonly lookUp: (question: PassageQuestion) => Promise<PassageFacts>;
+  /** What network policies have the kernel of this node decide; `undefined`: their table is judged as those of others are. */
+  readonly policyPlan: () => PlanState | undefined;
   /** All rules of the firewall of a namespace; `undefined`: of this process's own. */
   readonly readRuleset: (netns: string | undefined) => Promise<Ruleset>;
 }
@@ -62,6 +73,13 @@ interface Leg {
   readonly packet: PacketDescription;
   readonly passage: Passage;
   readonly look: Look;
+  /** What policies decide where this node forwards it; `undefined`: there is no plan, or it is looked at in a pod. */
+  readonly policies: PolicyVerdicts | undefined;
+}
+
+interface PolicyVerdicts {
+  readonly edges: readonly PolicyEdge[];
+  readonly names: EdgeNames;
 }
 
 export class KernelExplainer {
@@ -201,14 +219,26 @@ export class KernelExplainer {
       isEchoAnswer: packet.isAnswer === true && isEcho(source.family, packet.protocol),
       aim,
     };
+    const policies = where.netns === undefined ? this.#policiesOf(packet) : undefined;
     try {
       const { lookUp } = this.#options;
       const [facts, ruleset] = await Promise.all([lookUp({ ...packet, ...where }), this.#rulesetOf(where.netns)]);
-      return { packet, passage, look: { facts, ruleset } };
+      return { packet, passage, look: { facts, ruleset }, policies };
     } catch (error) {
       if (!(error instanceof WeftError)) throw error;
-      return { packet, passage, look: { why: error.message } };
+      return { packet, passage, look: { why: error.message }, policies };
     }
+  }
+
+  #policiesOf(packet: PacketDescription): PolicyVerdicts | undefined {
+    const plan = this.#options.policyPlan();
+    if (plan === undefined) return undefined;
+    const [source, destination] = [packet.source, packet.destination].map((address) => {
+      const holder = this.#holderOf(address);
+      return holder.kind === 'pod' ? titleOf(holder.pod) : formatIpAddress(address);
+    });
+    const names = { place: this.#options.nodeName, source: source!, destination: destination! };
+    return { edges: policyEdges(plan, packet), names };
   }
 
   /** Several that ask at one time get the same. */
@@ -240,13 +270,41 @@ export class KernelExplainer {
 }
 
 /** @param sourceMac of the device that it comes from, if that is known. */
-function judged({ packet, passage, look }: Leg, sourceMac?: string): JudgedPassage {
+function judged({ packet, passage, look, policies }: Leg, sourceMac?: string): JudgedPassage {
   if ('why' in look) return unlookedPassage(passage, look.why);
-  const { facts, ruleset } = look;
+  const { facts } = look;
+  // What the table decides is known better than from its rules: which rule of which policy it is.
+  const ruleset = policies === undefined ? look.ruleset : withoutPolicies(look.ruleset);
   const judgement = judgeFirewall(ruleset, packet, facts, sourceMac, passage.hook === 'in-pod');
   const isTracked = judgement?.packet.connection !== 'untracked';
-  return judgePassage(passage, facts, firewallObstacle(judgement, passage.place), isTracked);
+  const firewall = firewallObstacle(judgement, passage.place);
+  const { edges, names } = isForwarded(facts) && policies !== undefined ? policies : NO_POLICIES;
+  const denial = judgement?.packet.isTranslated === true ? untranslated(edges, names) : policyObstacle(edges, names);
+  const isWorse = denial !== undefined && (firewall === undefined || firewall.verdict === 'unknown');
+  const result = judgePassage(passage, facts, isWorse ? denial : firewall, isTracked);
+  if (result.fate !== null || denial !== undefined) return result;
+  return { ...result, steps: [...result.steps, ...policySteps(edges, names)] };
 }
+
+const NO_POLICIES: PolicyVerdicts = { edges: [], names: { place: '', source: '', destination: '' } };
+
+/** Policies judge what a packet is translated to, which only the rules that do it know. */
+function untranslated(edges: readonly PolicyEdge[], { place }: EdgeNames): FirewallObstacle | undefined {
+  if (edges.length === 0) return undefined;
+  const text = `whether network policies of ${place} let it pass cannot be told: its addresses are translated before`;
+  return { verdict: 'unknown', isBeforeRoute: false, text };
+}
+
+function isForwarded({ entry, route }: PassageFacts): boolean {
+  return entry !== undefined && 'type' in route && route.type === 'unicast';
+}
+
+function withoutPolicies({ chains }: Ruleset): Ruleset {
+  return { chains: chains.filter(({ table }) => table !== POLICY_TABLE_TITLE) };
+}
+
+/** As titles of chains have it. */
+const POLICY_TABLE_TITLE = `nftables table ${titleOfTable(POLICY_TABLE)}`;
 
 /** The device at the other end of the wire, as seen there. */
 function entryOf({ look }: Leg): SoughtLink | undefined {

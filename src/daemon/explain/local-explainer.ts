@@ -26,6 +26,7 @@ import {
   formatIpAddress,
   type IpAddress,
 } from '../../wire/address.ts';
+import type { PlanState } from '../../policy/plan-state.ts';
 import { formatPrefix, parsePrefix, type Prefix, prefixContains } from '../../wire/prefix.ts';
 import { holderAmong } from '../pods/pod-holder.ts';
 import type { Fault } from '../../api/fault-api.ts';
@@ -54,6 +55,8 @@ export interface LocalExplainerParts {
   readonly pods: Pods;
   readonly index: PodIndex;
   readonly prefixes: OwnPrefixes;
+  /** Of network policies, as the kernel has it; `undefined`: there is none. */
+  readonly policyPlan: () => PlanState | undefined;
   readonly status: () => Status;
   /** The one in use at the moment. */
   readonly underlay: () => Underlay;

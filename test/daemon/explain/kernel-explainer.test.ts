@@ -7,6 +7,7 @@ import { WeftError } from '../../../src/errors.ts';
 import type { ExplainedStep, Handover, Stage } from '../../../src/explain/explanation.ts';
 import type { PacketDescription } from '../../../src/explain/packet-description.ts';
 import type { LinkState, PassageFacts } from '../../../src/explain/passage-facts.ts';
+import { PlanState } from '../../../src/policy/plan-state.ts';
 import type { PassageQuestion } from '../../../src/linux/passage-lookup.ts';
 import { parseIpAddress } from '../../../src/wire/address.ts';
 import { parsePrefix } from '../../../src/wire/prefix.ts';
@@ -59,6 +60,7 @@ function answer(question: PassageQuestion): PassageFacts {
 function explainerWith(
   lookUp: (question: PassageQuestion) => Partial<PassageFacts> = () => ({}),
   rulesets: Readonly<Partial<Record<'node' | 'pod', Ruleset>>> = {},
+  plan?: PlanState,
 ) {
   const asked: string[] = [];
   const explainer = new KernelExplainer({
@@ -75,6 +77,7 @@ function explainerWith(
       { ...pod('gw', 5), allowSources: ['10.244.7.0/24'] },
     ],
     underlay: () => ({ interface: 'eth0', address: address('198.18.0.1') }),
+    policyPlan: () => plan,
     lookUp: async (question) => {
       const { netns, entry = '', exit = '' } = question;
       asked.push(`${netns === undefined ? 'node' : 'pod'} ${entry}>${exit}`);
@@ -122,6 +125,110 @@ test('between two pods of a node, both pods and the node are asked', async (t) =
   const told = await explainer.departure(packet('10.244.1.2', '10.244.1.3'), staying);
   t.is(hooks(told), 'from-pod in-pod kernel route in-pod');
   t.deepEqual(asked, ['pod >eth0', 'node wf-web>wf-db', 'pod eth0>']);
+});
+
+/** Pod web takes TCP to port 80 from 10.244.2.0/24, and may send to db alone. */
+function policedPlan(): PlanState {
+  const rule = { tier: 'namespace', action: 'allow', isAudit: false } as const;
+  const plan = new PlanState();
+  plan.change(
+    plan.changeTo({
+      pods: [{ pod: 'c1:eth0', addresses: [address('10.244.1.2')], ingress: 'in', egress: 'out' }],
+      isolations: [
+        {
+          key: 'in',
+          direction: 'ingress',
+          isolatedBy: ['shop/web'],
+          isAudit: false,
+          rules: [
+            {
+              ...rule,
+              name: 'shop/web ingress[0].from[0]',
+              peers: 'n2',
+              ports: [{ kind: 'range', protocol: 'TCP', first: 80, last: 80 }],
+            },
+          ],
+        },
+        {
+          key: 'out',
+          direction: 'egress',
+          isolatedBy: ['shop/web', 'shop/all'],
+          isAudit: false,
+          rules: [{ ...rule, name: 'shop/all egress[0].to[0]', peers: 'db', ports: undefined }],
+        },
+      ],
+      peerSets: [
+        { key: 'n2', prefixes: [parsePrefix('10.244.2.0/24')!] },
+        { key: 'db', prefixes: [parsePrefix('10.244.1.3/32')!] },
+      ],
+      portSets: [],
+    }),
+  );
+  return plan;
+}
+
+const POLICED_TABLE = 'nftables table inet weft-policy';
+
+/** Rules that would drop everything. */
+const dropping: Ruleset = {
+  chains: [
+    {
+      table: POLICED_TABLE,
+      name: 'forward',
+      title: 'nftables chain inet weft-policy forward',
+      families: [4, 6],
+      base: { hook: 'forward', priority: 10, policy: 'drop', isNat: false, devices: undefined },
+      rules: [],
+    },
+  ],
+};
+
+test('what policies deny is dropped, and the policy is named', async (t) => {
+  const { explainer } = explainerWith(undefined, {}, policedPlan());
+  const sent = await explainer.departure(packet('10.244.1.2', '10.244.2.2'), leaving);
+  t.is(`${sent.fate} ${sent.reason}`, 'dropped policy-denied');
+  t.is(
+    sent.steps.at(-1)?.text,
+    'n1 drops it as policy-denied: egress of pod web, isolated by shop/web and shop/all, no rule matches',
+  );
+  const change = { protocol: 6, sourcePort: 40_000, destinationPort: 81 };
+  const arrived = packet('10.244.2.2', '10.244.1.2', change);
+  const got = await explainer.arrival(arrived, address('198.18.0.2'), arriving);
+  t.is(
+    got.steps.at(-1)?.text,
+    'n1 drops it as policy-denied: ingress of pod web, isolated by shop/web, no rule matches',
+  );
+});
+
+test('what policies allow passes by a rule, and answers pass; their table is not asked beside the plan', async (t) => {
+  const { explainer } = explainerWith(undefined, { node: dropping }, policedPlan());
+  const change = { protocol: 6, sourcePort: 40_000, destinationPort: 80 };
+  const arrived = packet('10.244.2.2', '10.244.1.2', change);
+  const got = await explainer.arrival(arrived, address('198.18.0.2'), arriving);
+  t.is(got.fate, 'delivered');
+  t.deepEqual(
+    got.steps.filter(({ details }) => details['direction'] !== undefined).map(({ text }) => text),
+    ['network policies let it pass: ingress of pod web, by shop/web ingress[0].from[0]'],
+  );
+  const answer = await explainer.departure(packet('10.244.1.2', '10.244.2.2', { isAnswer: true }), leaving);
+  t.is(answer.fate, null);
+});
+
+test('policies judge what is forwarded: what the node sends itself passes; without a plan their table is judged', async (t) => {
+  const { explainer } = explainerWith(undefined, {}, policedPlan());
+  t.is((await explainer.departure(packet('10.244.1.1', '10.244.1.2'), staying)).fate, 'delivered');
+  const unplanned = explainerWith(undefined, { node: dropping }).explainer;
+  t.is((await unplanned.departure(packet('10.244.1.2', '10.244.2.2'), leaving)).fate, 'blocked');
+});
+
+test('what is translated before policies judge it, is not known', async (t) => {
+  const nat = parseIptablesSave(
+    '*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -d 10.244.2.2/32 -j DNAT --to-destination 10.244.1.3\nCOMMIT\n',
+    { program: 'iptables', family: 4, tableTitle: (table) => table },
+  );
+  const { explainer } = explainerWith(undefined, { node: nat }, policedPlan());
+  const sent = await explainer.departure(packet('10.244.1.2', '10.244.2.2'), leaving);
+  t.true(sent.steps.some(({ text }) => text.includes('its addresses are translated before')));
 });
 
 test('what arrives is followed from the underlay into the pod', async (t) => {

@@ -1,0 +1,88 @@
+/** What network policies decide of a packet at the edges of a node's pods, in words. Pure. */
+import { addressKey, type PlanState } from '../policy/plan-state.ts';
+import { isolationVerdict, type PlannedFlow } from '../policy/plan-verdict.ts';
+import type { Direction } from '../policy/policy.ts';
+import type { ExplainedStep } from './explanation.ts';
+import type { FirewallObstacle } from './firewall-words.ts';
+import { hasPorts, type PacketDescription } from './packet-description.ts';
+
+/** What one direction of one pod decides of a packet. */
+export interface PolicyEdge {
+  readonly direction: Direction;
+  readonly isAllowed: boolean;
+  /** `by shop/web ingress[0].from[0]`, `isolated by shop/web, no rule matches`. */
+  readonly why: string;
+}
+
+/** Policies that are named of those that isolate a pod. */
+const MAX_NAMED = 3;
+
+/** The directions that judge it, in the order in which they are met: none of an answer, nor of what a pod sends to itself. */
+export function policyEdges(plan: PlanState, packet: PacketDescription): readonly PolicyEdge[] {
+  const { source, destination, protocol, sourcePort, destinationPort, isAnswer = false } = packet;
+  const [from, to] = [plan.podAt(addressKey(source)), plan.podAt(addressKey(destination))];
+  if (isAnswer || (from !== undefined && from === to)) return [];
+  const ports = hasPorts(protocol) ? { sourcePort, destinationPort } : undefined;
+  const flow = {
+    source,
+    destination,
+    protocol,
+    sourcePort: ports?.sourcePort,
+    destinationPort: ports?.destinationPort,
+  };
+  return [edge(plan, from?.egress, 'egress', flow), edge(plan, to?.ingress, 'ingress', flow)].filter(
+    (one) => one !== undefined,
+  );
+}
+
+function edge(
+  plan: PlanState,
+  key: string | undefined,
+  direction: Direction,
+  flow: PlannedFlow,
+): PolicyEdge | undefined {
+  const isolation = key === undefined ? undefined : plan.isolation(key);
+  if (isolation === undefined) return undefined;
+  const { isAllowed, rule, told } = isolationVerdict(plan, isolation, flow);
+  const { isolatedBy } = isolation;
+  const isolating = `isolated by ${namesOf(isolatedBy)}, no rule matches`;
+  const decided = rule === undefined ? (isAllowed ? 'no rule denies it' : isolating) : `by ${rule}`;
+  const audited = told.map((one) => (one === undefined ? isolating : `by ${one}`)).join('; ');
+  return {
+    direction,
+    isAllowed,
+    why: audited === '' ? decided : `${decided}; but for audit mode it would be denied: ${audited}`,
+  };
+}
+
+function namesOf(titles: readonly string[]): string {
+  const named = titles.slice(0, MAX_NAMED).join(' and ');
+  return titles.length > MAX_NAMED ? `${named} and ${titles.length - MAX_NAMED} more` : named;
+}
+
+/** How a node and its pods are called. */
+export interface EdgeNames {
+  readonly place: string;
+  readonly source: string;
+  readonly destination: string;
+}
+
+/** What stands in the packet's way; `undefined`: nothing. */
+export function policyObstacle(edges: readonly PolicyEdge[], names: EdgeNames): FirewallObstacle | undefined {
+  const denying = edges.find(({ isAllowed }) => !isAllowed);
+  if (denying === undefined) return undefined;
+  const text = `${names.place} drops it as policy-denied: ${edgeWords(denying, names)}`;
+  return { verdict: 'stop', isBeforeRoute: false, text, reason: 'policy-denied' };
+}
+
+/** That they let it pass; none if nothing judges it. */
+export function policySteps(edges: readonly PolicyEdge[], names: EdgeNames): readonly ExplainedStep[] {
+  return edges.map((one): ExplainedStep => {
+    const text = `network policies let it pass: ${edgeWords(one, names)}`;
+    return { hook: 'kernel', verdict: 'pass', text, details: { place: names.place, direction: one.direction } };
+  });
+}
+
+function edgeWords({ direction, why }: PolicyEdge, { source, destination }: EdgeNames): string {
+  return `${direction} of pod ${direction === 'egress' ? source : destination}, ${why}`;
+}
