@@ -22,6 +22,7 @@ import { registerPeers } from './peers.ts';
 import { registerPing } from './ping.ts';
 import { registerPod } from './pod.ts';
 import { registerPods } from './pods.ts';
+import { registerPolicy } from './policy.ts';
 import { registerReport } from './report.ts';
 import { registerReset } from './reset.ts';
 import { registerRoutes } from './routes.ts';
@@ -76,6 +77,7 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
   registerDrops(program);
   registerPod(program);
   registerPods(program);
+  registerPolicy(program);
   registerDocker(program);
   registerCni(program);
   registerKubernetes(program);
@@ -93,9 +95,12 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
   return program;
 }
 
+/** All commands below these are such. */
+const groupsWithout: readonly string[] = ['lab', 'policy'];
+
 /** Most commands ask the daemon of this machine: where it listens, its configuration may say. */
 async function findDaemon(program: Command, command: Command): Promise<void> {
-  const isForDaemon = command.parent?.name() !== 'lab' && !without.includes(command.name());
+  const isForDaemon = !groupsWithout.includes(command.parent?.name() ?? '') && !without.includes(command.name());
   if (!isForDaemon) return;
   const { lookUpSockets } = await import('./daemon-socket.ts');
   await lookUpSockets(program);

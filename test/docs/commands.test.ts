@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import type { CaptureLine } from '../../src/cli/capture-lines.ts';
+import type { PolicyMatrix, PolicyTest } from '../../src/cli/policy-answer.ts';
+import type { PolicyCheck } from '../../src/cli/policy-remarks.ts';
 import type { Version } from '../../src/api/control-api.ts';
 import type { ResetReport } from '../../src/daemon/reset.ts';
 import type { Report } from '../../src/cli/report-archive.ts';
@@ -55,6 +57,31 @@ const check: ClusterCheck = {
   image: '',
   checks: [{ name: '', family: 4, outcome: 'failed', detail: '', tookMs: null, explanation: '' }],
 };
+const end = { pod: '', node: '', address: '' };
+const edge = { allowed: false, kind: 'isolated', cause: '', places: [''], audited: [] } as const;
+const policyTest: PolicyTest = {
+  allowed: false,
+  source: end,
+  destination: end,
+  asked: '',
+  open: [''],
+  judged: '',
+  egress: edge,
+  ingress: edge,
+  notes: [],
+};
+const policyMatrix: PolicyMatrix = {
+  asked: '',
+  pods: [''],
+  cells: [{ from: '', to: '', allowed: false, open: [''] }],
+  notes: [''],
+};
+const policyCheck: PolicyCheck = {
+  files: 1,
+  policies: [''],
+  remarks: [{ severity: 'warning', place: '', policy: '', text: '' }],
+  passedOver: { Deployment: 1 },
+};
 const down: DownReport = { name: '', namespaces: 1, processes: 1, files: true };
 
 /** The first JSON example below a heading. */
@@ -75,6 +102,9 @@ for (const [heading, value] of Object.entries({
   capture,
   report,
   'kubernetes check': check,
+  'policy test': policyTest,
+  'policy matrix': policyMatrix,
+  'policy check': policyCheck,
   'lab list': list,
   'lab status': status,
   'lab matrix': matrix,

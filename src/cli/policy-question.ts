@@ -1,0 +1,145 @@
+/** What somebody asks about policies in files: who, whom, and for which packets. */
+import { nearestName } from '../api/nearest-name.ts';
+import { madeBy, parsePodWords, titled } from '../daemon/places/pod-words.ts';
+import { podTitle } from '../directory/pod-name.ts';
+import { formatWorkload } from '../directory/workload.ts';
+import { WeftError } from '../errors.ts';
+import type { NamedPort, PolicyNamespace, PolicyPod } from '../policy/cluster-facts.ts';
+import { ClusterView } from '../policy/cluster-view.ts';
+import type { Traffic } from '../policy/open-traffic.ts';
+import type { Policy, PolicyProtocol } from '../policy/policy.ts';
+import { type IpAddress, parseIpAddress } from '../wire/address.ts';
+import { type FileRemark, type PolicyFiles, readPolicyFiles, remarkLine } from './policy-files.ts';
+import { type PodFile, readPodFile } from './policy-pods.ts';
+
+/** Which each namespace has, known or not. */
+const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name';
+
+/** Options of commands that are about policies in files. */
+export interface PolicyFilesOptions {
+  readonly files?: readonly string[];
+  readonly pods?: string;
+}
+
+/** Policies and pods of files. */
+export interface FileCluster {
+  readonly policies: PolicyFiles;
+  readonly pods: PodFile;
+  readonly view: ClusterView;
+  /** What of the policies denies more than their authors may think. */
+  readonly warnings: readonly FileRemark[];
+}
+
+/** `port`: a number, or what containers of the destination call it. Without a protocol: everything, or the one that the port has. */
+export interface AskedTraffic {
+  readonly protocol?: PolicyProtocol | 'ICMP';
+  readonly port?: number | string;
+}
+
+/** One end of a flow. */
+export interface End {
+  /** `shop/web`; empty: no pod of the file has the address. */
+  readonly pod: string;
+  /** That has the address; empty: none of the file has it, or a pod does. */
+  readonly node: string;
+  readonly addresses: readonly IpAddress[];
+  readonly ports: readonly NamedPort[];
+  /** Which pod of a workload was taken; else empty. */
+  readonly remark: string;
+}
+
+/** Reads policies and pods. @throws WeftError `usage` if one of the options is missing, or anything cannot be read: no answer would be right */
+export function readFileCluster({ files, pods }: PolicyFilesOptions): FileCluster {
+  if (files === undefined || pods === undefined)
+    throw new WeftError(
+      'usage',
+      'policies of a running cluster cannot be asked yet, but by weft explain: give --files and --pods',
+    );
+  const policies = readPolicyFiles(files);
+  const errors = policies.remarks.filter(({ severity }) => severity === 'error');
+  if (errors.length > 0) throw new WeftError('usage', errors.map(remarkLine).join('\n'));
+  return fileCluster(policies, pods);
+}
+
+/** Of policies that are read already. @throws WeftError `usage` if pods cannot be read */
+export function fileCluster(policies: PolicyFiles, podFile: string): FileCluster {
+  const pods = readPodFile(podFile);
+  const namespaces = [...pods.namespaces, ...policies.namespaces];
+  const unknown = unknownNamespaces(policies.policies, pods.pods, namespaces);
+  const labels = `labels of ${unknown.join(', ')} are not known, by which policies select: give the Namespaces with the policies or with the pods`;
+  return {
+    policies,
+    pods,
+    view: new ClusterView(policies.policies, { pods: pods.pods, namespaces, nodes: pods.nodes }),
+    warnings: [
+      ...policies.remarks.filter(({ severity }) => severity === 'warning'),
+      ...(unknown.length === 0 ? [] : [{ severity: 'warning', place: podFile, policy: '', text: labels } as const]),
+    ],
+  };
+}
+
+/** Namespaces of pods that nobody described, if policies ask about more of them than their names. */
+function unknownNamespaces(
+  policies: readonly Policy[],
+  pods: readonly PolicyPod[],
+  known: readonly PolicyNamespace[],
+): readonly string[] {
+  const selectors = policies.flatMap(({ subject, ingress, egress }) => [
+    subject,
+    ...[...ingress, ...egress].flatMap(({ peer }) => (peer.kind === 'pods' ? peer.pods : [])),
+  ]);
+  const isAsked = selectors.some(
+    ({ namespaces }) => typeof namespaces !== 'string' && namespaces.some(({ key }) => key !== NAMESPACE_NAME_LABEL),
+  );
+  const names = new Set(pods.map(({ namespace }) => namespace));
+  return isAsked ? [...names].filter((name) => !known.some((one) => one.name === name)) : [];
+}
+
+/** Who is meant. @throws WeftError `usage`, with what was probably meant */
+export function endOf(text: string, { view, pods: { pods } }: FileCluster): End {
+  const address = parseIpAddress(text);
+  if (address !== undefined) {
+    const holder = view.podsAt(address)[0];
+    const node = holder === undefined ? (view.nodesAt(address)[0]?.name ?? '') : '';
+    return { pod: holder?.key ?? '', node, addresses: [address], ports: holder?.ports ?? [], remark: '' };
+  }
+  const words = parsePodWords(text);
+  const byTitle = new Map(pods.map((pod) => [podTitle(pod.namespace, pod.name), pod]));
+  const named = pods.map(({ namespace, name, nodeName, labels }) => {
+    return { node: nodeName, name: podTitle(namespace, name), addresses: [], labels: labels ?? {} };
+  });
+  const found = [...titled(named, words), ...madeBy(named, words)].map(({ name }) => byTitle.get(name)!);
+  const [pod] = found;
+  if (pod === undefined) throw unknownPod(text, pods);
+  if (pod.addresses.length === 0)
+    throw new WeftError('usage', `pod ${pod.key} has the network of its node, and no address yet`);
+  const isOfWorkload = words.workload !== undefined && titled(named, words).length === 0 && found.length > 1;
+  const remark = isOfWorkload ? `${pod.key} stands for ${found.length} pods of ${formatWorkload(words.workload)}` : '';
+  return { pod: pod.key, node: '', addresses: pod.addresses, ports: pod.ports, remark };
+}
+
+function unknownPod(text: string, pods: readonly PolicyPod[]): WeftError {
+  const names = pods.flatMap(({ key, namespace, name }) => [key, podTitle(namespace, name)]);
+  const near = nearestName(text, names) ?? pods.find(({ name }) => name === text)?.key;
+  const hint =
+    near === undefined ? 'it is written NAMESPACE/POD, deploy/NAME or as an address' : `did you mean ${near}?`;
+  return new WeftError('usage', `no pod ${text} is in the file of pods: ${hint}`);
+}
+
+/** The packets that are asked about, to this destination; `undefined`: all. @throws WeftError `usage` */
+export function trafficOf({ protocol, port }: AskedTraffic, destination: End): Traffic | undefined {
+  if (port === undefined) return protocol === 'ICMP' ? 'others' : undefined;
+  if (protocol === 'ICMP')
+    throw new WeftError('usage', '--dport: icmp has no ports: leave it out, or give --proto tcp');
+  if (typeof port === 'number') return { protocol: protocol ?? 'TCP', first: port, last: port };
+  const who = destination.pod === '' ? 'the destination, which is no pod,' : destination.pod;
+  const found = destination.ports.filter((one) => one.name === port && one.protocol === (protocol ?? one.protocol));
+  const [one, another] = found;
+  if (one === undefined) {
+    const known = destination.ports.map(({ name }) => name).join(', ');
+    throw new WeftError('usage', `--dport: ${who} has no port ${port}${known === '' ? '' : `, only ${known}`}`);
+  }
+  if (another !== undefined && another.protocol !== one.protocol)
+    throw new WeftError('usage', `--dport: ${who} has a port ${port} of several protocols: say which by --proto`);
+  return { protocol: one.protocol, first: one.port, last: one.port };
+}

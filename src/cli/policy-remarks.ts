@@ -1,0 +1,48 @@
+/** What is to be said of policies in files, and of what is there beside them. */
+import { titleOf } from '../policy/policy.ts';
+import { suspicionsOf } from '../policy/suspicions.ts';
+import { type FileRemark, type PolicyFiles, remarkLine } from './policy-files.ts';
+import { type FileCluster, fileCluster } from './policy-question.ts';
+
+/** As `--json` prints it. */
+export interface PolicyCheck {
+  /** That were read. */
+  readonly files: number;
+  /** Titles of those that can be read: `shop/web`. */
+  readonly policies: readonly string[];
+  /** In the order of the files, errors first. */
+  readonly remarks: readonly FileRemark[];
+  /** Objects of other kinds, by kind; those that say none by an empty one. */
+  readonly passedOver: Readonly<Record<string, number>>;
+}
+
+/** @param podFile `undefined`: only what can be said without pods. @throws WeftError `usage` if pods cannot be read */
+export function checkPolicies(files: PolicyFiles, podFile: string | undefined): PolicyCheck {
+  const errors = files.remarks.filter(({ severity }) => severity === 'error');
+  const warnings = podFile === undefined ? files.remarks.filter(isWarning) : warningsOf(fileCluster(files, podFile));
+  return {
+    files: files.files.length,
+    policies: files.policies.map(titleOf),
+    remarks: [...errors, ...warnings],
+    passedOver: Object.fromEntries(files.passedOver),
+  };
+}
+
+function isWarning({ severity }: FileRemark): boolean {
+  return severity === 'warning';
+}
+
+function warningsOf({ policies, pods, view, warnings }: FileCluster): readonly FileRemark[] {
+  const suspicions = suspicionsOf(policies.policies, pods.pods, view);
+  return [
+    ...warnings,
+    ...suspicions.map(({ policy, path, text }): FileRemark => {
+      return { severity: 'warning', place: policies.placeOf(policy, path), policy, text: `${path}: ${text}` };
+    }),
+  ];
+}
+
+/** On standard error, for who asks about something else. */
+export function tellWarnings({ warnings }: Pick<FileCluster, 'warnings'>): void {
+  for (const remark of warnings) process.stderr.write(`weft: ${remarkLine(remark)}\n`);
+}

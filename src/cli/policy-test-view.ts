@@ -1,0 +1,74 @@
+/** Whether policies allow something, as text. Pure. */
+import { wrap } from '../terminal/table.ts';
+import { bold, paint, type Terminal, warning } from '../terminal/terminal.ts';
+import { EVERYTHING, type PolicyTest, type TestedEdge, type TestedEnd } from './policy-answer.ts';
+
+/** In front of what an edge says: whether it allows, and which it is. */
+const HEAD_COLUMNS = '  DENY  ingress  '.length;
+
+/** The answer in one line, and then what each edge says, with the rule and where it stands. */
+export function formatPolicyTest(answer: PolicyTest, terminal: Terminal): string {
+  const { allowed, asked, judged, notes } = answer;
+  const isOne = !allowed && judged !== asked;
+  const tone = allowed ? 'good' : openOfAsked(answer).length > 0 ? 'warning' : 'bad';
+  const lines = [
+    ...paragraph('', headline(answer), terminal).map((line) => bold(paint(line, tone, terminal), terminal)),
+    '',
+    ...(isOne ? [`${judged}, for one:`] : []),
+    ...formatEdge('egress', answer.egress, terminal),
+    ...formatEdge('ingress', answer.ingress, terminal),
+    ...formatOpen(answer, terminal),
+    ...(notes.length === 0 ? [] : ['']),
+    ...notes.flatMap((note) => paragraph('note: ', note, terminal).map((line) => warning(line, terminal))),
+  ];
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function headline(answer: PolicyTest): string {
+  const { allowed, asked, source, destination } = answer;
+  const what = `${asked === EVERYTHING ? 'everything' : asked} from ${endText(source)} to ${endText(destination)}`;
+  const open = openOfAsked(answer);
+  if (allowed) return `ALLOWED: ${what}`;
+  return open.length === 0 ? `DENIED: ${what}` : `DENIED in part: of ${what}, only ${open.join(', ')} is allowed`;
+}
+
+/** Of what was asked about, as far as that is more than one thing. */
+function openOfAsked({ asked, open }: PolicyTest): readonly string[] {
+  return asked === EVERYTHING ? open : open.filter((text) => text.startsWith(`${asked} `));
+}
+
+/** What else is allowed, to who has asked about something that is not. */
+function formatOpen(answer: PolicyTest, terminal: Terminal): readonly string[] {
+  const { allowed, asked, open } = answer;
+  if (allowed || openOfAsked(answer).length > 0 || asked === EVERYTHING) return [];
+  const words = open.length === 0 ? 'nothing else is allowed either' : `allowed between them: ${open.join(', ')}`;
+  return ['', ...paragraph('', words, terminal)];
+}
+
+function formatEdge(direction: string, edge: TestedEdge, terminal: Terminal): readonly string[] {
+  const { allowed, cause, places, audited } = edge;
+  const head = `  ${allowed ? 'ok' : 'DENY'}`.padEnd('  DENY  '.length) + direction;
+  const indent = ' '.repeat(HEAD_COLUMNS);
+  return [
+    ...paragraph(head.padEnd(HEAD_COLUMNS), cause, terminal).map((line) =>
+      paint(line, allowed ? undefined : 'bad', terminal),
+    ),
+    // Whole, whatever the width: they are to be copied.
+    ...places.map((place) => paint(`${indent}${place}`, 'faint', terminal)),
+    ...audited.flatMap((one) =>
+      paragraph(indent, `audit: it would be denied, ${one}`, terminal).map((line) => warning(line, terminal)),
+    ),
+  ];
+}
+
+function endText({ pod, node, address }: TestedEnd): string {
+  const name = pod !== '' ? pod : node !== '' ? `node ${node}` : '';
+  if (name === '' || address === null) return name === '' ? (address ?? '') : name;
+  return `${name} (${address})`;
+}
+
+function paragraph(head: string, text: string, { widthColumns = Infinity }: Terminal): string[] {
+  return wrap(text, widthColumns - head.length).map((line, index) =>
+    index === 0 ? head + line : ' '.repeat(head.length) + line,
+  );
+}
