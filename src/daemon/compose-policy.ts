@@ -4,6 +4,7 @@ import type { PodDirectory } from '../directory/pod-directory.ts';
 import { CommandError } from '../errors.ts';
 import type { OverlayRoutes } from '../forwarding/overlay-routes.ts';
 import type { ResourceName } from '../kubernetes/watched-resource.ts';
+import { readCounters } from '../linux/nft-netlink.ts';
 import type { NftWitness } from '../linux/nft-owned-tables.ts';
 import { listTable } from '../linux/nft-table-listing.ts';
 import { POLICY_TABLE, titleOf } from '../linux/nftables.ts';
@@ -18,6 +19,7 @@ import type { Pods } from './pods/pods.ts';
 import { PolicyFacts } from './policy-facts/policy-facts.ts';
 import { NodePolicies } from './policy/node-policies.ts';
 import { hasPolicies, PodEdges } from './policy/pod-edges.ts';
+import { PolicyDenials } from './policy/policy-denials.ts';
 import { PolicyEnforcement } from './policy/policy-enforcement.ts';
 import { oddPolicyNotices } from './policy/policy-notices.ts';
 import { ToldCuts } from './policy/told-cuts.ts';
@@ -52,6 +54,7 @@ export interface ComposedPolicy {
   readonly policies: NodePolicies;
   readonly enforcement: PolicyEnforcement;
   readonly edges: PodEdges;
+  readonly denials: PolicyDenials;
   notices(): readonly Notice[];
 }
 
@@ -73,6 +76,7 @@ export function composePolicy(
     isKnown: () => planned.every((resource) => api.isKnown(resource)),
     // Whoever hears of Nodes and Pods, and not of policies, has not the right to.
     isForbidden: () => api.reachability().isReachable && api.reachability('policy').problem !== '',
+    isAway: () => api.reachability('policy').problem !== '',
     isSettled,
     clock: systemClock,
     logger,
@@ -90,7 +94,6 @@ export function composePolicy(
   });
   const edges = new PodEdges({
     awaitPod: (pod) => kubernetes.awaitPod(pod),
-    isAway: () => api.reachability('policy').problem !== '',
     facts,
     policies,
     plan: () => enforcement.plan,
@@ -106,6 +109,11 @@ export function composePolicy(
     policies,
     enforcement,
     edges,
+    denials: new PolicyDenials({
+      plan: () => enforcement.plan,
+      readCounters: () => readCounters(POLICY_TABLE),
+      nowMs: () => performance.now(),
+    }),
     notices: () => [...enforcement.notices(), ...oddPolicyNotices(facts.oddPolicies())],
   };
 }

@@ -291,6 +291,7 @@ export async function composeDaemon(
     routes,
     pods,
     spoofing,
+    policyDenied: () => policy?.denials.total ?? 0,
     rules,
     underlay: () => follower.underlay,
     names: () => namesStatus(config, named?.names),

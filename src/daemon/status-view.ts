@@ -29,6 +29,8 @@ export interface StatusViewOptions {
   readonly routes: OverlayRoutes;
   readonly pods: Pods;
   readonly spoofing: SpoofWatch;
+  /** Packets that network policies denied. */
+  readonly policyDenied: () => number;
   readonly names: () => NamesStatus;
   readonly kubernetes: () => KubernetesStatus | null;
   readonly audit: () => Status['audit'];
@@ -92,7 +94,11 @@ export class StatusView {
       recorder: { sizeBytes: dataplane.recorder?.buffer.byteLength ?? 0, ...recorded.span() },
       tunQueueOverflow: dataplane.tunQueueOverflow(),
       kernel: {
-        refused: { ...rules.refused, 'pod-spoofed-source': spoofing.total },
+        refused: {
+          ...rules.refused,
+          'pod-spoofed-source': spoofing.total,
+          'policy-denied': this.#options.policyDenied(),
+        },
         intoOverlay: rules.intoOverlay,
       },
       residual: residualOf(workers),

@@ -193,11 +193,31 @@ runs('somebody who takes the rules away finds them back', async (t) => {
   await untilDenied('far', 'web');
 });
 
+runs('a daemon that starts again cuts nothing that is allowed, and knows how many packets were denied', async (t) => {
+  const denied = async () => (await lab.control('n1').status()).kernel.refused['policy-denied'] ?? 0;
+  t.false(await reaches('far', 'web'));
+  await until('a denied packet is counted', async () => (await denied()) > 0);
+  tellPod('n2', 'far', { app: 'near' });
+  await untilReaches('far', 'web');
+  const [n1] = daemons;
+  await n1!.end('SIGKILL');
+  daemons[0] = start('n1');
+  await lab.answers('n1');
+  const started = daemons[0];
+  await until('there is a plan', () =>
+    `${started.stdout}${started.stderr}`.includes('policies are enforced from here'),
+  );
+  await untilReaches('far', 'web');
+  t.deepEqual(await lab.control('n1').events({ kind: 'policy-connections-cut' }), []);
+  t.true((await denied()) > 0);
+});
+
 runs('policies hold while no daemon runs, and go when the next one asks no Kubernetes', async (t) => {
   const [n1] = daemons;
-  n1!.child.kill('SIGKILL');
+  tellPod('n2', 'far', { app: 'far' });
+  await untilDenied('far', 'web');
+  await n1!.end('SIGKILL');
   tellPolicy('web');
-  await n1!.end().catch(() => undefined);
   t.true(await reaches('near', 'web'), 'nobody heard of the change');
   daemons[0] = start('n1');
   await untilDenied('near', 'web');

@@ -160,6 +160,7 @@ export const fixedStatus: Status = {
       'names-from-outside': 0,
       'names-flood': 0,
       'pod-spoofed-source': 13,
+      'policy-denied': 0,
     },
     intoOverlay: 4,
   },

@@ -30,6 +30,8 @@ export interface NodePoliciesOptions {
   readonly isKnown: () => boolean;
   /** Whether they may not be told for ever, as they are for nobody here to see: then pods are open without a plan. */
   readonly isForbidden: () => boolean;
+  /** Whether nobody tells them at the moment. */
+  readonly isAway: () => boolean;
   /** Whether all nodes are known, and their pods. */
   readonly isSettled: () => boolean;
   readonly clock: Clock;
@@ -69,12 +71,18 @@ export class NodePolicies {
     return this.#isBegun;
   }
 
-  /** Resolves when there is a plan, for which other nodes are waited for no longer; after {@link PLAN_WAIT_MS} also without. */
+  /**
+   * Resolves when there is a plan, for which other nodes are waited for no longer. After {@link PLAN_WAIT_MS}, and while nobody tells which
+   * policies there are, without one.
+   */
   async begun(): Promise<void> {
+    const { clock, isAway } = this.#options;
+    if (this.#isBegun) return;
     this.#isLate = true;
     this.update();
+    if (isAway()) return;
     const late = Promise.withResolvers<void>();
-    if (!this.#isBegun) this.#options.clock.after(PLAN_WAIT_MS, late.resolve);
+    clock.after(PLAN_WAIT_MS, late.resolve);
     await Promise.race([this.#begun.promise, late.promise]);
   }
 

@@ -20,8 +20,6 @@ import type { NodePolicies } from './node-policies.ts';
 export interface PodEdgesOptions {
   /** As `AwaitedPods.wait`; nothing of what it gives is looked at but whether it is there. */
   readonly awaitPod: (pod: AwaitedPod) => Promise<object | undefined>;
-  /** Whether the API tells nothing at the moment of policies. */
-  readonly isAway: () => boolean;
   readonly facts: Pick<PolicyFacts, 'ownPodsChanged'>;
   readonly policies: Pick<NodePolicies, 'prepare' | 'release' | 'begun' | 'isBegun' | 'isHolding'>;
   /** As the kernel has it. */
@@ -38,12 +36,9 @@ export class PodEdges implements PodEdge {
 
   async prepare(record: PodRecord): Promise<void> {
     if (!hasPolicies(record)) return;
-    const { awaitPod, isAway, facts, policies, plan } = this.#options;
+    const { awaitPod, facts, policies, plan } = this.#options;
     const name = kubernetesNameOf(record);
-    const [known] = await Promise.all([
-      name && awaitPod(name),
-      policies.isBegun || isAway() ? undefined : policies.begun(),
-    ]);
+    const [known] = await Promise.all([name && awaitPod(name), policies.begun()]);
     facts.ownPodsChanged();
     await policies.prepare(keyOf(record), record.hostDevice);
     if (!policies.isBegun) this.#tell(record, 'policies are not known yet', policies.isHolding(keyOf(record)));

@@ -199,6 +199,7 @@ const kinds: Readonly<Record<string, DropFinding>> = {
 export const harmlessDrops: Readonly<Record<string, string>> = {
   'destination-not-unicast':
     'the overlay carries unicast only: service discovery of programs ends here, and they know how to live with it',
+  'policy-denied': 'it is what policies are for, and explain says which one it is',
   'node-link-control': 'the kernel talks to a link on which nobody is',
   ...Object.fromEntries(
     dropReasons

@@ -15,7 +15,13 @@ function policy(name: string): Policy {
 /** A node with one pod, and a kernel that notes what it is told. */
 function node() {
   const done: string[] = [];
-  const state = { isKnown: false, isForbidden: false, isSettled: true, failure: undefined as Error | undefined };
+  const state = {
+    isKnown: false,
+    isForbidden: false,
+    isAway: false,
+    isSettled: true,
+    failure: undefined as Error | undefined,
+  };
   const note = async (what: string): Promise<void> => {
     done.push(what);
     return state.failure === undefined ? Promise.resolve() : Promise.reject(state.failure);
@@ -35,6 +41,7 @@ function node() {
     },
     isKnown: () => state.isKnown,
     isForbidden: () => state.isForbidden,
+    isAway: () => state.isAway,
     isSettled: () => state.isSettled,
     clock,
     logger: silentLogger,
@@ -124,6 +131,10 @@ test('who waits for the plan is told when it is there, and does not wait for eve
   policies.update();
   await again;
   t.true(policies.isBegun);
+  const away = node();
+  away.state.isAway = true;
+  await away.policies.begun();
+  t.false(away.policies.isBegun);
 });
 
 test('what the kernel does not take is made anew once, when it is tried again', async (t) => {

@@ -8,12 +8,11 @@ interface World {
   /** Of the Pod object. */
   readonly isThere?: boolean;
   readonly isBegun?: boolean;
-  readonly isAway?: boolean;
   readonly isolates?: boolean;
   readonly isHolding?: boolean;
 }
 
-function edges({ isThere = true, isBegun = true, isAway = false, isolates = false, isHolding = false }: World = {}) {
+function edges({ isThere = true, isBegun = true, isolates = false, isHolding = false }: World = {}) {
   const done: string[] = [];
   const events = new EventLog(() => 0);
   const made = new PodEdges({
@@ -21,7 +20,6 @@ function edges({ isThere = true, isBegun = true, isAway = false, isolates = fals
       done.push(`await ${name}`);
       return Promise.resolve(isThere ? {} : undefined);
     },
-    isAway: () => isAway,
     facts: { ownPodsChanged: () => done.push('facts') },
     plan: () => planOf(isolates ? 'shop/(labels-unknown)' : 'shop/web'),
     policies: {
@@ -80,14 +78,14 @@ test('the Pod object is waited for, then the pod is told, and then its rules sta
   const { made, done, messages } = edges();
   await made.prepare(attached);
   await made.release(attached);
-  t.deepEqual(done, ['await web', 'facts', 'prepare c1:eth0 wf1', 'release c1:eth0']);
+  t.deepEqual(done, ['await web', 'await plan', 'facts', 'prepare c1:eth0 wf1', 'release c1:eth0']);
   t.deepEqual(messages(), []);
 });
 
 test('for a pod that was made by hand no object is waited for', async (t) => {
   const { made, done } = edges();
   await made.prepare(record());
-  t.deepEqual(done, ['facts', 'prepare shop/web wf1']);
+  t.deepEqual(done, ['await plan', 'facts', 'prepare shop/web wf1']);
 });
 
 test('beside another network there are no policies', async (t) => {
@@ -98,14 +96,10 @@ test('beside another network there are no policies', async (t) => {
   t.deepEqual(done, []);
 });
 
-test('a plan is waited for, unless the API is away', async (t) => {
-  const waiting = edges({ isBegun: false });
-  await waiting.made.prepare(attached);
-  t.true(waiting.done.includes('await plan'));
-  const away = edges({ isBegun: false, isAway: true });
-  await away.made.prepare(attached);
-  t.false(away.done.includes('await plan'));
-  t.deepEqual(away.messages(), ['pod shop/web is there, and policies are not known yet: it is open until then']);
+test('of a pod that is made before there is a plan it is told what becomes of it until then', async (t) => {
+  const open = edges({ isBegun: false });
+  await open.made.prepare(attached);
+  t.deepEqual(open.messages(), ['pod shop/web is there, and policies are not known yet: it is open until then']);
   const held = edges({ isBegun: false, isHolding: true });
   await held.made.prepare(attached);
   t.regex(held.messages().join(), /policies are not known yet: it is isolated/);

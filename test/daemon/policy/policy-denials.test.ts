@@ -1,0 +1,63 @@
+import test from 'ava';
+import { PolicyDenials } from '../../../src/daemon/policy/policy-denials.ts';
+import { CUT_TAG, HELD_TAG, tagOfIsolation, tagOfRule } from '../../../src/daemon/policy/policy-names.ts';
+import type { IsolationPlan, PlannedRule } from '../../../src/policy/node-plan.ts';
+import { PlanState } from '../../../src/policy/plan-state.ts';
+
+function rule(name: string, action: PlannedRule['action'], isAudit = false): PlannedRule {
+  return { tier: 'admin', name, action, isAudit, peers: undefined, ports: undefined };
+}
+
+function isolation(key: string, isAudit: boolean, rules: readonly PlannedRule[]): IsolationPlan {
+  return { key, direction: 'ingress', rules, isolatedBy: ['shop/web'], isAudit };
+}
+
+function planOf(...isolations: readonly IsolationPlan[]): PlanState {
+  const plan = new PlanState();
+  plan.change(plan.changeTo({ pods: [], isolations, peerSets: [], portSets: [] }));
+  return plan;
+}
+
+test('what is dropped is counted, and neither what passes nor what is in audit mode', (t) => {
+  const rules = [rule('deny', 'deny'), rule('audited', 'deny', true), rule('allow', 'allow')];
+  const isolations = [isolation('a', false, rules), isolation('b', true, [])];
+  const counters = new Map([
+    ...rules.map((one, at) => [tagOfRule(one), 10 ** at] as const),
+    [tagOfIsolation(isolations[0]!), 1_000],
+    [tagOfIsolation(isolations[1]!), 10_000],
+    [CUT_TAG, 100_000],
+    [HELD_TAG, 1_000_000],
+  ]);
+  const plan = planOf(...isolations);
+  const denials = new PolicyDenials({ plan: () => plan, readCounters: () => counters, nowMs: () => 0 });
+  t.is(denials.total, 1_101_001);
+});
+
+test('the total never falls: not when a policy is gone, nor when the table is made anew', (t) => {
+  let nowMs = 0;
+  let counters: ReadonlyMap<string, number> | undefined;
+  let plan: PlanState | undefined;
+  const denials = new PolicyDenials({ plan: () => plan, readCounters: () => counters, nowMs: () => nowMs });
+  t.is(denials.total, 0);
+  const [a, b] = [isolation('a', false, []), isolation('b', false, [])];
+  plan = planOf(a, b);
+  const totals = [
+    { [tagOfIsolation(a)]: 5, [tagOfIsolation(b)]: 3 },
+    { [tagOfIsolation(a)]: 7 },
+    { [tagOfIsolation(a)]: 2 },
+    undefined,
+  ].map((counts) => {
+    counters = counts && new Map(Object.entries(counts));
+    nowMs += 10_000;
+    return denials.total;
+  });
+  t.deepEqual(totals, [8, 10, 12, 12]);
+});
+
+test('who asks again at once is told what was read last', (t) => {
+  let packets = 1;
+  const plan = planOf();
+  const readCounters = () => new Map([[CUT_TAG, packets++]]);
+  const denials = new PolicyDenials({ plan: () => plan, readCounters, nowMs: () => 0 });
+  t.deepEqual([denials.total, denials.total], [1, 1]);
+});
