@@ -199,10 +199,13 @@ runs('a daemon that starts again cuts nothing that is allowed, and knows how man
   await until('a denied packet is counted', async () => (await denied()) > 0);
   tellPod('n2', 'far', { app: 'near' });
   await untilReaches('far', 'web');
-  const [n1] = daemons;
+  const [n1, n2] = daemons;
   await n1!.end('SIGKILL');
+  // Nobody tells of pods of n2 for a while.
+  n2!.child.kill('SIGSTOP');
   daemons[0] = start('n1');
   await lab.answers('n1');
+  n2!.child.kill('SIGCONT');
   const started = daemons[0];
   await until('there is a plan', () =>
     `${started.stdout}${started.stderr}`.includes('policies are enforced from here'),
