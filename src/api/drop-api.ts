@@ -24,6 +24,8 @@ export interface DropReport {
   readonly pods: readonly PodDrops[];
   /** What the kernel dropped of pods by weft's rules, before weft was given it: beside `packets`, and in no other key. */
   readonly kernel: readonly KernelDrops[];
+  /** What network policies denied at pods of this node, the most frequent first: beside `packets`, as `kernel` is. */
+  readonly policies: readonly PolicyDrops[];
   /** Recorded ones, the newest last. */
   readonly recent: readonly DroppedPacket[];
   /** How many more records there are than are given here. */
@@ -53,6 +55,16 @@ export interface KernelDrops {
   readonly meaning: string;
   readonly cause: string;
   readonly remedy: string;
+}
+
+/** What a rule of a network policy denied since the daemon started. */
+export interface PolicyDrops {
+  /** `shop/web ingress[0].from[0]`; or why no rule decided: `isolated by shop/web, no rule matches`. */
+  readonly rule: string;
+  /** As the pod sees it that the policy selects; empty: in either. */
+  readonly direction: 'ingress' | 'egress' | '';
+  /** As the kernel counts: a super-packet is one. */
+  readonly packets: number;
 }
 
 /** Packets that went to a peer, or should have, and that came from it; and those of them that were dropped. */

@@ -54,11 +54,19 @@ const kernelColumns = [
   { title: 'SENT FROM', wraps: true },
 ] as const;
 
+const policyColumns = [
+  { title: 'POLICY', wraps: true },
+  { title: 'DIRECTION' },
+  { title: 'PACKETS', align: 'right' },
+] as const;
+
+const POLICY_NOTE = 'denied by the kernel for network policies since the daemon started, and in no other count';
+
 const KERNEL_NOTE = 'dropped by the kernel since the pod was added, before weft was given it, and in no other count';
 
 /** A table by what was asked for, and below it recorded drops, the newest last. */
 export function formatDrops(report: DropReport, by: DropGrouping, terminal: Terminal): string {
-  const kernel = kernelText(report, terminal);
+  const kernel = `${kernelText(report, terminal)}${policyText(report, terminal)}`;
   if (report.packets === 0)
     return `nothing was dropped${kernel === '' ? '' : ' by weft'} since ${moment(report.since)} UTC\n${kernel}`;
   const recorded = report.recordedSince === '' ? 'no flight recorder runs here' : recordedText(report);
@@ -125,6 +133,13 @@ function kernelText({ kernel }: DropReport, terminal: Terminal): string {
   if (kernel.length === 0) return '';
   const rows = kernel.map(({ reason, pod, packets, sources }): readonly Cell[] => [reason, pod, packets, sources]);
   return `\n${formatTable(kernelColumns, rows, terminal)}${paragraph(KERNEL_NOTE, terminal)}`;
+}
+
+/** What policies denied, below that. */
+function policyText({ policies }: DropReport, terminal: Terminal): string {
+  if (policies.length === 0) return '';
+  const rows = policies.map(({ rule, direction, packets }): readonly Cell[] => [rule, direction, packets]);
+  return `\n${formatTable(policyColumns, rows, terminal)}${paragraph(POLICY_NOTE, terminal)}`;
 }
 
 function tableBy({ reasons, peers, pods }: DropReport, by: DropGrouping, terminal: Terminal): string {

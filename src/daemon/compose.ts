@@ -322,6 +322,7 @@ export async function composeDaemon(
     underlay: () => follower.underlay,
     overlayMtuBytes: node.deviceMtuBytes,
     policyPlan: () => policy?.enforcement.plan,
+    policyDrops: () => policy?.denials.byRule() ?? [],
     status: () => view.status(),
   });
   opened.defer(() => diagnosis.close());

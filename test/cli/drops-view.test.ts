@@ -4,12 +4,27 @@ import type { DropReport } from '../../src/api/drop-api.ts';
 import { fixedDrops } from '../support/fixed-handlers.ts';
 
 const pipe = { widthColumns: undefined, colour: false };
-const nothing: DropReport = { ...fixedDrops, packets: 0, reasons: [], pods: [], kernel: [], recent: [], omitted: 0 };
+const nothing: DropReport = {
+  ...fixedDrops,
+  packets: 0,
+  reasons: [],
+  pods: [],
+  kernel: [],
+  policies: [],
+  recent: [],
+  omitted: 0,
+};
 
 test('what only the kernel dropped is said to be of the kernel', (t) => {
   const text = formatDrops({ ...nothing, kernel: fixedDrops.kernel }, 'reason', pipe);
   t.regex(text, /^nothing was dropped by weft since/);
   t.regex(text, /^pod-spoofed-source +web +13 +10\.244\.1\.3 of pod db$/m);
+});
+
+test('what policies denied stands beside all of it, by rule', (t) => {
+  const text = formatDrops({ ...nothing, policies: fixedDrops.policies }, 'reason', pipe);
+  t.regex(text, /^nothing was dropped by weft since/);
+  t.regex(text, /^isolated by shop\/web, no rule matches +ingress +7$/m);
 });
 
 test('a node that dropped nothing says so', (t) => {

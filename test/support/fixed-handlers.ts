@@ -599,6 +599,7 @@ export const fixedDrops: DropReport = {
         'see which pod, and what it sends from, in: weft drops --json; have what it forwards leave under its own address (masquerade in the pod), or add it as the router of a prefix: weft pod add --allow-source',
     },
   ],
+  policies: [{ rule: 'isolated by shop/web, no rule matches', direction: 'ingress', packets: 7 }],
   recent: [
     {
       time: '2026-01-03T04:09:59.900Z',

@@ -10,7 +10,15 @@ import { protocolName } from '../../explain/packet-description.ts';
 import { isProbe, readFlow } from '../../explain/packet-flow.ts';
 import type { WorkerAccount } from '../../dataplane/accounts.ts';
 import { integer } from '../config/config-value.ts';
-import type { DropCount, DroppedPacket, DropReport, KernelDrops, PeerDrops, PodDrops } from '../../api/drop-api.ts';
+import type {
+  DropCount,
+  DroppedPacket,
+  DropReport,
+  KernelDrops,
+  PeerDrops,
+  PodDrops,
+  PolicyDrops,
+} from '../../api/drop-api.ts';
 import { clockOffsetMs, formatMs, type RecordedPackets } from './recorded-packets.ts';
 import type { PodIndex } from '../../directory/pod-index.ts';
 import type { Gossip } from '../gossip/gossip.ts';
@@ -45,6 +53,7 @@ export interface DropsOptions {
   readonly startedMs: number;
   /** Of the kernel, as it counts them now. */
   readonly kernel: () => Promise<readonly KernelDrops[]>;
+  readonly policies: () => readonly PolicyDrops[];
 }
 
 /** What the control server asks of it. */
@@ -73,11 +82,13 @@ export interface DropParts {
   readonly index: PodIndex;
   readonly gossip: Gossip;
   readonly spoofing: SpoofWatch;
+  /** What network policies denied, by rule. */
+  readonly policyDrops: () => readonly PolicyDrops[];
 }
 
 /** Puts it together. */
 export function composeDrops(
-  { dataplane, routes, pods, index, gossip, spoofing }: DropParts,
+  { dataplane, routes, pods, index, gossip, spoofing, policyDrops }: DropParts,
   recorded: RecordedPackets,
 ): DropHandlers {
   const drops = new Drops({
@@ -92,6 +103,7 @@ export function composeDrops(
       await spoofing.look();
       return spoofing.drops();
     },
+    policies: policyDrops,
   });
   return { drops: async (request) => drops.report(request) };
 }
@@ -128,6 +140,7 @@ export class Drops {
       peers: this.#peers(),
       pods: seen.pods(),
       kernel: await this.#options.kernel(),
+      policies: this.#options.policies(),
       recent,
       omitted: seen.count - recent.length,
     };

@@ -38,6 +38,7 @@ function dropsOf(records: readonly FlightRecord[] = []) {
         await Promise.resolve();
       },
     },
+    policies: () => [],
     kernel: async () => [],
     startedMs: Date.parse('2026-01-01T00:00:00.000Z'),
   });

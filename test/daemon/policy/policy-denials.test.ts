@@ -33,6 +33,30 @@ test('what is dropped is counted, and neither what passes nor what is in audit m
   t.is(denials.total, 1_101_001);
 });
 
+test('each rule that denied is named, the most frequent first', (t) => {
+  const one = isolation('a', false, [rule('all ingress[0].from[0]', 'deny'), rule('idle', 'deny')]);
+  const counters = new Map([
+    [tagOfRule({ name: 'all ingress[0].from[0]' }), 3],
+    [tagOfRule({ name: 'idle' }), 0],
+    [tagOfIsolation(one), 7],
+  ]);
+  const plan = planOf(one);
+  const denials = new PolicyDenials({ plan: () => plan, readCounters: () => counters, nowMs: () => 0 });
+  t.deepEqual(denials.byRule(), [
+    { rule: 'isolated by shop/web, no rule matches', direction: 'ingress', packets: 7 },
+    { rule: 'all ingress[0].from[0]', direction: 'ingress', packets: 3 },
+  ]);
+});
+
+test('of more rules than are remembered, what they denied is one sum', (t) => {
+  const rules = Array.from({ length: 5_000 }, (_, at) => rule(`r${at}`, 'deny'));
+  const plan = planOf(isolation('a', false, rules));
+  const counters = new Map(rules.map((each) => [tagOfRule(each), 1]));
+  const denials = new PolicyDenials({ plan: () => plan, readCounters: () => counters, nowMs: () => 0 });
+  t.is(denials.total, 5_000);
+  t.deepEqual(denials.byRule()[0], { rule: 'other rules', direction: '', packets: 5_000 - 4_096 });
+});
+
 test('the total never falls: not when a policy is gone, nor when the table is made anew', (t) => {
   let nowMs = 0;
   let counters: ReadonlyMap<string, number> | undefined;
