@@ -74,8 +74,8 @@ export function composePolicy(
     planner,
     enforcement,
     isKnown: () => planned.every((resource) => api.isKnown(resource)),
-    // Whoever hears of Nodes and Pods, and not of policies, has not the right to.
-    isForbidden: () => api.reachability().isReachable && api.reachability('policy').problem !== '',
+    // Only that. Whatever else keeps policies from being heard of may pass at any moment: they may close what would be open until then.
+    isForbidden: () => api.isForbidden('policy'),
     isAway: () => api.reachability('policy').problem !== '',
     isSettled,
     clock: systemClock,

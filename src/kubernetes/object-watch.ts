@@ -30,6 +30,8 @@ export interface WatchState {
   readonly phase: 'listing' | 'watching' | 'waiting' | 'absent';
   /** What went wrong last; empty: nothing since the last success. */
   readonly problem: string;
+  /** Whether that is that the server forbids it (HTTP 403): nothing is heard until somebody gives the right to. */
+  readonly isForbidden: boolean;
   /** Objects that are known. */
   readonly objects: number;
   /** Objects that were passed over, as they were not what they should be, since the last list. */
@@ -62,8 +64,12 @@ const ABSENT_MORE_MS = 30_000;
 /** A page that is longer than an answer may be is asked for with so many times fewer objects. */
 const PAGE_DIVISOR = 4;
 
+const FORBIDDEN = 403;
 const NOT_FOUND = 404;
 const GONE = 410;
+
+/** Why it does not go on: what the server said, or what is wrong with that. */
+type WatchProblem = Pick<ApiFailure, 'message'> & Partial<ApiFailure>;
 
 /** A record, and as JSON. */
 interface Found<Value> {
@@ -84,6 +90,7 @@ export class ObjectWatch<Value> {
   #version = '';
   #phase: WatchState['phase'] = 'listing';
   #problem = '';
+  #isForbidden = false;
   #unreadable = 0;
   #lists = 0;
   /** In a row. */
@@ -117,7 +124,7 @@ export class ObjectWatch<Value> {
         if (turn !== this.#turn) return;
         if ('failure' in answer) return this.#listFailed(answer.failure);
         const page = readListPage(answer.body);
-        if (page === undefined) return this.#fail('the answer is no list of the API', 0, () => this.#list());
+        if (page === undefined) return this.#fail({ message: 'the answer is no list of the API' }, () => this.#list());
         for (const item of page.items) {
           const value = resource.read(item);
           if (value === undefined) {
@@ -136,8 +143,9 @@ export class ObjectWatch<Value> {
     ask('');
   }
 
-  #listFailed({ status, message, retryAfterMs, isTooLong }: ApiFailure): void {
+  #listFailed(failure: ApiFailure): void {
     const { resource } = this.#options;
+    const { status, isTooLong } = failure;
     if (status === NOT_FOUND && resource.isOptional) {
       this.#place = (this.#place + 1) % resource.paths.length;
       this.#misses++;
@@ -148,9 +156,8 @@ export class ObjectWatch<Value> {
       return this.#list();
     }
     // A list that took so long that its version is gone is begun anew, and so is any other.
-    this.#fail(status === GONE ? 'the list took too long, and its version is gone' : message, retryAfterMs, () =>
-      this.#list(),
-    );
+    const message = status === GONE ? 'the list took too long, and its version is gone' : failure.message;
+    this.#fail({ ...failure, message }, () => this.#list());
   }
 
   #listed(version: string, found: ReadonlyMap<string, Found<Value>>, unreadable: number): void {
@@ -183,7 +190,7 @@ export class ObjectWatch<Value> {
     this.#unreadable = unreadable;
     this.#misses = 0;
     this.#lists++;
-    this.#problem = '';
+    this.#forgetProblem();
     this.#options.onChanges({ set, deleted, all: [...found.keys()] });
   }
 
@@ -209,9 +216,9 @@ export class ObjectWatch<Value> {
         if (turn !== this.#turn) return;
         if (failure?.status === GONE || (failure?.status === NOT_FOUND && this.#options.resource.isOptional))
           return this.#expired();
-        if (failure !== undefined) return this.#fail(failure.message, failure.retryAfterMs, () => this.#watch());
+        if (failure !== undefined) return this.#fail(failure, () => this.#watch());
         if (clock.nowMs() - beganMs < SHORT_WATCH_MS)
-          return this.#fail('the server ended the watch at once', 0, () => this.#watch());
+          return this.#fail({ message: 'the server ended the watch at once' }, () => this.#watch());
         this.#failures = 0;
         this.#watch();
       },
@@ -222,10 +229,11 @@ export class ObjectWatch<Value> {
   #hear(body: unknown): void {
     const event = readWatchEvent(body);
     if (event === undefined)
-      return this.#breakOff('the server sent something else than an event of a watch', () => this.#list());
+      return this.#breakOff({ message: 'the server sent something else than an event of a watch' }, () => this.#list());
     if (event.type === 'ERROR') {
       if (event.code === GONE) return this.#expired();
-      return this.#breakOff(`HTTP ${event.code}: ${event.message.slice(0, 300)}`, () => this.#list());
+      const message = `HTTP ${event.code}: ${event.message.slice(0, 300)}`;
+      return this.#breakOff({ status: event.code, message }, () => this.#list());
     }
     this.#failures = 0;
     this.#version = event.version === '' ? this.#version : event.version;
@@ -234,7 +242,7 @@ export class ObjectWatch<Value> {
 
   #isWell(): void {
     if (this.#problem === '') return;
-    this.#problem = '';
+    this.#forgetProblem();
     this.#tell();
   }
 
@@ -265,7 +273,8 @@ export class ObjectWatch<Value> {
 
   /** From here on only a new list helps. At once, the first time: a version that is gone is no fault of the server. */
   #expired(): void {
-    if (this.#failures > 0) return this.#breakOff('the version that was known is gone', () => this.#list());
+    if (this.#failures > 0)
+      return this.#breakOff({ message: 'the version that was known is gone' }, () => this.#list());
     this.#failures = 1;
     this.#cancel();
     this.#list();
@@ -275,26 +284,30 @@ export class ObjectWatch<Value> {
     const { most, mostCharacters } = this.#options.resource;
     // What is known stays known. It does not get better by trying often.
     this.#failures = Math.max(this.#failures, 10);
-    this.#breakOff(
-      `there are more than ${most} objects, or ${mostCharacters} characters of them: so many are not watched`,
-      () => this.#list(),
-    );
+    const message = `there are more than ${most} objects, or ${mostCharacters} characters of them: so many are not watched`;
+    this.#breakOff({ message }, () => this.#list());
   }
 
-  #breakOff(problem: string, again: () => void): void {
+  #breakOff(problem: WatchProblem, again: () => void): void {
     this.#cancel();
-    this.#fail(problem, 0, again);
+    this.#fail(problem, again);
   }
 
-  #fail(problem: string, retryAfterMs: number, again: () => void): void {
+  #fail({ message, status, retryAfterMs = 0 }: WatchProblem, again: () => void): void {
     const { clock, random } = this.#options;
     this.#failures++;
-    this.#problem = problem;
+    this.#problem = message;
+    this.#isForbidden = status === FORBIDDEN;
     const turn = this.#begin('waiting');
     this.#tell();
     clock.after(backOffMs(this.#failures, retryAfterMs, random), () => {
       if (turn === this.#turn) again();
     });
+  }
+
+  #forgetProblem(): void {
+    this.#problem = '';
+    this.#isForbidden = false;
   }
 
   #begin(phase: WatchState['phase']): number {
@@ -316,6 +329,7 @@ export class ObjectWatch<Value> {
     this.#options.onState({
       phase: this.#phase,
       problem: this.#problem,
+      isForbidden: this.#isForbidden,
       objects: this.#known.size,
       unreadable: this.#unreadable,
       lists: this.#lists,

@@ -132,6 +132,25 @@ test('while the API is away, what is known stays; and it is asked for about ever
   t.true(watcher.api.asked.length > 70 && watcher.api.asked.length < 250, `${watcher.api.asked.length} questions`);
 });
 
+test('that a server forbids it is told apart from every other failure, until it answers', (t) => {
+  const watcher = watching('a');
+  const seen = [403, 500, 403].map((status) => {
+    watcher.api.end({ status, message: `HTTP ${status}`, retryAfterMs: 0 });
+    const { problem, isForbidden } = watcher.state!;
+    watcher.clock.advance(10_000);
+    return [problem, isForbidden, watcher.state!.isForbidden];
+  });
+  t.deepEqual(seen, [
+    ['HTTP 403', true, false],
+    ['HTTP 500', false, false],
+    ['HTTP 403', true, false],
+  ]);
+  watcher.api.say({ type: 'ERROR', object: { kind: 'Status', code: 403, message: 'forbidden' } });
+  t.true(watcher.state!.isForbidden);
+  watcher.clock.advance(SETTLE_MS);
+  t.false(watcher.state!.isForbidden);
+});
+
 test('nodes do not all come back at the same moment', (t) => {
   const firstQuestionsMs = [1, 2, 3, 4, 5].map((seed) => {
     const watcher = new Watcher(seed);
@@ -231,7 +250,7 @@ test('what the server does not have is no trouble, and asked for again now and t
   const watcher = new Watcher(1, optional);
   watcher.api.absent = ['/v1', '/v2'];
   begun(watcher, ['a']);
-  t.deepEqual(watcher.state, { phase: 'absent', problem: '', objects: 0, unreadable: 0, lists: 1 });
+  t.deepEqual(watcher.state, { phase: 'absent', problem: '', isForbidden: false, objects: 0, unreadable: 0, lists: 1 });
   t.deepEqual(watcher.changes, [{ set: [], deleted: [], all: [] }]);
   watcher.api.asked.length = 0;
   watcher.clock.advance(600_000);

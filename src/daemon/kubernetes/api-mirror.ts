@@ -57,7 +57,7 @@ const LAST_RESTART_MS = 60_000;
 /** Changes that are asked for and have no answer yet, at most. Beyond them, the oldest has failed. */
 const MAX_ASKED = 256;
 
-const UNBEGUN: WatchState = { phase: 'listing', problem: '', objects: 0, unreadable: 0, lists: 0 };
+const UNBEGUN: WatchState = { phase: 'listing', problem: '', isForbidden: false, objects: 0, unreadable: 0, lists: 0 };
 
 function unbegun<Value>(): Mirrored<Value> {
   return { objects: new Map(), state: UNBEGUN, isComplete: false, isKnown: false };
@@ -155,6 +155,14 @@ export class ApiMirror {
   /** Whether everything is watched now that it takes to be a node, or to enforce policies. */
   reachability(purpose: WatchPurpose = 'node'): Reachability {
     return this.#reach[purpose].current;
+  }
+
+  /** Whether the server forbids to see something for which no run was ever told what there is: nobody waits for that. */
+  isForbidden(purpose: WatchPurpose): boolean {
+    return resourceNames.some(
+      (name) =>
+        watchedResources[name].purpose === purpose && !this.isKnown(name) && this.#mirrored[name].state.isForbidden,
+    );
   }
 
   /** Asks for a change. `done` is called once, unless the daemon ends before. */

@@ -28,7 +28,7 @@ export interface NodePoliciesOptions {
   readonly enforcement: Pick<PolicyEnforcement, 'apply' | 'change' | 'prepare' | 'hold' | 'release' | 'repair'>;
   /** Whether it is known which policies there are. */
   readonly isKnown: () => boolean;
-  /** Whether they may not be told for ever, as they are for nobody here to see: then pods are open without a plan. */
+  /** Whether the node has not the right to see them: then pods are open without a plan, as there may never be one. */
   readonly isForbidden: () => boolean;
   /** Whether nobody tells them at the moment. */
   readonly isAway: () => boolean;

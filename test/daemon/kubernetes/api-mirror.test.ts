@@ -83,6 +83,29 @@ test('without the right to see policies, nodes and pods are watched all the same
     problem: 'networkpolicies: HTTP 403: networkpolicies is forbidden',
   });
   await until('what is not installed is absent', () => mirror.stateOf('clusternetworkpolicies').phase === 'absent');
+  t.true(mirror.isForbidden('policy'));
+  t.false(mirror.isForbidden('node'));
+  // What an earlier run was told still counts.
+  mirror.recall({ time: '', nodeName: 'n1', networkpolicies: [] });
+  t.false(mirror.isForbidden('policy'));
+});
+
+test('that policies cannot be had at the moment is not that they are forbidden', async (t) => {
+  await using server = await openHttpsApi((request, response) => {
+    const path = request.url!;
+    if (path.includes('/networkpolicies')) {
+      response.writeHead(503);
+      return response.end('{"message":"etcd has no leader"}');
+    }
+    if (path.includes('watch=1')) return response.flushHeaders();
+    return response.end(JSON.stringify({ metadata: { resourceVersion: '1' }, items: [] }));
+  });
+  const { place } = server;
+  const options = { nodeName: 'n1', userAgent: 'weft/test', logger: silentLogger, wallClockMs: () => 0 };
+  await using mirror = new ApiMirror({ place, ...options });
+  await until('nodes and pods are watched', () => mirror.reachability().isReachable);
+  await until('policies are not', () => mirror.reachability('policy').problem !== '');
+  t.false(mirror.isForbidden('policy'));
 });
 
 test('who follows is told which objects changed', async (t) => {
