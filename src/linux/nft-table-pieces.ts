@@ -131,8 +131,8 @@ function settle<Value>(all: SharedByName<Value>, before: ReadonlyMap<string, Val
   for (const [name, value] of before) {
     const isThere = all.get(name)!.pieces > 0;
     if (!isThere) all.delete(name);
-    if (value === undefined) settled.added.push(...(isThere ? [name] : []));
-    else settled[isThere ? 'kept' : 'gone'].push(name);
+    if (value !== undefined) settled[isThere ? 'kept' : 'gone'].push(name);
+    else if (isThere) settled.added.push(name);
   }
   return settled;
 }

@@ -32,6 +32,7 @@ export interface IsolationPlan {
    * there are no rules of `baseline`.
    *
    * `shop/(labels-unknown)`, of no policy, stands for all policies where the labels of the pod are not known, and there are no rules.
+   * `(too-many-rules)`, of no policy, stands before all policies that judge where the node has no room for their rules: there are none.
    */
   readonly isolatedBy: readonly string[];
   /**

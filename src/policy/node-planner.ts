@@ -109,7 +109,7 @@ export class NodePlanner {
 
   /** All of it, in order of the keys. */
   plan(): NodePlan {
-    this.#peers.forgetIdle();
+    this.#settle();
     return {
       pods: all(this.#locals.keys(), (key) => this.#podPlan(key)),
       isolations: all(this.#isolations.keys(), (key) => this.#isolations.read(key)),
@@ -120,13 +120,19 @@ export class NodePlanner {
 
   /** What is not as it was the last time. The first time, that is all. */
   takeChange(): NodePlanChange {
-    this.#peers.forgetIdle();
+    this.#settle();
     return {
       pods: this.#changed.pods.take(),
       isolations: this.#changed.isolations.take(),
       peerSets: this.#changed.peerSets.take(),
       portSets: this.#changed.portSets.take(),
     };
+  }
+
+  /** What is asked again is kept. */
+  #settle(): void {
+    this.#isolations.settle();
+    this.#peers.forgetIdle();
   }
 
   #replacePolicy(title: string, policy: Policy | undefined): void {

@@ -322,6 +322,15 @@ test('lists are limited, and rules of a policy are, too', (t) => {
   ]);
 });
 
+test('peers and ports together are limited, in both directions', (t) => {
+  const ports = Array.from({ length: 128 }, (_, at) => ({ port: 1_000 + 2 * at, endPort: 1_001 + 2 * at }));
+  const rules = (count: number) => ({ from: many(count), ports });
+  t.deepEqual(problemsOf({ metadata: name, spec: { ingress: [rules(128)] } }), []);
+  t.deepEqual(problemsOf({ metadata: name, spec: { ingress: [rules(128)], egress: [{ to: many(1) }] } }), [
+    'spec: Forbidden: its peers and ports make 16385 matches, more than 16384',
+  ]);
+});
+
 test('exceptions of blocks are limited by the prefixes that they leave', (t) => {
   const except = Array.from({ length: 256 }, (_, at) => `2001:db8::${at}/128`);
   const peers = (count: number) => Array.from({ length: count }, () => ({ ipBlock: { cidr: '::/0', except } }));

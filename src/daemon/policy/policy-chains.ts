@@ -102,14 +102,16 @@ function tierChains(
   way: Way,
 ): readonly (readonly [string, NftChainContent])[] {
   const sections = sectionsOf(isolation, way);
-  const chains: { readonly name: string; readonly rules: string[] }[] = [{ name, rules: [] }];
+  const chains: { readonly name: string; rules: string[] }[] = [{ name, rules: [] }];
   for (const [index, { before, rules }] of sections.entries()) {
     const next = sections[index + 1];
     const beyond = next === undefined ? 'return' : `goto ${name}-${next.name}`;
-    const chain = chains.at(-1)!.rules;
-    chain.push(...before, ...rules.flatMap((rule) => ruleLines(state, rule, isolation, way, beyond)));
+    const chain = chains.at(-1)!;
+    const lines = rules.flatMap((rule) => ruleLines(state, rule, isolation, way, beyond));
+    // No `push` of all of them: more arguments than the stack has room for are an error.
+    chain.rules = [...chain.rules, ...before, ...lines];
     if (next === undefined || rules.every(({ action }) => action !== 'pass')) continue;
-    chain.push(beyond);
+    chain.rules.push(beyond);
     chains.push({ name: `${name}-${next.name}`, rules: [] });
   }
   return chains.map((chain) => [chain.name, { rules: chain.rules }]);

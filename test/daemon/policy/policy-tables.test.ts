@@ -1,5 +1,5 @@
 import test from 'ava';
-import { tagOfIsolation, tagOfRule } from '../../../src/daemon/policy/policy-names.ts';
+import { chainOf, tagChain, tagOfIsolation, tagOfRule } from '../../../src/daemon/policy/policy-names.ts';
 import { PolicyPieces } from '../../../src/daemon/policy/policy-pieces.ts';
 import { policyFindings } from '../../../src/daemon/policy/policy-findings.ts';
 import { creationLines } from '../../../src/linux/nft-table-content.ts';
@@ -206,6 +206,17 @@ add element inet weft-policy ports4-C { 10.0.0.1 . 6 . 8080 }
 
 test('a plan is one table: what judges each direction, and which devices stand for what', (t) => {
   t.deepEqual(readable(creationLines(made().content())), golden.trim().split('\n'));
+});
+
+test('an isolation of more rules than a function takes arguments is one chain', (t) => {
+  const ports = Array.from({ length: 60_000 }, (_, at) => ({ first: at + 1, last: at + 2 }));
+  const ranges = ports.map((range) => ({ kind: 'range', protocol: 'TCP', ...range }) as const);
+  const isolation = { ...ingress, rules: ['a', 'b', 'c'].map((name) => rule({ name, ports: ranges })) };
+  const pieces = new PolicyPieces({ withLog: true }, new Map());
+  pieces.update([{ kind: 'plan', plan: { ...plan, isolations: [isolation, egress] } }]);
+  const chain = pieces.content().chains[chainOf('ingress', ingress.key)]!;
+  t.is(chain.rules.length, 3 * ports.length + 1);
+  t.is(chain.rules.at(-1), `goto ${tagChain.deny(tagOfIsolation(ingress))}`);
 });
 
 test('a change of peers is one of elements', (t) => {
