@@ -26,7 +26,8 @@ const NOTES = `
 By reason and peer, drops are counted since the daemon started. By pod, and one
 by one, they are known as far as the flight recorder remembers them. With
 --watch, each line begins with what they are counted by. What a reason means,
-what usually lies behind it and what to do: weft explain drop REASON.`;
+what usually lies behind it and what to do: weft explain drop REASON. What
+network policies denied stands below, by rule; not with --pod or --watch.`;
 
 /** Adds the command. */
 export function registerDrops(program: Command): void {

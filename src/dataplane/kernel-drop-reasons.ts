@@ -32,7 +32,7 @@ export const kernelDropReasons = [
     cause:
       'a policy that selects more pods than was meant, a rule without the port or the label, or one that forgot DNS',
     remedy:
-      'see which rule of which policy decides, at which pod, in: weft explain SOURCE DESTINATION --proto tcp --dport PORT',
+      'see which rules deny, in: weft drops; and which one decides for a flow, in: weft explain SOURCE DESTINATION --proto tcp --dport PORT',
   },
 ] as const satisfies readonly KernelDropReason[];
 

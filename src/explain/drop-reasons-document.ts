@@ -16,10 +16,9 @@ peer: received + originated = sent + delivered + relayed + dropped + queued.
 
 const KERNEL_HEAD = `## Of pods, by the kernel
 
-Rules of nftables that weft makes (tables \`inet weft-pods\`, \`arp weft-pods\` and \`inet weft-policy\`) drop these beside the dataplane, and go on
-while no daemon runs. What is spoofed is counted by pod, since the pod was added: \`weft drops\`. \`weft status\` and the metric
-\`weft_kernel_refused_packets_total\` have what all pods sent, and what all policies denied. These counts are beside the accounts of packets,
-and not in them; a super-packet counts as one.
+Rules of nftables that weft makes (tables \`inet weft-pods\`, \`arp weft-pods\` and \`inet weft-policy\`) drop these outside of the dataplane, also while
+no daemon runs. \`weft drops\` counts spoofed packets by pod, and packets that policies denied by rule. \`weft status\` and the metric
+\`weft_kernel_refused_packets_total\` have the sum of each. These counts are not in the accounts of packets; a super-packet counts as one.
 `;
 
 const sections = [

@@ -25,7 +25,7 @@ export function endToEndDocument(cases: readonly TestCase[], { version, nodes, d
   const leftOut = reasonsOf(having('not-chosen'));
   const text = [
     "# Kubernetes' own tests",
-    `Kubernetes brings tests for those who make networks for it. This is what became of all of its tests of networking, \`[sig-network]\`, with weft by its manifests on the
+    `Kubernetes has tests for those who write pod networks. These are the results of all of its networking tests, \`[sig-network]\`, with weft by its manifests on the
 [cluster on one machine](kubernetes-cluster.md): Kubernetes ${version}, ${nodes} nodes, IPv4 and IPv6, kube-proxy with nftables; ${date}. The page is made by`,
     `\`\`\`console
 $ sudo ./scripts/kubernetes up --nodes ${nodes}
@@ -50,7 +50,7 @@ $ sudo ./scripts/kubernetes document >docs/kubernetes-tests.md
     '## Passed: others',
     listOf(passed.filter((one) => !isConformance(one))),
     '## Skipped by themselves',
-    'They looked at the cluster, and did not want to run.',
+    'These looked at the cluster, and skipped themselves.',
     skipped.map((one) => `- ${titleOf(one)}: ${firstLine(one.said)}`).join('\n'),
     '## Left out',
     leftOut.map(({ because, names }) => `- ${names.length}: ${because}`).join('\n'),

@@ -115,7 +115,7 @@ const finds: FindingKinds = {
   },
   'policy-log-unavailable': {
     severity: 'warning',
-    title: 'nobody is told which packets policies deny',
+    title: 'packets that policies deny are counted, and not logged',
     cause: 'the kernel has no nf_log for nftables',
   },
   'policy-cuts-unavailable': {
