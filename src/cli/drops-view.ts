@@ -60,6 +60,9 @@ const policyColumns = [
   { title: 'PACKETS', align: 'right' },
 ] as const;
 
+/** Rules in the table, those that denied most. */
+const MAX_RULES = 20;
+
 const POLICY_NOTE = 'denied by the kernel for network policies since the daemon started, and in no other count';
 
 const KERNEL_NOTE = 'dropped by the kernel since the pod was added, before weft was given it, and in no other count';
@@ -138,8 +141,10 @@ function kernelText({ kernel }: DropReport, terminal: Terminal): string {
 /** What policies denied, below that. */
 function policyText({ policies }: DropReport, terminal: Terminal): string {
   if (policies.length === 0) return '';
-  const rows = policies.map(({ rule, direction, packets }): readonly Cell[] => [rule, direction, packets]);
-  return `\n${formatTable(policyColumns, rows, terminal)}${paragraph(POLICY_NOTE, terminal)}`;
+  const shown = policies.slice(0, MAX_RULES);
+  const rows = shown.map(({ rule, direction, packets }): readonly Cell[] => [rule, direction, packets]);
+  const more = policies.length > shown.length ? `; ${policies.length - shown.length} more rules are in --json` : '';
+  return `\n${formatTable(policyColumns, rows, terminal)}${paragraph(`${POLICY_NOTE}${more}`, terminal)}`;
 }
 
 function tableBy({ reasons, peers, pods }: DropReport, by: DropGrouping, terminal: Terminal): string {

@@ -9,7 +9,7 @@ import type {
   PastNode,
   SeenPackets,
 } from '../explain/explanation.ts';
-import { wrap } from '../terminal/table.ts';
+import { hanging } from '../terminal/table.ts';
 import { bold, paint, warning, type Terminal, type Tone } from '../terminal/terminal.ts';
 
 const VERDICTS: Readonly<Record<ExplainedStep['verdict'], string>> = {
@@ -35,17 +35,15 @@ export function formatExplanation(explanation: Explanation, terminal: Terminal):
   const now = around === null ? '' : 'now ';
   const summary = `${now}${fate.toUpperCase()}${way === 'back' ? ' on the way back' : ''}: ${fateWords(explanation)}`;
   const lines = [
-    ...paragraph('', packetWords(explanation), terminal),
+    ...hanging('', packetWords(explanation), terminal),
     // Who asks about a moment that has passed is told of that first.
-    ...(around === null
-      ? []
-      : paragraph('', `THEN: ${around.conclusion}`, terminal).map((line) => bold(line, terminal))),
-    ...paragraph('', summary, terminal).map((line) => bold(paint(line, toneOf(fate), terminal), terminal)),
-    ...remarks.flatMap((remark) => paragraph('note: ', remark, terminal).map((line) => warning(line, terminal))),
+    ...(around === null ? [] : hanging('', `THEN: ${around.conclusion}`, terminal).map((line) => bold(line, terminal))),
+    ...hanging('', summary, terminal).map((line) => bold(paint(line, toneOf(fate), terminal), terminal)),
+    ...remarks.flatMap((remark) => hanging('note: ', remark, terminal).map((line) => warning(line, terminal))),
     ...formatNodes('on', nodes, terminal),
     ...(back === null ? [] : formatBack(explanation, back, terminal)),
-    ...(cause === '' ? [] : ['', ...paragraph(LABELS.cause, cause, terminal)]),
-    ...(remedy === '' ? [] : paragraph(LABELS.remedy, remedy, terminal)),
+    ...(cause === '' ? [] : ['', ...hanging(LABELS.cause, cause, terminal)]),
+    ...(remedy === '' ? [] : hanging(LABELS.remedy, remedy, terminal)),
     ...(around === null
       ? []
       : ['', bold(`recorded from ${moment(around.from)} to ${moment(around.to)} UTC`, terminal)]),
@@ -115,10 +113,10 @@ function formatBack({ there, nodes }: Explanation, back: ExplainedWay, terminal:
   const isAlike = back.fate === there.fate && back.decision?.text === there.decision?.text;
   if (isSameWay && isAlike) return [];
   const way = names.join(' to ');
-  if (!isGood(there.fate) && isGood(back.fate)) return ['', ...paragraph('', `the way back is open: ${way}`, terminal)];
+  if (!isGood(there.fate) && isGood(back.fate)) return ['', ...hanging('', `the way back is open: ${way}`, terminal)];
   if (!isGood(there.fate)) {
     const why = back.decision === null ? '' : `: ${back.decision.text}`;
-    return ['', ...paragraph('', `the way back (${way}) would be ${back.fate}${why}`, terminal)];
+    return ['', ...hanging('', `the way back (${way}) would be ${back.fate}${why}`, terminal)];
   }
   return formatNodes('on the way back, on', back.nodes, terminal);
 }
@@ -127,7 +125,7 @@ function formatSteps(steps: readonly ExplainedStep[], terminal: Terminal): strin
   return steps.flatMap(({ hook, verdict, text }, index) => {
     const shownHook = steps[index - 1]?.hook === hook ? '' : hook;
     const head = `  ${VERDICTS[verdict].padEnd(VERDICT_COLUMNS)}${shownHook.padEnd(HOOK_COLUMNS)}`;
-    const lines = paragraph(head, text, terminal);
+    const lines = hanging(head, text, terminal);
     const tone = { pass: undefined, doubt: 'warning', unknown: 'warning', stop: 'bad' } as const;
     return lines.map((line) => paint(line, tone[verdict], terminal));
   });
@@ -136,7 +134,7 @@ function formatSteps(steps: readonly ExplainedStep[], terminal: Terminal): strin
 function formatPast(past: PastNode, from: string, terminal: Terminal): string[] {
   const { node, error, packetsSince, dropsSince, seen, events } = past;
   const title = ['', bold(`on ${node}`, terminal)];
-  if (error !== '') return [...title, ...paragraph('  ', error, terminal)];
+  if (error !== '') return [...title, ...hanging('  ', error, terminal)];
   const since =
     packetsSince === ''
       ? 'no flight recorder runs here: what became of single packets is not known'
@@ -149,11 +147,11 @@ function formatPast(past: PastNode, from: string, terminal: Terminal): string[] 
   });
   const isPartly = packetsSince > from;
   const none = `no packet between the two was recorded${isPartly ? ', but the recorder does not go back so far' : ''}`;
-  const nothing = packetsSince !== '' && seen.length === 0 ? paragraph('  ', none, terminal) : [];
-  const changes = events.flatMap(({ time, message }) => paragraph(`  ${clock(time)}  `, message, terminal));
+  const nothing = packetsSince !== '' && seen.length === 0 ? hanging('  ', none, terminal) : [];
+  const changes = events.flatMap(({ time, message }) => hanging(`  ${clock(time)}  `, message, terminal));
   return [
     ...title,
-    ...paragraph('  ', since, terminal),
+    ...hanging('  ', since, terminal),
     ...nothing,
     ...counted,
     ...(changes.length === 0 ? [`  ${isPartly ? 'no change is known' : 'nothing changed'} that matters to them`] : []),
@@ -174,10 +172,4 @@ function moment(time: string): string {
 /** Time of the day, to the millisecond. */
 function clock(time: string): string {
   return time.slice('2026-01-01T'.length, -1);
-}
-
-function paragraph(head: string, text: string, { widthColumns = Infinity }: Terminal): string[] {
-  return wrap(text, widthColumns - head.length).map((line, index) =>
-    index === 0 ? head + line : ' '.repeat(head.length) + line,
-  );
 }

@@ -1,5 +1,6 @@
 /** Options of `weft policy`, as they are written. */
 import { type Command, InvalidArgumentError } from 'commander';
+import { problemsOfPortName } from '../policy/name-syntax.ts';
 import type { PolicyProtocol } from '../policy/policy.ts';
 import { MAX_PORT } from './number-option.ts';
 
@@ -7,9 +8,6 @@ const protocols = { tcp: 'TCP', udp: 'UDP', sctp: 'SCTP', icmp: 'ICMP' } as cons
   string,
   PolicyProtocol | 'ICMP'
 >;
-
-/** As Kubernetes has names of ports (RFC 6335, section 5.1). */
-const PORT_NAME = /^(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*$/;
 
 /** Adds where policies and pods are. */
 export function withFiles(command: Command): Command {
@@ -34,6 +32,6 @@ function parseProtocol(text: string): PolicyProtocol | 'ICMP' {
 function parsePort(text: string): number | string {
   const number = Number(text);
   if (/^\d{1,5}$/.test(text) && number >= 1 && number <= MAX_PORT) return number;
-  if (PORT_NAME.test(text)) return text;
+  if (problemsOfPortName(text).length === 0) return text;
   throw new InvalidArgumentError(`Neither a whole number from 1 to ${MAX_PORT} nor the name of a port.`);
 }

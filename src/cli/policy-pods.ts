@@ -1,15 +1,16 @@
 /**
- * Pods and nodes as `kubectl get pods,nodes -A -o json` prints them, for who asks what policies would do to them: nobody is asked.
+ * Pods and nodes as `kubectl get pods,nodes,namespaces -A -o json` prints them, for who asks what policies would do to them: nobody is asked.
  *
  * A pod that was written by hand, or that has not started, has no address yet. It gets one that stands in for it, which lies in no `ipBlock`
  * but the whole world.
  */
 import * as v from 'valibot';
+import { DEFAULT_NAMESPACE } from '../directory/pod-name.ts';
 import { WeftError } from '../errors.ts';
-import { readNamespace, readNode, readPod } from '../kubernetes/api-object.ts';
+import { nameOfNamespaced, readNamespace, readNode, readPod } from '../kubernetes/api-object.ts';
 import { addressesOf } from '../kubernetes/node-view.ts';
 import type { PolicyNamespace, PolicyNode, PolicyPod } from '../policy/cluster-facts.ts';
-import { problemsOfName } from '../policy/name-syntax.ts';
+import { problemsOfName, problemsOfNamespace } from '../policy/name-syntax.ts';
 import { addressAt, parsePrefix } from '../wire/prefix.ts';
 import { type IpAddress, parseIpAddress } from '../wire/address.ts';
 import type { Manifest } from './manifest-file.ts';
@@ -65,8 +66,8 @@ export function readPodFile(file: string): PodFile {
       ended += 1;
       continue;
     }
-    const key = `${object.namespace}/${object.name}`;
-    if (problemsOfName(object.name).length > 0 || problemsOfName(object.namespace).length > 0)
+    const key = nameOfNamespaced(object);
+    if (problemsOfName(object.name).length > 0 || problemsOfNamespace(object.namespace).length > 0)
       throw refused([`${manifest.place(['metadata'])}: no pod of Kubernetes can have this name`]);
     if (pods.has(key)) throw refused([`${manifest.place([])}: a pod ${key} is there already`]);
     const addresses = object.addresses.flatMap((text) => parseIpAddress(text) ?? []);
@@ -109,7 +110,7 @@ function wanted<Record>(record: Record | undefined, manifest: Manifest, kind: st
 /** What somebody who writes a Pod by hand leaves to the API. */
 function withDefaults(value: unknown): unknown {
   const object = Object(value) as Record<string, unknown>;
-  return { ...object, metadata: { namespace: 'default', uid: '', ...Object(object['metadata']) } };
+  return { ...object, metadata: { namespace: DEFAULT_NAMESPACE, uid: '', ...Object(object['metadata']) } };
 }
 
 function placeOf(value: unknown): { readonly nodeName: string; readonly hostAddress: IpAddress | undefined } {

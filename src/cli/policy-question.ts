@@ -7,13 +7,11 @@ import { WeftError } from '../errors.ts';
 import type { NamedPort, PolicyNamespace, PolicyPod } from '../policy/cluster-facts.ts';
 import { ClusterView } from '../policy/cluster-view.ts';
 import type { Traffic } from '../policy/open-traffic.ts';
+import { NAMESPACE_NAME_LABEL } from '../policy/pod-selection.ts';
 import type { Policy, PolicyProtocol } from '../policy/policy.ts';
 import { type IpAddress, parseIpAddress } from '../wire/address.ts';
 import { type FileRemark, type PolicyFiles, readPolicyFiles, remarkLine } from './policy-files.ts';
 import { type PodFile, readPodFile } from './policy-pods.ts';
-
-/** Which each namespace has, known or not. */
-const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name';
 
 /** Options of commands that are about policies in files. */
 export interface PolicyFilesOptions {
@@ -26,7 +24,7 @@ export interface FileCluster {
   readonly policies: PolicyFiles;
   readonly pods: PodFile;
   readonly view: ClusterView;
-  /** What of the policies denies more than their authors may think. */
+  /** Why the answer may not be what a cluster would say: rules that are not understood, and labels that the files do not tell. */
   readonly warnings: readonly FileRemark[];
 }
 

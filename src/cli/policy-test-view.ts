@@ -1,5 +1,5 @@
 /** Whether policies allow something, as text. Pure. */
-import { wrap } from '../terminal/table.ts';
+import { hanging } from '../terminal/table.ts';
 import { bold, paint, type Terminal, warning } from '../terminal/terminal.ts';
 import { EVERYTHING, type PolicyTest, type TestedEdge, type TestedEnd } from './policy-answer.ts';
 
@@ -12,14 +12,14 @@ export function formatPolicyTest(answer: PolicyTest, terminal: Terminal): string
   const isOne = !allowed && judged !== asked;
   const tone = allowed ? 'good' : openOfAsked(answer).length > 0 ? 'warning' : 'bad';
   const lines = [
-    ...paragraph('', headline(answer), terminal).map((line) => bold(paint(line, tone, terminal), terminal)),
+    ...hanging('', headline(answer), terminal).map((line) => bold(paint(line, tone, terminal), terminal)),
     '',
     ...(isOne ? [`${judged}, for one:`] : []),
     ...formatEdge('egress', answer.egress, terminal),
     ...formatEdge('ingress', answer.ingress, terminal),
     ...formatOpen(answer, terminal),
     ...(notes.length === 0 ? [] : ['']),
-    ...notes.flatMap((note) => paragraph('note: ', note, terminal).map((line) => warning(line, terminal))),
+    ...notes.flatMap((note) => hanging('note: ', note, terminal).map((line) => warning(line, terminal))),
   ];
   return lines.map((line) => `${line}\n`).join('');
 }
@@ -42,7 +42,7 @@ function formatOpen(answer: PolicyTest, terminal: Terminal): readonly string[] {
   const { allowed, asked, open } = answer;
   if (allowed || openOfAsked(answer).length > 0 || asked === EVERYTHING) return [];
   const words = open.length === 0 ? 'nothing else is allowed either' : `allowed between them: ${open.join(', ')}`;
-  return ['', ...paragraph('', words, terminal)];
+  return ['', ...hanging('', words, terminal)];
 }
 
 function formatEdge(direction: string, edge: TestedEdge, terminal: Terminal): readonly string[] {
@@ -50,13 +50,13 @@ function formatEdge(direction: string, edge: TestedEdge, terminal: Terminal): re
   const head = `  ${allowed ? 'ok' : 'DENY'}`.padEnd('  DENY  '.length) + direction;
   const indent = ' '.repeat(HEAD_COLUMNS);
   return [
-    ...paragraph(head.padEnd(HEAD_COLUMNS), cause, terminal).map((line) =>
+    ...hanging(head.padEnd(HEAD_COLUMNS), cause, terminal).map((line) =>
       paint(line, allowed ? undefined : 'bad', terminal),
     ),
     // Whole, whatever the width: they are to be copied.
     ...places.map((place) => paint(`${indent}${place}`, 'faint', terminal)),
     ...audited.flatMap((one) =>
-      paragraph(indent, `audit: it would be denied, ${one}`, terminal).map((line) => warning(line, terminal)),
+      hanging(indent, `audit: it would be denied, ${one}`, terminal).map((line) => warning(line, terminal)),
     ),
   ];
 }
@@ -65,10 +65,4 @@ function endText({ pod, node, address }: TestedEnd): string {
   const name = pod !== '' ? pod : node !== '' ? `node ${node}` : '';
   if (name === '' || address === null) return name === '' ? (address ?? '') : name;
   return `${name} (${address})`;
-}
-
-function paragraph(head: string, text: string, { widthColumns = Infinity }: Terminal): string[] {
-  return wrap(text, widthColumns - head.length).map((line, index) =>
-    index === 0 ? head + line : ' '.repeat(head.length) + line,
-  );
 }

@@ -34,7 +34,7 @@ import { registerVersion } from './version.ts';
 const configured: readonly string[] = ['daemon', 'reset'];
 
 /** Commands that ask no daemon, or find it by themselves. */
-const without: readonly string[] = [
+const commandsWithoutDaemon: readonly string[] = [
   'daemon',
   'reset',
   'version',
@@ -96,11 +96,12 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
 }
 
 /** All commands below these are such. */
-const groupsWithout: readonly string[] = ['lab', 'policy'];
+const groupsWithoutDaemon: readonly string[] = ['lab', 'policy'];
 
 /** Most commands ask the daemon of this machine: where it listens, its configuration may say. */
 async function findDaemon(program: Command, command: Command): Promise<void> {
-  const isForDaemon = !groupsWithout.includes(command.parent?.name() ?? '') && !without.includes(command.name());
+  const isForDaemon =
+    !groupsWithoutDaemon.includes(command.parent?.name() ?? '') && !commandsWithoutDaemon.includes(command.name());
   if (!isForDaemon) return;
   const { lookUpSockets } = await import('./daemon-socket.ts');
   await lookUpSockets(program);

@@ -1,4 +1,5 @@
 /** A port of a pod that has a name. Policies may mean it by that, as in Kubernetes. */
+import { MAX_PORT } from '../wire/udp.ts';
 
 /** In the order of their numbers in gossip (`proto/weft/v1/directory.proto`). */
 export const podProtocols = ['TCP', 'UDP', 'SCTP'] as const;
@@ -14,9 +15,8 @@ export interface PodPort {
 /** Longest name of a port, in characters: that of a service (RFC 6335, section 5.1). */
 export const MAX_PORT_NAME_LENGTH = 15;
 
-const MAX_PORT = 65_535;
-
-const NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
+/** One letter at least, and no two hyphens in a row. */
+const NAME = /^(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*$/;
 
 /** Whether these are name, protocol and number of a port: of each name, what Kubernetes takes (`IANA_SVC_NAME`). */
 export function isPodPort(value: {

@@ -4,11 +4,11 @@ import { type LabelSelector, selects } from './label-selector.ts';
 import type { PodSelector } from './policy.ts';
 
 /** Each namespace has this label, whose value is its name (k8s.io/api, core/v1). */
-const NAME_LABEL = 'kubernetes.io/metadata.name';
+export const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name';
 
 /** @param namespace `undefined`: it is not known but by name. */
 export function labelsOfNamespace(name: string, namespace: PolicyNamespace | undefined): Labels {
-  return { ...namespace?.labels, [NAME_LABEL]: name };
+  return { ...namespace?.labels, [NAMESPACE_NAME_LABEL]: name };
 }
 
 /** Whether a selector means pods of a namespace at all. */

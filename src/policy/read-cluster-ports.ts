@@ -1,11 +1,11 @@
 /** `protocols` of a rule of a ClusterNetworkPolicy. */
+import { MAX_PORT } from '../wire/udp.ts';
 import type { ObjectValue } from './object-value.ts';
 import type { PolicyPort, PolicyProtocol } from './policy.ts';
 
 const protocolOf = { tcp: 'TCP', udp: 'UDP', sctp: 'SCTP' } as const satisfies Record<string, PolicyProtocol>;
 
 const MAX_PROTOCOLS = 25;
-const MAX_PORT = 0xff_ff;
 
 /** `undefined`: one of them is not understood. */
 export function readClusterPorts(protocols: ObjectValue): readonly PolicyPort[] | undefined {

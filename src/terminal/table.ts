@@ -166,3 +166,10 @@ export function wrap(text: string, widthColumns: number): string[] {
   }
   return [...lines, rest];
 }
+
+/** Text behind a head, wrapped: lines below the first begin where the text does. */
+export function hanging(head: string, text: string, { widthColumns = Infinity }: Terminal): string[] {
+  return wrap(text, widthColumns - head.length).map((line, index) =>
+    index === 0 ? head + line : ' '.repeat(head.length) + line,
+  );
+}
