@@ -7,7 +7,7 @@ import type { PolicyNode, PolicyPod } from './cluster-facts.ts';
 import type { KnownCluster } from './known-cluster.ts';
 import type { PeerSet } from './node-plan.ts';
 import { type PeerCertainty, peerKey } from './peer-key.ts';
-import { prefixesOfBlock, prefixesOfNodes } from './peer-prefixes.ts';
+import { coveredBy, prefixesOfBlock, prefixesOfNodes } from './peer-prefixes.ts';
 import { PodPeers } from './pod-peers.ts';
 import type { PolicyPeer } from './policy.ts';
 import { isSameContent } from './same-plan.ts';
@@ -16,6 +16,8 @@ interface UsedPeers {
   readonly peer: PolicyPeer;
   /** Of pods alone. */
   readonly pods: PodPeers | undefined;
+  /** By a block alone. */
+  readonly covered: readonly Prefix[];
   /** Rules that mean these. */
   uses: number;
 }
@@ -109,15 +111,16 @@ export class PeerSets {
     return set && { key, prefixes: this.#prefixesOf(set) };
   }
 
-  #prefixesOf({ peer, pods }: UsedPeers): readonly Prefix[] {
-    if (peer.kind === 'block') return prefixesOfBlock(peer, this.#cluster.nodes());
+  #prefixesOf({ peer, pods, covered }: UsedPeers): readonly Prefix[] {
+    if (peer.kind === 'block') return prefixesOfBlock(peer, covered, this.#cluster.nodes());
     if (peer.kind === 'nodes') return prefixesOfNodes(peer.nodes, this.#cluster.nodes());
     return pods?.prefixes() ?? [];
   }
 
   #insert(key: string, peer: PolicyPeer, certainty: PeerCertainty): void {
     const pods = peer.kind === 'pods' ? new PodPeers(peer.pods, certainty) : undefined;
-    this.#sets.set(key, { peer, pods, uses: 1 });
+    const covered = peer.kind === 'block' ? coveredBy(peer) : [];
+    this.#sets.set(key, { peer, pods, covered, uses: 1 });
     this.#touch(key);
     if (pods === undefined) return;
     for (const namespace of this.#cluster.namespacesInUse()) {

@@ -3,7 +3,7 @@ import { problemsOfName, problemsOfNamespace } from './name-syntax.ts';
 import type { ObjectValue } from './object-value.ts';
 
 /** The annotation by which a policy is in audit mode: `audit`, or `enforce`, which it is without. */
-export const MODE_ANNOTATION = 'weft.dev/policy-mode';
+const MODE_ANNOTATION = 'weft.dev/policy-mode';
 
 /** Where kubectl puts a policy whose file has no namespace. */
 const DEFAULT_NAMESPACE = 'default';

@@ -5,10 +5,10 @@
  * Only what a node forwards is judged: what a pod and its own node send to each other is not, nor what a pod sends to itself.
  */
 import { equalIpAddresses, type IpAddress } from '../wire/address.ts';
-import { prefixContains } from '../wire/prefix.ts';
 import type { PolicyNode, PolicyPod } from './cluster-facts.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { selects } from './label-selector.ts';
+import { isInBlock } from './peer-prefixes.ts';
 import {
   type Direction,
   type Policy,
@@ -203,11 +203,9 @@ class Judgement {
   }
 
   /** Other nodes see a node by its address in the overlay. Whoever writes a policy knows the one on the underlay. */
-  #isInBlock({ prefix, except }: PeerBlock): boolean {
+  #isInBlock(block: PeerBlock): boolean {
     const ofNode = this.#overlayNodes().flatMap(({ underlayAddresses }) => underlayAddresses);
-    return [this.#other, ...ofNode].some(
-      (address) => prefixContains(prefix, address) && !except.some((one) => prefixContains(one, address)),
-    );
+    return [this.#other, ...ofNode].some((address) => isInBlock(block, address));
   }
 
   /** Nodes that have the other end as their address in the overlay. */

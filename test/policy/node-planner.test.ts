@@ -111,6 +111,17 @@ test('a block becomes prefixes, and addresses of its nodes in the overlay', (t) 
   t.deepEqual(setsOf(plan), ['block 192.168.0.0/30 192.168.0.2/32: 10.244.1.1 192.168.0.0/31 192.168.0.3']);
 });
 
+test('a node with other addresses is no reason to split blocks again', (t) => {
+  const block = '{cidr: 172.16.0.0/12, except: [172.17.0.0/16]}';
+  const planner = plannerWith(networkPolicy('a', `{ingress: [{from: [{ipBlock: ${block}}]}]}`));
+  const [before] = planner.takeChange().peerSets.changed;
+  const [, node] = facts.nodes;
+  planner.setNode({ ...node!, underlayAddresses: [address('172.18.0.1')] });
+  const [after] = planner.takeChange().peerSets.changed;
+  const fresh = after!.prefixes.filter((one) => !before!.prefixes.includes(one));
+  t.deepEqual(fresh.map(prefixWord), ['10.244.2.1']);
+});
+
 test('peers that are not understood are a set of nobody', (t) => {
   const plan = plannerWith(
     clusterPolicy('a', '{egress: [{action: Accept, to: [{domainNames: [example.com]}]}]}'),
