@@ -2,6 +2,7 @@
 import { addressKey, type PlanState } from '../policy/plan-state.ts';
 import { isolationVerdict, type PlannedFlow } from '../policy/plan-verdict.ts';
 import type { Direction } from '../policy/policy.ts';
+import { causeText } from '../policy/verdict.ts';
 import type { ExplainedStep } from './explanation.ts';
 import type { FirewallObstacle } from './firewall-words.ts';
 import { hasPorts, type PacketDescription } from './packet-description.ts';
@@ -13,9 +14,6 @@ export interface PolicyEdge {
   /** `by shop/web ingress[0].from[0]`, `isolated by shop/web, no rule matches`. */
   readonly why: string;
 }
-
-/** Policies that are named of those that isolate a pod. */
-const MAX_NAMED = 3;
 
 /** The directions that judge it, in the order in which they are met: none of an answer, nor of what a pod sends to itself. */
 export function policyEdges(plan: PlanState, packet: PacketDescription): readonly PolicyEdge[] {
@@ -44,8 +42,7 @@ function edge(
   const isolation = key === undefined ? undefined : plan.isolation(key);
   if (isolation === undefined) return undefined;
   const { isAllowed, rule, told } = isolationVerdict(plan, isolation, flow);
-  const { isolatedBy } = isolation;
-  const isolating = `isolated by ${namesOf(isolatedBy)}, no rule matches`;
+  const isolating = causeText({ kind: 'isolated', policies: isolation.isolatedBy });
   const decided = rule === undefined ? (isAllowed ? 'no rule denies it' : isolating) : `by ${rule}`;
   const audited = told.map((one) => (one === undefined ? isolating : `by ${one}`)).join('; ');
   return {
@@ -53,11 +50,6 @@ function edge(
     isAllowed,
     why: audited === '' ? decided : `${decided}; but for audit mode it would be denied: ${audited}`,
   };
-}
-
-function namesOf(titles: readonly string[]): string {
-  const named = titles.slice(0, MAX_NAMED).join(' and ');
-  return titles.length > MAX_NAMED ? `${named} and ${titles.length - MAX_NAMED} more` : named;
 }
 
 /** How a node and its pods are called. */

@@ -79,13 +79,21 @@ const words = {
   undecided: 'no rule decides',
 } as const;
 
+/** Policies that are named of those that isolate: a pod may have any number. */
+const MAX_NAMED = 3;
+
 /** In the words of a person: `shop/web ingress[2].from[0]`, `isolated by shop/web, no rule matches`. */
 export function causeText(cause: VerdictCause): string {
-  if (cause.kind === 'isolated') return `isolated by ${cause.policies.join(', ')}, no rule matches`;
+  if (cause.kind === 'isolated') return `isolated by ${namesOf(cause.policies)}, no rule matches`;
   if (cause.kind === 'labels-unknown')
     return `the labels of ${cause.pod} are not known yet, and ${cause.policy} may select it`;
   if (cause.kind !== 'rule') return words[cause.kind];
   return cause.title === '' ? cause.rule : `${cause.rule} (${cause.title})`;
+}
+
+function namesOf(titles: readonly string[]): string {
+  const named = titles.slice(0, MAX_NAMED).join(', ');
+  return titles.length > MAX_NAMED ? `${named} and ${titles.length - MAX_NAMED} more` : named;
 }
 
 /** Judges a flow at both edges. */

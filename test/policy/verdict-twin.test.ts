@@ -26,7 +26,7 @@ test(`${CLUSTERS} random clusters from seed ${first} are judged as the twin does
       const flow = random.flow(facts);
       for (const direction of directions) {
         const edge = edgeVerdict(flow, direction, cluster);
-        const actual = { isAllowed: edge.isAllowed, why: why(edge.cause), audited: edge.audited.map(causeText) };
+        const actual = { isAllowed: edge.isAllowed, why: why(edge.cause), audited: edge.audited.map(why) };
         const expected = twinVerdict(flow, direction, objects, facts);
         // Assertions are slow.
         if (JSON.stringify(actual) !== JSON.stringify(expected)) {
@@ -54,6 +54,8 @@ function isUnsure(cause: VerdictCause): boolean {
   return cause.kind === 'rule' && cause.rule.endsWith('(labels-unknown)');
 }
 
+/** Of all that isolate, however many. */
 function why(cause: VerdictCause): string {
-  return ['rule', 'isolated', 'labels-unknown'].includes(cause.kind) ? causeText(cause) : '';
+  if (cause.kind === 'isolated') return `isolated by ${cause.policies.join(', ')}, no rule matches`;
+  return ['rule', 'labels-unknown'].includes(cause.kind) ? causeText(cause) : '';
 }

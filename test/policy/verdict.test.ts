@@ -41,6 +41,14 @@ test('both edges have to allow', judged, [denyBoth], `${web} -> ${db} TCP 80`, `
 test('other namespaces are not isolated', judged, [deny], `${web} -> ${atm} TCP 80`, `${free} / ${free}`);
 test('what is outside has no edge', judged, [deny], `203.0.113.9 -> ${web} TCP 80`, `${nobody} / ${isolated}`);
 
+test(
+  'of many policies that isolate, a few are named',
+  judged,
+  ['a', 'b', 'c', 'd', 'e'].map((name) => networkPolicy(name, '{}')),
+  `${atm} -> ${web} TCP 80`,
+  `${free} / denied: isolated by shop/a, shop/b, shop/c and 2 more, no rule matches`,
+);
+
 const fromDb = 'ingress: [{from: [{podSelector: {matchLabels: {app: atm}}}, {podSelector: {matchLabels: {app: db}}}]}]';
 const allowDb = networkPolicy('allow', `{podSelector: {matchLabels: {app: web}}, ${fromDb}}`);
 test(

@@ -189,7 +189,7 @@ test('what policies deny is dropped, and the policy is named', async (t) => {
   t.is(`${sent.fate} ${sent.reason}`, 'dropped policy-denied');
   t.is(
     sent.steps.at(-1)?.text,
-    'n1 drops it as policy-denied: egress of pod web, isolated by shop/web and shop/all, no rule matches',
+    'n1 drops it as policy-denied: egress of pod web, isolated by shop/web, shop/all, no rule matches',
   );
   const change = { protocol: 6, sourcePort: 40_000, destinationPort: 81 };
   const arrived = packet('10.244.2.2', '10.244.1.2', change);
