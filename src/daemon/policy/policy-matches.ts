@@ -3,7 +3,7 @@ import type { PlannedPort, PlannedRule } from '../../policy/node-plan.ts';
 import type { PlanState } from '../../policy/plan-state.ts';
 import { protocolNumbers } from '../../policy/plan-verdict.ts';
 import type { Direction, PolicyProtocol } from '../../policy/policy.ts';
-import { peerSets, portSets } from './policy-sets.ts';
+import { peerSetNames, portSetNames } from './policy-sets.ts';
 
 /** Packets that are judged: those of who begins, or those of who answers, with both ends exchanged. */
 export type Way = 'forth' | 'back';
@@ -36,7 +36,7 @@ function peerMatches(state: PlanState, peers: string | undefined, { direction, w
   const set = state.peerSet(peers);
   // Who begins is a peer of ingress, who answers one of egress.
   const end = (direction === 'ingress') === (way === 'forth') ? 'saddr' : 'daddr';
-  return (set === undefined ? [] : peerSets(set)).map(({ name, family }) => {
+  return (set === undefined ? [] : peerSetNames(set)).map(({ name, family }) => {
     return { family, text: `${field[family]} ${end} @${name}` };
   });
 }
@@ -49,7 +49,7 @@ function portMatches(state: PlanState, ports: readonly PlannedPort[] | undefined
     .flatMap((protocol) => numberTexts(ports, protocol, port));
   const named = ports.flatMap((one) => {
     const set = one.kind === 'named' ? state.portSet(one.ports) : undefined;
-    return set === undefined ? [] : portSets(set);
+    return set === undefined ? [] : portSetNames(set);
   });
   return [
     ...numbers.map((text) => ({ text })),

@@ -6,7 +6,7 @@ import { POLICY_TABLE } from '../../linux/nftables.ts';
 import type { NodePlan, NodePlanChange, PodPlan } from '../../policy/node-plan.ts';
 import { addressKey, PlanState } from '../../policy/plan-state.ts';
 import { isolationPiece, type PolicyMeans } from './policy-chains.ts';
-import { peerSets, portSets } from './policy-sets.ts';
+import { peerSetNames, portSetNames } from './policy-sets.ts';
 import { basePiece, heldPiece, peerSetPiece, podPiece, portSetPiece } from './policy-tables.ts';
 
 /** Something that is not as before. */
@@ -106,8 +106,8 @@ export class PolicyPieces {
   #setNames(kind: 'peerSets' | 'portSets', key: string): string {
     const sets =
       kind === 'peerSets'
-        ? peerSets(this.plan.peerSet(key) ?? { key, prefixes: [] })
-        : portSets(this.plan.portSet(key) ?? { key, elements: [] });
+        ? peerSetNames(this.plan.peerSet(key) ?? { key, prefixes: [] })
+        : portSetNames(this.plan.portSet(key) ?? { key, elements: [] });
     return sets.map(({ name }) => name).join(' ');
   }
 

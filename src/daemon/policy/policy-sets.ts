@@ -3,34 +3,56 @@ import type { NftSetContent } from '../../linux/nft-table-content.ts';
 import type { PeerSet, PortSet } from '../../policy/node-plan.ts';
 import { protocolNumbers } from '../../policy/plan-verdict.ts';
 import { formatIpAddress } from '../../wire/address.ts';
-import { isSingleAddress, prefixWord } from '../../wire/prefix.ts';
+import { isSingleAddress, type Prefix, prefixWord } from '../../wire/prefix.ts';
 import { peerSetName, portSetName } from './policy-names.ts';
 
-/** A set of nftables, and the addresses that are in it. */
-export interface PolicySet {
+/** A set of nftables, without the addresses that are in it. */
+export interface PolicySetName {
   readonly name: string;
   readonly family: 4 | 6;
+}
+
+/** With them. */
+export interface PolicySet extends PolicySetName {
   readonly content: NftSetContent;
 }
 
 const families = [4, 6] as const;
 
 /** Single addresses are in a hash table; only prefixes need a set of ranges, which costs more to change. */
+const kinds = ['hosts', 'blocks'] as const;
+
+/** The sets that {@link peerSets} makes. Many rules may ask: nothing is put into words but names. */
+export function peerSetNames({ key, prefixes }: PeerSet): PolicySetName[] {
+  return families.flatMap((family) =>
+    kinds
+      .filter((kind) => prefixes.some((prefix) => isOf(prefix, kind, family)))
+      .map((kind) => ({ name: peerSetName(kind, family, key), family })),
+  );
+}
+
 export function peerSets({ key, prefixes }: PeerSet): PolicySet[] {
-  return families.flatMap((family) => {
-    const all = prefixes.filter(({ address }) => address.family === family);
-    const hosts = all.filter(isSingleAddress);
-    const blocks = all.filter((prefix) => !isSingleAddress(prefix));
-    return [
-      ...policySet(peerSetName('hosts', family, key), family, { type: `ipv${family}_addr` }, hosts.map(prefixWord)),
-      ...policySet(
-        peerSetName('blocks', family, key),
+  return families.flatMap((family) =>
+    kinds.flatMap((kind) =>
+      policySet(
+        peerSetName(kind, family, key),
         family,
-        { type: `ipv${family}_addr`, details: 'flags interval;' },
-        blocks.map(prefixWord),
+        { type: `ipv${family}_addr`, ...(kind === 'blocks' ? { details: 'flags interval;' } : {}) },
+        prefixes.filter((prefix) => isOf(prefix, kind, family)).map(prefixWord),
       ),
-    ];
-  });
+    ),
+  );
+}
+
+function isOf(prefix: Prefix, kind: (typeof kinds)[number], family: 4 | 6): boolean {
+  return prefix.address.family === family && isSingleAddress(prefix) === (kind === 'hosts');
+}
+
+/** The sets that {@link portSets} makes. */
+export function portSetNames({ key, elements }: PortSet): PolicySetName[] {
+  return families
+    .filter((family) => elements.some(({ address }) => address.family === family))
+    .map((family) => ({ name: portSetName(family, key), family }));
 }
 
 export function portSets({ key, elements }: PortSet): PolicySet[] {
