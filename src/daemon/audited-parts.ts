@@ -51,20 +51,20 @@ export function auditedParts(daemon: AuditedDaemon): Readonly<Record<AuditedTabl
     workers: dataplane,
     kernel: {
       inspect: async () => {
-        const [policed = [], ...found] = await Promise.all([
-          policy?.enforcement.inspect(),
+        const found = await Promise.all([
           host.network.inspect(),
           pods.inspect(),
+          ...(policy === undefined ? [] : [policy.enforcement.inspect()]),
         ]);
         return {
           entries: found.reduce((sum, { entries }) => sum + entries, 0),
-          findings: [...found.flatMap(({ findings }) => findings), ...policed],
+          findings: found.flatMap(({ findings }) => findings),
         };
       },
       repair: async () => {
         await host.watch.look();
         await pods.repair();
-        if ((await policy?.enforcement.inspect())?.length !== 0) await policy?.enforcement.repair();
+        await policy?.enforcement.repair();
         const trouble = host.watch.notices().find(({ code }) => code === 'host-network-broken');
         if (trouble !== undefined) throw new Error(trouble.message);
       },

@@ -114,7 +114,7 @@ export function composePolicy(
       readCounters: () => readCounters(POLICY_TABLE),
       nowMs: () => performance.now(),
     }),
-    notices: () => [...enforcement.notices(), ...oddPolicyNotices(facts.oddPolicies())],
+    notices: () => [...enforcement.notices(), ...policies.notices(), ...oddPolicyNotices(facts.oddPolicies())],
   };
 }
 

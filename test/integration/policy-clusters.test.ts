@@ -145,7 +145,7 @@ test.serial(`the kernel does what policies say, whatever changes in a cluster (S
   for (let round = 0; round < rounds; round++) {
     for (let count = 1 + random.below(3); count > 0; count--) cluster.change();
     await enforcement.change(cluster.planner.takeChange());
-    t.deepEqual(await enforcement.inspect(), [], `round ${round}`);
+    t.deepEqual((await enforcement.inspect()).findings, [], `round ${round}`);
     const [view, plan] = [cluster.view(), cluster.planner.plan()];
     const probes = Array.from({ length: PROBES }, () => probeOf(random, sourcePort++));
     const before = readCounters(POLICY_TABLE)!;
@@ -165,7 +165,7 @@ test.serial(`the kernel does what policies say, whatever changes in a cluster (S
       }
     }
     for (const [tag, count] of counts) t.is((after.get(tag) ?? 0) - (before.get(tag) ?? 0), count, `round ${round}`);
-    t.deepEqual(await enforcement.inspect(), [], `round ${round}`);
+    t.deepEqual((await enforcement.inspect()).findings, [], `round ${round}`);
     if (!t.passed) return;
   }
   t.log(outcomes);

@@ -326,14 +326,14 @@ test('what a daemon leaves is enforced, and taken over by the next with its coun
   for (const { name, device } of router.places.values()) await third.prepare(`default/${name}`, device);
   await third.apply(planOf({ ingress: ['a', 'c'], egress: ['a'] }));
   t.is(countOf(tag), 2);
-  t.deepEqual(await third.inspect(), []);
+  t.deepEqual((await third.inspect()).findings, []);
   await nftTransaction([`flush chain inet weft-policy forward`], 'do harm');
   t.deepEqual(
-    (await third.inspect()).map(({ problem }) => problem),
+    (await third.inspect()).findings.map(({ problem }) => problem),
     ['wrong'],
   );
   await third.repair();
-  t.deepEqual(await third.inspect(), []);
+  t.deepEqual((await third.inspect()).findings, []);
   t.is(countOf(tag), 2);
   await first.enforcement.clear();
   t.is(readCounters(POLICY_TABLE), undefined);

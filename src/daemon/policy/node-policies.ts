@@ -6,7 +6,11 @@
  * Until then the table of the daemon before stays, and pods that are made meanwhile are isolated. A plan without its policies would open what
  * these close: they are always waited for. One without the pods of other nodes would cut what comes from there: they are waited for as long
  * as no pod is made.
+ *
+ * Whoever may write a policy must not end the daemon by it: an error that nobody expected leaves what is enforced as it is, isolates pods
+ * that are made from then on, and is said. With each {@link NodePolicies.retry} all of the plan is tried anew.
  */
+import type { Notice } from '../../api/control-api.ts';
 import type { Clock } from '../../env/clock.ts';
 import type { Logger } from '../../env/logger.ts';
 import { WeftError } from '../../errors.ts';
@@ -49,6 +53,8 @@ export class NodePolicies {
   #isLate = false;
   /** Why the kernel does not have all of it; empty: it has. */
   #problem = '';
+  /** Whether that is an error that nobody expected: no change is followed until all of the plan is. */
+  #isAmiss = false;
   #last: Promise<void> = Promise.resolve();
 
   constructor(options: NodePoliciesOptions) {
@@ -66,9 +72,9 @@ export class NodePolicies {
     look();
   }
 
-  /** Whether there is a plan. */
+  /** Whether there is a plan that is followed. */
   get isBegun(): boolean {
-    return this.#isBegun;
+    return this.#isBegun && !this.#isAmiss;
   }
 
   /**
@@ -88,32 +94,25 @@ export class NodePolicies {
 
   /** To be called whenever something may be another than before. What the kernel does not take is tried again, see {@link retry}. */
   update(): void {
-    const { planner, enforcement, isKnown, isSettled, logger } = this.#options;
-    if (this.#isStopped) return;
-    if (this.#isBegun) {
-      const change = planner.takeChange();
-      if (!isEmpty(change)) this.#follow(enforcement.change(change));
-    } else if (isKnown() && (this.#isLate || isSettled())) {
+    const { isKnown, isSettled } = this.#options;
+    if (this.#isStopped || this.#isAmiss) return;
+    if (this.#isBegun) this.#follow(() => this.#enforceChange());
+    else if (isKnown() && (this.#isLate || isSettled())) {
       this.#isBegun = true;
-      for (const [pod, device] of this.#held) this.adopt(pod, device);
-      this.#held.clear();
-      planner.takeChange();
-      const plan = planner.plan();
-      this.#follow(enforcement.apply(plan));
+      this.#follow(() => this.#enforceAll());
       this.#begun.resolve();
-      logger.info({ pods: plan.pods.length }, 'network policies are enforced from here on');
     }
   }
 
   /** A pod that is there already has this device. */
   adopt(pod: string, device: string): void {
-    this.#follow(this.#options.enforcement.prepare(pod, device));
+    this.#follow(() => this.#options.enforcement.prepare(pod, device));
   }
 
   /** Has the rules for a pod stand. To be called before its cable is made. @throws WeftError if they could not be made: it is not to be made then */
   async prepare(pod: string, device: string): Promise<void> {
     const { enforcement, isForbidden } = this.#options;
-    if (this.#isBegun || isForbidden()) return await enforcement.prepare(pod, device);
+    if (this.isBegun || isForbidden()) return await enforcement.prepare(pod, device);
     this.#held.set(pod, device);
     await enforcement.hold(pod, device);
   }
@@ -126,16 +125,27 @@ export class NodePolicies {
   /** Forgets the device of a pod. To be called when that is gone. */
   async release(pod: string): Promise<void> {
     this.#held.delete(pod);
-    this.#follow(this.#options.enforcement.release(pod));
+    this.#follow(() => this.#options.enforcement.release(pod));
     await this.#last;
   }
 
-  /** Makes anew what the kernel did not take. */
+  /** Makes anew what the kernel did not take. To be called now and then. */
   async retry(): Promise<void> {
-    if (this.#problem === '') return;
-    this.#problem = '';
-    this.#follow(this.#options.enforcement.repair());
+    if (this.#problem === '' || this.#isStopped) return;
+    this.#follow(async () => {
+      await (this.#isAmiss ? this.#enforceAll() : this.#options.enforcement.repair());
+      this.#problem = '';
+    });
     await this.#last;
+  }
+
+  /** What nobody expected. What the kernel refuses is said by `PolicyEnforcement.notices`. */
+  notices(): readonly Notice[] {
+    if (!this.#isAmiss) return [];
+    const message =
+      `network policies are enforced as they were, and pods that are made are isolated, as weft cannot follow what changed: ` +
+      `this is a bug (${this.#problem})`;
+    return [{ code: 'policy-not-enforced', message }];
   }
 
   /** Changes nothing any more. Resolves when what was begun is done. */
@@ -144,18 +154,38 @@ export class NodePolicies {
     await this.#last;
   }
 
-  #follow(work: Promise<void>): void {
-    this.#last = this.#noticing(work);
+  async #enforceChange(): Promise<void> {
+    const { planner, enforcement } = this.#options;
+    const change = planner.takeChange();
+    if (!isEmpty(change)) await enforcement.change(change);
   }
 
-  async #noticing(work: Promise<void>): Promise<void> {
+  async #enforceAll(): Promise<void> {
+    const { planner, enforcement, logger } = this.#options;
+    this.#isAmiss = false;
+    for (const [pod, device] of this.#held) this.adopt(pod, device);
+    this.#held.clear();
+    planner.takeChange();
+    const plan = planner.plan();
+    await enforcement.apply(plan);
+    logger.info({ pods: plan.pods.length }, 'network policies are enforced from here on');
+  }
+
+  #follow(work: () => Promise<void>): void {
+    const done = this.#noticing(work);
+    const before = this.#last;
+    this.#last = done.then(() => before);
+  }
+
+  async #noticing(work: () => Promise<void>): Promise<void> {
     try {
-      await work;
+      await work();
     } catch (error) {
-      if (!(error instanceof WeftError)) throw error;
-      if (error.message !== this.#problem)
+      this.#isAmiss ||= !(error instanceof WeftError);
+      const problem = error instanceof WeftError ? error.message : String(error);
+      if (problem !== this.#problem)
         this.#options.logger.error({ err: error }, 'network policies are not enforced as they should be');
-      this.#problem = error.message;
+      this.#problem = problem;
     }
   }
 }

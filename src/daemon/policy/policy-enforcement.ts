@@ -4,20 +4,21 @@
  *
  *     (nothing) ──apply──> made ──change, prepare, release──> what differs is changed, in one transaction
  *                           ├──repair──> all rules and elements anew, in one transaction: there is no time without them
+ *                           ├──(a bug)──> (nothing), and the table stays as it is: another plan takes its place
  *                           └──clear──> (nothing)
  *
  * The table stays when the daemon ends, and the first plan of the next one takes its place in one transaction; counts go on. So there is to
  * be no plan before all policies are known, or those of the daemon before would be forgotten meanwhile.
  */
 import type { Notice } from '../../api/control-api.ts';
-import { CommandError, SystemCallError } from '../../errors.ts';
+import { CommandError, SystemCallError, WeftError } from '../../errors.ts';
 import { Gathering } from '../../linux/gathering.ts';
 import { type NftWitness, OwnedTables } from '../../linux/nft-owned-tables.ts';
 import { POLICY_TABLE, removeTable } from '../../linux/nftables.ts';
 import type { NftTableRevision } from '../../linux/nft-table-revision.ts';
 import type { NodePlan, NodePlanChange } from '../../policy/node-plan.ts';
 import { PlanState } from '../../policy/plan-state.ts';
-import type { Finding } from '../audit/audit-finding.ts';
+import type { Inspection } from '../audit/audit-finding.ts';
 import { type Concerned, CutConnections, type CutCounts, restoreConnections } from './cut-connections.ts';
 import { holdWithoutPlan } from './held-pods.ts';
 import type { PolicyMeans } from './policy-chains.ts';
@@ -34,15 +35,21 @@ export interface PolicyEnforcementOptions {
   readonly witness?: NftWitness | undefined;
   /** Told whenever connections were cut, or go on again. */
   readonly onCut?: (counts: CutCounts) => void;
+  /** Where the table is; absent: in nftables. */
+  readonly tables?: Pick<OwnedTables, 'make' | 'revise' | 'inspect' | 'forget'>;
+  /** Cuts connections; absent: those of the kernel. */
+  readonly cuts?: Pick<CutConnections, 'judge'>;
 }
 
 export class PolicyEnforcement {
-  readonly #tables: OwnedTables;
+  readonly #tables: NonNullable<PolicyEnforcementOptions['tables']>;
   /** Of pods, by their keys. */
   readonly #devices = new Map<string, PolicyDevice>();
-  readonly #cuts: CutConnections;
+  readonly #cuts: Pick<CutConnections, 'judge'>;
   /** All that waits is one transaction. */
-  readonly #updates = new Gathering<PolicyUpdate>(async (updates) => this.#inTurn(async () => this.#update(updates)));
+  readonly #updates = new Gathering<PolicyUpdate>(async (updates) =>
+    this.#inTurn(async () => this.#tryUpdate(updates)),
+  );
   /** `undefined`: no plan was applied yet. */
   #pieces: PolicyPieces | undefined;
   /** Whether the table may not be what the pieces are: all of it is to be made. */
@@ -55,9 +62,9 @@ export class PolicyEnforcement {
   #turn: Promise<unknown> = Promise.resolve();
   #cutting: Promise<void> = Promise.resolve();
 
-  constructor({ witness, onCut = () => undefined }: PolicyEnforcementOptions = {}) {
-    this.#tables = new OwnedTables({ witness });
-    this.#cuts = new CutConnections(() => this.#pieces?.plan ?? new PlanState(), onCut);
+  constructor({ witness, onCut = () => undefined, tables, cuts }: PolicyEnforcementOptions = {}) {
+    this.#tables = tables ?? new OwnedTables({ witness });
+    this.#cuts = cuts ?? new CutConnections(() => this.#pieces?.plan ?? new PlanState(), onCut);
   }
 
   /**
@@ -104,16 +111,22 @@ export class PolicyEnforcement {
   }
 
   /** Looks at the table, if somebody may have changed it. Changes nothing. */
-  async inspect(): Promise<Finding[]> {
-    return await this.#inTurn(async () => policyFindings(await this.#tables.inspect()));
+  async inspect(): Promise<Inspection> {
+    return await this.#inTurn(async () => {
+      const findings = policyFindings(await this.#tables.inspect());
+      const planned = Object.values(this.#pieces?.plan.whole() ?? {}) as readonly unknown[][];
+      return { entries: planned.reduce((sum, { length }) => sum + length, 0), findings };
+    });
   }
 
-  /** Makes the table as it should be, whatever somebody made of it. What cannot be had is a notice. */
+  /** Makes the table as it should be, if somebody made something else of it, or the kernel did not take it. @throws as {@link apply} */
   async repair(): Promise<void> {
     await this.#inTurn(async () => {
       if (this.#pieces === undefined) return;
+      if (!this.#isBehind && (await this.#tables.inspect()).length === 0) return;
       await this.#make(this.#pieces);
-      if (this.#failure === undefined) this.#cut('all');
+      if (this.#failure !== undefined) throw this.#failure;
+      this.#cut('all');
     });
   }
 
@@ -142,6 +155,20 @@ export class PolicyEnforcement {
       ...(this.#withoutLog === undefined ? [] : [withoutLog(this.#withoutLog)]),
       ...(this.#withoutCuts === undefined ? [] : [withoutCuts(this.#withoutCuts)]),
     ];
+  }
+
+  /** What ends half-way, as nobody expected, leaves what is enforced, and no plan that could be changed. */
+  async #tryUpdate(updates: readonly PolicyUpdate[]): Promise<readonly (CommandError | undefined)[]> {
+    try {
+      return await this.#update(updates);
+    } catch (error) {
+      if (!(error instanceof WeftError)) {
+        this.#tables.forget();
+        this.#pieces = undefined;
+        this.#isBehind = true;
+      }
+      throw error;
+    }
   }
 
   /** @returns what each failed with. */
@@ -207,6 +234,7 @@ export class PolicyEnforcement {
       this.#withoutLog = means.withLog ? undefined : failure;
       return;
     }
+    this.#isBehind = true;
     this.#failure = failure;
   }
 

@@ -101,7 +101,7 @@ const finds: FindingKinds = {
     severity: 'error',
     title: 'network policies are not enforced on this node as they are now',
     cause:
-      'nftables of this kernel is missing or incomplete, the daemon may not change it, or there is no room for all rules',
+      'nftables of this kernel is missing or incomplete, the daemon may not change it, there is no room for all rules, or weft has a bug, which the evidence names',
   },
   'policy-unreadable': {
     severity: 'error',

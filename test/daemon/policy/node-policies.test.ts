@@ -1,10 +1,13 @@
 import test from 'ava';
+import type { Logger } from '../../../src/env/logger.ts';
 import { NodePolicies, PLAN_WAIT_MS, SETTLING_WAIT_MS } from '../../../src/daemon/policy/node-policies.ts';
-import { CommandError } from '../../../src/errors.ts';
+import { PolicyEnforcement } from '../../../src/daemon/policy/policy-enforcement.ts';
 import { NodePlanner } from '../../../src/policy/node-planner.ts';
 import type { Policy } from '../../../src/policy/policy.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
+import { PolicyTablesDouble, refusal } from '../../support/policy-tables-double.ts';
 import { silentLogger } from '../../support/silent-logger.ts';
+import { until } from '../../support/until.ts';
 
 function policy(name: string): Policy {
   const subject = { namespaces: 'shop', pods: [] };
@@ -58,8 +61,6 @@ function node() {
   planner.setPod({ ...pod, key: 'web' });
   return { planner, policies, clock, state, done };
 }
-
-const refusal = new CommandError('nft', 1, 'no room', 'enforce network policies');
 
 test('nothing is enforced before all policies are known; then their plan is, and each change of it', (t) => {
   const { planner, policies, state, done } = node();
@@ -137,20 +138,80 @@ test('who waits for the plan is told when it is there, and does not wait for eve
   t.false(away.policies.isBegun);
 });
 
-test('what the kernel does not take is made anew once, when it is tried again', async (t) => {
+test('what the kernel does not take is tried again until it does', async (t) => {
+  const { planner, state, clock } = node();
+  const tables = new PolicyTablesDouble();
+  const errors: unknown[] = [];
+  const logger: Logger = { ...silentLogger, error: (_, message) => errors.push(message) };
+  const enforcement = new PolicyEnforcement({ tables, cuts: { judge: () => Promise.resolve() } });
+  const policies = new NodePolicies({
+    planner,
+    enforcement,
+    isKnown: () => true,
+    isForbidden: () => false,
+    isAway: () => false,
+    isSettled: () => state.isSettled,
+    clock,
+    logger,
+  });
+  planner.setPolicy(policy('a'));
+  // The plan, and the first repair: each with log, and without.
+  tables.refusals = 4;
+  policies.update();
+  await until('it is refused', () => errors.length > 0);
+  await policies.retry();
+  t.deepEqual(tables.done, []);
+  t.is(enforcement.notices().length, 1);
+  await policies.retry();
+  await policies.retry();
+  t.deepEqual(tables.done, ['make']);
+  t.deepEqual(enforcement.notices(), []);
+  t.deepEqual(errors, ['network policies are not enforced as they should be']);
+});
+
+test('what the kernel did not take of a pod is why that is not made', async (t) => {
+  const { policies, state } = node();
+  state.isKnown = true;
+  policies.update();
+  state.failure = refusal;
+  await t.throwsAsync(policies.prepare('db', 'wf1'), { is: refusal });
+});
+
+test('an error that nobody expected is said, pods are isolated, and all of the plan is tried anew', async (t) => {
   const { planner, policies, state, done } = node();
   state.isKnown = true;
   policies.update();
-  await policies.retry();
-  state.failure = refusal;
+  state.failure = new TypeError('no such chain');
   planner.setPolicy(policy('a'));
   policies.update();
-  await t.throwsAsync(policies.prepare('db', 'wf1'), { is: refusal });
-  await policies.release('db');
+  await until('it is said', () => policies.notices().length > 0);
+  await policies.retry();
+  t.deepEqual(
+    policies.notices().map(({ code }) => code),
+    ['policy-not-enforced'],
+  );
+  t.regex(policies.notices()[0]!.message, /this is a bug \(TypeError: no such chain\)$/);
   state.failure = undefined;
+  planner.setPolicy(policy('b'));
+  policies.update();
+  await policies.prepare('db', 'wf1');
+  t.true(policies.isHolding('db'));
   await policies.retry();
+  t.deepEqual(policies.notices(), []);
   await policies.retry();
-  t.deepEqual(done, ['apply ', 'change +web -', 'prepare db wf1', 'release db', 'repair']);
+  const wrong = ['change +web -', 'apply web', 'hold db wf1'];
+  t.deepEqual(done, ['apply ', ...wrong, 'prepare db wf1', 'apply web']);
+});
+
+test('what the planner cannot plan does not end the daemon', async (t) => {
+  const { planner, policies, state } = node();
+  planner.plan = () => {
+    throw new RangeError('a range that is none');
+  };
+  state.isKnown = true;
+  t.notThrows(() => policies.update());
+  await policies.stop();
+  t.regex(policies.notices()[0]!.message, /a range that is none/);
 });
 
 test('after its end it changes nothing', async (t) => {
