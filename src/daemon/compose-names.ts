@@ -30,7 +30,7 @@ export interface NamesParts {
   readonly podsOf: PodIndex['of'];
   /** None until gossip has begun. */
   readonly members: () => readonly Member[];
-  /** Whether all nodes are known, and their pods. */
+  /** Whether this node has heard of others, if there are said to be any, and of the pods of all that it has heard of: of some, maybe, not yet. */
   readonly isSettled: () => boolean;
   readonly resources: Resources;
   readonly reserve: ThreadReserve;

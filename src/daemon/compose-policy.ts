@@ -34,7 +34,7 @@ export interface PolicyParts {
   readonly mayHave: (identity: string, address: IpAddress) => boolean;
   /** All that are known now, this node included. */
   readonly members: () => readonly Member[];
-  /** Whether all nodes are known, and their pods. */
+  /** Whether this node has heard of others, if there are said to be any, and of the pods of all that it has heard of: of some, maybe, not yet. */
   readonly isSettled: () => boolean;
   readonly routes: Pick<OverlayRoutes, 'inUse'>;
   /** Knows what others changed in nftables. */

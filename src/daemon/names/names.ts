@@ -31,7 +31,7 @@ export interface NamesOptions {
   /** A node and its pods; `undefined`: it is not there. */
   readonly node: (identity: string) => NamedNode | undefined;
   readonly place: () => NamesPlace;
-  /** Whether all nodes are known, and what pods they have: asked for a while after the start. */
+  /** Whether this node has heard of others, if there are said to be any, and of the pods of those: asked for a while after the start. */
   readonly isSettled: () => boolean;
   readonly events: EventSink;
   readonly logger: Logger;

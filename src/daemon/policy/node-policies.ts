@@ -4,8 +4,8 @@
  *     waiting ──policies and pods are known──> begun: their plan takes the place of what the daemon before enforced ──> each change of it
  *
  * Until then the table of the daemon before stays, and pods that are made meanwhile are isolated. A plan without its policies would open what
- * these close: they are always waited for. One without the pods of other nodes would cut what comes from there: they are waited for as long
- * as no pod is made.
+ * these close: they are always waited for. One without the pods of other nodes would cut what comes from there: they are waited for, too, but
+ * not for ever, and for less long while a pod is made.
  *
  * Whoever may write a policy must not end the daemon by it: an error that nobody expected leaves what is enforced as it is, isolates pods
  * that are made from then on, and is said. With each {@link NodePolicies.retry} all of the plan is tried anew.
@@ -34,9 +34,9 @@ export interface NodePoliciesOptions {
   readonly isKnown: () => boolean;
   /** Whether the node has not the right to see them: then pods are open without a plan, as there may never be one. */
   readonly isForbidden: () => boolean;
-  /** Whether nobody tells them at the moment. */
+  /** Whether nobody tells of changes at the moment. */
   readonly isAway: () => boolean;
-  /** Whether all nodes are known, and their pods. */
+  /** Whether this node has heard of others, if there are said to be any, and of the pods of all that it has heard of: of some, maybe, not yet. */
   readonly isSettled: () => boolean;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -78,17 +78,20 @@ export class NodePolicies {
   }
 
   /**
-   * Resolves when there is a plan, for which other nodes are waited for no longer. After {@link PLAN_WAIT_MS}, and while nobody tells which
-   * policies there are, without one.
+   * Resolves when there is a plan. Pods of other nodes are waited for until {@link PLAN_WAIT_MS} have passed, and no longer from then on.
+   * While nobody tells which policies there are, and after that time, without a plan.
    */
   async begun(): Promise<void> {
-    const { clock, isAway } = this.#options;
+    const { clock, isAway, isKnown } = this.#options;
     if (this.#isBegun) return;
-    this.#isLate = true;
     this.update();
-    if (isAway()) return;
+    if (!isKnown() && isAway()) return;
     const late = Promise.withResolvers<void>();
-    clock.after(PLAN_WAIT_MS, late.resolve);
+    clock.after(PLAN_WAIT_MS, () => {
+      this.#isLate = true;
+      this.update();
+      late.resolve();
+    });
     await Promise.race([this.#begun.promise, late.promise]);
   }
 

@@ -76,7 +76,7 @@ test('nothing is enforced before all policies are known; then their plan is, and
   t.deepEqual(done, ['apply web', 'change + -web']);
 });
 
-test('pods of other nodes are waited for, but not for ever, and not while a pod is made', async (t) => {
+test('pods of other nodes are waited for, but not for ever, and for less long while a pod is made', async (t) => {
   const patient = node();
   patient.state.isKnown = true;
   patient.state.isSettled = false;
@@ -95,8 +95,13 @@ test('pods of other nodes are waited for, but not for ever, and not while a pod 
   const busy = node();
   busy.state.isKnown = true;
   busy.state.isSettled = false;
+  busy.state.isAway = true;
   busy.policies.start();
-  await busy.policies.begun();
+  const waiting = busy.policies.begun();
+  busy.clock.advance(PLAN_WAIT_MS - 1);
+  t.deepEqual(busy.done, []);
+  busy.clock.advance(1);
+  await waiting;
   t.deepEqual(busy.done, ['apply ']);
 });
 
