@@ -13,12 +13,20 @@ interface Waiting<Item> {
 
 export class Gathering<Item> {
   readonly #run: (items: readonly Item[]) => Promise<readonly unknown[]>;
+  readonly #turn: () => Promise<unknown>;
   #waiting: Waiting<Item>[] = [];
   #isRunning = false;
 
-  /** @param run gives what failed, in the order of the items: `undefined` for what did not. If it rejects, all did. */
-  constructor(run: (items: readonly Item[]) => Promise<readonly unknown[]>) {
+  /**
+   * @param run gives what failed, in the order of the items: `undefined` for what did not. If it rejects, all did.
+   * @param turn resolves when a round may begin: by default, at the end of this turn. Never rejects.
+   */
+  constructor(
+    run: (items: readonly Item[]) => Promise<readonly unknown[]>,
+    turn: () => Promise<unknown> = async () => setImmediate(),
+  ) {
     this.#run = run;
+    this.#turn = turn;
   }
 
   /** Resolves when it is done. */
@@ -32,7 +40,7 @@ export class Gathering<Item> {
   async #rounds(): Promise<void> {
     this.#isRunning = true;
     while (this.#waiting.length > 0) {
-      await setImmediate();
+      await this.#turn();
       const waiting = this.#waiting;
       this.#waiting = [];
       await this.#settle(waiting);
