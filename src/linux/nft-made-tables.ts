@@ -8,7 +8,7 @@ import {
   withLayout,
 } from './nft-table-content.ts';
 import type { NftTableListing } from './nft-table-listing.ts';
-import type { NftTableRevision } from './nft-table-revision.ts';
+import { changesElementsOnly, type NftTableRevision } from './nft-table-revision.ts';
 import { type NftTable, titleOf } from './nftables.ts';
 
 /** Elements by the title of their set. */
@@ -89,16 +89,15 @@ export function setTitle({ table, name }: Pick<MadeSet, 'table' | 'name'>): stri
   return `${titleOf(table)} ${name}`;
 }
 
-/** The same after a revision. Sets that stay are the same ones, with other elements. */
-export function revised(
-  content: NftTableContent,
-  { counters, sets, elements, chains }: NftTableRevision,
-): NftTableContent {
+/** The same after a revision. Sets that stay are the same ones, with other elements; where nothing else changes, all of it is. */
+export function revised(content: NftTableContent, revision: NftTableRevision): NftTableContent {
+  const { counters, sets, elements, chains } = revision;
   for (const [name, { added, gone }] of elements) {
     const changing = content.sets[name]!.elements as Set<string>;
     for (const element of gone) changing.delete(element);
     for (const element of added) changing.add(element);
   }
+  if (changesElementsOnly(revision)) return content;
   const [goneCounters, goneSets, goneChains] = [counters.gone, sets.gone, chains.gone].map((names) => new Set(names));
   return {
     table: content.table,

@@ -96,7 +96,7 @@ export class OwnedTables {
     if (made === undefined || lines === undefined) return await this.#make(next, purpose, []);
     if (lines.length === 0) return;
     const before = readNftGeneration();
-    if (!(await this.#transact(lines, purpose))) return await this.#make(next, purpose, []);
+    if (!(await this.#transact(() => lines, purpose))) return await this.#make(next, purpose, []);
     this.#made = next.map((content, index) => ({ content, listing: made[index]!.listing }));
     if (lines.every((line) => /^(?:add|delete) element /.test(line))) return;
     const { others } = this.#learn(before, before === undefined);
@@ -130,7 +130,8 @@ export class OwnedTables {
     }
     const forgetting = forgottenIn(made, forgotten ?? new Map());
     const all = [...changes, ...forgetting].filter(({ elements }) => elements.length > 0);
-    if (all.length === 0 || (await this.#transact(all.flatMap(linesOf), purpose, elementTransaction(all)))) return;
+    if (all.length === 0 || (await this.#transact(() => all.flatMap(linesOf), purpose, elementTransaction(all))))
+      return;
     await this.#make(
       made.map(({ content }) => content),
       purpose,
@@ -152,7 +153,7 @@ export class OwnedTables {
     if (changesNothing(revision)) return;
     const isOfElements = changesElementsOnly(revision);
     const messages = isOfElements ? elementTransaction(revisedElements(made.content, revision)) : undefined;
-    const isDone = await this.#transact(revisionLines(made.content, revision), purpose, messages);
+    const isDone = await this.#transact(() => revisionLines(made.content, revision), purpose, messages);
     const content = revised(made.content, revision);
     this.#made = this.#made.with(index, { content, listing: isOfElements ? made.listing : 'unlisted' });
     if (isDone) return;
@@ -310,13 +311,17 @@ export class OwnedTables {
     return isNext(before, until) ? new Set() : this.#oursChanged(before, until);
   }
 
-  /** @param messages the same as `lines`, which is tried first. @returns whether the kernel took it. */
-  async #transact(lines: readonly string[], purpose: string, messages?: NftElementTransaction): Promise<boolean> {
+  /**
+   * @param lines asked for only where there are no messages, or the kernel does not take them.
+   * @param messages the same, which is tried first.
+   * @returns whether the kernel took it.
+   */
+  async #transact(lines: () => readonly string[], purpose: string, messages?: NftElementTransaction): Promise<boolean> {
     const before = readNftGeneration();
     const isKnown = this.#othersChanged(before)?.size === 0;
     if (messages === undefined || !applyElementTransaction(messages)) {
       try {
-        await nftTransaction(lines, purpose);
+        await nftTransaction(lines(), purpose);
       } catch (error) {
         if (!(error instanceof CommandError)) throw error;
         return false;

@@ -145,6 +145,12 @@ rootTest('and finds nothing, where there is nothing', sees, 'many: after ten min
 
 rootTest('a revision that changes nothing starts no program', sees, 'revised nothing: programs', 0);
 rootTest('elements of sets and maps are revised without a program', sees, 'revised elements: programs', 0);
+rootTest(
+  'elements that are revised so are not put into lines: they are remembered alone',
+  sees,
+  'revised elements: readings',
+  4,
+);
 rootTest('after elements were revised, the table is as it was left', sees, 'revised elements: inspected', []);
 rootTest('sets, chains and elements are revised in one transaction', sees, 'revised: transactions', 1);
 rootTest('after a revision, the table is as it was left', sees, 'revised: inspected', []);

@@ -284,6 +284,18 @@ function revision(parts: Partial<NftTableRevision>): NftTableRevision {
   };
 }
 
+/** How often somebody went through elements of {@link seenElements}. */
+let readings = 0;
+
+function seenElements(...elements: readonly string[]): readonly string[] {
+  return Object.defineProperty([...elements], Symbol.iterator, {
+    value: () => {
+      readings++;
+      return elements.values();
+    },
+  });
+}
+
 async function revisions(): Promise<void> {
   const tables = owner();
   const wanted = content(few);
@@ -291,12 +303,16 @@ async function revisions(): Promise<void> {
   await tables.make([{ ...wanted, sets: { ...wanted.sets, from } }], 'test');
   report['revised nothing: programs'] = await programsOf(async () => tables.revise(TABLE, revision({}), 'test'));
   const elements = new Map([
-    ['node4', { added: ['198.18.0.9'], gone: ['198.18.0.1'] }],
-    ['from', { added: ['wf0 : goto refuse', 'wf1 : jump refuse'], gone: ['wf0 : jump refuse'] }],
+    ['node4', { added: seenElements('198.18.0.9'), gone: seenElements('198.18.0.1') }],
+    [
+      'from',
+      { added: seenElements('wf0 : goto refuse', 'wf1 : jump refuse'), gone: seenElements('wf0 : jump refuse') },
+    ],
   ]);
   report['revised elements: programs'] = await programsOf(async () =>
     tables.revise(TABLE, revision({ elements }), 'test'),
   );
+  report['revised elements: readings'] = readings;
   report['revised elements: inspected'] = await inspect(tables);
   const more = { more: { rules: ['ip saddr @hosts counter name told drop'] }, refuse: { rules: ['jump more'] } };
   const structure = revision({
