@@ -1,20 +1,17 @@
 /**
- * What Kubernetes says of this node, its pods and the other nodes, for the rest of the daemon; what is told to it; and what is kept of it
- * over a restart.
+ * What Kubernetes says of this node, its pods and the other nodes, for the rest of the daemon; and what is told to it.
  *
  *     API ──> mirror ──> prefixes (at the start), seeds, labels and ports of pods
  *               └──> kubernetes.json ──> the next run, while the API is away
  */
 import type { Logger } from '../../env/logger.ts';
 import type { PatientStore } from '../../env/store.ts';
-import { WeftError } from '../../errors.ts';
 import type { Notice } from '../../api/control-api.ts';
 import type { KubernetesStatus } from '../../api/kubernetes-api.ts';
 import { MAX_POD_PORTS } from '../../directory/limits.ts';
 import type { ApiPod } from '../../kubernetes/api-object.ts';
 import { addressesOf, seedsOf } from '../../kubernetes/node-view.ts';
 import { PodAgreement, type PodDifference, type PodHere } from '../../kubernetes/pod-agreement.ts';
-import { parseStoredObjects, type StoredObjects } from '../../kubernetes/stored-objects.ts';
 import { type ToldPod, toldOfPod } from '../../kubernetes/told-pod.ts';
 import { resourceNames, watchedResources } from '../../kubernetes/watched-resource.ts';
 import { type Endpoint, type IpAddress, parseIpAddress } from '../../wire/address.ts';
@@ -23,15 +20,10 @@ import type { Config, KubernetesConfig } from '../config/config.ts';
 import { systemClock } from '../process/system-environment.ts';
 import type { ApiMirror } from './api-mirror.ts';
 import { type AwaitedPod, AwaitedPods } from './awaited-pods.ts';
+import { KeptObjects } from './kept-objects.ts';
 import { NodeCondition } from './node-condition.ts';
 import { type NodeTrouble, ToldEvents } from './told-events.ts';
 import { awaitPrefixes, changedPrefixes, formatPrefixes } from './prefix-source.ts';
-
-/** How long changes are gathered before they are stored, in ms. */
-const SAVE_DELAY_MS = 5_000;
-
-/** How old the time of what is stored may get while nothing changes, in ms. */
-const CONFIRM_INTERVAL_MS = 600_000;
 
 /** How long the API may be away before a status speaks of it, in ms: its server is updated, too. */
 const AWAY_MS = 15_000;
@@ -64,35 +56,25 @@ export class Kubernetes {
   readonly #condition: NodeCondition;
   readonly #events: ToldEvents;
   readonly #awaited: AwaitedPods;
+  readonly #kept: KeptObjects;
   readonly #agreement = new PodAgreement();
   #listener: KubernetesListener | undefined;
-  /** When what is known was stored, if this run was told nothing yet. */
-  #recalled: StoredObjects | undefined;
   #inUse: readonly Prefix[] = [];
   #isServing = false;
-  #saveTimer: NodeJS.Timeout | undefined;
-  readonly #confirmTimer: NodeJS.Timeout;
-  #saved = '';
 
   constructor(options: KubernetesOptions) {
     this.#options = options;
-    const { api, kubernetes, logger, wallClockMs } = options;
+    const { api, kubernetes, store, logger, wallClockMs } = options;
     this.#condition = new NodeCondition({ api, nodeName: kubernetes.nodeName, logger, wallClockMs });
     this.#events = new ToldEvents({ api, nodeName: kubernetes.nodeName, logger, wallClockMs });
     this.#awaited = new AwaitedPods({ api, clock: systemClock });
-    this.#recalled = this.#load();
-    if (this.#recalled !== undefined) api.recall(this.#recalled);
+    const { nodeName } = kubernetes;
+    this.#kept = new KeptObjects({ api, nodeName, store, clock: systemClock, logger, wallClockMs });
     api.follow((resource) => {
       if (this.#isServing) this.#condition.ensure();
       if (resource === 'nodes') this.#listener?.nodesChanged();
       if (resource === 'pods') this.#listener?.podsChanged();
-      this.#saveSoon();
     });
-    this.#confirmTimer = setInterval(() => {
-      this.#saved = '';
-      this.#saveSoon();
-    }, CONFIRM_INTERVAL_MS).unref();
-    this.#saveSoon();
   }
 
   /** Waits for the prefixes of this node. @throws as `awaitPrefixes` */
@@ -101,7 +83,7 @@ export class Kubernetes {
     const { nodeName } = kubernetes;
     this.#inUse = await awaitPrefixes({ api, nodeName, clusterPrefixes, logger, ending });
     // Before anybody has an address of them.
-    this.#save();
+    this.#kept.save();
     logger.info(
       { node: nodeName, prefixes: formatPrefixes(this.#inUse) },
       'prefixes of this node are those of its Node object',
@@ -195,7 +177,7 @@ export class Kubernetes {
       reachable: isReachable,
       since: new Date(sinceMs).toISOString(),
       problem,
-      storedAt: isTold ? null : (this.#recalled?.time ?? null),
+      storedAt: isTold ? null : (this.#kept.recalled?.time ?? null),
       resources: resourceNames.map((name) => {
         const { phase, objects, unreadable, lists } = api.stateOf(name);
         return { name, state: phase, objects, unreadable, lists };
@@ -215,10 +197,8 @@ export class Kubernetes {
 
   /** Stores what is known. */
   close(): void {
-    clearTimeout(this.#saveTimer);
-    clearInterval(this.#confirmTimer);
     this.#condition.stop();
-    this.#save();
+    this.#kept.close();
   }
 
   #awayNotices(): Notice[] {
@@ -285,38 +265,6 @@ export class Kubernetes {
       ...(labels === '' ? [] : [{ code: 'kubernetes-labels-cut', message: labelsMessage }]),
       ...(ports === '' ? [] : [{ code: 'kubernetes-ports-cut', message: portsMessage }]),
     ];
-  }
-
-  #saveSoon(): void {
-    this.#saveTimer ??= setTimeout(() => {
-      this.#saveTimer = undefined;
-      this.#save();
-    }, SAVE_DELAY_MS).unref();
-  }
-
-  /** What was told in this run, and of resources that were not told in it, what was stored. */
-  #save(): void {
-    const { api, kubernetes, store, wallClockMs } = this.#options;
-    if (!resourceNames.some((name) => api.isComplete(name))) return;
-    const known = { nodeName: kubernetes.nodeName, ...api.everything() };
-    const text = JSON.stringify(known);
-    if (text === this.#saved) return;
-    this.#saved = text;
-    const { isReachable, sinceMs } = api.reachability();
-    const document: StoredObjects = { time: new Date(isReachable ? wallClockMs() : sinceMs).toISOString(), ...known };
-    store.keep(document);
-  }
-
-  /** A file that cannot be read is no reason not to start: the API knows everything. */
-  #load(): StoredObjects | undefined {
-    const { store, kubernetes, logger } = this.#options;
-    try {
-      return parseStoredObjects(store.load(), kubernetes.nodeName);
-    } catch (error) {
-      if (!(error instanceof WeftError) || error.code !== 'store-corrupt') throw error;
-      logger.warn({ err: error }, 'what was known of Kubernetes cannot be read: the API has to tell it');
-      return undefined;
-    }
   }
 }
 
