@@ -3,7 +3,15 @@
  * few, or a sample of each set, the next ones with every look.
  */
 import { type MadeSet, type MadeTable, setsOf, setTitle } from './nft-made-tables.ts';
-import { areThere, listElements, listTable, type NftSample, type NftTableListing } from './nft-table-listing.ts';
+import type { NftTableContent } from './nft-table-content.ts';
+import {
+  areThere,
+  isListingOf,
+  listElements,
+  listTable,
+  type NftSample,
+  type NftTableListing,
+} from './nft-table-listing.ts';
 import { titleOf } from './nftables.ts';
 
 /** Of tables with so many elements, or fewer, all are compared: listing them costs some 50 ms. */
@@ -32,7 +40,7 @@ export class NftTableLook {
       const table = titleOf(content.table);
       const found = listings[index];
       if (found === undefined) return [{ kind: 'table-missing', table }];
-      return isAsListed(found, listing) ? [] : [{ kind: 'rules-changed', table }];
+      return isAsListed(found, content, listing) ? [] : [{ kind: 'rules-changed', table }];
     });
     // Without the tables there is nothing to be said of their elements; and of one that is switched off, `nft` 1.0.6 writes no JSON.
     if (differences.some(({ kind }) => kind === 'table-missing')) return differences;
@@ -100,7 +108,7 @@ async function firstMissing(sample: NftSample): Promise<string> {
   return some[0]!;
 }
 
-/** What was not listed when it was changed may be anything. */
-function isAsListed({ shape }: NftTableListing, listing: MadeTable['listing']): boolean {
-  return typeof listing === 'object' && listing.shape === shape;
+/** Of what weft changed, and nobody has listed since, it is known how many rules there are to be; what is `undefined` was something else. */
+function isAsListed(found: NftTableListing, content: NftTableContent, listing: MadeTable['listing']): boolean {
+  return listing === 'unlisted' ? isListingOf(found, content, true) : listing?.shape === found.shape;
 }

@@ -155,6 +155,18 @@ rootTest('after elements were revised, the table is as it was left', sees, 'revi
 rootTest('sets, chains and elements are revised in one transaction', sees, 'revised: transactions', 1);
 rootTest('after a revision, the table is as it was left', sees, 'revised: inspected', []);
 rootTest('a revision is done', sees, 'revised: listed', true);
+rootTest(
+  'what weft revised is not what somebody changed, who changed something else',
+  sees,
+  'revised, and something else changed by somebody',
+  [],
+);
+rootTest(
+  'nor is it, when somebody changes something else once more',
+  sees,
+  'revised, and something else changed twice',
+  [],
+);
 rootTest('what somebody changed after a revision is not taken for ours', sees, 'revised, and flushed by somebody', [
   { kind: 'rules-changed', table },
 ]);

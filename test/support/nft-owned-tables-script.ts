@@ -327,6 +327,12 @@ async function revisions(): Promise<void> {
   report['revised: inspected'] = await inspect(tables);
   report['revised: listed'] = /wf2. : jump more/.test(nft('list table inet weft-test'));
 
+  await tables.revise(TABLE, revision({ chains: { changed: { more: { rules: ['accept'] } }, gone: [] } }), 'test');
+  nft('add table ip passer-by');
+  report['revised, and something else changed by somebody'] = await inspect(tables);
+  nft('add table ip passer-by-again');
+  report['revised, and something else changed twice'] = await inspect(tables);
+
   await tables.revise(TABLE, revision({ chains: { changed: { more: { rules: ['drop'] } }, gone: [] } }), 'test');
   nft('flush chain inet weft-test input');
   report['revised, and flushed by somebody'] = await inspect(tables);
