@@ -92,6 +92,12 @@ export function composePolicy(
     listener: planner,
     onTold: () => policies.update(),
   });
+  const denials = new PolicyDenials({
+    plan: () => enforcement.plan,
+    before: readCounters(POLICY_TABLE),
+    readCounters: () => readCounters(POLICY_TABLE),
+    nowMs: () => performance.now(),
+  });
   const edges = new PodEdges({
     awaitPod: (pod) => kubernetes.awaitPod(pod),
     facts,
@@ -109,11 +115,7 @@ export function composePolicy(
     policies,
     enforcement,
     edges,
-    denials: new PolicyDenials({
-      plan: () => enforcement.plan,
-      readCounters: () => readCounters(POLICY_TABLE),
-      nowMs: () => performance.now(),
-    }),
+    denials,
     notices: () => [...enforcement.notices(), ...policies.notices(), ...oddPolicyNotices(facts.oddPolicies())],
   };
 }

@@ -1,4 +1,4 @@
-/** How many packets policies denied, by the counters that rules have in the kernel, which stay over a restart. */
+/** How many packets policies denied since the daemon started, by the counters that rules have in the kernel, which stay over a restart. */
 import type { PolicyDrops } from '../../api/drop-api.ts';
 import type { IsolationPlan } from '../../policy/node-plan.ts';
 import type { PlanState } from '../../policy/plan-state.ts';
@@ -15,6 +15,8 @@ const MAX_RULES = 4_096;
 export interface PolicyDenialsOptions {
   /** As the kernel has it. */
   readonly plan: () => PlanState | undefined;
+  /** What the counters had when the daemon started: that is of earlier ones. Absent: there was no table. */
+  readonly before?: ReadonlyMap<string, number> | undefined;
   /** Packets by the names of counters; `undefined`: there is no table. */
   readonly readCounters: () => ReadonlyMap<string, number> | undefined;
   /** Monotonic. */
@@ -29,13 +31,14 @@ const OTHERS: Denier = { rule: 'other rules', direction: '' };
 
 export class PolicyDenials {
   readonly #options: PolicyDenialsOptions;
-  #counts: ReadonlyMap<string, number> = new Map();
+  #counts: ReadonlyMap<string, number>;
   /** By tags. */
   readonly #denied = new Map<string, PolicyDrops>();
   #readAtMs = -Infinity;
 
   constructor(options: PolicyDenialsOptions) {
     this.#options = options;
+    this.#counts = options.before ?? new Map();
   }
 
   /** Also by policies that are gone, as far as they were counted while they were there. Never falls. */

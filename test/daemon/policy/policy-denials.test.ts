@@ -78,6 +78,26 @@ test('the total never falls: not when a policy is gone, nor when the table is ma
   t.deepEqual(totals, [8, 10, 12, 12]);
 });
 
+test('what earlier daemons counted is left out, and also where the table was made anew since', (t) => {
+  let nowMs = 0;
+  const [a, b] = [isolation('a', false, []), isolation('b', false, [])];
+  const [tagA, tagB] = [tagOfIsolation(a), tagOfIsolation(b)];
+  const before = new Map([
+    [tagA, 100],
+    [tagB, 50],
+  ]);
+  let counters = new Map([
+    [tagA, 107],
+    [tagB, 2],
+  ]);
+  const plan = planOf(a, b);
+  const denials = new PolicyDenials({ plan: () => plan, before, readCounters: () => counters, nowMs: () => nowMs });
+  t.is(denials.total, 9);
+  nowMs += 10_000;
+  counters = new Map([[tagA, 108]]);
+  t.is(denials.total, 10);
+});
+
 test('who asks again at once is told what was read last', (t) => {
   let packets = 1;
   const plan = planOf();
