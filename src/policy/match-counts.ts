@@ -1,12 +1,15 @@
 /**
  * How much policies ask of the kernel. A match is one peer with one port: a rule there for packets of who begins, and one for those of who
- * answers, of each family of addresses. `nft` takes about 0.1 ms and 6 kB for a rule.
+ * answers, of each family of addresses. `nft` takes about 6 kB for a rule.
  */
 import type { Direction, Policy, PolicyRule } from './policy.ts';
 import { asksLabels } from './unknown-labels.ts';
 
-/** Of all isolations of one node: `nft` takes some seconds for so many, and a few hundred MB. */
-export const MAX_NODE_MATCHES = 32_768;
+/**
+ * Of all isolations of one node. With peers of two families these are 65 536 rules, for which `nft` needs 400 MB, and a processor for 5 s. It is
+ * ended after 30 s, and of a table for which that is not enough nothing is enforced.
+ */
+export const MAX_NODE_MATCHES = 16_384;
 
 /** Of rules as they are written. */
 export function matchesOf(rules: readonly PolicyRule[]): number {
