@@ -102,7 +102,7 @@ export function composePolicy(
     awaitPod: (pod) => kubernetes.awaitPod(pod),
     facts,
     policies,
-    plan: () => enforcement.plan,
+    planner,
     events,
   });
   // Before the first plan: there are no rules for a pod whose device is not known.

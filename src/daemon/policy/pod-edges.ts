@@ -5,9 +5,7 @@
  *
  * A pod whose interface is beside that of another network has no policies there, and neither waits for anything.
  */
-import type { PlanState } from '../../policy/plan-state.ts';
-import { titleOf as titleOfPolicy } from '../../policy/policy.ts';
-import { isolationOfUnknown } from '../../policy/unknown-labels.ts';
+import type { NodePlanner } from '../../policy/node-planner.ts';
 import type { AwaitedPod } from '../kubernetes/awaited-pods.ts';
 import type { PolicyFacts } from '../policy-facts/policy-facts.ts';
 import type { PodEdge } from '../pods/known-pods.ts';
@@ -22,8 +20,8 @@ export interface PodEdgesOptions {
   readonly awaitPod: (pod: AwaitedPod) => Promise<object | undefined>;
   readonly facts: Pick<PolicyFacts, 'ownPodsChanged'>;
   readonly policies: Pick<NodePolicies, 'prepare' | 'release' | 'begun' | 'isBegun' | 'isHolding'>;
-  /** As the kernel has it. */
-  readonly plan: () => PlanState | undefined;
+  /** Knows which pods are isolated as their labels are not known. */
+  readonly planner: Pick<NodePlanner, 'closingPolicy'>;
   readonly events: EventSink;
 }
 
@@ -36,14 +34,14 @@ export class PodEdges implements PodEdge {
 
   async prepare(record: PodRecord): Promise<void> {
     if (!hasPolicies(record)) return;
-    const { awaitPod, facts, policies, plan } = this.#options;
+    const { awaitPod, facts, policies, planner } = this.#options;
     const name = kubernetesNameOf(record);
     const [known] = await Promise.all([name && awaitPod(name), policies.begun()]);
     facts.ownPodsChanged();
     await policies.prepare(keyOf(record), record.hostDevice);
     if (!policies.isBegun) this.#tell(record, 'policies are not known yet', policies.isHolding(keyOf(record)));
     else if (name !== undefined && known === undefined)
-      this.#tell(record, 'its labels are not known yet', isClosed(plan(), keyOf(record), name.namespace));
+      this.#tell(record, 'its labels are not known yet', planner.closingPolicy(keyOf(record)) !== undefined);
   }
 
   async release(record: PodRecord): Promise<void> {
@@ -61,13 +59,6 @@ export class PodEdges implements PodEdge {
       details: { isIsolated },
     });
   }
-}
-
-/** Whether a pod is isolated because its labels are not known. */
-function isClosed(plan: PlanState | undefined, pod: string, namespace: string): boolean {
-  const ingress = plan?.pod(pod)?.ingress;
-  if (plan === undefined || ingress === undefined) return false;
-  return plan.isolation(ingress)?.isolatedBy.includes(titleOfPolicy(isolationOfUnknown(namespace))) === true;
 }
 
 /** Whether policies are enforced where a pod meets its node. */

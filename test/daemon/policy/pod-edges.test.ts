@@ -1,8 +1,9 @@
 import test from 'ava';
 import { PodEdges } from '../../../src/daemon/policy/pod-edges.ts';
 import type { PodRecord } from '../../../src/daemon/pods/pod-record.ts';
-import { PlanState } from '../../../src/policy/plan-state.ts';
+import { NodePlanner } from '../../../src/policy/node-planner.ts';
 import { EventLog } from '../../../src/daemon/process/event-log.ts';
+import { networkPolicy } from '../../support/policy-cluster.ts';
 
 interface World {
   /** Of the Pod object. */
@@ -21,7 +22,7 @@ function edges({ isThere = true, isBegun = true, isolates = false, isHolding = f
       return Promise.resolve(isThere ? {} : undefined);
     },
     facts: { ownPodsChanged: () => done.push('facts') },
-    plan: () => planOf(isolates ? 'shop/(labels-unknown)' : 'shop/web'),
+    planner: plannerOf(isolates),
     policies: {
       isBegun,
       isHolding: () => isHolding,
@@ -43,18 +44,13 @@ function edges({ isThere = true, isBegun = true, isolates = false, isHolding = f
   return { made, done, messages: () => events.list().map(({ message }) => message) };
 }
 
-/** One that isolates the pod c1:eth0. */
-function planOf(isolatedBy: string): PlanState {
-  const plan = new PlanState();
-  plan.change(
-    plan.changeTo({
-      pods: [{ pod: 'c1:eth0', addresses: [], ingress: 'in', egress: undefined }],
-      isolations: [{ key: 'in', direction: 'ingress', rules: [], isolatedBy: [isolatedBy], isAudit: false }],
-      peerSets: [],
-      portSets: [],
-    }),
-  );
-  return plan;
+/** Labels of the pod c1:eth0 are not known. @param mayBeSelected whether a policy goes by such labels */
+function plannerOf(mayBeSelected: boolean): NodePlanner {
+  const planner = new NodePlanner('n1');
+  const place = { namespace: 'shop', nodeName: 'n1', hostNetwork: false };
+  planner.setPod({ ...place, key: 'c1:eth0', name: 'web', labels: undefined, addresses: [], ports: [] });
+  if (mayBeSelected) planner.setPolicy(networkPolicy('web', '{podSelector: {matchLabels: {app: web}}}'));
+  return planner;
 }
 
 const record = (attachment?: PodRecord['attachment']): PodRecord => ({
