@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { openBootClock } from '../linux/boot-clock.ts';
 import { SPOOL_DIRECTORY } from '../linux/cni-spool.ts';
+import type { ToldPod } from '../kubernetes/told-pod.ts';
 import { canBeAnnounced } from '../membership/announcement-codec.ts';
 import type { Member } from '../membership/announcement.ts';
 import type { OwnPrefixes } from './routes/own-prefixes.ts';
@@ -11,7 +12,7 @@ import type { Config } from './config/config.ts';
 import { POD_GATEWAY } from './host/pod-devices.ts';
 import { Attachments, type AttachmentsOptions } from './cni/attachments.ts';
 import { GonePods } from './pods/gone-pods.ts';
-import type { PodEdge, ToldOfPod } from './pods/known-pods.ts';
+import type { PodEdge } from './pods/known-pods.ts';
 import { Pods } from './pods/pods.ts';
 import type { PodRecord } from './pods/pod-record.ts';
 import type { PodResolver } from './pods/pod-resolver-file.ts';
@@ -31,7 +32,7 @@ export interface PodParts {
   /** Knows what others changed in nftables. */
   readonly witness: NftWitness;
   /** Labels and named ports that somebody else gives to pods; `undefined`: the labels of the record, and no ports. */
-  readonly toldOf: (record: PodRecord) => ToldOfPod | undefined;
+  readonly toldOf: (record: PodRecord) => ToldPod | undefined;
   /** What stands where cables of pods meet the node. */
   readonly edge: PodEdge;
   /** Is told whenever something may have changed a pod. */

@@ -5,10 +5,14 @@ import { comparePodPorts, type PodPort } from '../directory/pod-port.ts';
 import type { ApiPod } from './api-object.ts';
 import { fittingLabels, MAX_LABELS_BYTES } from './fitting-labels.ts';
 
+/** What somebody else than its own record says of a pod. */
 export interface ToldPod {
   readonly labels: PodLabels;
-  /** In order. */
   readonly ports: readonly PodPort[];
+}
+
+/** What other nodes are told of it. */
+export interface FittingPod extends ToldPod {
   /** How many of each are not told. */
   readonly cutLabels: number;
   readonly cutPorts: number;
@@ -23,8 +27,8 @@ const LEAST_PORTS_BYTES = 400;
 /** Of one port beside its name: tags, lengths and numbers, at most. */
 const PORT_OVERHEAD_BYTES = 10;
 
-/** The same ones each time. */
-export function toldOfPod({ labels, ports }: Pick<ApiPod, 'labels' | 'ports'>): ToldPod {
+/** The same ones each time, ports in order. */
+export function toldOfPod({ labels, ports }: Pick<ApiPod, 'labels' | 'ports'>): FittingPod {
   const fitting = fittingLabels(labels);
   let roomBytes = LEAST_PORTS_BYTES + MAX_LABELS_BYTES - fitting.lengthBytes;
   const told = ports

@@ -4,11 +4,11 @@ import type { BootClock } from '../../env/boot-clock.ts';
 import { deviceNames, hasDevice } from '../../linux/device-names.ts';
 import type { NftWitness } from '../../linux/nft-owned-tables.ts';
 import type { IpAddress } from '../../wire/address.ts';
-import type { PodLabels } from '../../directory/pod-labels.ts';
-import type { PodPort } from '../../directory/pod-port.ts';
+import type { ToldPod } from '../../kubernetes/told-pod.ts';
 import type { Pod } from '../../api/control-api.ts';
 import type { StateJournal } from '../state/state-journal.ts';
 import { AllowedSources, type AllowedSourcesOptions } from './allowed-sources.ts';
+import type { AddressedPod } from './announced-pods.ts';
 import { PodBook } from './pod-book.ts';
 import { PodLooks } from './pod-looks.ts';
 import { isPlaceReachable } from './pod-namespace.ts';
@@ -37,7 +37,7 @@ export interface PodsOptions extends AllowedSourcesOptions {
   /** What namespaces that are made for pods get to ask for names; `undefined`: nothing. */
   readonly resolver?: PodResolver | undefined;
   /** Labels and named ports that somebody else gives to pods; `undefined`, or absent: the labels of the record, and no ports. */
-  readonly toldOf?: (record: PodRecord) => ToldOfPod | undefined;
+  readonly toldOf?: (record: PodRecord) => ToldPod | undefined;
   /** What stands where cables of pods meet the node; absent: nothing does. */
   readonly edge?: PodEdge;
   /** Called after everything that may have changed a pod. */
@@ -51,12 +51,6 @@ export interface PodEdge {
   prepare(record: PodRecord): Promise<void>;
   /** When the cable is gone. */
   release(record: PodRecord): Promise<void>;
-}
-
-/** What somebody else says of a pod. */
-export interface ToldOfPod {
-  readonly labels: PodLabels;
-  readonly ports: readonly PodPort[];
 }
 
 /** Everything that those work on who make, mend and remove pods. Changes nothing by itself. */
@@ -107,8 +101,9 @@ export class KnownPods {
 
   /** As people and programs are told of it. @param devices of the node; absent: one looks. */
   view(record: PodRecord, devices?: ReadonlySet<string>): Pod {
-    return podView(this.labelled(record), {
-      addresses: this.book.addressesOf(record),
+    const addresses = this.book.addressesOf(record);
+    return podView(this.told({ record, addresses }).record, {
+      addresses,
       outside: this.book.addressesOutside(record),
       allowSources: this.allowed.of(record),
       sourceNotices: this.allowed.noticesOf(record),
@@ -118,15 +113,12 @@ export class KnownPods {
     });
   }
 
-  /** With the labels that it has now. */
-  labelled(record: PodRecord): PodRecord {
+  /** A pod with the labels that it has now, and its ports that have names. */
+  told({ record, addresses }: AddressedPod): AddressedPod {
     const told = this.options.toldOf?.(record);
-    return told === undefined ? record : { ...record, labels: told.labels };
-  }
-
-  /** Its ports that have names. */
-  portsOf(record: PodRecord): readonly PodPort[] {
-    return this.options.toldOf?.(record)?.ports ?? [];
+    return told === undefined
+      ? { record, addresses, ports: [] }
+      : { record: { ...record, labels: told.labels }, addresses, ports: told.ports };
   }
 
   /** Those whose cable is not there any more, and whose namespace is not where it was. */

@@ -252,13 +252,7 @@ export class Pods {
   announced(): DirectoryPod[] {
     const devices = deviceNames();
     const present = this.#known.book.ready().filter(({ record }) => !isGone(record, devices));
-    return announcedPods(
-      present.map((pod) => ({
-        ...pod,
-        record: this.#known.labelled(pod.record),
-        ports: this.#known.portsOf(pod.record),
-      })),
-    );
+    return announcedPods(present.map((pod) => this.#known.told(pod)));
   }
 
   /** Once, before anything else: also a pod of an earlier version is bound to its addresses from then on. */

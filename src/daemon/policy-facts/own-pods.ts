@@ -2,26 +2,20 @@
  * Pods of this node: those of its book, also while they are made and removed, with labels and ports that Kubernetes gives them. What was known
  * of a pod counts as long as it is there: its object may be deleted before it is.
  */
-import type { PodPort } from '../../directory/pod-port.ts';
 import type { PodLabels } from '../../directory/pod-labels.ts';
 import { DEFAULT_NAMESPACE } from '../../directory/pod-name.ts';
+import type { ToldPod } from '../../kubernetes/told-pod.ts';
 import type { PolicyPod } from '../../policy/cluster-facts.ts';
 import type { AddressedPod } from '../pods/announced-pods.ts';
 import { type KubernetesName, kubernetesNameOf } from '../pods/kubernetes-pod.ts';
 import { keyOf } from '../pods/pod-key.ts';
 import type { ToldValues } from './told-values.ts';
 
-/** What Kubernetes says of a pod. */
-export interface KnownPod {
-  readonly labels: PodLabels;
-  readonly ports: readonly PodPort[];
-}
-
 export interface OwnPodsOptions {
   /** All that have addresses. */
   readonly pods: () => readonly AddressedPod[];
   /** A pod that a runtime attached, as Kubernetes knows it; absent: there is no Kubernetes here. */
-  readonly podInApi?: ((pod: KubernetesName) => KnownPod | undefined) | undefined;
+  readonly podInApi?: ((pod: KubernetesName) => ToldPod | undefined) | undefined;
   /** Of this node. */
   readonly nodeName: string;
   readonly told: ToldValues<PolicyPod>;
@@ -30,7 +24,7 @@ export interface OwnPodsOptions {
 export class OwnPods {
   readonly #options: OwnPodsOptions;
   /** By key. */
-  #known = new Map<string, KnownPod>();
+  #known = new Map<string, ToldPod>();
 
   constructor(options: OwnPodsOptions) {
     this.#options = options;
@@ -39,7 +33,7 @@ export class OwnPods {
   /** Tells what changed. */
   update(): void {
     const { pods, told } = this.#options;
-    const known = new Map<string, KnownPod>();
+    const known = new Map<string, ToldPod>();
     const all = new Map<string, PolicyPod>();
     for (const { record, addresses } of pods()) {
       const key = keyOf(record);
@@ -65,13 +59,13 @@ export class OwnPods {
     return name !== undefined && this.#options.podInApi !== undefined;
   }
 
-  #find(key: string, name: KubernetesName | undefined): KnownPod | undefined {
+  #find(key: string, name: KubernetesName | undefined): ToldPod | undefined {
     if (!this.#isOfApi(name)) return undefined;
     const found = this.#options.podInApi?.(name);
     return found === undefined ? this.#known.get(key) : { labels: found.labels, ports: found.ports };
   }
 }
 
-function withoutPorts(labels: PodLabels = {}): KnownPod {
+function withoutPorts(labels: PodLabels = {}): ToldPod {
   return { labels, ports: [] };
 }
