@@ -169,7 +169,8 @@ test.serial(`the kernel does what policies say, whatever changes in a cluster (S
     if (!t.passed) return;
   }
   t.log(outcomes);
-  t.true(outcomes.passed > 0 && outcomes.denied > 0 && outcomes.audited > 0);
+  // Not each history has policies in audit mode.
+  t.true(outcomes.passed > 0 && outcomes.denied > 0);
 });
 
 function probeOf(random: SeededRandom, sourcePort: number): PolicyProbe {

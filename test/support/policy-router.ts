@@ -77,6 +77,8 @@ export class PolicyRouter {
   readonly places: ReadonlyMap<string, PolicyPlace>;
   readonly #router: string;
   #leave: (() => void) | undefined;
+  /** The daemon's clock does not keep a process alive: a test that waits for it alone would end. */
+  readonly #awake = setInterval(() => undefined, 60_000);
 
   private constructor(router: string, all: ReadonlyMap<string, PolicyPlace>) {
     this.#router = router;
@@ -134,6 +136,7 @@ export class PolicyRouter {
   }
 
   async down(): Promise<void> {
+    clearInterval(this.#awake);
     this.#leave?.();
     const names = [...this.places.values()].map(({ netns }) => netns.replace('/run/netns/', ''));
     await ip([this.#router, ...names].map((one) => `netns delete ${one}`));
