@@ -1,4 +1,4 @@
-/** What policies in files answer: one pair of ends, or a table of pods. As `--json` prints it. */
+/** What policies answer: one pair of ends, or a table of pods. As `--json` prints it. */
 import { WeftError } from '../errors.ts';
 import {
   type FlowEnds,
@@ -14,7 +14,7 @@ import type { PolicyPod } from '../policy/cluster-facts.ts';
 import { causeText, type EdgeVerdict, verdict, type VerdictCause } from '../policy/verdict.ts';
 import { printable } from '../terminal/printable.ts';
 import { equalIpAddresses, formatIpAddress } from '../wire/address.ts';
-import { type AskedTraffic, type End, type FileCluster, trafficOf } from './policy-question.ts';
+import { type AskedTraffic, type End, type AskedCluster, trafficOf } from './policy-question.ts';
 
 /** Answer to whether something may begin. */
 export interface PolicyTest {
@@ -30,6 +30,8 @@ export interface PolicyTest {
   readonly judged: string;
   readonly egress: TestedEdge;
   readonly ingress: TestedEdge;
+  /** Pods among the two whose labels are not known, if it is denied: nodes deny it until they are, and it may be allowed then. */
+  readonly labelsUnknown: readonly string[];
   readonly notes: readonly string[];
 }
 
@@ -59,6 +61,8 @@ export interface PolicyMatrix {
   readonly asked: string;
   readonly pods: readonly string[];
   readonly cells: readonly PolicyCell[];
+  /** Pods whose labels are not known: what is denied from and to them may be allowed when they are. */
+  readonly labelsUnknown: readonly string[];
   readonly notes: readonly string[];
 }
 
@@ -74,7 +78,7 @@ export interface PolicyCell {
 export const EVERYTHING = 'all';
 
 /** Judges what may begin between two ends. @throws WeftError `usage` if they have no family of addresses in common, or a port cannot be told */
-export function testPolicies(source: End, destination: End, asked: AskedTraffic, cluster: FileCluster): PolicyTest {
+export function testPolicies(source: End, destination: End, asked: AskedTraffic, cluster: AskedCluster): PolicyTest {
   const all = endsOf(source, destination);
   if (all.length === 0) {
     const families = [source, destination].map(({ addresses }) => `IPv${addresses[0]!.family}`);
@@ -96,6 +100,7 @@ export function testPolicies(source: End, destination: End, asked: AskedTraffic,
     judged: textOf([worst.shown])[0]!,
     egress: testedEdge(worst.verdict.egress, cluster),
     ingress: testedEdge(worst.verdict.ingress, cluster),
+    labelsUnknown: worst.isAllowed ? [] : unlabelledAt(worst.ends, cluster),
     notes: [
       ...[source, destination].flatMap(({ remark }) => (remark === '' ? [] : remark)),
       ...others.map(({ ends }) => `over IPv${ends.source.family} it is allowed`),
@@ -108,7 +113,7 @@ export function testPolicies(source: End, destination: End, asked: AskedTraffic,
 export function policyMatrix(
   pods: readonly PolicyPod[],
   asked: AskedTraffic,
-  cluster: FileCluster,
+  cluster: AskedCluster,
   notes: readonly string[],
 ): PolicyMatrix {
   const ends = pods.map(endOfPod);
@@ -121,6 +126,7 @@ export function policyMatrix(
     asked: `${protocol}${port}`.trim() || EVERYTHING,
     pods: pods.map(({ key }) => key),
     cells,
+    labelsUnknown: pods.filter(({ labels }) => labels === undefined).map(({ key }) => key),
     notes,
   };
 }
@@ -137,7 +143,7 @@ function hasAskedPort({ ports }: End, { protocol, port }: AskedTraffic): boolean
 }
 
 /** None where there is no family of addresses that both have. */
-function cellOf(from: End, to: End, asked: AskedTraffic, cluster: FileCluster): readonly PolicyCell[] {
+function cellOf(from: End, to: End, asked: AskedTraffic, cluster: AskedCluster): readonly PolicyCell[] {
   const traffic = trafficOf(asked, to);
   const judged = endsOf(from, to).map((ends) => judge(ends, traffic, asked, cluster));
   const worst = judged.find(({ isAllowed }) => !isAllowed) ?? judged[0];
@@ -155,7 +161,7 @@ interface Judged {
 }
 
 /** @param traffic `undefined`: all of the protocol that is asked about, or everything */
-function judge(ends: FlowEnds, traffic: Traffic | undefined, asked: AskedTraffic, { view }: FileCluster): Judged {
+function judge(ends: FlowEnds, traffic: Traffic | undefined, asked: AskedTraffic, { view }: AskedCluster): Judged {
   const parts = traffic === undefined ? trafficBetween(ends, view).filter((part) => isAsked(part, asked)) : [traffic];
   const verdicts = parts.map((part) => ({ part, verdict: verdict(flowOf(ends, part), view) }));
   const shown = verdicts.find((one) => !one.verdict.isAllowed) ?? verdicts[0]!;
@@ -180,15 +186,23 @@ function endsOf(source: End, destination: End): readonly FlowEnds[] {
   });
 }
 
+/** Pods at the ends whose labels are not known. */
+function unlabelledAt({ source, destination }: FlowEnds, { view }: AskedCluster): readonly string[] {
+  return [source, destination]
+    .flatMap((address) => view.podsAt(address))
+    .filter(({ labels }) => labels === undefined)
+    .map(({ key }) => key);
+}
+
 function textOf(traffic: readonly Traffic[]): readonly string[] {
   return isEverything(traffic) ? [EVERYTHING] : trafficTexts(traffic);
 }
 
-function testedEnd({ pod, node }: End, address: FlowEnds['source'], { pods }: FileCluster): TestedEnd {
+function testedEnd({ pod, node }: End, address: FlowEnds['source'], { pods }: AskedCluster): TestedEnd {
   return { pod, node, address: pods.withoutAddress.has(pod) ? null : formatIpAddress(address) };
 }
 
-function testedEdge({ isAllowed, cause, audited }: EdgeVerdict, { policies }: FileCluster): TestedEdge {
+function testedEdge({ isAllowed, cause, audited }: EdgeVerdict, { policies }: AskedCluster): TestedEdge {
   return {
     allowed: isAllowed,
     kind: cause.kind,
@@ -198,13 +212,15 @@ function testedEdge({ isAllowed, cause, audited }: EdgeVerdict, { policies }: Fi
   };
 }
 
-function placesOf(cause: VerdictCause, placeOf: FileCluster['policies']['placeOf']): readonly string[] {
-  if (cause.kind === 'isolated') return cause.policies.map((title) => placeOf(title, 'metadata'));
+function placesOf(cause: VerdictCause, placeOf: AskedCluster['policies']['placeOf']): readonly string[] {
+  if (cause.kind === 'isolated')
+    return cause.policies.map((title) => placeOf(title, 'metadata')).filter((place) => place !== '');
   if (cause.kind !== 'rule') return [];
-  return [placeOf(cause.policy, `spec.${cause.rule.slice(cause.policy.length + 1)}`)];
+  const place = placeOf(cause.policy, `spec.${cause.rule.slice(cause.policy.length + 1)}`);
+  return place === '' ? [] : [place];
 }
 
-function noteOf({ pod, node, addresses }: End, { pods }: FileCluster): readonly string[] {
+function noteOf({ pod, node, addresses }: End, { pods }: AskedCluster): readonly string[] {
   if (pods.withoutAddress.has(pod))
     return [`${pod} has no address yet: of ipBlocks, only one of the whole world means it`];
   const found = pods.pods.find(({ key }) => key === pod);

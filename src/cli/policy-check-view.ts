@@ -1,4 +1,4 @@
-/** What is wrong with policies in files, as text. Pure. */
+/** What is wrong with policies, as text. Pure. */
 import { bold, paint, type Terminal } from '../terminal/terminal.ts';
 import { remarkLine } from './policy-files.ts';
 import type { PolicyCheck } from './policy-remarks.ts';
@@ -15,7 +15,7 @@ export function formatPolicyCheck(check: PolicyCheck, terminal: Terminal): strin
     errors + warnings === 0 ? 'nothing is wrong' : '',
   ].filter((text) => text !== '');
   const others = Object.entries(passedOver).map(([kind, count]) => `${count} ${kind === '' ? 'without a kind' : kind}`);
-  const counts = `${plural(policies.length, 'policy', 'policies')} in ${plural(files, 'file')}`;
+  const counts = `${plural(policies.length, 'policy', 'policies')} in ${files === null ? 'the running cluster' : plural(files, 'file')}`;
   const tone = errors > 0 ? 'bad' : warnings > 0 ? 'warning' : 'good';
   return [
     ...remarks.map((remark) => paint(remarkLine(remark), remark.severity === 'error' ? 'bad' : 'warning', terminal)),

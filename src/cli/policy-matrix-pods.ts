@@ -1,7 +1,7 @@
 /** Which pods a matrix is about. */
 import { WeftError } from '../errors.ts';
 import type { PolicyPod } from '../policy/cluster-facts.ts';
-import type { PodFile } from './policy-pods.ts';
+import type { AskedPods } from './policy-question.ts';
 
 /** Of a matrix that a program reads: 65 280 cells. */
 const MAX_PODS = 256;
@@ -15,7 +15,7 @@ const MAX_NAMED = 8;
  * @throws WeftError `usage` that says how to ask for fewer
  */
 export function chooseMatrixPods(
-  { pods, ended, withoutAddress }: PodFile,
+  { pods, ended, withoutAddress, where }: AskedPods,
   namespaces: readonly string[] | undefined,
   most: number | undefined,
 ): { readonly pods: readonly PolicyPod[]; readonly notes: readonly string[] } {
@@ -25,10 +25,7 @@ export function chooseMatrixPods(
   const named = `${present.slice(0, MAX_NAMED).join(', ')}${present.length > MAX_NAMED ? ', …' : ''}`;
   const absent = namespaces?.find((name) => !pods.some(({ namespace }) => namespace === name));
   if (absent !== undefined)
-    throw new WeftError(
-      'usage',
-      `--namespace: no pod of ${absent} is in the file of pods; those that have some: ${named}`,
-    );
+    throw new WeftError('usage', `--namespace: no pod of ${absent} is ${where}; those that have some: ${named}`);
   const those = pods.filter(({ namespace }) => namespaces?.includes(namespace) ?? true);
   const chosen = those.filter(({ hostNetwork }) => !hostNetwork);
   const limit = most ?? MAX_PODS;

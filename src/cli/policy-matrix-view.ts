@@ -4,13 +4,14 @@ import { paint, type Terminal, type Tone } from '../terminal/terminal.ts';
 import { EVERYTHING, type PolicyCell, type PolicyMatrix } from './policy-answer.ts';
 
 /** What a cell says, if it is no letter, which stands for ports. */
-const Mark = { whole: 'yes', nothing: '-', itself: '=', noPort: '.' } as const;
+const Mark = { whole: 'yes', nothing: '-', itself: '=', noPort: '.', unknown: '?' } as const;
 
 const tones: Readonly<Record<string, Tone>> = {
   [Mark.whole]: 'good',
   [Mark.nothing]: 'faint',
   [Mark.itself]: 'faint',
   [Mark.noPort]: 'faint',
+  [Mark.unknown]: 'warning',
 };
 
 const FIRST_LETTER = 0x61;
@@ -31,6 +32,7 @@ export function mostColumns({ widthColumns = Infinity }: Terminal): number {
 /** A row for each pod that begins, a column for each that it begins to, and below them what the cells mean. */
 export function formatPolicyMatrix(matrix: PolicyMatrix, terminal: Terminal): string {
   const { asked, pods, cells, notes } = matrix;
+  const unlabelled = new Set(matrix.labelsUnknown);
   const byPair = new Map(cells.map((cell) => [`${cell.from} ${cell.to}`, cell]));
   const letters = lettersOf(cells);
   const columns: readonly Column[] = [
@@ -39,7 +41,7 @@ export function formatPolicyMatrix(matrix: PolicyMatrix, terminal: Terminal): st
     ...pods.map((_, at) => ({ title: String(at + 1).padStart(Mark.whole.length), align: 'right' as const })),
   ];
   const texts = pods.map((from) =>
-    pods.map((to) => (from === to ? Mark.itself : markOf(byPair.get(`${from} ${to}`), letters))),
+    pods.map((to) => (from === to ? Mark.itself : markOf(byPair.get(`${from} ${to}`), letters, unlabelled))),
   );
   const rows = texts.map((row, at): readonly Cell[] => [
     at + 1,
@@ -49,6 +51,7 @@ export function formatPolicyMatrix(matrix: PolicyMatrix, terminal: Terminal): st
   const meanings = new Map([
     ...(letters.size === 0 ? [] : [[Mark.whole, wholeWords(asked)] as const, [Mark.nothing, 'nothing'] as const]),
     [Mark.noPort, 'nothing to ask: no port of this name, or no addresses of one family'],
+    [Mark.unknown, 'not known, as labels of a pod are not: nodes deny it until they are'],
     ...[...letters].map(([open, letter]) => [letter, open] as const),
   ]);
   const legend = [...meanings].filter(([text]) => texts.some((row) => row.includes(text)));
@@ -78,9 +81,14 @@ function letter(at: number): string {
   return at < LETTERS ? last : letter(Math.floor(at / LETTERS) - 1) + last;
 }
 
-function markOf(cell: PolicyCell | undefined, letters: ReadonlyMap<string, string>): string {
+function markOf(
+  cell: PolicyCell | undefined,
+  letters: ReadonlyMap<string, string>,
+  unlabelled: ReadonlySet<string>,
+): string {
   if (cell === undefined) return Mark.noPort;
   if (cell.allowed) return Mark.whole;
+  if (unlabelled.has(cell.from) || unlabelled.has(cell.to)) return Mark.unknown;
   return letters.get(cell.open.join(', ')) ?? Mark.nothing;
 }
 

@@ -1,7 +1,7 @@
-/** `weft policy matrix`. Asks no daemon. */
+/** `weft policy matrix`. */
 import type { Command } from 'commander';
 import type { OutputOptions } from './output.ts';
-import { withFiles, withTraffic } from './policy-option.ts';
+import { askPolicies, withFiles, withTraffic } from './policy-option.ts';
 import type { AskedTraffic, PolicyFilesOptions } from './policy-question.ts';
 
 interface MatrixOptions extends OutputOptions, PolicyFilesOptions {
@@ -13,11 +13,11 @@ interface MatrixOptions extends OutputOptions, PolicyFilesOptions {
 /** Adds `matrix` to `policy`. */
 export function addPolicyMatrix(policy: Command): void {
   withTraffic(withFiles(policy.command('matrix')))
-    .description('show which pods may begin to talk to which, and on which ports; asks no daemon')
+    .description('show which pods may begin to talk to which, and on which ports')
     .option('--namespace <name...>', 'only pods of these namespaces')
     .option('--json', 'print JSON')
-    .action(async ({ proto, dport, namespace, ...options }: MatrixOptions) => {
-      const [{ readFileCluster }, { policyMatrix }, { chooseMatrixPods }, { tellWarnings }, { print }, terminal, view] =
+    .action(async ({ proto, dport, namespace, ...options }: MatrixOptions, command: Command) => {
+      const [{ readCluster }, { policyMatrix }, { chooseMatrixPods }, { tellWarnings }, { print }, terminal, view] =
         await Promise.all([
           import('./policy-question.ts'),
           import('./policy-answer.ts'),
@@ -27,7 +27,7 @@ export function addPolicyMatrix(policy: Command): void {
           import('../terminal/terminal.ts'),
           import('./policy-matrix-view.ts'),
         ]);
-      const cluster = readFileCluster(options);
+      const cluster = await readCluster(options, async () => askPolicies(command));
       tellWarnings(cluster);
       const output = terminal.standardOutput();
       const most = options.json === true ? undefined : view.mostColumns(output);

@@ -1,5 +1,6 @@
 /** Options of `weft policy`, as they are written. */
 import { type Command, InvalidArgumentError } from 'commander';
+import type { PolicyReport } from '../api/policy-api.ts';
 import { problemsOfPortName } from '../policy/name-syntax.ts';
 import type { PolicyProtocol } from '../policy/policy.ts';
 import { MAX_PORT } from './number-option.ts';
@@ -14,6 +15,19 @@ export function withFiles(command: Command): Command {
   return command
     .option('--files <path...>', 'policies and namespaces: manifests (YAML, JSON), or directories of them')
     .option('--pods <file>', 'pods, as kubectl get pods,nodes,namespaces -A -o json prints them');
+}
+
+/** Asks the daemon. What it is asked for, no file says. @throws WeftError with what else can be done where no daemon runs */
+export async function askPolicies(command: Command): Promise<PolicyReport> {
+  const [{ readingClient }, { WeftError }] = await Promise.all([import('./daemon-socket.ts'), import('../errors.ts')]);
+  try {
+    return await readingClient(command).policies();
+  } catch (error) {
+    if (!(error instanceof WeftError)) throw error;
+    const hint = error.code === 'daemon-not-running' ? '; without a daemon, give --files and --pods' : '';
+    // There is no answer: the code of a failure would say that something is denied.
+    throw new WeftError('usage', `${error.message}${hint}`, error.details);
+  }
 }
 
 /** Adds which packets are asked about. */

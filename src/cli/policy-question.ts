@@ -1,5 +1,6 @@
-/** What somebody asks about policies in files: who, whom, and for which packets. */
+/** What somebody asks about policies, of files or of a running cluster: who, whom, and for which packets. */
 import { nearestName } from '../api/nearest-name.ts';
+import type { PolicyReport } from '../api/policy-api.ts';
 import { madeBy, parsePodWords, titled } from '../daemon/places/pod-words.ts';
 import { podTitle } from '../directory/pod-name.ts';
 import { formatWorkload } from '../directory/workload.ts';
@@ -10,22 +11,28 @@ import type { Traffic } from '../policy/open-traffic.ts';
 import { NAMESPACE_NAME_LABEL } from '../policy/pod-selection.ts';
 import type { Policy, PolicyProtocol } from '../policy/policy.ts';
 import { type IpAddress, parseIpAddress } from '../wire/address.ts';
+import { runningCluster } from './policy-cluster.ts';
 import { type FileRemark, type PolicyFiles, readPolicyFiles, remarkLine } from './policy-files.ts';
 import { type PodFile, readPodFile } from './policy-pods.ts';
 
-/** Options of commands that are about policies in files. */
+/** Options that say where policies and pods are: without any, in the running cluster. */
 export interface PolicyFilesOptions {
   readonly files?: readonly string[];
   readonly pods?: string;
 }
 
-/** Policies and pods of files. */
-export interface FileCluster {
-  readonly policies: PolicyFiles;
-  readonly pods: PodFile;
+/** Policies and pods, of files or of a running cluster. */
+export interface AskedCluster {
+  readonly policies: Pick<PolicyFiles, 'policies' | 'placeOf'>;
+  readonly pods: AskedPods;
   readonly view: ClusterView;
   /** Why the answer may not be what a cluster would say: rules that are not understood, and labels that the files do not tell. */
   readonly warnings: readonly FileRemark[];
+}
+
+export interface AskedPods extends Pick<PodFile, 'pods' | 'withoutAddress' | 'ended'> {
+  /** Where they are: `in the file of pods`. For messages. */
+  readonly where: string;
 }
 
 /** `port`: a number, or what containers of the destination call it. Without a protocol: everything, or the one that the port has. */
@@ -46,28 +53,68 @@ export interface End {
   readonly remark: string;
 }
 
-/** Reads policies and pods. @throws WeftError `usage` if one of the options is missing, or anything cannot be read: no answer would be right */
-export function readFileCluster({ files, pods }: PolicyFilesOptions): FileCluster {
-  if (files === undefined || pods === undefined)
-    throw new WeftError(
-      'usage',
-      'policies of a running cluster cannot be asked yet, but by weft explain: give --files and --pods',
-    );
+/**
+ * Reads policies and pods. Whichever is in no file is asked of the daemon.
+ *
+ * @throws WeftError `usage` if anything cannot be read: no answer would be right; and what asking throws
+ */
+export async function readCluster(
+  { files, pods }: PolicyFilesOptions,
+  ask: () => Promise<PolicyReport>,
+): Promise<AskedCluster> {
+  if (files === undefined) {
+    if (pods !== undefined) throw new WeftError('usage', '--pods: give the policies, too, with --files');
+    return clusterOf(await ask(), undefined);
+  }
+  if (pods !== undefined) return readFileCluster({ files, pods });
+  const policies = readablePolicies(files);
+  return clusterOf(await ask(), policies);
+}
+
+/** Of files alone. @throws WeftError `usage` if anything cannot be read */
+export function readFileCluster({ files, pods }: Required<PolicyFilesOptions>): AskedCluster {
+  return fileCluster(readablePolicies(files), pods);
+}
+
+/** Policies of a running cluster, or of files instead, and its pods. */
+export function clusterOf(report: PolicyReport, files: PolicyFiles | undefined): AskedCluster {
+  const { pods, nodes, ...running } = runningCluster(report);
+  const given = files?.namespaces ?? [];
+  const namespaces = [
+    ...running.namespaces.filter(({ name }) => !given.some((other) => other.name === name)),
+    ...given,
+  ];
+  const policies = files ?? { policies: running.policies, placeOf: () => '' };
+  const instead = `policies are those of files, and pods those of the running cluster, as ${report.node} knows them`;
+  return {
+    policies,
+    pods: { pods, withoutAddress: new Set(), ended: 0, where: `known to ${report.node}` },
+    view: new ClusterView(policies.policies, { pods, namespaces, nodes }),
+    warnings: [
+      ...(files?.remarks ?? running.remarks).filter(({ severity }) => severity === 'warning' || files === undefined),
+      ...running.notices,
+      ...(files === undefined ? [] : [{ severity: 'warning', place: '', policy: '', text: instead } as const]),
+    ],
+  };
+}
+
+/** @throws WeftError `usage` if any of them cannot be read */
+function readablePolicies(files: readonly string[]): PolicyFiles {
   const policies = readPolicyFiles(files);
   const errors = policies.remarks.filter(({ severity }) => severity === 'error');
   if (errors.length > 0) throw new WeftError('usage', errors.map(remarkLine).join('\n'));
-  return fileCluster(policies, pods);
+  return policies;
 }
 
 /** Of policies that are read already. @throws WeftError `usage` if pods cannot be read */
-export function fileCluster(policies: PolicyFiles, podFile: string): FileCluster {
+export function fileCluster(policies: PolicyFiles, podFile: string): AskedCluster {
   const pods = readPodFile(podFile);
   const namespaces = [...pods.namespaces, ...policies.namespaces];
   const unknown = unknownNamespaces(policies.policies, pods.pods, namespaces);
   const labels = `labels of ${unknown.join(', ')} are not known, by which policies select: give the Namespaces with the policies or with the pods`;
   return {
     policies,
-    pods,
+    pods: { ...pods, where: 'in the file of pods' },
     view: new ClusterView(policies.policies, { pods: pods.pods, namespaces, nodes: pods.nodes }),
     warnings: [
       ...policies.remarks.filter(({ severity }) => severity === 'warning'),
@@ -94,7 +141,7 @@ function unknownNamespaces(
 }
 
 /** Who is meant. @throws WeftError `usage`, with what was probably meant */
-export function endOf(text: string, { view, pods: { pods } }: FileCluster): End {
+export function endOf(text: string, { view, pods: { pods, where } }: AskedCluster): End {
   const address = parseIpAddress(text);
   if (address !== undefined) {
     const holder = view.podsAt(address)[0];
@@ -108,20 +155,23 @@ export function endOf(text: string, { view, pods: { pods } }: FileCluster): End 
   });
   const found = [...titled(named, words), ...madeBy(named, words)].map(({ name }) => byTitle.get(name)!);
   const [pod] = found;
-  if (pod === undefined) throw unknownPod(text, pods);
+  if (pod === undefined) throw unknownPod(text, pods, where);
   if (pod.addresses.length === 0)
-    throw new WeftError('usage', `pod ${pod.key} has the network of its node, and no address yet`);
+    throw new WeftError(
+      'usage',
+      `pod ${pod.key} has ${pod.hostNetwork ? 'the network of its node, and no address yet' : 'no address that is known'}`,
+    );
   const isOfWorkload = words.workload !== undefined && titled(named, words).length === 0 && found.length > 1;
   const remark = isOfWorkload ? `${pod.key} stands for ${found.length} pods of ${formatWorkload(words.workload)}` : '';
   return { pod: pod.key, node: '', addresses: pod.addresses, ports: pod.ports, remark };
 }
 
-function unknownPod(text: string, pods: readonly PolicyPod[]): WeftError {
+function unknownPod(text: string, pods: readonly PolicyPod[], where: string): WeftError {
   const names = pods.flatMap(({ key, namespace, name }) => [key, podTitle(namespace, name)]);
   const near = nearestName(text, names) ?? pods.find(({ name }) => name === text)?.key;
   const hint =
     near === undefined ? 'it is written NAMESPACE/POD, deploy/NAME or as an address' : `did you mean ${near}?`;
-  return new WeftError('usage', `no pod ${text} is in the file of pods: ${hint}`);
+  return new WeftError('usage', `no pod ${text} is ${where}: ${hint}`);
 }
 
 /** The packets that are asked about, to this destination; `undefined`: all. @throws WeftError `usage` */

@@ -1,13 +1,15 @@
-/** What is to be said of policies in files, and of what is there beside them. */
+/** What is to be said of policies, and of what is there beside them. */
+import type { PolicyReport } from '../api/policy-api.ts';
 import { titleOf } from '../policy/policy.ts';
 import { suspicionsOf } from '../policy/suspicions.ts';
+import { runningCluster } from './policy-cluster.ts';
 import { type FileRemark, type PolicyFiles, remarkLine } from './policy-files.ts';
-import { type FileCluster, fileCluster } from './policy-question.ts';
+import { type AskedCluster, clusterOf, fileCluster } from './policy-question.ts';
 
 /** As `--json` prints it. */
 export interface PolicyCheck {
-  /** That were read. */
-  readonly files: number;
+  /** That were read; `null`: the running cluster was asked. */
+  readonly files: number | null;
   /** Titles of those that can be read: `shop/web`. */
   readonly policies: readonly string[];
   /** In the order of the files, errors first. */
@@ -28,11 +30,24 @@ export function checkPolicies(files: PolicyFiles, podFile: string | undefined): 
   };
 }
 
+/** Of a running cluster. */
+export function checkRunning(report: PolicyReport): PolicyCheck {
+  const { remarks } = runningCluster(report);
+  const cluster = clusterOf(report, undefined);
+  const errors = remarks.filter(({ severity }) => severity === 'error');
+  return {
+    files: null,
+    policies: cluster.policies.policies.map(titleOf),
+    remarks: [...errors, ...warningsOf(cluster).filter(isWarning)],
+    passedOver: {},
+  };
+}
+
 function isWarning({ severity }: FileRemark): boolean {
   return severity === 'warning';
 }
 
-function warningsOf({ policies, pods, view, warnings }: FileCluster): readonly FileRemark[] {
+function warningsOf({ policies, pods, view, warnings }: AskedCluster): readonly FileRemark[] {
   const suspicions = suspicionsOf(policies.policies, pods.pods, view);
   return [
     ...warnings,
@@ -43,6 +58,6 @@ function warningsOf({ policies, pods, view, warnings }: FileCluster): readonly F
 }
 
 /** On standard error, for who asks about something else. */
-export function tellWarnings({ warnings }: Pick<FileCluster, 'warnings'>): void {
+export function tellWarnings({ warnings }: Pick<AskedCluster, 'warnings'>): void {
   for (const remark of warnings) process.stderr.write(`weft: ${remarkLine(remark)}\n`);
 }

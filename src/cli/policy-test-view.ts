@@ -10,7 +10,8 @@ const HEAD_COLUMNS = '  DENY  ingress  '.length;
 export function formatPolicyTest(answer: PolicyTest, terminal: Terminal): string {
   const { allowed, asked, judged, notes } = answer;
   const isOne = !allowed && judged !== asked;
-  const tone = allowed ? 'good' : openOfAsked(answer).length > 0 ? 'warning' : 'bad';
+  const isUnsure = answer.labelsUnknown.length > 0;
+  const tone = allowed ? 'good' : isUnsure || openOfAsked(answer).length > 0 ? 'warning' : 'bad';
   const lines = [
     ...hanging('', headline(answer), terminal).map((line) => bold(paint(line, tone, terminal), terminal)),
     '',
@@ -18,6 +19,7 @@ export function formatPolicyTest(answer: PolicyTest, terminal: Terminal): string
     ...formatEdge('egress', answer.egress, terminal),
     ...formatEdge('ingress', answer.ingress, terminal),
     ...formatOpen(answer, terminal),
+    ...(isUnsure ? ['', ...hanging('', unsureText(answer), terminal)] : []),
     ...(notes.length === 0 ? [] : ['']),
     ...notes.flatMap((note) => hanging('note: ', note, terminal).map((line) => warning(line, terminal))),
   ];
@@ -28,6 +30,7 @@ function headline(answer: PolicyTest): string {
   const { allowed, asked, source, destination } = answer;
   const what = `${asked === EVERYTHING ? 'everything' : asked} from ${endText(source)} to ${endText(destination)}`;
   const open = openOfAsked(answer);
+  if (answer.labelsUnknown.length > 0) return `UNKNOWN: ${what}`;
   if (allowed) return `ALLOWED: ${what}`;
   return open.length === 0 ? `DENIED: ${what}` : `DENIED in part: of ${what}, only ${open.join(', ')} is allowed`;
 }
@@ -35,6 +38,10 @@ function headline(answer: PolicyTest): string {
 /** Of what was asked about, as far as that is more than one thing. */
 function openOfAsked({ asked, open }: PolicyTest): readonly string[] {
   return asked === EVERYTHING ? open : open.filter((text) => text.startsWith(`${asked} `));
+}
+
+function unsureText({ labelsUnknown }: PolicyTest): string {
+  return `the labels of ${labelsUnknown.join(' and ')} are not known: nodes deny it until they are, and it may be allowed then`;
 }
 
 /** What else is allowed, to who has asked about something that is not. */

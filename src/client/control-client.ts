@@ -26,6 +26,7 @@ import type { DropReport } from '../api/drop-api.ts';
 import type { Fault, FaultRequest } from '../api/fault-api.ts';
 import type { IpamStatus, LeaseCheck } from '../api/ipam-api.ts';
 import type { Matrix, MatrixRequest } from '../api/matrix-api.ts';
+import type { PolicyReport } from '../api/policy-api.ts';
 import type { PlaceReport } from '../api/place-api.ts';
 import type { PingRequest, PingRound } from '../api/ping-api.ts';
 import type { Trace, TraceRequest } from '../api/trace-api.ts';
@@ -233,6 +234,11 @@ export class ControlClient {
   /** What was dropped. @param query `since` is a time, and `limit` a number of recorded ones. */
   async drops(query: Readonly<Record<string, string>> = {}): Promise<DropReport> {
     return await this.#json<DropReport>('GET', `/v1/drops?${new URLSearchParams(query).toString()}`);
+  }
+
+  /** Network policies, and all by which they are judged. Rejects with `policies-off`, `policies-unknown`. */
+  async policies(): Promise<PolicyReport> {
+    return await this.#json<PolicyReport>('GET', '/v1/policies');
   }
 
   /** Injected faults. */

@@ -55,6 +55,8 @@ export interface ComposedPolicy {
   readonly enforcement: PolicyEnforcement;
   readonly edges: PodEdges;
   readonly denials: PolicyDenials;
+  /** Whether it is known which policies there are. */
+  isKnown(): boolean;
   notices(): readonly Notice[];
 }
 
@@ -70,10 +72,11 @@ export function composePolicy(
   const cuts = new ToldCuts(events, systemClock);
   const enforcement = new PolicyEnforcement({ witness, onCut: (counts) => cuts.add(counts) });
   const planner = new NodePlanner(nodeName);
+  const isKnown = (): boolean => planned.every((resource) => api.isKnown(resource));
   const policies = new NodePolicies({
     planner,
     enforcement,
-    isKnown: () => planned.every((resource) => api.isKnown(resource)),
+    isKnown,
     // Only that. Whatever else keeps policies from being heard of may pass at any moment: they may close what would be open until then.
     isForbidden: () => api.isForbidden('policy'),
     isAway: () => api.reachability('policy').problem !== '',
@@ -116,6 +119,7 @@ export function composePolicy(
     enforcement,
     edges,
     denials,
+    isKnown,
     notices: () => [...enforcement.notices(), ...policies.notices(), ...oddPolicyNotices(facts.oddPolicies())],
   };
 }

@@ -322,6 +322,8 @@ export async function composeDaemon(
     underlay: () => follower.underlay,
     overlayMtuBytes: node.deviceMtuBytes,
     policyPlan: () => policy?.enforcement.plan,
+    policy: () => policy,
+    policyNotices: () => [...(kubernetes?.notices() ?? []), ...(policy?.notices() ?? []), ...directoryNotices(known)],
     policyDrops: () => policy?.denials.byRule() ?? [],
     status: () => view.status(),
   });

@@ -14,6 +14,7 @@ import type { EventLog } from './process/event-log.ts';
 import { composeExplanations } from './explain/explain-handlers.ts';
 import { composeFaults, type FaultParts } from './faults/fault-handlers.ts';
 import { composeProbes, type ProbeParts } from './probes/probe-handlers.ts';
+import { policyHandlers, type PolicyHandlerParts } from './policy/policy-handlers.ts';
 import { placeHandlers } from './places/place-handlers.ts';
 import type { RecordedPackets } from './explain/recorded-packets.ts';
 import { Remote } from './remote/remote.ts';
@@ -27,6 +28,7 @@ export interface DiagnosisParts
     DropParts,
     FaultParts,
     LocalExplainerParts,
+    Omit<PolicyHandlerParts, 'nodeName'>,
     ProbeParts,
     TraceParts,
     Omit<CaptureParts, 'mostClients'> {
@@ -78,6 +80,7 @@ export async function composeDiagnosis(parts: DiagnosisParts): Promise<Diagnosis
     captures: () => captures.overview().captures,
     ...drops,
     ...placeHandlers(probes.places),
+    ...policyHandlers({ ...parts, nodeName: parts.config.nodeName }),
     ...probes.handlers,
     ...traces.handlers,
     ...doctor.handlers,

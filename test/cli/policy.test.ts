@@ -63,12 +63,8 @@ test('a check fails if something cannot be read, and is fine with warnings alone
 });
 
 for (const [argv, message] of [
-  [
-    'test a b',
-    /^weft: policies of a running cluster cannot be asked yet, but by weft explain: give --files and --pods\n$/,
-  ],
-  ['matrix --files policies', /give --files and --pods\n$/],
-  ['check', /cannot be asked yet, but by weft explain: give --files\n$/],
+  ['test a b --pods pods.json', /^weft: --pods: give the policies, too, with --files\n$/],
+  ['check --pods pods.json', /^weft: --pods: give the policies, too, with --files\n$/],
   [
     'test a b --files policies --pods pods.json --dport 0',
     /Neither a whole number from 1 to 65535 nor the name of a port\./,

@@ -20,6 +20,7 @@ import {
   fixedPeers,
   fixedPlace,
   fixedPod,
+  fixedPolicies,
   fixedRoutes,
   fixedStatus,
 } from '../support/fixed-handlers.ts';
@@ -65,6 +66,7 @@ test('Matrix', shows, fixedMatrix);
 test('Trace', shows, fixedTrace);
 test('Explain', shows, fixedExplanation);
 test('Drops', shows, fixedDrops);
+test('Policies', shows, fixedPolicies);
 test('Faults', shows, [fixedFault]);
 test('Flows', shows, [fixedFlows[0]]);
 

@@ -68,12 +68,14 @@ const policyTest: PolicyTest = {
   judged: '',
   egress: edge,
   ingress: edge,
+  labelsUnknown: [],
   notes: [],
 };
 const policyMatrix: PolicyMatrix = {
   asked: '',
   pods: [''],
   cells: [{ from: '', to: '', allowed: false, open: [''] }],
+  labelsUnknown: [],
   notes: [''],
 };
 const policyCheck: PolicyCheck = {

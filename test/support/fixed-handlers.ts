@@ -5,6 +5,7 @@ import type { RunningCapture } from '../../src/api/capture-api.ts';
 import type { ControlHandlers } from '../../src/daemon/control/control-handlers.ts';
 import type { DirectoryReport } from '../../src/api/directory-api.ts';
 import { RefusedMessages } from '../../src/directory/refused-messages.ts';
+import type { PolicyReport } from '../../src/api/policy-api.ts';
 import type { PlaceReport } from '../../src/api/place-api.ts';
 import type { DropReport } from '../../src/api/drop-api.ts';
 import type { Fault } from '../../src/api/fault-api.ts';
@@ -620,6 +621,37 @@ export const fixedDrops: DropReport = {
   omitted: 1,
 };
 
+/** A policy that isolates a pod, which has no labels that are known. */
+export const fixedPolicies: PolicyReport = {
+  node: 'n1',
+  policies: [
+    {
+      source: 'kubernetes',
+      object: {
+        apiVersion: 'networking.k8s.io/v1',
+        kind: 'NetworkPolicy',
+        metadata: { name: 'web', namespace: 'shop' },
+        spec: { podSelector: {}, ingress: 'omitted' },
+      } as never,
+      state: 'closed',
+      problems: ['the spec has 300000 characters, more than 262144'],
+    },
+  ],
+  pods: [
+    {
+      node: 'n2',
+      namespace: 'shop',
+      name: 'web-0',
+      labels: null,
+      addresses: ['10.244.2.2'],
+      ports: [{ name: 'http', protocol: 'TCP', port: 8080 }],
+    },
+  ],
+  namespaces: [{ name: 'shop', labels: { team: 'blue' } }],
+  nodes: [{ name: 'n2', labels: {}, underlayAddresses: ['198.18.0.2'], overlayAddresses: ['10.244.2.1'] }],
+  notices: [{ code: 'policy-not-enforced', message: 'network policies are enforced as they were, or not at all: no' }],
+};
+
 /** A capture that somebody has begun. */
 export const fixedCapture: RunningCapture = {
   capture: 3,
@@ -650,6 +682,7 @@ export function fixedHandlers(): { handlers: ControlHandlers; seen: SeenRequest[
     lastAudit: () => fixedAudit,
     audit: async () => await Promise.resolve({ ...fixedAudit, trigger: 'request' }),
     drops: async () => await Promise.resolve(fixedDrops),
+    policies: () => fixedPolicies,
     faults: () => [fixedFault],
     addAttachment: async (wanted, clientPid) => {
       seen.push({ name: wanted.attachment.containerId, request: wanted, clientPid });

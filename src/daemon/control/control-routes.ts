@@ -26,6 +26,7 @@ import {
 } from '../doors/control-exchange.ts';
 import { explainAnswerers } from '../explain/explain-answerers.ts';
 import { faultAnswerers } from '../faults/fault-answerers.ts';
+import { policyAnswerers } from '../policy/policy-answerers.ts';
 import { probeAnswerers } from '../probes/probe-answerers.ts';
 
 /** `METHOD PATH`. All but GET change something: they are for `weft.sock` only. */
@@ -64,6 +65,7 @@ const answerers: Answerers<ControlHandlers> = {
   ...doctorAnswerers,
   ...explainAnswerers,
   ...faultAnswerers,
+  ...policyAnswerers,
   ...probeAnswerers,
 };
 

@@ -5,6 +5,7 @@ import type { DropHandlers } from '../explain/drops.ts';
 import type { ExplainHandlers } from '../explain/explain-handlers.ts';
 import type { FaultHandlers } from '../faults/fault-handlers.ts';
 import type { PlaceHandlers } from '../places/place-handlers.ts';
+import type { PolicyHandlers } from '../policy/policy-handlers.ts';
 import type { ProbeHandlers } from '../probes/probe-handlers.ts';
 import type { TraceHandlers } from '../probes/trace-handlers.ts';
 
@@ -14,5 +15,6 @@ export type DiagnosisHandlers = CaptureListHandlers &
   ExplainHandlers &
   FaultHandlers &
   PlaceHandlers &
+  PolicyHandlers &
   ProbeHandlers &
   TraceHandlers;

@@ -12,7 +12,8 @@ import type { PodSet } from '../../directory/pod-set.ts';
 import type { ApiRecords, ResourceName } from '../../kubernetes/watched-resource.ts';
 import type { Member, MemberChange } from '../../membership/announcement.ts';
 import type { PolicyNamespace, PolicyNode, PolicyPod } from '../../policy/cluster-facts.ts';
-import type { Policy } from '../../policy/policy.ts';
+import type { KnownPolicy } from '../../api/policy-api.ts';
+import { compareTexts, type Policy, titleOf } from '../../policy/policy.ts';
 import type { ResolvedRoute } from '../../routing/resolved-route.ts';
 import type { IpAddress } from '../../wire/address.ts';
 import { prefixContains } from '../../wire/prefix.ts';
@@ -43,6 +44,15 @@ export interface PolicyFactsOptions {
   readonly onTold: () => void;
 }
 
+/** All of it, as it was told last. */
+export interface KnownFacts {
+  /** In order of their titles. */
+  readonly policies: readonly KnownPolicy[];
+  readonly pods: readonly PolicyPod[];
+  readonly namespaces: readonly PolicyNamespace[];
+  readonly nodes: readonly PolicyNode[];
+}
+
 const noNodes: ReadonlyMap<string, ApiRecords['nodes']> = new Map();
 
 export class PolicyFacts {
@@ -50,6 +60,10 @@ export class PolicyFacts {
   readonly #namespaces: ToldValues<PolicyNamespace>;
   readonly #apiPolicies: ApiPolicies;
   readonly #nodes: PolicyNodes;
+  readonly #told: {
+    readonly nodes: ToldValues<PolicyNode>;
+    readonly pods: readonly ToldValues<PolicyPod>[];
+  };
   readonly #ownPods: OwnPods;
   readonly #remotePods: RemotePods;
   #routes: readonly ResolvedRoute[] = [];
@@ -88,14 +102,16 @@ export class PolicyFacts {
       (node) => listener.setNode(node),
       (name) => listener.removeNode(name),
     );
+    const [ownPods, remotePods] = [tellingPods(), tellingPods()];
+    this.#told = { nodes: told, pods: [ownPods, remotePods] };
     const apiNodes = (): typeof noNodes => kubernetes?.api.objectsOf('nodes') ?? noNodes;
     this.#nodes = new PolicyNodes({ own, apiNodes, mayHave, told });
-    this.#ownPods = new OwnPods({ pods, podInApi: kubernetes?.pod, nodeName: own.name, told: tellingPods() });
+    this.#ownPods = new OwnPods({ pods, podInApi: kubernetes?.pod, nodeName: own.name, told: ownPods });
     this.#remotePods = new RemotePods({
       setOf,
       mayHave,
       nodeNameOf: (identity) => this.#nodes.nameOf(identity),
-      told: tellingPods(),
+      told: remotePods,
     });
   }
 
@@ -152,6 +168,30 @@ export class PolicyFacts {
     return this.#apiPolicies.odd();
   }
 
+  /** All that packets are judged by. */
+  known(): KnownFacts {
+    const { nodes, pods } = this.#told;
+    return {
+      policies: this.#policies().toSorted((a, b) => compareTexts(titleOfKnown(a), titleOfKnown(b))),
+      pods: pods.flatMap((told) => [...told.values()]),
+      namespaces: [...this.#namespaces.values()],
+      nodes: [...nodes.values()],
+    };
+  }
+
+  #policies(): readonly KnownPolicy[] {
+    const { kubernetes } = this.#options;
+    if (kubernetes === undefined) return [];
+    const odd = new Map(this.oddPolicies().map((one) => [one.title, one]));
+    return policyResources.flatMap((resource) =>
+      [...kubernetes.api.objectsOf(resource).values()].map((policy): KnownPolicy => {
+        const found = odd.get(titleOf(policy));
+        const state = found === undefined ? 'enforced' : found.isClosed ? 'closed' : 'partly';
+        return { source: 'kubernetes', object: policy.object, state, problems: found?.problems ?? [] };
+      }),
+    );
+  }
+
   #take(resource: ResourceName, keys: readonly string[]): void {
     const { kubernetes } = this.#options;
     if (kubernetes === undefined) return;
@@ -172,4 +212,8 @@ export class PolicyFacts {
     work();
     if (this.#isAnythingTold) this.#options.onTold();
   }
+}
+
+function titleOfKnown({ object: { metadata } }: KnownPolicy): string {
+  return titleOf({ namespace: metadata.namespace ?? '', name: metadata.name });
 }

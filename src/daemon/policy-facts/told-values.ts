@@ -25,6 +25,11 @@ export class ToldValues<Value> {
     }
   }
 
+  /** All that was told, and holds. */
+  values(): Iterable<Value> {
+    return this.#told.values();
+  }
+
   /** These are all that there are. */
   replace(values: ReadonlyMap<string, Value>): void {
     for (const key of this.#told.keys()) if (!values.has(key)) this.put(key, undefined);

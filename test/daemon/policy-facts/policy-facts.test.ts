@@ -377,3 +377,29 @@ test('after any history, what was told is what is told to somebody new', (t) => 
     }),
   );
 });
+
+test('whoever asks is told all that is known, with what its author wrote of a policy and what is wrong with it', (t) => {
+  const made = cluster();
+  made.object('namespaces', namespace('shop', { team: 'blue' }));
+  made.object('networkpolicies', policy('web', { matchLabels: { app: 'web' } }));
+  made.object('networkpolicies', policy('db', { matchLabels: 7 }));
+  made.announce(2, [podOf(2, 'web')]);
+  const { policies, pods, namespaces, nodes } = made.facts.known();
+  t.deepEqual(
+    policies.map(({ source, state, object: { kind, metadata } }) => [source, state, kind, metadata.name]),
+    [
+      ['kubernetes', 'closed', 'NetworkPolicy', 'db'],
+      ['kubernetes', 'enforced', 'NetworkPolicy', 'web'],
+    ],
+  );
+  t.regex(policies[0]!.problems[0]!, /matchLabels/);
+  t.deepEqual(
+    pods.map(({ key }) => key),
+    [web2],
+  );
+  t.deepEqual(namespaces, [{ name: 'shop', labels: { team: 'blue' } }]);
+  t.deepEqual(
+    nodes.map(({ name }) => name),
+    ['n1', 'n2'],
+  );
+});
