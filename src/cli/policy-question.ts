@@ -7,6 +7,7 @@ import { formatWorkload } from '../directory/workload.ts';
 import { WeftError } from '../errors.ts';
 import type { NamedPort, PolicyNamespace, PolicyPod } from '../policy/cluster-facts.ts';
 import { ClusterView } from '../policy/cluster-view.ts';
+import { KnownCluster } from '../policy/known-cluster.ts';
 import type { Traffic } from '../policy/open-traffic.ts';
 import { NAMESPACE_NAME_LABEL } from '../policy/pod-selection.ts';
 import type { Policy, PolicyProtocol } from '../policy/policy.ts';
@@ -26,6 +27,8 @@ export interface AskedCluster {
   readonly policies: Pick<PolicyFiles, 'policies' | 'placeOf'>;
   readonly pods: AskedPods;
   readonly view: ClusterView;
+  /** The same pods and namespaces, found by what policies ask about. */
+  readonly known: KnownCluster;
   /** Why the answer may not be what a cluster would say: rules that are not understood, and labels that the files do not tell. */
   readonly warnings: readonly FileRemark[];
 }
@@ -90,6 +93,7 @@ export function clusterOf(report: PolicyReport, files: PolicyFiles | undefined):
     policies,
     pods: { pods, withoutAddress: new Set(), ended: 0, where: `known to ${report.node}` },
     view: new ClusterView(policies.policies, { pods, namespaces, nodes }),
+    known: knownOf(pods, namespaces),
     warnings: [
       ...(files?.remarks ?? running.remarks).filter(({ severity }) => severity === 'warning' || files === undefined),
       ...running.notices,
@@ -115,12 +119,20 @@ export function fileCluster(policies: PolicyFiles, podFile: string): AskedCluste
   return {
     policies,
     pods: { ...pods, where: 'in the file of pods' },
+    known: knownOf(pods.pods, namespaces),
     view: new ClusterView(policies.policies, { pods: pods.pods, namespaces, nodes: pods.nodes }),
     warnings: [
       ...policies.remarks.filter(({ severity }) => severity === 'warning'),
       ...(unknown.length === 0 ? [] : [{ severity: 'warning', place: podFile, policy: '', text: labels } as const]),
     ],
   };
+}
+
+function knownOf(pods: readonly PolicyPod[], namespaces: readonly PolicyNamespace[]): KnownCluster {
+  const known = new KnownCluster();
+  for (const namespace of namespaces) known.setNamespace(namespace);
+  for (const pod of pods) if (!pod.hostNetwork) known.setPod(pod);
+  return known;
 }
 
 /** Namespaces of pods that nobody described, if policies ask about more of them than their names. */

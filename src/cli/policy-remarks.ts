@@ -1,7 +1,8 @@
 /** What is to be said of policies, and of what is there beside them. */
 import type { PolicyReport } from '../api/policy-api.ts';
+import { answersNames, deniedNames, nameSuspicions } from '../policy/denied-names.ts';
 import { titleOf } from '../policy/policy.ts';
-import { suspicionsOf } from '../policy/suspicions.ts';
+import { type Steps, suspicionsOf } from '../policy/suspicions.ts';
 import { runningCluster } from './policy-cluster.ts';
 import { type FileRemark, type PolicyFiles, remarkLine } from './policy-files.ts';
 import { type AskedCluster, clusterOf, fileCluster } from './policy-question.ts';
@@ -47,14 +48,20 @@ function isWarning({ severity }: FileRemark): boolean {
   return severity === 'warning';
 }
 
-function warningsOf({ policies, pods, view, warnings }: AskedCluster): readonly FileRemark[] {
-  const suspicions = suspicionsOf(policies.policies, pods.pods, view);
+function warningsOf({ policies, known, view, warnings }: AskedCluster): readonly FileRemark[] {
+  const pods = [...known.pods()];
+  const suspicions = foundIn(suspicionsOf(policies.policies, known));
+  const denials = foundIn(deniedNames(pods, pods.filter(answersNames), view));
   return [
     ...warnings,
-    ...suspicions.map(({ policy, path, text }): FileRemark => {
+    ...[...suspicions, ...nameSuspicions(denials)].map(({ policy, path, text }): FileRemark => {
       return { severity: 'warning', place: policies.placeOf(policy, path), policy, text: `${path}: ${text}` };
     }),
   ];
+}
+
+function foundIn<Found>(steps: Steps<Found>): readonly Found[] {
+  return [...steps].filter((found) => found !== undefined);
 }
 
 /** On standard error, for who asks about something else. */

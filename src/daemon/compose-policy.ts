@@ -3,6 +3,7 @@ import type { Notice } from '../api/control-api.ts';
 import type { PodDirectory } from '../directory/pod-directory.ts';
 import { CommandError } from '../errors.ts';
 import type { OverlayRoutes } from '../forwarding/overlay-routes.ts';
+import type { ApiPod } from '../kubernetes/api-object.ts';
 import type { ResourceName } from '../kubernetes/watched-resource.ts';
 import { readCounters } from '../linux/nft-netlink.ts';
 import type { NftWitness } from '../linux/nft-owned-tables.ts';
@@ -21,7 +22,8 @@ import { NodePolicies } from './policy/node-policies.ts';
 import { hasPolicies, PodEdges } from './policy/pod-edges.ts';
 import { PolicyDenials } from './policy/policy-denials.ts';
 import { PolicyEnforcement } from './policy/policy-enforcement.ts';
-import { oddPolicyNotices } from './policy/policy-notices.ts';
+import { oddPolicyNotices, roomNotices } from './policy/policy-notices.ts';
+import { type PolicySurvey, surveyPolicies } from './policy/policy-survey.ts';
 import { ToldCuts } from './policy/told-cuts.ts';
 import { systemClock } from './process/system-environment.ts';
 import type { ThisNode } from './this-node.ts';
@@ -57,8 +59,14 @@ export interface ComposedPolicy {
   readonly denials: PolicyDenials;
   /** Whether it is known which policies there are. */
   isKnown(): boolean;
+  /** What the doctor is told of policies. */
+  survey(): Promise<PolicySurvey>;
   notices(): readonly Notice[];
 }
+
+/** Why nothing can be said of policies. */
+const UNKNOWN_POLICIES = 'it is not known yet which policies there are';
+const UNKNOWN_PODS = 'not all pods of other nodes are known yet';
 
 /** Without all of these, a plan would leave out what policies say. */
 const planned: readonly ResourceName[] = ['pods', 'namespaces', 'networkpolicies', 'clusternetworkpolicies'];
@@ -120,8 +128,26 @@ export function composePolicy(
     edges,
     denials,
     isKnown,
-    notices: () => [...enforcement.notices(), ...policies.notices(), ...oddPolicyNotices(facts.oddPolicies())],
+    survey: async () =>
+      surveyPolicies({
+        planner,
+        nodeName,
+        ignorance: () => (isKnown() ? (isSettled() ? '' : UNKNOWN_PODS) : UNKNOWN_POLICIES),
+        answersOwnNames: () => [...api.pods.values()].some(answersNodeNames),
+        nowMs: () => performance.now(),
+      }),
+    notices: () => [
+      ...enforcement.notices(),
+      ...policies.notices(),
+      ...roomNotices(enforcement.plan),
+      ...oddPolicyNotices(facts.oddPolicies()),
+    ],
   };
+}
+
+/** Whether a pod is the NodeLocal DNSCache of this node: it has the address that pods ask (k8s.io/kubernetes, addons/dns/nodelocaldns). */
+function answersNodeNames({ hostNetwork, labels }: ApiPod): boolean {
+  return hostNetwork && labels['k8s-app'] === 'node-local-dns';
 }
 
 /** For a daemon without Kubernetes: what an earlier one enforced, nobody would change any more. */

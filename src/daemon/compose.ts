@@ -325,6 +325,7 @@ export async function composeDaemon(
     policy: () => policy,
     policyNotices: () => [...(kubernetes?.notices() ?? []), ...(policy?.notices() ?? []), ...directoryNotices(known)],
     policyDrops: () => policy?.denials.byRule() ?? [],
+    surveyPolicies: async () => policy?.survey(),
     status: () => view.status(),
   });
   opened.defer(() => diagnosis.close());

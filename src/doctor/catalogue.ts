@@ -23,6 +23,11 @@ import { noticesBeside } from './checks/notices.ts';
 import { overload } from './checks/overload.ts';
 import { peerAddresses } from './checks/peer-addresses.ts';
 import { podsInside } from './checks/pods-inside.ts';
+import { policyDns } from './checks/policy-dns.ts';
+import { policyEnforcement } from './checks/policy-enforcement.ts';
+import { policyPeers } from './checks/policy-peers.ts';
+import { policyPorts } from './checks/policy-ports.ts';
+import { policySubjects } from './checks/policy-subjects.ts';
 import { prefixOverlap } from './checks/prefix-overlap.ts';
 import { resources } from './checks/resources.ts';
 import { refusedTraffic } from './checks/refused-traffic.ts';
@@ -44,6 +49,11 @@ const checks = {
   'pods-inside': podsInside,
   'prefix-overlap': prefixOverlap,
   'kubernetes-pods': kubernetesPods,
+  'policy-enforcement': policyEnforcement,
+  'policy-subjects': policySubjects,
+  'policy-peers': policyPeers,
+  'policy-ports': policyPorts,
+  'policy-dns': policyDns,
   'underlay-choice': underlayChoice,
   'underlay-mtu': underlayMtu,
   'local-sends': localSends,

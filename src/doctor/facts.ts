@@ -4,6 +4,8 @@
  */
 import type { Ruleset } from '../firewall/ruleset.ts';
 import type { TaskLimit } from '../linux/task-limits.ts';
+import type { NameDenial } from '../policy/denied-names.ts';
+import type { Suspicion } from '../policy/suspicions.ts';
 import type { IpAddress } from '../wire/address.ts';
 import type { Prefix } from '../wire/prefix.ts';
 
@@ -42,7 +44,9 @@ export type Sight =
   /** Where the kernel leads packets. */
   | 'ways'
   /** Links, with their MTU. */
-  | 'devices';
+  | 'devices'
+  /** What network policies say, and whom. */
+  | 'policies';
 
 /** Why it could not be looked at. Facts are then such that they accuse nobody. */
 export type Unseen = Readonly<Partial<Record<Sight, string>>>;
@@ -120,6 +124,8 @@ export interface DaemonFacts {
   readonly ways: KernelWays;
   /** Pods of this node, those that were looked into. */
   readonly podsInside: readonly PodInsideFacts[];
+  /** Absent: no network policies are enforced here. */
+  readonly policies?: PolicyFacts | undefined;
   /** Whether other nodes can be asked: gossip is authenticated. */
   readonly canAsk: boolean;
 }
@@ -234,6 +240,23 @@ export interface PodInsideFacts {
     readonly port: number;
     readonly scope: 'any' | 'loopback' | 'one';
   }[];
+}
+
+/** What network policies say and hardly mean, of pods as they are known here. */
+export interface PolicyFacts {
+  readonly selectingNothing: SuspiciousPolicies;
+  /** Rules whose peers are no pods. */
+  readonly neverMatching: SuspiciousPolicies;
+  /** Ports by names that no pod has. */
+  readonly unknownPorts: SuspiciousPolicies;
+  /** Of pods of this node. */
+  readonly nameDenials: readonly NameDenial[];
+}
+
+/** The first of them, and how many there are. */
+export interface SuspiciousPolicies {
+  readonly some: readonly Suspicion[];
+  readonly count: number;
 }
 
 /** Another node. */

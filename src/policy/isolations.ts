@@ -103,6 +103,11 @@ export class Isolations {
   }
 }
 
+/** Whether it has no rules because there is no room for them: all that its policies judge is denied, unless they are in audit mode. */
+export function lacksRoom({ isolatedBy }: IsolationPlan): boolean {
+  return isolatedBy[0] === TOO_MANY_RULES;
+}
+
 /** Denies all that its policies judge, unless none of them may deny anything. */
 function planWithoutRules({ key, direction, policies }: UsedIsolation): IsolationPlan {
   const isolatedBy = [TOO_MANY_RULES, ...policies.map(titleOf)];

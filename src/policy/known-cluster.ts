@@ -2,6 +2,9 @@
 import type { Labels, PolicyNamespace, PolicyNode, PolicyPod } from './cluster-facts.ts';
 import { labelsOfNamespace } from './pod-selection.ts';
 
+/** What of it changes nothing. */
+export type LookedAtCluster = Omit<KnownCluster, `set${string}` | `remove${string}`>;
+
 export class KnownCluster {
   readonly #pods = new Map<string, PolicyPod>();
   readonly #podsByNamespace = new Map<string, Set<PolicyPod>>();
@@ -31,6 +34,10 @@ export class KnownCluster {
     return this.#pods.get(key);
   }
 
+  pods(): Iterable<PolicyPod> {
+    return this.#pods.values();
+  }
+
   podsIn(namespace: string): Iterable<PolicyPod> {
     return this.#podsByNamespace.get(namespace) ?? [];
   }
@@ -50,6 +57,11 @@ export class KnownCluster {
 
   namespace(name: string): PolicyNamespace | undefined {
     return this.#namespaces.get(name);
+  }
+
+  /** Those of which more is known than the name. */
+  namespaces(): Iterable<PolicyNamespace> {
+    return this.#namespaces.values();
   }
 
   /** Those that have pods, known or not. */

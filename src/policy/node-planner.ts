@@ -9,7 +9,7 @@
 import { ChangedItems } from './changed-items.ts';
 import type { PolicyNamespace, PolicyNode, PolicyPod } from './cluster-facts.ts';
 import { Isolations } from './isolations.ts';
-import { KnownCluster } from './known-cluster.ts';
+import { KnownCluster, type LookedAtCluster } from './known-cluster.ts';
 import type { IsolationPlan, NodePlan, NodePlanChange, PeerSet, PodPlan, PortSet } from './node-plan.ts';
 import { PeerSets } from './peer-sets.ts';
 import { PlannedRules } from './planned-rules.ts';
@@ -51,6 +51,16 @@ export class NodePlanner {
     this.#peers = new PeerSets(this.#cluster, (key) => peerSets.touch(key));
     this.#ports = new PortSets(nodeName, this.#cluster, (key) => portSets.touch(key));
     this.#isolations = new Isolations(new PlannedRules(this.#peers, this.#ports), (key) => isolations.touch(key));
+  }
+
+  /** All that was told. */
+  policies(): Iterable<Policy> {
+    return this.#policies.all();
+  }
+
+  /** What was told of pods, namespaces and nodes: to look at, as it changes with the next word. */
+  get cluster(): LookedAtCluster {
+    return this.#cluster;
   }
 
   /** A policy is there, or another than before. */

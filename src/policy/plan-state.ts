@@ -73,6 +73,10 @@ export class PlanState {
     return this.#podsAt.get(key);
   }
 
+  isolations(): Iterable<IsolationPlan> {
+    return this.#isolations.values();
+  }
+
   isolation(key: string): IsolationPlan | undefined {
     return this.#isolations.get(key);
   }

@@ -35,6 +35,10 @@ export class PolicyIndex {
     if (there?.size === 0) this.#byNamespace.delete(namespaces);
   }
 
+  all(): Iterable<Policy> {
+    return this.#byTitle.values();
+  }
+
   /** Those that may select pods of a namespace. */
   *about(namespace: string): Generator<Policy, void> {
     yield* this.#byNamespace.get(namespace)?.values() ?? [];

@@ -1,11 +1,15 @@
 /**
  * What policies say that their authors hardly meant: nothing is wrong with it, and it does nothing, or more than one thinks. It is asked of
  * pods as they are now, so that it may be meant for others. A pod whose labels are not known may be any of them.
+ *
+ * There may be thousands of policies and of pods: all of it is found step by step, and whoever asks may do something else between two steps.
  */
 import type { PolicyPod } from './cluster-facts.ts';
-import type { ClusterView } from './cluster-view.ts';
-import { type Direction, directions, type Policy, type PolicyPort, type PolicyRule, titleOf } from './policy.ts';
-import { causeText, verdict } from './verdict.ts';
+import type { LookedAtCluster } from './known-cluster.ts';
+import type { LabelSelector } from './label-selector.ts';
+import { peerKey } from './peer-key.ts';
+import { selectsLabels, selectsNamespace } from './pod-selection.ts';
+import { type Direction, directions, type PodSelector, type Policy, type PolicyPort, titleOf } from './policy.ts';
 
 /** Something suspicious. */
 export interface Suspicion {
@@ -18,103 +22,132 @@ export interface Suspicion {
   readonly text: string;
 }
 
-/** Label of the pods that answer DNS, whatever they are (kubeadm, kube-dns and CoreDNS of all distributions that are known). */
-const DNS_LABEL = { key: 'k8s-app', value: 'kube-dns' } as const;
-/** As these pods call their port, and what it is if they do not (RFC 1035, section 4.2.1). */
-const DNS_PORT = { name: 'dns', port: 53 } as const;
+/** What is found, one after the other; `undefined`: nothing yet, after some work. */
+export type Steps<Found> = Generator<Found | undefined, void>;
 
-/** @param pods all; those with the network of their node count for nothing here */
-export function suspicionsOf(
-  policies: readonly Policy[],
-  pods: readonly PolicyPod[],
-  cluster: ClusterView,
-): readonly Suspicion[] {
-  const own = pods.filter(({ hostNetwork }) => !hostNetwork);
-  return [
-    ...policies.flatMap((policy) => suspicionsOfPolicy(policy, own, cluster)),
-    ...deniedNames(policies, own, cluster),
-  ];
-}
+/** Pods that are looked at in one step: some tens of microseconds. */
+const PODS_A_STEP = 256;
 
-function suspicionsOfPolicy(policy: Policy, pods: readonly PolicyPod[], cluster: ClusterView): readonly Suspicion[] {
-  const title = titleOf(policy);
-  const selected = pods.filter((pod) => cluster.isSelected(pod, policy.subject) !== false);
-  if (selected.length === 0) {
-    const path = policy.namespace === '' ? 'spec.subject' : 'spec.podSelector';
-    return [
-      { kind: 'selects-nothing', policy: title, path, text: 'no pod is selected, so that the policy does nothing' },
-    ];
+/** Of single policies; of what several deny together, see `denied-names.ts`. */
+export function* suspicionsOf(policies: Iterable<Policy>, cluster: LookedAtCluster): Steps<Suspicion> {
+  const selection = new Selection(cluster);
+  for (const policy of policies) {
+    yield;
+    const isAny = yield* selection.isAny(policy.subject);
+    if (isAny) for (const direction of directions) yield* suspiciousRules(policy, direction, selection);
+    else {
+      const path = policy.namespace === '' ? 'spec.subject' : 'spec.podSelector';
+      const text = 'no pod is selected, so that the policy does nothing';
+      yield { kind: 'selects-nothing', policy: titleOf(policy), path, text };
+    }
   }
-  return directions.flatMap((direction) =>
-    policy[direction].flatMap((rule): readonly Suspicion[] => {
-      const { peer } = rule;
-      const path = `spec.${rule.place}`;
-      const peers = peer.kind === 'pods' ? pods.filter((pod) => cluster.isSelected(pod, peer.pods) !== false) : pods;
-      if (peer.kind === 'pods' && peers.length === 0) {
-        const text = 'no pod is selected, so that the rule never matches';
-        return [{ kind: 'rule-never-matches', policy: title, path, text }];
+}
+
+function* suspiciousRules(policy: Policy, direction: Direction, selection: Selection): Steps<Suspicion> {
+  for (const { peer, ports = [], place } of policy[direction]) {
+    const found = { policy: titleOf(policy), path: `spec.${place}` };
+    const peers = peer.kind === 'pods' ? peer.pods : undefined;
+    if (peers !== undefined && !(yield* selection.isAny(peers))) {
+      yield { ...found, kind: 'rule-never-matches', text: 'no pod is selected, so that the rule never matches' };
+      continue;
+    }
+    const [holders, who] =
+      direction === 'ingress' ? [policy.subject, 'that the policy selects'] : [peers, 'that the rule means'];
+    for (const port of ports) {
+      if (port.kind !== 'name' || (yield* selection.mayHavePort(holders, port))) continue;
+      yield { ...found, kind: 'port-unknown', text: `no pod ${who} has a port ${JSON.stringify(port.name)}` };
+    }
+  }
+}
+
+/** Labels of the pods of a namespace. */
+interface LabelsInUse {
+  /** `app`, and `app=web`: no key has an equals sign. */
+  readonly texts: ReadonlySet<string>;
+  /** Whether those of some are not known. */
+  readonly hasUnknown: boolean;
+}
+
+/** Whom selectors select, as far as that is asked. Many rules ask the same. */
+class Selection {
+  readonly #cluster: LookedAtCluster;
+  readonly #isAny = new Map<string, boolean>();
+  readonly #labels = new Map<string, LabelsInUse>();
+
+  constructor(cluster: LookedAtCluster) {
+    this.#cluster = cluster;
+  }
+
+  /** Whether there is a pod that it selects, or may select. */
+  *isAny(selector: PodSelector): Generator<undefined, boolean> {
+    const key = peerKey({ kind: 'pods', pods: selector }, 'certain')!;
+    const isAny = this.#isAny.get(key) ?? (yield* this.#search(selector));
+    this.#isAny.set(key, isAny);
+    return isAny;
+  }
+
+  /** Whether one of those that it selects has the port, or may have it. @param selector `undefined`: all pods */
+  *mayHavePort(
+    selector: PodSelector | undefined,
+    { name, protocol }: PolicyPort & { readonly kind: 'name' },
+  ): Generator<undefined, boolean> {
+    let looked = 0;
+    for (const pod of this.#cluster.podsWithPort(name)) {
+      if (++looked % PODS_A_STEP === 0) yield;
+      const hasPort = pod.ports.some((port) => port.name === name && port.protocol === (protocol ?? port.protocol));
+      if (hasPort && (selector === undefined || this.#isSelected(pod, selector) !== false)) return true;
+    }
+    // Who does not tell its labels, does not tell its ports either.
+    for (const namespace of this.#namespacesOf(selector?.namespaces ?? []))
+      if ((yield* this.#labelsIn(namespace)).hasUnknown) return true;
+    return false;
+  }
+
+  #isSelected(pod: PolicyPod, { namespaces, pods }: PodSelector): boolean | undefined {
+    const labels = this.#cluster.labelsOf(pod.namespace);
+    return selectsNamespace({ namespaces, pods }, pod.namespace, labels) && selectsLabels(pods, pod.labels);
+  }
+
+  *#search(selector: PodSelector): Generator<undefined, boolean> {
+    let looked = 0;
+    for (const namespace of this.#namespacesOf(selector.namespaces)) {
+      if (++looked % PODS_A_STEP === 0) yield;
+      const labels = yield* this.#labelsIn(namespace);
+      if (labels.hasUnknown) return true;
+      if (!selector.pods.every((requirement) => mayHold(requirement, labels))) continue;
+      for (const pod of this.#cluster.podsIn(namespace)) {
+        if (++looked % PODS_A_STEP === 0) yield;
+        if (selectsLabels(selector.pods, pod.labels) !== false) return true;
       }
-      return unknownPorts(rule, direction === 'ingress' ? selected : peers).map((name) => {
-        const who = direction === 'ingress' ? 'that the policy selects' : 'that the rule means';
-        return { kind: 'port-unknown', policy: title, path, text: `no pod ${who} has a port ${JSON.stringify(name)}` };
-      });
-    }),
-  );
+    }
+    return false;
+  }
+
+  *#namespacesOf(namespaces: PodSelector['namespaces']): Generator<string, void> {
+    const all = typeof namespaces === 'string' ? [namespaces] : this.#cluster.namespacesInUse();
+    for (const name of all)
+      if (selectsNamespace({ namespaces, pods: [] }, name, this.#cluster.labelsOf(name))) yield name;
+  }
+
+  *#labelsIn(namespace: string): Generator<undefined, LabelsInUse> {
+    const known = this.#labels.get(namespace);
+    if (known !== undefined) return known;
+    const texts = new Set<string>();
+    let hasUnknown = false;
+    let looked = 0;
+    for (const { labels } of this.#cluster.podsIn(namespace)) {
+      if (++looked % PODS_A_STEP === 0) yield;
+      hasUnknown ||= labels === undefined;
+      for (const [key, value] of Object.entries(labels ?? {})) texts.add(key).add(`${key}=${value}`);
+    }
+    const inUse = { texts, hasUnknown };
+    this.#labels.set(namespace, inUse);
+    return inUse;
+  }
 }
 
-/** Names of ports that none of these pods has. */
-function unknownPorts({ ports = [] }: PolicyRule, pods: readonly PolicyPod[]): readonly string[] {
-  const isThere = (port: PolicyPort & { readonly kind: 'name' }): boolean =>
-    pods.some((pod) =>
-      pod.ports.some(({ name, protocol }) => name === port.name && protocol === (port.protocol ?? protocol)),
-    );
-  return ports.flatMap((port) => (port.kind === 'name' && !isThere(port) ? port.name : []));
-}
-
-/** Pods that reach none of those that answer DNS, by what denies it. */
-function deniedNames(
-  policies: readonly Policy[],
-  pods: readonly PolicyPod[],
-  cluster: ClusterView,
-): readonly Suspicion[] {
-  const servers = pods.filter(({ labels }) => labels?.[DNS_LABEL.key] === DNS_LABEL.value);
-  if (servers.length === 0 || policies.length === 0) return [];
-  const denials = pods
-    .filter((pod) => !servers.includes(pod))
-    .flatMap((pod) => {
-      const judged = servers.map((server) => judgeQuestion(pod, server, cluster));
-      return judged.every((denial) => denial !== undefined) ? { pod, denial: judged[0]! } : [];
-    });
-  const byPolicy = Map.groupBy(denials, ({ denial }) => `${denial.direction} ${denial.policy}`);
-  return [...byPolicy.values()].map((those): Suspicion => {
-    const [{ pod, denial }] = those as [(typeof those)[0]];
-    const others = those.length === 1 ? '' : ` and ${those.length - 1} more`;
-    const text = `DNS is denied to ${pod.key}${others}: ${denial.text}`;
-    return { kind: 'dns-denied', policy: denial.policy, path: `spec.${denial.direction}`, text };
-  });
-}
-
-interface Denial {
-  /** That denies it, or the first of those that isolate. */
-  readonly policy: string;
-  readonly direction: Direction;
-  readonly text: string;
-}
-
-/** `undefined`: a question would be let through, or cannot be sent. */
-function judgeQuestion(pod: PolicyPod, server: PolicyPod, cluster: ClusterView): Denial | undefined {
-  const destination = server.addresses[0];
-  const source = pod.addresses.find(({ family }) => family === destination?.family);
-  if (source === undefined || destination === undefined) return undefined;
-  const named = server.ports.find(({ name, protocol }) => name === DNS_PORT.name && protocol === 'UDP');
-  const flow = { source, destination, protocol: 'UDP', port: named?.port ?? DNS_PORT.port } as const;
-  const judged = verdict(flow, cluster);
-  const direction = directions.toReversed().find((one) => !judged[one].isAllowed);
-  if (direction === undefined) return undefined;
-  const { cause } = judged[direction];
-  const port = `UDP port ${flow.port} of ${server.key}`;
-  if (cause.kind === 'rule') return { policy: cause.policy, direction, text: `${causeText(cause)} denies ${port}` };
-  // What is denied as labels are not known is no fault of a policy.
-  if (cause.kind !== 'isolated') return undefined;
-  return { policy: cause.policies[0]!, direction, text: `no rule for ${direction} allows ${port}` };
+/** What no pod has, need not be looked for pod by pod: it is what is suspicious mostly. */
+function mayHold({ key, operator, values }: LabelSelector[number], { texts }: LabelsInUse): boolean {
+  if (operator === 'Exists') return texts.has(key);
+  return operator !== 'In' || values.some((value) => texts.has(`${key}=${value}`));
 }

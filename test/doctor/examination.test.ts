@@ -1,9 +1,9 @@
 /** Every finding, by facts that bring it about and nothing else. */
 import test from 'ava';
 import { catalogue } from '../../src/doctor/catalogue.ts';
-import type { KernelWays, PeerFacts, PodInsideFacts } from '../../src/doctor/facts.ts';
+import type { KernelWays, PeerFacts, PodInsideFacts, PolicyFacts } from '../../src/doctor/facts.ts';
 import type { FactsOfDaemon } from '../../src/doctor/check.ts';
-import { examine } from '../../src/doctor/examination.ts';
+import { examine, reportOf } from '../../src/doctor/examination.ts';
 import { factsWith, firewallOf, type FactChanges, healthyPod } from '../support/doctor-facts.ts';
 
 const TIME = '2026-01-03T04:05:00.000Z';
@@ -57,6 +57,31 @@ const translated = (from: string) => ({
   announced: '198.18.0.2:7948',
   messages: 3,
   last: TIME,
+});
+const suspicious = {
+  kind: 'selects-nothing',
+  policy: 'shop/web',
+  path: 'spec.podSelector',
+  text: 'no pod is selected',
+} as const;
+const nameDenial = {
+  pod: 'shop/web-1',
+  policy: 'shop/deny',
+  direction: 'egress',
+  why: 'no rule for egress allows UDP port 53 of kube-system/dns',
+  beginsOthers: true,
+} as const;
+const nothingSuspicious = { some: [], count: 0 };
+const policiesWith = (changes: Partial<PolicyFacts>): FactChanges => ({
+  daemon: {
+    policies: {
+      selectingNothing: nothingSuspicious,
+      neverMatching: nothingSuspicious,
+      unknownPorts: nothingSuspicious,
+      nameDenials: [],
+      ...changes,
+    },
+  },
 });
 const silent = { trial: { sent: 50, answered: 0 } };
 const unreachable = { code: 'remote-unreachable', message: 'node n2: no answer within 5 s' };
@@ -179,6 +204,13 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'kubernetes-away': notice('kubernetes-away'),
   'kubernetes-policies-unwatched': notice('kubernetes-policies-unwatched'),
   'policy-not-enforced': notice('policy-not-enforced'),
+  'policies-unknown': notice('policies-unknown'),
+  'policy-too-many-rules': notice('policy-too-many-rules'),
+  'policy-selects-nothing': policiesWith({ selectingNothing: { some: [suspicious], count: 1 } }),
+  'policy-rule-never-matches': policiesWith({ neverMatching: { some: [suspicious], count: 1 } }),
+  'policy-port-unknown': policiesWith({ unknownPorts: { some: [suspicious], count: 1 } }),
+  'policy-denies-dns': policiesWith({ nameDenials: [nameDenial] }),
+  'policy-denies-all-egress': policiesWith({ nameDenials: [{ ...nameDenial, beginsOthers: false }] }),
   'policy-unreadable': notice('policy-unreadable'),
   'policy-not-understood': notice('policy-not-understood'),
   'policy-log-unavailable': notice('policy-log-unavailable'),
@@ -210,6 +242,28 @@ for (const [id, changes] of Object.entries(findings)) {
     t.is(checks.filter(({ outcome }) => outcome === 'found').length, 1);
   });
 }
+
+test('of many policies of which the same is to be said, some are named', (t) => {
+  const some = Array.from({ length: 8 }, (_, at) => ({ ...suspicious, policy: `shop/p${at}` }));
+  const [finding] = examine(factsWith(policiesWith({ selectingNothing: { some, count: 500 } })), TIME).findings;
+  t.deepEqual(finding!.evidence.slice(-2), ['shop/p7 spec.podSelector: no pod is selected', 'and 492 more']);
+  const denials = Array.from({ length: 500 }, (_, at) => ({ ...nameDenial, policy: `shop/p${at}` }));
+  const [denied] = examine(factsWith(policiesWith({ nameDenials: denials })), TIME).findings;
+  t.deepEqual(denied!.evidence.slice(-1), ['and 492 more policies like these']);
+});
+
+test('a table of policies that somebody changed is put right, and is told of once', (t) => {
+  const [finding, ...others] = examine(factsWith(differing('kernel', 'missing', 'inet weft-policy')), TIME).findings;
+  t.deepEqual([finding?.id, finding?.fix.automatic, others], ['policy-not-enforced', true, []]);
+});
+
+test('notes about policies leave a node healthy', (t) => {
+  const { findings: all } = examine(
+    factsWith(policiesWith({ selectingNothing: { some: [suspicious], count: 1 } })),
+    TIME,
+  );
+  t.true(reportOf({ nodes: [{ node: 'n1', through: '', time: TIME, checks: [], findings: all, fixed: [] }] }).healthy);
+});
 
 test('every finding of the catalogue has a row above', (t) => {
   const ids = Object.values(catalogue).flatMap(({ finds }) => Object.keys(finds));
@@ -266,6 +320,7 @@ const silences: Readonly<Record<string, FactChanges>> = {
   'packets that were lost before': { peer: { trial: { sent: 50, answered: 50 }, lossRatio: 0.3 } },
   'a node that answers no probes': { peer: { trial: undefined } },
   'a node that left': { peer: { state: 'left', trial: undefined } },
+  'policies about which nothing is suspicious': policiesWith({}),
   'a node of an older version that answers no questions': {
     peer: { said: { code: 'remote-unsupported', message: 'its weft is too old' } },
   },
@@ -368,7 +423,7 @@ test('a check whose facts could not be looked at says so, and all others are mad
   const skipped = report.checks.filter(({ outcome }) => outcome === 'skipped');
   t.deepEqual(
     skipped.map(({ check }) => check),
-    ['forward-policy', 'foreign-rules', 'kernel-parameters', 'kernel-state', 'prefix-overlap'],
+    ['forward-policy', 'foreign-rules', 'kernel-parameters', 'kernel-state', 'prefix-overlap', 'policy-enforcement'],
   );
   t.true(skipped.every(({ reason }) => reason === `could not be looked at: ${why}`));
   t.deepEqual(

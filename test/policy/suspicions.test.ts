@@ -2,7 +2,9 @@ import test from 'ava';
 import { ClusterView } from '../../src/policy/cluster-view.ts';
 import type { PolicyPod } from '../../src/policy/cluster-facts.ts';
 import type { Policy } from '../../src/policy/policy.ts';
-import { suspicionsOf } from '../../src/policy/suspicions.ts';
+import { answersNames, deniedNames, nameSuspicions } from '../../src/policy/denied-names.ts';
+import { KnownCluster } from '../../src/policy/known-cluster.ts';
+import { type Suspicion, suspicionsOf } from '../../src/policy/suspicions.ts';
 import { address, clusterPolicy, facts, networkPolicy, pods } from '../support/policy-cluster.ts';
 
 const dns = {
@@ -17,10 +19,19 @@ const dns = {
 
 const all = [...facts.pods, dns];
 
+function suspicionsAmong(policies: readonly Policy[], known: readonly PolicyPod[]): readonly Suspicion[] {
+  const cluster = new KnownCluster();
+  for (const namespace of facts.namespaces) cluster.setNamespace(namespace);
+  const own = known.filter(({ hostNetwork }) => !hostNetwork);
+  for (const pod of own) cluster.setPod(pod);
+  const view = new ClusterView(policies, { ...facts, pods: known });
+  const denials = [...deniedNames(own, own.filter(answersNames), view)].filter((one) => one !== undefined);
+  return [...[...suspicionsOf(policies, cluster)].filter((one) => one !== undefined), ...nameSuspicions(denials)];
+}
+
 const suspected = test.macro<[readonly Policy[], readonly string[]]>({
   exec: (t, policies, expected) => {
-    const cluster = new ClusterView(policies, { ...facts, pods: all });
-    const texts = suspicionsOf(policies, all, cluster).map(
+    const texts = suspicionsAmong(policies, all).map(
       ({ kind, policy, path, text }) => `${kind} ${policy} ${path}: ${text}`,
     );
     t.deepEqual(texts, expected);
@@ -114,13 +125,54 @@ test(
 
 test('a pod with the network of its node is selected by none', (t) => {
   const policies = [networkPolicy('web', '{podSelector: {matchLabels: {app: web}}}')];
-  const kinds = (known: readonly PolicyPod[]) =>
-    suspicionsOf(policies, known, new ClusterView(policies, { ...facts, pods: known })).map(({ kind }) => kind);
+  const kinds = (known: readonly PolicyPod[]) => suspicionsAmong(policies, known).map(({ kind }) => kind);
   t.deepEqual(kinds([pods.web]), []);
   t.deepEqual(kinds([pods.agent]), ['selects-nothing']);
 });
 
 test('where nobody is known to answer DNS, nothing is said of it', (t) => {
   const policies = [networkPolicy('deny', '{policyTypes: [Egress]}')];
-  t.deepEqual(suspicionsOf(policies, [...facts.pods], new ClusterView(policies, facts)), []);
+  t.deepEqual(suspicionsAmong(policies, [...facts.pods]), []);
+});
+
+test('a pod whose labels are not known may be any, and may have any port', (t) => {
+  const policies = [
+    networkPolicy('sql', '{podSelector: {matchLabels: {app: none}}, ingress: [{ports: [{port: sql}]}]}'),
+  ];
+  const unknown = { ...pods.web, labels: undefined, ports: [] };
+  t.deepEqual(suspicionsAmong(policies, [unknown]), []);
+  t.deepEqual(
+    suspicionsAmong(policies, [{ ...unknown, labels: { app: 'none' } }]).map(({ kind }) => kind),
+    ['port-unknown'],
+  );
+});
+
+test('who may begin something else lacks names; who may begin nothing lacks everything', (t) => {
+  const policies = [
+    networkPolicy('deny', '{policyTypes: [Egress]}'),
+    networkPolicy(
+      'web',
+      '{podSelector: {matchLabels: {app: web}}, policyTypes: [Egress], egress: [{ports: [{port: 80}]}]}',
+    ),
+  ];
+  const own = all.filter(({ hostNetwork }) => !hostNetwork);
+  const view = new ClusterView(policies, { ...facts, pods: all });
+  const denials = [...deniedNames(own, [dns], view)].flatMap((one) => (one === undefined ? [] : one));
+  t.deepEqual(
+    denials.map(({ pod, beginsOthers }) => [pod, beginsOthers]),
+    [
+      ['shop/web', true],
+      ['shop/db', false],
+    ],
+  );
+});
+
+test('however many pods there are, a step looks at some of them', (t) => {
+  const many = Array.from({ length: 2_000 }, (_, at): PolicyPod => ({ ...pods.web, key: `shop/web-${at}` }));
+  const cluster = new KnownCluster();
+  for (const pod of many) cluster.setPod(pod);
+  const policies = [networkPolicy('none', '{podSelector: {matchLabels: {app: none}}}')];
+  const steps = [...suspicionsOf(policies, cluster)];
+  t.is(steps.filter((step) => step !== undefined).length, 1);
+  t.true(steps.length > 7);
 });

@@ -56,13 +56,14 @@ async function readDaemonFacts({ parts, audit, remote, recent, drops }: DoctorSo
   const canAsk = keys !== undefined;
   const counts = recent.get();
   const sights = new Sights();
-  const [underlay, audited, podDamage, examples, podsInside, ways, peers] = await Promise.all([
+  const [underlay, audited, podDamage, examples, podsInside, ways, policies, peers] = await Promise.all([
     readUnderlay(parts, mtuBytes, sights),
     audit.inspect(),
     pods.storeDamage(),
     dropExamples(drops, counts),
     inspectPods(pods),
     sights.look('ways', async () => readKernelWays(wayQuestions(parts)), unknownWays),
+    parts.surveyPolicies(),
     inspectPeers({
       remote,
       canAsk,
@@ -79,6 +80,7 @@ async function readDaemonFacts({ parts, audit, remote, recent, drops }: DoctorSo
   // What the audit could not look at is no difference.
   const [unknown, differences] = [audited.filter(isUnknown), audited.filter((one) => !isUnknown(one))];
   for (const { message } of unknown) sights.miss('kernel', message);
+  if (policies !== undefined && policies.unseen !== '') sights.miss('policies', policies.unseen);
   return {
     unseen: sights.unseen,
     version,
@@ -98,6 +100,7 @@ async function readDaemonFacts({ parts, audit, remote, recent, drops }: DoctorSo
     peers,
     podsInside,
     ways,
+    policies: policies?.facts,
     canAsk,
   };
 }

@@ -1,4 +1,5 @@
 /** The parts of the daemon that the doctor looks at. */
+import type { PolicyFacts } from '../../doctor/facts.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { Config } from '../config/config.ts';
 import type { Dataplane } from '../worker/dataplane.ts';
@@ -31,4 +32,6 @@ export interface DoctorParts {
   readonly underlay: () => Underlay;
   readonly overlayMtuBytes: number;
   readonly status: () => Status;
+  /** Looks at network policies; `undefined`: none are enforced here. */
+  readonly surveyPolicies: () => Promise<{ readonly facts: PolicyFacts; readonly unseen: string } | undefined>;
 }

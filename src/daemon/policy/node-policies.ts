@@ -51,6 +51,8 @@ export class NodePolicies {
   #isStopped = false;
   /** Pods of other nodes were waited for long enough. */
   #isLate = false;
+  /** So were policies: it is to be said that there are none yet. */
+  #isOverdue = false;
   /** Why the kernel does not have all of it; empty: it has. */
   #problem = '';
   /** Whether that is an error that nobody expected: no change is followed until all of the plan is. */
@@ -64,7 +66,10 @@ export class NodePolicies {
   /** Begins as soon as it can. */
   start(): void {
     const { clock } = this.#options;
-    clock.after(SETTLING_WAIT_MS, () => (this.#isLate = true));
+    clock.after(SETTLING_WAIT_MS, () => {
+      this.#isLate = true;
+      this.#isOverdue = true;
+    });
     const look = (): void => {
       this.update();
       if (!this.#isBegun && !this.#isStopped) clock.after(LOOK_MS, look);
@@ -142,13 +147,21 @@ export class NodePolicies {
     await this.#last;
   }
 
-  /** What nobody expected. What the kernel refuses is said by `PolicyEnforcement.notices`. */
+  /** What keeps it from following. What the kernel refuses is said by `PolicyEnforcement.notices`. */
   notices(): readonly Notice[] {
-    if (!this.#isAmiss) return [];
+    if (!this.#isAmiss) return this.#isBegun || !this.#isOverdue ? [] : [this.#unknownNotice()];
     const message =
       `network policies are enforced as they were, and pods that are made are isolated, as weft cannot follow what changed: ` +
       `this is a bug (${this.#problem})`;
     return [{ code: 'policy-not-enforced', message }];
+  }
+
+  #unknownNotice(): Notice {
+    const ofPods = this.#options.isForbidden() ? 'open' : 'isolated in both directions';
+    const message =
+      'which network policies there are is not known: those that an earlier daemon enforced on this node still are, and no others; ' +
+      `pods that are made are ${ofPods}`;
+    return { code: 'policies-unknown', message };
   }
 
   /** Changes nothing any more. Resolves when what was begun is done. */

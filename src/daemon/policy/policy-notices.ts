@@ -1,5 +1,9 @@
-/** What a status says of policies of which not all is understood. */
+/** What a status says of policies that are not enforced as they are written. */
 import type { Notice } from '../../api/control-api.ts';
+import { lacksRoom } from '../../policy/isolations.ts';
+import { MAX_NODE_MATCHES } from '../../policy/match-counts.ts';
+import type { IsolationPlan } from '../../policy/node-plan.ts';
+import type { PlanState } from '../../policy/plan-state.ts';
 import type { OddPolicy } from '../policy-facts/api-policies.ts';
 
 /** Policies that are named in one notice. */
@@ -7,6 +11,28 @@ const MAX_NAMED = 5;
 
 /** Longest text about one, in characters: whoever writes a policy has its names in it. */
 const MAX_WORDS = 300;
+
+/** Policies for whose rules this node has no room. @param plan that the kernel has; `undefined`: it has none */
+export function roomNotices(plan: PlanState | undefined): readonly Notice[] {
+  const lacking = plan === undefined ? [] : [...plan.isolations()].filter(lacksRoom);
+  if (plan === undefined || lacking.length === 0) return [];
+  const pods = [...plan.pods()];
+  const groups = lacking.slice(0, MAX_NAMED).map(({ key, direction, isolatedBy, isAudit }) => {
+    const count = pods.filter((pod) => pod[direction] === key).length;
+    // The first one says why.
+    return `${direction} of ${count === 1 ? '1 pod' : `${count} pods`}, by ${someOf(isolatedBy.slice(1))}${isAudit ? ' (in audit mode: it passes)' : ''}`;
+  });
+  const others = lacking.length > groups.length ? `; and ${lacking.length - groups.length} more` : '';
+  const message =
+    `there is no room for all rules of network policies, of which this node enforces ${MAX_NODE_MATCHES} peers and ports together: ` +
+    `nothing is allowed, whatever they say, for ${groups.join('; ')}${others}`;
+  return [{ code: 'policy-too-many-rules', message }];
+}
+
+function someOf(titles: IsolationPlan['isolatedBy']): string {
+  const named = titles.slice(0, MAX_NAMED).join(', ');
+  return titles.length > MAX_NAMED ? `${named} and ${titles.length - MAX_NAMED} more` : named;
+}
 
 export function oddPolicyNotices(policies: readonly OddPolicy[]): readonly Notice[] {
   const closed = policies.filter(({ isClosed }) => isClosed);

@@ -3,6 +3,7 @@ import { byDoctor, byHand, found, type DaemonCheck, type FindingKinds } from '..
 import type { Difference, Repair } from '../facts.ts';
 import type { Finding } from '../finding.ts';
 import { isKernelParameter } from './kernel-parameters.ts';
+import { isOfPolicies } from './policy-enforcement.ts';
 
 const finds: FindingKinds = {
   'kernel-state-stale': {
@@ -40,7 +41,7 @@ export const kernelState: DaemonCheck = {
   finds,
   look: ({ daemon: { differences, repairs = [] } }) => {
     const own = differences.filter(
-      (one) => one.problem !== 'foreign' && one.table !== 'kubernetes' && !isKernelParameter(one),
+      (one) => one.problem !== 'foreign' && one.table !== 'kubernetes' && !isKernelParameter(one) && !isOfPolicies(one),
     );
     const kernel = own.filter(({ table }) => table === 'kernel');
     return [

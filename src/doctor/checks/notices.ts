@@ -97,12 +97,6 @@ const finds: FindingKinds = {
     cause: 'the ClusterRole of weft is that of an earlier version, or there are more policies than weft takes',
     follows: ['kubernetes-away'],
   },
-  'policy-not-enforced': {
-    severity: 'error',
-    title: 'network policies are not enforced on this node as they are now',
-    cause:
-      'nftables of this kernel is missing or incomplete, the daemon may not change it, there is no room for all rules, or weft has a bug, which the evidence names',
-  },
   'policy-unreadable': {
     severity: 'error',
     title: 'some policies cannot be read: their pods are isolated',

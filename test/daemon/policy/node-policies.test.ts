@@ -76,6 +76,23 @@ test('nothing is enforced before all policies are known; then their plan is, and
   t.deepEqual(done, ['apply web', 'change + -web']);
 });
 
+test('that policies are not known for long is said, until they are', (t) => {
+  const { policies, clock, state } = node();
+  policies.start();
+  t.deepEqual(policies.notices(), []);
+  clock.advance(SETTLING_WAIT_MS);
+  t.deepEqual(
+    policies.notices().map(({ code }) => code),
+    ['policies-unknown'],
+  );
+  t.regex(policies.notices()[0]!.message, /pods that are made are isolated in both directions$/);
+  state.isForbidden = true;
+  t.regex(policies.notices()[0]!.message, /pods that are made are open$/);
+  state.isKnown = true;
+  clock.advance(1_000);
+  t.deepEqual(policies.notices(), []);
+});
+
 test('pods of other nodes are waited for, but not for ever, and for less long while a pod is made', async (t) => {
   const patient = node();
   patient.state.isKnown = true;

@@ -1,0 +1,114 @@
+/**
+ * What the doctor is told of policies: what is suspicious about them, of all that is known of pods now. Anybody may have thousands of policies
+ * and pods, and gossip must not wait for them: they are looked at in slices, and for no longer than {@link MAX_WORK_MS} in all.
+ */
+import { setImmediate } from 'node:timers/promises';
+import type { PolicyFacts, SuspiciousPolicies } from '../../doctor/facts.ts';
+import type { PolicyPod } from '../../policy/cluster-facts.ts';
+import { ClusterView } from '../../policy/cluster-view.ts';
+import { answersNames, deniedNames, type NameDenial } from '../../policy/denied-names.ts';
+import type { NodePlanner } from '../../policy/node-planner.ts';
+import { type Steps, type Suspicion, suspicionsOf } from '../../policy/suspicions.ts';
+
+/** How long the main thread is taken at a time, in ms. */
+const SLICE_MS = 4;
+
+/** How long it is taken in all, in ms: for 1 000 policies and 5 000 pods it is some tens. */
+export const MAX_WORK_MS = 1_000;
+
+/** Of one kind, so many are told; the others are counted. */
+const MAX_TOLD = 8;
+
+export interface PolicySurveyOptions {
+  readonly planner: Pick<NodePlanner, 'policies' | 'cluster'>;
+  /** As in `PolicyPod.nodeName`. */
+  readonly nodeName: string;
+  /** Why not all pods and policies are known; empty: they are. */
+  readonly ignorance: () => string;
+  /** Whether this node answers DNS for its pods in the place of the pods that do it for the cluster (NodeLocal DNSCache). */
+  readonly answersOwnNames: () => boolean;
+  /** Monotonic, in ms. */
+  readonly nowMs: () => number;
+}
+
+/** What was found, and why that may not be all; empty: it is. */
+export interface PolicySurvey {
+  readonly facts: PolicyFacts;
+  readonly unseen: string;
+}
+
+const nothing: SuspiciousPolicies = { some: [], count: 0 };
+
+const noFacts: PolicyFacts = {
+  selectingNothing: nothing,
+  neverMatching: nothing,
+  unknownPorts: nothing,
+  nameDenials: [],
+};
+
+/** Finds it. */
+export async function surveyPolicies(options: PolicySurveyOptions): Promise<PolicySurvey> {
+  const { planner, nodeName, ignorance, answersOwnNames, nowMs } = options;
+  const reason = ignorance();
+  if (reason !== '') return { facts: noFacts, unseen: reason };
+  const { cluster } = planner;
+  const policies = [...planner.policies()];
+  const work = new SlicedWork(nowMs);
+  const suspicions = new Map<Suspicion['kind'], { some: Suspicion[]; count: number }>();
+  await work.take(suspicionsOf(policies, cluster), (suspicion) => {
+    const known = suspicions.get(suspicion.kind) ?? { some: [], count: 0 };
+    if (known.some.length < MAX_TOLD) known.some.push(suspicion);
+    known.count++;
+    suspicions.set(suspicion.kind, known);
+  });
+  const denials: NameDenial[] = [];
+  if (!answersOwnNames()) {
+    const servers: PolicyPod[] = [];
+    const own: PolicyPod[] = [];
+    for (const pod of cluster.pods()) {
+      if (answersNames(pod)) servers.push(pod);
+      else if (pod.nodeName === nodeName) own.push(pod);
+    }
+    const pods = [...own, ...servers];
+    const view = new ClusterView(policies, { pods, namespaces: cluster.namespaces(), nodes: cluster.nodes() });
+    await work.take(deniedNames(own, servers, view), (denial) => denials.push(denial));
+  }
+  return {
+    facts: {
+      selectingNothing: suspicions.get('selects-nothing') ?? nothing,
+      neverMatching: suspicions.get('rule-never-matches') ?? nothing,
+      unknownPorts: suspicions.get('port-unknown') ?? nothing,
+      nameDenials: denials,
+    },
+    unseen: work.isOver ? `there are too many policies and pods to look at all of them within ${MAX_WORK_MS} ms` : '',
+  };
+}
+
+class SlicedWork {
+  readonly #nowMs: () => number;
+  #workedMs = 0;
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  /** Whether there is no time left for more. */
+  get isOver(): boolean {
+    return this.#workedMs >= MAX_WORK_MS;
+  }
+
+  /** Takes as many steps as there is time for. */
+  async take<Found>(steps: Steps<Found>, found: (one: Found) => void): Promise<void> {
+    let beginMs = this.#nowMs();
+    for (const one of steps) {
+      if (one !== undefined) found(one);
+      const sliceMs = this.#nowMs() - beginMs;
+      if (sliceMs < SLICE_MS) continue;
+      this.#workedMs += sliceMs;
+      if (this.isOver) return;
+      await setImmediate();
+      beginMs = this.#nowMs();
+    }
+    this.#workedMs += this.#nowMs() - beginMs;
+  }
+}

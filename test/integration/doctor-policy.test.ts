@@ -1,0 +1,252 @@
+/**
+ * The doctor on network policies: each fault is seeded, one at a time, and the doctor names exactly that one. Between them, policies as they
+ * are usual are in force, and the node is healthy. The API server is a script on n1; kubelets and runtimes are played by the test.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+import type { DoctorReport, Finding, SharedFinding } from '../../src/doctor/finding.ts';
+import type { ApiPlace } from '../../src/kubernetes/api-place.ts';
+import { CniRuntime } from '../support/cni-runtime.ts';
+import type { ObjectLine } from '../support/kubernetes-script.ts';
+import type { Program } from '../support/program.ts';
+import { TestLab } from '../support/test-lab.ts';
+import { until } from '../support/until.ts';
+
+/** Of n1 on the underlay. */
+const ADDRESS = '198.18.0.1';
+
+const DEADLINE_MS = 60_000;
+
+const script = fileURLToPath(new URL('../support/kubernetes-script.ts', import.meta.url));
+
+let lab: TestLab;
+let api: Program;
+let directory: string;
+const runtimes: Partial<Record<'n1' | 'n2', CniRuntime>> = {};
+
+test.before(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'weft-doctor-policy-'));
+  lab = await TestLab.up('--nodes', '2', '--pods', '0');
+  api = lab.background('n1', process.execPath, script, ADDRESS);
+  await until('the API server says where it is', () => api.stdout.includes('\n'));
+  writeKubeconfig(JSON.parse(api.stdout) as ApiPlace);
+  for (const name of ['n1', 'n2'])
+    tell({ resource: 'nodes', object: { metadata: { name, uid: `u-${name}` } as never } });
+  for (const name of ['shop', 'kube-system']) tell({ resource: 'namespaces', object: { metadata: { name } } });
+  for (const node of ['n1', 'n2'] as const) {
+    await lab.tryLab('stop', node);
+    // What somebody changes in nftables stays for the doctor to see.
+    const kubernetes = ['--kubernetes-enabled', 'on', '--kubernetes-kubeconfig', join(directory, 'kubeconfig')];
+    lab.daemon(node, ...kubernetes, '--audit-watch', 'off');
+    runtimes[node] = new CniRuntime(lab, node);
+  }
+  await Promise.all([lab.answers('n1'), lab.answers('n2')]);
+  await add('n1', 'shop', 'web', { app: 'web' });
+  await add('n1', 'shop', 'shop', { app: 'shop' });
+  await add('n2', 'kube-system', 'dns', { 'k8s-app': 'kube-dns' });
+  tellPolicy('default-deny', { podSelector: {}, policyTypes: ['Ingress', 'Egress'] });
+  tellPolicy('dns', { podSelector: {}, policyTypes: ['Egress'], egress: [{ to: [toDns], ports: dnsPorts }] });
+  tellPolicy('web', {
+    podSelector: { matchLabels: { app: 'web' } },
+    ingress: [{ from: [ofShop], ports: [{ port: 'http' }] }],
+  });
+  tellPolicy('shop', {
+    podSelector: { matchLabels: { app: 'shop' } },
+    policyTypes: ['Egress'],
+    egress: [{ ports: [{ port: 80 }] }],
+  });
+});
+
+test.after.always(async () => {
+  for (const runtime of Object.values(runtimes)) await runtime.remove();
+  await lab?.down();
+  if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+});
+
+const ofShop = { podSelector: { matchLabels: { app: 'shop' } } };
+const toDns = {
+  namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } },
+  podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
+};
+const dnsPorts = ['UDP', 'TCP'].map((protocol) => ({ port: 53, protocol }));
+
+function writeKubeconfig({ host, port, ca }: ApiPlace): void {
+  const cluster = { server: `https://${host}:${port}`, 'certificate-authority': (ca as { file: string }).file };
+  const config = {
+    'current-context': 'weft',
+    contexts: [{ name: 'weft', context: { cluster: 'weft', user: 'weft' } }],
+    clusters: [{ name: 'weft', cluster }],
+    users: [{ name: 'weft', user: {} }],
+  };
+  writeFileSync(join(directory, 'kubeconfig'), JSON.stringify(config));
+}
+
+function tell(line: ObjectLine): void {
+  api.child.stdin.write(`${JSON.stringify(line)}\n`);
+}
+
+function tellPolicy(name: string, spec: object): void {
+  tell({ resource: 'networkpolicies', object: { metadata: { namespace: 'shop', name }, spec } });
+}
+
+function removePolicy(name: string): void {
+  tell({ resource: 'networkpolicies', object: { metadata: { namespace: 'shop', name } }, isGone: true });
+}
+
+async function add(node: 'n1' | 'n2', namespace: string, name: string, labels: object): Promise<void> {
+  const metadata = { namespace, name, uid: `u-${name}`, labels };
+  const containers = [{ ports: [{ name: 'http', containerPort: 80 }] }];
+  tell({ resource: 'pods', object: { metadata, spec: { nodeName: node, containers } } as never });
+  const runtime = runtimes[node]!;
+  await runtime.make(name);
+  const CNI_ARGS = `IgnoreUnknown=1;K8S_POD_NAMESPACE=${namespace};K8S_POD_NAME=${name};K8S_POD_UID=u-${name}`;
+  await runtime.add({ container: name, env: { CNI_ARGS } });
+}
+
+async function doctor(...args: readonly string[]): Promise<DoctorReport> {
+  const { stdout, exitCode } = await lab.tryAsk('n1', 'doctor', '--json', ...args);
+  const report = JSON.parse(stdout) as DoctorReport;
+  if (report.healthy !== (exitCode === 0)) throw new Error(`healthy is ${report.healthy}, the exit code ${exitCode}`);
+  return report;
+}
+
+/** What an audit of before has put right is said for ten minutes. */
+function findingsOf({ shared, nodes }: DoctorReport): readonly (Finding | SharedFinding)[] {
+  return [...shared, ...nodes.flatMap(({ findings }) => findings)].filter(({ id }) => id !== 'repaired-by-itself');
+}
+
+async function untilFound(id: string | undefined, ...args: readonly string[]): Promise<DoctorReport> {
+  let report: DoctorReport | undefined;
+  try {
+    await until(
+      `the doctor names ${id ?? 'nothing'} alone`,
+      async () => {
+        report = await doctor(...args);
+        return (
+          findingsOf(report)
+            .map((finding) => finding.id)
+            .join() === (id ?? '')
+        );
+      },
+      DEADLINE_MS,
+    );
+  } catch (error) {
+    throw new Error(`${String(error)}; it said ${JSON.stringify(report)}`, { cause: error });
+  }
+  return report!;
+}
+
+/** Half of what a node has room for: with a second one, there is none for the others. */
+function tellLarge(name: string): void {
+  const from = Array.from({ length: 8 }, (_, at) => ({ ipBlock: { cidr: `10.9.${at}.0/24` } }));
+  const all = Array.from({ length: 1_024 }, (_, at) => ({ port: at + 1 }));
+  tellPolicy(name, { podSelector: { matchLabels: { app: 'web' } }, ingress: [{ from, ports: all }] });
+}
+
+interface Fault {
+  readonly id: string;
+  readonly seed: () => void | Promise<unknown>;
+  readonly heal: () => void | Promise<unknown>;
+  readonly evidence: RegExp;
+  /** Whether the node is healthy all the same. */
+  readonly isNote?: boolean;
+}
+
+const faults: Readonly<Record<string, Fault>> = {
+  'a policy that selects nothing': {
+    id: 'policy-selects-nothing',
+    seed: () => tellPolicy('typo', { podSelector: { matchLabels: { app: 'wbe' } } }),
+    heal: () => removePolicy('typo'),
+    evidence: /^shop\/typo spec\.podSelector: no pod is selected/,
+    isNote: true,
+  },
+  'a rule whose peers are nobody': {
+    id: 'policy-rule-never-matches',
+    seed: () =>
+      tellPolicy('typo', {
+        podSelector: { matchLabels: { app: 'web' } },
+        ingress: [{ from: [{ podSelector: { matchLabels: { app: 'shpo' } } }] }],
+      }),
+    heal: () => removePolicy('typo'),
+    evidence: /^shop\/typo spec\.ingress\[0\]\.from\[0\]: no pod is selected/,
+    isNote: true,
+  },
+  'a port by a name that no pod has': {
+    id: 'policy-port-unknown',
+    seed: () =>
+      tellPolicy('typo', { podSelector: { matchLabels: { app: 'web' } }, ingress: [{ ports: [{ port: 'htpt' }] }] }),
+    heal: () => removePolicy('typo'),
+    evidence: /^shop\/typo spec\.ingress\[0\]: no pod that the policy selects has a port "htpt"/,
+  },
+  'a policy that lets web begin to db, and not to DNS': {
+    id: 'policy-denies-dns',
+    seed: () =>
+      tellPolicy('dns', { podSelector: {}, policyTypes: ['Egress'], egress: [{ to: [toDns], ports: [{ port: 53 }] }] }),
+    heal: () =>
+      tellPolicy('dns', { podSelector: {}, policyTypes: ['Egress'], egress: [{ to: [toDns], ports: dnsPorts }] }),
+    evidence: /DNS is denied to shop\/\w+ and 1 more: no rule for egress allows UDP port 53 of kube-system\/dns$/,
+  },
+  'a table of policies that somebody removes': {
+    id: 'policy-not-enforced',
+    seed: async () => lab.tryExec('n1', 'nft', 'delete', 'table', 'inet', 'weft-policy'),
+    heal: async () => doctor('--fix'),
+    evidence: /^the nftables table inet weft-policy is gone: no network policy is enforced$/,
+  },
+  'an element of it that somebody adds': {
+    id: 'policy-not-enforced',
+    seed: async () => lab.tryExec('n1', 'nft', 'add element inet weft-policy themselves { "eth0" . "weft0" }'),
+    heal: async () => doctor('--fix'),
+    evidence: /weft-policy|themselves/,
+  },
+  'more rules than a node has room for': {
+    id: 'policy-too-many-rules',
+    seed: () => {
+      tellLarge('large');
+      tellLarge('larger');
+    },
+    heal: () => ['large', 'larger'].forEach(removePolicy),
+    evidence: /for ingress of 1 pod, by shop\/default-deny, shop\/large, shop\/larger, shop\/web$/,
+  },
+};
+
+test.serial('policies as they are usual are nothing to speak of, on no node', async (t) => {
+  await untilFound(undefined);
+  const report = await untilFound(undefined, '--all');
+  t.true(report.healthy && report.nodes.length === 2);
+});
+
+for (const [what, { id, seed, heal, evidence, isNote = false }] of Object.entries(faults)) {
+  test.serial(`${what}: ${id}, and nothing else`, async (t) => {
+    t.timeout(3 * DEADLINE_MS);
+    try {
+      await seed();
+      const report = await untilFound(id);
+      t.regex(findingsOf(report)[0]!.evidence.join('\n'), evidence);
+      t.is(report.healthy, isNote);
+    } finally {
+      await heal();
+    }
+    await untilFound(undefined);
+  });
+}
+
+test.serial('pods that may begin nothing at all may be meant to: a note', async (t) => {
+  removePolicy('dns');
+  const { healthy, nodes } = await untilFound('policy-denies-dns,policy-denies-all-egress');
+  t.false(healthy);
+  removePolicy('shop');
+  t.true((await untilFound('policy-denies-all-egress')).healthy);
+  t.is(nodes.length, 1);
+});
+
+test.serial('what all nodes see alike is said once', async (t) => {
+  tellPolicy('typo', { podSelector: { matchLabels: { app: 'web' } }, ingress: [{ ports: [{ port: 'htpt' }] }] });
+  const { shared } = await untilFound('policy-port-unknown,policy-denies-all-egress', '--all');
+  t.deepEqual(
+    shared.map(({ seenBy, evidence }) => [seenBy, evidence]),
+    [[['n1', 'n2'], ['n1 and n2: shop/typo spec.ingress[0]: no pod that the policy selects has a port "htpt"']]],
+  );
+});
