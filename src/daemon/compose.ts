@@ -321,7 +321,7 @@ export async function composeDaemon(
     state: state.directory,
     underlay: () => follower.underlay,
     overlayMtuBytes: node.deviceMtuBytes,
-    policyPlan: () => policy?.enforcement.plan,
+    policyPlan: async () => policy?.enforcement.confirmedPlan(),
     policy: () => policy,
     policyNotices: () => [...(kubernetes?.notices() ?? []), ...(policy?.notices() ?? []), ...directoryNotices(known)],
     policyDrops: () => policy?.denials.byRule() ?? [],

@@ -232,7 +232,10 @@ export const Abi = {
   NFT_GOTO: -4,
   NFT_RETURN: -5,
   NFPROTO_INET: 1,
+  NFPROTO_IPV4: 2,
   NFPROTO_NETDEV: 5,
+  NFPROTO_BRIDGE: 7,
+  NFPROTO_IPV6: 10,
 
   // netlink(7), connections that are tracked
   NFNL_SUBSYS_CTNETLINK: 1,

@@ -42,7 +42,14 @@ export interface NftTableDump {
 }
 
 /** The kernel's families, by the words of `nft`. */
-const families = { inet: Abi.NFPROTO_INET, arp: Abi.NFPROTO_ARP } as const;
+const families = {
+  inet: Abi.NFPROTO_INET,
+  ip: Abi.NFPROTO_IPV4,
+  ip6: Abi.NFPROTO_IPV6,
+  arp: Abi.NFPROTO_ARP,
+  bridge: Abi.NFPROTO_BRIDGE,
+  netdev: Abi.NFPROTO_NETDEV,
+} as const;
 
 /** Of whatever is in a table, this is the table's name. */
 const TABLE = Abi.NFTA_TABLE_NAME;
@@ -55,6 +62,17 @@ export function readNftGeneration(): number | undefined {
   const [answer] = ask(Abi.NFT_MSG_GETGEN, 0, undefined, false)?.items ?? [];
   const id = answer?.get(Abi.NFTA_GEN_ID);
   return id?.length === 4 ? readU32(id, 0) : undefined;
+}
+
+/** All tables, of whomever, as `nft` calls them: `ip filter`; `undefined`: the kernel has no nftables, or this process may not ask. */
+export function listTables(): readonly string[] | undefined {
+  const titles: string[] = [];
+  for (const [word, family] of Object.entries(families)) {
+    const answer = ask(Abi.NFT_MSG_GETTABLE, family, undefined, true);
+    if (answer === undefined) return undefined;
+    titles.push(...answer.items.map((item) => `${word} ${textOf(item.get(TABLE))}`));
+  }
+  return titles;
 }
 
 /** All of a table but elements of its sets, in the kernel's order; `undefined` if there is none, or this process may not ask. */

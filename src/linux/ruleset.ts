@@ -7,21 +7,25 @@ import type { FirewallChain, Ruleset } from '../firewall/ruleset.ts';
 import { unreadableChains } from '../firewall/unreadable-chain.ts';
 import { type CommandOptions, runCommand, runJsonCommand } from './command.ts';
 import { enterNetworkNamespace } from './network-namespace.ts';
+import { listTables } from './nft-netlink.ts';
+import { type NftTable, titleOf } from './nftables.ts';
 
 /**
  * All rules there are, weft's own included. What is there and cannot be read is in it as rules that may do anything, so that a
  * judgement by them is that nobody can tell.
  *
  * @param netns path of the file of a network namespace; absent: the one that this process is in.
+ * @param without a table of this process's own namespace, of which whoever asks knows better what it does: it is left out as far as that spares
+ *   `nft` reading it, which takes seconds for a large one.
  */
-export async function readRuleset(netns?: string): Promise<Ruleset> {
+export async function readRuleset(netns?: string, without?: NftTable): Promise<Ruleset> {
   const options: CommandOptions = {
     purpose: 'look at the firewall',
     // Whose namespace it is may have as many rules as it likes.
     ...(netns === undefined ? {} : { netns, timeoutMs: NETNS_TIMEOUT_MS, maxOutputBytes: MAX_NETNS_OUTPUT_BYTES }),
   };
   const [nft, ...legacy] = await Promise.all([
-    readNft(options),
+    readNft(options, netns === undefined ? without : undefined),
     ...families.map(async (family) => readLegacy(family, options)),
   ]);
   return { chains: [...nft.chains, ...legacy.flat()] };
@@ -45,15 +49,23 @@ const families: readonly Family[] = [
   { family: 6, name: 'ip6', program: 'ip6tables', tableNames: '/proc/thread-self/net/ip6_tables_names' },
 ];
 
-async function readNft(options: CommandOptions): Promise<Ruleset> {
-  const document = await ask(runJsonCommand<NftDocument>(['nft', '-j', 'list', 'ruleset'], options));
+/** Tables that are listed one by one, at most: each takes two programs. */
+const MAX_TABLES = 12;
+
+/** As JSON, and as text for the words of rules. */
+interface NftListing {
+  readonly document: NftDocument | CommandError | RequirementError;
+  readonly text: string;
+}
+
+async function readNft(options: CommandOptions, without: NftTable | undefined): Promise<Ruleset> {
+  const { document, text } = (await listAllBut(without, options)) ?? (await list(['ruleset'], options));
   // A kernel without nftables has no rules of it; where it has, but the program is missing, nobody knows.
   if (document instanceof CommandError) {
     return { chains: isCutShort(document) ? unreadableChains('nftables', [4, 6], document.message) : [] };
   }
   if (document instanceof RequirementError) return { chains: unreadableChains('nftables', [4, 6], document.message) };
-  const listing = await ask(runCommand(['nft', '-nn', '--handle', '--stateless', 'list', 'ruleset'], options));
-  const ruleset = parseNftRuleset(document, typeof listing === 'string' ? listing : '');
+  const ruleset = parseNftRuleset(document, text);
   const hidden = tablesOfIptables(document);
   const saved = await Promise.all(
     families
@@ -61,6 +73,30 @@ async function readNft(options: CommandOptions): Promise<Ruleset> {
       .map(async (family) => readSaved(family, options)),
   );
   return saved.reduce((merged, one) => withRulesOf(one, merged), ruleset);
+}
+
+/** Table by table; `undefined`: there is nothing to leave out, or not all others could be listed. */
+async function listAllBut(without: NftTable | undefined, options: CommandOptions): Promise<NftListing | undefined> {
+  const tables = without === undefined ? undefined : listTables()?.filter((title) => title !== titleOf(without));
+  if (tables === undefined || tables.length > MAX_TABLES) return undefined;
+  const listings = await Promise.all(tables.map(async (title) => list(['table', ...title.split(' ')], options)));
+  const documents = listings.flatMap(({ document }) => (isListed(document) ? [document] : []));
+  if (documents.length < tables.length) return undefined;
+  return {
+    document: { nftables: documents.flatMap(({ nftables }) => nftables) },
+    text: listings.map((listing) => listing.text).join('\n'),
+  };
+}
+
+async function list(what: readonly string[], options: CommandOptions): Promise<NftListing> {
+  const document = await ask(runJsonCommand<NftDocument>(['nft', '-j', 'list', ...what], options));
+  if (!isListed(document)) return { document, text: '' };
+  const text = await ask(runCommand(['nft', '-nn', '--handle', '--stateless', 'list', ...what], options));
+  return { document, text: typeof text === 'string' ? text : '' };
+}
+
+function isListed(document: NftListing['document']): document is NftDocument {
+  return !(document instanceof CommandError || document instanceof RequirementError);
 }
 
 /** Rules of iptables in nftables, as iptables shows them; where that is not installed, there are none to be seen. */

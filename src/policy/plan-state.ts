@@ -22,6 +22,11 @@ export class PlanState {
     };
   }
 
+  /** How much that is. */
+  get size(): number {
+    return this.#pods.size + this.#isolations.size + this.#peerSets.size + this.#portSets.size;
+  }
+
   /** What makes this the plan. */
   changeTo({ pods, isolations, peerSets, portSets }: NodePlan): NodePlanChange {
     return {

@@ -1,4 +1,6 @@
 /** Random rulesets in a router of its own: what the judge says of a packet is what the kernel does, by the rule that the kernel names. */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import test from 'ava';
 import { readRuleset } from '../../src/linux/ruleset.ts';
@@ -19,6 +21,8 @@ const PORTS = [22, 80, 443, 3_500, 4_789];
 
 /** At most so many of the verdicts may be unknown: a judge that never knows anything would agree with every kernel. */
 const MAX_UNKNOWN_RATIO = 0.4;
+
+const rulesetsProgram = fileURLToPath(new URL('../support/read-rulesets.ts', import.meta.url));
 
 let router: FirewallRouter;
 
@@ -67,3 +71,31 @@ function packetsOf(random: SeededRandom): RouterPacket[] {
     })),
   );
 }
+
+/** A table as large as that of a thousand policies, and some of others of each family. */
+const TABLES = `
+  table inet weft-policy { chain forward { type filter hook forward priority 10; ip saddr 10.9.9.9 drop; }; }
+  table inet weft { set own { type ipv4_addr; elements = { 10.1.1.1, 10.1.1.2 }; }; chain own { type filter hook input priority 0; ip saddr @own tcp dport 22 accept; }; }
+  table ip foreign { map to { type inet_service : verdict; elements = { 80 : drop }; }; chain on { type filter hook forward priority 0; policy drop; tcp dport vmap @to; }; }
+  table ip6 foreign { chain on { type filter hook forward priority 5; udp dport 4789 counter drop; }; }
+  table arp foreign { chain on { type filter hook input priority 0; }; }
+  table bridge foreign { chain on { type filter hook forward priority 0; }; }
+  table netdev foreign { }
+`;
+
+test.serial('a table that is left out hides nothing of others, and is there where it cannot be', async (t) => {
+  const { status, stdout, stderr } = spawnSync(
+    'unshare',
+    ['--net', process.execPath, rulesetsProgram, 'weft-policy', 'no-such-table'],
+    { input: TABLES, encoding: 'utf8' },
+  );
+  t.is(status, 0, stderr);
+  const [all, without, unknown] = JSON.parse(stdout) as string[][];
+  t.is(all!.length, 10);
+  t.deepEqual(
+    without,
+    all!.filter((line) => !line.includes('weft-policy')),
+  );
+  t.is(without!.length, 8);
+  t.deepEqual(unknown, all);
+});

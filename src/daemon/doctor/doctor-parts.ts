@@ -10,6 +10,7 @@ import type { OverlayRoutes } from '../../forwarding/overlay-routes.ts';
 import type { PathProber } from '../routes/path-prober.ts';
 import type { Pods } from '../pods/pods.ts';
 import type { StateDirectory } from '../state/state-directory.ts';
+import type { PlanState } from '../../policy/plan-state.ts';
 import type { Status } from '../../api/control-api.ts';
 import type { Underlay } from '../underlay/underlay.ts';
 
@@ -32,6 +33,8 @@ export interface DoctorParts {
   readonly underlay: () => Underlay;
   readonly overlayMtuBytes: number;
   readonly status: () => Status;
+  /** Of network policies, if the kernel has just that now; `undefined`: there is none, or the kernel has something else. */
+  readonly policyPlan: () => Promise<PlanState | undefined>;
   /** Looks at network policies; `undefined`: none are enforced here. */
   readonly surveyPolicies: () => Promise<{ readonly facts: PolicyFacts; readonly unseen: string } | undefined>;
 }

@@ -25,7 +25,7 @@ import {
 } from '../../explain/policy-words.ts';
 import { withPassages } from '../../explain/stage-passages.ts';
 import type { Ruleset } from '../../firewall/ruleset.ts';
-import { POLICY_TABLE, titleOf as titleOfTable } from '../../linux/nftables.ts';
+import { type NftTable, POLICY_TABLE, titleOf as titleOfTable } from '../../linux/nftables.ts';
 import { namespaceIdentity } from '../../linux/namespace-files.ts';
 import type { PassageQuestion } from '../../linux/passage-lookup.ts';
 import type { PlanState } from '../../policy/plan-state.ts';
@@ -37,6 +37,7 @@ import { holderAmong } from '../pods/pod-holder.ts';
 import { titleOf } from '../pods/pod-key.ts';
 import { POD_GATEWAY } from '../host/pod-devices.ts';
 import { Turns } from '../remote/turns.ts';
+import { unlistedTable } from './unlisted-table.ts';
 
 export interface KernelExplainerOptions {
   readonly nodeName: string;
@@ -50,9 +51,9 @@ export interface KernelExplainerOptions {
   readonly underlay: () => { readonly interface: string; readonly address: IpAddress };
   readonly lookUp: (question: PassageQuestion) => Promise<PassageFacts>;
   /** What network policies have the kernel of this node decide; `undefined`: their table is judged as those of others are. */
-  readonly policyPlan: () => PlanState | undefined;
-  /** All rules of the firewall of a namespace; `undefined`: of this process's own. */
-  readonly readRuleset: (netns: string | undefined) => Promise<Ruleset>;
+  readonly policyPlan: () => Promise<PlanState | undefined>;
+  /** All rules of the firewall of a namespace; `undefined`: of this process's own. One table may be left out. */
+  readonly readRuleset: (netns: string | undefined, without: NftTable | undefined) => Promise<Ruleset>;
 }
 
 /** Packets that are looked at by this node at one time: each costs some programs. */
@@ -219,10 +220,12 @@ export class KernelExplainer {
       isEchoAnswer: packet.isAnswer === true && isEcho(source.family, packet.protocol),
       aim,
     };
-    const policies = where.netns === undefined ? this.#policiesOf(packet) : undefined;
+    const { lookUp, policyPlan } = this.#options;
+    const plan = where.netns === undefined ? await policyPlan() : undefined;
+    const policies = plan && this.#policiesOf(plan, packet);
     try {
-      const { lookUp } = this.#options;
-      const [facts, ruleset] = await Promise.all([lookUp({ ...packet, ...where }), this.#rulesetOf(where.netns)]);
+      const reading = this.#rulesetOf(where.netns, unlistedTable(plan));
+      const [facts, ruleset] = await Promise.all([lookUp({ ...packet, ...where }), reading]);
       return { packet, passage, look: { facts, ruleset }, policies };
     } catch (error) {
       if (!(error instanceof WeftError)) throw error;
@@ -230,9 +233,7 @@ export class KernelExplainer {
     }
   }
 
-  #policiesOf(packet: PacketDescription): PolicyVerdicts | undefined {
-    const plan = this.#options.policyPlan();
-    if (plan === undefined) return undefined;
+  #policiesOf(plan: PlanState, packet: PacketDescription): PolicyVerdicts {
     const [source, destination] = [packet.source, packet.destination].map((address) => {
       const holder = this.#holderOf(address);
       return holder.kind === 'pod' ? titleOf(holder.pod) : formatIpAddress(address);
@@ -242,9 +243,10 @@ export class KernelExplainer {
   }
 
   /** Several that ask at one time get the same. */
-  async #rulesetOf(netns: string | undefined): Promise<Ruleset> {
-    const key = netns ?? '';
-    const reading = this.#reading.get(key) ?? this.#options.readRuleset(netns).finally(() => this.#reading.delete(key));
+  async #rulesetOf(netns: string | undefined, without: NftTable | undefined): Promise<Ruleset> {
+    const key = netns ?? without?.name ?? '';
+    const { readRuleset } = this.#options;
+    const reading = this.#reading.get(key) ?? readRuleset(netns, without).finally(() => this.#reading.delete(key));
     this.#reading.set(key, reading);
     return await reading;
   }

@@ -55,8 +55,8 @@ export interface LocalExplainerParts {
   readonly pods: Pods;
   readonly index: PodIndex;
   readonly prefixes: OwnPrefixes;
-  /** Of network policies, as the kernel has it; `undefined`: there is none. */
-  readonly policyPlan: () => PlanState | undefined;
+  /** Of network policies, if the kernel has just that now; `undefined`: there is none, or the kernel has something else. */
+  readonly policyPlan: () => Promise<PlanState | undefined>;
   readonly status: () => Status;
   /** The one in use at the moment. */
   readonly underlay: () => Underlay;

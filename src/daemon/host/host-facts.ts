@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import type { HostFacts, Plumbing, Unseen } from '../../doctor/facts.ts';
 import { descriptorLimit, machineFiles, openDescriptors } from '../../linux/descriptors.ts';
+import type { NftTable } from '../../linux/nftables.ts';
 import { readRuleset } from '../../linux/ruleset.ts';
 import { readTaskLimits } from '../../linux/task-limits.ts';
 import type { Config } from '../config/config.ts';
@@ -46,11 +47,11 @@ export async function readHostFacts(plumbing: Plumbing): Promise<HostFacts> {
   return hostFacts(plumbing, missingHere(), await readRuleset(), {});
 }
 
-/** Reads what can be read now. */
-export async function lookAtHost(plumbing: Plumbing): Promise<HostFacts> {
+/** Reads what can be read now. @param without a table of weft's own that is judged elsewhere, and need not be listed, see `readRuleset` */
+export async function lookAtHost(plumbing: Plumbing, without?: NftTable): Promise<HostFacts> {
   const sights = new Sights();
   const missing = await sights.look('machine', missingHere, []);
-  const firewall = await sights.look('firewall', async () => readRuleset(), { chains: [] });
+  const firewall = await sights.look('firewall', async () => readRuleset(undefined, without), { chains: [] });
   return hostFacts(plumbing, missing, firewall, sights.unseen);
 }
 

@@ -114,8 +114,7 @@ export class PolicyEnforcement {
   async inspect(): Promise<Inspection> {
     return await this.#inTurn(async () => {
       const findings = policyFindings(await this.#tables.inspect());
-      const planned = Object.values(this.#pieces?.plan.whole() ?? {}) as readonly unknown[][];
-      return { entries: planned.reduce((sum, { length }) => sum + length, 0), findings };
+      return { entries: this.#pieces?.plan.size ?? 0, findings };
     });
   }
 
@@ -146,6 +145,17 @@ export class PolicyEnforcement {
   /** What the kernel has; `undefined`: it was not made yet, or is not what it should be. */
   get plan(): PlanState | undefined {
     return this.#failure === undefined ? this.#pieces?.plan : undefined;
+  }
+
+  /** The same, if the kernel says that nobody made something else of it; `undefined`: what the kernel decides is to be seen in its rules. */
+  async confirmedPlan(): Promise<PlanState | undefined> {
+    try {
+      const { findings } = await this.inspect();
+      return findings.length === 0 ? this.plan : undefined;
+    } catch (error) {
+      if (!(error instanceof WeftError)) throw error;
+      return undefined;
+    }
   }
 
   /** What could not be had. */

@@ -53,7 +53,9 @@ test('a repair says that the kernel does not take it, until it does; and does no
 test('what somebody changed is looked at with what is planned, and repaired', async (t) => {
   const { tables, enforcement } = enforcing();
   await enforcement.apply(plan);
+  t.is(await enforcement.confirmedPlan(), enforcement.plan);
   tables.differences = [{ kind: 'table-missing', table: 'inet weft-policy' }];
+  t.is(await enforcement.confirmedPlan(), undefined);
   const { entries, findings } = await enforcement.inspect();
   t.is(entries, 2);
   t.deepEqual(
