@@ -72,7 +72,7 @@ function expected(state: PlanState, probe: PolicyProbe, counts: Counts): boolean
   return isSegment ? isSegmentAllowed(state, flow) : isFlowAllowed(state, flow);
 }
 
-/** What one edge says, and counts. @param other the direction that is asked of a segment, too. */
+/** What one edge says, and counts: of what it answers, it was counted when it began. @param other the direction that is asked of a segment, too. */
 function judged(
   state: PlanState,
   own: string | undefined,
@@ -89,13 +89,13 @@ function judged(
   const tags = judging && verdict ? tagsOf(judging, verdict, isDenied && isAsked) : [];
   if (!isAsked) return { isAllowed: !isDenied, tags };
   const answered = isolationVerdict(state, asked, reversedFlow(flow));
-  return { isAllowed: answered.isAllowed, tags: [...tags, ...tagsOf(asked, answered, false)] };
+  return { isAllowed: answered.isAllowed, tags: [...tags, ...tagsOf(asked, answered, answered.isAllowed)] };
 }
 
 function tagsOf(isolation: IsolationPlan, { isAllowed, rule, told }: PlannedVerdict, isOpen: boolean): string[] {
   const tagOf = (name: string | undefined): string =>
     name === undefined ? tagOfIsolation(isolation) : tagOfRule({ name });
-  const isCounted = isAllowed ? rule !== undefined : !isOpen;
+  const isCounted = !isOpen && !(isAllowed && rule === undefined);
   return [...told.map(tagOf), ...(isCounted ? [tagOf(rule)] : [])];
 }
 

@@ -99,7 +99,13 @@ export class PolicyRouter {
     await ip([router, ...all.map((place) => `${name}-${place.name}`)].map((one) => `netns add ${one}`));
     const up = new PolicyRouter(router, new Map(all.map((place) => [place.name, place])));
     up.#leave = enterNetworkNamespace(`/run/netns/${router}`);
-    await runCommand(['sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1'], { purpose });
+    // What is sent of SCTP has no checksum: the kernel would know no connection of it.
+    const sysctls = [
+      'net.ipv4.ip_forward=1',
+      'net.ipv6.conf.all.forwarding=1',
+      'net.netfilter.nf_conntrack_checksum=0',
+    ];
+    await runCommand(['sysctl', '-qw', ...sysctls], { purpose });
     await ip(['link set lo up', `address add ${gateways[0]}/32 dev lo`, `address add ${gateways[1]}/128 dev lo nodad`]);
     for (const [index, place] of all.entries()) await attach(place, index);
     await runCommand(['nft', '-f', '-'], { purpose, input: seeing });
@@ -215,8 +221,28 @@ function packetOf(
     tcp: tcp(0x02),
     segment: tcp(0x10),
     udp: [...ports, ...u16(roomBytes), 0, 0],
-    // An INIT chunk (RFC 9260, section 3.3.2); its checksum is nobody's business here.
-    sctp: [...ports, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 20, ...u32(1), ...u32(65_536), 0, 1, 0, 1, ...u32(1)],
+    // An INIT chunk (RFC 9260, section 3.3.2), which must be the only one; its checksum is nobody's business here.
+    sctp: [
+      ...ports,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      1,
+      0,
+      ...u16(roomBytes - 12),
+      ...u32(1),
+      ...u32(65_536),
+      0,
+      1,
+      0,
+      1,
+      ...u32(1),
+    ],
     icmp: [source.family === 4 ? 8 : 128, 0, 0, 0, ...u16(sourcePort), 0, 1],
   }[kind];
   const transport = [...header, ...Array.from({ length: roomBytes - header.length }, () => 0)];

@@ -6,6 +6,9 @@
  *       └─ allow: return; deny: deny-RULE; as in the other tiers
  *
  * Without a rule that passes, all of it is one chain.
+ *
+ * A rule that allows, or passes on, counts connections: the first packet of each alone, whose entry the kernel confirms behind all hooks. What
+ * answers a connection that is not known is no other one, and counts for none.
  */
 import type { NftChainContent } from '../../linux/nft-table-content.ts';
 import type { NftTablePiece } from '../../linux/nft-table-pieces.ts';
@@ -40,6 +43,9 @@ const TOLD_BYTES = 256;
 const BEGINS = 'tcp flags & (fin | syn | rst | ack) == syn';
 const BEGINS_NOTHING = 'tcp flags & (fin | syn | rst | ack) != syn';
 
+/** A packet that begins what the kernel does not know yet: as long as nobody answers, those behind it are `new`, too. */
+const IS_FIRST = 'ct status & confirmed == 0';
+
 /** Where a device stands for the other direction of its pod: any, and one that isolates. */
 const otherDirection = {
   ingress: { any: 'oifname vmap @back-to', isolating: 'oifname vmap @else-to' },
@@ -59,9 +65,22 @@ export function isolationPiece(state: PlanState, isolation: IsolationPlan, means
     chains: Object.fromEntries([
       ...tierChains(state, isolation, chainOf(direction, key), 'forth'),
       ...tierChains(state, isolation, backChainOf(direction, key), 'back'),
+      ...rules
+        .filter(({ action }) => action === 'allow')
+        .map(tagOfRule)
+        .map(allowChain),
       ...denying.flatMap(([tag, isAudit]) => denialChains(tag, isAudit, direction, means)),
     ]),
   };
+}
+
+/** At its end, it goes on where the chain that judges was jumped to. */
+function allowChain(tag: string): readonly [string, NftChainContent] {
+  return [tagChain.allow(tag), { rules: [countingRule(tag)] }];
+}
+
+function countingRule(tag: string): string {
+  return `${IS_FIRST} counter name ${tag}`;
 }
 
 function denialChains(
@@ -103,18 +122,23 @@ function tierChains(
 ): readonly (readonly [string, NftChainContent])[] {
   const sections = sectionsOf(isolation, way);
   const chains: { readonly name: string; rules: string[] }[] = [{ name, rules: [] }];
+  const passing: { readonly name: string; rules: string[] }[] = [];
   for (const [index, { before, rules }] of sections.entries()) {
     const next = sections[index + 1];
     const beyond = next === undefined ? 'return' : `goto ${name}-${next.name}`;
     const chain = chains.at(-1)!;
-    const lines = rules.flatMap((rule) => ruleLines(state, rule, isolation, way, beyond));
+    const passed = way === 'forth' ? rules.filter(({ action }) => action === 'pass').map(tagOfRule) : [];
+    for (const tag of passed) passing.push({ name: passChain(name, tag), rules: [countingRule(tag), beyond] });
+    const lines = rules.flatMap((rule) =>
+      ruleLines(state, rule, isolation, way, way === 'forth' ? `goto ${passChain(name, tagOfRule(rule))}` : beyond),
+    );
     // No `push` of all of them: more arguments than the stack has room for are an error.
     chain.rules = [...chain.rules, ...before, ...lines];
     if (next === undefined || rules.every(({ action }) => action !== 'pass')) continue;
     chain.rules.push(beyond);
     chains.push({ name: `${name}-${next.name}`, rules: [] });
   }
-  return chains.map((chain) => [chain.name, { rules: chain.rules }]);
+  return [...chains, ...passing].map((chain) => [chain.name, { rules: chain.rules }]);
 }
 
 function sectionsOf(isolation: IsolationPlan, way: Way): Section[] {
@@ -134,19 +158,23 @@ function sectionsOf(isolation: IsolationPlan, way: Way): Section[] {
   return way === 'forth' ? [...asked, { name: 'end', before: end, rules: [] }] : asked;
 }
 
-/** @param beyond where it goes on behind the tier. */
+/** What counts whom a rule passes on, and goes on behind its tier. @param name of the chain that judges */
+function passChain(name: string, tag: string): string {
+  return `${name}-${tag}`;
+}
+
+/** @param passing what becomes of whom it passes on. */
 function ruleLines(
   state: PlanState,
   rule: PlannedRule,
   { direction }: IsolationPlan,
   way: Way,
-  beyond: string,
+  passing: string,
 ): string[] {
   const tag = tagOfRule(rule);
   const denial = rule.isAudit ? `jump ${tagChain.tell(tag)}` : `goto ${deniedChain(tag, way)}`;
-  const verdict = { allow: `counter name ${tag} return`, pass: `counter name ${tag} ${beyond}`, deny: denial }[
-    rule.action
-  ];
+  const allowing = way === 'forth' ? `goto ${tagChain.allow(tag)}` : 'return';
+  const verdict = { allow: allowing, pass: passing, deny: denial }[rule.action];
   return ruleMatches(state, rule, { direction, way }).map((match) => (match === '' ? verdict : `${match} ${verdict}`));
 }
 

@@ -45,8 +45,9 @@ export function backChainOf(direction: Direction, key: string): string {
   return `back-${chainOf(direction, key)}`;
 }
 
-/** Chains of what is denied, and of what is told of it. */
+/** Chains of what is allowed, of what is denied, and of what is told of it. */
 export const tagChain = {
+  allow: (tag: string) => `allow-${tag}`,
   deny: (tag: string) => `deny-${tag}`,
   drop: (tag: string) => `drop-${tag}`,
   tell: (tag: string) => `tell-${tag}`,

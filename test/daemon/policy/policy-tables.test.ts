@@ -128,8 +128,10 @@ chain cut {  }
 chain held {  }
 chain in-IN {  }
 chain in-IN-namespace {  }
+chain in-IN-GUARD-0 {  }
 chain back-in-IN {  }
 chain back-in-IN-namespace {  }
+chain allow-WEB-0 {  }
 chain deny-GUARD-1 {  }
 chain drop-GUARD-1 {  }
 chain deny-INGRESS {  }
@@ -150,27 +152,30 @@ add rule inet weft-policy cut drop
 add rule inet weft-policy held counter name held
 add rule inet weft-policy held limit rate 100/second burst 100 packets log prefix "weft-policy held" group 4789 snaplen 256
 add rule inet weft-policy held drop
-add rule inet weft-policy in-IN ip saddr @hosts4-A counter name GUARD-0 goto in-IN-namespace
+add rule inet weft-policy in-IN ip saddr @hosts4-A goto in-IN-GUARD-0
 add rule inet weft-policy in-IN meta l4proto udp goto deny-GUARD-1
 add rule inet weft-policy in-IN goto in-IN-namespace
-add rule inet weft-policy in-IN-namespace ip saddr @blocks4-B meta l4proto tcp th dport { 80, 443 } counter name WEB-0 return
-add rule inet weft-policy in-IN-namespace ip saddr @blocks4-B meta l4proto tcp th dport 8000-8099 counter name WEB-0 return
-add rule inet weft-policy in-IN-namespace ip saddr @blocks4-B meta l4proto sctp th dport 9 counter name WEB-0 return
-add rule inet weft-policy in-IN-namespace ip saddr @blocks4-B ip daddr . meta l4proto . th dport @ports4-C counter name WEB-0 return
-add rule inet weft-policy in-IN-namespace ip6 saddr @hosts6-B meta l4proto tcp th dport { 80, 443 } counter name WEB-0 return
-add rule inet weft-policy in-IN-namespace ip6 saddr @hosts6-B meta l4proto tcp th dport 8000-8099 counter name WEB-0 return
-add rule inet weft-policy in-IN-namespace ip6 saddr @hosts6-B meta l4proto sctp th dport 9 counter name WEB-0 return
+add rule inet weft-policy in-IN-namespace ip saddr @blocks4-B meta l4proto tcp th dport { 80, 443 } goto allow-WEB-0
+add rule inet weft-policy in-IN-namespace ip saddr @blocks4-B meta l4proto tcp th dport 8000-8099 goto allow-WEB-0
+add rule inet weft-policy in-IN-namespace ip saddr @blocks4-B meta l4proto sctp th dport 9 goto allow-WEB-0
+add rule inet weft-policy in-IN-namespace ip saddr @blocks4-B ip daddr . meta l4proto . th dport @ports4-C goto allow-WEB-0
+add rule inet weft-policy in-IN-namespace ip6 saddr @hosts6-B meta l4proto tcp th dport { 80, 443 } goto allow-WEB-0
+add rule inet weft-policy in-IN-namespace ip6 saddr @hosts6-B meta l4proto tcp th dport 8000-8099 goto allow-WEB-0
+add rule inet weft-policy in-IN-namespace ip6 saddr @hosts6-B meta l4proto sctp th dport 9 goto allow-WEB-0
 add rule inet weft-policy in-IN-namespace goto deny-INGRESS
+add rule inet weft-policy in-IN-GUARD-0 ct status & confirmed == 0 counter name GUARD-0
+add rule inet weft-policy in-IN-GUARD-0 goto in-IN-namespace
 add rule inet weft-policy back-in-IN meta l4proto != tcp return
 add rule inet weft-policy back-in-IN tcp flags & (fin | syn | rst | ack) == syn return
-add rule inet weft-policy back-in-IN ip daddr @hosts4-A counter name GUARD-0 goto back-in-IN-namespace
+add rule inet weft-policy back-in-IN ip daddr @hosts4-A goto back-in-IN-namespace
 add rule inet weft-policy back-in-IN goto back-in-IN-namespace
-add rule inet weft-policy back-in-IN-namespace ip daddr @blocks4-B meta l4proto tcp th sport { 80, 443 } counter name WEB-0 return
-add rule inet weft-policy back-in-IN-namespace ip daddr @blocks4-B meta l4proto tcp th sport 8000-8099 counter name WEB-0 return
-add rule inet weft-policy back-in-IN-namespace ip daddr @blocks4-B ip saddr . meta l4proto . th sport @ports4-C counter name WEB-0 return
-add rule inet weft-policy back-in-IN-namespace ip6 daddr @hosts6-B meta l4proto tcp th sport { 80, 443 } counter name WEB-0 return
-add rule inet weft-policy back-in-IN-namespace ip6 daddr @hosts6-B meta l4proto tcp th sport 8000-8099 counter name WEB-0 return
+add rule inet weft-policy back-in-IN-namespace ip daddr @blocks4-B meta l4proto tcp th sport { 80, 443 } return
+add rule inet weft-policy back-in-IN-namespace ip daddr @blocks4-B meta l4proto tcp th sport 8000-8099 return
+add rule inet weft-policy back-in-IN-namespace ip daddr @blocks4-B ip saddr . meta l4proto . th sport @ports4-C return
+add rule inet weft-policy back-in-IN-namespace ip6 daddr @hosts6-B meta l4proto tcp th sport { 80, 443 } return
+add rule inet weft-policy back-in-IN-namespace ip6 daddr @hosts6-B meta l4proto tcp th sport 8000-8099 return
 add rule inet weft-policy back-in-IN-namespace goto drop-INGRESS
+add rule inet weft-policy allow-WEB-0 ct status & confirmed == 0 counter name WEB-0
 add rule inet weft-policy deny-GUARD-1 tcp flags & (fin | syn | rst | ack) != syn oifname vmap @else-to
 add rule inet weft-policy deny-GUARD-1 goto drop-GUARD-1
 add rule inet weft-policy drop-GUARD-1 counter name GUARD-1
