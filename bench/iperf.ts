@@ -1,6 +1,6 @@
 /** iperf3, from pod a to pod b. */
 import { Program } from './program.ts';
-import type { Site } from './site.ts';
+import type { Ends } from './site.ts';
 
 const PORT = 5201;
 /** A run that takes so much longer than it should will not end. */
@@ -30,8 +30,8 @@ interface Report {
 }
 
 /** Runs TCP for `seconds`. @param options more options of iperf3's: `['-P', '4']`. */
-export async function runIperf(site: Site, seconds: number, options: readonly string[] = []): Promise<IperfResult> {
-  const transfer = await startIperf(site, seconds, options);
+export async function runIperf(ends: Ends, seconds: number, options: readonly string[] = []): Promise<IperfResult> {
+  const transfer = await startIperf(ends, seconds, options);
   try {
     const { end } = JSON.parse(await transfer.client.output()) as Report;
     const { host_system: here, remote_system: there } = end.cpu_utilization_percent;
@@ -47,16 +47,16 @@ export async function runIperf(site: Site, seconds: number, options: readonly st
 
 /** Starts TCP, to be stopped by the caller. */
 export async function startIperf(
-  site: Site,
+  ends: Ends,
   seconds: number,
   options: readonly string[] = [],
 ): Promise<{ client: Program; stop: () => Promise<void> }> {
   const limit = seconds + PATIENCE_SECONDS;
-  const server = new Program(['iperf3', '-s', '-1', '-p', String(PORT), '--forceflush'], site.b.podNetns, limit);
+  const server = new Program(['iperf3', '-s', '-1', '-p', String(PORT), '--forceflush'], ends.b.podNetns, limit);
   try {
     await server.writes('Server listening');
-    const to = ['-c', site.b.podAddress, '-p', String(PORT), '-t', String(seconds), '--json'];
-    const client = new Program(['iperf3', ...to, ...options], site.a.podNetns, limit);
+    const to = ['-c', ends.b.podAddress, '-p', String(PORT), '-t', String(seconds), '--json'];
+    const client = new Program(['iperf3', ...to, ...options], ends.a.podNetns, limit);
     return { client, stop: async () => void (await Promise.all([client.stop(), server.stop()])) };
   } catch (error) {
     await server.stop();

@@ -28,6 +28,12 @@ export interface BenchNode {
   readonly podAddress: string;
 }
 
+/** Between which pods traffic goes: from a to b. */
+export interface Ends {
+  readonly a: Pick<BenchNode, 'podNetns'>;
+  readonly b: Pick<BenchNode, 'podNetns' | 'podAddress'>;
+}
+
 /** A pair of nodes. */
 export class Site {
   readonly name: string;

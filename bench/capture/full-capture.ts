@@ -1,6 +1,7 @@
 /** A capture of everything on both nodes, under a TCP stream at full rate: what it costs, and whether gossip still acts in time. */
 import type { ControlClient } from '../../src/client/control-client.ts';
-import { tcpRatio } from './pairs.ts';
+import { tcpRatio } from '../within-run.ts';
+import { trafficOf } from './pairs.ts';
 import { bringUp, capture } from './variants.ts';
 
 const PAIRS = 5;
@@ -51,7 +52,7 @@ export async function measureFullCapture(
   };
   for (let pair = 0; pair < PAIRS; pair++) {
     progress(`${on.site.name}: pair ${pair + 1} of ${PAIRS}`);
-    ratios.push(await tcpRatio({ on, turnOn }, pair));
+    ratios.push(await tcpRatio(trafficOf({ on, turnOn }), pair));
   }
   return { ratios, lateMs, timers };
 }

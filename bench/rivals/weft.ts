@@ -74,7 +74,7 @@ export function startWeftDaemon(
 }
 
 /** One key for all nodes of a site. */
-function keyFileIn(directory: string): string {
+export function keyFileIn(directory: string): string {
   const file = join(directory, 'gossip.key');
   if (!existsSync(file)) writeFileSync(file, `${generateKey()}\n`, { mode: 0o600 });
   return file;

@@ -10,7 +10,7 @@ import test from 'ava';
 import type { DoctorReport, Finding, SharedFinding } from '../../src/doctor/finding.ts';
 import type { ApiPlace } from '../../src/kubernetes/api-place.ts';
 import { CniRuntime } from '../support/cni-runtime.ts';
-import type { ObjectLine } from '../support/kubernetes-script.ts';
+import type { ObjectLine } from '../support/kubernetes-double.ts';
 import type { Program } from '../support/program.ts';
 import { TestLab } from '../support/test-lab.ts';
 import { until } from '../support/until.ts';
