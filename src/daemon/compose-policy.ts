@@ -2,6 +2,7 @@
 import type { Notice } from '../api/control-api.ts';
 import type { PodDirectory } from '../directory/pod-directory.ts';
 import { CommandError } from '../errors.ts';
+import type { NodeAddress } from '../explain/policy-words.ts';
 import type { OverlayRoutes } from '../forwarding/overlay-routes.ts';
 import type { ApiPod } from '../kubernetes/api-object.ts';
 import type { ResourceName } from '../kubernetes/watched-resource.ts';
@@ -10,8 +11,9 @@ import type { NftWitness } from '../linux/nft-owned-tables.ts';
 import { listTable } from '../linux/nft-table-listing.ts';
 import { POLICY_TABLE, titleOf } from '../linux/nftables.ts';
 import type { Member } from '../membership/announcement.ts';
+import type { PolicyNode } from '../policy/cluster-facts.ts';
 import { NodePlanner } from '../policy/node-planner.ts';
-import type { IpAddress } from '../wire/address.ts';
+import { equalIpAddresses, type IpAddress } from '../wire/address.ts';
 import type { Composition } from './composition.ts';
 import type { ApiMirror } from './kubernetes/api-mirror.ts';
 import type { Kubernetes } from './kubernetes/kubernetes.ts';
@@ -57,6 +59,8 @@ export interface ComposedPolicy {
   readonly enforcement: PolicyEnforcement;
   readonly edges: PodEdges;
   readonly denials: PolicyDenials;
+  /** A node that has an address, as policies see it; `undefined`: none has. */
+  nodeAt(address: IpAddress): NodeAddress | undefined;
   /** Whether it is known which policies there are. */
   isKnown(): boolean;
   /** What the doctor is told of policies. */
@@ -127,6 +131,7 @@ export function composePolicy(
     enforcement,
     edges,
     denials,
+    nodeAt: (address) => nodeAddressAmong(planner.cluster.nodes(), address),
     isKnown,
     survey: async () =>
       surveyPolicies({
@@ -143,6 +148,14 @@ export function composePolicy(
       ...oddPolicyNotices(facts.oddPolicies()),
     ],
   };
+}
+
+function nodeAddressAmong(nodes: Iterable<PolicyNode>, address: IpAddress): NodeAddress | undefined {
+  for (const { name, overlayAddresses, underlayAddresses } of nodes) {
+    if (overlayAddresses.some((own) => equalIpAddresses(own, address))) return { node: name, network: 'overlay' };
+    if (underlayAddresses.some((own) => equalIpAddresses(own, address))) return { node: name, network: 'underlay' };
+  }
+  return undefined;
 }
 
 /** Whether a pod is the NodeLocal DNSCache of this node: it has the address that pods ask (k8s.io/kubernetes, addons/dns/nodelocaldns). */

@@ -324,6 +324,7 @@ export async function composeDaemon(
     policyPlan: async () => policy?.enforcement.confirmedPlan(),
     policy: () => policy,
     policyNotices: () => [...(kubernetes?.notices() ?? []), ...(policy?.notices() ?? []), ...directoryNotices(known)],
+    policyNodeAt: (address) => policy?.nodeAt(address),
     policyDrops: () => policy?.denials.byRule() ?? [],
     surveyPolicies: async () => policy?.survey(),
     status: () => view.status(),

@@ -57,6 +57,32 @@ export interface EdgeNames {
   readonly place: string;
   readonly source: string;
   readonly destination: string;
+  /** What is to be said of the other end in each direction, see {@link nodeRemark} and {@link clientRemark}; empty: nothing. */
+  readonly remarks: Readonly<Record<Direction, string>>;
+}
+
+/** A node, by one of its addresses. */
+export interface NodeAddress {
+  readonly node: string;
+  readonly network: 'overlay' | 'underlay';
+}
+
+/** Whom policies take for the other end where that is a node. */
+export function nodeRemark(address: string, { node, network }: NodeAddress, direction: Direction): string {
+  const where = `${address} is node ${node} ${network === 'overlay' ? 'in the overlay' : 'on the underlay'}`;
+  return direction === 'egress' ? where : `${where}: policies see all that ${node} masquerades as ${node}`;
+}
+
+/**
+ * What would be decided of a client that the node before has masqueraded, if it had come under its own address: an `ipBlock` that means the client
+ * does not mean the node. Empty: the same.
+ *
+ * @param edges of the packet as it is, @param ofClient the same from the client
+ */
+export function clientRemark(client: string, edges: readonly PolicyEdge[], ofClient: readonly PolicyEdge[]): string {
+  const [decided, other] = [edges, ofClient].map((all) => all.find(({ direction }) => direction === 'ingress'));
+  if (decided === undefined || other === undefined || decided.isAllowed === other.isAllowed) return '';
+  return `from ${client}, which was masqueraded, it would be ${other.isAllowed ? 'allowed' : 'denied'}, ${other.why}`;
 }
 
 /** What stands in the packet's way; `undefined`: nothing. */
@@ -75,6 +101,7 @@ export function policySteps(edges: readonly PolicyEdge[], names: EdgeNames): rea
   });
 }
 
-function edgeWords({ direction, why }: PolicyEdge, { source, destination }: EdgeNames): string {
-  return `${direction} of pod ${direction === 'egress' ? source : destination}, ${why}`;
+function edgeWords({ direction, why }: PolicyEdge, { source, destination, remarks }: EdgeNames): string {
+  const remark = remarks[direction] === '' ? '' : `; ${remarks[direction]}`;
+  return `${direction} of pod ${direction === 'egress' ? source : destination}, ${why}${remark}`;
 }

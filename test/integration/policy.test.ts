@@ -153,6 +153,30 @@ runs('explain says which policy drops a packet, and of others that they pass', a
   t.true(texts.includes('network policies let it pass: ingress of pod shop/web, by shop/web ingress[0].from[0]'));
 });
 
+runs(
+  'explain names the node behind a client that it masquerades, and what its own address would have got',
+  async (t) => {
+    const from = [{ ipBlock: { cidr: '203.0.113.0/24' } }];
+    const spec = { podSelector: { matchLabels: { app: 'near' } }, policyTypes: ['Ingress'], ingress: [{ from }] };
+    tell({ resource: 'networkpolicies', object: { metadata: { namespace: 'shop', name: 'office' }, spec } as never });
+    await untilDenied('far', 'near');
+    const near = pods.get('near')!.address;
+    const tellOf = async (...ends: readonly string[]): Promise<Explanation> =>
+      JSON.parse((await lab.tryAsk('n1', 'explain', ...ends, near, '--json')).stdout) as Explanation;
+    const denied = 'n1 drops it as policy-denied: ingress of pod shop/near, isolated by shop/office, no rule matches';
+    const seen = '10.244.2.1 is node n2 in the overlay: policies see all that n2 masquerades as n2';
+    t.is(
+      (await tellOf('203.0.113.9', '--node', 'n2')).decision?.text,
+      `${denied}; ${seen}; from 203.0.113.9, which was masqueraded, it would be allowed, by shop/office ingress[0].from[0]`,
+    );
+    const ofNode = await tellOf('198.18.0.2');
+    t.deepEqual(ofNode.remarks, ['198.18.0.2 is the address of n2 on the underlay: n2 sends it']);
+    t.is(ofNode.decision?.text, `${denied}; ${seen}`);
+    removePolicy('office');
+    await untilReaches('far', 'near');
+  },
+);
+
 runs('a label that a pod of another node gets lets it in', async (t) => {
   tellPod('n2', 'far', { app: 'near' });
   await untilReaches('far', 'web');

@@ -51,6 +51,7 @@ export function composeExplanations(
       pods: () => parts.pods.list(),
       underlay: parts.underlay,
       policyPlan: parts.policyPlan,
+      nodeAt: parts.policyNodeAt,
       lookUp: lookUpPassage,
       readRuleset,
     }),

@@ -43,12 +43,23 @@ export class ExplainedEnds {
 
   /** What is to be said of an address outside of the overlay; empty unless it is the underlay address of a node. */
   underlayRemark(address: IpAddress): string {
+    const name = this.underlayOwner(address);
+    if (name === '') return '';
+    return `${formatIpAddress(address)} is the address of ${name} on the underlay: to ask about its place in the overlay, name ${name}`;
+  }
+
+  /** The same of one that something comes from. */
+  senderRemark(address: IpAddress): string {
+    const name = this.underlayOwner(address);
+    return name === '' ? '' : `${formatIpAddress(address)} is the address of ${name} on the underlay: ${name} sends it`;
+  }
+
+  /** Name of the node that has an address on the underlay; empty: none has. */
+  underlayOwner(address: IpAddress): string {
     const owner = this.#members().find(({ announcement: { dataEndpoints } }) =>
       dataEndpoints.some(({ endpoint }) => equalIpAddresses(endpoint.address, address)),
     );
-    if (owner === undefined) return '';
-    const { name } = owner.announcement;
-    return `${formatIpAddress(address)} is the address of ${name} on the underlay: to ask about its place in the overlay, name ${name}`;
+    return owner?.announcement.name ?? '';
   }
 }
 

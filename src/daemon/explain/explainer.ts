@@ -10,7 +10,7 @@ import { innerSource } from '../../explain/inner-addresses.ts';
 import { faultRemark } from '../../explain/injected-fault.ts';
 import { answerTo, type PacketDescription, protocolName } from '../../explain/packet-description.ts';
 import { isWorse, wayOver } from '../../explain/way.ts';
-import { formatIpAddress, type IpAddress, parseIpAddress } from '../../wire/address.ts';
+import { equalIpAddresses, formatIpAddress, type IpAddress, parseIpAddress } from '../../wire/address.ts';
 import {
   describePacket,
   type ExplainRequest,
@@ -70,8 +70,10 @@ export class Explainer {
     remote.answer(ARRIVAL, async (body) => {
       const arrived = parseToldDatagrams(body);
       // What the packet says of itself counts: the node that sent it may have given it another source.
-      const packet = { ...arrived.packet, source: innerSource(arrived.datagrams[0]!) ?? arrived.packet.source };
-      return kernel.arrival(packet, arrived.sender, local.arrival(arrived));
+      const { source: client } = arrived.packet;
+      const packet = { ...arrived.packet, source: innerSource(arrived.datagrams[0]!) ?? client };
+      const masqueraded = equalIpAddresses(packet.source, client) ? undefined : client;
+      return kernel.arrival(packet, arrived.sender, local.arrival(arrived), masqueraded);
     });
     remote.answer(PASSED_ON, async (body) => this.#ask(parseNextNode(body), ARRIVAL, body));
     remote.answer(ASSUMED, async (body) => {
@@ -91,7 +93,8 @@ export class Explainer {
     const found = await Promise.all([ends.find(request.source), ends.find(request.destination)]);
     const [source, destination] = found;
     const packet = describePacket(request, ...addressesOf(source, destination, request.family));
-    const first = request.node ?? (source.node === '' ? nodeName : source.node);
+    const owner = source.node === '' ? ends.underlayOwner(packet.source) : source.node;
+    const first = request.node ?? (owner === '' ? nodeName : owner);
     const isAnswered = destinationKind(packet.destination) === 'host' && destination.node !== '';
     const following = this.#stagesOf(packet, first, destination.node, request.node);
     const asArrived = async (): Promise<PacketDescription> => {
@@ -123,6 +126,7 @@ export class Explainer {
       remarks: [
         ...found.map(({ kind, remark }) => (kind === 'address' ? '' : remark)),
         ...(fate === 'outside' ? [ends.underlayRemark(packet.destination)] : []),
+        source.node === '' ? ends.senderRemark(packet.source) : '',
         ...new Set([...stages, ...(answer?.stages ?? [])].map(faultRemark)),
       ].filter((remark) => remark !== ''),
       fate: worse.fate,

@@ -17,7 +17,10 @@ import {
 } from '../../explain/passage.ts';
 import type { PassageFacts, SoughtLink } from '../../explain/passage-facts.ts';
 import {
+  clientRemark,
   type EdgeNames,
+  type NodeAddress,
+  nodeRemark,
   type PolicyEdge,
   policyEdges,
   policyObstacle,
@@ -29,6 +32,7 @@ import { type NftTable, POLICY_TABLE, titleOf as titleOfTable } from '../../linu
 import { namespaceIdentity } from '../../linux/namespace-files.ts';
 import type { PassageQuestion } from '../../linux/passage-lookup.ts';
 import type { PlanState } from '../../policy/plan-state.ts';
+import type { Direction } from '../../policy/policy.ts';
 import { equalIpAddresses, formatIpAddress, type IpAddress, parseEndpoint } from '../../wire/address.ts';
 import { IpProtocol } from '../../wire/ip.ts';
 import { type Prefix, prefixContains } from '../../wire/prefix.ts';
@@ -52,6 +56,8 @@ export interface KernelExplainerOptions {
   readonly lookUp: (question: PassageQuestion) => Promise<PassageFacts>;
   /** What network policies have the kernel of this node decide; `undefined`: their table is judged as those of others are. */
   readonly policyPlan: () => Promise<PlanState | undefined>;
+  /** A node that has an address, as policies know it; `undefined`: none has. */
+  readonly nodeAt: (address: IpAddress) => NodeAddress | undefined;
   /** All rules of the firewall of a namespace; `undefined`: of this process's own. One table may be left out. */
   readonly readRuleset: (netns: string | undefined, without: NftTable | undefined) => Promise<Ruleset>;
 }
@@ -102,8 +108,12 @@ export class KernelExplainer {
     });
   }
 
-  /** The same of a datagram that comes from `sender`. */
-  async arrival(packet: PacketDescription, sender: IpAddress, told: Stage): Promise<Stage> {
+  /**
+   * The same of a datagram that comes from `sender`.
+   *
+   * @param client whose packet it was, if the node before gave it another source
+   */
+  async arrival(packet: PacketDescription, sender: IpAddress, told: Stage, client?: IpAddress): Promise<Stage> {
     return await this.#turns.run(async () => {
       const { underlay, vxlanPort } = this.#options;
       const { address, interface: device } = underlay();
@@ -111,7 +121,7 @@ export class KernelExplainer {
       const leg = await this.#leg(outer, { entry: device }, { to: 'here' });
       const before = [judged(leg)];
       if (told.fate !== 'delivered') return withPassages(told, { before, after: await this.#leaving(told) });
-      return withPassages(told, { before, after: await this.#receiving(packet) });
+      return withPassages(told, { before, after: await this.#receiving(packet, client) });
     });
   }
 
@@ -145,28 +155,32 @@ export class KernelExplainer {
     return [first, judged({ ...atNode, passage }, macOf(exitOf(inPod)))];
   }
 
-  /** From a source that nobody here has: if it is a pod that sends from there, the kernel drops it, and otherwise nobody knows. */
+  /**
+   * From a source that nobody here has: if it is a pod that sends from there, the kernel drops it, and otherwise nobody knows. What comes from outside
+   * of the overlay is hardly a pod's: a client of a service may have it.
+   */
   async #ofNobody(
     packet: PacketDescription,
     exit: { readonly exit?: string },
     aim: PassageAim,
   ): Promise<JudgedPassage> {
-    const { nodeName, pods } = this.#options;
+    const { nodeName, pods, clusterPrefixes } = this.#options;
     const why = `nobody there has ${formatIpAddress(packet.source)}, so that it is not known by which device it comes`;
     const unknown = unlookedPassage({ hook: 'kernel', place: nodeName }, why);
     const pod = pods().find(({ state }) => state === 'running');
-    if (pod === undefined) return unknown;
+    const isOfOverlay = clusterPrefixes.some((prefix) => prefixContains(prefix, packet.source));
+    if (pod === undefined || !isOfOverlay) return unknown;
     const leg = await this.#leg(packet, { entry: pod.hostDevice, ...exit }, aim);
     return isDroppedAsSpoofed(leg, pod.mac) ? judged(leg, pod.mac) : unknown;
   }
 
   /** From weft to whoever has the address on this node. */
-  async #receiving(packet: PacketDescription): Promise<JudgedPassage[]> {
+  async #receiving(packet: PacketDescription, client: IpAddress | undefined): Promise<JudgedPassage[]> {
     const { tunDevice } = this.#options;
     const aim = this.#aimAt(packet.destination);
     const exit = aim.to === 'device' ? { exit: aim.device } : {};
     const [atNode, inPod] = await Promise.all([
-      this.#leg(packet, { entry: tunDevice, ...exit }, aim),
+      this.#leg(packet, { entry: tunDevice, ...exit }, aim, undefined, client),
       this.#receivingLeg(packet),
     ]);
     // A TUN device has no MAC address.
@@ -208,6 +222,7 @@ export class KernelExplainer {
     where: Pick<PassageQuestion, 'netns' | 'entry' | 'exit' | 'gateway'>,
     aim: PassageAim,
     place = this.#options.nodeName,
+    client?: IpAddress,
   ): Promise<Leg> {
     const { source, destination, sizeBytes } = packet;
     const passage: Passage = {
@@ -222,7 +237,7 @@ export class KernelExplainer {
     };
     const { lookUp, policyPlan } = this.#options;
     const plan = where.netns === undefined ? await policyPlan() : undefined;
-    const policies = plan && this.#policiesOf(plan, packet);
+    const policies = plan && this.#policiesOf(plan, packet, client);
     try {
       const reading = this.#rulesetOf(where.netns, unlistedTable(plan));
       const [facts, ruleset] = await Promise.all([lookUp({ ...packet, ...where }), reading]);
@@ -233,13 +248,23 @@ export class KernelExplainer {
     }
   }
 
-  #policiesOf(plan: PlanState, packet: PacketDescription): PolicyVerdicts {
-    const [source, destination] = [packet.source, packet.destination].map((address) => {
+  #policiesOf(plan: PlanState, packet: PacketDescription, client: IpAddress | undefined): PolicyVerdicts {
+    const { nodeName, nodeAt } = this.#options;
+    const edges = policyEdges(plan, packet);
+    const nameOf = (address: IpAddress): string => {
       const holder = this.#holderOf(address);
       return holder.kind === 'pod' ? titleOf(holder.pod) : formatIpAddress(address);
-    });
-    const names = { place: this.#options.nodeName, source: source!, destination: destination! };
-    return { edges: policyEdges(plan, packet), names };
+    };
+    const remarkOn = (address: IpAddress, direction: Direction): string => {
+      const node = nodeAt(address);
+      return node === undefined ? '' : nodeRemark(formatIpAddress(address), node, direction);
+    };
+    const { source, destination } = packet;
+    const ofClient =
+      client && clientRemark(formatIpAddress(client), edges, policyEdges(plan, { ...packet, source: client }));
+    const ingress = [remarkOn(source, 'ingress'), ofClient ?? ''].filter((remark) => remark !== '').join('; ');
+    const remarks = { ingress, egress: remarkOn(destination, 'egress') };
+    return { edges, names: { place: nodeName, source: nameOf(source), destination: nameOf(destination), remarks } };
   }
 
   /** Several that ask at one time get the same. */
@@ -288,7 +313,10 @@ function judged({ packet, passage, look, policies }: Leg, sourceMac?: string): J
   return { ...result, steps: [...result.steps, ...policySteps(edges, names)] };
 }
 
-const NO_POLICIES: PolicyVerdicts = { edges: [], names: { place: '', source: '', destination: '' } };
+const NO_POLICIES: PolicyVerdicts = {
+  edges: [],
+  names: { place: '', source: '', destination: '', remarks: { ingress: '', egress: '' } },
+};
 
 /** Policies judge what a packet is translated to, which only the rules that do it know. */
 function untranslated(edges: readonly PolicyEdge[], { place }: EdgeNames): FirewallObstacle | undefined {

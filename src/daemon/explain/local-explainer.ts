@@ -14,6 +14,7 @@ import type { Handover, Stage } from '../../explain/explanation.ts';
 import { type FaultFacts, withFaults } from '../../explain/injected-fault.ts';
 import { innerDestination, innerSource } from '../../explain/inner-addresses.ts';
 import { masqueradeStep } from '../../explain/masquerade.ts';
+import type { NodeAddress } from '../../explain/policy-words.ts';
 import type { PacketDescription } from '../../explain/packet-description.ts';
 import { Rehearsal, type Rehearsed, type RehearsedDatagram } from '../../explain/rehearsal.ts';
 import { syntheticPacket } from '../../explain/synthetic-packet.ts';
@@ -57,6 +58,8 @@ export interface LocalExplainerParts {
   readonly prefixes: OwnPrefixes;
   /** Of network policies, if the kernel has just that now; `undefined`: there is none, or the kernel has something else. */
   readonly policyPlan: () => Promise<PlanState | undefined>;
+  /** A node that has an address, as policies know it; `undefined`: none has, or there are no policies. */
+  readonly policyNodeAt: (address: IpAddress) => NodeAddress | undefined;
   readonly status: () => Status;
   /** The one in use at the moment. */
   readonly underlay: () => Underlay;

@@ -271,6 +271,21 @@ test('an address outside of the overlay that is the underlay address of a node i
   t.deepEqual((await others.explainer.explain(fromN1)).remarks, []);
 });
 
+test('what comes from the underlay address of a node is explained as sent by that node', async (t) => {
+  const answers = { 'n2 explain-departure': stage('n2', 'n1'), 'n1 explain-arrival': stage('n1', null) };
+  const { explainer, bodies } = explainerOf(answers, memberOf(2));
+  const { remarks, nodes } = await explainer.explain({ ...fromN1, source: '198.18.0.2', destination: 'n1/p1' });
+  t.deepEqual(remarks, ['198.18.0.2 is the address of n2 on the underlay: n2 sends it']);
+  t.deepEqual(
+    nodes.map(({ node }) => node),
+    ['n2', 'n1'],
+  );
+  t.like(bodies.get('n2 explain-departure'), { source: '198.18.0.2' });
+  const named = explainerOf({ ...answers, 'n1 explain-departure': stage('n1', null) }, memberOf(2));
+  await named.explainer.explain({ ...fromN1, source: '198.18.0.2', destination: 'n1/p1', node: 'n1' });
+  t.is(named.asked[0], 'n1 explain-departure');
+});
+
 const silentPlaces = (code: string) => ({
   find: async (): Promise<Place> => Promise.reject(new WeftError(code, `node n2: ${code}`)),
 });

@@ -9,7 +9,7 @@ import type { PacketDescription } from '../../../src/explain/packet-description.
 import type { LinkState, PassageFacts } from '../../../src/explain/passage-facts.ts';
 import { PlanState } from '../../../src/policy/plan-state.ts';
 import type { PassageQuestion } from '../../../src/linux/passage-lookup.ts';
-import { parseIpAddress } from '../../../src/wire/address.ts';
+import { formatIpAddress, parseIpAddress } from '../../../src/wire/address.ts';
 import { parsePrefix } from '../../../src/wire/prefix.ts';
 
 const NETNS = '/proc/self/ns/net';
@@ -77,6 +77,12 @@ function explainerWith(
       { ...pod('gw', 5), allowSources: ['10.244.7.0/24'] },
     ],
     underlay: () => ({ interface: 'eth0', address: address('198.18.0.1') }),
+    nodeAt: (one) =>
+      formatIpAddress(one) === '10.244.2.1'
+        ? { node: 'n2', network: 'overlay' }
+        : formatIpAddress(one) === '198.18.0.2'
+          ? { node: 'n2', network: 'underlay' }
+          : undefined,
     policyPlan: async () => Promise.resolve(plan),
     lookUp: async (question) => {
       const { netns, entry = '', exit = '' } = question;
@@ -198,6 +204,26 @@ test('what policies deny is dropped, and the policy is named', async (t) => {
     got.steps.at(-1)?.text,
     'n1 drops it as policy-denied: ingress of pod web, isolated by shop/web, no rule matches',
   );
+});
+
+test('of a packet of a node it is said which node policies take it for, and what they would say of the client', async (t) => {
+  const { explainer } = explainerWith(undefined, {}, policedPlan());
+  const change = { protocol: 6, sourcePort: 40_000, destinationPort: 80 };
+  const arrived = packet('10.244.2.1', '10.244.1.2', change);
+  const tell = async (client?: string) => {
+    const parsed = client === undefined ? undefined : address(client);
+    return (await explainer.arrival(arrived, address('198.18.0.2'), arriving, parsed)).steps
+      .map(({ text }) => text)
+      .find((text) => text.includes('ingress of pod web'));
+  };
+  const passed = 'network policies let it pass: ingress of pod web, by shop/web ingress[0].from[0]';
+  const seen = '10.244.2.1 is node n2 in the overlay: policies see all that n2 masquerades as n2';
+  t.is(await tell(), `${passed}; ${seen}`);
+  t.is(await tell('10.244.2.9'), `${passed}; ${seen}`);
+  const denied = 'denied, isolated by shop/web, no rule matches';
+  t.is(await tell('203.0.113.9'), `${passed}; ${seen}; from 203.0.113.9, which was masqueraded, it would be ${denied}`);
+  const out = await explainer.departure(packet('10.244.1.2', '198.18.0.2'), leaving);
+  t.regex(out.steps.at(-1)!.text, /: egress of pod web, .*; 198\.18\.0\.2 is node n2 on the underlay$/);
 });
 
 test('what policies allow passes by a rule, and answers pass; their table is not asked beside the plan', async (t) => {
@@ -405,7 +431,7 @@ test('a pod with more chains than can be judged is not said to let the packet pa
   t.true(told.steps.some(({ verdict, text }) => verdict === 'unknown' && text.endsWith('it has too many chains')));
 });
 
-test('from a source that no pod has, a pod cannot send', async (t) => {
+test('from a source that no pod has, a pod cannot send; from outside of the overlay, others may', async (t) => {
   const bound = rulesOf(
     'nftables table inet weft-pods',
     ':INPUT ACCEPT',
@@ -417,4 +443,7 @@ test('from a source that no pod has, a pod cannot send', async (t) => {
   t.is(told.fate, 'blocked');
   t.regex(told.steps.at(-1)!.text, /^dropped by the kernel of n1 as pod-spoofed-source: no pod may send from there/);
   t.is((await explainer.departure(packet('10.244.1.2', '10.244.2.2'), leaving)).fate, null);
+  const outside = await explainer.departure(packet('203.0.113.9', '10.244.2.2'), leaving);
+  t.is(outside.fate, null);
+  t.true(outside.steps.some(({ text }) => text.endsWith('it is not known by which device it comes')));
 });
