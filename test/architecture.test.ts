@@ -16,6 +16,7 @@ const MAX_LINES = 600;
 const core = [
   'membership',
   'directory',
+  'rulebook',
   'authentication',
   'routing',
   'ipam',
@@ -36,6 +37,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, 'all' | 'type'>>>> 
   env: { 'errors.ts': 'all', wire: 'all' },
   membership: below(),
   directory: below('membership'),
+  rulebook: below('membership'),
   authentication: below(),
   routing: { ...below(), membership: 'type' },
   ipam: below(),
@@ -59,7 +61,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, 'all' | 'type'>>>> 
   kubectl: { 'errors.ts': 'all' },
   lab: below(...core, 'api', 'linux', 'doctor', 'daemon', 'client', 'terminal'),
   cli: below(...core, 'api', 'linux', 'doctor', 'daemon', 'client', 'terminal', 'docker', 'lab', 'cni', 'kubectl'),
-  sim: below('membership', 'directory', 'authentication', 'routing', 'linux', 'terminal'),
+  sim: below('membership', 'directory', 'rulebook', 'authentication', 'routing', 'linux', 'terminal'),
 };
 
 /**
@@ -152,6 +154,7 @@ const pureRooms = [
   'env',
   'membership',
   'directory',
+  'rulebook',
   'authentication',
   'routing',
   'ipam',

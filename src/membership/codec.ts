@@ -12,6 +12,7 @@ import {
   MAX_DATAGRAM_DIRECTIVES,
   MAX_DATAGRAM_POD_CHANGES,
   MAX_POD_CHANGE_BYTES,
+  MAX_RULEBOOK_RUMOUR_BYTES,
   MAX_WORD_BYTES,
 } from './limits.ts';
 import type { Datagram, DatagramBody, ProbeMessage } from './message.ts';
@@ -35,10 +36,16 @@ const datagramLimits: FieldLimits = {
   7: probeLimit,
   8: { maxCount: MAX_DATAGRAM_DIRECTIVES, maxBytes: MAX_DIRECTIVE_BYTES, fields: directiveLimits },
   9: { maxCount: MAX_DATAGRAM_POD_CHANGES, maxBytes: MAX_POD_CHANGE_BYTES },
+  10: { maxCount: 1, maxBytes: MAX_RULEBOOK_RUMOUR_BYTES },
 };
 
 /** Tag of a length-delimited field (wire type 2) of a datagram. */
-export const DatagramTag = { claim: (6 << 3) | 2, directive: (8 << 3) | 2, podChange: (9 << 3) | 2 } as const;
+export const DatagramTag = {
+  claim: (6 << 3) | 2,
+  directive: (8 << 3) | 2,
+  podChange: (9 << 3) | 2,
+  rulebookRumour: (10 << 3) | 2,
+} as const;
 
 /** Encodes a datagram without news; {@link appendNews} adds it. */
 export function encodeDatagram(network: string, sender: string, body: DatagramBody): Uint8Array {
@@ -53,7 +60,7 @@ export function encodeDatagram(network: string, sender: string, body: DatagramBo
   }).finish();
 }
 
-/** The datagram `head` followed by encoded claims, directives and changes of pods, each with its {@link DatagramTag}. */
+/** The datagram `head` followed by encoded news, each with its {@link DatagramTag}. */
 export function appendNews(head: Uint8Array, news: readonly EncodedField[]): Uint8Array {
   return concatenateFields(head, news);
 }
@@ -78,7 +85,14 @@ export function parseDatagram(
   if (typeof claims === 'string') return claims;
   const directives = parseDirectives(raw.directives);
   if (typeof directives === 'string') return directives;
-  return { sender, body, claims, directives, podChanges: raw.podChanges.map((change) => Uint8Array.from(change)) };
+  return {
+    sender,
+    body,
+    claims,
+    directives,
+    podChanges: raw.podChanges.map((change) => Uint8Array.from(change)),
+    ...(raw.rulebookRumour.length > 0 && { rulebookRumour: Uint8Array.from(raw.rulebookRumour) }),
+  };
 }
 
 /** A probe as protobuf sees it. */

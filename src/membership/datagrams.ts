@@ -11,6 +11,7 @@ import type { Outbox } from './outbox.ts';
 import type { PodGossip } from './pod-gossip.ts';
 import type { PushPull } from './push-pull.ts';
 import type { Refusals } from './refusals.ts';
+import type { RulebookGossip } from './rulebook-gossip.ts';
 
 export interface DatagramsOptions {
   readonly network: string;
@@ -25,6 +26,7 @@ export interface DatagramsOptions {
   readonly detector: FailureDetector;
   readonly pushPull: PushPull;
   readonly pods: PodGossip | undefined;
+  readonly rulebook: RulebookGossip | undefined;
 }
 
 export class Datagrams {
@@ -36,13 +38,15 @@ export class Datagrams {
 
   /** Takes what a datagram brings, and answers. */
   take(from: Endpoint, bytes: Uint8Array): void {
-    const { network, self, announcements, table, refusals, outbox, claims, orders, pushPull, pods } = this.#options;
+    const { network, self, announcements, table, refusals, outbox, claims, orders, pushPull } = this.#options;
+    const { pods, rulebook } = this.#options;
     const datagram = parseDatagram(bytes, network, announcements);
     if (typeof datagram === 'string') return refusals.count(datagram, from);
     if (datagram.sender === self) return refusals.count('sender-self', from);
     for (const aged of datagram.directives) orders.take(from, aged);
     for (const claim of datagram.claims) claims.take(from, claim);
     if (pods !== undefined) for (const change of datagram.podChanges) pods.takeChange(from, change);
+    if (datagram.rulebookRumour !== undefined) rulebook?.takeRumour(from, datagram.rulebookRumour);
     this.#takeBody(from, datagram.sender, datagram.body);
     if (this.#isAccusedBy(datagram.claims)) outbox.send(from, { kind: 'none' }, [self]);
     const sender = table.get(datagram.sender);

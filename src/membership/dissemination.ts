@@ -34,6 +34,7 @@ const STALE_ROUNDS = 15;
 const mostPerDatagram: Readonly<Record<number, number>> = {
   [DatagramTag.directive]: MAX_DATAGRAM_DIRECTIVES,
   [DatagramTag.podChange]: MAX_DATAGRAM_POD_CHANGES,
+  [DatagramTag.rulebookRumour]: 1,
 };
 
 type DisseminationParameters = Pick<Parameters, 'retransmitMultiplier' | 'extraTransmits' | 'gossipIntervalMs'>;

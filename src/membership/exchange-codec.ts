@@ -22,6 +22,7 @@ import {
   MAX_EXCHANGE_CLAIMS,
   MAX_POD_ANSWER_BYTES,
   MAX_POD_REQUEST_BYTES,
+  MAX_RULEBOOK_MESSAGE_BYTES,
   MAX_WORD_BYTES,
 } from './limits.ts';
 import type { Difference, Digest, Exchange } from './message.ts';
@@ -50,6 +51,8 @@ const exchangeLimits: FieldLimits = {
   8: probeLimit,
   9: { maxCount: 1, maxBytes: MAX_POD_REQUEST_BYTES },
   10: { maxCount: 1, maxBytes: MAX_POD_ANSWER_BYTES },
+  11: { maxCount: 1, maxBytes: MAX_RULEBOOK_MESSAGE_BYTES },
+  12: { maxCount: 1, maxBytes: MAX_RULEBOOK_MESSAGE_BYTES },
 };
 
 /** Tag of a length-delimited field (wire type 2). */
@@ -57,7 +60,8 @@ const claimTag = (3 << 3) | 2;
 
 /** Encodes a request or a reply. */
 export function encodeExchange(network: string, exchange: Exchange): Uint8Array {
-  const { sender, claims, directives, digest, difference, ping, ack, podRequest, podAnswer } = exchange;
+  const { sender, claims, directives, digest, difference, ping, ack } = exchange;
+  const { podRequest, podAnswer, rulebookRequest, rulebookAnswer } = exchange;
   const head = weft.v1.Exchange.encode({
     network,
     sender: identityToBytes(sender),
@@ -72,6 +76,8 @@ export function encodeExchange(network: string, exchange: Exchange): Uint8Array 
     ...(ack !== undefined && { ack: encodeProbe(ack) }),
     ...(podRequest !== undefined && { podRequest }),
     ...(podAnswer !== undefined && { podAnswer }),
+    ...(rulebookRequest !== undefined && { rulebookRequest }),
+    ...(rulebookAnswer !== undefined && { rulebookAnswer }),
   }).finish();
   const encoded = claims.map((claim) => {
     const bytes = encodeClaim(claim);
@@ -116,6 +122,8 @@ export function parseExchange(
     ...(ack !== undefined && { ack }),
     ...(raw.podRequest.length > 0 && { podRequest: Uint8Array.from(raw.podRequest) }),
     ...(raw.podAnswer.length > 0 && { podAnswer: Uint8Array.from(raw.podAnswer) }),
+    ...(raw.rulebookRequest.length > 0 && { rulebookRequest: Uint8Array.from(raw.rulebookRequest) }),
+    ...(raw.rulebookAnswer.length > 0 && { rulebookAnswer: Uint8Array.from(raw.rulebookAnswer) }),
   };
 }
 

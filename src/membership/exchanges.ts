@@ -11,7 +11,7 @@
  *     |     reply: what B holds newer than that (a refutation)       |
  *     |<-------------------------------------------------------------|
  *
- * Beside these there are pings, and questions of the pod directory, which bring claims of whom they are about.
+ * Beside these there are pings, questions of the pod directory, which bring claims of whom they are about, and of the rulebook.
  *
  * A node of version 0.1.0 ignores the digest and replies with everything, and sends everything without a digest, which is
  * answered with everything.
@@ -29,6 +29,7 @@ import type { Claim, Difference, Digest, Exchange, ProbeMessage } from './messag
 import type { Orders } from './orders.ts';
 import type { PodGossip } from './pod-gossip.ts';
 import type { Refusals } from './refusals.ts';
+import type { RulebookGossip } from './rulebook-gossip.ts';
 import { bucketCount, differingBuckets } from './table-digest.ts';
 
 export interface ExchangesOptions {
@@ -44,6 +45,7 @@ export interface ExchangesOptions {
   readonly refusals: Refusals;
   readonly orders: Orders;
   readonly pods: PodGossip | undefined;
+  readonly rulebook: RulebookGossip | undefined;
 }
 
 export class Exchanges {
@@ -81,12 +83,22 @@ export class Exchanges {
     return this.#take(from, bytes)?.podAnswer;
   }
 
+  /** A request for what two nodes hold differently of the rulebook. */
+  rulebookRequest(rulebookRequest: Uint8Array): Uint8Array {
+    return this.#encode({ rulebookRequest, difference: nothingDiffers, claims: this.#claimsOf([this.#options.self]) });
+  }
+
+  /** Takes the reply to {@link rulebookRequest}, and gives the answer in it; `undefined`: there is none. */
+  takeRulebookReply(from: Endpoint, bytes: Uint8Array): Uint8Array | undefined {
+    return this.#take(from, bytes)?.rulebookAnswer;
+  }
+
   /** Takes a request and gives the reply; `undefined` if it is refused. */
   answer(from: Endpoint, bytes: Uint8Array): Uint8Array | undefined {
     const { self, clock, table, directives } = this.#options;
     const request = this.#take(from, bytes);
     if (request === undefined) return undefined;
-    const { ping, digest, difference, podRequest } = request;
+    const { ping, digest, difference, podRequest, rulebookRequest } = request;
     if (ping !== undefined) {
       if (ping.target === self) return this.#encode({ ack: ping, claims: this.#claimsOf([self]) });
       this.#options.refusals.count('probe-misdirected', from);
@@ -94,6 +106,7 @@ export class Exchanges {
     }
     if (digest !== undefined) return this.#compare(digest);
     if (podRequest !== undefined) return this.#answerPods(from, podRequest);
+    if (rulebookRequest !== undefined) return this.#answerRulebook(from, rulebookRequest);
     if (difference !== undefined) {
       return this.#encode({
         difference: nothingDiffers,
@@ -133,6 +146,13 @@ export class Exchanges {
     if (answer === undefined) return undefined;
     const claims = this.#claimsOf([self, ...answer.about.filter((identity) => identity !== self)]);
     return this.#encode({ difference: nothingDiffers, podAnswer: answer.bytes, claims });
+  }
+
+  #answerRulebook(from: Endpoint, request: Uint8Array): Uint8Array | undefined {
+    const { self, rulebook } = this.#options;
+    const rulebookAnswer = rulebook?.answer(from, request);
+    if (rulebookAnswer === undefined) return undefined;
+    return this.#encode({ difference: nothingDiffers, rulebookAnswer, claims: this.#claimsOf([self]) });
   }
 
   #compare(theirs: Digest): Uint8Array {

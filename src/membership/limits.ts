@@ -84,6 +84,10 @@ export const MAX_POD_CHANGE_BYTES = 640;
 export const MAX_POD_REQUEST_BYTES = 32 * 1024;
 export const MAX_POD_ANSWER_BYTES = 256 * 1024;
 
+/** Longest rumour of the rulebook, in bytes, as of a change of pods; and longest request for it, and answer: the longest entry fits. */
+export const MAX_RULEBOOK_RUMOUR_BYTES = 640;
+export const MAX_RULEBOOK_MESSAGE_BYTES = 512 * 1024;
+
 /** Smallest and largest MTU that a node may announce: the smallest that every IPv4 host takes (RFC 791), and 64 KiB. */
 export const MIN_MTU_BYTES = 576;
 export const MAX_MTU_BYTES = 65_535;

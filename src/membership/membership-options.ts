@@ -9,6 +9,7 @@ import type { Announcement, MemberChange } from './announcement.ts';
 import type { Claim, Directive } from './message.ts';
 import type { Parameters } from './parameters.ts';
 import type { PodGossip } from './pod-gossip.ts';
+import type { RulebookGossip } from './rulebook-gossip.ts';
 
 /** What a membership is given. */
 export interface MembershipOptions {
@@ -30,6 +31,8 @@ export interface MembershipOptions {
   readonly announcementCache?: AnnouncementCache;
   /** Whose messages ride on gossip. Without it they are ignored, and its questions refused. */
   readonly pods?: PodGossip;
+  /** The same for the rulebook. */
+  readonly rulebook?: RulebookGossip;
   /**
    * Called with what changed, this node included: at most once per input, after it was taken, and only if something did.
    * What holds now is `Membership.members`.

@@ -87,6 +87,7 @@ export class Membership {
       refusals: this.#refusals,
       dissemination: this.#dissemination,
       pods: options.pods,
+      rulebook: options.rulebook,
     };
     this.#outbox = new Outbox({ ...parts, onTooLong: (to) => this.#pushPull.introduce(to) });
     this.#rounds = new GossipRounds({ ...parts, send: (to) => this.#send(to, { kind: 'none' }) });
@@ -262,6 +263,22 @@ export class Membership {
   askForPods(to: Endpoint, request: Uint8Array, onAnswer: (answer: Uint8Array | undefined) => void): void {
     this.#options.transport.exchange(to, this.#exchanges.podRequest(request), (reply) => {
       this.#ifRunning(() => onAnswer(reply && this.#exchanges.takePodReply(to, reply)));
+    });
+  }
+
+  /** Tells others what this node holds of the rulebook, in the place of what it told before. At most MAX_RULEBOOK_RUMOUR_BYTES. */
+  spreadRulebook(rumour: Uint8Array): void {
+    const news = { about: 'rulebook', tag: DatagramTag.rulebookRumour, bytes: rumour, announcedMs: undefined };
+    this.#input(() => {
+      this.#dissemination.enqueue(news, this.#options.clock.nowMs());
+      this.#rounds.soon();
+    });
+  }
+
+  /** Asks the node at `to` for the rulebook; as {@link askForPods}. */
+  askForRulebook(to: Endpoint, request: Uint8Array, onAnswer: (answer: Uint8Array | undefined) => void): void {
+    this.#options.transport.exchange(to, this.#exchanges.rulebookRequest(request), (reply) => {
+      this.#ifRunning(() => onAnswer(reply && this.#exchanges.takeRulebookReply(to, reply)));
     });
   }
 

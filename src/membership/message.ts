@@ -65,6 +65,8 @@ export interface Datagram {
   readonly directives: readonly AgedDirective[];
   /** How pods of nodes changed: encoded, for the pod directory. */
   readonly podChanges: readonly Uint8Array[];
+  /** What its sender holds of the rulebook: encoded. */
+  readonly rulebookRumour?: Uint8Array;
 }
 
 /** What a node holds, in short. */
@@ -97,4 +99,7 @@ export interface Exchange {
   /** A question for the pod directory, and its answer: encoded. */
   readonly podRequest?: Uint8Array;
   readonly podAnswer?: Uint8Array;
+  /** A question for the rulebook, and its answer: encoded. */
+  readonly rulebookRequest?: Uint8Array;
+  readonly rulebookAnswer?: Uint8Array;
 }

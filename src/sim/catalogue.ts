@@ -6,6 +6,7 @@ import { slowNode, steady } from './scenarios/health.ts';
 import { keyRotation } from './scenarios/keys.ts';
 import { flappingLink, oneWayPartition, partition } from './scenarios/links.ts';
 import { podBurst, podChurn, podJoin, podOwnerCutOff, podSteady } from './scenarios/pods.ts';
+import { rulebookBurst, rulebookChange, rulebookJoin } from './scenarios/rulebook.ts';
 import { joinStorm, rollingRestart, totalRestart } from './scenarios/starts.ts';
 
 export const scenarios: readonly Scenario[] = [
@@ -27,4 +28,7 @@ export const scenarios: readonly Scenario[] = [
   podBurst,
   podOwnerCutOff,
   podJoin,
+  rulebookChange,
+  rulebookBurst,
+  rulebookJoin,
 ];

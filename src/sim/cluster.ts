@@ -18,6 +18,7 @@ import { SimulatedNode, type KnownBefore } from './node.ts';
 import { identityOf } from './node-announcement.ts';
 import { endpointAt } from './place.ts';
 import { PodAgreement } from './pod-agreement.ts';
+import { RulebookAgreement } from './rulebook-agreement.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { VirtualClock } from './virtual-clock.ts';
 import { Views, type ViewChange } from './views.ts';
@@ -50,7 +51,14 @@ const SETTLED_SECONDS = 3_600;
 const FEW_PODS = 3;
 
 /** Streams of randomness that are not those of processes. */
-const Stream = { network: 1, scenario: 2, slowness: 3, processes: 16, directories: 0x4000_0000 } as const;
+const Stream = {
+  network: 1,
+  scenario: 2,
+  slowness: 3,
+  processes: 16,
+  directories: 0x4000_0000,
+  rulebooks: 0x8000_0000,
+} as const;
 
 export class SimulatedCluster {
   readonly clock = new VirtualClock();
@@ -59,6 +67,7 @@ export class SimulatedCluster {
   readonly views: Views;
   readonly agreement: Agreement;
   readonly pods: PodAgreement;
+  readonly rulebooks: RulebookAgreement;
   readonly watch: Watch;
   /** Randomness for what befalls the nodes. */
   readonly random: SeededRandom;
@@ -95,6 +104,7 @@ export class SimulatedCluster {
         }),
       drawRandom: () => new SeededRandom(seed, Stream.processes + this.#processes++),
       drawPodRandom: () => new SeededRandom(seed, Stream.directories + this.#processes),
+      drawRulebookRandom: () => new SeededRandom(seed, Stream.rulebooks + this.#processes),
       podsPerNode: options.podsPerNode ?? FEW_PODS,
       announcementCache: new AnnouncementCache(),
       podCache: new PodSetCache(),
@@ -102,6 +112,7 @@ export class SimulatedCluster {
       onPods: (node: SimulatedNode, seen: readonly string[]) => {
         for (const identity of seen) this.pods.compare(node.number, numbers.get(identity) ?? -1);
       },
+      onRulebook: (node: SimulatedNode) => this.rulebooks.hold(node.number, node.rulebook.summary.digest),
     };
     this.nodes = new Map(
       Array.from({ length: options.nodes }, (_, index) => [index + 1, new SimulatedNode(index + 1, environment)]),
@@ -122,6 +133,7 @@ export class SimulatedCluster {
       (viewer, subject) => this.node(viewer).directory.versionOf(identities.get(subject)!),
       () => this.clock.nowMs(),
     );
+    this.rulebooks = new RulebookAgreement(() => this.clock.nowMs());
     this.watch = new Watch({ clock: this.clock, network: this.network, views: this.views, nodes: this.nodes });
   }
 
@@ -146,6 +158,7 @@ export class SimulatedCluster {
     node.start(seeds, known);
     this.agreement.expect(number, node.announcement);
     this.pods.start(number, node.directory.summary);
+    this.rulebooks.hold(number, node.rulebook.summary.digest);
     this.watch.started(number);
   }
 
@@ -246,13 +259,19 @@ export class SimulatedCluster {
       for (const { membership } of running) membership.setSeeds(seeds);
     }
     const limitMs = staleRouteBoundMs(this.nodes.size) + 60_000;
-    const isEqual = (): boolean => this.agreement.isReached && this.views.distinct <= 1 && this.pods.isReached;
+    const isEqual = (): boolean =>
+      this.agreement.isReached && this.views.distinct <= 1 && this.pods.isReached && this.rulebooks.isReached;
     if (this.clock.advanceUntil(isEqual, limitMs) !== undefined) {
       for (const viewer of this.views.viewers()) this.watch.checkRoutes(viewer);
       return;
     }
     const wrong = this.agreement.inError[0];
-    const isOfPods = wrong === undefined && this.views.distinct <= 1;
+    const isOfOthers = wrong === undefined && this.views.distinct <= 1;
+    const isOfPods = isOfOthers && !this.pods.isReached;
+    if (isOfOthers && !isOfPods) {
+      const message = `not all nodes hold the same rulebook ${limitMs / 1_000} s after all was well`;
+      return this.watch.report('rulebooks-differ', message);
+    }
     const message = isOfPods
       ? `not all pods are known ${limitMs / 1_000} s after all was well: ${this.pods.describeError()}`
       : wrong === undefined
@@ -266,6 +285,7 @@ export class SimulatedCluster {
     this.agreement.drop(number);
     this.agreement.expect(number, undefined);
     this.pods.end(number);
+    this.rulebooks.end(number);
     this.watch.ended(number);
   }
 

@@ -19,8 +19,8 @@ const MAX_FAULTS = 10;
 const AUTHENTICATED_SHARE = 0.3;
 
 /** Kinds of faults, without those that have to do with keys and with them. */
-const PLAIN_KINDS = 10;
-const KINDS = 12;
+const PLAIN_KINDS = 11;
+const KINDS = 13;
 
 /** Few pods fit a datagram, many do not. */
 const MOST_PODS = 30;
@@ -94,6 +94,9 @@ function drawFault(random: SeededRandom, nodes: number, serial: number, isAuthen
       return { kind: 'pods', atMs, durationMs, node, serial, count, areRemoved: random.happens(0.5) };
     }
     case 10:
+      // Few policies: several operators sometimes mean the same one.
+      return { kind: 'policy', atMs, durationMs, nodes: pair, serial: serial % 3, isDeleted: random.happens(0.5) };
+    case 11:
       // Few keys: several operators sometimes mean the same one, and one that was removed comes back.
       return { kind: 'rotation', atMs, durationMs: LONG_MS, node, serial: 1 + (serial % 3) };
     default:

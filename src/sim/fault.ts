@@ -5,6 +5,7 @@ import { MAX_KEYS } from '../authentication/key-ring.ts';
 import { extraPrefix } from './node-announcement.ts';
 import { keyNumber } from './node-keys.ts';
 import { podOf } from './node-pods.ts';
+import { policyOf } from './policy-manifest.ts';
 import { Stranger } from './stranger.ts';
 import { fairWeather, lossyWeather } from './weather.ts';
 
@@ -89,6 +90,14 @@ export interface PodsFault extends LastingFault {
   readonly areRemoved: boolean;
 }
 
+/** Somebody gives a policy to the cluster at one node, and another one, or deletes it, at another. */
+export interface PolicyFault extends LastingFault {
+  readonly kind: 'policy';
+  readonly nodes: readonly [number, number];
+  readonly serial: number;
+  readonly isDeleted: boolean;
+}
+
 /** An operator at a node adds a key, has it used once all hold it, and removes the old one once all confirmed. */
 export interface RotationFault extends LastingFault {
   readonly kind: 'rotation';
@@ -114,6 +123,7 @@ export type Fault =
   | SwapFault
   | AnnounceFault
   | PodsFault
+  | PolicyFault
   | RotationFault
   | StrangerFault;
 
@@ -159,6 +169,8 @@ function inWords(fault: Fault): string {
       return `n${fault.node} announces a further prefix`;
     case 'pods':
       return `${fault.count} pods come to n${fault.node}, ${fault.areRemoved ? 'and are there' : 'for good, and change'}`;
+    case 'policy':
+      return `policy ${fault.serial} is given at n${fault.nodes[0]}, and ${fault.isDeleted ? 'deleted' : 'changed'} at n${fault.nodes[1]} after it was there`;
     case 'rotation':
       return `an operator at n${fault.node} exchanges the key, trying`;
     case 'stranger':
@@ -235,6 +247,16 @@ function begin(fault: Fault, cluster: SimulatedCluster): void {
         const changed = come.map((_, index) => podOf(fault.node, first + index, 1));
         node.replacePods(fault.areRemoved ? others : [...others, ...changed]);
       });
+    }
+    case 'policy': {
+      const { serial, isDeleted } = fault;
+      const give = (number: number, wish: ReturnType<typeof policyOf>): void => {
+        if (cluster.node(number).isRunning) cluster.node(number).rulebook.give([wish], () => undefined);
+      };
+      give(fault.nodes[0], policyOf(serial));
+      return later(() =>
+        give(fault.nodes[1], isDeleted ? { ...policyOf(serial), object: undefined } : policyOf(serial, 1)),
+      );
     }
     case 'rotation': {
       const old = cluster.node(fault.node).keys?.ring.primary.id ?? '';

@@ -13,6 +13,7 @@ import type { Announcement, MemberChange } from '../membership/announcement.ts';
 import { Membership } from '../membership/membership.ts';
 import type { Claim } from '../membership/message.ts';
 import { LEAVE_GRACE_MS, type Parameters } from '../membership/parameters.ts';
+import { Rulebook } from '../rulebook/rulebook.ts';
 import { equalEndpoints, type Endpoint } from '../wire/address.ts';
 import type { Listener, SimulatedNetwork } from './network.ts';
 import { NodeKeys } from './node-keys.ts';
@@ -29,6 +30,8 @@ export interface NodeEnvironment {
   readonly drawRandom: () => SeededRandom;
   /** The same for each directory of pods. */
   readonly drawPodRandom: () => SeededRandom;
+  /** The same for each rulebook. */
+  readonly drawRulebookRandom: () => SeededRandom;
   /** Pods that each node begins with. */
   readonly podsPerNode: number;
   /** With which key nodes begin; without, gossip is not authenticated. */
@@ -45,6 +48,8 @@ export interface NodeEnvironment {
   readonly onChange: (node: SimulatedNode, changes: readonly MemberChange[]) => void;
   /** A node holds something else of the pods of these. */
   readonly onPods: (node: SimulatedNode, identities: readonly string[]) => void;
+  /** A node holds another rulebook. */
+  readonly onRulebook: (node: SimulatedNode) => void;
 }
 
 /** What a node knew of others before: as if it had been there for long. */
@@ -62,7 +67,11 @@ const EPOCH_MS = 1_700_000_000_000;
 interface PersistedState {
   /** Of members that were alive when last looked at. */
   readonly endpoints: readonly Endpoint[];
+  /** Encoded entries of the rulebook. */
+  readonly entries: readonly Uint8Array[];
 }
+
+const nothingPersisted: PersistedState = { endpoints: [], entries: [] };
 
 /** Members whose endpoints are kept. */
 const MAX_PERSISTED_ENDPOINTS = 32;
@@ -81,13 +90,14 @@ export class SimulatedNode {
   #place: number;
   #membership: Membership | undefined;
   #directory: PodDirectory | undefined;
+  #rulebook: Rulebook | undefined;
   #pods: readonly DirectoryPod[];
   /** Where its clock begins after it was reset: versions of its pods then seem to go back. */
   #epochMs = EPOCH_MS;
   #sealed: SealedTransport | undefined;
   #listener: Listener | undefined;
   #announcement: Announcement;
-  #persisted: PersistedState = { endpoints: [] };
+  #persisted: PersistedState = nothingPersisted;
   #seeds: readonly Endpoint[] = [];
   #slowness: SeededRandom | undefined;
   /** Input is handled in the order in which it came. */
@@ -147,6 +157,12 @@ export class SimulatedNode {
     return this.#directory;
   }
 
+  /** The rulebook that it holds. @throws RangeError if no process runs */
+  get rulebook(): Rulebook {
+    if (this.#rulebook === undefined) throw new RangeError(`node ${this.number} does not run`);
+    return this.#rulebook;
+  }
+
   /** The pods that it has. */
   get pods(): readonly DirectoryPod[] {
     return this.#pods;
@@ -172,6 +188,7 @@ export class SimulatedNode {
     const { clock, network, parameters, drawRandom, announcementCache, onChange } = this.#environment;
     const random = drawRandom();
     const directory = this.#openDirectory(known.pods);
+    const rulebook = this.#openRulebook();
     this.#announcement = { ...this.#announcement, podSummary: directory.summary };
     const sealed = this.keys && this.#seal(this.keys, random);
     // Its own may be among them: that changes when it moves, and membership knows where it is.
@@ -181,6 +198,7 @@ export class SimulatedNode {
       seeds: this.#seeds,
       known: known.claims,
       pods: directory,
+      rulebook,
       clock,
       random,
       transport: sealed ?? this.#transport(network.transport(() => this.place)),
@@ -192,11 +210,18 @@ export class SimulatedNode {
       onChange: (changes) => {
         if (this.#membership !== membership) return;
         directory.follow(changes);
+        rulebook.follow(changes);
         onChange(this, changes);
       },
     });
     this.#membership = membership;
     this.#directory = directory;
+    this.#rulebook = rulebook;
+    rulebook.attach({
+      spreadRulebook: (rumour) => membership.spreadRulebook(rumour),
+      askForRulebook: (to, request, onAnswer) => membership.askForRulebook(to, request, onAnswer),
+      liveOthers: () => membership.liveOthers(),
+    });
     directory.attach(
       {
         announcePods: (podSummary) => {
@@ -271,7 +296,7 @@ export class SimulatedNode {
 
   /** Forgets what earlier runs persisted, and the time: as if its disk were new, but for the identity. */
   forgetState(): void {
-    this.#persisted = { endpoints: [] };
+    this.#persisted = nothingPersisted;
     this.#epochMs = 0;
   }
 
@@ -290,6 +315,21 @@ export class SimulatedNode {
     });
     for (const [identity, holding] of known) directory.recall(identity, holding);
     return directory;
+  }
+
+  #openRulebook(): Rulebook {
+    const { clock, drawRulebookRandom, onRulebook } = this.#environment;
+    const rulebook: Rulebook = new Rulebook({
+      nodeName: this.#announcement.name,
+      clock,
+      random: drawRulebookRandom(),
+      timeOfDayMs: () => this.#epochMs + clock.nowMs(),
+      entries: this.#persisted.entries,
+      onChange: () => {
+        if (this.#rulebook === rulebook) onRulebook(this);
+      },
+    });
+    return rulebook;
   }
 
   #attach(): void {
@@ -336,8 +376,10 @@ export class SimulatedNode {
     this.#persist();
     this.membership.stop();
     this.directory.stop();
+    this.rulebook.stop();
     this.#membership = undefined;
     this.#directory = undefined;
+    this.#rulebook = undefined;
     this.startedMs = -1;
     this.#detach();
   }
@@ -377,7 +419,8 @@ export class SimulatedNode {
       .slice(0, MAX_PERSISTED_ENDPOINTS)
       .map(({ announcement }) => announcement.gossipEndpoint);
     // An empty list would forget the cluster just when this node is cut off from it.
-    if (endpoints.length > 0) this.#persisted = { endpoints };
+    const kept = endpoints.length > 0 ? endpoints : this.#persisted.endpoints;
+    this.#persisted = { endpoints: kept, entries: this.rulebook.encoded() };
   }
 }
 

@@ -36,6 +36,8 @@ export interface Scenario {
   readonly podsPerNode?: number;
   /** What is measured is how long each change of pods took until the last node held it. */
   readonly measuresPods?: true;
+  /** What is measured is how long each change of the rulebook took until the last node held it. */
+  readonly measuresRulebook?: true;
   /** Gossip is authenticated. Elsewhere it is not, to save time; what that would add to it is counted all the same. */
   readonly isAuthenticated?: true;
   /** Lets everything happen that is to happen, and returns when time is up. */
@@ -134,7 +136,15 @@ export function runScenario(scenario: Scenario, options: ScenarioOptions): Outco
   if (scenario.measuresPods === true && !cluster.pods.isReached) {
     watch.report('not-converged', `not all pods are known: ${cluster.pods.describeError()}`);
   }
-  const measuredMs = scenario.measuresPods === true ? [...cluster.pods.spreadMs] : timesMs;
+  if (scenario.measuresRulebook === true && !cluster.rulebooks.isReached) {
+    watch.report('not-converged', 'not all nodes hold the same rulebook');
+  }
+  const measuredMs =
+    scenario.measuresPods === true
+      ? [...cluster.pods.spreadMs]
+      : scenario.measuresRulebook === true
+        ? [...cluster.rulebooks.spreadMs]
+        : timesMs;
   const points = [...agreement.points];
   cluster.settle();
 

@@ -44,6 +44,8 @@ export class Stranger {
       podsPerNode: 1,
       drawRandom: () => this.#random,
       drawPodRandom: () => this.#random,
+      drawRulebookRandom: () => this.#random,
+      onRulebook: () => undefined,
       ...(cipher !== undefined && { authentication: { cipher, key: keyNumber(cipher, FOREIGN_KEY) } }),
       onChange: (_, changes) => {
         const learned = changes.find(({ after }) => after !== undefined && after.announcement.name !== `n${place}`);

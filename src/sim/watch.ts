@@ -124,12 +124,12 @@ export class Watch {
     }
   }
 
-  /** What a node waits to pass on is one piece of news per member, member's pods and directive at most. */
+  /** What a node waits to pass on is one piece of news per member, member's pods and directive at most, and one of the rulebook. */
   #checkQueue(viewer: number): void {
     const node = this.#options.nodes.get(viewer)!;
     if (!node.isRunning) return;
     const { queueLength, directives } = node.membership.statistics();
-    const most = 2 * node.membership.members().length + directives;
+    const most = 2 * node.membership.members().length + directives + 1;
     if (queueLength > most) {
       this.report(
         'queue-unbounded',

@@ -8,7 +8,12 @@ import { appendNews, DatagramTag, encodeDatagram, parseDatagram } from '../../sr
 import { encodeDirective } from '../../src/membership/directive-codec.ts';
 import { encodeExchange, parseExchange } from '../../src/membership/exchange-codec.ts';
 import { identityToBytes } from '../../src/membership/identity.ts';
-import { MAX_DATAGRAM_DIRECTIVES, MAX_DATAGRAM_POD_CHANGES, MAX_DIRECTIVES } from '../../src/membership/limits.ts';
+import {
+  MAX_DATAGRAM_DIRECTIVES,
+  MAX_DATAGRAM_POD_CHANGES,
+  MAX_RULEBOOK_RUMOUR_BYTES,
+  MAX_DIRECTIVES,
+} from '../../src/membership/limits.ts';
 import type { AgedDirective, Claim, Exchange } from '../../src/membership/message.ts';
 import * as old from '../golden/gossip-0.1.0/membership.js';
 import { announcementOf, identityOf } from '../support/announcements.ts';
@@ -103,6 +108,8 @@ const exchanges: readonly (readonly [string, Exchange])[] = [
   ['an ack', { ...exchange, ack: probe }],
   ['a request for pods', { ...exchange, podRequest: new Uint8Array(10_000).fill(1) }],
   ['pods', { ...exchange, podAnswer: new Uint8Array(200_000).fill(1) }],
+  ['a request for the rulebook', { ...exchange, rulebookRequest: new Uint8Array(200_000).fill(1) }],
+  ['entries of the rulebook', { ...exchange, rulebookAnswer: new Uint8Array(200_000).fill(1) }],
 ];
 
 for (const [name, made] of exchanges) {
@@ -126,6 +133,7 @@ for (const kind of ['none', 'ping', 'indirect-ping', 'ack', 'nack'] as const) {
         tag: DatagramTag.podChange,
         bytes: new Uint8Array(20).fill(1),
       })),
+      { tag: DatagramTag.rulebookRumour, bytes: new Uint8Array(MAX_RULEBOOK_RUMOUR_BYTES).fill(1) },
     ];
     const head = encodeDatagram('default', identityOf(1), kind === 'none' ? { kind } : { kind, ...probe });
     const bytes = appendNews(head, news);

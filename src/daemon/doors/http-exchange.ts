@@ -19,6 +19,7 @@ const statuses: Readonly<Record<string, number>> = {
   'capture-remote-off': 403,
   'pod-unknown': 404,
   'trace-no-source': 400,
+  'rulebook-object-invalid': 400,
   'captures-full': 507,
   'store-failed': 507,
   'remote-off': 409,
