@@ -3,7 +3,8 @@ import type { PolicyPod } from './cluster-facts.ts';
 import type { KnownCluster } from './known-cluster.ts';
 import type { PortSet } from './node-plan.ts';
 import type { Direction, PolicyProtocol } from './policy.ts';
-import { comparePortElements } from './same-plan.ts';
+import { PortBag, type PortElement } from './port-bag.ts';
+import { isSameContent } from './same-plan.ts';
 
 /** What a rule means by a name. */
 export interface PortName {
@@ -14,10 +15,9 @@ export interface PortName {
   readonly direction: Direction;
 }
 
-type Element = PortSet['elements'][number];
-
 interface UsedName {
   readonly port: PortName;
+  readonly bag: PortBag;
   uses: number;
 }
 
@@ -58,8 +58,8 @@ export class PortSets {
 
   /** A pod is another, new or gone. The cluster knows already. */
   replacePod(before: PolicyPod | undefined, after: PolicyPod | undefined): void {
-    for (const { name } of [...(before?.ports ?? []), ...(after?.ports ?? [])])
-      for (const key of this.#keysByName.get(name) ?? []) this.#touch(key);
+    const names = new Set([...(before?.ports ?? []), ...(after?.ports ?? [])].map(({ name }) => name));
+    for (const name of names) for (const key of this.#keysByName.get(name) ?? []) this.#replace(key, before, after);
   }
 
   keys(): Iterable<string> {
@@ -68,28 +68,33 @@ export class PortSets {
 
   read(key: string): PortSet | undefined {
     const set = this.#sets.get(key);
-    return set && { key, elements: this.#elementsOf(set.port) };
+    return set && { key, elements: set.bag.elements() };
   }
 
   #insert(key: string, port: PortName): void {
-    this.#sets.set(key, { port, uses: 1 });
+    const all = [...this.#cluster.podsWithPort(port.name)].flatMap((pod) => this.#elementsOf(port, pod));
+    this.#sets.set(key, { port, bag: new PortBag(all), uses: 1 });
     const keys = this.#keysByName.get(port.name);
     if (keys === undefined) this.#keysByName.set(port.name, new Set([key]));
     else keys.add(key);
     this.#touch(key);
   }
 
-  #elementsOf({ name, protocol, direction }: PortName): readonly Element[] {
-    const pods = [...this.#cluster.podsWithPort(name)].filter(
-      ({ nodeName }) => direction === 'egress' || nodeName === this.#nodeName,
-    );
-    const all = pods.flatMap(({ addresses, ports }) =>
-      ports
-        .filter((port) => port.name === name && (protocol ?? port.protocol) === port.protocol)
-        .flatMap((port) =>
-          addresses.map((address): Element => ({ address, protocol: port.protocol, port: port.port })),
-        ),
-    );
-    return all.sort(comparePortElements).filter((one, at) => at === 0 || comparePortElements(one, all[at - 1]!) !== 0);
+  #replace(key: string, before: PolicyPod | undefined, after: PolicyPod | undefined): void {
+    const { port, bag } = this.#sets.get(key)!;
+    const [gone, come] = [before, after].map((pod) => (pod === undefined ? [] : this.#elementsOf(port, pod)));
+    if (isSameContent(gone, come)) return;
+    for (const element of gone!) bag.delete(element);
+    for (const element of come!) bag.insert(element);
+    this.#touch(key);
+  }
+
+  #elementsOf({ name, protocol, direction }: PortName, { nodeName, addresses, ports }: PolicyPod): PortElement[] {
+    if (direction === 'ingress' && nodeName !== this.#nodeName) return [];
+    return ports
+      .filter((port) => port.name === name && (protocol ?? port.protocol) === port.protocol)
+      .flatMap((port) =>
+        addresses.map((address): PortElement => ({ address, protocol: port.protocol, port: port.port })),
+      );
   }
 }
