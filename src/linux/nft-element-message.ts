@@ -24,8 +24,8 @@ export interface NftElementChange {
   readonly elements: readonly string[];
 }
 
-/** Longest transaction, in bytes: half of what Linux lets a socket send at once (net.core.wmem_default). */
-const MAX_BYTES = 100_000;
+/** Longest transaction, in bytes: some 30 000 addresses. Whoever sends it makes room for it. */
+export const MAX_TRANSACTION_BYTES = 1_048_576;
 
 /** Elements in one message: the length of an attribute has 16 bits. */
 const MAX_ELEMENTS = 256;
@@ -49,7 +49,7 @@ export function elementTransaction(changes: readonly NftElementChange[]): NftEle
       messages.push(elementMessage(change, elements.slice(at, at + MAX_ELEMENTS)));
   }
   const bytes = joined([boundary(Abi.NFNL_MSG_BATCH_BEGIN), ...messages, boundary(Abi.NFNL_MSG_BATCH_END)]);
-  return bytes.length > MAX_BYTES ? undefined : { bytes, messages: messages.length };
+  return bytes.length > MAX_TRANSACTION_BYTES ? undefined : { bytes, messages: messages.length };
 }
 
 function boundary(type: number): Uint8Array {

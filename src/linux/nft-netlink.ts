@@ -12,7 +12,7 @@ import { libc } from './ffi.ts';
 import { Abi, Struct } from './kernel-abi.ts';
 import { aligned, attributesOf, textOf } from './netlink-attributes.ts';
 import { acknowledgedError } from './netlink-message.ts';
-import type { NftElementTransaction } from './nft-element-message.ts';
+import { MAX_TRANSACTION_BYTES, type NftElementTransaction } from './nft-element-message.ts';
 import type { NftTable } from './nftables.ts';
 import { rememberOwnSocket } from './own-ports.ts';
 import { readU32 } from '../wire/octets.ts';
@@ -123,6 +123,10 @@ export function applyElementTransaction({ bytes, messages }: NftElementTransacti
   const fd = libc.socket(Abi.AF_NETLINK, Abi.SOCK_RAW | Abi.SOCK_CLOEXEC | Abi.SOCK_NONBLOCK, Abi.NETLINK_NETFILTER);
   if (fd === -1) return false;
   try {
+    // Messages and their answers are all there at one time, with what the kernel keeps of each.
+    const room = new Uint8Array(Int32Array.of(2 * MAX_TRANSACTION_BYTES).buffer);
+    for (const option of [Abi.SO_SNDBUFFORCE, Abi.SO_RCVBUFFORCE])
+      libc.setsockopt(fd, Abi.SOL_SOCKET, option, room, room.length);
     if (libc.writeBytes(fd, bytes, bytes.length) !== bytes.length) return false;
     rememberOwnSocket(fd);
     return countAccepted(fd) === messages;

@@ -59,9 +59,9 @@ const left: Readonly<Record<string, Partial<NftElementChange>>> = {
   'a port that is none': { type: 'ipv4_addr . inet_service', elements: ['10.0.0.1 . 65536'] },
   'too few parts': { elements: ['wf0 . 10.0.0.1'] },
   'a name that is too long for a device': { elements: ['wf01234567890123 . 10.0.0.1 . 02:00:00:00:00:01'] },
-  'more than a socket takes at once': {
+  'more than there is room for': {
     type: 'ipv6_addr',
-    elements: Array.from({ length: 5_000 }, (_, index) => `fd00::${index.toString(16)}`),
+    elements: Array.from({ length: 40_000 }, (_, index) => `fd00::${index.toString(16)}`),
   },
 };
 for (const [what, part] of Object.entries(left)) {
