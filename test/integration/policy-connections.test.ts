@@ -226,6 +226,30 @@ test('datagrams that answer are cut with those that they answer', async (t) => {
   t.false(server.hasSaid('received asked'));
 });
 
+test('datagrams that nobody answers go on as long as they are allowed, and are denied when they are not', async (t) => {
+  const policy = await ChangingPolicy.of(t, { ingress: ['a'] });
+  const [client, server] = [router.talker('a'), router.talker('b')];
+  t.teardown(async () => {
+    await client.end();
+    await server.end();
+  });
+  client.tell('bind 40001');
+  server.tell('bind 5353');
+  await client.says('bound');
+  await server.says('bound');
+  const ask = (word: string): void => client.tell(`send ::ffff:10.244.1.11 5353 ${word}`);
+  for (const word of ['first', 'second']) {
+    ask(word);
+    await server.says(`received ${word}`);
+  }
+  await policy.allow({ ingress: ['c'] });
+  await isDropped(tagOfIsolation({ key: 'ingress default/b' }), () => ask('denied'));
+  t.false(server.hasSaid('received denied'));
+  await policy.allow({ ingress: ['a'] });
+  ask('third');
+  await server.says('received third');
+});
+
 /** Addresses of services that stand for pod b. */
 async function serve(t: ExecutionContext): Promise<void> {
   await nftTransaction(

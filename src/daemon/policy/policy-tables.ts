@@ -16,6 +16,9 @@
  * A TCP segment of no known connection that is no SYN: the kernel forgot the connection, or somebody tries to get past a policy. It passes
  * if rules allow that either end begins it, or if none denies that either does (`isSegmentAllowed`).
  *
+ * A connection is confirmed by its first packet, once that has passed everything. What follows it passes, too, also while nobody answers:
+ * otherwise every datagram of UDP that has no answer would be judged anew.
+ *
  * Chosen: a mark on connections that are cut. Instead of: deleting them. Because: whoever sends next would begin a new one, and if that is
  * the end that answered, it would be judged by rules of the other direction; of UDP nothing tells that it is an answer.
  *
@@ -61,6 +64,7 @@ export function basePiece(means: PolicyMeans): NftTablePiece {
       forward: {
         hook: HOOK,
         rules: [
+          `ct status & confirmed != 0 ct mark & ${mark} == 0 accept`,
           `ct state established,related ct mark & ${mark} == 0 accept`,
           'ct state established,related goto cut',
           'iifname . oifname @themselves accept',

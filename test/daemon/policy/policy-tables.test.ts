@@ -141,6 +141,7 @@ chain back-out-OUT {  }
 chain tell-BASE-0 {  }
 chain tell-EGRESS {  }
 }
+add rule inet weft-policy forward ct status & confirmed != 0 ct mark & 0x10000000 == 0 accept
 add rule inet weft-policy forward ct state established,related ct mark & 0x10000000 == 0 accept
 add rule inet weft-policy forward ct state established,related goto cut
 add rule inet weft-policy forward iifname . oifname @themselves accept
