@@ -1,6 +1,6 @@
 /** The packet as a firewall sees it that stands where a passage is. Pure. */
 import { type FilteredPacket, firstPacket } from '../firewall/filtered-packet.ts';
-import { judgePassage, type Judgement, type Passage as FilteredWay } from '../firewall/judgement.ts';
+import { judgePassage, type Passage as FilteredWay, type PassageJudgement } from '../firewall/judgement.ts';
 import type { Ruleset } from '../firewall/ruleset.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import { IpProtocol } from '../wire/ip.ts';
@@ -17,7 +17,7 @@ export function judgeFirewall(
   facts: PassageFacts,
   sourceMac: string | undefined,
   isPod: boolean,
-): Judgement | undefined {
+): PassageJudgement | undefined {
   if (isPod && ruleset.chains.filter(({ base }) => base !== undefined).length > MAX_POD_CHAINS) return undefined;
   const { entry, route } = facts;
   const isTakenIn = 'type' in route && route.type !== 'unicast';

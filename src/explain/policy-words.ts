@@ -70,7 +70,7 @@ export interface NodeAddress {
 /** Whom policies take for the other end where that is a node. */
 export function nodeRemark(address: string, { node, network }: NodeAddress, direction: Direction): string {
   const where = `${address} is node ${node} ${network === 'overlay' ? 'in the overlay' : 'on the underlay'}`;
-  return direction === 'egress' ? where : `${where}: policies see all that ${node} masquerades as ${node}`;
+  return direction === 'egress' ? where : `${where}, and for policies so is every client that ${node} masquerades`;
 }
 
 /**

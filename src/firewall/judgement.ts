@@ -24,6 +24,12 @@ export interface Judgement {
   readonly packet: FilteredPacket;
 }
 
+/** The verdict on its whole way. */
+export interface PassageJudgement extends Judgement {
+  /** The packet as it is where it is routed: it may have been sent elsewhere, and has the source that it came with. */
+  readonly routed: FilteredPacket;
+}
+
 /** Ways through the machine. */
 export type Passage = 'forwarded' | 'incoming' | 'outgoing';
 
@@ -40,7 +46,7 @@ const CONNTRACK_PRIORITY = -200;
  * What becomes of `packet` on its whole way through the machine. Its devices are those of the way: `inDevice` where it comes from,
  * `outDevice` where it goes to.
  */
-export function judgePassage(ruleset: Ruleset, passage: Passage, packet: FilteredPacket): Judgement {
+export function judgePassage(ruleset: Ruleset, passage: Passage, packet: FilteredPacket): PassageJudgement {
   const { isDestinationLocal = passage === 'outgoing' ? undefined : passage === 'incoming' } = packet;
   return judgeHooks(ruleset, hooksOf[passage], { ...packet, isDestinationLocal });
 }
@@ -50,23 +56,25 @@ export function judge(ruleset: Ruleset, hook: Hook, packet: FilteredPacket): Jud
   return judgeHooks(ruleset, [hook], packet);
 }
 
-function judgeHooks(ruleset: Ruleset, hooks: readonly Hook[], packet: FilteredPacket): Judgement {
+function judgeHooks(ruleset: Ruleset, hooks: readonly Hook[], packet: FilteredPacket): PassageJudgement {
   const walk = new ChainWalk(ruleset);
   let current = packet;
+  let routed = packet;
   let doubtful: Judgement | undefined;
   const threats: RulePlace[] = [];
   for (const hook of hooks) {
     for (const [chain, base] of chainsAt(ruleset, hook, packet.family)) {
       const judgement = judgeChain(walk, chain, base, current);
       if (judgement.verdict === 'drop' || judgement.verdict === 'reject') {
-        return { ...judgement, earlier: [...threats, ...judgement.earlier] };
+        return { ...judgement, routed, earlier: [...threats, ...judgement.earlier] };
       }
       if (judgement.verdict === 'unknown') doubtful ??= judgement;
       threats.push(...judgement.earlier);
       current = { ...current, ...judgement.packet };
+      if (hook !== 'postrouting' && hook !== 'egress') routed = current;
     }
   }
-  return { ...(doubtful ?? accepted(current)), packet: current };
+  return { ...(doubtful ?? accepted(current)), packet: current, routed };
 }
 
 function judgeChain(walk: ChainWalk, chain: FirewallChain, base: ChainBase, packet: FilteredPacket): Judgement {

@@ -164,7 +164,7 @@ runs(
     const tellOf = async (...ends: readonly string[]): Promise<Explanation> =>
       JSON.parse((await lab.tryAsk('n1', 'explain', ...ends, near, '--json')).stdout) as Explanation;
     const denied = 'n1 drops it as policy-denied: ingress of pod shop/near, isolated by shop/office, no rule matches';
-    const seen = '10.244.2.1 is node n2 in the overlay: policies see all that n2 masquerades as n2';
+    const seen = '10.244.2.1 is node n2 in the overlay, and for policies so is every client that n2 masquerades';
     t.is(
       (await tellOf('203.0.113.9', '--node', 'n2')).decision?.text,
       `${denied}; ${seen}; from 203.0.113.9, which was masqueraded, it would be allowed, by shop/office ingress[0].from[0]`,

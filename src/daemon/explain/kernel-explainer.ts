@@ -306,7 +306,8 @@ function judged({ packet, passage, look, policies }: Leg, sourceMac?: string): J
   const isTracked = judgement?.packet.connection !== 'untracked';
   const firewall = firewallObstacle(judgement, passage.place);
   const { edges, names } = isForwarded(facts) && policies !== undefined ? policies : NO_POLICIES;
-  const denial = judgement?.packet.isTranslated === true ? untranslated(edges, names) : policyObstacle(edges, names);
+  // What is masqueraded behind them, policies have seen before.
+  const denial = judgement?.routed.isTranslated === true ? untranslated(edges, names) : policyObstacle(edges, names);
   const isWorse = denial !== undefined && (firewall === undefined || firewall.verdict === 'unknown');
   const result = judgePassage(passage, facts, isWorse ? denial : firewall, isTracked);
   if (result.fate !== null || denial !== undefined) return result;

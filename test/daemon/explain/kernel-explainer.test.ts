@@ -217,7 +217,7 @@ test('of a packet of a node it is said which node policies take it for, and what
       .find((text) => text.includes('ingress of pod web'));
   };
   const passed = 'network policies let it pass: ingress of pod web, by shop/web ingress[0].from[0]';
-  const seen = '10.244.2.1 is node n2 in the overlay: policies see all that n2 masquerades as n2';
+  const seen = '10.244.2.1 is node n2 in the overlay, and for policies so is every client that n2 masquerades';
   t.is(await tell(), `${passed}; ${seen}`);
   t.is(await tell('10.244.2.9'), `${passed}; ${seen}`);
   const denied = 'denied, isolated by shop/web, no rule matches';
@@ -255,6 +255,17 @@ test('what is translated before policies judge it, is not known', async (t) => {
   const { explainer } = explainerWith(undefined, { node: nat }, policedPlan());
   const sent = await explainer.departure(packet('10.244.1.2', '10.244.2.2'), leaving);
   t.true(sent.steps.some(({ text }) => text.includes('its addresses are translated before')));
+});
+
+test('what is masqueraded on its way out, policies have judged before', async (t) => {
+  const nat = parseIptablesSave('*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -j MASQUERADE\nCOMMIT\n', {
+    program: 'iptables',
+    family: 4,
+    tableTitle: (table) => table,
+  });
+  const { explainer } = explainerWith(undefined, { node: nat }, policedPlan());
+  const sent = await explainer.departure(packet('10.244.1.2', '203.0.113.9'), leaving);
+  t.regex(sent.steps.at(-1)!.text, /^n1 drops it as policy-denied: egress of pod web, isolated by/);
 });
 
 test('what arrives is followed from the underlay into the pod', async (t) => {
