@@ -98,7 +98,15 @@ export interface Status {
   /** What the kernel dropped at the TUN device before any worker could read it. */
   readonly tunQueueOverflow: number;
   /** What rules of weft in the kernel did, beside the accounts: packets refused, by reason, and connections let in under the node's overlay address. */
-  readonly kernel: { readonly refused: Readonly<Record<string, number>>; readonly intoOverlay: number };
+  readonly kernel: {
+    readonly refused: Readonly<Record<string, number>>;
+    readonly intoOverlay: number;
+    /**
+     * Packets of which the kernel said which they are: that policies deny, and that they would deny in audit mode; and those that there was no
+     * room for. Of a rule, up to 100 a second.
+     */
+    readonly policyLog: { readonly denied: number; readonly wouldDeny: number; readonly lost: number };
+  };
   /** received + originated - sent - delivered - relayed - dropped - queued over all workers: 0. */
   readonly residual: number;
   readonly notices: readonly Notice[];

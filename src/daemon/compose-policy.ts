@@ -6,6 +6,7 @@ import type { NodeAddress } from '../explain/policy-words.ts';
 import type { OverlayRoutes } from '../forwarding/overlay-routes.ts';
 import type { ApiPod } from '../kubernetes/api-object.ts';
 import type { ResourceName } from '../kubernetes/watched-resource.ts';
+import { realtimeNs } from '../linux/clock.ts';
 import { readCounters } from '../linux/nft-netlink.ts';
 import type { NftWitness } from '../linux/nft-owned-tables.ts';
 import { listTable } from '../linux/nft-table-listing.ts';
@@ -20,18 +21,22 @@ import type { Kubernetes } from './kubernetes/kubernetes.ts';
 import { keyOf } from './pods/pod-key.ts';
 import type { Pods } from './pods/pods.ts';
 import { PolicyFacts } from './policy-facts/policy-facts.ts';
+import { DenierNames } from './policy/denier-names.ts';
 import { NodePolicies } from './policy/node-policies.ts';
 import { hasPolicies, PodEdges } from './policy/pod-edges.ts';
 import { PolicyDenials } from './policy/policy-denials.ts';
 import { PolicyEnforcement } from './policy/policy-enforcement.ts';
+import { PolicyLog } from './policy/policy-log.ts';
 import { oddPolicyNotices, roomNotices } from './policy/policy-notices.ts';
 import { type PolicySurvey, surveyPolicies } from './policy/policy-survey.ts';
 import { ToldCuts } from './policy/told-cuts.ts';
 import { systemClock } from './process/system-environment.ts';
+import type { StateDirectory } from './state/state-directory.ts';
 import type { ThisNode } from './this-node.ts';
 
 export interface PolicyParts {
   readonly node: Pick<ThisNode, 'identity'>;
+  readonly state: StateDirectory;
   readonly pods: Pick<Pods, 'leased'>;
   readonly directory: Pick<PodDirectory, 'setOf'>;
   /** As in `ComposedDirectory`. */
@@ -59,6 +64,7 @@ export interface ComposedPolicy {
   readonly enforcement: PolicyEnforcement;
   readonly edges: PodEdges;
   readonly denials: PolicyDenials;
+  readonly log: PolicyLog;
   /** A node that has an address, as policies see it; `undefined`: none has. */
   nodeAt(address: IpAddress): NodeAddress | undefined;
   /** Whether it is known which policies there are. */
@@ -79,10 +85,17 @@ const planned: readonly ResourceName[] = ['pods', 'namespaces', 'networkpolicies
 export function composePolicy(
   { events, logger, opened }: Composition,
   { api, kubernetes, nodeName }: PolicySources,
-  { node, pods, directory, mayHave, members, isSettled, routes, witness }: PolicyParts,
+  { node, state, pods, directory, mayHave, members, isSettled, routes, witness }: PolicyParts,
 ): ComposedPolicy {
   const cuts = new ToldCuts(events, systemClock);
-  const enforcement = new PolicyEnforcement({ witness, onCut: (counts) => cuts.add(counts) });
+  const enforcement: PolicyEnforcement = new PolicyEnforcement({
+    witness,
+    onCut: (counts) => cuts.add(counts),
+    onPlanned: (isolations) => names.add(isolations),
+  });
+  const plan = () => enforcement.plan;
+  const names = new DenierNames({ store: state.file('policy-names.json'), plan, clock: systemClock, logger });
+  opened.defer(() => names.close());
   const planner = new NodePlanner(nodeName);
   const isKnown = (): boolean => planned.every((resource) => api.isKnown(resource));
   const policies = new NodePolicies({
@@ -108,11 +121,13 @@ export function composePolicy(
     onTold: () => policies.update(),
   });
   const denials = new PolicyDenials({
-    plan: () => enforcement.plan,
+    plan,
     before: readCounters(POLICY_TABLE),
     readCounters: () => readCounters(POLICY_TABLE),
     nowMs: () => performance.now(),
   });
+  const log = new PolicyLog({ denierOf: (tag) => names.of(tag), clock: systemClock, logger, realtimeNs });
+  opened.defer(() => log.stop());
   const edges = new PodEdges({
     awaitPod: (pod) => kubernetes.awaitPod(pod),
     facts,
@@ -131,6 +146,7 @@ export function composePolicy(
     enforcement,
     edges,
     denials,
+    log,
     nodeAt: (address) => nodeAddressAmong(planner.cluster.nodes(), address),
     isKnown,
     survey: async () =>
@@ -143,6 +159,7 @@ export function composePolicy(
       }),
     notices: () => [
       ...enforcement.notices(),
+      ...log.notices(),
       ...policies.notices(),
       ...roomNotices(enforcement.plan),
       ...oddPolicyNotices(facts.oddPolicies()),

@@ -233,6 +233,7 @@ export async function composeDaemon(
       { api, kubernetes, nodeName },
       {
         node,
+        state: state.directory,
         pods,
         directory,
         mayHave: composed.mayHave,
@@ -292,6 +293,7 @@ export async function composeDaemon(
     pods,
     spoofing,
     policyDenied: () => policy?.denials.total ?? 0,
+    policyLog: () => policy?.log.counts ?? { denied: 0, wouldDeny: 0, lost: 0 },
     rules,
     underlay: () => follower.underlay,
     names: () => namesStatus(config, named?.names),

@@ -147,6 +147,20 @@ function declareKernel(registry: Registry, { kernel }: Status): void {
     help: "Connections that entered the overlay under the node's overlay address.",
     registers,
   }).inc(kernel.intoOverlay);
+  const told = new Counter({
+    name: 'weft_policy_told_packets_total',
+    help: 'Packets that the kernel told one by one of those that network policies deny, or would deny in audit mode: see docs/policy.md.',
+    labelNames: ['verdict'],
+    registers,
+  });
+  const { denied, wouldDeny, lost } = kernel.policyLog;
+  told.inc({ verdict: 'denied' }, denied);
+  told.inc({ verdict: 'would-deny' }, wouldDeny);
+  new Counter({
+    name: 'weft_policy_lost_packets_total',
+    help: 'Packets that the kernel told of those that network policies deny, and that there was no room for.',
+    registers,
+  }).inc(lost);
 }
 
 function declareNames(registry: Registry, { names }: Status): void {

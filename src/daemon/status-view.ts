@@ -31,6 +31,7 @@ export interface StatusViewOptions {
   readonly spoofing: SpoofWatch;
   /** Packets that network policies denied. */
   readonly policyDenied: () => number;
+  readonly policyLog: () => Status['kernel']['policyLog'];
   readonly names: () => NamesStatus;
   readonly kubernetes: () => KubernetesStatus | null;
   readonly audit: () => Status['audit'];
@@ -100,6 +101,7 @@ export class StatusView {
           'policy-denied': this.#options.policyDenied(),
         },
         intoOverlay: rules.intoOverlay,
+        policyLog: this.#options.policyLog(),
       },
       residual: residualOf(workers),
       notices: [...this.#options.notices(), ...routes.notices(), ...gossip.notices()],

@@ -261,6 +261,22 @@ export const Abi = {
   CTA_PROTOINFO_TCP_FLAGS_ORIGINAL: 4,
   IP_CT_TCP_FLAG_BE_LIBERAL: 8,
 
+  // netlink(7), packets that are logged
+  NFNL_SUBSYS_ULOG: 4,
+  NFULNL_MSG_PACKET: 0,
+  NFULNL_MSG_CONFIG: 1,
+  NFULA_TIMESTAMP: 3,
+  NFULA_PAYLOAD: 9,
+  NFULA_PREFIX: 10,
+  NFULA_SEQ: 12,
+  NFULA_CFG_CMD: 1,
+  NFULA_CFG_MODE: 2,
+  NFULA_CFG_TIMEOUT: 4,
+  NFULA_CFG_FLAGS: 6,
+  NFULNL_CFG_CMD_BIND: 1,
+  NFULNL_CFG_F_SEQ: 1,
+  NFULNL_COPY_PACKET: 2,
+
   // sched_setscheduler(2)
   SCHED_RR: 2,
   SCHED_RESET_ON_FORK: 0x40_00_00_00,
@@ -306,6 +322,9 @@ export const Struct = {
   rtmsg: { size: 12, rtm_family: 0, rtm_dst_len: 1, rtm_table: 4, rtm_protocol: 5, rtm_scope: 6, rtm_type: 7 },
   nfgenmsg: { size: 4, nfgen_family: 0, res_id: 2 },
   nlattr: { size: 4, nla_len: 0, nla_type: 2 },
+  nfulnl_msg_config_cmd: { size: 1, command: 0 },
+  nfulnl_msg_config_mode: { size: 6, copy_range: 0, copy_mode: 4 },
+  nfulnl_msg_packet_timestamp: { size: 16, sec: 0, usec: 8 },
   virtio_net_hdr: { size: 10, flags: 0, gso_type: 1, hdr_len: 2, gso_size: 4, csum_start: 6, csum_offset: 8 },
 } as const;
 

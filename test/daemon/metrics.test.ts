@@ -57,6 +57,9 @@ test('what rules of the kernel did is a sample of each reason', async (t) => {
   t.is(found.get('weft_kernel_refused_packets_total{reason="not-from-a-node"}'), 12);
   t.is(found.get('weft_kernel_refused_packets_total{reason="pod-to-metrics"}'), 0);
   t.is(found.get('weft_kernel_masqueraded_connections_total'), 4);
+  t.is(found.get('weft_policy_told_packets_total{verdict="denied"}'), 5);
+  t.is(found.get('weft_policy_told_packets_total{verdict="would-deny"}'), 6);
+  t.is(found.get('weft_policy_lost_packets_total'), 7);
 });
 
 test('members, refusals, counts and the build are samples', async (t) => {

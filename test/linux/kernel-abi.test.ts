@@ -32,6 +32,7 @@ const headers = [
   'linux/netfilter/nf_tables.h',
   'linux/netfilter/nfnetlink.h',
   'linux/netfilter/nfnetlink_conntrack.h',
+  'linux/netfilter/nfnetlink_log.h',
   'linux/netlink.h',
   'linux/nsfs.h',
   'linux/rtnetlink.h',

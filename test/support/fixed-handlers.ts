@@ -164,6 +164,7 @@ export const fixedStatus: Status = {
       'policy-denied': 0,
     },
     intoOverlay: 4,
+    policyLog: { denied: 5, wouldDeny: 6, lost: 7 },
   },
   residual: 0,
   notices: [

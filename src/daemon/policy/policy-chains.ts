@@ -37,7 +37,7 @@ export interface PolicyMeans {
 const TOLD_PER_SECOND = 100;
 
 /** Bytes of a packet that are told: headers, and extension headers of IPv6. */
-const TOLD_BYTES = 256;
+export const TOLD_BYTES = 256;
 
 /** A TCP segment that begins a connection (RFC 9293, section 3.5), and any other. */
 const BEGINS = 'tcp flags & (fin | syn | rst | ack) == syn';

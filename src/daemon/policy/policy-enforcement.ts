@@ -16,7 +16,7 @@ import { Gathering } from '../../linux/gathering.ts';
 import { type NftWitness, OwnedTables } from '../../linux/nft-owned-tables.ts';
 import { POLICY_TABLE, removeTable } from '../../linux/nftables.ts';
 import type { NftTableRevision } from '../../linux/nft-table-revision.ts';
-import type { NodePlan, NodePlanChange } from '../../policy/node-plan.ts';
+import type { IsolationPlan, NodePlan, NodePlanChange } from '../../policy/node-plan.ts';
 import { PlanState } from '../../policy/plan-state.ts';
 import type { Inspection } from '../audit/audit-finding.ts';
 import { type Concerned, CutConnections, type CutCounts, restoreConnections } from './cut-connections.ts';
@@ -35,6 +35,8 @@ export interface PolicyEnforcementOptions {
   readonly witness?: NftWitness | undefined;
   /** Told whenever connections were cut, or go on again. */
   readonly onCut?: (counts: CutCounts) => void;
+  /** Told of isolations that are new in the plan, or others than before, before the kernel has their rules. */
+  readonly onPlanned?: (isolations: readonly IsolationPlan[]) => void;
   /** Where the table is; absent: in nftables. */
   readonly tables?: Pick<OwnedTables, 'make' | 'revise' | 'inspect' | 'forget'>;
   /** Cuts connections; absent: those of the kernel. */
@@ -43,6 +45,7 @@ export interface PolicyEnforcementOptions {
 
 export class PolicyEnforcement {
   readonly #tables: NonNullable<PolicyEnforcementOptions['tables']>;
+  readonly #onPlanned: NonNullable<PolicyEnforcementOptions['onPlanned']>;
   /** Of pods, by their keys. */
   readonly #devices = new Map<string, PolicyDevice>();
   readonly #cuts: Pick<CutConnections, 'judge'>;
@@ -62,7 +65,14 @@ export class PolicyEnforcement {
   #turn: Promise<unknown> = Promise.resolve();
   #cutting: Promise<void> = Promise.resolve();
 
-  constructor({ witness, onCut = () => undefined, tables, cuts }: PolicyEnforcementOptions = {}) {
+  constructor({
+    witness,
+    onCut = () => undefined,
+    onPlanned = () => undefined,
+    tables,
+    cuts,
+  }: PolicyEnforcementOptions = {}) {
+    this.#onPlanned = onPlanned;
     this.#tables = tables ?? new OwnedTables({ witness });
     this.#cuts = cuts ?? new CutConnections(() => this.#pieces?.plan ?? new PlanState(), onCut);
   }
@@ -190,6 +200,7 @@ export class PolicyEnforcement {
     }
     const pieces = (this.#pieces ??= new PolicyPieces(attempts[0]!, this.#devices));
     const { revision, concerned } = pieces.update(updates);
+    this.#onPlanned(updates.flatMap(isolationsOf));
     const isBehind = this.#isBehind;
     this.#isBehind = true;
     if (isBehind) await this.#make(pieces);
@@ -269,6 +280,11 @@ export class PolicyEnforcement {
     this.#turn = turn.catch(() => undefined);
     return await turn;
   }
+}
+
+function isolationsOf(update: PolicyUpdate): readonly IsolationPlan[] {
+  if (update.kind === 'device') return [];
+  return update.kind === 'plan' ? update.plan.isolations : update.change.isolations.changed;
 }
 
 function notEnforced({ message }: CommandError): Notice {

@@ -109,8 +109,9 @@ const finds: FindingKinds = {
   },
   'policy-log-unavailable': {
     severity: 'warning',
-    title: 'packets that policies deny are counted, and not logged',
-    cause: 'the kernel has no nf_log for nftables',
+    title: 'packets that policies deny are counted, and nobody is told which they are',
+    cause:
+      'another program listens to group 4789 of NFLOG, or the kernel has no nf_log for nftables or no nfnetlink_log',
   },
   'policy-cuts-unavailable': {
     severity: 'error',
