@@ -30,17 +30,25 @@ export const MAX_TRANSACTION_BYTES = 1_048_576;
 /** Elements in one message: the length of an attribute has 16 bits. */
 const MAX_ELEMENTS = 256;
 
-const families = { inet: Abi.NFPROTO_INET, arp: Abi.NFPROTO_ARP } as const;
+/** The kernel's families, by the words of `nft`. */
+export const tableFamilies = { inet: Abi.NFPROTO_INET, arp: Abi.NFPROTO_ARP } as const;
 
 /** All of it is done, or nothing. */
-export interface NftElementTransaction {
+export interface NftTransactionMessages {
   readonly bytes: Uint8Array;
   /** So many are answered if it is done. */
   readonly messages: number;
 }
 
 /** `undefined`: that is left to `nft`, since there is too much of it, or it is of a kind that is not known here. */
-export function elementTransaction(changes: readonly NftElementChange[]): NftElementTransaction | undefined {
+export function elementTransaction(changes: readonly NftElementChange[]): NftTransactionMessages | undefined {
+  const messages = elementMessages(changes);
+  const transaction = messages && transactionOf(messages);
+  return transaction === undefined || transaction.bytes.length > MAX_TRANSACTION_BYTES ? undefined : transaction;
+}
+
+/** What changes elements, within a transaction; `undefined`: some of it is of a kind that is not known here. */
+export function elementMessages(changes: readonly NftElementChange[]): readonly Uint8Array[] | undefined {
   const messages: Uint8Array[] = [];
   for (const change of changes) {
     const elements = change.elements.map((element) => elementAttribute(change, element));
@@ -48,8 +56,12 @@ export function elementTransaction(changes: readonly NftElementChange[]): NftEle
     for (let at = 0; at < elements.length; at += MAX_ELEMENTS)
       messages.push(elementMessage(change, elements.slice(at, at + MAX_ELEMENTS)));
   }
+  return messages;
+}
+
+export function transactionOf(messages: readonly Uint8Array[]): NftTransactionMessages {
   const bytes = joined([boundary(Abi.NFNL_MSG_BATCH_BEGIN), ...messages, boundary(Abi.NFNL_MSG_BATCH_END)]);
-  return bytes.length > MAX_TRANSACTION_BYTES ? undefined : { bytes, messages: messages.length };
+  return { bytes, messages: messages.length };
 }
 
 function boundary(type: number): Uint8Array {
@@ -60,7 +72,7 @@ function boundary(type: number): Uint8Array {
 
 function elementMessage({ verb, table, set }: NftElementChange, elements: readonly NetlinkAttribute[]): Uint8Array {
   const body = new Uint8Array(Struct.nfgenmsg.size);
-  body[Struct.nfgenmsg.nfgen_family] = families[table.family];
+  body[Struct.nfgenmsg.nfgen_family] = tableFamilies[table.family];
   const message = verb === 'add' ? Abi.NFT_MSG_NEWSETELEM : Abi.NFT_MSG_DELSETELEM;
   const type = (Abi.NFNL_SUBSYS_NFTABLES << 8) | message;
   const flags = Abi.NLM_F_ACK | (verb === 'add' ? Abi.NLM_F_CREATE : 0);
@@ -148,6 +160,6 @@ function numberOf(text: string, most: number): number | undefined {
 }
 
 /** The last address of a prefix. */
-function lastBytes({ address, lengthBits }: Prefix): Uint8Array {
+export function lastBytes({ address, lengthBits }: Prefix): Uint8Array {
   return address.bytes.map((byte, index) => byte | (0xff >> Math.min(8, Math.max(0, lengthBits - index * 8))));
 }

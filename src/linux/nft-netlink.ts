@@ -12,7 +12,7 @@ import { libc } from './ffi.ts';
 import { Abi, Struct } from './kernel-abi.ts';
 import { aligned, attributesOf, textOf } from './netlink-attributes.ts';
 import { acknowledgedError } from './netlink-message.ts';
-import { MAX_TRANSACTION_BYTES, type NftElementTransaction } from './nft-element-message.ts';
+import { MAX_TRANSACTION_BYTES, type NftTransactionMessages } from './nft-element-message.ts';
 import type { NftTable } from './nftables.ts';
 import { rememberOwnSocket } from './own-ports.ts';
 import { readU32 } from '../wire/octets.ts';
@@ -119,7 +119,7 @@ export function readCounters({ family, name }: NftTable): ReadonlyMap<string, nu
  * Has the kernel take a transaction of {@link elementTransaction}. @returns whether it did; if not, nothing of it was done, and `nft` may
  * say why.
  */
-export function applyElementTransaction({ bytes, messages }: NftElementTransaction): boolean {
+export function applyTransaction({ bytes, messages }: NftTransactionMessages): boolean {
   const fd = libc.socket(Abi.AF_NETLINK, Abi.SOCK_RAW | Abi.SOCK_CLOEXEC | Abi.SOCK_NONBLOCK, Abi.NETLINK_NETFILTER);
   if (fd === -1) return false;
   try {

@@ -9,7 +9,8 @@
  * to be of other tables or of weft itself, nothing is listed. Otherwise, and every ten minutes, they are looked at (`nft-table-look.ts`).
  */
 import { CommandError } from '../errors.ts';
-import { elementTransaction, type NftElementChange, type NftElementTransaction } from './nft-element-message.ts';
+import { elementTransaction, type NftElementChange, type NftTransactionMessages } from './nft-element-message.ts';
+import { revisionTransaction } from './nft-revision-message.ts';
 import {
   changesOf,
   forgottenIn,
@@ -18,11 +19,10 @@ import {
   type NftElements,
   ownCopy,
   revised,
-  revisedElements,
   setsOf,
   setTitle,
 } from './nft-made-tables.ts';
-import { applyElementTransaction, readCounters, readNftGeneration } from './nft-netlink.ts';
+import { applyTransaction, readCounters, readNftGeneration } from './nft-netlink.ts';
 import { creationLines, draftLines, type NftTableContent, refillLines } from './nft-table-content.ts';
 import { isListingOf, listTable } from './nft-table-listing.ts';
 import { type NftDifference, NftTableLook } from './nft-table-look.ts';
@@ -140,8 +140,8 @@ export class OwnedTables {
   }
 
   /**
-   * Changes one of the tables, which were made. Where that fails, they are made, with the change. Elements alone are changed without a
-   * program, as long as the kernel takes it.
+   * Changes one of the tables, which were made, without a program as long as its rules are of forms that are known and the kernel takes it.
+   * Where that fails, they are made, with the change.
    *
    * @throws CommandError as {@link make}
    */
@@ -152,7 +152,7 @@ export class OwnedTables {
       throw new RangeError(`the table ${titleOf(table)} was not made`);
     if (changesNothing(revision)) return;
     const isOfElements = changesElementsOnly(revision);
-    const messages = isOfElements ? elementTransaction(revisedElements(made.content, revision)) : undefined;
+    const messages = revisionTransaction(made.content, revision);
     const isDone = await this.#transact(() => revisionLines(made.content, revision), purpose, messages);
     const content = revised(made.content, revision);
     this.#made = this.#made.with(index, { content, listing: isOfElements ? made.listing : 'unlisted' });
@@ -316,10 +316,14 @@ export class OwnedTables {
    * @param messages the same, which is tried first.
    * @returns whether the kernel took it.
    */
-  async #transact(lines: () => readonly string[], purpose: string, messages?: NftElementTransaction): Promise<boolean> {
+  async #transact(
+    lines: () => readonly string[],
+    purpose: string,
+    messages?: NftTransactionMessages,
+  ): Promise<boolean> {
     const before = readNftGeneration();
     const isKnown = this.#othersChanged(before)?.size === 0;
-    if (messages === undefined || !applyElementTransaction(messages)) {
+    if (messages === undefined || !applyTransaction(messages)) {
       try {
         await nftTransaction(lines(), purpose);
       } catch (error) {

@@ -28,6 +28,7 @@ const headers = [
   'linux/if_tun.h',
   'linux/magic.h',
   'linux/netfilter.h',
+  'linux/netfilter/nf_conntrack_common.h',
   'linux/netfilter/nf_conntrack_tcp.h',
   'linux/netfilter/nf_tables.h',
   'linux/netfilter/nfnetlink.h',
