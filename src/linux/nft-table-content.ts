@@ -207,7 +207,8 @@ function isDeclaredAlike(a: NftSetContent, b: NftSetContent): boolean {
   return isSameType && (a.elements === undefined) === (b.elements === undefined);
 }
 
-function equalTexts(a: readonly string[], b: readonly string[]): boolean {
+/** Whether two lists have the same texts in the same order. */
+export function equalTexts(a: readonly string[], b: readonly string[]): boolean {
   return a === b || (a.length === b.length && a.every((text, index) => text === b[index]));
 }
 

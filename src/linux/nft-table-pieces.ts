@@ -5,7 +5,7 @@
  * Chosen: pieces that are replaced as a whole. Instead of: a comparison of the table with the one before. Because: a change of one set of
  * thousands costs what that set costs.
  */
-import type { NftChainContent, NftSetContent, NftTableContent } from './nft-table-content.ts';
+import { equalTexts, type NftChainContent, type NftSetContent, type NftTableContent } from './nft-table-content.ts';
 import type { NftElementDifference, NftTableRevision } from './nft-table-revision.ts';
 import type { NftTable } from './nftables.ts';
 
@@ -151,8 +151,4 @@ function elementChange(
     gone: [...before].filter((element) => !after.has(element)),
   };
   return difference.added.length + difference.gone.length === 0 ? [] : [[set, difference]];
-}
-
-function equalTexts(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((text, index) => text === b[index]);
 }
