@@ -27,6 +27,7 @@ import { composeHost, startHost } from './compose-host.ts';
 import { composeKubernetes, followKubernetes, tellTroubles } from './compose-kubernetes.ts';
 import { composeNames, type ComposedNames, isSettled } from './compose-names.ts';
 import { composePods, startAttachments, startPods } from './compose-pods.ts';
+import { podsOfKubernetes } from './policy/unasked-pods.ts';
 import { clearPolicies, type ComposedPolicy, composePolicy } from './compose-policy.ts';
 import { composeRoutes } from './compose-routes.ts';
 import type { Composition } from './composition.ts';
@@ -328,6 +329,7 @@ export async function composeDaemon(
     policyNotices: () => [...(kubernetes?.notices() ?? []), ...(policy?.notices() ?? []), ...directoryNotices(known)],
     policyNodeAt: (address) => policy?.nodeAt(address),
     policyDrops: () => policy?.denials.byRule() ?? [],
+    unaskedPods: () => (kubernetes === undefined ? podsOfKubernetes(pods.leased().map(({ record }) => record)) : []),
     surveyPolicies: async () => policy?.survey(),
     status: () => view.status(),
   });

@@ -126,6 +126,8 @@ export interface DaemonFacts {
   readonly podsInside: readonly PodInsideFacts[];
   /** Absent: no network policies are enforced here. */
   readonly policies?: PolicyFacts | undefined;
+  /** Titles of pods of Kubernetes, if its API is not asked: nobody knows here what policies say of them. */
+  readonly unaskedPods?: readonly string[];
   /** Whether other nodes can be asked: gossip is authenticated. */
   readonly canAsk: boolean;
 }

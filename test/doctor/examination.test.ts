@@ -205,6 +205,7 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'kubernetes-policies-unwatched': notice('kubernetes-policies-unwatched'),
   'policy-not-enforced': notice('policy-not-enforced'),
   'policies-unknown': notice('policies-unknown'),
+  'policies-unasked': { daemon: { unaskedPods: ['shop/web'] } },
   'policy-too-many-rules': notice('policy-too-many-rules'),
   'policy-selects-nothing': policiesWith({ selectingNothing: { some: [suspicious], count: 1 } }),
   'policy-rule-never-matches': policiesWith({ neverMatching: { some: [suspicious], count: 1 } }),
@@ -255,6 +256,14 @@ test('of many policies of which the same is to be said, some are named', (t) => 
 test('a table of policies that somebody changed is put right, and is told of once', (t) => {
   const [finding, ...others] = examine(factsWith(differing('kernel', 'missing', 'inet weft-policy')), TIME).findings;
   t.deepEqual([finding?.id, finding?.fix.automatic, others], ['policy-not-enforced', true, []]);
+});
+
+test('of many pods whose policies nobody asks for, some are named', (t) => {
+  const unaskedPods = Array.from({ length: 200 }, (_, at) => `shop/web-${at}`);
+  const [finding] = examine(factsWith({ daemon: { unaskedPods } }), TIME).findings;
+  t.deepEqual(finding!.evidence, [
+    'pods of Kubernetes on this node: shop/web-0, shop/web-1, shop/web-2, shop/web-3, shop/web-4 and 195 more',
+  ]);
 });
 
 test('notes about policies leave a node healthy', (t) => {

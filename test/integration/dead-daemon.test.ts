@@ -21,10 +21,13 @@ async function findings(): Promise<readonly Finding[]> {
 
 test.serial('of a daemon that was killed the doctor says what it left', async (t) => {
   await lab.lab('kill', 'n1');
+  // As a daemon leaves it that asks Kubernetes.
+  await lab.exec('n1', 'nft', 'add', 'table', 'inet', 'weft-policy');
   const finding = (await findings()).find(({ id }) => id === 'daemon-not-running');
   const evidence = finding?.evidence.join('\n') ?? '';
   t.regex(evidence, /^2 pods are stored in .*state, still connected: 2$/m);
   t.regex(evidence, /^its device weft0 is there$/m);
+  t.regex(evidence, /^network policies are enforced as it left them: the nftables table inet weft-policy is there$/m);
   t.regex(evidence, /^the last line of its log: \S+ \w+ +\S/m);
   await lab.lab('start', 'n1');
 });

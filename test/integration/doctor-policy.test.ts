@@ -25,6 +25,7 @@ const script = fileURLToPath(new URL('../support/kubernetes-script.ts', import.m
 let lab: TestLab;
 let api: Program;
 let directory: string;
+const daemons: Program[] = [];
 const runtimes: Partial<Record<'n1' | 'n2', CniRuntime>> = {};
 
 test.before(async () => {
@@ -40,7 +41,7 @@ test.before(async () => {
     await lab.tryLab('stop', node);
     // What somebody changes in nftables stays for the doctor to see.
     const kubernetes = ['--kubernetes-enabled', 'on', '--kubernetes-kubeconfig', join(directory, 'kubeconfig')];
-    lab.daemon(node, ...kubernetes, '--audit-watch', 'off');
+    daemons.push(lab.daemon(node, ...kubernetes, '--audit-watch', 'off'));
     runtimes[node] = new CniRuntime(lab, node);
   }
   await Promise.all([lab.answers('n1'), lab.answers('n2')]);
@@ -250,3 +251,15 @@ test.serial('what all nodes see alike is said once', async (t) => {
     [[['n1', 'n2'], ['n1 and n2: shop/typo spec.ingress[0]: no pod that the policy selects has a port "htpt"']]],
   );
 });
+
+test.serial(
+  'a node that does not ask Kubernetes, and has pods of it, says that their policies are not enforced: a note',
+  async (t) => {
+    await daemons[0]!.end();
+    daemons[0] = lab.daemon('n1');
+    await lab.answers('n1');
+    const report = await untilFound('policies-unasked');
+    t.true(report.healthy);
+    t.deepEqual(findingsOf(report)[0]!.evidence, ['pods of Kubernetes on this node: shop/web, shop/shop']);
+  },
+);

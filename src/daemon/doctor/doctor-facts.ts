@@ -103,6 +103,7 @@ async function readDaemonFacts({ parts, audit, remote, recent, drops }: DoctorSo
     podsInside,
     ways,
     policies: policies?.facts,
+    unaskedPods: parts.unaskedPods(),
     canAsk,
   };
 }

@@ -5,6 +5,8 @@ import type { Plumbing } from '../../doctor/facts.ts';
 import { WeftError } from '../../errors.ts';
 import { runCommand } from '../../linux/command.ts';
 import { deviceNames } from '../../linux/device-names.ts';
+import { listTables } from '../../linux/nft-netlink.ts';
+import { POLICY_TABLE, titleOf } from '../../linux/nftables.ts';
 import { FileStore } from '../../linux/file-store.ts';
 import { configFileOf, DEFAULT_STATE_DIR } from '../config/config-place.ts';
 import { type Config, loadConfig } from '../config/config.ts';
@@ -39,6 +41,7 @@ export async function readRemains(socketPath: string): Promise<Remains> {
     sentences: [
       ...('problem' in configured ? [configured.problem] : []),
       ...stored(stateDir, plumbing.tunDevice),
+      ...policiesLeft(),
       log === undefined ? 'no log of it was found' : `the last line of its log: ${log}`,
     ],
   };
@@ -63,6 +66,14 @@ function stored(stateDir: string, tunDevice: string): string[] {
   const devices = deviceNames();
   const tun = `its device ${tunDevice} ${devices.has(tunDevice) ? 'is there' : 'is not there'}`;
   return [...(unwritable === undefined ? [] : [unwritable]), ...unreadable, podsIn(stateDir, devices), tun];
+}
+
+/** Rules of policies stay when a daemon ends: without them, all is open. */
+function policiesLeft(): string[] {
+  const title = titleOf(POLICY_TABLE);
+  return listTables()?.includes(title) === true
+    ? [`network policies are enforced as it left them: the nftables table ${title} is there`]
+    : [];
 }
 
 function podsIn(stateDir: string, devices: ReadonlySet<string>): string {

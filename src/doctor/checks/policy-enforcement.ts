@@ -18,6 +18,11 @@ const finds: FindingKinds = {
     cause: 'the Kubernetes API does not answer since the daemon started, or does not let weft see them',
     follows: ['kubernetes-away', 'kubernetes-policies-unwatched'],
   },
+  'policies-unasked': {
+    severity: 'note',
+    title: 'network policies that Kubernetes may have are not enforced on this node, as its API is not asked',
+    cause: 'kubernetes.enabled is off, and a kubelet has pods here',
+  },
   'policy-too-many-rules': {
     severity: 'error',
     title: 'pods of this node are isolated, as there is no room for all rules of their network policies',
@@ -25,12 +30,15 @@ const finds: FindingKinds = {
   },
 };
 
+/** Pods that are named. */
+const MAX_NAMED = 5;
+
 export const policyEnforcement: DaemonCheck = {
   subject: 'network policies in the kernel of this node',
   needs: 'daemon',
   looksAt: ['kernel'],
   finds,
-  look: ({ daemon: { notices, differences } }) => {
+  look: ({ daemon: { notices, differences, unaskedPods = [] } }) => {
     const saying = (code: string): string[] => notices.filter((one) => one.code === code).map(messageOf);
     const changed = differences.filter(isOfPolicies).map(messageOf);
     return [
@@ -41,6 +49,12 @@ export const policyEnforcement: DaemonCheck = {
         'have the API answer, and give weft the right to list and watch policies (the ClusterRole of this version)',
         'weft status',
         'kubectl auth can-i list networkpolicies.networking.k8s.io --as system:serviceaccount:weft:weft',
+      ),
+      ...findingOf(
+        'policies-unasked',
+        unaskedPods.length === 0 ? [] : [`pods of Kubernetes on this node: ${someOf(unaskedPods)}`],
+        'if there are policies, have the daemon ask the API (kubernetes.enabled, kubernetes.kubeconfig); see docs/kubernetes.md',
+        'kubectl get networkpolicies --all-namespaces',
       ),
       ...findingOf(
         'policy-too-many-rules',
@@ -68,6 +82,11 @@ function notEnforced(refused: readonly string[], changed: readonly string[]): Fi
 
 function findingOf(id: string, evidence: readonly string[], text: string, ...commands: readonly string[]): Finding[] {
   return evidence.length === 0 ? [] : [found(finds, id, evidence, byHand(text, ...commands))];
+}
+
+function someOf(titles: readonly string[]): string {
+  const named = titles.slice(0, MAX_NAMED).join(', ');
+  return titles.length > MAX_NAMED ? `${named} and ${titles.length - MAX_NAMED} more` : named;
 }
 
 function messageOf({ message }: Pick<Remark, 'message'>): string {
