@@ -2,6 +2,7 @@
 import type { PodLabels } from '../directory/pod-labels.ts';
 import type { PodPort } from '../directory/pod-port.ts';
 import type { Notice } from './control-api.ts';
+import type { PolicyDrops } from './drop-api.ts';
 
 /** `GET /v1/policies`: policies, and all by which they are judged. */
 export interface PolicyReport {
@@ -61,4 +62,69 @@ export interface PolicedNode {
   readonly labels: PodLabels;
   readonly underlayAddresses: readonly string[];
   readonly overlayAddresses: readonly string[];
+}
+
+/** A node that did not say what was asked. */
+export interface SilentNode {
+  readonly node: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** `GET /v1/policies/counts`: how often policies were used, of all nodes together. */
+export interface PolicyCounts {
+  /** In order of their titles: those that judge pods of any of these nodes. */
+  readonly policies: readonly PolicyCount[];
+  /** Nodes whose counts are not in it. */
+  readonly missing: readonly SilentNode[];
+}
+
+/** What all rules of a policy counted since the daemons started, or since the rules came. */
+export interface PolicyCount {
+  /** Its title: `shop/web`. */
+  readonly policy: string;
+  /** Connections. */
+  readonly allowed: number;
+  /** Packets, as the kernel counts: a super-packet is one. What several policies deny together, as none of their rules allows it, each of them has. */
+  readonly denied: number;
+  /** Packets that it would deny, were it not in audit mode. */
+  readonly audited: number;
+  /** When any of it was last, or up to ten seconds later; empty: never. */
+  readonly last: string;
+}
+
+/** `GET /v1/policies/rules?policy=TITLE`: the same rule by rule. */
+export interface PolicyRuleCounts {
+  readonly rules: readonly RuleCount[];
+  readonly missing: readonly SilentNode[];
+}
+
+export interface RuleCount {
+  /** `shop/web ingress[0].from[0]`; or of what no rule decides: `isolated by shop/web, no rule matches`. */
+  readonly rule: string;
+  /** In the policy: `ingress[0].from[0]`; empty: no rule decides. */
+  readonly place: string;
+  readonly direction: 'ingress' | 'egress';
+  /** `allowed` and `passed` count connections, `denied` and `audited` packets. */
+  readonly effect: 'allowed' | 'passed' | 'denied' | 'audited';
+  readonly count: number;
+  /** Since when all of the nodes count it; some may count for longer. */
+  readonly since: string;
+  readonly last: string;
+  /** Whose pods it judges. */
+  readonly nodes: readonly string[];
+}
+
+/** `GET /v1/policies/denials`: what policies denied, node by node. */
+export interface PolicyDenialsReport {
+  readonly nodes: readonly NodeDenials[];
+  readonly missing: readonly SilentNode[];
+}
+
+export interface NodeDenials {
+  readonly node: string;
+  /** Since when it counts: the start of its daemon. */
+  readonly since: string;
+  /** The most frequent first. */
+  readonly policies: readonly PolicyDrops[];
 }

@@ -26,7 +26,7 @@ import type { DropReport } from '../api/drop-api.ts';
 import type { Fault, FaultRequest } from '../api/fault-api.ts';
 import type { IpamStatus, LeaseCheck } from '../api/ipam-api.ts';
 import type { Matrix, MatrixRequest } from '../api/matrix-api.ts';
-import type { PolicyReport } from '../api/policy-api.ts';
+import type { PolicyCounts, PolicyDenialsReport, PolicyReport, PolicyRuleCounts } from '../api/policy-api.ts';
 import type { PlaceReport } from '../api/place-api.ts';
 import type { PingRequest, PingRound } from '../api/ping-api.ts';
 import type { Trace, TraceRequest } from '../api/trace-api.ts';
@@ -239,6 +239,22 @@ export class ControlClient {
   /** Network policies, and all by which they are judged. Rejects with `policies-off`, `policies-unknown`. */
   async policies(): Promise<PolicyReport> {
     return await this.#json<PolicyReport>('GET', '/v1/policies');
+  }
+
+  /** How often policies were used, of all nodes together. */
+  async policyCounts(): Promise<PolicyCounts> {
+    return await this.#json<PolicyCounts>('GET', '/v1/policies/counts');
+  }
+
+  /** The same of each rule of one policy. @param policy its title: `shop/web` */
+  async policyRules(policy: string): Promise<PolicyRuleCounts> {
+    const query = new URLSearchParams({ policy }).toString();
+    return await this.#json<PolicyRuleCounts>('GET', `/v1/policies/rules?${query}`);
+  }
+
+  /** What policies denied, node by node. */
+  async policyDenials(): Promise<PolicyDenialsReport> {
+    return await this.#json<PolicyDenialsReport>('GET', '/v1/policies/denials');
   }
 
   /** Injected faults. */

@@ -24,11 +24,13 @@ import { PolicyFacts } from './policy-facts/policy-facts.ts';
 import { DenierNames } from './policy/denier-names.ts';
 import { NodePolicies } from './policy/node-policies.ts';
 import { hasPolicies, PodEdges } from './policy/pod-edges.ts';
+import { PolicyCounters } from './policy/policy-counters.ts';
 import { PolicyDenials } from './policy/policy-denials.ts';
 import { PolicyEnforcement } from './policy/policy-enforcement.ts';
 import { PolicyLog } from './policy/policy-log.ts';
 import { oddPolicyNotices, roomNotices } from './policy/policy-notices.ts';
 import { type PolicySurvey, surveyPolicies } from './policy/policy-survey.ts';
+import { PolicyUses } from './policy/policy-uses.ts';
 import { ToldCuts } from './policy/told-cuts.ts';
 import { systemClock } from './process/system-environment.ts';
 import type { StateDirectory } from './state/state-directory.ts';
@@ -67,6 +69,7 @@ export interface ComposedPolicy {
   readonly log: PolicyLog;
   /** A node that has an address, as policies see it; `undefined`: none has. */
   nodeAt(address: IpAddress): NodeAddress | undefined;
+  readonly uses: PolicyUses;
   /** Whether it is known which policies there are. */
   isKnown(): boolean;
   /** What the doctor is told of policies. */
@@ -111,6 +114,14 @@ export function composePolicy(
   });
   opened.defer(() => policies.stop());
   const policed = () => pods.leased().filter(({ record }) => hasPolicies(record));
+  const counters = new PolicyCounters({
+    plan,
+    before: readCounters(POLICY_TABLE),
+    readCounters: () => readCounters(POLICY_TABLE),
+    nowMs: () => performance.now(),
+  });
+  const [denials, uses] = [new PolicyDenials(counters), new PolicyUses(counters)];
+  opened.defer(uses.start(systemClock));
   const facts = new PolicyFacts({
     own: { identity: node.identity, name: nodeName },
     pods: policed,
@@ -118,13 +129,11 @@ export function composePolicy(
     mayHave,
     kubernetes: { api, pod: (name) => kubernetes.pod(name) },
     listener: planner,
-    onTold: () => policies.update(),
-  });
-  const denials = new PolicyDenials({
-    plan,
-    before: readCounters(POLICY_TABLE),
-    readCounters: () => readCounters(POLICY_TABLE),
-    nowMs: () => performance.now(),
+    onTold: () => {
+      // What a rule counted is gone with it.
+      counters.look();
+      policies.update();
+    },
   });
   const log = new PolicyLog({ denierOf: (tag) => names.of(tag), clock: systemClock, logger, realtimeNs });
   opened.defer(() => log.stop());
@@ -148,6 +157,7 @@ export function composePolicy(
     denials,
     log,
     nodeAt: (address) => nodeAddressAmong(planner.cluster.nodes(), address),
+    uses,
     isKnown,
     survey: async () =>
       surveyPolicies({

@@ -14,6 +14,7 @@ import type { EventLog } from './process/event-log.ts';
 import { composeExplanations } from './explain/explain-handlers.ts';
 import { composeFaults, type FaultParts } from './faults/fault-handlers.ts';
 import { composeProbes, type ProbeParts } from './probes/probe-handlers.ts';
+import { composePolicyCounts } from './policy/policy-count-handlers.ts';
 import { policyHandlers, type PolicyHandlerParts } from './policy/policy-handlers.ts';
 import { placeHandlers } from './places/place-handlers.ts';
 import type { RecordedPackets } from './explain/recorded-packets.ts';
@@ -80,7 +81,9 @@ export async function composeDiagnosis(parts: DiagnosisParts): Promise<Diagnosis
     captures: () => captures.overview().captures,
     ...drops,
     ...placeHandlers(probes.places),
-    ...policyHandlers({ ...parts, nodeName: parts.config.nodeName }),
+    // Pods are on Nodes of Kubernetes, which may be called otherwise.
+    ...policyHandlers({ ...parts, nodeName: parts.config.kubernetes?.nodeName ?? parts.config.nodeName }),
+    ...composePolicyCounts({ policy: parts.policy, nodeName: parts.config.nodeName }, remote),
     ...probes.handlers,
     ...traces.handlers,
     ...doctor.handlers,

@@ -3,10 +3,14 @@ import { execFile } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import type { PolicyReport } from '../../src/api/policy-api.ts';
+import type { PolicyCounts, PolicyReport, PolicyRuleCounts } from '../../src/api/policy-api.ts';
 import { policyMatrix, type PolicyTest, testPolicies } from '../../src/cli/policy-answer.ts';
+import { detailPolicy, type PolicyDetail } from '../../src/cli/policy-detail.ts';
+import { formatPolicyList } from '../../src/cli/policy-list-view.ts';
+import { listPolicies, type PolicyListing } from '../../src/cli/policy-listing.ts';
 import { formatPolicyMatrix } from '../../src/cli/policy-matrix-view.ts';
 import { clusterOf, endOf, readFileCluster } from '../../src/cli/policy-question.ts';
+import { formatPolicyDetail } from '../../src/cli/policy-show-view.ts';
 import { checkRunning } from '../../src/cli/policy-remarks.ts';
 import { ControlServer } from '../../src/daemon/control/control-server.ts';
 import { ConflictError } from '../../src/errors.ts';
@@ -20,10 +24,53 @@ const report = shopReport(directory);
 let sockets = 0;
 test.after.always(() => rmSync(directory, { recursive: true }));
 
+const missing = [{ node: 'n3', code: 'remote-unreachable', message: 'it does not answer' }];
+const since = '2026-01-01T00:00:00.000Z';
+const counts: PolicyCounts = {
+  policies: [
+    { policy: 'shop/web', allowed: 120, denied: 7, audited: 0, last: '2026-01-01T00:59:55.000Z' },
+    { policy: 'shop/default-deny', allowed: 0, denied: 7, audited: 0, last: '2026-01-01T00:50:00.000Z' },
+  ],
+  missing,
+};
+const use = { since, last: '', nodes: ['n1', 'n2'], count: 0 } as const;
+const ruleCounts: PolicyRuleCounts = {
+  rules: [
+    {
+      ...use,
+      rule: 'shop/web ingress[0]',
+      place: 'ingress[0]',
+      direction: 'ingress',
+      effect: 'allowed',
+      count: 120,
+      last: '2026-01-01T00:59:55.000Z',
+    },
+    { ...use, rule: 'shop/web egress[0].to[0]', place: 'egress[0].to[0]', direction: 'egress', effect: 'allowed' },
+    {
+      ...use,
+      rule: 'isolated by shop/default-deny, shop/web, no rule matches',
+      place: '',
+      direction: 'egress',
+      effect: 'denied',
+      count: 7,
+      last: '2026-01-01T00:50:00.000Z',
+    },
+  ],
+  missing,
+};
+const nowMs = Date.parse('2026-01-01T01:00:00.000Z');
+const terminal = { widthColumns: 80, colour: false };
+
 /** Runs the command line, which asks a daemon that answers this. */
 async function policy(t: ExecutionContext, policies: () => PolicyReport, ...argv: readonly string[]) {
   const socketPath = join(directory, `${sockets++}.sock`);
-  const handlers = { ...fixedHandlers().handlers, policies };
+  const handlers = {
+    ...fixedHandlers().handlers,
+    policies,
+    policyCounts: async () => Promise.resolve(counts),
+    policyRules: async (title: string) =>
+      Promise.resolve(title === 'shop/web' ? ruleCounts : { rules: [], missing: [] }),
+  };
   const server = await ControlServer.open({ socketPath, readOnly: true, handlers, most: () => 8 });
   t.teardown(async () => server.close());
   return await weft('--socket', socketPath, 'policy', ...argv);
@@ -106,7 +153,7 @@ test('what depends on labels that are not known is unknown, and not denied', asy
   t.regex(stdout, /the labels of shop\/db-0 are not known: nodes deny it until they are, and it may be allowed then\n/);
   const cluster = clusterOf(withoutLabels(), undefined);
   const matrix = policyMatrix(cluster.pods.pods, { port: 5432 }, cluster, []);
-  t.regex(formatPolicyMatrix(matrix, { widthColumns: 80, colour: false }), /\n\? {4}not known, as labels/);
+  t.regex(formatPolicyMatrix(matrix, terminal), /\n\? {4}not known, as labels/);
 });
 
 test('what is allowed whatever labels are is allowed', (t) => {
@@ -168,4 +215,126 @@ test('where there is no answer, the exit code is neither that of allowed nor of 
   t.regex(away.stderr, /; without a daemon, give --files and --pods\n/);
   const lost = await policy(t, () => report, 'test', 'shop/wbe', 'shop/db-0');
   t.regex(lost.stderr, /^weft: no pod shop\/wbe is known to n1: /);
+});
+
+test('a list has whom policies select and what they did, and which nodes did not say', async (t) => {
+  const text = formatPolicyList(listPolicies(report, counts, undefined), terminal, nowMs);
+  t.is(
+    text,
+    `
+POLICY             DIRECTION  STATE     PODS  HERE  ALLOWED  DENIED  LAST USE
+shop/db            ingress    enforced     1     0        0       0  never
+shop/default-deny  both       enforced     3     1        0       7  10 m ago
+shop/web           both       enforced     2     1      120       7  5 s ago
+
+HERE: pods of n1. ALLOWED are connections, DENIED packets (of audit mode: that
+it would deny), of all nodes, since their daemons started or the rules came;
+weft policy show NAME has them rule by rule
+notice not counted: n3: it does not answer
+`.slice(1),
+  );
+  const { stdout } = await policy(t, () => report, 'list', '--namespace', 'shop', '--json');
+  t.like(JSON.parse(stdout) as PolicyListing, {
+    node: 'n1',
+    policies: [
+      { policy: 'shop/db', tier: 'namespace', pods: { all: 1, own: 0, unknown: 0 } },
+      { policy: 'shop/default-deny' },
+      { allowed: 120 },
+    ],
+    missing,
+  });
+  t.regex((await policy(t, () => report, 'list', '--namespace', 'none')).stdout, /^no network policies\n/);
+});
+
+test('a list says tiers, audit mode, and what is closed or selects nothing', (t) => {
+  const guard = {
+    source: 'kubernetes',
+    state: 'enforced',
+    problems: [],
+    object: {
+      apiVersion: 'policy.networking.k8s.io/v1beta1',
+      kind: 'ClusterNetworkPolicy',
+      metadata: { name: 'guard', annotations: { 'weft.dev/policy-mode': 'audit' } },
+      spec: {
+        tier: 'Admin',
+        priority: 10,
+        subject: { namespaces: { matchLabels: { team: 'red' } } },
+        ingress: [{ name: 'no', action: 'Deny', from: [{ namespaces: {} }] }],
+      },
+    },
+  } as const;
+  const [first, ...rest] = report.policies;
+  const odd = { ...first!, state: 'closed', problems: ['spec: Forbidden: too long'] } as const;
+  const counted = { policies: [{ policy: 'guard', allowed: 0, denied: 0, audited: 5, last: since }], missing: [] };
+  const changed = { ...report, policies: [guard, odd, ...rest] };
+  const text = formatPolicyList(listPolicies(changed, counted, undefined), terminal, nowMs);
+  t.regex(text, /\nguard +admin 10 +ingress +audit +0 +0 +0 +\(5\) +1 h ago\n/);
+  t.regex(text, /\nshop\/default +- +both +closed /);
+  t.regex(text, /\nshop\/default-deny cannot be read, and denies everything: spec: Forbidden: too\nlong\n/);
+  const shown = formatPolicyDetail(detailPolicy(changed, { rules: [], missing: [] }, 'guard'), terminal, nowMs);
+  t.is(
+    shown,
+    `
+guard  ClusterNetworkPolicy of tier admin 10 from kubernetes, audit
+  judges all pods of namespaces team=red in ingress
+  selects no pod
+
+RULE                DOES  WHOM                        PEERS  COUNT  LAST USE
+ingress[0].from[0]  deny  all pods of all namespaces      ${report.pods.length}      -  -
+                          "no"
+
+no node counts it: it judges no pod
+`.slice(1),
+  );
+});
+
+test('each rule of a policy is shown with what it means and did, and those that never matched stand out', async (t) => {
+  const text = formatPolicyDetail(detailPolicy(report, ruleCounts, 'shop/web'), terminal, nowMs);
+  t.is(
+    text,
+    `
+shop/web  NetworkPolicy from kubernetes, enforced
+  isolates pods app=web of shop in ingress and egress
+  selects 2, 1 here
+  shop/web-6d4c5b7f9-bx2lq (n1), shop/web-6d4c5b7f9-r7tjw (n2)
+
+RULE             DOES   WHOM                           PEERS  COUNT  LAST USE
+ingress[0]       allow  anybody, tcp http                  -    120  5 s ago
+egress[0].to[0]  allow  pods app=db of shop, tcp 5432      1      0  never
+
+DENIED WITHOUT A RULE                               DIRECTION  PACKETS  LAST
+isolated by shop/default-deny, shop/web, no rule    egress           7  10 m ago
+matches
+
+counted by 2 nodes for 1 h 0 m or longer: connections that a rule allows or
+passes, and packets that one denies or, in audit mode, (would deny); a last use
+may be 10 s older
+notice not counted: n3: it does not answer
+`.slice(1),
+  );
+  const coloured = formatPolicyDetail(
+    detailPolicy(report, ruleCounts, 'shop/web'),
+    { ...terminal, colour: true },
+    nowMs,
+  );
+  t.true(coloured.includes('\u001b[33mnever\u001b[39m'));
+  const { stdout } = await policy(t, () => report, 'show', 'shop/web', '--json');
+  t.like(JSON.parse(stdout) as PolicyDetail, {
+    rules: [{ count: 120 }, { count: 0, last: '', peers: 1, nodes: ['n1', 'n2'] }],
+    pods: [
+      { pod: 'shop/web-6d4c5b7f9-bx2lq', known: true },
+      { node: 'n2', known: true },
+    ],
+  });
+});
+
+test('nodes without room for the rules are said', (t) => {
+  const full = { ...ruleCounts.rules[2]!, rule: 'isolated by (too-many-rules), shop/web, no rule matches' };
+  const text = formatPolicyDetail(detailPolicy(report, { rules: [full], missing: [] }, 'shop/web'), terminal, nowMs);
+  t.regex(text, /\nits rules are not asked at n1, n2: there is no room for them/);
+});
+
+test('a policy that is not there is told with the one that was probably meant', async (t) => {
+  const { exitCode, stderr } = await policy(t, () => report, 'show', 'web');
+  t.deepEqual([exitCode, stderr], [2, 'weft: no policy web is known to n1: did you mean shop/web?\n']);
 });

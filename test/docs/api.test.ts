@@ -21,6 +21,9 @@ import {
   fixedPlace,
   fixedPod,
   fixedPolicies,
+  fixedPolicyCounts,
+  fixedPolicyDenials,
+  fixedPolicyRules,
   fixedRoutes,
   fixedStatus,
 } from '../support/fixed-handlers.ts';
@@ -47,6 +50,12 @@ const shows = test.macro<[unknown]>({
   title: (heading) => `the example has every key of ${heading}`,
 });
 
+const showsAll = test.macro<[unknown]>({
+  exec: (t, value) =>
+    t.deepEqual(keyPaths(example(t.title.replace('the example has every key of ', ''))), keyPaths(value)),
+  title: (heading) => `the example has every key of ${heading!}`,
+});
+
 test('Status', shows, fixedStatus);
 test('Peers', shows, [fixedPeers[0]]);
 test('Routes', shows, fixedRoutes);
@@ -67,6 +76,9 @@ test('Trace', shows, fixedTrace);
 test('Explain', shows, fixedExplanation);
 test('Drops', shows, fixedDrops);
 test('Policies', shows, fixedPolicies);
+test('Policy counts', showsAll, fixedPolicyCounts);
+test('Policy rules', showsAll, fixedPolicyRules);
+test('Policy denials', showsAll, fixedPolicyDenials);
 test('Faults', shows, [fixedFault]);
 test('Flows', shows, [fixedFlows[0]]);
 

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import test from 'ava';
 import type { CaptureLine } from '../../src/cli/capture-lines.ts';
 import type { PolicyMatrix, PolicyTest } from '../../src/cli/policy-answer.ts';
+import type { PolicyDetail } from '../../src/cli/policy-detail.ts';
+import type { PolicyListing } from '../../src/cli/policy-listing.ts';
 import type { PolicyCheck } from '../../src/cli/policy-remarks.ts';
 import type { Version } from '../../src/api/control-api.ts';
 import type { ResetReport } from '../../src/daemon/reset.ts';
@@ -78,6 +80,33 @@ const policyMatrix: PolicyMatrix = {
   labelsUnknown: [],
   notes: [''],
 };
+const head = {
+  policy: '',
+  kind: 'NetworkPolicy',
+  source: 'kubernetes',
+  state: 'enforced',
+  problems: [],
+  mode: 'enforce',
+  tier: 'namespace',
+  priority: 0,
+  directions: ['ingress'],
+} as const;
+const remarks = { missing: [{ node: '', code: '', message: '' }], notices: [''] };
+const policyList: PolicyListing = {
+  node: '',
+  policies: [{ ...head, pods: { all: 1, own: 1, unknown: 0 }, allowed: 1, denied: 1, audited: 1, last: '' }],
+  ...remarks,
+};
+const use = { count: 1, since: '', last: '', nodes: [''] };
+const policyShow: PolicyDetail = {
+  node: '',
+  ...head,
+  subject: '',
+  pods: [{ pod: '', node: '', known: true }],
+  rules: [{ place: '', direction: 'ingress', title: '', action: 'allow', meaning: '', peers: 1, ...use }],
+  others: [{ direction: 'ingress', cause: '', effect: 'denied', ...use }],
+  ...remarks,
+};
 const policyCheck: PolicyCheck = {
   files: 1,
   policies: [''],
@@ -104,6 +133,8 @@ for (const [heading, value] of Object.entries({
   capture,
   report,
   'kubernetes check': check,
+  'policy list': policyList,
+  'policy show': policyShow,
   'policy test': policyTest,
   'policy matrix': policyMatrix,
   'policy check': policyCheck,

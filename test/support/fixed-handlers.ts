@@ -5,7 +5,7 @@ import type { RunningCapture } from '../../src/api/capture-api.ts';
 import type { ControlHandlers } from '../../src/daemon/control/control-handlers.ts';
 import type { DirectoryReport } from '../../src/api/directory-api.ts';
 import { RefusedMessages } from '../../src/directory/refused-messages.ts';
-import type { PolicyReport } from '../../src/api/policy-api.ts';
+import type { PolicyCounts, PolicyDenialsReport, PolicyReport, PolicyRuleCounts } from '../../src/api/policy-api.ts';
 import type { PlaceReport } from '../../src/api/place-api.ts';
 import type { DropReport } from '../../src/api/drop-api.ts';
 import type { Fault } from '../../src/api/fault-api.ts';
@@ -653,6 +653,41 @@ export const fixedPolicies: PolicyReport = {
   notices: [{ code: 'policy-not-enforced', message: 'network policies are enforced as they were, or not at all: no' }],
 };
 
+const silent = [{ node: 'n3', code: 'remote-unreachable', message: 'node n3: it does not answer' }];
+
+/** How often it was used, as far as nodes say. */
+export const fixedPolicyCounts: PolicyCounts = {
+  policies: [{ policy: 'shop/web', allowed: 12, denied: 7, audited: 0, last: '2026-01-03T04:09:50.000Z' }],
+  missing: silent,
+};
+
+export const fixedPolicyRules: PolicyRuleCounts = {
+  rules: [
+    {
+      rule: 'shop/web ingress[0].from[0]',
+      place: 'ingress[0].from[0]',
+      direction: 'ingress',
+      effect: 'allowed',
+      count: 12,
+      since: '2026-01-01T00:00:00.000Z',
+      last: '2026-01-03T04:09:50.000Z',
+      nodes: ['n1', 'n2'],
+    },
+  ],
+  missing: silent,
+};
+
+export const fixedPolicyDenials: PolicyDenialsReport = {
+  nodes: [
+    {
+      node: 'n1',
+      since: '2026-01-01T00:00:00.000Z',
+      policies: [{ rule: 'isolated by shop/web, no rule matches', direction: 'ingress', packets: 7 }],
+    },
+  ],
+  missing: silent,
+};
+
 /** A capture that somebody has begun. */
 export const fixedCapture: RunningCapture = {
   capture: 3,
@@ -684,6 +719,9 @@ export function fixedHandlers(): { handlers: ControlHandlers; seen: SeenRequest[
     audit: async () => await Promise.resolve({ ...fixedAudit, trigger: 'request' }),
     drops: async () => await Promise.resolve(fixedDrops),
     policies: () => fixedPolicies,
+    policyCounts: async () => await Promise.resolve(fixedPolicyCounts),
+    policyRules: async () => await Promise.resolve(fixedPolicyRules),
+    policyDenials: async () => await Promise.resolve(fixedPolicyDenials),
     faults: () => [fixedFault],
     addAttachment: async (wanted, clientPid) => {
       seen.push({ name: wanted.attachment.containerId, request: wanted, clientPid });

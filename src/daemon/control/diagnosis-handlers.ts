@@ -5,6 +5,7 @@ import type { DropHandlers } from '../explain/drops.ts';
 import type { ExplainHandlers } from '../explain/explain-handlers.ts';
 import type { FaultHandlers } from '../faults/fault-handlers.ts';
 import type { PlaceHandlers } from '../places/place-handlers.ts';
+import type { PolicyCountHandlers } from '../policy/policy-count-handlers.ts';
 import type { PolicyHandlers } from '../policy/policy-handlers.ts';
 import type { ProbeHandlers } from '../probes/probe-handlers.ts';
 import type { TraceHandlers } from '../probes/trace-handlers.ts';
@@ -15,6 +16,7 @@ export type DiagnosisHandlers = CaptureListHandlers &
   ExplainHandlers &
   FaultHandlers &
   PlaceHandlers &
+  PolicyCountHandlers &
   PolicyHandlers &
   ProbeHandlers &
   TraceHandlers;

@@ -4,6 +4,7 @@ import type { PolicedPod, PolicyReport } from '../../api/policy-api.ts';
 import { ConflictError } from '../../errors.ts';
 import type { PolicyPod } from '../../policy/cluster-facts.ts';
 import { formatIpAddress } from '../../wire/address.ts';
+import type { OwnPolicyCounts } from './policy-count-handlers.ts';
 import type { PolicyFacts } from '../policy-facts/policy-facts.ts';
 
 /** What the control server asks of it. */
@@ -13,7 +14,7 @@ export interface PolicyHandlers {
 }
 
 /** What a node that enforces policies has. */
-export interface PolicyAnswerParts {
+export interface PolicyAnswerParts extends OwnPolicyCounts {
   readonly facts: Pick<PolicyFacts, 'known'>;
   /** Whether it is known which policies there are. */
   isKnown(): boolean;

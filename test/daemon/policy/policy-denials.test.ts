@@ -1,4 +1,5 @@
 import test from 'ava';
+import { PolicyCounters, type PolicyCountersOptions } from '../../../src/daemon/policy/policy-counters.ts';
 import { PolicyDenials } from '../../../src/daemon/policy/policy-denials.ts';
 import { CUT_TAG, HELD_TAG, tagOfIsolation, tagOfRule } from '../../../src/daemon/policy/policy-names.ts';
 import type { IsolationPlan, PlannedRule } from '../../../src/policy/node-plan.ts';
@@ -18,6 +19,10 @@ function planOf(...isolations: readonly IsolationPlan[]): PlanState {
   return plan;
 }
 
+function denialsOf(options: PolicyCountersOptions): PolicyDenials {
+  return new PolicyDenials(new PolicyCounters(options));
+}
+
 test('what is dropped is counted, and neither what passes nor what is in audit mode', (t) => {
   const rules = [rule('deny', 'deny'), rule('audited', 'deny', true), rule('allow', 'allow')];
   const isolations = [isolation('a', false, rules), isolation('b', true, [])];
@@ -29,7 +34,7 @@ test('what is dropped is counted, and neither what passes nor what is in audit m
     [HELD_TAG, 1_000_000],
   ]);
   const plan = planOf(...isolations);
-  const denials = new PolicyDenials({ plan: () => plan, readCounters: () => counters, nowMs: () => 0 });
+  const denials = denialsOf({ plan: () => plan, readCounters: () => counters, nowMs: () => 0 });
   t.is(denials.total, 1_101_001);
 });
 
@@ -41,7 +46,7 @@ test('each rule that denied is named, the most frequent first', (t) => {
     [tagOfIsolation(one), 7],
   ]);
   const plan = planOf(one);
-  const denials = new PolicyDenials({ plan: () => plan, readCounters: () => counters, nowMs: () => 0 });
+  const denials = denialsOf({ plan: () => plan, readCounters: () => counters, nowMs: () => 0 });
   t.deepEqual(denials.byRule(), [
     { rule: 'isolated by shop/web, no rule matches', direction: 'ingress', packets: 7 },
     { rule: 'all ingress[0].from[0]', direction: 'ingress', packets: 3 },
@@ -52,7 +57,7 @@ test('of more rules than are remembered, what they denied is one sum', (t) => {
   const rules = Array.from({ length: 5_000 }, (_, at) => rule(`r${at}`, 'deny'));
   const plan = planOf(isolation('a', false, rules));
   const counters = new Map(rules.map((each) => [tagOfRule(each), 1]));
-  const denials = new PolicyDenials({ plan: () => plan, readCounters: () => counters, nowMs: () => 0 });
+  const denials = denialsOf({ plan: () => plan, readCounters: () => counters, nowMs: () => 0 });
   t.is(denials.total, 5_000);
   t.deepEqual(denials.byRule()[0], { rule: 'other rules', direction: '', packets: 5_000 - 4_096 });
 });
@@ -61,7 +66,7 @@ test('the total never falls: not when a policy is gone, nor when the table is ma
   let nowMs = 0;
   let counters: ReadonlyMap<string, number> | undefined;
   let plan: PlanState | undefined;
-  const denials = new PolicyDenials({ plan: () => plan, readCounters: () => counters, nowMs: () => nowMs });
+  const denials = denialsOf({ plan: () => plan, readCounters: () => counters, nowMs: () => nowMs });
   t.is(denials.total, 0);
   const [a, b] = [isolation('a', false, []), isolation('b', false, [])];
   plan = planOf(a, b);
@@ -91,7 +96,7 @@ test('what earlier daemons counted is left out, and also where the table was mad
     [tagB, 2],
   ]);
   const plan = planOf(a, b);
-  const denials = new PolicyDenials({ plan: () => plan, before, readCounters: () => counters, nowMs: () => nowMs });
+  const denials = denialsOf({ plan: () => plan, before, readCounters: () => counters, nowMs: () => nowMs });
   t.is(denials.total, 9);
   nowMs += 10_000;
   counters = new Map([[tagA, 108]]);
@@ -102,6 +107,6 @@ test('who asks again at once is told what was read last', (t) => {
   let packets = 1;
   const plan = planOf();
   const readCounters = () => new Map([[CUT_TAG, packets++]]);
-  const denials = new PolicyDenials({ plan: () => plan, readCounters, nowMs: () => 0 });
+  const denials = denialsOf({ plan: () => plan, readCounters, nowMs: () => 0 });
   t.deepEqual([denials.total, denials.total], [1, 1]);
 });
