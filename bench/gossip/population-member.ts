@@ -67,6 +67,7 @@ export function populationPods(index: number, count: number): DirectoryPod[] {
         (text) => parseIpAddress(text)!,
       ),
       labels: { app, 'pod-template-hash': hash.slice(0, 10), 'app.kubernetes.io/version': `1.${serial}` },
+      hasMoreLabels: false,
       ports: [],
       isSuperseded: false,
     };

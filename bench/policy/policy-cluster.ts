@@ -92,7 +92,14 @@ export function announcedPods(node: number, labels: readonly Labels[] = []): Dir
       `10.64.${node * 2 + (host >> 8)}.${host & 0xff}`,
       `fd00:64:0:${node.toString(16)}::${host.toString(16)}`,
     ].map((text) => parseIpAddress(text)!);
-    return { ...pod, labels: { ...pod.labels, ...labels[serial] }, addresses, ports, isSuperseded: false };
+    return {
+      ...pod,
+      labels: { ...pod.labels, ...labels[serial] },
+      addresses,
+      hasMoreLabels: false,
+      ports,
+      isSuperseded: false,
+    };
   });
 }
 

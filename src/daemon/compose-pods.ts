@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import { openBootClock } from '../linux/boot-clock.ts';
 import { SPOOL_DIRECTORY } from '../linux/cni-spool.ts';
-import type { ToldPod } from '../kubernetes/told-pod.ts';
 import { canBeAnnounced } from '../membership/announcement-codec.ts';
 import type { Member } from '../membership/announcement.ts';
 import type { OwnPrefixes } from './routes/own-prefixes.ts';
@@ -12,9 +11,8 @@ import type { Config } from './config/config.ts';
 import { POD_GATEWAY } from './host/pod-devices.ts';
 import { Attachments, type AttachmentsOptions } from './cni/attachments.ts';
 import { GonePods } from './pods/gone-pods.ts';
-import type { PodEdge } from './pods/known-pods.ts';
+import type { PodEdge, PodsOptions } from './pods/known-pods.ts';
 import { Pods } from './pods/pods.ts';
-import type { PodRecord } from './pods/pod-record.ts';
 import type { PodResolver } from './pods/pod-resolver-file.ts';
 import { PODS_JOURNAL } from './pods/stored-pods.ts';
 import { type SpoofWatch, watchSpoofing } from './pods/spoof-watch.ts';
@@ -31,8 +29,8 @@ export interface PodParts {
   readonly members: () => readonly Member[];
   /** Knows what others changed in nftables. */
   readonly witness: NftWitness;
-  /** Labels and named ports that somebody else gives to pods; `undefined`: the labels of the record, and no ports. */
-  readonly toldOf: (record: PodRecord) => ToldPod | undefined;
+  /** As in `PodsOptions`. */
+  readonly toldOf: NonNullable<PodsOptions['toldOf']>;
   /** What stands where cables of pods meet the node. */
   readonly edge: PodEdge;
   /** Is told whenever something may have changed a pod. */

@@ -8,6 +8,8 @@ export interface DirectoryPod {
   readonly namespace: string;
   readonly addresses: readonly IpAddress[];
   readonly labels: PodLabels;
+  /** It has, or may have, others than these: whoever decides by labels does not know its. */
+  readonly hasMoreLabels: boolean;
   /** Those that have names. In any order, each once. */
   readonly ports: readonly PodPort[];
   /** A newer pod of its node has taken its name: it goes by its addresses alone. */

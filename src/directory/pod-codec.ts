@@ -30,6 +30,7 @@ const podLimits: FieldLimits = {
   4: { maxCount: MAX_LABELS, maxBytes: MAX_LABEL_KEY_BYTES + MAX_LABEL_VALUE_BYTES + 16, fields: labelLimits },
   5: { maxCount: 1, maxBytes: 0 },
   6: { maxCount: MAX_POD_PORTS, maxBytes: MAX_PORT_NAME_LENGTH + 16, fields: portLimits },
+  7: { maxCount: 1, maxBytes: 0 },
 };
 
 /** Names end up in terminals, logs and metrics: no spaces, no control characters, no look-alikes. A slash is between names. */
@@ -63,7 +64,8 @@ function titleOf({ name, protocol, port }: PodPort): string {
 }
 
 /** Encodes a pod: equal ones alike. */
-export function encodePod({ name, namespace, addresses, labels, ports, isSuperseded }: DirectoryPod): Uint8Array {
+export function encodePod(pod: DirectoryPod): Uint8Array {
+  const { name, namespace, addresses, labels, hasMoreLabels, ports, isSuperseded } = pod;
   return Uint8Array.from(
     weft.v1.DirectoryPod.encode({
       name,
@@ -78,6 +80,7 @@ export function encodePod({ name, namespace, addresses, labels, ports, isSuperse
         ...(protocol !== 'TCP' && { protocol: podProtocols.indexOf(protocol) }),
         port,
       })),
+      ...(hasMoreLabels && { moreLabels: true }),
     }).finish(),
   );
 }
@@ -99,6 +102,7 @@ export function parsePod(bytes: Uint8Array): DirectoryPod | undefined {
       bytes: Uint8Array.from(address),
     })),
     labels: Object.fromEntries(raw.labels.map(({ key, value }) => [key ?? '', value ?? ''])),
+    hasMoreLabels: raw.moreLabels,
     ports: raw.ports.flatMap(({ name, protocol: number, port }) => {
       const protocol = podProtocols[number ?? 0];
       // A protocol of a later version is none that anybody here asks for.

@@ -14,6 +14,7 @@ export function podOf(number: number, serial: number, revision = 0): DirectoryPo
       { family: 6, bytes: v6 },
     ],
     labels: { app: 'web', 'pod-template-hash': `${1_000_000 + 7 * serial + revision}` },
+    hasMoreLabels: false,
     ports: [],
     isSuperseded: false,
   };

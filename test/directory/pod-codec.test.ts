@@ -11,6 +11,7 @@ const full: DirectoryPod = {
   namespace: 'shop',
   addresses: [parseIpAddress('10.244.1.2')!, parseIpAddress('fd00:10:244:1::2')!],
   labels: { 'app.kubernetes.io/name': 'web', tier: 'front', empty: '' },
+  hasMoreLabels: true,
   ports: [
     { name: 'dns', protocol: 'TCP', port: 53 },
     { name: 'dns', protocol: 'UDP', port: 53 },
@@ -46,6 +47,12 @@ test('what is read of a pod does not change with the buffer it came in', (t) => 
 
 test('a field of a later version is passed over', (t) => {
   t.deepEqual(parsePod(Uint8Array.of(...encodePod(full), (14 << 3) | 0, 5)), full);
+});
+
+test('a pod all of whose labels are told is the bytes that it was before that was said', (t) => {
+  const { moreLabels, ...raw } = weft.v1.DirectoryPod.decode(encodePod({ ...full, hasMoreLabels: false }));
+  t.is(moreLabels, false);
+  t.deepEqual(encodePod({ ...full, hasMoreLabels: false }), Uint8Array.from(weft.v1.DirectoryPod.encode(raw).finish()));
 });
 
 test('a pod without ports is the bytes that it was before there were any', (t) => {

@@ -185,6 +185,22 @@ runs('a label that a pod of another node gets lets it in', async (t) => {
   t.pass();
 });
 
+runs('a pod of another node that has more labels than are told is let in by none of them', async (t) => {
+  const nobodyKeeps = { podSelector: { matchExpressions: [{ key: 'zone', operator: 'DoesNotExist' }] } };
+  const spec = { podSelector: { matchLabels: { app: 'web' } }, ingress: [{ from: [nobodyKeeps] }] };
+  tell({ resource: 'networkpolicies', object: { metadata: { namespace: 'shop', name: 'web' }, spec } as never });
+  await untilReaches('far', 'web');
+  // In order of their keys, the last one is not told.
+  const many = Object.fromEntries(Array.from({ length: 70 }, (_, at) => [`app-${at}`, 'x']));
+  tellPod('n2', 'far', { ...many, zone: 'inner' });
+  await untilDenied('far', 'web');
+  t.like(await explain('far'), { fate: 'dropped', reason: 'policy-denied' });
+  tellPod('n2', 'far', { app: 'far' });
+  await untilReaches('far', 'web');
+  tellPolicy('web', { app: 'near' });
+  await untilDenied('far', 'web');
+});
+
 runs('a pod that is made under a policy is never open', async (t) => {
   tellPolicy('late');
   tellPod('n1', 'late', { app: 'late' });

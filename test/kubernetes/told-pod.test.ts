@@ -33,7 +33,15 @@ test('whatever a pod has, other nodes take what they are told', (t) => {
   t.true(cutLabels > 0);
   t.true(ports.length >= 16);
   const addresses = Array.from({ length: 16 }, (_, at) => parseIpAddress(`fd00::${at}`)!);
-  const pod = { name: 'p'.repeat(253), namespace: 'n'.repeat(63), addresses, labels, ports, isSuperseded: true };
+  const pod = {
+    name: 'p'.repeat(253),
+    namespace: 'n'.repeat(63),
+    addresses,
+    labels,
+    hasMoreLabels: true,
+    ports,
+    isSuperseded: true,
+  };
   t.is(problemOfPod(pod), undefined);
   t.true(encodePod(pod).length > MAX_POD_BYTES - 256, 'it takes nearly all that there is');
 });

@@ -14,6 +14,7 @@ export function podOf(number: number, name: string, serial = 2, change: Partial<
     namespace: 'default',
     addresses: [parseIpAddress(`10.${200 + (serial >> 8)}.${number}.${serial & 0xff}`)!],
     labels: { app: name },
+    hasMoreLabels: false,
     ports: [],
     isSuperseded: false,
     ...change,

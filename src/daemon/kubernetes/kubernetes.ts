@@ -12,7 +12,7 @@ import { MAX_POD_PORTS } from '../../directory/limits.ts';
 import type { ApiPod } from '../../kubernetes/api-object.ts';
 import { addressesOf, seedsOf } from '../../kubernetes/node-view.ts';
 import { PodAgreement, type PodDifference, type PodHere } from '../../kubernetes/pod-agreement.ts';
-import { type ToldPod, toldOfPod } from '../../kubernetes/told-pod.ts';
+import { type FittingPod, toldOfPod } from '../../kubernetes/told-pod.ts';
 import { resourceNames, watchedResources } from '../../kubernetes/watched-resource.ts';
 import { type Endpoint, type IpAddress, parseIpAddress } from '../../wire/address.ts';
 import { prefixContains, type Prefix } from '../../wire/prefix.ts';
@@ -133,10 +133,10 @@ export class Kubernetes {
     return this.#awaited.wait(pod);
   }
 
-  /** Labels and ports of a pod of this node, as many as other nodes take; `undefined`: nothing is known of it. */
-  toldOf(pod: AwaitedPod): ToldPod | undefined {
+  /** Labels and ports of a pod of this node, as many as other nodes take. */
+  toldOf(pod: AwaitedPod): FittingPod | 'unknown' {
     const known = this.pod(pod);
-    return known && toldOfPod(known);
+    return known === undefined ? 'unknown' : toldOfPod(known);
   }
 
   /** Has `kubectl describe` say of a pod, and of this node, that the pod got no address. */
@@ -259,7 +259,7 @@ export class Kubernetes {
     const told = [...this.#options.api.pods.values()].map((pod) => ({ pod, ...toldOfPod(pod) }));
     const labels = namesOf(told.filter(({ cutLabels }) => cutLabels > 0));
     const ports = namesOf(told.filter(({ cutPorts }) => cutPorts > 0));
-    const labelsMessage = `not all labels of ${labels} are known to other nodes: a pod may have 64, of about 3 000 bytes`;
+    const labelsMessage = `not all labels of ${labels} are known to other nodes, where policies that go by labels do not allow it anything: a pod may have 64, of about 3 000 bytes`;
     const portsMessage = `not all named ports of ${ports} are known to other nodes: a pod may have ${MAX_POD_PORTS}, and fewer beside many labels`;
     return [
       ...(labels === '' ? [] : [{ code: 'kubernetes-labels-cut', message: labelsMessage }]),

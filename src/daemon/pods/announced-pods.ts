@@ -14,6 +14,8 @@ export interface AddressedPod {
   readonly addresses: readonly IpAddress[];
   /** Those that have names. Absent: none are known. */
   readonly ports?: readonly PodPort[];
+  /** It has, or may have, other labels than those of its record. Absent: it has none. */
+  readonly hasMoreLabels?: boolean;
 }
 
 /**
@@ -26,11 +28,10 @@ export function announcedPods(pods: readonly AddressedPod[]): DirectoryPod[] {
   const holders = new Map<string, string>();
   for (const { record } of pods) holders.set(titleOf(record), containerOf(record));
   const interfaces = Map.groupBy(pods, ({ record }) => `${titleOf(record)} ${containerOf(record)}`);
-  const announced = Array.from(interfaces.values(), (ofOne): DirectoryPod => {
-    const { record, ports = [] } = ofOne[0]!;
-    const { name, namespace = DEFAULT_NAMESPACE, labels = {} } = record;
-    const isSuperseded = holders.get(titleOf(record)) !== containerOf(record);
-    return { name, namespace, labels, ports, addresses: ofOne.flatMap(({ addresses }) => addresses), isSuperseded };
+  const announced = Array.from(interfaces.values(), (ofOne) => {
+    const [first] = ofOne;
+    const isSuperseded = holders.get(titleOf(first!.record)) !== containerOf(first!.record);
+    return announcedPod({ ...first!, addresses: ofOne.flatMap(({ addresses }) => addresses) }, isSuperseded);
   });
   // An earlier version had no limits: what others would refuse is left out, so that they hear of the rest.
   return announced.filter((pod) => problemOfPod(pod) === undefined);
@@ -38,10 +39,14 @@ export function announcedPods(pods: readonly AddressedPod[]): DirectoryPod[] {
 
 /** Refuses a pod that others could not be told of beside those that are there. @throws as {@link setOf} */
 export function checkAnnounced(pods: readonly AddressedPod[], added: AddressedPod): void {
-  const { record, addresses, ports = [] } = added;
-  const { name, namespace = DEFAULT_NAMESPACE, labels = {} } = record;
   // Whether it takes the name of another is not at issue here.
-  setOf([...announcedPods(pods), { name, namespace, labels, addresses, ports, isSuperseded: true }]);
+  setOf([...announcedPods(pods), announcedPod(added, true)]);
+}
+
+function announcedPod(pod: AddressedPod, isSuperseded: boolean): DirectoryPod {
+  const { record, addresses, ports = [], hasMoreLabels = false } = pod;
+  const { name, namespace = DEFAULT_NAMESPACE, labels = {} } = record;
+  return { name, namespace, labels, hasMoreLabels, ports, addresses, isSuperseded };
 }
 
 /** Pods made by hand, of which there is one of a name, are their own. */

@@ -4,7 +4,7 @@ import type { BootClock } from '../../env/boot-clock.ts';
 import { deviceNames, hasDevice } from '../../linux/device-names.ts';
 import type { NftWitness } from '../../linux/nft-owned-tables.ts';
 import type { IpAddress } from '../../wire/address.ts';
-import type { ToldPod } from '../../kubernetes/told-pod.ts';
+import type { FittingPod } from '../../kubernetes/told-pod.ts';
 import type { Pod } from '../../api/control-api.ts';
 import type { StateJournal } from '../state/state-journal.ts';
 import { AllowedSources, type AllowedSourcesOptions } from './allowed-sources.ts';
@@ -36,8 +36,11 @@ export interface PodsOptions extends AllowedSourcesOptions {
   readonly wallClockMs: () => number;
   /** What namespaces that are made for pods get to ask for names; `undefined`: nothing. */
   readonly resolver?: PodResolver | undefined;
-  /** Labels and named ports that somebody else gives to pods; `undefined`, or absent: the labels of the record, and no ports. */
-  readonly toldOf?: (record: PodRecord) => ToldPod | undefined;
+  /**
+   * Labels and named ports that somebody else gives to pods. `unknown`: somebody does, and which is not known; `undefined`, or absent: nobody
+   * does, so that it has the labels of its record, and no ports.
+   */
+  readonly toldOf?: (record: PodRecord) => FittingPod | 'unknown' | undefined;
   /** What stands where cables of pods meet the node; absent: nothing does. */
   readonly edge?: PodEdge;
   /** Called after everything that may have changed a pod. */
@@ -61,6 +64,8 @@ export class KnownPods {
   readonly looks = new PodLooks();
   /** What each may send from, in the kernel. */
   readonly sources: PodSources;
+  /** What somebody else told of pods last, by key. It counts as long as they are there: their objects may be deleted before they are. */
+  readonly #told = new Map<string, FittingPod>();
 
   /** @throws WeftError `store-corrupt`. */
   constructor(options: PodsOptions) {
@@ -115,10 +120,20 @@ export class KnownPods {
 
   /** A pod with the labels that it has now, and its ports that have names. */
   told({ record, addresses }: AddressedPod): AddressedPod {
-    const told = this.options.toldOf?.(record);
-    return told === undefined
-      ? { record, addresses, ports: [] }
-      : { record: { ...record, labels: told.labels }, addresses, ports: told.ports };
+    const now = this.options.toldOf?.(record);
+    if (now === undefined) return { record, addresses, ports: [] };
+    const key = keyOf(record);
+    if (now !== 'unknown') this.#told.set(key, now);
+    const told = this.#told.get(key);
+    if (told === undefined) return { record, addresses, ports: [], hasMoreLabels: true };
+    const { labels, ports, cutLabels } = told;
+    return { record: { ...record, labels }, addresses, ports, hasMoreLabels: cutLabels > 0 };
+  }
+
+  /** A pod is not there any more. What was seen and told of it, nobody needs. */
+  forget(key: string): void {
+    this.looks.forget(key);
+    this.#told.delete(key);
   }
 
   /** Those whose cable is not there any more, and whose namespace is not where it was. */

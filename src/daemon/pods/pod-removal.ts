@@ -35,7 +35,7 @@ export class PodRemoval {
     ]);
     await this.#known.allowed.remove(keyOf(record));
     await removeOwnNamespace(record);
-    this.#known.looks.forget(keyOf(record));
+    this.#known.forget(keyOf(record));
     this.#known.book.forget(record);
   }
 

@@ -74,13 +74,13 @@ export class RemotePods {
   }
 
   #claimOf(identity: string, encoded: Uint8Array): PolicyPod {
-    const { namespace, name, labels, addresses, ports, isSuperseded } = parsePod(encoded)!;
+    const { namespace, name, labels, hasMoreLabels, addresses, ports, isSuperseded } = parsePod(encoded)!;
     return {
       // Pods that lost their name to a newer one have the same, as many as there are.
       key: `${identity}/${namespace}/${name}${isSuperseded ? `/${bytesToHex(hashPod(encoded))}` : ''}`,
       namespace,
       name,
-      labels,
+      labels: hasMoreLabels ? undefined : labels,
       addresses,
       nodeName: this.#options.nodeNameOf(identity),
       hostNetwork: false,

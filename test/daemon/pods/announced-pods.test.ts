@@ -25,11 +25,17 @@ test('pods are told with their namespaces, labels, ports and addresses', (t) => 
       name: 'web',
       namespace: 'shop',
       labels: { app: 'web' },
+      hasMoreLabels: false,
       ports,
       addresses: [parseIpAddress('10.244.1.2')!],
       isSuperseded: false,
     },
   ]);
+});
+
+test('it is told that a pod has other labels than those that are told', (t) => {
+  const [told] = announcedPods([{ ...pod('web', '10.244.1.2'), hasMoreLabels: true }]);
+  t.like(told, { labels: {}, hasMoreLabels: true });
 });
 
 test('of two containers of one name the newer has it', (t) => {

@@ -2,16 +2,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { KnownPods } from '../../../src/daemon/pods/known-pods.ts';
+import { KnownPods, type PodsOptions } from '../../../src/daemon/pods/known-pods.ts';
+import { keyOf } from '../../../src/daemon/pods/pod-key.ts';
 import { newPodRecord } from '../../../src/daemon/pods/pod-record.ts';
 import { OwnPrefixes } from '../../../src/daemon/routes/own-prefixes.ts';
 import { StateJournal } from '../../../src/daemon/state/state-journal.ts';
-import type { ToldPod } from '../../../src/kubernetes/told-pod.ts';
 import { JournalDirectory } from '../../../src/linux/journal-directory.ts';
 import { parsePrefix } from '../../../src/wire/prefix.ts';
 import { silentLogger } from '../../support/silent-logger.ts';
 
-function knownBy(t: ExecutionContext, toldOf?: () => ToldPod | undefined): KnownPods {
+function knownBy(t: ExecutionContext, toldOf?: PodsOptions['toldOf']): KnownPods {
   const directory = mkdtempSync(join(tmpdir(), 'weft-pods-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
   return new KnownPods({
@@ -43,9 +43,14 @@ test('it is asked once which labels and ports somebody else gives to a pod', (t)
   const ports = [{ name: 'http', protocol: 'TCP', port: 80 }] as const;
   const known = knownBy(t, () => {
     asked++;
-    return { labels: { app: 'web' }, ports };
+    return { labels: { app: 'web' }, ports, cutLabels: 0, cutPorts: 0 };
   });
-  t.deepEqual(known.told(pod), { ...pod, record: { ...pod.record, labels: { app: 'web' } }, ports });
+  t.deepEqual(known.told(pod), {
+    ...pod,
+    record: { ...pod.record, labels: { app: 'web' } },
+    ports,
+    hasMoreLabels: false,
+  });
   t.is(asked, 1);
   t.deepEqual(known.view(pod.record).labels, { app: 'web' });
 });
@@ -55,4 +60,24 @@ test('where nobody gives any to it, a pod has the labels of its record, and no p
     t.deepEqual(known.told(pod), { ...pod, ports: [] });
     t.deepEqual(known.view(pod.record).labels, { app: 'own' });
   }
+});
+
+test('a pod of which nobody knows the labels that somebody gives it has others than are told', (t) => {
+  t.true(knownBy(t, () => 'unknown').told(pod).hasMoreLabels);
+});
+
+test('a pod of which not all labels are told has others', (t) => {
+  const cut = { labels: { app: 'web' }, ports: [], cutLabels: 1, cutPorts: 0 };
+  t.like(knownBy(t, () => cut).told(pod), { record: { labels: { app: 'web' } }, hasMoreLabels: true });
+});
+
+test('what was told of a pod counts until it is gone', (t) => {
+  const labels = { app: 'web' };
+  let told: ReturnType<NonNullable<PodsOptions['toldOf']>> = { labels, ports: [], cutLabels: 0, cutPorts: 0 };
+  const known = knownBy(t, () => told);
+  known.told(pod);
+  told = 'unknown';
+  t.like(known.told(pod), { record: { labels }, hasMoreLabels: false });
+  known.forget(keyOf(pod.record));
+  t.true(known.told(pod).hasMoreLabels);
 });

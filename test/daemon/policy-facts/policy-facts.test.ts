@@ -52,6 +52,14 @@ test('pods of other nodes come from the directory, with labels and ports', (t) =
   t.is(made.pods.size, 2);
 });
 
+test('labels of a pod of which not all are told are not known', (t) => {
+  const made = cluster();
+  made.announce(2, [podOf(2, 'web', 2, { hasMoreLabels: true })]);
+  t.is(made.pods.get(web2)?.labels, undefined);
+  made.announce(2, [podOf(2, 'web')]);
+  t.deepEqual(made.pods.get(web2)?.labels, { app: 'web' });
+});
+
 test('only pods that are others than before are told', (t) => {
   const made = cluster();
   made.announce(2, [podOf(2, 'web'), podOf(2, 'db', 3), podOf(2, 'old', 4)]);
