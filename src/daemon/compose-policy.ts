@@ -139,6 +139,7 @@ export function composePolicy(
   opened.defer(() => log.stop());
   const edges = new PodEdges({
     awaitPod: (pod) => kubernetes.awaitPod(pod),
+    isKnown: (pod) => kubernetes.pod(pod) !== undefined,
     facts,
     policies,
     planner,

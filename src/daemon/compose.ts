@@ -150,6 +150,7 @@ export async function composeDaemon(
       return known && kubernetes.toldOf(known);
     },
     edge: {
+      expect: async (pod) => policy?.edges.expect(pod),
       prepare: async (record) => policy?.edges.prepare(record),
       release: async (record) => policy?.edges.release(record),
     },

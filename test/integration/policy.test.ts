@@ -217,7 +217,12 @@ runs('a pod that is made under a policy is never open', async (t) => {
 });
 
 runs('a pod whose labels are not known is isolated until they are, and that is told', async (t) => {
-  await add('n1', 'stranger');
+  let isWaiting = true;
+  const waiting = add('n1', 'stranger').finally(() => (isWaiting = false));
+  tellPod('n1', 'quick', { app: 'quick' });
+  await add('n1', 'quick');
+  t.true(isWaiting, 'it delays no other pod');
+  await waiting;
   t.false(await reaches('near', 'stranger'));
   t.false(await reaches('stranger', 'near'));
   const { stdout } = await lab.tryAsk('n1', 'events', '--kind', 'policy', '--json');

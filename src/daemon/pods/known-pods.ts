@@ -12,7 +12,7 @@ import type { AddressedPod } from './announced-pods.ts';
 import { PodBook } from './pod-book.ts';
 import { PodLooks } from './pod-looks.ts';
 import { isPlaceReachable } from './pod-namespace.ts';
-import { keyOf, POD_DEVICE, titleOf } from './pod-key.ts';
+import { keyOf, POD_DEVICE, type PodIdentity, titleOf } from './pod-key.ts';
 import type { PodRecord } from './pod-record.ts';
 import { hostDeviceAlias, macOfPod } from '../host/pod-devices.ts';
 import type { PodResolver } from './pod-resolver-file.ts';
@@ -50,6 +50,8 @@ export interface PodsOptions extends AllowedSourcesOptions {
 
 /** Who has something stand where the cable of a pod meets the node. */
 export interface PodEdge {
+  /** Waits for what is to be known of a pod before {@link prepare}, for a bounded time. Not in the turn of pods: nothing is changed. Never rejects. */
+  expect(pod: PodIdentity): Promise<void>;
   /** Before the cable is made. What it throws is why the pod is not made. */
   prepare(record: PodRecord): Promise<void>;
   /** When the cable is gone. */

@@ -15,6 +15,8 @@ export class PodTurns {
   #last: Promise<unknown> = Promise.resolve();
   /** By key, those that have the next turn together. */
   #gathered: Map<string, Waiting[]> | undefined;
+  /** By key, until when its operations wait for something of their own. */
+  readonly #held = new Map<string, Promise<unknown>>();
   /** Operations of {@link together} that have not ended. */
   #changing = 0;
 
@@ -36,14 +38,33 @@ export class PodTurns {
     return this.#changing > 0;
   }
 
-  /** As {@link alone}, but beside others of other keys. Those of one key are in the order of their calls. */
-  together<Result>(key: string, operation: () => Promise<Result>): Promise<Result> {
+  /**
+   * As {@link alone}, but beside others of other keys. Those of one key are in the order of their calls.
+   *
+   * @param ready must not reject. Until then it has no turn, and none of its key that comes later has; others do.
+   */
+  together<Result>(key: string, operation: () => Promise<Result>, ready?: Promise<unknown>): Promise<Result> {
+    this.#changing++;
+    const done =
+      ready === undefined && !this.#held.has(key) ? this.#join(key, operation) : this.#hold(key, operation, ready);
+    return done.finally(() => this.#changing--);
+  }
+
+  #hold<Result>(key: string, operation: () => Promise<Result>, ready: Promise<unknown> | undefined): Promise<Result> {
+    const held = Promise.all([this.#held.get(key), ready]);
+    this.#held.set(key, held);
+    return held.then(() => {
+      if (this.#held.get(key) === held) this.#held.delete(key);
+      return this.#join(key, operation);
+    });
+  }
+
+  #join<Result>(key: string, operation: () => Promise<Result>): Promise<Result> {
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     const gathered = (this.#gathered ??= this.#gather());
     const waiting: Waiting = { run: async () => operation().then(resolve, reject), reject };
     gathered.set(key, [...(gathered.get(key) ?? []), waiting]);
-    this.#changing++;
-    return promise.finally(() => this.#changing--);
+    return promise;
   }
 
   #gather(): Map<string, Waiting[]> {

@@ -85,7 +85,11 @@ export class Pods {
    * @throws WeftError `store-failed`, before anything is made.
    */
   add(name: string, request: PodRequest, clientPid?: number): Promise<Pod> {
-    return this.#turns.alone(() => this.#making.add(name, parsePodRequest(name, request), clientPid));
+    return this.#turns.alone(async () => {
+      const wish = parsePodRequest(name, request);
+      await this.#known.options.edge?.expect({ name, namespace: wish.namespace });
+      return this.#making.add(name, wish, clientPid);
+    });
   }
 
   /**
@@ -103,13 +107,16 @@ export class Pods {
   }
 
   /**
-   * Connects an interface of a container, of which others may be there. One without default routes in its namespace gets them.
+   * Connects an interface of a container, of which others may be there. One without default routes in its namespace gets them. What is waited
+   * for until it can be made, such as its labels, delays no other container.
    *
    * @throws as {@link add}; ConflictError `attachment-exists`.
    */
   attach(wanted: WantedAttachment, clientPid?: number): Promise<AttachedPod> {
-    const { containerId } = wanted.attachment;
-    return this.#turns.together(containerId, () => this.#making.attach(wanted, clientPid));
+    const { name, wish, attachment } = wanted;
+    const { namespace, device = POD_DEVICE } = wish;
+    const expected = this.#known.options.edge?.expect({ name, namespace, device, attachment });
+    return this.#turns.together(attachment.containerId, () => this.#making.attach(wanted, clientPid), expected);
   }
 
   /** As {@link remove}, of an interface of a container: of this network of the runtime, or none. */

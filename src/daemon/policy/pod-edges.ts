@@ -2,6 +2,7 @@
  * Where pods meet their node: the rules for a pod stand before its cable is there, and go after it.
  *
  *     the Pod object is known ──> which policies select the pod is known ──> its rules stand ──> (the cable is made)
+ *     └──────── not in the turn of pods: others are made meanwhile ────────┘
  *
  * A pod whose interface is beside that of another network has no policies there, and neither waits for anything.
  */
@@ -16,8 +17,10 @@ import type { EventSink } from '../process/event-log.ts';
 import type { NodePolicies } from './node-policies.ts';
 
 export interface PodEdgesOptions {
-  /** As `AwaitedPods.wait`; nothing of what it gives is looked at but whether it is there. */
-  readonly awaitPod: (pod: AwaitedPod) => Promise<object | undefined>;
+  /** As `AwaitedPods.wait`; nothing of what it gives is looked at. */
+  readonly awaitPod: (pod: AwaitedPod) => Promise<unknown>;
+  /** Whether the Pod object is known now. */
+  readonly isKnown: (pod: AwaitedPod) => boolean;
   readonly facts: Pick<PolicyFacts, 'ownPodsChanged'>;
   readonly policies: Pick<NodePolicies, 'prepare' | 'release' | 'begun' | 'isBegun' | 'isHolding'>;
   /** Knows which pods are isolated as their labels are not known. */
@@ -32,15 +35,21 @@ export class PodEdges implements PodEdge {
     this.#options = options;
   }
 
+  async expect(pod: PodIdentity): Promise<void> {
+    if (!hasPolicies(pod)) return;
+    const { awaitPod, policies } = this.#options;
+    const name = kubernetesNameOf(pod);
+    await Promise.all([name && awaitPod(name), policies.begun()]);
+  }
+
   async prepare(record: PodRecord): Promise<void> {
     if (!hasPolicies(record)) return;
-    const { awaitPod, facts, policies, planner } = this.#options;
+    const { isKnown, facts, policies, planner } = this.#options;
     const name = kubernetesNameOf(record);
-    const [known] = await Promise.all([name && awaitPod(name), policies.begun()]);
     facts.ownPodsChanged();
     await policies.prepare(keyOf(record), record.hostDevice);
     if (!policies.isBegun) this.#tell(record, 'policies are not known yet', policies.isHolding(keyOf(record)));
-    else if (name !== undefined && known === undefined)
+    else if (name !== undefined && !isKnown(name))
       this.#tell(record, 'its labels are not known yet', planner.closingPolicy(keyOf(record)) !== undefined);
   }
 

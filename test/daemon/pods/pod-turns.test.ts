@@ -88,3 +88,31 @@ test('it is known whether somebody changes something, until all have ended, well
   await outcomes;
   t.false(turns.isChanging);
 });
+
+test('one that waits for something of its own delays none but those of its key', async (t) => {
+  const turns = new PodTurns(
+    async () => await Promise.resolve(),
+    () => undefined,
+  );
+  const { story, operation, end } = recorded();
+  const known = Promise.withResolvers<void>();
+  const held = turns.together('a', operation('a'), known.promise);
+  const behind = turns.together('a', operation('behind a'));
+  t.true(turns.isChanging);
+  const others = [turns.together('b', operation('b')), turns.alone(operation('alone'))];
+  await soon();
+  end('b');
+  await soon();
+  end('alone');
+  await Promise.all(others);
+  t.deepEqual(story, ['b begins', 'b ends', 'alone begins', 'alone ends']);
+  known.resolve();
+  await soon();
+  t.is(story.at(-1), 'a begins');
+  end('a');
+  await soon();
+  t.is(story.at(-1), 'behind a begins');
+  end('behind a');
+  t.deepEqual(await Promise.all([held, behind]), ['a', 'behind a']);
+  t.false(turns.isChanging);
+});

@@ -19,8 +19,9 @@ function edges({ isThere = true, isBegun = true, isolates = false, isHolding = f
   const made = new PodEdges({
     awaitPod: async ({ name }) => {
       done.push(`await ${name}`);
-      return Promise.resolve(isThere ? {} : undefined);
+      return Promise.resolve();
     },
+    isKnown: () => isThere,
     facts: { ownPodsChanged: () => done.push('facts') },
     planner: plannerOf(isolates),
     policies: {
@@ -72,6 +73,7 @@ const attached = record({ containerId: 'c1', cniNetwork: 'overlay', podUid: 'u' 
 
 test('the Pod object is waited for, then the pod is told, and then its rules stand', async (t) => {
   const { made, done, messages } = edges();
+  await made.expect(attached);
   await made.prepare(attached);
   await made.release(attached);
   t.deepEqual(done, ['await web', 'await plan', 'facts', 'prepare c1:eth0 wf1', 'release c1:eth0']);
@@ -80,6 +82,7 @@ test('the Pod object is waited for, then the pod is told, and then its rules sta
 
 test('for a pod that was made by hand no object is waited for', async (t) => {
   const { made, done } = edges();
+  await made.expect(record());
   await made.prepare(record());
   t.deepEqual(done, ['await plan', 'facts', 'prepare shop/web wf1']);
 });
@@ -87,6 +90,7 @@ test('for a pod that was made by hand no object is waited for', async (t) => {
 test('beside another network there are no policies', async (t) => {
   const { made, done } = edges();
   const beside = record({ containerId: 'c1', cniNetwork: 'overlay', alongside: true });
+  await made.expect(beside);
   await made.prepare(beside);
   await made.release(beside);
   t.deepEqual(done, []);
