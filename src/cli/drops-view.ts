@@ -143,7 +143,8 @@ function policyText({ policies }: DropReport, terminal: Terminal): string {
   if (policies.length === 0) return '';
   const shown = policies.slice(0, MAX_RULES);
   const rows = shown.map(({ rule, direction, packets }): readonly Cell[] => [rule, direction, packets]);
-  const more = policies.length > shown.length ? `; ${policies.length - shown.length} more rules are in --json` : '';
+  const more =
+    policies.length > shown.length ? `; ${policies.length - shown.length} more rules: weft drops --by policy` : '';
   return `\n${formatTable(policyColumns, rows, terminal)}${paragraph(`${POLICY_NOTE}${more}`, terminal)}`;
 }
 

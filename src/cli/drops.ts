@@ -9,7 +9,7 @@ import { parseMoment } from './moment.ts';
 import type { OutputOptions } from './output.ts';
 
 interface DropsOptions extends OutputOptions {
-  readonly by: DropGrouping;
+  readonly by: DropGrouping | 'policy';
   readonly since?: number;
   readonly limit: string;
   readonly probes?: true;
@@ -27,14 +27,17 @@ By reason and peer, drops are counted since the daemon started. By pod, and one
 by one, they are known as far as the flight recorder remembers them. With
 --watch, each line begins with what they are counted by. What a reason means,
 what usually lies behind it and what to do: weft explain drop REASON. What
-network policies denied stands below, by rule; not with --pod or --watch.`;
+network policies denied stands below, by rule; not with --pod or --watch.
+--by policy has all of that, of all nodes.`;
 
 /** Adds the command. */
 export function registerDrops(program: Command): void {
   program
     .command('drops')
     .description('show which packets this node dropped, and why')
-    .addOption(new Option('--by <group>', 'what to count by').choices(['reason', 'peer', 'pod']).default('reason'))
+    .addOption(
+      new Option('--by <group>', 'what to count by').choices(['reason', 'peer', 'pod', 'policy']).default('reason'),
+    )
     .option('--pod <name>', POD_HELP)
     .option('--since <time>', 'recorded ones from then on: 90s, 10m, or a time (2026-01-31T12:00:00Z)', since)
     .option('--limit <number>', 'most recorded ones to show one by one', '10')
@@ -46,11 +49,26 @@ export function registerDrops(program: Command): void {
       await refuseContradictions(options, command);
       const { readingClient } = await import('./daemon-socket.ts');
       const client = readingClient(command);
-      await (options.watch === true ? watchDrops(client, options) : showDrops(client, options));
+      const { by } = options;
+      if (by === 'policy') await showPolicyDrops(client, options);
+      else
+        await (options.watch === true ? watchDrops(client, { ...options, by }) : showDrops(client, { ...options, by }));
     });
 }
 
+/** What commands are told that count by what is recorded here. */
+type RecordedOptions = DropsOptions & { readonly by: DropGrouping };
+
+/** Options that are about drops which are recorded one by one. */
+const recordedOptions = ['pod', 'since', 'limit', 'probes', 'watch'];
+
 async function refuseContradictions({ pod, watch, by }: DropsOptions, command: Command): Promise<void> {
+  const given = recordedOptions.find((name) => command.getOptionValueSource(name) === 'cli');
+  if (by === 'policy' && given !== undefined) {
+    const { WeftError } = await import('../errors.ts');
+    const what = 'what policies deny is counted, and not recorded one by one';
+    throw new WeftError('usage', `--by policy and --${given} contradict each other: ${what}`);
+  }
   const isByAnother = command.getOptionValueSource('by') === 'cli' && by !== 'pod';
   const other = watch === true ? '--watch' : isByAnother ? `--by ${by}` : undefined;
   if (pod === undefined || other === undefined) return;
@@ -62,9 +80,20 @@ function since(text: string): number {
   return parseMoment(text, Date.now());
 }
 
+/** Of all nodes. */
+async function showPolicyDrops(client: ControlClient, options: OutputOptions): Promise<void> {
+  const [{ print }, { formatPolicyDrops }, { standardOutput }] = await Promise.all([
+    import('./output.ts'),
+    import('./policy-drops-view.ts'),
+    import('../terminal/terminal.ts'),
+  ]);
+  const report = await client.policyDenials();
+  print(options, report, () => formatPolicyDrops(report, standardOutput()));
+}
+
 async function showDrops(
   client: ControlClient,
-  { by, since: sinceMs, limit, probes, pod, ...options }: DropsOptions,
+  { by, since: sinceMs, limit, probes, pod, ...options }: RecordedOptions,
 ): Promise<void> {
   const [{ print }, { formatDrops, formatDropsOf }, { standardOutput }, { placeOfPod }] = await Promise.all([
     import('./output.ts'),
@@ -88,7 +117,7 @@ async function showDrops(
 }
 
 /** Each record on a line; and, where more was dropped than is recorded, how many. */
-async function watchDrops(client: ControlClient, { json, by, since: sinceMs, probes }: DropsOptions): Promise<void> {
+async function watchDrops(client: ControlClient, { json, by, since: sinceMs, probes }: RecordedOptions): Promise<void> {
   const [{ DropLines }, { standardOutput }] = await Promise.all([
     import('./drops-view.ts'),
     import('../terminal/terminal.ts'),

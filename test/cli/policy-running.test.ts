@@ -6,6 +6,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { PolicyCounts, PolicyReport, PolicyRuleCounts } from '../../src/api/policy-api.ts';
 import { policyMatrix, type PolicyTest, testPolicies } from '../../src/cli/policy-answer.ts';
 import { detailPolicy, type PolicyDetail } from '../../src/cli/policy-detail.ts';
+import { formatPolicyDrops } from '../../src/cli/policy-drops-view.ts';
 import { formatPolicyList } from '../../src/cli/policy-list-view.ts';
 import { listPolicies, type PolicyListing } from '../../src/cli/policy-listing.ts';
 import { formatPolicyMatrix } from '../../src/cli/policy-matrix-view.ts';
@@ -14,7 +15,7 @@ import { formatPolicyDetail } from '../../src/cli/policy-show-view.ts';
 import { checkRunning } from '../../src/cli/policy-remarks.ts';
 import { ControlServer } from '../../src/daemon/control/control-server.ts';
 import { ConflictError } from '../../src/errors.ts';
-import { fixedHandlers } from '../support/fixed-handlers.ts';
+import { fixedHandlers, fixedPolicyDenials } from '../support/fixed-handlers.ts';
 import { shopDirectory } from '../support/shop-files.ts';
 import { shopReport } from '../support/shop-report.ts';
 
@@ -63,6 +64,10 @@ const terminal = { widthColumns: 80, colour: false };
 
 /** Runs the command line, which asks a daemon that answers this. */
 async function policy(t: ExecutionContext, policies: () => PolicyReport, ...argv: readonly string[]) {
+  return await asked(t, policies, 'policy', ...argv);
+}
+
+async function asked(t: ExecutionContext, policies: () => PolicyReport, ...argv: readonly string[]) {
   const socketPath = join(directory, `${sockets++}.sock`);
   const handlers = {
     ...fixedHandlers().handlers,
@@ -73,7 +78,7 @@ async function policy(t: ExecutionContext, policies: () => PolicyReport, ...argv
   };
   const server = await ControlServer.open({ socketPath, readOnly: true, handlers, most: () => 8 });
   t.teardown(async () => server.close());
-  return await weft('--socket', socketPath, 'policy', ...argv);
+  return await weft('--socket', socketPath, ...argv);
 }
 
 async function weft(...argv: readonly string[]) {
@@ -326,6 +331,39 @@ notice not counted: n3: it does not answer
       { node: 'n2', known: true },
     ],
   });
+});
+
+test('what policies denied is told rule by rule and node by node', async (t) => {
+  const denials = {
+    nodes: [
+      {
+        node: 'n1',
+        since,
+        policies: [{ rule: 'isolated by shop/web, no rule matches', direction: 'ingress', packets: 3 }],
+      },
+      { node: 'n2', since, policies: [{ rule: 'guard ingress[0]', direction: 'ingress', packets: 40 }] },
+    ],
+    missing,
+  } as const;
+  t.is(
+    formatPolicyDrops(denials, terminal),
+    `
+POLICY                                 DIRECTION  NODE  PACKETS
+guard ingress[0]                       ingress    n2         40
+isolated by shop/web, no rule matches  ingress    n1          3
+
+since the daemons started (UTC): n1 2026-01-01T00:00:00, n2 2026-01-01T00:00:00
+notice not counted: n3: it does not answer
+`.slice(1),
+  );
+  t.regex(
+    formatPolicyDrops({ nodes: [{ node: 'n1', since, policies: [] }], missing: [] }, terminal),
+    /^network policies denied nothing\nsince /,
+  );
+  const refused = await weft('drops', '--by', 'policy', '--watch');
+  t.deepEqual([refused.exitCode, refused.stderr.split(':')[1]], [2, ' --by policy and --watch contradict each other']);
+  const { stdout } = await asked(t, () => report, 'drops', '--by', 'policy', '--json');
+  t.deepEqual(JSON.parse(stdout), JSON.parse(JSON.stringify(fixedPolicyDenials)));
 });
 
 test('nodes without room for the rules are said', (t) => {

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import type { PolicyDenialsReport } from '../../src/api/policy-api.ts';
 import type { PolicyDetail } from '../../src/cli/policy-detail.ts';
 import type { PolicyListing } from '../../src/cli/policy-listing.ts';
 import type { ApiPlace } from '../../src/kubernetes/api-place.ts';
@@ -146,6 +147,12 @@ runs('each connection counts once, whichever node is asked', async (t) => {
   t.deepEqual([...rules[0]!.nodes], ['n1', 'n2']);
   t.true(Date.parse(rules[0]!.last) > Date.parse(rules[0]!.since));
   t.true(others[0]!.count > 0, 'what was denied counts, too');
+  const { stdout } = await lab.tryAsk('n1', 'drops', '--by', 'policy', '--json');
+  const { nodes } = JSON.parse(stdout) as PolicyDenialsReport;
+  t.is(
+    nodes.flatMap(({ policies }) => policies).reduce((sum, { packets }) => sum + packets, 0),
+    others[0]!.count,
+  );
 });
 
 runs('a rule that never matched stands out, and a rule is told with what it means', async (t) => {
