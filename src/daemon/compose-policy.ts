@@ -22,6 +22,7 @@ import { keyOf } from './pods/pod-key.ts';
 import type { Pods } from './pods/pods.ts';
 import { PolicyFacts } from './policy-facts/policy-facts.ts';
 import { DenierNames } from './policy/denier-names.ts';
+import { MasqueradedDenials } from './policy/masqueraded-denials.ts';
 import { NodePolicies } from './policy/node-policies.ts';
 import { hasPolicies, PodEdges } from './policy/pod-edges.ts';
 import { PolicyCounters } from './policy/policy-counters.ts';
@@ -137,6 +138,13 @@ export function composePolicy(
   });
   const log = new PolicyLog({ denierOf: (tag) => names.of(tag), clock: systemClock, logger, realtimeNs });
   opened.defer(() => log.stop());
+  const masqueraded = new MasqueradedDenials({
+    nodes: () => planner.cluster.nodes(),
+    plan,
+    policy: (title) => planner.policy(title),
+    nowMs: () => performance.now(),
+  });
+  log.follow((packets) => masqueraded.hear(packets));
   const edges = new PodEdges({
     awaitPod: (pod) => kubernetes.awaitPod(pod),
     isKnown: (pod) => kubernetes.pod(pod) !== undefined,
@@ -165,6 +173,7 @@ export function composePolicy(
         planner,
         nodeName,
         ignorance: () => (isKnown() ? (isSettled() ? '' : UNKNOWN_PODS) : UNKNOWN_POLICIES),
+        masqueraded: () => masqueraded.recent(),
         answersOwnNames: () => [...api.pods.values()].some(answersNodeNames),
         nowMs: () => performance.now(),
       }),

@@ -23,6 +23,7 @@ import { noticesBeside } from './checks/notices.ts';
 import { overload } from './checks/overload.ts';
 import { peerAddresses } from './checks/peer-addresses.ts';
 import { podsInside } from './checks/pods-inside.ts';
+import { policyClients } from './checks/policy-clients.ts';
 import { policyDns } from './checks/policy-dns.ts';
 import { policyEnforcement } from './checks/policy-enforcement.ts';
 import { policyPeers } from './checks/policy-peers.ts';
@@ -54,6 +55,7 @@ const checks = {
   'policy-peers': policyPeers,
   'policy-ports': policyPorts,
   'policy-dns': policyDns,
+  'policy-clients': policyClients,
   'underlay-choice': underlayChoice,
   'underlay-mtu': underlayMtu,
   'local-sends': localSends,

@@ -253,6 +253,19 @@ export interface PolicyFacts {
   readonly unknownPorts: SuspiciousPolicies;
   /** Of pods of this node. */
   readonly nameDenials: readonly NameDenial[];
+  /** Packets of other nodes that were denied of late, where a block may have meant their client. */
+  readonly masqueraded: readonly MasqueradedDenialFacts[];
+}
+
+/** Packets of a node for a pod of this one. */
+export interface MasqueradedDenialFacts {
+  readonly node: string;
+  readonly source: string;
+  readonly destination: string;
+  readonly packets: number;
+  readonly why: string;
+  /** Rules with an `ipBlock`. */
+  readonly blocks: readonly string[];
 }
 
 /** The first of them, and how many there are. */

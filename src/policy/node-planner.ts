@@ -58,6 +58,11 @@ export class NodePlanner {
     return this.#policies.all();
   }
 
+  /** @param title {@link titleOf} it. */
+  policy(title: string): Policy | undefined {
+    return this.#policies.get(title);
+  }
+
   /** What was told of pods, namespaces and nodes: to look at, as it changes with the next word. */
   get cluster(): LookedAtCluster {
     return this.#cluster;

@@ -71,6 +71,14 @@ const nameDenial = {
   why: 'no rule for egress allows UDP port 53 of kube-system/dns',
   beginsOthers: true,
 } as const;
+const masqueradedDenial = {
+  node: 'n2',
+  source: '10.244.2.1',
+  destination: '10.244.1.2',
+  packets: 3,
+  why: 'isolated by shop/web, no rule matches',
+  blocks: ['shop/web ingress[0].from[0] (203.0.113.0/24)'],
+};
 const nothingSuspicious = { some: [], count: 0 };
 const policiesWith = (changes: Partial<PolicyFacts>): FactChanges => ({
   daemon: {
@@ -79,6 +87,7 @@ const policiesWith = (changes: Partial<PolicyFacts>): FactChanges => ({
       neverMatching: nothingSuspicious,
       unknownPorts: nothingSuspicious,
       nameDenials: [],
+      masqueraded: [],
       ...changes,
     },
   },
@@ -212,6 +221,7 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'policy-port-unknown': policiesWith({ unknownPorts: { some: [suspicious], count: 1 } }),
   'policy-denies-dns': policiesWith({ nameDenials: [nameDenial] }),
   'policy-denies-all-egress': policiesWith({ nameDenials: [{ ...nameDenial, beginsOthers: false }] }),
+  'policy-denies-node': policiesWith({ masqueraded: [masqueradedDenial] }),
   'policy-unreadable': notice('policy-unreadable'),
   'policy-not-understood': notice('policy-not-understood'),
   'policy-log-unavailable': notice('policy-log-unavailable'),
@@ -251,6 +261,17 @@ test('of many policies of which the same is to be said, some are named', (t) => 
   const denials = Array.from({ length: 500 }, (_, at) => ({ ...nameDenial, policy: `shop/p${at}` }));
   const [denied] = examine(factsWith(policiesWith({ nameDenials: denials })), TIME).findings;
   t.deepEqual(denied!.evidence.slice(-1), ['and 492 more policies like these']);
+});
+
+test('packets that may be of clients behind a node are told with the block that may have meant them', (t) => {
+  const many = Array.from({ length: 20 }, () => masqueradedDenial);
+  const [finding] = examine(factsWith(policiesWith({ masqueraded: many })), TIME).findings;
+  t.is(
+    finding!.evidence[0],
+    '3 packets from 10.244.2.1, which is node n2, to 10.244.1.2 within the last 10 minutes: isolated by shop/web, no rule matches; ' +
+      'there is shop/web ingress[0].from[0] (203.0.113.0/24)',
+  );
+  t.deepEqual(finding!.evidence.slice(8), ['and 12 more like these']);
 });
 
 test('a table of policies that somebody changed is put right, and is told of once', (t) => {

@@ -26,6 +26,8 @@ let lab: TestLab;
 let api: Program;
 let directory: string;
 const daemons: Program[] = [];
+/** Of pods, by their names. */
+const addresses = new Map<string, string>();
 const runtimes: Partial<Record<'n1' | 'n2', CniRuntime>> = {};
 
 test.before(async () => {
@@ -104,7 +106,8 @@ async function add(node: 'n1' | 'n2', namespace: string, name: string, labels: o
   const runtime = runtimes[node]!;
   await runtime.make(name);
   const CNI_ARGS = `IgnoreUnknown=1;K8S_POD_NAMESPACE=${namespace};K8S_POD_NAME=${name};K8S_POD_UID=u-${name}`;
-  await runtime.add({ container: name, env: { CNI_ARGS } });
+  const { ips } = await runtime.add({ container: name, env: { CNI_ARGS } });
+  addresses.set(name, ips[0]!.address.split('/')[0]!);
 }
 
 async function doctor(...args: readonly string[]): Promise<DoctorReport> {
@@ -210,6 +213,19 @@ const faults: Readonly<Record<string, Fault>> = {
     },
     heal: () => ['large', 'larger'].forEach(removePolicy),
     evidence: /for ingress of 1 pod, by shop\/default-deny, shop\/large, shop\/larger, shop\/web$/,
+  },
+  // The last one: packets are remembered, and count for whatever policy has a block.
+  'a client that another node masquerades, and a block that does not mean that': {
+    id: 'policy-denies-node',
+    seed: async () => {
+      const from = [{ ipBlock: { cidr: '203.0.113.0/24' } }];
+      tellPolicy('office', { podSelector: { matchLabels: { app: 'web' } }, ingress: [{ from }] });
+      await lab.tryExec('n2', 'ping', '-n', '-c', '2', '-W', '1', addresses.get('web')!);
+    },
+    heal: () => removePolicy('office'),
+    evidence:
+      /^2 packets from 10\.244\.2\.1, which is node n2, to 10\.244\.1\.\d+ within .*; there is shop\/office ingress\[0\]\.from\[0\] \(203\.0\.113\.0\/24\)$/,
+    isNote: true,
   },
 };
 

@@ -27,6 +27,7 @@ export interface PolicySurveyOptions {
   readonly ignorance: () => string;
   /** Whether this node answers DNS for its pods in the place of the pods that do it for the cluster (NodeLocal DNSCache). */
   readonly answersOwnNames: () => boolean;
+  readonly masqueraded: () => PolicyFacts['masqueraded'];
   /** Monotonic, in ms. */
   readonly nowMs: () => number;
 }
@@ -44,6 +45,7 @@ const noFacts: PolicyFacts = {
   neverMatching: nothing,
   unknownPorts: nothing,
   nameDenials: [],
+  masqueraded: [],
 };
 
 /** Finds it. */
@@ -79,6 +81,7 @@ export async function surveyPolicies(options: PolicySurveyOptions): Promise<Poli
       neverMatching: suspicions.get('rule-never-matches') ?? nothing,
       unknownPorts: suspicions.get('port-unknown') ?? nothing,
       nameDenials: denials,
+      masqueraded: options.masqueraded(),
     },
     unseen: work.isOver ? `there are too many policies and pods to look at all of them within ${MAX_WORK_MS} ms` : '',
   };

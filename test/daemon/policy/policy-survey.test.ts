@@ -25,7 +25,15 @@ function optionsWith(
   for (const node of facts.nodes) planner.setNode(node);
   for (const pod of known) planner.setPod(pod);
   for (const policy of policies) planner.setPolicy(policy);
-  return { planner, nodeName: 'node1', ignorance: () => '', answersOwnNames: () => false, nowMs: () => 0, ...changes };
+  return {
+    planner,
+    nodeName: 'node1',
+    ignorance: () => '',
+    answersOwnNames: () => false,
+    masqueraded: () => [],
+    nowMs: () => 0,
+    ...changes,
+  };
 }
 
 const policies = [
