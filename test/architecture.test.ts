@@ -89,7 +89,7 @@ const daemonRooms: Readonly<Record<string, readonly string[]>> = {
   cni: ['doors', 'host', 'pods'],
   underlay: ['config', 'process', 'gossip', 'worker'],
   faults: ['config', 'process', 'doors', 'gossip', 'worker'],
-  capture: ['config', 'process', 'remote', 'doors', 'places', 'gossip', 'worker', 'pods'],
+  capture: ['config', 'process', 'remote', 'doors', 'places', 'gossip', 'worker', 'routes', 'pods', 'policy'],
   explain: ['config', 'process', 'remote', 'doors', 'places', 'gossip', 'worker', 'routes', 'host', 'pods', 'underlay'],
   probes: [
     'config',

@@ -12,6 +12,9 @@ import { Hook } from '../dataplane/hook.ts';
 export const commentKeys = [
   'verdict',
   'reason',
+  'direction',
+  'policy',
+  'rule',
   'route',
   'origin',
   'version',
@@ -27,7 +30,8 @@ export const commentKeys = [
 ] as const;
 
 /**
- * `route`, `origin`, `version`: the prefix that decided, the node that announced it, and which announcement. `relay`: the node that
+ * `direction`, `policy`, `rule`: what a network policy denies: `ingress` or `egress` of the pod that it selects; its title, of several that
+ * isolate joined by `+`; the rule in it, where one decides; without a policy `cut`, `held` or `unknown`. `route`, `origin`, `version`: the prefix that decided, the node that announced it, and which announcement. `relay`: the node that
  * the way to the peer leads through. `segment`: `2/47`, of a super-packet. `checksum`: `completed` if the packet passed with a
  * partial one, `unverified` if it stays so because it was cut. `rco`: `undone` if the datagram said so (Remote Checksum Offload)
  * and the bytes here do not. `ambiguous`: `yes` if another packet near it has the same id. `clock-offset-ns`, `uncertainty-ns`,
@@ -51,9 +55,10 @@ const verdicts: Readonly<Record<Hook, string>> = {
   [Hook.relay]: 'relayed',
   [Hook.toPod]: 'delivered',
   [Hook.drop]: 'drop',
+  [Hook.audit]: 'would-drop',
 };
 
-/** The verdict about a packet that was seen at `hook`: `pass`, `forward`, `sent`, `relayed`, `delivered`, `drop`. */
+/** The verdict about a packet that was seen at `hook`: `pass`, `forward`, `sent`, `relayed`, `delivered`, `drop`, `would-drop`. */
 export function verdictAt(hook: Hook): string {
   return verdicts[hook];
 }

@@ -39,6 +39,8 @@ export class TapHeader {
   hopLimit = 0;
   generation = 0;
   lost = 0;
+  /** What stands behind the packet; 0: nothing. */
+  noteBytes = 0;
   /** Where in the record's bytes: the addresses of the outer header, and the packet. */
   localAddressAt = 0;
   remoteAddressAt = 0;
@@ -71,6 +73,7 @@ export class TapHeader {
     this.hopLimit = bytes[at + TapField.hopLimit]!;
     this.generation = readU32le(bytes, at + TapField.generation);
     this.lost = readU32le(bytes, at + TapField.lost);
+    this.noteBytes = this.form === TapForm.kernel ? readU32le(bytes, at + TapField.noteBytes) : 0;
     this.localAddressAt = at + TapField.localAddress;
     this.remoteAddressAt = at + TapField.remoteAddress;
     this.packetAt = at + TAP_HEADER_BYTES;

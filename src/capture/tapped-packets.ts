@@ -170,7 +170,7 @@ export class TappedPackets {
       } else this.checksum = 'unverified';
       return;
     }
-    if (this.#header.form !== TapForm.datagram) return;
+    if (this.#header.form === TapForm.inner) return;
     if (!isWhole) {
       if (this.hadRemoteChecksum) this.checksum = 'unverified';
       return;

@@ -144,8 +144,22 @@ function linkHeaderLength(bytes: Uint8Array, linkType: number = LinkType.raw): n
   return isTagged ? ETHERNET_HEADER_LENGTH + VLAN_TAG_LENGTH : ETHERNET_HEADER_LENGTH;
 }
 
+/** Who denies it, if a network policy does: `, ingress: isolated by shop/web`. */
+function denierWords({ direction, policy, rule }: Comment): string {
+  if (policy === undefined) return rule === undefined ? '' : `, ${NO_POLICY[rule] ?? rule}`;
+  const who = rule === undefined ? `isolated by ${policy.replaceAll('+', ', ')}` : `${policy} ${rule}`;
+  return direction === undefined ? `, ${who}` : `, ${direction}: ${who}`;
+}
+
+const NO_POLICY: Readonly<Record<string, string>> = {
+  cut: 'of a connection that is not allowed any more',
+  held: 'of a pod for which there are no rules yet',
+  unknown: 'by a rule whose name is not known yet',
+};
+
 /** What became of it, in words: `sent to n2`, `drop: no-route`. */
-function becameOf({ verdict, reason, peer, relay, route, segment, ambiguous }: Comment): string {
+function becameOf(comment: Comment): string {
+  const { verdict, reason, peer, relay, route, segment, ambiguous } = comment;
   const through = relay === undefined ? '' : ` through ${relay}`;
   const to = peer === undefined ? '' : ` to ${peer}${through}`;
   const words: Readonly<Record<string, string>> = {
@@ -153,7 +167,8 @@ function becameOf({ verdict, reason, peer, relay, route, segment, ambiguous }: C
     sent: `sent${to}`,
     relayed: `relayed${to}`,
     delivered: 'delivered',
-    drop: `drop: ${reason}`,
+    drop: `drop: ${reason}${denierWords(comment)}`,
+    'would-drop': `would drop: ${reason}${denierWords(comment)}; it passed`,
   };
   const what = words[verdict ?? ''] ?? '';
   const notes = [

@@ -329,6 +329,7 @@ export async function composeDaemon(
     policy: () => policy,
     policyNotices: () => [...(kubernetes?.notices() ?? []), ...(policy?.notices() ?? []), ...directoryNotices(known)],
     policyNodeAt: (address) => policy?.nodeAt(address),
+    followDenied: (follower) => policy?.log.follow(follower),
     policyDrops: () => policy?.denials.byRule() ?? [],
     unaskedPods: () => (kubernetes === undefined ? podsOfKubernetes(pods.leased().map(({ record }) => record)) : []),
     surveyPolicies: async () => policy?.survey(),

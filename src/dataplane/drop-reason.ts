@@ -3,10 +3,11 @@
  *
  * A reason is a small integer on the packet path, and a name everywhere else: key of the accounts, metric label, line in
  * a capture. Names are API: they may be added, never renamed. Numbers are not. Those of egress begin at 0, those of ingress at
- * {@link FIRST_INGRESS_REASON}: each direction has room for more, and leaves the other as it is.
+ * {@link FIRST_INGRESS_REASON}, those of the kernel at {@link FIRST_KERNEL_REASON}: each has room for more, and leaves the others as they are.
  */
 import { egressDropReasons } from './egress-drop-reasons.ts';
 import { ingressDropReasons } from './ingress-drop-reasons.ts';
+import { type KernelDropReason, kernelDropReasons } from './kernel-drop-reasons.ts';
 
 /** What a person should know about a reason. */
 export interface DropReasonEntry {
@@ -24,6 +25,9 @@ export interface DropReasonEntry {
 
 /** The least number of a reason of ingress. */
 export const FIRST_INGRESS_REASON = 64;
+
+/** The least number of what the kernel drops by rules of weft: in records of packets, and in no account of a worker. */
+export const FIRST_KERNEL_REASON = 128;
 
 /** Numbers of the reasons, by their names in camel case, in the order of {@link dropReasons}. */
 export const DropReason = {
@@ -93,6 +97,12 @@ export const DropReason = {
 
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 
+/** Of those that kernels give, the ones of which there are records. */
+export const KernelReason = { policyDenied: 129 } as const;
+
+/** Why a packet that is recorded went nowhere. */
+export type RecordedReason = DropReason | (typeof KernelReason)[keyof typeof KernelReason];
+
 /** The closed list, in the order of {@link DropReason}. */
 export const dropReasons: readonly DropReasonEntry[] = [
   ...egressDropReasons.map((entry) => ({ ...entry, direction: 'egress' as const })),
@@ -105,9 +115,13 @@ export const dropReasonNumbers: readonly DropReason[] = [
   ...ingressDropReasons.map((_, index) => (FIRST_INGRESS_REASON + index) as DropReason),
 ];
 
-const byNumber: ReadonlyMap<number, DropReasonEntry> = new Map(
-  dropReasons.map((entry, index) => [dropReasonNumbers[index]!, entry]),
-);
+const byNumber: ReadonlyMap<number, DropReasonEntry | KernelDropReason> = new Map<
+  number,
+  DropReasonEntry | KernelDropReason
+>([
+  ...dropReasons.map((entry, index) => [dropReasonNumbers[index]!, entry] as const),
+  ...kernelDropReasons.map((entry, index) => [FIRST_KERNEL_REASON + index, entry] as const),
+]);
 
 /** Names of the reasons that are no trouble, and not to be shown as such. */
 export const backgroundReasons: ReadonlySet<string> = new Set(
@@ -115,11 +129,11 @@ export const backgroundReasons: ReadonlySet<string> = new Set(
 );
 
 /** The entry of the reason with this number; `undefined`: there is none. */
-export function entryOf(reason: number): DropReasonEntry | undefined {
+export function entryOf(reason: number): DropReasonEntry | KernelDropReason | undefined {
   return byNumber.get(reason);
 }
 
 /** Name of `reason`: `no-route`. */
-export function nameOf(reason: DropReason): string {
+export function nameOf(reason: RecordedReason): string {
   return byNumber.get(reason)!.name;
 }

@@ -5,6 +5,7 @@
  *            from-underlay -> decapsulate -> to-pod -> pod              (ingress)
  *            from-underlay -> relay                                     (ingress, to another peer)
  *            drop: instead of any of them
+ *            audit: beside them, in the kernel, where the packet goes on
  *
  * A hook is a small integer on the packet path, and a name everywhere else: in captures, traces, the flight recorder. Names are
  * API: they may be added, never renamed. Numbers are not.
@@ -21,6 +22,7 @@ export const Hook = {
   relay: 6,
   toPod: 7,
   drop: 8,
+  audit: 9,
 } as const;
 
 export type Hook = (typeof Hook)[keyof typeof Hook];
@@ -44,6 +46,7 @@ export const hooks: readonly HookEntry[] = [
   { name: 'relay', shows: 'outer', meaning: 'passed on to another peer' },
   { name: 'to-pod', shows: 'inner', meaning: 'handed to the TUN device, which took it' },
   { name: 'drop', shows: 'either', meaning: 'goes nowhere, for the reason that stands beside it' },
+  { name: 'audit', shows: 'inner', meaning: 'passes, although network policies in audit mode would deny it' },
 ];
 
 /** The hook of this name, or `undefined`. */

@@ -1,7 +1,7 @@
 /**
  * What a tap writes into its ring: one record per packet, or super-packet, and hook. Little-endian: it never leaves the machine.
  *
- *     | header, 96 bytes | the packet, cut to the snap length | padding to a multiple of 8 |
+ *     | header, 96 bytes | the packet, cut to the snap length | a note, mostly none | padding to a multiple of 8 |
  *
  * A super-packet is one record; whoever reads it cuts it into the segments that it stands for.
  */
@@ -52,6 +52,8 @@ export const TapField = {
   generation: 80,
   /** 32 bits: records that found no room in this ring before this one, since it was made. */
   lost: 84,
+  /** 32 bits: length of the note, of {@link TapForm.kernel} only: what its comment says beside the rest, as such a comment. UTF-8. */
+  noteBytes: 88,
 } as const;
 
 /** Length of the header, in bytes. */
@@ -65,6 +67,8 @@ export const TapForm = {
   inner: 1,
   /** A UDP payload: VXLAN header, Ethernet header, IP packet. */
   datagram: 2,
+  /** An IP packet as the kernel told it, which no worker saw. Its checksum may be partial. */
+  kernel: 3,
 } as const;
 
 export type TapForm = (typeof TapForm)[keyof typeof TapForm];

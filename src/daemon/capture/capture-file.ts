@@ -1,12 +1,13 @@
 /** Writes packets as a pcapng file of this node: an interface per hook, and beside each packet what became of it. */
 import { arch, release, type } from 'node:os';
-import { formatComment, verdictAt, type Comment } from '../../capture/comment.ts';
+import { formatComment, parseComment, verdictAt, type Comment } from '../../capture/comment.ts';
 import { packetId } from '../../capture/packet-id.ts';
 import { PcapngWriter } from '../../capture/pcapng-writer.ts';
 import type { TappedPackets } from '../../capture/tapped-packets.ts';
 import type { TapHeader } from '../../capture/tap-reader.ts';
 import { entryOf } from '../../dataplane/drop-reason.ts';
 import { hooks, type Hook } from '../../dataplane/hook.ts';
+import { TapForm } from '../../dataplane/tap-record.ts';
 import type { CaptureSpec } from '../../api/capture-api.ts';
 import { peerOf, routeOf } from './capture-choice.ts';
 import type { CapturePlan } from './capture-messages.ts';
@@ -93,7 +94,7 @@ export class CaptureFile {
       lengthBytes,
       direction: header.isOutward ? 'out' : 'in',
       lost: tap.unsaidLost,
-      queue: header.worker,
+      queue: header.form === TapForm.kernel ? undefined : header.worker,
       comment: formatComment(this.#comment(header, record, packets)),
       ...(id !== undefined && { id }),
     });
@@ -130,6 +131,7 @@ export class CaptureFile {
     return {
       verdict: verdictAt(header.hook),
       ...(header.reason >= 0 && { reason: entryOf(header.reason)?.name ?? `${header.reason}` }),
+      ...(header.noteBytes > 0 && noteOf(header, record)),
       ...(route && { route: route.prefix, origin: route.origin, version: `${route.version}` }),
       ...(peer !== '' && { peer }),
       ...(relay !== '' && { relay }),
@@ -161,6 +163,11 @@ const rebuilt = {
   outer: 'the IP and UDP header around the datagram is rebuilt: a socket does not show it',
   either: 'inner IP packets, or datagrams with a rebuilt IP and UDP header',
 } as const;
+
+function noteOf({ packetAt, capturedBytes, noteBytes }: TapHeader, record: Uint8Array): Comment {
+  const at = packetAt + capturedBytes;
+  return parseComment(new TextDecoder().decode(record.slice(at, at + noteBytes))) ?? {};
+}
 
 function filterText({ filter, outer }: CaptureSpec): string {
   const texts = [filter?.text ?? '', outer === undefined ? '' : `outer: ${outer.text}`];

@@ -4,7 +4,9 @@ import { parseIpAddress, type IpAddress } from '../../wire/address.ts';
 import { NotFoundError } from '../../errors.ts';
 import type { Pod } from '../../api/control-api.ts';
 import { captureSocketPath } from '../../api/capture-api.ts';
+import { realtimeAheadNs } from '../../linux/clock.ts';
 import { Captures } from './captures.ts';
+import { DeniedTaps } from './denied-taps.ts';
 import type { Places } from '../places/places.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
 import type { Config } from '../config/config.ts';
@@ -16,6 +18,9 @@ import type { Gossip } from '../gossip/gossip.ts';
 import { namedPods } from '../places/named-pods.ts';
 import { parsePodWords } from '../places/pod-words.ts';
 import type { Pods } from '../pods/pods.ts';
+import type { DeniedPacket } from '../policy/policy-log.ts';
+import { isFromHere } from '../policy/packet-direction.ts';
+import type { OwnPrefixes } from '../routes/own-prefixes.ts';
 
 /** What is captured, and who is told. */
 export interface CaptureParts {
@@ -28,6 +33,9 @@ export interface CaptureParts {
   readonly routes: OverlayRoutes;
   readonly gossip: Gossip;
   readonly pods: Pods;
+  readonly prefixes: OwnPrefixes;
+  /** Has somebody told of packets that network policies deny. */
+  readonly followDenied: (follower: (packets: readonly DeniedPacket[]) => void) => void;
 }
 
 /** Opens the door. */
@@ -36,14 +44,17 @@ export async function composeCaptures(
   remotes: RemoteNodes,
   places: Pick<Places, 'find'>,
 ): Promise<Captures> {
-  const { config, dataplane, mostClients, events, logger, routes, gossip, pods } = parts;
+  const { config, dataplane, mostClients, events, logger, routes, gossip, pods, prefixes, followDenied } = parts;
   const { remote, remoteRateBytes, remoteSizeBytes } = config.capture;
+  const denied = new DeniedTaps(realtimeAheadNs, (packet) => isFromHere(packet, prefixes.current()));
+  followDenied((packets) => denied.record(packets));
   return await Captures.start({
     nodeName: config.nodeName,
     socketPath: captureSocketPath(config.control.socket),
     mostClients,
     workers: dataplane.workers,
     setCaptures: (orders) => dataplane.setCaptures(orders),
+    setDenied: (taps) => denied.set(taps),
     podAddresses: async (name) => addressesOf(name, pods.list(), config.nodeName, places),
     isPeer: (name) => routes.peers(0).some((peer) => peer.name === name),
     obeyed: async () => dataplane.obeyed(),

@@ -27,7 +27,7 @@ export interface CapturePlan {
   /** Grows with every capture since the daemon was started, from 1. */
   readonly capture: number;
   readonly spec: CaptureSpec;
-  /** One per worker, in their order. */
+  /** One per worker, in their order, and one of what the kernel tells. */
   readonly rings: readonly TapRingMemory[];
   /** Addresses of the pod, if there is to be one. */
   readonly podAddresses: readonly IpAddress[] | undefined;

@@ -14,6 +14,7 @@ import type { CaptureSpec, RunningCapture } from '../../api/capture-api.ts';
 import type { CaptureEnd, CapturePlan, CaptureTotals } from './capture-messages.ts';
 import { hookMask } from './capture-hooks.ts';
 import { describeCapture } from './capture-request.ts';
+import type { DeniedTap } from './denied-taps.ts';
 import type { EventSink } from '../process/event-log.ts';
 import type { CaptureOrder } from '../worker/worker-orders.ts';
 
@@ -22,6 +23,8 @@ export interface CaptureSlotsOptions {
   readonly workers: number;
   /** Has each worker, in their order, serve these captures and no others. */
   readonly setCaptures: (orders: readonly (readonly CaptureOrder[])[]) => void;
+  /** Has what the kernel tells of denied packets be written for these captures and no others. */
+  readonly setDenied: (taps: readonly DeniedTap[]) => void;
   readonly isPeer: (name: string) => boolean;
   readonly events: EventSink;
   readonly logger: Logger;
@@ -56,6 +59,8 @@ const REMOTE_CAPTURES_PER_SECOND = 1;
 const RING_BYTES = 8_388_608;
 /** All rings of a capture, where there are many workers, which share that rate. */
 const MAX_RINGS_BYTES = 67_108_864;
+/** A ring of what the kernel tells: some thousand packets, of which it tells the beginning. */
+const DENIED_RING_BYTES = 1_048_576;
 /** Of a packet, where nobody says: all of it. */
 const SNAPLEN_BYTES = 65_535;
 
@@ -67,6 +72,8 @@ interface Slot extends RunningCapture {
   /** What workers look for. The rest of what is wanted is looked at by who reads the rings. */
   readonly program: BpfProgram | undefined;
   readonly rings: readonly TapRingMemory[];
+  /** `undefined`: it is of a trace, which asks the kernel itself. */
+  readonly deniedRing: TapRingMemory | undefined;
 }
 
 export class CaptureSlots {
@@ -118,9 +125,22 @@ export class CaptureSlots {
     const program = podAddresses === undefined ? filter : hostProgram(podAddresses, filter);
     const capture = this.number();
     const rings = Array.from({ length: workers }, () => createTapRingMemory(ringBytes ?? largestRing));
+    const deniedRing = isTrace ? undefined : createTapRingMemory(DENIED_RING_BYTES);
     const since = new Date(wallClockMs()).toISOString();
     const what = describeCapture(asked);
-    this.#running.set(capture, { capture, slot, isRemote, isTrace, since, client, what, spec, program, rings });
+    this.#running.set(capture, {
+      capture,
+      slot,
+      isRemote,
+      isTrace,
+      since,
+      client,
+      what,
+      spec,
+      program,
+      rings,
+      deniedRing,
+    });
     try {
       this.#tellWorkers();
     } catch (error) {
@@ -128,7 +148,8 @@ export class CaptureSlots {
       throw error;
     }
     if (!isTrace) this.#note('capture-started', capture, `was started by ${client}: ${what}`, { client, what });
-    return { capture, spec, rings, podAddresses, maxBytes };
+    const all = deniedRing === undefined ? rings : [...rings, deniedRing];
+    return { capture, spec, rings: all, podAddresses, maxBytes };
   }
 
   /** Ends one. `false` if there is none of this number. */
@@ -172,7 +193,7 @@ export class CaptureSlots {
   }
 
   #tellWorkers(): void {
-    const { workers, setCaptures } = this.#options;
+    const { workers, setCaptures, setDenied } = this.#options;
     const slots = [...this.#running.values()];
     setCaptures(
       Array.from({ length: workers }, (_, worker) =>
@@ -184,6 +205,13 @@ export class CaptureSlots {
           snaplenBytes: spec.snaplenBytes ?? SNAPLEN_BYTES,
           ring: rings[worker]!,
         })),
+      ),
+    );
+    setDenied(
+      slots.flatMap(({ slot, spec, deniedRing }) =>
+        deniedRing === undefined
+          ? []
+          : [{ slot, hooks: hookMask(spec), snaplenBytes: spec.snaplenBytes ?? SNAPLEN_BYTES, ring: deniedRing }],
       ),
     );
   }

@@ -24,6 +24,7 @@ const INNER_OFFSET: Readonly<Record<TapForm, number>> = {
   [TapForm.virtio]: VIRTIO_NET_HEADER_LENGTH,
   [TapForm.inner]: 0,
   [TapForm.datagram]: ENCAPSULATION_LENGTH,
+  [TapForm.kernel]: 0,
 };
 
 /** Sightings that are kept: more are no trace any more. */

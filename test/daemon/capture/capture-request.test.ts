@@ -78,9 +78,9 @@ test(
 );
 
 test('a capture is of all hooks, of those that are named, or of drops', (t) => {
-  t.is(hookMask({}), 0b1_1111_1111);
+  t.is(hookMask({}), 0b11_1111_1111);
   t.is(hookMask({ hooks: ['from-pod', 'to-pod'] }), (1 << Hook.fromPod) | (1 << Hook.toPod));
-  t.is(hookMask({ dropsOnly: true }), 1 << Hook.drop);
+  t.is(hookMask({ dropsOnly: true }), (1 << Hook.drop) | (1 << Hook.audit));
 });
 
 test('the socket of captures is named after the control socket', (t) => {

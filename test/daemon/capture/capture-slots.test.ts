@@ -1,6 +1,7 @@
 import test from 'ava';
 import type { CaptureSpec } from '../../../src/api/capture-api.ts';
 import { CaptureSlots, MAX_REMOTE_BURST, MAX_REMOTE_CAPTURES } from '../../../src/daemon/capture/capture-slots.ts';
+import type { DeniedTap } from '../../../src/daemon/capture/denied-taps.ts';
 import { EventLog } from '../../../src/daemon/process/event-log.ts';
 import type { CaptureOrder } from '../../../src/daemon/worker/worker-orders.ts';
 import { ExhaustedError, NotFoundError } from '../../../src/errors.ts';
@@ -10,6 +11,7 @@ const totals = { packets: 3, lost: 1, bytes: 400 };
 
 function rig(onTold: () => void = () => undefined, workers = 2) {
   const told: (readonly (readonly CaptureOrder[])[])[] = [];
+  const denied: (readonly DeniedTap[])[] = [];
   const events = new EventLog(() => 0);
   const clock = { nowMs: 0, wallMs: 0 };
   const slots = new CaptureSlots({
@@ -19,6 +21,7 @@ function rig(onTold: () => void = () => undefined, workers = 2) {
       told.push(orders);
       onTold();
     },
+    setDenied: (taps) => denied.push(taps),
     isPeer: (name) => name === 'n2',
     events,
     logger: silentLogger,
@@ -26,7 +29,7 @@ function rig(onTold: () => void = () => undefined, workers = 2) {
     nowMs: () => clock.nowMs,
   });
   const begin = (spec: CaptureSpec = {}, isRemote = false) => slots.begin({ spec, client: 'root, pid 7', isRemote });
-  return { told, events, slots, begin, clock };
+  return { told, denied, events, slots, begin, clock };
 }
 
 test('each capture has a slot, and a ring for each worker', (t) => {
@@ -34,13 +37,13 @@ test('each capture has a slot, and a ring for each worker', (t) => {
   const first = begin({ dropsOnly: true, snaplenBytes: 100 });
   const second = begin();
   t.deepEqual([first.capture, second.capture], [1, 2]);
-  t.is(new Set([...first.rings, ...second.rings]).size, 4);
+  t.is(new Set([...first.rings, ...second.rings]).size, 6);
   const [worker0, worker1] = told.at(-1)!;
   t.deepEqual(
     worker0!.map(({ slot, hooks, snaplenBytes }) => [slot, hooks, snaplenBytes]),
     [
-      [0, 1 << 8, 100],
-      [1, 0b1_1111_1111, 65_535],
+      [0, (1 << 8) | (1 << 9), 100],
+      [1, 0b11_1111_1111, 65_535],
     ],
   );
   t.is(worker1![0]!.ring, first.rings[1]!);
@@ -53,7 +56,7 @@ for (const [workers, totalMib] of [
   [64, 64],
 ] as const) {
   test(`the rings of ${workers} workers take ${totalMib} MiB together`, (t) => {
-    const { rings } = rig(undefined, workers).begin();
+    const rings = rig(undefined, workers).begin().rings.slice(0, workers);
     t.is(Math.floor(rings.reduce((sum, { byteLength }) => sum + byteLength, 0) / 2 ** 20), totalMib);
   });
 }
@@ -165,4 +168,16 @@ test('a trace is no event of the history', (t) => {
   t.is(slots.running().length, 1);
   t.true(slots.end(capture, 'asked', totals));
   t.deepEqual(events.list(), []);
+});
+
+test('what the kernel tells of denied packets is written for each capture, and for no trace', (t) => {
+  const { denied, begin, slots } = rig();
+  const { capture, rings } = begin({ dropsOnly: true });
+  slots.begin({ spec: {}, client: 'weft trace', isRemote: false, isTrace: true });
+  t.deepEqual(
+    denied.at(-1)!.map(({ slot, ring }) => [slot, ring === rings.at(-1)]),
+    [[0, true]],
+  );
+  slots.end(capture, 'asked', totals);
+  t.deepEqual(denied.at(-1), []);
 });
