@@ -1,0 +1,190 @@
+/**
+ * Pods get other labels, come and go, at random nodes, and each node decides by what it has heard of: for a while after a change some go by how
+ * it was. Nobody ever allows what neither state allows; and where nothing is lost, after two seconds nobody allows what the new one denies.
+ */
+import test from 'ava';
+import { RemotePods } from '../../src/daemon/policy-facts/remote-pods.ts';
+import { ToldValues } from '../../src/daemon/policy-facts/told-values.ts';
+import type { DirectoryPod } from '../../src/directory/directory-pod.ts';
+import { COOLING_MS } from '../../src/ipam/freed-addresses.ts';
+import type { PolicyPod } from '../../src/policy/cluster-facts.ts';
+import { NodePlanner } from '../../src/policy/node-planner.ts';
+import { PlanState } from '../../src/policy/plan-state.ts';
+import { isFlowAllowed } from '../../src/policy/plan-verdict.ts';
+import { SimulatedCluster } from '../../src/sim/cluster.ts';
+import { identityOf } from '../../src/sim/node-announcement.ts';
+import { podOf } from '../../src/sim/node-pods.ts';
+import { fairWeather, lossyWeather } from '../../src/sim/weather.ts';
+import type { IpAddress } from '../../src/wire/address.ts';
+import { networkPolicy } from '../support/policy-cluster.ts';
+
+const seeds = process.env['SEED'] === undefined ? [1, 2] : [Number(process.env['SEED'])];
+
+/** What the issue allows for a change to be heard of everywhere, in ms, of 99 changes in a hundred. */
+const SPREAD_MS = 2_000;
+
+const NODES = 12;
+const PODS = 4;
+
+/** One pod changes somewhere this often, and it is looked this often, in ms. */
+const CHANGE_MS = 300;
+const LOOK_MS = 50;
+
+/** A pod is left alone for this long after a change, in ms, so that there are two states at a time. */
+const LEFT_ALONE_MS = 8_000;
+
+/** Long enough for addresses to be given out again. */
+const DURATION_MS = COOLING_MS + 30_000;
+
+/** Whom the policy lets in. */
+type Role = 'client' | 'other' | 'gone';
+
+/** An address: whose it is now, whose it was before, and since when. */
+interface Place {
+  readonly node: number;
+  readonly serial: number;
+  role: Role;
+  before: Role;
+  /** How many pods have had it. */
+  lives: number;
+  sinceMs: number;
+  /** Last time at which a node allowed what only `before` allows. */
+  staleMs: number;
+}
+
+const policy = networkPolicy(
+  'only-clients',
+  '{podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {role: client}}}]}]}',
+);
+
+/** What a node decides by: its planner, and what it would have the kernel do. */
+class Judge {
+  readonly #planner: NodePlanner;
+  readonly #plan = new PlanState();
+  readonly #remote: RemotePods;
+  readonly #target: IpAddress;
+
+  constructor(cluster: SimulatedCluster, number: number) {
+    const planner = new NodePlanner(`n${number}`);
+    this.#planner = planner;
+    this.#target = { family: 4, bytes: Uint8Array.of(10, 0, number, 250) };
+    planner.setPolicy(policy);
+    const own = { namespace: 'shop', name: 'web', labels: {}, hostNetwork: false, ports: [] };
+    planner.setPod({ ...own, key: 'own', addresses: [this.#target], nodeName: `n${number}` });
+    this.#remote = new RemotePods({
+      setOf: (identity) => cluster.node(number).directory.setOf(identity),
+      mayHave: () => true,
+      nodeNameOf: (identity) => identity,
+      told: new ToldValues<PolicyPod>({ set: (pod) => planner.setPod(pod), remove: (key) => planner.removePod(key) }),
+    });
+  }
+
+  /** Hears of pods of these nodes. */
+  update(identities: readonly string[]): void {
+    for (const identity of identities) this.#remote.update(identity);
+    this.#plan.change(this.#planner.takeChange());
+  }
+
+  /** Whether it lets an address reach its pod. */
+  allows(source: IpAddress): boolean {
+    const flow = { source, destination: this.#target, protocol: 6, sourcePort: 40_000, destinationPort: 80 };
+    return isFlowAllowed(this.#plan, flow);
+  }
+}
+
+/** The pod that has a place. Which one that is, its name says: another pod has another. */
+function podAt({ node, serial, role, lives }: Place): DirectoryPod {
+  const pod = podOf(node, serial);
+  return { ...pod, name: `pod-${serial}-${lives}`, namespace: 'shop', labels: { role } };
+}
+
+const weathers = { 'nothing is lost': fairWeather, 'one packet in fifty is lost': lossyWeather(0.02) };
+
+for (const [where, weather] of Object.entries(weathers))
+  for (const seed of seeds)
+    test(`where ${where}, no node allows what neither the state before a change nor that behind it allows (SEED=${seed})`, (t) => {
+      const cluster = new SimulatedCluster({ nodes: NODES, seed, podsPerNode: 0, weather });
+      const places = Array.from({ length: NODES * PODS }, (_, index): Place => {
+        return {
+          node: 1 + Math.floor(index / PODS),
+          serial: index % PODS,
+          role: 'other',
+          before: 'other',
+          lives: 1,
+          sinceMs: 0,
+          staleMs: 0,
+        };
+      });
+      const { clock, random } = cluster;
+      const announce = (number: number): void => {
+        const there = places.filter(({ node, role }) => node === number && role !== 'gone');
+        cluster.node(number).replacePods(there.map(podAt));
+      };
+      for (const number of cluster.nodes.keys()) announce(number);
+      cluster.startSettled();
+      clock.advance(LEFT_ALONE_MS);
+      const judges = new Map([...cluster.nodes.keys()].map((number) => [number, new Judge(cluster, number)]));
+      const identities = [...cluster.nodes.keys()].map(identityOf);
+      const spreadMs: number[] = [];
+      const kinds = new Set<string>();
+
+      const change = (): void => {
+        const nowMs = clock.nowMs();
+        // As addresses are given out: that of a pod that is gone not before it has cooled.
+        const free = places.filter(
+          ({ role, sinceMs }) => nowMs - sinceMs >= (role === 'gone' ? COOLING_MS : LEFT_ALONE_MS),
+        );
+        if (free.length === 0) return;
+        const place = random.pick(free);
+        place.before = place.role;
+        place.role = random.pick(
+          (['client', 'client', 'other', 'gone'] as const).filter((role) => role !== place.before),
+        );
+        kinds.add(`${place.before} ${place.role}`);
+        if (place.before === 'gone') place.lives++;
+        place.sinceMs = nowMs;
+        place.staleMs = nowMs;
+        announce(place.node);
+      };
+
+      const look = (): void => {
+        for (const judge of judges.values()) judge.update(identities);
+        for (const place of places) {
+          const address = podAt(place).addresses[0]!;
+          for (const [number, judge] of judges) {
+            if (number === place.node || !judge.allows(address) || place.role === 'client') continue;
+            t.is(
+              place.before,
+              'client',
+              `n${number} lets in ${place.role} of n${place.node}, which was ${place.before}`,
+            );
+            place.staleMs = clock.nowMs();
+          }
+          const isOver = place.before === 'client' && clock.nowMs() - place.sinceMs >= LEFT_ALONE_MS - CHANGE_MS;
+          if (isOver && place.role !== 'client') {
+            spreadMs.push(place.staleMs - place.sinceMs);
+            place.before = place.role;
+          }
+        }
+      };
+
+      const endMs = clock.nowMs() + DURATION_MS;
+      for (let turn = 0; clock.nowMs() < endMs; turn++) {
+        if (turn % (CHANGE_MS / LOOK_MS) === 0) change();
+        clock.advance(LOOK_MS);
+        look();
+      }
+      spreadMs.sort((a, b) => a - b);
+      t.true(spreadMs.length > 30, `${spreadMs.length} changes`);
+      t.true(
+        spreadMs.some((ms) => ms > 0),
+        'some nodes went by the state before for a while',
+      );
+      t.true(kinds.has('gone client') && kinds.has('client gone') && kinds.has('client other'), [...kinds].join());
+      const p99 = spreadMs[Math.ceil(spreadMs.length * 0.99) - 1]!;
+      if (weather === fairWeather) t.true(p99 <= SPREAD_MS, `p99 is ${p99} ms`);
+      t.true(spreadMs.at(-1)! < COOLING_MS, 'an address is given out again later than the last node has heard of it');
+      t.log(
+        `of ${spreadMs.length} changes that deny: p50 ${spreadMs[spreadMs.length >> 1]} ms, p99 ${p99} ms, most ${spreadMs.at(-1)} ms`,
+      );
+    });
