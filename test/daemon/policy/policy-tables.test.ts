@@ -2,6 +2,7 @@ import test from 'ava';
 import { chainOf, tagChain, tagOfIsolation, tagOfRule } from '../../../src/daemon/policy/policy-names.ts';
 import { PolicyPieces } from '../../../src/daemon/policy/policy-pieces.ts';
 import { policyFindings } from '../../../src/daemon/policy/policy-findings.ts';
+import { ruleExpressions } from '../../../src/linux/nft-rule-expressions.ts';
 import { creationLines } from '../../../src/linux/nft-table-content.ts';
 import { changesElementsOnly, changesNothing } from '../../../src/linux/nft-table-revision.ts';
 import type { IsolationPlan, NodePlan, PeerSet, PlannedRule } from '../../../src/policy/node-plan.ts';
@@ -275,6 +276,17 @@ test('who leaves the plan is judged once more: what was cut goes on', (t) => {
     { kind: 'change', change: { ...NO_CHANGE, pods: { changed: [], gone: ['shop/db'] } } },
   ]);
   t.deepEqual([...concerned], [addressKey(address('10.0.0.2'))]);
+});
+
+test('all rules but those of hooks have forms that are changed without a program', (t) => {
+  const rules = Object.values(made().content().chains).flatMap((chain) =>
+    chain.hook === undefined ? chain.rules : [],
+  );
+  t.true(rules.length > 20);
+  t.deepEqual(
+    rules.filter((one) => ruleExpressions(one, () => 1) === undefined),
+    [],
+  );
 });
 
 test('a kernel without NFLOG counts, and tells nobody', (t) => {
