@@ -20,6 +20,7 @@ import { writeBaseImages } from './images.ts';
 import { ClusterNode } from './node.ts';
 import { installPodNetwork, weft } from './pod-network.ts';
 import { clusterDirectory, createClusterDirectory, loadCluster, planCluster, type ClusterSpec } from './places.ts';
+import type { PolicyCluster } from './policy-suites.ts';
 import { kubernetesPrograms, type Progress } from './programs.ts';
 import { takeDown } from './removal.ts';
 
@@ -107,6 +108,18 @@ export class Cluster {
       inside: (argv) => this.api.inside(argv),
       loadArchive: async (archive) => {
         await Promise.all(this.nodes.map(async (node) => await node.loadImage(archive)));
+      },
+    };
+  }
+
+  /** What foreign tests of network policies need of it, if its pod network is weft. */
+  get policyTested(): PolicyCluster {
+    return {
+      ...this.tested,
+      // Status counts what is watched.
+      allWatch: async (resource) => {
+        const told = await Promise.all(this.nodes.map(async ({ name }) => await this.tryWeft(name, 'status')));
+        return told.every(({ exitCode, stdout }) => exitCode === 0 && stdout.includes(resource));
       },
     };
   }

@@ -11,6 +11,8 @@ import { endToEndDocument } from './end-to-end-document.ts';
 import { endToEndImages } from './end-to-end-images.ts';
 import { lastTestReport, runEndToEndTests } from './end-to-end.ts';
 import { clusterDirectory, loadCluster } from './places.ts';
+import { policyDocument, type PolicyResults } from './policy-document.ts';
+import { lastCyclonus, lastPolicyApiTests, runCyclonus, runPolicyApiTests } from './policy-suites.ts';
 import { showProgress } from './progress.ts';
 import { takeDown } from './removal.ts';
 import { clusterStatus } from './status.ts';
@@ -29,7 +31,10 @@ const USAGE = `usage: sudo ./scripts/kubernetes [--yes] COMMAND [OPTIONS]
   e2e [TESTS]          run Kubernetes' own tests: conformance of networks, if nothing else is given;
                        ten, for a few of them; network, for all of [sig-network] that can run; or an expression
                        that names match
-  document             print docs/kubernetes-tests.md, from what the last e2e network left
+  cyclonus [TAG...]    run cyclonus, which tries network policies; all of it, or cases with one of these tags: conflict
+  policy-api           run the conformance tests of network-policy-api
+  document [policies]  print docs/kubernetes-tests.md, from what the last e2e network left; or docs/policy-tests.md,
+                       from what the last cyclonus and policy-api left
   down                 take the cluster down, also what is left of one after a crash
 
   --name NAME          name of the cluster, before the command (weft)
@@ -42,7 +47,7 @@ const DEFAULT_NODES = '2';
 const POD_NETWORKS = ['weft', 'checkout', 'ptp', 'none'] as const;
 
 async function main(argv: readonly string[]): Promise<number> {
-  const [own, rest] = partArguments(argv, ['kubectl', 'exec', 'e2e']);
+  const [own, rest] = partArguments(argv, ['kubectl', 'exec', 'e2e', 'cyclonus', 'document']);
   const { values, positionals } = read(own);
   if (values.help === true) return say(USAGE);
   const { name = DEFAULT_NAME } = values;
@@ -66,11 +71,12 @@ async function main(argv: readonly string[]): Promise<number> {
     }
     case 'e2e':
       return await endToEnd(name, rest);
-    case 'document': {
-      const { cases, date } = lastTestReport(clusterDirectory(name));
-      const { nodes } = loadCluster(name);
-      return say(endToEndDocument(cases, { version: KUBERNETES_VERSION, nodes, date }));
-    }
+    case 'cyclonus':
+      return await cyclonus(name, rest);
+    case 'policy-api':
+      return await policyApi(name);
+    case 'document':
+      return document(name, rest);
     case 'exec': {
       const [node = '', ...words] = rest;
       if (words.length === 0) throw new ConfigError('', 'exec needs a node and a command: exec n1 weft status');
@@ -100,6 +106,39 @@ async function build(withTests: boolean): Promise<number> {
 async function endToEnd(name: string, words: readonly string[]): Promise<number> {
   const tests = chooseTests(testsWanted(words, 'conformance'));
   return await runEndToEndTests((await Cluster.open(name)).tested, tests, showProgress().step);
+}
+
+async function cyclonus(name: string, tags: readonly string[]): Promise<number> {
+  const { tested, directory } = await Cluster.open(name);
+  const code = await runCyclonus(tested, tags, showProgress().step);
+  return code === 0 ? tell(lastCyclonus(directory)) : code;
+}
+
+async function policyApi(name: string): Promise<number> {
+  const { policyTested, directory } = await Cluster.open(name);
+  await runPolicyApiTests(policyTested, showProgress().step);
+  return tell(lastPolicyApiTests(directory));
+}
+
+/** Prints what failed, and how much there was. */
+function tell({ tests }: PolicyResults): number {
+  const failed = tests.filter(({ outcome }) => outcome === 'failed');
+  for (const { name } of failed) say(`failed: ${name}\n`);
+  say(`${tests.length - failed.length} of ${tests.length} passed\n`);
+  return failed.length === 0 ? ExitCode.ok : ExitCode.failure;
+}
+
+function document(name: string, [what, ...more]: readonly string[]): number {
+  if (more.length > 0 || (what !== undefined && what !== 'policies'))
+    throw new ConfigError('', 'document takes nothing, or policies');
+  const directory = clusterDirectory(name);
+  const { nodes } = loadCluster(name);
+  if (what === 'policies') {
+    const [cyclonusTests, api] = [lastCyclonus(directory), lastPolicyApiTests(directory)];
+    return say(policyDocument({ cyclonus: cyclonusTests, api, version: KUBERNETES_VERSION, nodes }));
+  }
+  const { cases, date } = lastTestReport(directory);
+  return say(endToEndDocument(cases, { version: KUBERNETES_VERSION, nodes, date }));
 }
 
 async function up(name: string, nodes = DEFAULT_NODES, network: string = POD_NETWORKS[0]): Promise<number> {

@@ -163,7 +163,7 @@ function recipe(): string {
 }
 
 /** No debugging information is made, to drop it afterwards. */
-const COMPILER = ['-trimpath', '-gcflags=all=-dwarf=false'];
+export const COMPILER = ['-trimpath', '-gcflags=all=-dwarf=false'];
 
 /** The kubelet registers the version that it was linked with, and tests compare it. */
 function linkerFlags(): string {
@@ -236,7 +236,7 @@ function link(directory: string, name: string): void {
 }
 
 /** Runs `go`. @param heard is told each line of its standard error. @throws Error with the end of what it said. */
-async function go(
+export async function go(
   args: readonly string[],
   directory: string,
   heard: (line: string) => void = () => {},
@@ -255,12 +255,13 @@ async function go(
   throw new Error(`go ${args.slice(0, 2).join(' ')} ended with ${code}: ${said.slice(-20).join('\n')}`);
 }
 
-interface Lock {
+/** A lock that is held. */
+export interface Lock {
   readonly release: () => void;
 }
 
 /** Holds a lock on a file until it is released, or this process ends: flock(1) holds it as long as its standard input is open. */
-async function holdLock(file: string, whileWaiting: () => void): Promise<Lock> {
+export async function holdLock(file: string, whileWaiting: () => void): Promise<Lock> {
   const isFree = (await runProgram(['flock', '--nonblock', file, 'true'])).exitCode === 0;
   if (!isFree) whileWaiting();
   const holder = spawn('flock', [file, 'sh', '-c', 'echo held; read -r _'], { stdio: ['pipe', 'pipe', 'inherit'] });
