@@ -84,7 +84,8 @@ const daemonRooms: Readonly<Record<string, readonly string[]>> = {
   pods: ['config', 'process', 'audit', 'state', 'routes', 'host'],
   names: ['config', 'process'],
   kubernetes: ['config', 'process', 'state'],
-  'policy-facts': ['pods', 'kubernetes'],
+  rulebook: ['process', 'state', 'doors'],
+  'policy-facts': ['pods', 'kubernetes', 'rulebook'],
   policy: ['process', 'remote', 'audit', 'doors', 'pods', 'kubernetes', 'policy-facts'],
   cni: ['doors', 'host', 'pods'],
   underlay: ['config', 'process', 'gossip', 'worker'],
@@ -121,6 +122,7 @@ const daemonRooms: Readonly<Record<string, readonly string[]>> = {
     'probes',
   ],
   control: [
+    'rulebook',
     'config',
     'process',
     'doors',

@@ -18,12 +18,14 @@ export interface PolicyReport {
   readonly notices: readonly Notice[];
 }
 
-/** Where a policy was taken from. */
-export type PolicySource = 'kubernetes';
+/** Where a policy was taken from: the Kubernetes API, or what `weft policy apply` gave to the cluster. */
+export type PolicySource = 'kubernetes' | 'rulebook';
 
 /** A policy. */
 export interface KnownPolicy {
   readonly source: PolicySource;
+  /** Of the rulebook: name of the node where it was given, and when, by the clock there (ISO 8601). */
+  readonly given?: { readonly node: string; readonly at: string };
   /** As its author wrote it: without `status`, and with `omitted` in the place of what is too long. */
   readonly object: PolicyManifest;
   /** `enforced`; `partly`, where something is not understood, which allows nothing; `closed`, where it cannot be read: it denies everything. */

@@ -3,6 +3,7 @@ import { DEFAULT_NAMESPACE } from '../directory/pod-name.ts';
 import { readNamespace } from '../kubernetes/api-object.ts';
 import type { PolicyNamespace } from '../policy/cluster-facts.ts';
 import { type Policy, titleOf } from '../policy/policy.ts';
+import { problemsOfNamespaceObject } from '../policy/read-namespace.ts';
 import { readPolicy } from '../policy/read-policy.ts';
 import { printable } from '../terminal/printable.ts';
 import { type Manifest, stepsOfProblem } from './manifest-file.ts';
@@ -19,10 +20,20 @@ export interface FileRemark {
   readonly text: string;
 }
 
+/** A policy or a namespace as its author wrote it. */
+export interface ManifestObject {
+  readonly kind: 'NetworkPolicy' | 'ClusterNetworkPolicy' | 'Namespace';
+  readonly namespace: string;
+  readonly name: string;
+  readonly value: unknown;
+}
+
 export interface PolicyFiles {
   readonly files: readonly string[];
   readonly policies: readonly Policy[];
   readonly namespaces: readonly PolicyNamespace[];
+  /** Policies and namespaces as they stand there, in order; of namespaces of one name, the last. */
+  readonly objects: readonly ManifestObject[];
   readonly remarks: readonly FileRemark[];
   /** Objects of other kinds, by kind; those that say none by an empty one. */
   readonly passedOver: ReadonlyMap<string, number>;
@@ -39,12 +50,23 @@ export function readPolicyFiles(paths: readonly string[]): PolicyFiles {
   const remarks: FileRemark[] = problems.map((problem) => ({ severity: 'error', policy: '', ...problem }));
   const policies = new Map<string, { readonly policy: Policy; readonly manifest: Manifest }>();
   const namespaces: PolicyNamespace[] = [];
+  const objects = new Map<string, ManifestObject>();
   const passedOver = new Map<string, number>();
   for (const manifest of manifests) {
     const { kind } = typeOf(manifest);
-    const namespace = kind === 'Namespace' ? readNamespace(manifest.value) : undefined;
-    if (namespace !== undefined) namespaces.push(namespace);
-    else if (!isPolicy(manifest)) passedOver.set(kind, (passedOver.get(kind) ?? 0) + 1);
+    if (kind === 'Namespace') {
+      const problems = problemsOfNamespaceObject(manifest.value);
+      const namespace = readNamespace(manifest.value);
+      remarks.push(
+        ...problems.map((text): FileRemark => {
+          return { severity: 'error', place: manifest.place(stepsOfProblem(text)), policy: '', text };
+        }),
+      );
+      if (problems.length > 0 || namespace === undefined) continue;
+      namespaces.push(namespace);
+      const { name } = namespace;
+      objects.set(`Namespace ${name}`, { kind, namespace: '', name, value: manifest.value });
+    } else if (!isPolicy(manifest)) passedOver.set(kind, (passedOver.get(kind) ?? 0) + 1);
     else {
       const reading = readPolicy(manifest.value);
       const remark = (severity: FileRemark['severity'], text: string): FileRemark => {
@@ -57,8 +79,17 @@ export function readPolicyFiles(paths: readonly string[]): PolicyFiles {
       remarks.push(...reading.warnings.map((warning) => remark('warning', warning)));
       const key = titleOf(reading.policy);
       const other = policies.get(key);
-      if (other === undefined) policies.set(key, { policy: reading.policy, manifest });
-      else remarks.push(remark('error', `metadata.name: a policy of this name is in ${other.manifest.place([])}, too`));
+      if (other === undefined) {
+        const { namespace, name } = reading.policy;
+        policies.set(key, { policy: reading.policy, manifest });
+        objects.set(key, {
+          kind: namespace === '' ? 'ClusterNetworkPolicy' : 'NetworkPolicy',
+          namespace,
+          name,
+          value: manifest.value,
+        });
+      } else
+        remarks.push(remark('error', `metadata.name: a policy of this name is in ${other.manifest.place([])}, too`));
     }
   }
   if (policies.size === 0 && remarks.length === 0)
@@ -67,6 +98,7 @@ export function readPolicyFiles(paths: readonly string[]): PolicyFiles {
     files,
     policies: [...policies.values()].map(({ policy }) => policy),
     namespaces,
+    objects: [...objects.values()],
     remarks,
     passedOver,
     placeOf: (title, path) => policies.get(title)?.manifest.place(stepsOfProblem(path)) ?? '',

@@ -1,6 +1,8 @@
 /** `weft policy`: what network policies do. */
 import type { Command } from 'commander';
+import { addPolicyApply } from './policy-apply.ts';
 import { addPolicyCheck } from './policy-check.ts';
+import { addPolicyDelete } from './policy-delete.ts';
 import { addPolicyList } from './policy-list.ts';
 import { addPolicyMatrix } from './policy-matrix.ts';
 import { addPolicyShow } from './policy-show.ts';
@@ -14,4 +16,6 @@ export function registerPolicy(program: Command): void {
   addPolicyTest(policy);
   addPolicyMatrix(policy);
   addPolicyCheck(policy);
+  addPolicyApply(policy);
+  addPolicyDelete(policy);
 }

@@ -30,6 +30,7 @@ import type { PolicyCounts, PolicyDenialsReport, PolicyReport, PolicyRuleCounts 
 import type { PlaceReport } from '../api/place-api.ts';
 import type { PingRequest, PingRound } from '../api/ping-api.ts';
 import type { Trace, TraceRequest } from '../api/trace-api.ts';
+import type { GiveReport, GiveRequest } from '../api/rulebook-api.ts';
 import type { RunningCapture } from '../api/capture-api.ts';
 import { WeftError } from '../errors.ts';
 import type { DoctorReport } from '../doctor/finding.ts';
@@ -234,6 +235,11 @@ export class ControlClient {
   /** What was dropped. @param query `since` is a time, and `limit` a number of recorded ones. */
   async drops(query: Readonly<Record<string, string>> = {}): Promise<DropReport> {
     return await this.#json<DropReport>('GET', `/v1/drops?${new URLSearchParams(query).toString()}`);
+  }
+
+  /** Gives policies and namespaces to the cluster, or deletes them: all, or nothing. Rejects with `policies-of-kubernetes`, `rulebook-full`. */
+  async givePolicies(request: GiveRequest): Promise<GiveReport> {
+    return await this.#json<GiveReport>('POST', '/v1/policies', request);
   }
 
   /** Network policies, and all by which they are judged. Rejects with `policies-off`, `policies-unknown`. */

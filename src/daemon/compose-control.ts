@@ -16,6 +16,7 @@ import type { Pods } from './pods/pods.ts';
 import { readVersion } from './process/version.ts';
 import type { Resources } from './resources.ts';
 import { digestOf } from './routes/digest.ts';
+import { rulebookHandlers, type RulebookHandlerParts } from './rulebook/rulebook-handlers.ts';
 import type { RefusedTraffic } from './rules/refused-traffic.ts';
 import type { StatusView } from './status-view.ts';
 import type { Notice } from '../api/control-api.ts';
@@ -35,6 +36,7 @@ export interface ControlParts {
   readonly rules: RefusedTraffic;
   readonly diagnosis: Diagnosis;
   readonly resources: Resources;
+  readonly rulebook: RulebookHandlerParts;
 }
 
 /** Opens the doors. @returns what a person should know of them. @throws WeftError `socket-in-use`, `port-in-use` */
@@ -54,6 +56,7 @@ export async function composeControl(
     rules,
     diagnosis,
     resources,
+    rulebook,
   }: ControlParts,
 ): Promise<readonly Notice[]> {
   const metrics = new Metrics(
@@ -84,6 +87,7 @@ export async function composeControl(
     checkLeases: pods.checkLeases.bind(pods),
     ...attachmentHandlers(attachments),
     ...keyHandlers(keys),
+    ...rulebookHandlers(rulebook),
     ...diagnosis.handlers,
     metrics: async () => rules.look().then(() => metrics.text()),
     version: readVersion,

@@ -2,6 +2,7 @@
 import type { PodDirectory } from '../directory/pod-directory.ts';
 import type { OverlayRoutes } from '../forwarding/overlay-routes.ts';
 import type { MemberChange } from '../membership/announcement.ts';
+import type { Rulebook } from '../rulebook/rulebook.ts';
 import { PathReporter } from '../paths/path-reporter.ts';
 import type { OwnPrefixes } from './routes/own-prefixes.ts';
 import type { Composition } from './composition.ts';
@@ -22,6 +23,7 @@ export interface GossipParts {
   readonly prefixes: OwnPrefixes;
   readonly routes: OverlayRoutes;
   readonly directory: PodDirectory;
+  readonly rulebook: Rulebook;
   readonly firewall: NodeFirewall;
   readonly resources: Resources;
   readonly pace: Pace;
@@ -37,7 +39,7 @@ export interface ComposedGossip {
 /** Begins. Routes and rules follow the members from then on. @throws WeftError `port-in-use` */
 export async function composeGossip(composition: Composition, parts: GossipParts): Promise<ComposedGossip> {
   const { config, events, logger, opened } = composition;
-  const { node, state, prefixes, routes, directory, firewall, resources, pace, onMembers } = parts;
+  const { node, state, prefixes, routes, directory, rulebook, firewall, resources, pace, onMembers } = parts;
   const delays = new AnnouncementDelays(systemClock.nowMs());
   const lateness = new TimerLateness(systemClock);
   const gossip: Gossip = await Gossip.open({
@@ -45,6 +47,7 @@ export async function composeGossip(composition: Composition, parts: GossipParts
     measuredPaths: () => routes.measuredPaths(),
     announcement: { ...node.announcement, prefixes: prefixes.announced() },
     pods: directory,
+    rulebook,
     incarnation: state.nodeIdentity.incarnation,
     seeds: config.gossip.seeds,
     preset: config.gossip.preset,

@@ -1,7 +1,6 @@
-/** Network policies, put together: from what is known of pods, nodes and policies to what the kernel of this node enforces. Of Kubernetes alone. */
+/** Network policies, put together: from what is known of pods, nodes and policies to what the kernel of this node enforces. */
 import type { Notice } from '../api/control-api.ts';
 import type { PodDirectory } from '../directory/pod-directory.ts';
-import { CommandError } from '../errors.ts';
 import type { NodeAddress } from '../explain/policy-words.ts';
 import type { OverlayRoutes } from '../forwarding/overlay-routes.ts';
 import type { ApiPod } from '../kubernetes/api-object.ts';
@@ -9,8 +8,7 @@ import type { ResourceName } from '../kubernetes/watched-resource.ts';
 import { realtimeNs } from '../linux/clock.ts';
 import { readCounters } from '../linux/nft-netlink.ts';
 import type { NftWitness } from '../linux/nft-owned-tables.ts';
-import { listTable } from '../linux/nft-table-listing.ts';
-import { POLICY_TABLE, titleOf } from '../linux/nftables.ts';
+import { POLICY_TABLE } from '../linux/nftables.ts';
 import type { Member } from '../membership/announcement.ts';
 import type { PolicyNode } from '../policy/cluster-facts.ts';
 import { NodePlanner } from '../policy/node-planner.ts';
@@ -20,11 +18,12 @@ import type { ApiMirror } from './kubernetes/api-mirror.ts';
 import type { Kubernetes } from './kubernetes/kubernetes.ts';
 import { keyOf } from './pods/pod-key.ts';
 import type { Pods } from './pods/pods.ts';
-import { PolicyFacts } from './policy-facts/policy-facts.ts';
+import type { ComposedRulebook } from './compose-rulebook.ts';
+import { PolicyFacts, type PolicyFactsOptions } from './policy-facts/policy-facts.ts';
 import { DenierNames } from './policy/denier-names.ts';
 import { MasqueradedDenials } from './policy/masqueraded-denials.ts';
 import { NodePolicies } from './policy/node-policies.ts';
-import { hasPolicies, PodEdges } from './policy/pod-edges.ts';
+import { hasPolicies, PodEdges, type PodEdgesOptions } from './policy/pod-edges.ts';
 import { PolicyCounters } from './policy/policy-counters.ts';
 import { PolicyDenials } from './policy/policy-denials.ts';
 import { PolicyEnforcement } from './policy/policy-enforcement.ts';
@@ -53,11 +52,61 @@ export interface PolicyParts {
   readonly witness: NftWitness;
 }
 
-export interface PolicySources {
-  readonly api: ApiMirror;
-  readonly kubernetes: Kubernetes;
-  /** Of the Node object of this node. */
+/** Where policies come from. */
+export interface PolicySource {
+  /** Of the Node object of this node; without Kubernetes, of the node. */
   readonly nodeName: string;
+  /** Whether it is known which policies there are. */
+  readonly isKnown: () => boolean;
+  /** As in `NodePoliciesOptions`. */
+  readonly isForbidden: () => boolean;
+  readonly isAway: () => boolean;
+  readonly facts: Pick<PolicyFactsOptions, 'kubernetes' | 'given'>;
+  /** As in `PodEdgesOptions`. */
+  readonly awaitPod: PodEdgesOptions['awaitPod'];
+  readonly isPodKnown: PodEdgesOptions['isKnown'];
+  /** Has the facts told of objects that are others. */
+  readonly follow: (follow: PolicyFacts['objectsChanged']) => void;
+  /** Whether a pod of this node answers names at the address that pods ask. */
+  readonly answersOwnNames: () => boolean;
+  readonly notices: () => readonly Notice[];
+}
+
+/** The API: whatever it says counts, and as long as it does not say all, nothing is known. */
+export function policiesOfKubernetes(api: ApiMirror, kubernetes: Kubernetes, nodeName: string): PolicySource {
+  return {
+    nodeName,
+    isKnown: () => planned.every((resource) => api.isKnown(resource)),
+    // Only that. Whatever else keeps policies from being heard of may pass at any moment: they may close what would be open until then.
+    isForbidden: () => api.isForbidden('policy'),
+    isAway: () => api.reachability('policy').problem !== '',
+    facts: { kubernetes: { api, pod: (name) => kubernetes.pod(name) } },
+    awaitPod: (pod) => kubernetes.awaitPod(pod),
+    isPodKnown: (pod) => kubernetes.pod(pod) !== undefined,
+    follow: (follow) => api.follow(follow),
+    answersOwnNames: () => [...api.pods.values()].some(answersNodeNames),
+    notices: () => [],
+  };
+}
+
+/** The rulebook. Labels of pods are known as soon as pods are. @param hasSeeds whether there are said to be other nodes */
+export function policiesOfRulebook(
+  rulebook: ComposedRulebook,
+  nodeName: string,
+  hasSeeds: () => boolean,
+): PolicySource {
+  return {
+    nodeName,
+    isKnown: () => rulebook.isKnown(hasSeeds()),
+    isForbidden: () => false,
+    isAway: () => false,
+    facts: { given: rulebook.objects },
+    awaitPod: async () => ({}),
+    isPodKnown: () => true,
+    follow: (follow) => rulebook.follow(follow),
+    answersOwnNames: () => false,
+    notices: () => rulebook.notices(),
+  };
 }
 
 export interface ComposedPolicy {
@@ -88,12 +137,15 @@ const planned: readonly ResourceName[] = ['pods', 'namespaces', 'networkpolicies
 /** Begins to enforce as soon as all policies are known. To be called before anybody can have a pod made. */
 export function composePolicy(
   { events, logger, opened }: Composition,
-  { api, kubernetes, nodeName }: PolicySources,
+  source: PolicySource,
   { node, state, pods, directory, mayHave, members, isSettled, routes, witness }: PolicyParts,
 ): ComposedPolicy {
+  const { nodeName, isKnown, isForbidden, isAway, awaitPod, isPodKnown } = source;
+  const isSparing = source.facts.kubernetes === undefined;
   const cuts = new ToldCuts(events, systemClock);
   const enforcement: PolicyEnforcement = new PolicyEnforcement({
     witness,
+    isSparing,
     onCut: (counts) => cuts.add(counts),
     onPlanned: (isolations) => names.add(isolations),
   });
@@ -101,15 +153,14 @@ export function composePolicy(
   const names = new DenierNames({ store: state.file('policy-names.json'), plan, clock: systemClock, logger });
   opened.defer(() => names.close());
   const planner = new NodePlanner(nodeName);
-  const isKnown = (): boolean => planned.every((resource) => api.isKnown(resource));
   const policies = new NodePolicies({
     planner,
     enforcement,
     isKnown,
-    // Only that. Whatever else keeps policies from being heard of may pass at any moment: they may close what would be open until then.
-    isForbidden: () => api.isForbidden('policy'),
-    isAway: () => api.reachability('policy').problem !== '',
-    isSettled,
+    isForbidden,
+    isAway,
+    // Pods of other nodes are of no concern where no policy is.
+    isSettled: () => isSettled() || (isSparing && !facts.hasPolicies),
     clock: systemClock,
     logger,
   });
@@ -128,7 +179,7 @@ export function composePolicy(
     pods: policed,
     setOf: (identity) => directory.setOf(identity),
     mayHave,
-    kubernetes: { api, pod: (name) => kubernetes.pod(name) },
+    ...source.facts,
     listener: planner,
     onTold: () => {
       // What a rule counted is gone with it.
@@ -146,8 +197,8 @@ export function composePolicy(
   });
   log.follow((packets) => masqueraded.hear(packets));
   const edges = new PodEdges({
-    awaitPod: (pod) => kubernetes.awaitPod(pod),
-    isKnown: (pod) => kubernetes.pod(pod) !== undefined,
+    awaitPod,
+    isKnown: isPodKnown,
     facts,
     policies,
     planner,
@@ -156,7 +207,7 @@ export function composePolicy(
   // Before the first plan: there are no rules for a pod whose device is not known.
   for (const { record } of policed()) policies.adopt(keyOf(record), record.hostDevice);
   facts.begin(members(), routes.inUse);
-  api.follow((resource, keys) => facts.objectsChanged(resource, keys));
+  source.follow((resource, keys) => facts.objectsChanged(resource, keys));
   policies.start();
   return {
     facts,
@@ -174,7 +225,7 @@ export function composePolicy(
         nodeName,
         ignorance: () => (isKnown() ? (isSettled() ? '' : UNKNOWN_PODS) : UNKNOWN_POLICIES),
         masqueraded: () => masqueraded.recent(),
-        answersOwnNames: () => [...api.pods.values()].some(answersNodeNames),
+        answersOwnNames: source.answersOwnNames,
         nowMs: () => performance.now(),
       }),
     notices: () => [
@@ -183,6 +234,7 @@ export function composePolicy(
       ...policies.notices(),
       ...roomNotices(enforcement.plan),
       ...oddPolicyNotices(facts.oddPolicies()),
+      ...source.notices(),
     ],
   };
 }
@@ -198,17 +250,4 @@ function nodeAddressAmong(nodes: Iterable<PolicyNode>, address: IpAddress): Node
 /** Whether a pod is the NodeLocal DNSCache of this node: it has the address that pods ask (k8s.io/kubernetes, addons/dns/nodelocaldns). */
 function answersNodeNames({ hostNetwork, labels }: ApiPod): boolean {
   return hostNetwork && labels['k8s-app'] === 'node-local-dns';
-}
-
-/** For a daemon without Kubernetes: what an earlier one enforced, nobody would change any more. */
-export async function clearPolicies({ logger }: Pick<Composition, 'logger'>): Promise<void> {
-  if (listTable(POLICY_TABLE) === undefined) return;
-  const table = titleOf(POLICY_TABLE);
-  try {
-    await new PolicyEnforcement().clear();
-    logger.info({ table }, 'network policies of an earlier daemon are not enforced any more: Kubernetes is not asked');
-  } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
-    logger.warn({ err: error, table }, 'network policies of an earlier daemon are still enforced');
-  }
 }

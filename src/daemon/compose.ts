@@ -28,7 +28,8 @@ import { composeKubernetes, followKubernetes, tellTroubles } from './compose-kub
 import { composeNames, type ComposedNames, isSettled } from './compose-names.ts';
 import { composePods, startAttachments, startPods } from './compose-pods.ts';
 import { podsOfKubernetes } from './policy/unasked-pods.ts';
-import { clearPolicies, type ComposedPolicy, composePolicy } from './compose-policy.ts';
+import { type ComposedPolicy, composePolicy, policiesOfKubernetes, policiesOfRulebook } from './compose-policy.ts';
+import { composeRulebook } from './compose-rulebook.ts';
 import { composeRoutes } from './compose-routes.ts';
 import type { Composition } from './composition.ts';
 import type { Config } from './config/config.ts';
@@ -218,7 +219,19 @@ export async function composeDaemon(
   });
   const { directory, index } = composed;
   teller = composed.teller;
-  const parts = { node, state, prefixes, routes, directory, firewall, resources, pace, onMembers };
+  const rulebook = composeRulebook(composition, state);
+  const parts = {
+    node,
+    state,
+    prefixes,
+    routes,
+    directory,
+    rulebook: rulebook.rulebook,
+    firewall,
+    resources,
+    pace,
+    onMembers,
+  };
   const { gossip, histograms }: ComposedGossip = await composeGossip(composition, parts);
   everybody = () => gossip.members();
   if (kubernetes !== undefined)
@@ -228,24 +241,21 @@ export async function composeDaemon(
       seeds: resolved,
       onPods: () => teller?.soon(),
     });
-  if (api !== undefined && kubernetes !== undefined && config.kubernetes !== undefined) {
-    const { nodeName } = config.kubernetes;
-    policy = composePolicy(
-      composition,
-      { api, kubernetes, nodeName },
-      {
-        node,
-        state: state.directory,
-        pods,
-        directory,
-        mayHave: composed.mayHave,
-        members: everybody,
-        isSettled: isClusterKnown,
-        routes,
-        witness: nftChanges,
-      },
-    );
-  } else await clearPolicies(composition);
+  const isOfKubernetes = api !== undefined && kubernetes !== undefined && config.kubernetes !== undefined;
+  const source = isOfKubernetes
+    ? policiesOfKubernetes(api, kubernetes, config.kubernetes.nodeName)
+    : policiesOfRulebook(rulebook, config.nodeName, () => gossip.hasSeeds);
+  policy = composePolicy(composition, source, {
+    node,
+    state: state.directory,
+    pods,
+    directory,
+    mayHave: composed.mayHave,
+    members: everybody,
+    isSettled: isClusterKnown,
+    routes,
+    witness: nftChanges,
+  });
   const { watch, spoofing, attachments } = settled ?? (await settle());
   const known = {
     directory,
@@ -351,6 +361,11 @@ export async function composeDaemon(
     rules,
     diagnosis,
     resources,
+    rulebook: {
+      ...rulebook,
+      isOfKubernetes,
+      enforced: async () => policy?.policies.followed(),
+    },
   };
   notices.push(...(await composeControl(composition, told)));
   logger.info(

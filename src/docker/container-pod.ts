@@ -1,6 +1,6 @@
 /** Which pod a container is to be: what its labels say, or whoever attaches it by hand. */
 import type { Pod, PodRequest } from '../api/control-api.ts';
-import type { PodLabels } from '../directory/pod-labels.ts';
+import { type PodLabels, problemOfLabels } from '../directory/pod-labels.ts';
 import { DEFAULT_NAMESPACE, DNS_LABEL_RULE, isDnsLabel } from '../directory/pod-name.ts';
 import { ConfigError, ConflictError } from '../errors.ts';
 import { parseIpAddress } from '../wire/address.ts';
@@ -16,6 +16,9 @@ export const ContainerLabel = {
   node: 'weft.node',
   namespace: 'weft.namespace',
 } as const;
+
+/** Labels of containers that begin with it are those of their pods, without it: policies select by them. */
+const POD_LABEL_PREFIX = 'weft.label.';
 
 /** Labels of pods, by which one that was a container is known, and found again. */
 const PodLabel = { container: 'weft.docker/container', name: 'weft.docker/name' } as const;
@@ -42,7 +45,7 @@ export interface ContainerPod {
 
 /**
  * @throws ConflictError `container-not-running`, `container-has-network`: it cannot be a pod as it is.
- * @throws ConfigError for a name, a namespace or an address that is none; it names the label, or the option.
+ * @throws ConfigError for a name, a namespace, an address or a label that is none; it names the label, or the option.
  */
 export function podOfContainer(container: Container, choice: PodChoice = {}): ContainerPod {
   refuseNetwork(container);
@@ -92,10 +95,22 @@ export function isMeantBy({ labels }: Pod, reference: string): boolean {
   return reference !== '' && id !== '' && (name === reference || isId);
 }
 
-function podLabels({ id, name }: Container): PodLabels {
+function podLabels(container: Container): PodLabels {
+  const { id, name } = container;
   // A name that is too long for a label is left out: the id is enough to be found by.
   const isValue = /^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/.test(name);
-  return { [PodLabel.container]: id.slice(0, ID_DIGITS), ...(isValue && { [PodLabel.name]: name }) };
+  const given = Object.entries(container.labels)
+    .filter(([key]) => key.startsWith(POD_LABEL_PREFIX))
+    .map(([key, value]) => [key.slice(POD_LABEL_PREFIX.length), value] as const);
+  const labels = {
+    ...Object.fromEntries(given),
+    [PodLabel.container]: id.slice(0, ID_DIGITS),
+    ...(isValue && { [PodLabel.name]: name }),
+  };
+  const problem = problemOfLabels(labels);
+  if (problem !== undefined)
+    throw new ConfigError('', `${describeContainer(container)}: ${POD_LABEL_PREFIX}: ${problem}`, { container: id });
+  return labels;
 }
 
 function refuseNetwork(container: Container): void {

@@ -722,6 +722,14 @@ export function fixedHandlers(): { handlers: ControlHandlers; seen: SeenRequest[
     policyCounts: async () => await Promise.resolve(fixedPolicyCounts),
     policyRules: async () => await Promise.resolve(fixedPolicyRules),
     policyDenials: async () => await Promise.resolve(fixedPolicyDenials),
+    givePolicies: async (wishes) => ({
+      results: wishes.map(({ kind, namespace, name, object }) => ({
+        kind,
+        namespace,
+        name,
+        outcome: object === undefined ? ('deleted' as const) : ('created' as const),
+      })),
+    }),
     faults: () => [fixedFault],
     addAttachment: async (wanted, clientPid) => {
       seen.push({ name: wanted.attachment.containerId, request: wanted, clientPid });

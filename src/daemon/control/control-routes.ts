@@ -28,6 +28,7 @@ import { explainAnswerers } from '../explain/explain-answerers.ts';
 import { faultAnswerers } from '../faults/fault-answerers.ts';
 import { policyAnswerers } from '../policy/policy-answerers.ts';
 import { probeAnswerers } from '../probes/probe-answerers.ts';
+import { rulebookAnswerers } from '../rulebook/rulebook-answerers.ts';
 
 /** `METHOD PATH`. All but GET change something: they are for `weft.sock` only. */
 const answerers: Answerers<ControlHandlers> = {
@@ -67,6 +68,7 @@ const answerers: Answerers<ControlHandlers> = {
   ...faultAnswerers,
   ...policyAnswerers,
   ...probeAnswerers,
+  ...rulebookAnswerers,
 };
 
 /** What a client may ask for, for the answer to a path that does not exist. */

@@ -11,6 +11,9 @@ import { HttpDoor } from '../doors/http-door.ts';
 import type { VisitorsOptions } from '../doors/visitors.ts';
 import { send } from '../doors/http-exchange.ts';
 
+/** Longest body of a request that gives policies, in bytes: all that the rulebook takes, with what API servers add. */
+const MAX_POLICIES_BYTES = 16_777_216;
+
 /** What a server needs. */
 export interface ControlServerOptions extends VisitorsOptions {
   readonly socketPath: string;
@@ -44,6 +47,8 @@ export class ControlServer {
     const door = new HttpDoor({
       ...options,
       respond: async (request, body, response) => respond(request, body, response, options),
+      mostBodyBytes: ({ method, url }) =>
+        !options.readOnly && method === 'POST' && url === '/v1/policies' ? MAX_POLICIES_BYTES : undefined,
     });
     const listener = door.listener();
     const { socketPath: path, readOnly } = options;

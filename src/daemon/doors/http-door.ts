@@ -12,6 +12,8 @@ import { Visitors, type VisitorCounters, type VisitorsOptions } from './visitors
 export interface HttpDoorOptions extends VisitorsOptions {
   /** Answers. What it throws becomes the answer, or the end of one that was begun. */
   readonly respond: (request: IncomingMessage, body: string, response: ServerResponse) => void | Promise<void>;
+  /** Longest body of a request, in bytes; absent: that of any other. */
+  readonly mostBodyBytes?: (request: IncomingMessage) => number | undefined;
   /** Told of errors that are bugs; the client only learns that there was one. */
   readonly logger?: Logger | undefined;
 }
@@ -69,10 +71,10 @@ export class HttpDoor {
 
   async #exchange(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { socket } = request;
-    const { respond, logger } = this.#options;
+    const { respond, mostBodyBytes, logger } = this.#options;
     response.setHeader('connection', 'close');
     try {
-      const body = await readBody(request);
+      const body = await readBody(request, mostBodyBytes?.(request));
       this.#visitors.serve(socket);
       await respond(request, body, response);
     } catch (error) {

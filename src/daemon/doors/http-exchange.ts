@@ -37,19 +37,19 @@ const statusByCode: ReadonlyMap<string, number> = new Map(Object.entries(statuse
 const internalError = new WeftError('internal', 'weft has a bug: see the log of the daemon');
 
 /** The body, to its end. @throws WeftError `request-too-large` */
-export async function readBody(request: IncomingMessage): Promise<string> {
+export async function readBody(request: IncomingMessage, mostBytes = MAX_BODY_BYTES): Promise<string> {
   return await new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let lengthBytes = 0;
     request.on('data', (chunk: Buffer) => {
       lengthBytes += chunk.length;
-      if (lengthBytes <= MAX_BODY_BYTES) {
+      if (lengthBytes <= mostBytes) {
         chunks.push(chunk);
         return;
       }
       // Not destroyed: the answer goes out on the same connection, which ends with it.
       request.pause();
-      reject(new WeftError('request-too-large', `the body is larger than ${MAX_BODY_BYTES} bytes`));
+      reject(new WeftError('request-too-large', `the body is larger than ${mostBytes} bytes`));
     });
     request.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
     request.on('error', reject);

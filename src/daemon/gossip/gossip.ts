@@ -16,6 +16,7 @@ import { forgetOrder } from '../../membership/directives.ts';
 import { Membership } from '../../membership/membership.ts';
 import { LEAVE_GRACE_MS, presets, type PresetName } from '../../membership/parameters.ts';
 import type { MembershipStatistics } from '../../membership/statistics.ts';
+import type { Rulebook } from '../../rulebook/rulebook.ts';
 import { type Endpoint, equalEndpoints, type IpAddress } from '../../wire/address.ts';
 import { comparePrefixes, type Prefix } from '../../wire/prefix.ts';
 import { Acquaintances } from './acquaintances.ts';
@@ -38,6 +39,8 @@ export interface GossipOptions {
   readonly announcement: Announcement;
   /** Says which pods this node has, and learns which others have. */
   readonly pods?: PodDirectory;
+  /** What operators gave to the cluster. */
+  readonly rulebook?: Rulebook;
   readonly incarnation: number;
   readonly seeds: readonly SeedHost[];
   /** How patient it is; all nodes of a cluster the same. */
@@ -259,6 +262,7 @@ export class Gossip {
     }
     this.#membership.stop();
     this.#options.pods?.stop();
+    this.#options.rulebook?.stop();
     // Only now: leaving is a change, too.
     clearTimeout(this.#saveTimer);
     clearImmediate(this.#gathering);
@@ -289,10 +293,11 @@ export class Gossip {
   }
 
   #begin(): void {
-    const { announcement, incarnation, keys, pods, logger } = this.#options;
+    const { announcement, incarnation, keys, pods, rulebook, logger } = this.#options;
     this.#membership = new Membership({
       self: pods === undefined ? announcement : { ...announcement, podSummary: pods.summary },
       ...(pods !== undefined && { pods }),
+      ...(rulebook !== undefined && { rulebook }),
       incarnation,
       seeds: this.#seeds.endpoints(this.#endpoint),
       directives: keys?.orders ?? [],
@@ -303,12 +308,14 @@ export class Gossip {
       parameters: presets[this.#options.preset],
       onChange: (changes) => {
         pods?.follow(changes);
+        rulebook?.follow(changes);
         this.#gather(changes);
       },
       // Not at once: this is in the midst of a message that may bring more of them.
       onDirective: () => (this.#following ??= setImmediate(() => this.#follow())),
     });
     if (pods !== undefined) this.#attachPods(pods);
+    rulebook?.attach(this.#membership);
     keys?.attach(this.#membership, () => this.#unheard());
     this.#options.pace.run(() => this.#changed());
     this.#membership.start();

@@ -4,9 +4,9 @@
  *     pods of other nodes    the directory; addresses only as far as they are routed to their node
  *     pods of this node      its book, with labels and ports from the API
  *     nodes                  Node objects, and what members announce
- *     namespaces, policies   the API
+ *     namespaces, policies   the API; without Kubernetes, the rulebook
  *
- * Without Kubernetes there are pods, and nodes without labels. Pods with the network of their node are none: what they send is their node's.
+ * Without Kubernetes nodes have no labels. Pods with the network of their node are none: what they send is their node's.
  */
 import type { PodSet } from '../../directory/pod-set.ts';
 import type { ApiRecords, ResourceName } from '../../kubernetes/watched-resource.ts';
@@ -18,6 +18,7 @@ import type { ResolvedRoute } from '../../routing/resolved-route.ts';
 import type { IpAddress } from '../../wire/address.ts';
 import { prefixContains } from '../../wire/prefix.ts';
 import type { ApiMirror } from '../kubernetes/api-mirror.ts';
+import type { GivenResource, RulebookObjects } from '../rulebook/rulebook-objects.ts';
 import { ApiPolicies, type OddPolicy, policyResources } from './api-policies.ts';
 import type { PolicyFactsListener } from './facts-listener.ts';
 import { OwnPods, type OwnPodsOptions } from './own-pods.ts';
@@ -39,6 +40,8 @@ export interface PolicyFactsOptions {
     readonly api: Pick<ApiMirror, 'objectsOf'>;
     readonly pod: NonNullable<OwnPodsOptions['podInApi']>;
   };
+  /** What operators gave to the cluster; absent where there is Kubernetes. */
+  readonly given?: Pick<RulebookObjects, 'objectsOf' | 'givenAt'>;
   readonly listener: PolicyFactsListener;
   /** Called after each change of which something was told, when all of it was. */
   readonly onTold: () => void;
@@ -119,9 +122,8 @@ export class PolicyFacts {
   begin(members: readonly Member[], routes: readonly ResolvedRoute[]): void {
     this.#routes = routes;
     this.#round(() => {
-      const { kubernetes } = this.#options;
       for (const resource of ['namespaces', ...policyResources] as const)
-        this.#take(resource, [...(kubernetes?.api.objectsOf(resource).keys() ?? [])]);
+        this.#take(resource, [...this.#objectsOf(resource).keys()]);
       this.#nodes.follow(members.map((after) => ({ before: undefined, after })));
       this.#nodes.update();
       this.#ownPods.update();
@@ -158,9 +160,14 @@ export class PolicyFacts {
     });
   }
 
-  /** Objects of the API are others, as `ApiMirror.follow` tells it. */
+  /** Objects of the API, or of the rulebook, are others, as `ApiMirror.follow` tells it. */
   objectsChanged(resource: ResourceName, keys: readonly string[]): void {
     if (keys.length > 0) this.#round(() => this.#take(resource, keys));
+  }
+
+  /** Whether there is any policy. */
+  get hasPolicies(): boolean {
+    return policyResources.some((resource) => this.#objectsOf(resource).size > 0);
   }
 
   /** Policies of which not all is understood, in order of their titles. */
@@ -180,27 +187,31 @@ export class PolicyFacts {
   }
 
   #policies(): readonly KnownPolicy[] {
-    const { kubernetes } = this.#options;
-    if (kubernetes === undefined) return [];
+    const { given } = this.#options;
     const odd = new Map(this.oddPolicies().map((one) => [one.title, one]));
     return policyResources.flatMap((resource) =>
-      [...kubernetes.api.objectsOf(resource).values()].map((policy): KnownPolicy => {
+      [...this.#objectsOf(resource)].map(([key, policy]): KnownPolicy => {
         const found = odd.get(titleOf(policy));
         const state = found === undefined ? 'enforced' : found.isClosed ? 'closed' : 'partly';
-        return { source: 'kubernetes', object: policy.object, state, problems: found?.problems ?? [] };
+        const known = { object: policy.object, state, problems: found?.problems ?? [] } as const;
+        const at = given?.givenAt(resource, key);
+        if (at === undefined) return { source: 'kubernetes', ...known };
+        return { source: 'rulebook', given: { node: at.node, at: new Date(at.atMs).toISOString() }, ...known };
       }),
     );
   }
 
   #take(resource: ResourceName, keys: readonly string[]): void {
-    const { kubernetes } = this.#options;
-    if (kubernetes === undefined) return;
-    const { api } = kubernetes;
     if (resource === 'nodes') for (const identity of this.#nodes.update()) this.#remotePods.reconsider(identity);
     else if (resource === 'pods') this.#ownPods.update();
     else if (resource === 'namespaces')
-      for (const key of keys) this.#namespaces.put(key, api.objectsOf('namespaces').get(key));
-    else for (const key of keys) this.#apiPolicies.update(resource, key, api.objectsOf(resource).get(key));
+      for (const key of keys) this.#namespaces.put(key, this.#objectsOf('namespaces').get(key));
+    else for (const key of keys) this.#apiPolicies.update(resource, key, this.#objectsOf(resource).get(key));
+  }
+
+  #objectsOf<Resource extends GivenResource>(resource: Resource): ReadonlyMap<string, ApiRecords[Resource]> {
+    const { kubernetes, given } = this.#options;
+    return kubernetes?.api.objectsOf(resource) ?? given?.objectsOf(resource) ?? new Map();
   }
 
   #updateRemote(identity: string): void {

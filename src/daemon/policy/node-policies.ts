@@ -77,6 +77,11 @@ export class NodePolicies {
     look();
   }
 
+  /** Resolves when what was told is what the kernel does, as far as that could be had. */
+  async followed(): Promise<void> {
+    await this.#last;
+  }
+
   /** Whether there is a plan that is followed. */
   get isBegun(): boolean {
     return this.#isBegun && !this.#isAmiss;

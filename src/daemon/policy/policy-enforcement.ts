@@ -14,6 +14,7 @@ import type { Notice } from '../../api/control-api.ts';
 import { CommandError, SystemCallError, WeftError } from '../../errors.ts';
 import { Gathering } from '../../linux/gathering.ts';
 import { type NftWitness, OwnedTables } from '../../linux/nft-owned-tables.ts';
+import { listTable } from '../../linux/nft-table-listing.ts';
 import { POLICY_TABLE, removeTable } from '../../linux/nftables.ts';
 import type { NftTableRevision } from '../../linux/nft-table-revision.ts';
 import type { IsolationPlan, NodePlan, NodePlanChange } from '../../policy/node-plan.ts';
@@ -37,6 +38,8 @@ export interface PolicyEnforcementOptions {
   readonly onCut?: (counts: CutCounts) => void;
   /** Told of isolations that are new in the plan, or others than before, before the kernel has their rules. */
   readonly onPlanned?: (isolations: readonly IsolationPlan[]) => void;
+  /** Where no pod is isolated, no table is made: it would have the kernel track each packet that the node forwards. */
+  readonly isSparing?: boolean;
   /** Where the table is; absent: in nftables. */
   readonly tables?: Pick<OwnedTables, 'make' | 'revise' | 'inspect' | 'forget'>;
   /** Cuts connections; absent: those of the kernel. */
@@ -49,6 +52,7 @@ export class PolicyEnforcement {
   /** Of pods, by their keys. */
   readonly #devices = new Map<string, PolicyDevice>();
   readonly #cuts: Pick<CutConnections, 'judge'>;
+  readonly #isSparing: boolean;
   /** All that waits is one transaction. */
   readonly #updates = new Gathering<PolicyUpdate>(async (updates) =>
     this.#inTurn(async () => this.#tryUpdate(updates)),
@@ -57,6 +61,8 @@ export class PolicyEnforcement {
   #pieces: PolicyPieces | undefined;
   /** Whether the table may not be what the pieces are: all of it is to be made. */
   #isBehind = true;
+  /** No table was made since the start. */
+  #isUnmade = true;
   /** Why the table is not as it should be. */
   #failure: CommandError | undefined;
   /** Why nobody is told what is denied. */
@@ -69,10 +75,12 @@ export class PolicyEnforcement {
     witness,
     onCut = () => undefined,
     onPlanned = () => undefined,
+    isSparing = false,
     tables,
     cuts,
   }: PolicyEnforcementOptions = {}) {
     this.#onPlanned = onPlanned;
+    this.#isSparing = isSparing;
     this.#tables = tables ?? new OwnedTables({ witness });
     this.#cuts = cuts ?? new CutConnections(() => this.#pieces?.plan ?? new PlanState(), onCut);
   }
@@ -132,6 +140,7 @@ export class PolicyEnforcement {
   async repair(): Promise<void> {
     await this.#inTurn(async () => {
       if (this.#pieces === undefined) return;
+      if (this.#isSpared(this.#pieces)) return;
       if (!this.#isBehind && (await this.#tables.inspect()).length === 0) return;
       await this.#make(this.#pieces);
       if (this.#failure !== undefined) throw this.#failure;
@@ -201,6 +210,11 @@ export class PolicyEnforcement {
     const pieces = (this.#pieces ??= new PolicyPieces(attempts[0]!, this.#devices));
     const { revision, concerned } = pieces.update(updates);
     this.#onPlanned(updates.flatMap(isolationsOf));
+    if (this.#isSpared(pieces)) {
+      // What an earlier daemon enforced, or what isolated pods until there was a plan.
+      if (isPlan && listTable(POLICY_TABLE) !== undefined) await removeTable(POLICY_TABLE);
+      return [];
+    }
     const isBehind = this.#isBehind;
     this.#isBehind = true;
     if (isBehind) await this.#make(pieces);
@@ -210,6 +224,11 @@ export class PolicyEnforcement {
     if (failure === undefined) this.#cut(isPlan || isBehind ? 'all' : concerned);
     // Who has no policies is let in, whatever becomes of those of others.
     return updates.map((update) => (update.kind === 'device' && !this.#isJudged(update.pod) ? undefined : failure));
+  }
+
+  #isSpared({ plan }: PolicyPieces): boolean {
+    const isAnyHeld = [...this.#devices.values()].some(({ isHeld }) => isHeld);
+    return this.#isSparing && this.#isUnmade && plan.size === 0 && !isAnyHeld;
   }
 
   #isJudged(pod: string): boolean {
@@ -251,6 +270,7 @@ export class PolicyEnforcement {
       }
       this.#pieces = pieces;
       this.#isBehind = false;
+      this.#isUnmade = false;
       this.#failure = undefined;
       this.#withoutLog = means.withLog ? undefined : failure;
       return;

@@ -14,7 +14,7 @@ const plan: NodePlan = {
 /** One plan is tried with log, and without. */
 const ATTEMPTS = 2;
 
-function enforcing() {
+function enforcing(isSparing = false) {
   const tables = new PolicyTablesDouble();
   const judged: unknown[] = [];
   const cuts = {
@@ -23,7 +23,7 @@ function enforcing() {
       return Promise.resolve();
     },
   };
-  return { tables, judged, enforcement: new PolicyEnforcement({ tables, cuts }) };
+  return { tables, judged, enforcement: new PolicyEnforcement({ tables, cuts, isSparing }) };
 }
 
 /** Isolates the same pod by another policy. */
@@ -89,4 +89,29 @@ test('an error that nobody expected leaves the table, and no plan that could be 
   await enforcement.apply(plan);
   t.deepEqual(tables.done, ['make', 'forget', 'forget', 'make']);
   t.deepEqual(enforcement.plan?.pod('shop/web'), plan.pods[0]);
+});
+
+test('where tables are spared, none is made until a pod is isolated, and it stays from then on', async (t) => {
+  const nothing: NodePlan = { pods: [], isolations: [], peerSets: [], portSets: [] };
+  const { tables, judged, enforcement } = enforcing(true);
+  await enforcement.apply(nothing);
+  await enforcement.prepare('shop/web', 'wf0');
+  await enforcement.repair();
+  t.deepEqual(tables.done, []);
+  t.deepEqual(judged, []);
+  t.not(enforcement.plan, undefined);
+  await enforcement.change(new PlanState().changeTo(plan));
+  t.deepEqual(tables.done, ['make']);
+  t.deepEqual(judged, ['all']);
+  const state = new PlanState();
+  state.change(state.changeTo(plan));
+  await enforcement.change(state.changeTo(nothing));
+  t.is(tables.done.length, 2);
+});
+
+test('where tables are spared, a pod of which nothing is known is isolated all the same', async (t) => {
+  const { tables, enforcement } = enforcing(true);
+  await enforcement.apply({ pods: [], isolations: [], peerSets: [], portSets: [] });
+  await enforcement.hold('shop/web', 'wf0');
+  t.deepEqual(tables.done, ['make']);
 });

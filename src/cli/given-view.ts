@@ -1,0 +1,20 @@
+/** What became of policies that were given, as text. Pure. */
+import type { GivenOutcome } from '../api/rulebook-api.ts';
+
+const words = {
+  created: 'created',
+  configured: 'configured',
+  unchanged: 'unchanged',
+  deleted: 'deleted',
+  absent: 'not found',
+} as const satisfies Record<GivenOutcome['outcome'], string>;
+
+/** A line for each, as kubectl has it: `networkpolicy shop/web created`. */
+export function formatOutcomes(results: readonly GivenOutcome[]): string {
+  return results
+    .map(({ kind, namespace, name, outcome }) => {
+      const title = namespace === '' ? name : `${namespace}/${name}`;
+      return `${kind.toLowerCase()} ${title} ${words[outcome]}\n`;
+    })
+    .join('');
+}

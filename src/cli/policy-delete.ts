@@ -1,0 +1,52 @@
+/** `weft policy delete`. */
+import type { Command } from 'commander';
+import { type GivenKind, type GivenName } from '../api/rulebook-api.ts';
+import { ExitCode } from '../terminal/exit-code.ts';
+import type { OutputOptions } from './output.ts';
+
+interface DeleteOptions extends OutputOptions {
+  readonly filename?: readonly string[];
+  readonly namespace?: true;
+}
+
+const HELP = `
+NAMESPACE/NAME is a NetworkPolicy, NAME alone a ClusterNetworkPolicy, and with
+--namespace a Namespace: its labels are forgotten, and its policies stay. Fails
+if something is not there; the rest is deleted all the same. With Kubernetes,
+use kubectl delete.`;
+
+/** Adds `delete` to `policy`. */
+export function addPolicyDelete(policy: Command): void {
+  policy
+    .command('delete')
+    .description('take policies and namespaces from a cluster without Kubernetes')
+    .argument('[name...]', 'NAMESPACE/NAME, or NAME')
+    .option('-f, --filename <path...>', 'those in manifests, in directories of them, or - for the standard input')
+    .option('--namespace', 'the names are those of Namespaces')
+    .option('--json', 'print JSON')
+    .addHelpText('after', HELP)
+    .action(async (names: readonly string[], { filename, ...options }: DeleteOptions, command: Command) => {
+      if (names.length > 0 === (filename !== undefined)) command.error('error: either names or --filename is needed');
+      const [{ controlClient }, { print }, { readGivenFiles }, { formatOutcomes }] = await Promise.all([
+        import('./daemon-socket.ts'),
+        import('./output.ts'),
+        import('./given-files.ts'),
+        import('./given-view.ts'),
+      ]);
+      const given =
+        filename === undefined
+          ? names.map((name) => nameOf(name, options.namespace === true))
+          : readGivenFiles(filename, (line) => process.stderr.write(`${line}\n`));
+      const wanted = given.map(({ kind, namespace, name }) => ({ kind, namespace, name }));
+      const report = await controlClient(command).givePolicies({ delete: wanted });
+      print(options, report, () => formatOutcomes(report.results));
+      if (report.results.some(({ outcome }) => outcome === 'absent')) process.exitCode = ExitCode.failure;
+    });
+}
+
+function nameOf(text: string, isNamespace: boolean): GivenName {
+  const slash = text.indexOf('/');
+  if (isNamespace) return { kind: 'Namespace', namespace: '', name: text };
+  const kind: GivenKind = slash === -1 ? 'ClusterNetworkPolicy' : 'NetworkPolicy';
+  return { kind, namespace: text.slice(0, Math.max(0, slash)), name: text.slice(slash + 1) };
+}

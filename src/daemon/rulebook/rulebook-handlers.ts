@@ -1,0 +1,42 @@
+/** What the control API does with the rulebook. */
+import type { GiveReport } from '../../api/rulebook-api.ts';
+import { ConflictError } from '../../errors.ts';
+import type { Rulebook, RulebookWish } from '../../rulebook/rulebook.ts';
+import type { RulebookFile } from './rulebook-file.ts';
+
+/** What the control server asks of it. */
+export interface RulebookHandlers {
+  /** @throws ConflictError `policies-of-kubernetes`; WeftError `rulebook-full`, `rulebook-object-invalid`, `store-failed`: then nothing has changed */
+  givePolicies(wishes: readonly RulebookWish[]): Promise<GiveReport>;
+}
+
+export interface RulebookHandlerParts {
+  readonly rulebook: Pick<Rulebook, 'give'>;
+  readonly file: Pick<RulebookFile, 'save'>;
+  /** Whether policies are those of the Kubernetes API here. */
+  readonly isOfKubernetes: boolean;
+  /** Resolves when the kernel of this node has followed. */
+  readonly enforced: () => Promise<void>;
+}
+
+export function rulebookHandlers({ rulebook, file, isOfKubernetes, enforced }: RulebookHandlerParts): RulebookHandlers {
+  return {
+    givePolicies: async (wishes) => {
+      if (isOfKubernetes)
+        throw new ConflictError(
+          'policies-of-kubernetes',
+          'this node takes its policies from Kubernetes: use kubectl apply, or kubectl delete',
+        );
+      const outcomes = rulebook.give(wishes, (entries) => file.save(entries));
+      await enforced();
+      return {
+        results: wishes.map(({ kind, namespace, name }, index) => ({
+          kind,
+          namespace,
+          name,
+          outcome: outcomes[index]!,
+        })),
+      };
+    },
+  };
+}

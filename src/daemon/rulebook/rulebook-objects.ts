@@ -1,0 +1,79 @@
+/** Objects of the rulebook as those of the Kubernetes API are had: read once, and found by their names. */
+import { readNamespace } from '../../kubernetes/api-object.ts';
+import { type ApiPolicy, readClusterNetworkPolicy, readNetworkPolicy } from '../../kubernetes/api-policy.ts';
+import type { ApiRecords } from '../../kubernetes/watched-resource.ts';
+import type { RulebookEntry, RulebookKind } from '../../rulebook/entry.ts';
+
+/** Resources that the rulebook has objects of. */
+export type GivenResource = 'namespaces' | 'networkpolicies' | 'clusternetworkpolicies';
+
+/** Where an object was given, and when. */
+export interface GivenAt {
+  /** Name of the node. */
+  readonly node: string;
+  readonly atMs: number;
+}
+
+const resources: Readonly<Record<RulebookKind, GivenResource>> = {
+  Namespace: 'namespaces',
+  NetworkPolicy: 'networkpolicies',
+  ClusterNetworkPolicy: 'clusternetworkpolicies',
+};
+
+export class RulebookObjects {
+  readonly #objects: { readonly [Resource in GivenResource]: Map<string, ApiRecords[Resource]> } = {
+    namespaces: new Map(),
+    networkpolicies: new Map(),
+    clusternetworkpolicies: new Map(),
+  };
+  readonly #given = new Map<string, GivenAt>();
+
+  constructor(entries: readonly RulebookEntry[]) {
+    this.update(entries);
+  }
+
+  /** By `NAMESPACE/NAME`, or the name. */
+  objectsOf<Resource extends GivenResource>(resource: Resource): ReadonlyMap<string, ApiRecords[Resource]> {
+    return this.#objects[resource];
+  }
+
+  /** @param key as in {@link objectsOf} */
+  givenAt(resource: GivenResource, key: string): GivenAt | undefined {
+    return this.#given.get(`${resource} ${key}`);
+  }
+
+  /** Takes entries that are others now. @returns which objects, by their resources */
+  update(entries: readonly RulebookEntry[]): ReadonlyMap<GivenResource, readonly string[]> {
+    const changed = new Map<GivenResource, string[]>();
+    for (const entry of entries) {
+      const resource = resources[entry.kind];
+      const key = entry.namespace === '' ? entry.name : `${entry.namespace}/${entry.name}`;
+      const given = `${resource} ${key}`;
+      const objects = this.#objects[resource] as Map<string, ApiRecords[GivenResource]>;
+      const record = entry.object === undefined ? undefined : read(entry, JSON.parse(entry.object));
+      if (record === undefined) objects.delete(key);
+      else objects.set(key, record);
+      if (record === undefined) this.#given.delete(given);
+      else this.#given.set(given, { node: entry.origin, atMs: entry.version });
+      changed.set(resource, [...(changed.get(resource) ?? []), key]);
+    }
+    return changed;
+  }
+}
+
+function read(entry: RulebookEntry, object: unknown): ApiRecords[GivenResource] | undefined {
+  if (entry.kind === 'Namespace') return readNamespace(object);
+  const reader = entry.kind === 'NetworkPolicy' ? readNetworkPolicy : readClusterNetworkPolicy;
+  return reader(object) ?? withoutMetadata(entry, object, reader);
+}
+
+/** What is odd beside its name is no reason to forget a policy: it would allow what it denies. */
+function withoutMetadata(
+  { namespace, name }: RulebookEntry,
+  object: unknown,
+  reader: (object: unknown) => ApiPolicy | undefined,
+): ApiPolicy | undefined {
+  const { spec } = Object(object) as { readonly spec?: unknown };
+  const bare = reader({ metadata: { name, ...(namespace !== '' && { namespace }) }, spec });
+  return bare && { ...bare, omission: 'its apiVersion or its metadata cannot be read' };
+}

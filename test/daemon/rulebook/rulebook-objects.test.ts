@@ -1,0 +1,38 @@
+import test from 'ava';
+import { RulebookObjects } from '../../../src/daemon/rulebook/rulebook-objects.ts';
+import type { RulebookEntry } from '../../../src/rulebook/entry.ts';
+
+function entryOf(kind: RulebookEntry['kind'], object: object | undefined, namespace = ''): RulebookEntry {
+  const name = 'web';
+  return { kind, namespace, name, version: 5, origin: 'n1', object: object && JSON.stringify(object) };
+}
+
+const metadata = { name: 'web', namespace: 'shop' };
+
+test('objects are found by their names, with where they were given, until they are deleted', (t) => {
+  const objects = new RulebookObjects([entryOf('NetworkPolicy', { metadata, spec: { podSelector: {} } }, 'shop')]);
+  t.like(objects.objectsOf('networkpolicies').get('shop/web'), { namespace: 'shop', name: 'web', omission: '' });
+  t.deepEqual(objects.givenAt('networkpolicies', 'shop/web'), { node: 'n1', atMs: 5 });
+  const changed = objects.update([
+    entryOf('NetworkPolicy', undefined, 'shop'),
+    entryOf('Namespace', { metadata: { name: 'web', labels: { a: 'b' } } }),
+  ]);
+  t.deepEqual(
+    [...changed],
+    [
+      ['networkpolicies', ['shop/web']],
+      ['namespaces', ['web']],
+    ],
+  );
+  t.is(objects.objectsOf('networkpolicies').size, 0);
+  t.is(objects.givenAt('networkpolicies', 'shop/web'), undefined);
+  t.deepEqual(objects.objectsOf('namespaces').get('web')?.labels, { a: 'b' });
+});
+
+test('a policy whose metadata cannot be read is not forgotten, and is said to be odd', (t) => {
+  const odd = { apiVersion: 7, metadata: { ...metadata, annotations: 'none' }, spec: { podSelector: {} } };
+  const objects = new RulebookObjects([entryOf('NetworkPolicy', odd, 'shop')]);
+  const policy = objects.objectsOf('networkpolicies').get('shop/web')!;
+  t.deepEqual(policy.object.spec, odd.spec);
+  t.regex(policy.omission, /cannot be read/);
+});
