@@ -10,6 +10,8 @@ export interface ApiFailure {
   readonly retryAfterMs: number;
   /** The answer is longer than one may be: less has to be asked for. */
   readonly isTooLong?: true;
+  /** A stream that had begun was ended here, as nothing was heard of it for long. */
+  readonly isSilence?: true;
 }
 
 /** What came of a question. */

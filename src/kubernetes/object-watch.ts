@@ -216,7 +216,8 @@ export class ObjectWatch<Value> {
         if (turn !== this.#turn) return;
         if (failure?.status === GONE || (failure?.status === NOT_FOUND && this.#options.resource.isOptional))
           return this.#expired();
-        if (failure !== undefined) return this.#fail(failure, () => this.#watch());
+        // Whether the server is there is seen when it is asked again.
+        if (failure !== undefined && failure.isSilence !== true) return this.#fail(failure, () => this.#watch());
         if (clock.nowMs() - beganMs < SHORT_WATCH_MS)
           return this.#fail({ message: 'the server ended the watch at once' }, () => this.#watch());
         this.#failures = 0;

@@ -84,6 +84,24 @@ test('a watch that the server ends goes on from the last version, without a list
   t.is(api.lists, 1);
 });
 
+test('a watch of which nothing was heard for long is begun anew, and nobody is told of a trouble that there may not be', (t) => {
+  const silence = { status: 0, message: 'nothing was heard', retryAfterMs: 0, isSilence: true } as const;
+  const watcher = watching('a');
+  const { api, clock, known } = watcher;
+  clock.advance(150_000);
+  api.end(silence);
+  t.is(watcher.state?.problem, '');
+  api.set('b');
+  clock.advance(100);
+  t.true(known.has('default/b'));
+  t.is(api.lists, 1);
+  clock.advance(150_000);
+  api.isAway = true;
+  api.end(silence);
+  clock.advance(10);
+  t.not(watcher.state.problem, '');
+});
+
 test('a version that is gone leads to a new list at once, and what is missing in that was deleted', (t) => {
   const { api, clock, known } = watching('a', 'b');
   clock.advance(10_000);

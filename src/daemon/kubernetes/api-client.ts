@@ -27,7 +27,10 @@ const MAX_MESSAGE_LENGTH = 300;
 const FIRST_BYTE_MS = 15_000;
 const WHOLE_ANSWER_MS = 60_000;
 
-/** A watch without a word for so long is dead, in ms: the server sends a bookmark each minute. */
+/**
+ * A watch without a word for so long may be dead, in ms: the server sends a bookmark each minute, but for resources that never had an
+ * object since it started (k8s.io/apiserver, storage/cacher).
+ */
 const SILENT_WATCH_MS = 150_000;
 
 const LINE_FEED = 0x0a;
@@ -188,8 +191,12 @@ export class ApiClient implements ApiCalls {
     });
     asked.on('response', (response) => {
       clearTimeout(timer);
-      response.on('error', (error) => hear.failed(failureOf(describe(error))));
-      response.setTimeout(silenceMs, () => response.destroy(new Error(`nothing was heard for ${silenceMs} ms`)));
+      let silence: Pick<ApiFailure, 'isSilence'> = {};
+      response.on('error', (error) => hear.failed({ ...failureOf(describe(error)), ...silence }));
+      response.setTimeout(silenceMs, () => {
+        silence = { isSilence: true };
+        response.destroy(new Error(`nothing was heard for ${silenceMs} ms`));
+      });
       hear.answered(response);
     });
     asked.on('socket', (socket) => socket.setKeepAlive(true, KEEP_ALIVE_MS));
