@@ -32,6 +32,13 @@ import { draftOf, type NftTable, nftTransaction, removeTable, titleOf } from './
 /** Longest time, in ms, for which tables are not looked at because nobody is known to have changed them. */
 const LOOK_INTERVAL_MS = 600_000;
 
+/**
+ * How rules that weft changed are listed, in ms: when they rest for so long, or are not listed for so long. To list a thousand policies
+ * takes 200 ms, in which no pod is made.
+ */
+const LISTING_REST_MS = 5_000;
+const LISTING_DELAY_MS = 60_000;
+
 /** How often tables are made at most, where it is not known who changed what meanwhile. */
 const MAX_MAKES = 3;
 
@@ -61,6 +68,9 @@ export class OwnedTables {
   /** A generation at which the tables were as they are known here, but for changes of weft itself after it. */
   #trusted: number | undefined;
   #lookedAtMs = -Infinity;
+  /** When rules were changed last, and when first of those that nobody has listed since. */
+  #revisedAtMs = -Infinity;
+  #unlistedSinceMs = -Infinity;
 
   constructor({ witness, nowMs = () => performance.now() }: OwnedTablesOptions = {}) {
     this.#witness = witness;
@@ -155,6 +165,7 @@ export class OwnedTables {
     const messages = revisionTransaction(made.content, revision);
     const isDone = await this.#transact(() => revisionLines(made.content, revision), purpose, messages);
     const content = revised(made.content, revision);
+    if (!isOfElements) this.#noteRevision();
     this.#made = this.#made.with(index, { content, listing: isOfElements ? made.listing : 'unlisted' });
     if (isDone) return;
     await this.#make(
@@ -186,7 +197,7 @@ export class OwnedTables {
     if (made === undefined) return [];
     const generation = readNftGeneration();
     const others = this.#othersChanged(generation);
-    if (others?.size === 0) this.#listRevised(generation);
+    if (others?.size === 0 && this.#isListingDue()) this.#listRevised(generation);
     const isDue = this.#nowMs() - this.#lookedAtMs >= LOOK_INTERVAL_MS;
     if (others?.size !== 0 || isDue) {
       const differences = await this.#looking.look(this.#made ?? made, others ?? new Set());
@@ -213,6 +224,16 @@ export class OwnedTables {
     const isOurs = (changed: string): boolean =>
       titles.some((title) => changed === title || changed.startsWith(`${title} `));
     return new Set([...all].filter(isOurs));
+  }
+
+  #noteRevision(): void {
+    this.#revisedAtMs = this.#nowMs();
+    if (this.#made?.every(({ listing }) => listing !== 'unlisted') === true) this.#unlistedSinceMs = this.#revisedAtMs;
+  }
+
+  #isListingDue(): boolean {
+    const nowMs = this.#nowMs();
+    return nowMs - this.#revisedAtMs >= LISTING_REST_MS || nowMs - this.#unlistedSinceMs >= LISTING_DELAY_MS;
   }
 
   /** How the kernel lists what was revised, unless somebody changes nftables at this moment. */

@@ -40,7 +40,9 @@ export class NftTableLook {
       const table = titleOf(content.table);
       const found = listings[index];
       if (found === undefined) return [{ kind: 'table-missing', table }];
-      return isAsListed(found, content, listing) ? [] : [{ kind: 'rules-changed', table }];
+      // Which rules they are nobody has seen since weft changed them: what others did is not told from it.
+      const isUntouched = listing !== 'unlisted' || !others.has(table);
+      return isUntouched && isAsListed(found, content, listing) ? [] : [{ kind: 'rules-changed', table }];
     });
     // Without the tables there is nothing to be said of their elements; and of one that is switched off, `nft` 1.0.6 writes no JSON.
     if (differences.some(({ kind }) => kind === 'table-missing')) return differences;

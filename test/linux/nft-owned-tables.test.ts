@@ -170,6 +170,26 @@ rootTest(
 rootTest('what somebody changed after a revision is not taken for ours', sees, 'revised, and flushed by somebody', [
   { kind: 'rules-changed', table },
 ]);
+rootTest('what was revised, and is not listed yet, is as it was left', sees, 'revised, not listed yet', []);
+rootTest(
+  'what somebody changed of it is found, although as many rules are there',
+  sees,
+  'revised, not listed yet, and replaced by somebody',
+  [{ kind: 'rules-changed', table }],
+);
+rootTest('rules that were revised and rest are as they were left', sees, 'revised, and listed', []);
+rootTest(
+  'they are known by then, also to who does not know what somebody changed',
+  sees,
+  'revised, listed, and replaced by somebody',
+  [{ kind: 'rules-changed', table }],
+);
+rootTest(
+  'rules that never rest are listed within a minute',
+  sees,
+  'revised all the time, listed, and replaced by somebody',
+  [{ kind: 'rules-changed', table }],
+);
 rootTest('what was revised is put back', sees, 'revised, and restored', []);
 rootTest(
   'a revision that fails, as somebody changed the table, has it made',

@@ -347,6 +347,45 @@ async function revisions(): Promise<void> {
   nft('delete table inet weft-test');
 }
 
+/** Rules that weft changed are listed when they rest: until then it is known of others' changes that there are some, and not which. */
+async function listingsOfRevisions(): Promise<void> {
+  let nowMs = 0;
+  let others: ReadonlySet<string> | undefined = new Set();
+  const tables = owner({ witness: { othersChanged: () => others }, nowMs: () => nowMs });
+  await tables.make([content(few)], 'test');
+  const revise = async (rule: string): Promise<void> =>
+    tables.revise(TABLE, revision({ chains: { changed: { refuse: { rules: [rule] } }, gone: [] } }), 'test');
+  const replaced = async (rule: string): Promise<readonly NftDifference[]> => {
+    nft(`flush chain inet weft-test refuse; add rule inet weft-test refuse ${rule}`);
+    return await inspect(tables);
+  };
+
+  await revise('accept');
+  report['revised, not listed yet'] = await inspect(tables);
+  others = new Set(['inet weft-test']);
+  report['revised, not listed yet, and replaced by somebody'] = await replaced('drop');
+  others = new Set();
+  await tables.restore('test');
+
+  await revise('drop');
+  nowMs += 5_000;
+  report['revised, and listed'] = await inspect(tables);
+  others = undefined;
+  report['revised, listed, and replaced by somebody'] = await replaced('accept');
+  others = new Set();
+  await tables.restore('test');
+
+  // It never rests, and is listed all the same.
+  for (let round = 0; round < 15; round++) {
+    await revise(round % 2 === 0 ? 'drop' : 'accept');
+    nowMs += 4_000;
+    await inspect(tables);
+  }
+  others = undefined;
+  report['revised all the time, listed, and replaced by somebody'] = await replaced('accept');
+  nft('delete table inet weft-test');
+}
+
 async function noteThrow(action: () => Promise<unknown>): Promise<void> {
   try {
     await action();
@@ -418,4 +457,5 @@ await declarations();
 await meanwhileChanged();
 await manyElements();
 await revisions();
+await listingsOfRevisions();
 process.stdout.write(JSON.stringify(report));
