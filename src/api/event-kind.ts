@@ -24,6 +24,7 @@ const eventMeanings = {
   'pod-forgotten': 'the network namespace of a pod was gone for long, and its addresses are free again',
   'policy-unsure':
     'a pod was made before it was known which policies select it: its labels were not known, or no policies',
+  'policy-denied': 'network policies deny the packets of a flow, or would in audit mode: told of the first one',
   'policy-connections-cut':
     'a change of network policies no longer allows some connections, which were cut, or allows some again',
   'fault-added': 'somebody began to inject a fault into the traffic of this node',

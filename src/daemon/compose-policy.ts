@@ -32,6 +32,7 @@ import { oddPolicyNotices, roomNotices } from './policy/policy-notices.ts';
 import { type PolicySurvey, surveyPolicies } from './policy/policy-survey.ts';
 import { PolicyUses } from './policy/policy-uses.ts';
 import { ToldCuts } from './policy/told-cuts.ts';
+import { ToldDenials } from './policy/told-denials.ts';
 import { systemClock } from './process/system-environment.ts';
 import type { StateDirectory } from './state/state-directory.ts';
 import type { ThisNode } from './this-node.ts';
@@ -196,6 +197,8 @@ export function composePolicy(
     nowMs: () => performance.now(),
   });
   log.follow((packets) => masqueraded.hear(packets));
+  const toldDenials = new ToldDenials(events, systemClock);
+  log.follow((packets) => toldDenials.hear(packets));
   const edges = new PodEdges({
     awaitPod,
     isKnown: isPodKnown,

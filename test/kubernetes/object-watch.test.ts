@@ -99,7 +99,7 @@ test('a watch of which nothing was heard for long is begun anew, and nobody is t
   api.isAway = true;
   api.end(silence);
   clock.advance(10);
-  t.not(watcher.state.problem, '');
+  t.not(watcher.state?.problem ?? '', '');
 });
 
 test('a version that is gone leads to a new list at once, and what is missing in that was deleted', (t) => {

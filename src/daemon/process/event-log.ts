@@ -1,8 +1,8 @@
 /**
  * What happened to members, routes and this node, with its time: `weft events`.
  *
- * Kept in memory, and bounded. Routes have a ring of their own, and so have members: a node with ten thousand routes that comes
- * and goes, or a partition of thousands of nodes, does not push out what an operator did.
+ * Kept in memory, and bounded. Routes have a ring of their own, and so have members, and what policies deny: a node with ten thousand
+ * routes that comes and goes, a partition of thousands of nodes, or a pod that tries all ports does not push out what an operator did.
  */
 import type { HistoryEvent } from '../../api/control-api.ts';
 import type { EventKind } from '../../api/event-kind.ts';
@@ -39,6 +39,7 @@ export class EventLog implements EventSink {
   readonly #wallClockMs: () => number;
   readonly #routes: Ring;
   readonly #members: Ring;
+  readonly #denials: Ring;
   readonly #others: Ring;
   #count = 0;
 
@@ -47,6 +48,7 @@ export class EventLog implements EventSink {
     this.#wallClockMs = wallClockMs;
     this.#routes = new Ring(capacity);
     this.#members = new Ring(capacity);
+    this.#denials = new Ring(capacity);
     this.#others = new Ring(capacity);
   }
 
@@ -59,7 +61,8 @@ export class EventLog implements EventSink {
   /** Events in the order in which they happened. */
   list({ sinceMs, after = 0, kinds }: EventFilter = {}): HistoryEvent[] {
     const wanted = kinds && new Set<EventKind>(kinds);
-    return [...this.#routes.all(), ...this.#members.all(), ...this.#others.all()]
+    return [this.#routes, this.#members, this.#denials, this.#others]
+      .flatMap((ring) => ring.all())
       .filter(({ number, kind, time }) => {
         if (number <= after || wanted?.has(kind) === false) return false;
         return sinceMs === undefined || Date.parse(time) >= sinceMs;
@@ -69,6 +72,7 @@ export class EventLog implements EventSink {
 
   #ringOf(kind: EventKind): Ring {
     if (kind.startsWith('route-')) return this.#routes;
+    if (kind === 'policy-denied') return this.#denials;
     return kind.startsWith('member-') ? this.#members : this.#others;
   }
 }

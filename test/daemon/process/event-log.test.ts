@@ -45,17 +45,29 @@ test('events are asked for by time, by number and by kind', (t) => {
   t.deepEqual(numbers({ sinceMs: 2_000, after: 2, kinds: kindsOf('route') }), [4]);
 });
 
-test('what is oldest goes, and neither routes nor members push out what else happened', (t) => {
+test('what is oldest goes, and neither routes, members nor denied flows push out what else happened', (t) => {
   const { log } = newLog(3);
   log.add('configuration', { subject: 'n1', message: 'n1 started' });
   for (let number = 0; number < 100; number++) log.add('member-dead', { subject: 'n9', message: 'n9 is dead' });
   log.add('member-joined', { subject: 'n2', message: 'n2 joined' });
+  for (let number = 0; number < 100; number++) log.add('policy-denied', { subject: 'web', message: `flow ${number}` });
   for (let number = 0; number < 100; number++) {
     log.add('route-added', { subject: `10.244.${number}.0/24`, message: `route ${number}` });
   }
   t.deepEqual(
     log.list().map(({ message }) => message),
-    ['n1 started', 'n9 is dead', 'n9 is dead', 'n2 joined', 'route 97', 'route 98', 'route 99'],
+    [
+      'n1 started',
+      'n9 is dead',
+      'n9 is dead',
+      'n2 joined',
+      'flow 97',
+      'flow 98',
+      'flow 99',
+      'route 97',
+      'route 98',
+      'route 99',
+    ],
   );
 });
 
