@@ -2,7 +2,7 @@
  * Network policies of Kubernetes on a lab of two nodes: what a policy says holds at the edges of pods, from before a pod is there until the
  * policy is gone. The API server is a script on n1; kubelets and runtimes are played by the test.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,8 +11,8 @@ import type { ApiPlace } from '../../src/kubernetes/api-place.ts';
 import type { Explanation } from '../../src/explain/explanation.ts';
 import { CniRuntime } from '../support/cni-runtime.ts';
 import type { ObjectLine } from '../support/kubernetes-double.ts';
-import type { Program } from '../support/program.ts';
-import { TestLab } from '../support/test-lab.ts';
+import { type Program, runProgram } from '../support/program.ts';
+import { TestLab, weft } from '../support/test-lab.ts';
 import { until } from '../support/until.ts';
 
 /** Of n1 on the underlay. */
@@ -176,6 +176,25 @@ runs(
     await untilReaches('far', 'near');
   },
 );
+
+runs('a capture of drops shows what a policy denies, as tshark reads it, with the policy', async (t) => {
+  const file = join(directory, 'drops.pcapng');
+  const args = ['--socket', lab.files('n1').socket, 'capture', '--drops', '-w', file, 'icmp'];
+  const capture = lab.background('n1', ...weft, ...args);
+  await until('the capture has begun', () => capture.stderr.includes('capturing on'));
+  await until('a denied packet was told', async () => {
+    const told = (await lab.control('n1').status()).kernel.policyLog.denied;
+    t.false(await reaches('far', 'web'));
+    return told > 1;
+  });
+  await until('the packet is in the file', () => readFileSync(file).includes('policy-denied'));
+  (await capture.end('SIGINT')).succeeded();
+  const fields = ['frame.interface_name', 'frame.comment', 'ip.src', 'icmp.type'].flatMap((field) => ['-e', field]);
+  const { stdout } = await runProgram(['tshark', '-r', file, '-T', 'fields', ...fields]);
+  const expected = `n1/drop\tweft verdict=drop reason=policy-denied direction=ingress policy=shop/web`;
+  t.true(stdout.startsWith(expected), stdout);
+  t.true(stdout.includes(`\t${pods.get('far')!.address}\t8`), stdout);
+});
 
 runs('a label that a pod of another node gets lets it in', async (t) => {
   tellPod('n2', 'far', { app: 'near' });
