@@ -1,7 +1,7 @@
 /** What somebody asks about policies, of files or of a running cluster: who, whom, and for which packets. */
 import { nearestName } from '../api/nearest-name.ts';
 import type { PolicyReport } from '../api/policy-api.ts';
-import { madeBy, parsePodWords, titled } from '../daemon/places/pod-words.ts';
+import { madeBy, parsePodWords, type PodWords, titled } from '../daemon/places/pod-words.ts';
 import { podTitle } from '../directory/pod-name.ts';
 import { formatWorkload } from '../directory/workload.ts';
 import { WeftError } from '../errors.ts';
@@ -160,12 +160,14 @@ export function endOf(text: string, { view, pods: { pods, where } }: AskedCluste
     const node = holder === undefined ? (view.nodesAt(address)[0]?.name ?? '') : '';
     return { pod: holder?.key ?? '', node, addresses: [address], ports: holder?.ports ?? [], remark: '' };
   }
-  const words = parsePodWords(text);
-  const byTitle = new Map(pods.map((pod) => [podTitle(pod.namespace, pod.name), pod]));
-  const named = pods.map(({ namespace, name, nodeName, labels }) => {
-    return { node: nodeName, name: podTitle(namespace, name), addresses: [], labels: labels ?? {} };
+  const { there, words } = wordsOf(text, pods);
+  const named = there.map((pod) => {
+    const { namespace, name, nodeName, labels } = pod;
+    return { node: nodeName, name: podTitle(namespace, name), addresses: [], labels: labels ?? {}, pod };
   });
-  const found = [...titled(named, words), ...madeBy(named, words)].map(({ name }) => byTitle.get(name)!);
+  const byName = titled(named, words);
+  if (byName.length > 1) throw severalPods(text, byName);
+  const found = [...byName, ...madeBy(named, words)].map(({ pod }) => pod);
   const [pod] = found;
   if (pod === undefined) throw unknownPod(text, pods, where);
   if (pod.addresses.length === 0)
@@ -173,16 +175,32 @@ export function endOf(text: string, { view, pods: { pods, where } }: AskedCluste
       'usage',
       `pod ${pod.key} has ${pod.hostNetwork ? 'the network of its node, and no address yet' : 'no address that is known'}`,
     );
-  const isOfWorkload = words.workload !== undefined && titled(named, words).length === 0 && found.length > 1;
+  const isOfWorkload = words.workload !== undefined && byName.length === 0 && found.length > 1;
   const remark = isOfWorkload ? `${pod.key} stands for ${found.length} pods of ${formatWorkload(words.workload)}` : '';
   return { pod: pod.key, node: '', addresses: pod.addresses, ports: pod.ports, remark };
+}
+
+/** `n1/web` and `n1/shop/web` are pods of node n1: a namespace that is called like a node is meant by NODE/NAMESPACE/POD. */
+function wordsOf(text: string, pods: readonly PolicyPod[]): { there: readonly PolicyPod[]; words: PodWords } {
+  const slash = text.indexOf('/');
+  const ofNode = slash === -1 ? [] : pods.filter(({ nodeName }) => nodeName === text.slice(0, slash));
+  return ofNode.length === 0
+    ? { there: pods, words: parsePodWords(text) }
+    : { there: ofNode, words: parsePodWords(text.slice(slash + 1)) };
+}
+
+function severalPods(text: string, pods: readonly { readonly node: string; readonly name: string }[]): WeftError {
+  const candidates = pods.map(({ node, name }) => `${node}/${name}`).join(', ');
+  return new WeftError('usage', `there are several pods ${text}: say which of ${candidates}`);
 }
 
 function unknownPod(text: string, pods: readonly PolicyPod[], where: string): WeftError {
   const names = pods.flatMap(({ key, namespace, name }) => [key, podTitle(namespace, name)]);
   const near = nearestName(text, names) ?? pods.find(({ name }) => name === text)?.key;
   const hint =
-    near === undefined ? 'it is written NAMESPACE/POD, deploy/NAME or as an address' : `did you mean ${near}?`;
+    near === undefined
+      ? 'it is written NAMESPACE/POD, NODE/POD, deploy/NAME or as an address'
+      : `did you mean ${near}?`;
   return new WeftError('usage', `no pod ${text} is ${where}: ${hint}`);
 }
 

@@ -174,7 +174,7 @@ test('a name that fits nobody says who was probably meant', (t) => {
   );
   t.regex(
     refusal(t, () => answer('nobody', 'shop/db-0')),
-    /: it is written NAMESPACE\/POD, deploy\/NAME or as an address$/,
+    /: it is written NAMESPACE\/POD, NODE\/POD, deploy\/NAME or as an address$/,
   );
   t.regex(
     refusal(t, () => answer('shop/migrate-x', 'shop/db-0')),

@@ -128,6 +128,25 @@ test('the exit code says whether it is allowed, and nothing stands in the place 
   });
 });
 
+test('pods of one name at several nodes are told apart by their nodes', async (t) => {
+  const db = report.pods.find(({ name }) => name === 'db-0')!;
+  const other = { ...db, node: 'elsewhere', addresses: ['10.244.9.9'], labels: { app: 'nothing' } };
+  const several = (): PolicyReport => ({ ...report, pods: [...report.pods, other] });
+  const asking = async (destination: string) =>
+    await policy(t, several, 'test', 'shop/deploy/web', destination, '--dport', '80', '--json');
+  const ambiguous = await asking('shop/db-0');
+  t.is(ambiguous.exitCode, 2);
+  t.is(
+    ambiguous.stderr,
+    `weft: there are several pods shop/db-0: say which of elsewhere/shop/db-0, ${db.node}/shop/db-0\n`,
+  );
+  const addressOf = async (destination: string) =>
+    (JSON.parse((await asking(destination)).stdout) as PolicyTest).destination.address;
+  t.is(await addressOf('elsewhere/shop/db-0'), '10.244.9.9');
+  t.is(await addressOf(`${db.node}/shop/db-0`), db.addresses[0]!);
+  t.regex((await asking('elsewhere/shop/nobody')).stderr, /no pod elsewhere\/shop\/nobody/);
+});
+
 test('files are what the policies would be, and pods are those that run', async (t) => {
   const { exitCode, stderr } = await policy(
     t,

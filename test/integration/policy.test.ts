@@ -196,6 +196,20 @@ runs('a capture of drops shows what a policy denies, as tshark reads it, with th
   t.true(stdout.includes(`\t${pods.get('far')!.address}\t8`), stdout);
 });
 
+runs('an event tells the first packet of a flow that a policy denies', async (t) => {
+  const { address } = pods.get('far')!;
+  const told = async (): Promise<readonly string[]> => {
+    const events = await lab.control('n1').events({ kind: 'policy-denied' });
+    return events.filter(({ details }) => details['source'] === address).map(({ message }) => message);
+  };
+  t.false(await reaches('far', 'web'));
+  await until('it is told', async () => (await told()).length > 0);
+  const [first] = await told();
+  t.true(first!.startsWith(`icmp from ${address} to `) && first!.includes('ingress, isolated by shop/web'), first);
+  t.false(await reaches('far', 'web'));
+  t.deepEqual(await told(), [first]);
+});
+
 runs('a label that a pod of another node gets lets it in', async (t) => {
   tellPod('n2', 'far', { app: 'near' });
   await untilReaches('far', 'web');

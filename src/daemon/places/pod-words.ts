@@ -37,12 +37,12 @@ function ofKind(namespace: string, word: string, name: string): PodWords {
 }
 
 /** Pods of that title. */
-export function titled(pods: readonly ClusterPod[], { title }: PodWords): ClusterPod[] {
+export function titled<Pod extends ClusterPod>(pods: readonly Pod[], { title }: PodWords): Pod[] {
   return title === undefined ? [] : pods.filter(({ name }) => name === title);
 }
 
 /** Pods of that workload in order of their names: those that are gone last. */
-export function madeBy(pods: readonly ClusterPod[], { workload }: PodWords): ClusterPod[] {
+export function madeBy<Pod extends ClusterPod>(pods: readonly Pod[], { workload }: PodWords): Pod[] {
   if (workload === undefined) return [];
   return pods
     .filter((pod) => namespaceOf(pod) === workload.namespace && isOf(workload, labelled(pod)))
