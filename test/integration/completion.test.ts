@@ -21,7 +21,7 @@ const lines: readonly (readonly [line: string, ...words: string[]])[] = [
   ['weft pee', 'peer', 'peers'],
   ['weft lab sh', 'shell'],
   ['weft lab up --no', '--nodes'],
-  ['weft drops --by ', 'reason', 'peer', 'pod'],
+  ['weft drops --by ', 'reason', 'peer', 'pod', 'policy'],
   ['weft --socket /x pod ad', 'add'],
   ['weft explain drop no-ro', 'no-route'],
   ['weft capture --hook to-', 'to-pod', 'to-underlay'],
