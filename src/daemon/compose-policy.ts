@@ -226,7 +226,10 @@ export function composePolicy(
       surveyPolicies({
         planner,
         nodeName,
-        ignorance: () => (isKnown() ? (isSettled() ? '' : UNKNOWN_PODS) : UNKNOWN_POLICIES),
+        ignorance: () => {
+          if (!isKnown()) return UNKNOWN_POLICIES;
+          return isSettled() || !facts.hasPolicies ? '' : UNKNOWN_PODS;
+        },
         masqueraded: () => masqueraded.recent(),
         answersOwnNames: source.answersOwnNames,
         nowMs: () => performance.now(),
