@@ -22,10 +22,15 @@ import { PODS_JOURNAL, readWhatIsStored } from './pods/stored-pods.ts';
 /** Names of the files in the state directory, and what may be left of their making. */
 const stateFiles = [
   ...[PODS_JOURNAL].flatMap((name) => [name, name + UNFINISHED_SUFFIX, name + ASIDE_SUFFIX]),
-  ...[EARLIER_FILE, 'identity.json', 'members.json', 'keys.json', 'kubernetes.json'].flatMap((name) => [
-    name,
-    name + TEMPORARY_SUFFIX,
-  ]),
+  ...[
+    EARLIER_FILE,
+    'identity.json',
+    'members.json',
+    'keys.json',
+    'kubernetes.json',
+    'rulebook.json',
+    'policy-names.json',
+  ].flatMap((name) => [name, name + TEMPORARY_SUFFIX]),
   ...LOCK_FILES,
 ];
 

@@ -197,15 +197,20 @@ runs('a capture of drops shows what a policy denies, as tshark reads it, with th
 });
 
 runs('an event tells the first packet of a flow that a policy denies', async (t) => {
-  const { address } = pods.get('far')!;
+  const [{ address }, { address: web }] = [pods.get('far')!, pods.get('web')!];
   const told = async (): Promise<readonly string[]> => {
     const events = await lab.control('n1').events({ kind: 'policy-denied' });
-    return events.filter(({ details }) => details['source'] === address).map(({ message }) => message);
+    return events
+      .filter(({ details: { source, destination } }) => source === address && destination === web)
+      .map(({ message }) => message);
   };
   t.false(await reaches('far', 'web'));
   await until('it is told', async () => (await told()).length > 0);
   const [first] = await told();
-  t.true(first!.startsWith(`icmp from ${address} to `) && first!.includes('ingress, isolated by shop/web'), first);
+  t.true(
+    first!.startsWith(`icmp from ${address} to ${web} `) && first!.includes('ingress, isolated by shop/web'),
+    first,
+  );
   t.false(await reaches('far', 'web'));
   t.deepEqual(await told(), [first]);
 });
