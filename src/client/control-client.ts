@@ -242,7 +242,7 @@ export class ControlClient {
     return await this.#json<GiveReport>('POST', '/v1/policies', request);
   }
 
-  /** Network policies, and all by which they are judged. Rejects with `policies-off`, `policies-unknown`. */
+  /** Network policies, and all by which they are judged. Rejects with `policies-unknown`. */
   async policies(): Promise<PolicyReport> {
     return await this.#json<PolicyReport>('GET', '/v1/policies');
   }

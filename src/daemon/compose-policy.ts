@@ -162,6 +162,7 @@ export function composePolicy(
     isAway,
     // Pods of other nodes are of no concern where no policy is.
     isSettled: () => isSettled() || (isSparing && !facts.hasPolicies),
+    onRules: () => counters.look(),
     clock: systemClock,
     logger,
   });
@@ -182,11 +183,7 @@ export function composePolicy(
     mayHave,
     ...source.facts,
     listener: planner,
-    onTold: () => {
-      // What a rule counted is gone with it.
-      counters.look();
-      policies.update();
-    },
+    onTold: () => policies.update(),
   });
   const log = new PolicyLog({ denierOf: (tag) => names.of(tag), clock: systemClock, logger, realtimeNs });
   opened.defer(() => log.stop());

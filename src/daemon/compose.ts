@@ -336,7 +336,7 @@ export async function composeDaemon(
     underlay: () => follower.underlay,
     overlayMtuBytes: node.deviceMtuBytes,
     policyPlan: async () => policy?.enforcement.confirmedPlan(),
-    policy: () => policy,
+    policy,
     policyNotices: () => [...(kubernetes?.notices() ?? []), ...(policy?.notices() ?? []), ...directoryNotices(known)],
     policyNodeAt: (address) => policy?.nodeAt(address),
     followDenied: (follower) => policy?.log.follow(follower),

@@ -83,7 +83,10 @@ export async function composeDiagnosis(parts: DiagnosisParts): Promise<Diagnosis
     ...placeHandlers(probes.places),
     // Pods are on Nodes of Kubernetes, which may be called otherwise.
     ...policyHandlers({ ...parts, nodeName: parts.config.kubernetes?.nodeName ?? parts.config.nodeName }),
-    ...composePolicyCounts({ policy: parts.policy, nodeName: parts.config.nodeName }, remote),
+    ...composePolicyCounts(
+      { policy: parts.policy, nodeName: parts.config.nodeName, startedMs: () => Date.now() - performance.now() },
+      remote,
+    ),
     ...probes.handlers,
     ...traces.handlers,
     ...doctor.handlers,

@@ -149,7 +149,7 @@ function declareKernel(registry: Registry, { kernel }: Status): void {
   }).inc(kernel.intoOverlay);
   const told = new Counter({
     name: 'weft_policy_told_packets_total',
-    help: 'Packets that the kernel told one by one of those that network policies deny, or would deny in audit mode: see docs/policy.md.',
+    help: 'Packets that the kernel told one by one of those that network policies deny, or would deny in audit mode: see docs/captures.md.',
     labelNames: ['verdict'],
     registers,
   });

@@ -99,10 +99,17 @@ export function dumpTable({ family, name }: NftTable): NftTableDump | undefined 
   }
 }
 
-/** Packets of each counter of a table, by its name; `undefined` if there is no table, or this process may not ask. */
+/** Packets of each counter of a table, by its name; `undefined` if there is no table, this process may not ask, or the list was never whole. */
 export function readCounters({ family, name }: NftTable): ReadonlyMap<string, number> | undefined {
   if (ask(Abi.NFT_MSG_GETTABLE, families[family], name, false) === undefined) return undefined;
-  const objects = ask(Abi.NFT_MSG_GETOBJ, families[family], name, true)?.items ?? [];
+  for (let attempt = 0; attempt <= MAX_ATTEMPTS; attempt++) {
+    const answer = ask(Abi.NFT_MSG_GETOBJ, families[family], name, true);
+    if (answer !== undefined && !answer.isInterrupted) return countersIn(answer.items, name);
+  }
+  return undefined;
+}
+
+function countersIn(objects: readonly NftAttributes[], name: string): ReadonlyMap<string, number> {
   const counters = objects.filter(
     (object) =>
       textOf(object.get(TABLE)) === name && numberOf(object.get(Abi.NFTA_OBJ_TYPE)) === Abi.NFT_OBJECT_COUNTER,

@@ -33,7 +33,7 @@ import { draftOf, type NftTable, nftTransaction, removeTable, titleOf } from './
 const LOOK_INTERVAL_MS = 600_000;
 
 /**
- * How rules that weft changed are listed, in ms: when they rest for so long, or are not listed for so long. To list a thousand policies
+ * How long rules that weft changed have to rest before they are listed, in ms, and how long that may be put off. Listing a thousand policies
  * takes 200 ms, in which no pod is made.
  */
 const LISTING_REST_MS = 5_000;

@@ -122,7 +122,7 @@ function rangeMessages(
     ...(first === undefined || first.address.bytes.every((byte) => byte === 0) ? [] : [rangeEnd(nothing)]),
     ...sorted.flatMap((prefix) => {
       const beyond = following(lastBytes(prefix));
-      return [rangeElement(prefix.address.bytes), ...(beyond === undefined ? [] : [rangeEnd(beyond)])];
+      return [keyElement(prefix.address.bytes), ...(beyond === undefined ? [] : [rangeEnd(beyond)])];
     }),
   ];
   // The length of an attribute has 16 bits.
@@ -142,12 +142,12 @@ function rangeMessages(
 /** Begins and ends in one message. */
 const MAX_RANGES = 256;
 
-function rangeElement(bytes: Uint8Array, more: readonly NetlinkAttribute[] = []): NetlinkAttribute {
+function keyElement(bytes: Uint8Array, more: readonly NetlinkAttribute[] = []): NetlinkAttribute {
   return [Abi.NFTA_LIST_ELEM, [...more, [Abi.NFTA_SET_ELEM_KEY, [[Abi.NFTA_DATA_VALUE, bytes]]]]];
 }
 
 function rangeEnd(bytes: Uint8Array): NetlinkAttribute {
-  return rangeElement(bytes, [[Abi.NFTA_SET_ELEM_FLAGS, u32(Abi.NFT_SET_ELEM_INTERVAL_END)]]);
+  return keyElement(bytes, [[Abi.NFTA_SET_ELEM_FLAGS, u32(Abi.NFT_SET_ELEM_INTERVAL_END)]]);
 }
 
 /** The address behind another; `undefined`: that was the last one. */
@@ -196,7 +196,7 @@ function listMessages(table: NftTable, { id, ports }: NftPortList): Uint8Array[]
       [Abi.NFTA_SET_ELEM_LIST_TABLE, textValue(table.name)],
       [Abi.NFTA_SET_ELEM_LIST_SET, textValue(ANONYMOUS_SET)],
       [Abi.NFTA_SET_ELEM_LIST_SET_ID, u32(id)],
-      [Abi.NFTA_SET_ELEM_LIST_ELEMENTS, ports.map((port) => rangeElement(u16(port)))],
+      [Abi.NFTA_SET_ELEM_LIST_ELEMENTS, ports.map((port) => keyElement(u16(port)))],
     ]),
   ];
 }

@@ -6,9 +6,11 @@
  *
  * What is between a rule and these expressions is what `nft` makes of it, and a test compares both in the kernel.
  */
+import { IPV4_DESTINATION_OFFSET, IPV4_SOURCE_OFFSET } from '../wire/ipv4.ts';
+import { IPV6_DESTINATION_OFFSET, IPV6_SOURCE_OFFSET } from '../wire/ipv6.ts';
+import { TCP_FLAGS_OFFSET, TcpFlag } from '../wire/tcp.ts';
 import { Abi } from './kernel-abi.ts';
-import type { NetlinkAttribute } from './netlink-message.ts';
-import { textValue } from './netlink-message.ts';
+import { type NetlinkAttribute, textValue, u32Value } from './netlink-message.ts';
 
 /** Ports that one rule lists: a set of its own, without a name. */
 export interface NftPortList {
@@ -43,8 +45,8 @@ const familyNumbers: Readonly<Record<string, number>> = { ip: Abi.NFPROTO_IPV4, 
 /** Where addresses are in their header, and how long they are, in bytes. */
 const addresses: Readonly<Record<string, { readonly saddr: number; readonly daddr: number; readonly length: number }>> =
   {
-    ip: { saddr: 12, daddr: 16, length: 4 },
-    ip6: { saddr: 8, daddr: 24, length: 16 },
+    ip: { saddr: IPV4_SOURCE_OFFSET, daddr: IPV4_DESTINATION_OFFSET, length: 4 },
+    ip6: { saddr: IPV6_SOURCE_OFFSET, daddr: IPV6_DESTINATION_OFFSET, length: 16 },
   };
 
 /** Where ports are in the headers of TCP, UDP and SCTP. */
@@ -52,10 +54,8 @@ const portOffsets: Readonly<Record<string, number>> = { sport: 0, dport: 2 };
 
 const PORT_BYTES = 2;
 
-/** Of TCP: where flags are, and FIN, SYN, RST and ACK of them (RFC 9293, section 3.1). */
-const FLAGS_OFFSET = 13;
-const BEGINNING_FLAGS = 0x17;
-const SYN = 0x02;
+/** Of these flags, a segment that begins a connection has SYN alone (RFC 9293, section 3.5). */
+const BEGINNING_FLAGS = TcpFlag.fin | TcpFlag.syn | TcpFlag.rst | TcpFlag.ack;
 
 const verdicts: Readonly<Record<string, number>> = {
   accept: Abi.NF_ACCEPT,
@@ -106,8 +106,8 @@ const readers: readonly (readonly [form: RegExp, read: Reader])[] = [
         [Abi.NFTA_CT_KEY, u32(Abi.NFT_CT_STATUS)],
         [Abi.NFTA_CT_DREG, u32(Abi.NFT_REG_1)],
       ]),
-      masked(hostU32(Abi.IPS_CONFIRMED)),
-      compared(operator!, hostU32(0)),
+      masked(u32Value(Abi.IPS_CONFIRMED)),
+      compared(operator!, u32Value(0)),
     ],
   ],
   [
@@ -115,9 +115,9 @@ const readers: readonly (readonly [form: RegExp, read: Reader])[] = [
     ([operator]) => [
       loaded(Abi.NFT_META_L4PROTO),
       compared('==', Uint8Array.of(protocolNumbers['tcp']!)),
-      payload(Abi.NFT_PAYLOAD_TRANSPORT_HEADER, FLAGS_OFFSET, 1),
+      payload(Abi.NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS_OFFSET, 1),
       masked(Uint8Array.of(BEGINNING_FLAGS)),
-      compared(operator!, Uint8Array.of(SYN)),
+      compared(operator!, Uint8Array.of(TcpFlag.syn)),
     ],
   ],
   [
@@ -296,12 +296,5 @@ export function u16(value: number): Uint8Array {
 export function u64(value: number): Uint8Array {
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setUint32(4, value);
-  return bytes;
-}
-
-/** What is compared with a number of the kernel's own. */
-function hostU32(value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, value, true);
   return bytes;
 }

@@ -32,7 +32,8 @@ export interface HeardPackets {
 export class PacketLogSocket {
   readonly #fd: number;
   readonly #bytes = new Uint8Array(MESSAGE_BYTES);
-  #nextSequence: number | undefined;
+  /** Of this listener: the kernel begins with 0 (nfnetlink_log.c, instance_create). */
+  #nextSequence = 0;
 
   /**
    * Hears from now on.
@@ -81,10 +82,10 @@ export class PacketLogSocket {
   }
 
   #lostBefore(sequence: number | undefined): number {
-    const expected = this.#nextSequence;
     if (sequence === undefined) return 0;
+    const lost = (sequence - this.#nextSequence) >>> 0;
     this.#nextSequence = (sequence + 1) >>> 0;
-    return expected === undefined ? 0 : (sequence - expected) >>> 0;
+    return lost;
   }
 
   /** The kernel answers within the call that asks. Before that answer there may be packets already: these count as lost. */

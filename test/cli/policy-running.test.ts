@@ -100,7 +100,7 @@ const withoutPolicies = (): PolicyReport => ({ ...report, policies: [] });
 const withoutLabels = (): PolicyReport => withPod('db-0', { labels: null });
 
 function refused(): PolicyReport {
-  throw new ConflictError('policies-off', 'this node enforces no network policies');
+  throw new ConflictError('policies-unknown', 'which network policies there are is not known yet');
 }
 
 test('a running cluster answers as its manifests do', (t) => {
@@ -233,7 +233,7 @@ test('two pods of one name are told apart', (t) => {
 
 test('where there is no answer, the exit code is neither that of allowed nor of denied', async (t) => {
   const { exitCode, stderr } = await policy(t, refused, 'test', 'shop/web', 'shop/db-0');
-  t.deepEqual([exitCode, stderr], [2, 'weft: this node enforces no network policies\n']);
+  t.deepEqual([exitCode, stderr], [2, 'weft: which network policies there are is not known yet\n']);
   const away = await weft('--socket', join(directory, 'none.sock'), 'policy', 'test', 'a', 'b');
   t.is(away.exitCode, 2);
   t.regex(away.stderr, /; without a daemon, give --files and --pods\n/);

@@ -24,6 +24,7 @@ const readers: Readonly<Record<string, string>> = {
   'daemon/compose-routes.ts': 'since when a route is in use',
   'daemon/compose-rulebook.ts': 'a version of an object that is larger than any before, and when it was given',
   'daemon/compose.ts': 'times of events',
+  'daemon/diagnosis.ts': 'when a rule of a policy was used last',
   'daemon/doctor/doctor.ts': 'since when a node is missed',
   'daemon/doctor/drop-examples.ts': 'from when on drops are looked at, which are shown by times of day',
   'daemon/explain/drops.ts': 'of when a report is',

@@ -126,7 +126,7 @@ export class Explainer {
       remarks: [
         ...found.map(({ kind, remark }) => (kind === 'address' ? '' : remark)),
         ...(fate === 'outside' ? [ends.underlayRemark(packet.destination)] : []),
-        source.node === '' ? ends.senderRemark(packet.source) : '',
+        source.node === '' && request.node === undefined ? ends.senderRemark(packet.source) : '',
         ...new Set([...stages, ...(answer?.stages ?? [])].map(faultRemark)),
       ].filter((remark) => remark !== ''),
       fate: worse.fate,

@@ -3,8 +3,8 @@ import { type NftTable, POLICY_TABLE } from '../../linux/nftables.ts';
 import type { PlanState } from '../../policy/plan-state.ts';
 
 /**
- * From so much on, `nft` takes longer for it than for all other tables one by one: they are some ten, and each takes two programs of 10 ms. A table
- * of 1 000 policies takes two of a second.
+ * From this size on, listing the table takes `nft` longer than listing all others one by one: there are some ten of them, at two programs of 10 ms
+ * each. For a table of 1 000 policies, each of its two programs takes a second.
  */
 const LARGE_PLAN = 300;
 

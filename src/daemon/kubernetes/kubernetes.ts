@@ -259,7 +259,7 @@ export class Kubernetes {
     const told = [...this.#options.api.pods.values()].map((pod) => ({ pod, ...toldOfPod(pod) }));
     const labels = namesOf(told.filter(({ cutLabels }) => cutLabels > 0));
     const ports = namesOf(told.filter(({ cutPorts }) => cutPorts > 0));
-    const labelsMessage = `not all labels of ${labels} are known to other nodes, where policies that go by labels do not allow it anything: a pod may have 64, of about 3 000 bytes`;
+    const labelsMessage = `other nodes do not know all labels of ${labels}, and their rules that go by labels do not allow these pods: they are told 64 labels of a pod, of about 3 000 bytes together`;
     const portsMessage = `not all named ports of ${ports} are known to other nodes: a pod may have ${MAX_POD_PORTS}, and fewer beside many labels`;
     return [
       ...(labels === '' ? [] : [{ code: 'kubernetes-labels-cut', message: labelsMessage }]),

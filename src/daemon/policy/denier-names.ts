@@ -10,11 +10,10 @@ import type { Clock } from '../../env/clock.ts';
 import type { Logger } from '../../env/logger.ts';
 import type { PatientStore } from '../../env/store.ts';
 import { WeftError } from '../../errors.ts';
-import type { IsolationPlan, PlannedRule } from '../../policy/node-plan.ts';
+import type { IsolationPlan } from '../../policy/node-plan.ts';
 import type { PlanState } from '../../policy/plan-state.ts';
 import type { Direction } from '../../policy/policy.ts';
-import { causeText } from '../../policy/verdict.ts';
-import { CUT_TAG, HELD_TAG, tagOfIsolation, tagOfRule } from './policy-names.ts';
+import { always, type CountedRule, taggedOf } from './counted-rules.ts';
 
 /** Who denies, or would. */
 export interface Denier {
@@ -58,13 +57,16 @@ const storedNames = v.array(
 );
 
 /** Of what no policy denies. */
-const fixed: ReadonlyMap<string, Denier> = new Map([
-  [CUT_TAG, ofNoPolicy(CUT_TAG, 'connections that are not allowed any more')],
-  [HELD_TAG, ofNoPolicy(HELD_TAG, 'pods for which there are no rules yet')],
-]);
+const fixed: ReadonlyMap<string, Denier> = new Map(always.map(([tag, one]) => [tag, denierOf(tag, one)]));
 
 /** What a tag stands for that is not known: of a rule that is younger than what the daemon before had stored. */
-export const UNKNOWN_DENIER: Denier = ofNoPolicy('unknown', 'a rule whose name is not known yet');
+export const UNKNOWN_DENIER: Denier = {
+  direction: '',
+  policy: '',
+  rule: 'unknown',
+  text: 'a rule whose name is not known yet',
+  isAudit: false,
+};
 
 export interface DenierNamesOptions {
   readonly store: PatientStore;
@@ -149,26 +151,13 @@ export class DenierNames {
 
 /** All that may deny in an isolation, by tags. */
 export function deniersOf(isolation: IsolationPlan): readonly (readonly [string, Denier])[] {
-  const { direction, rules, isolatedBy } = isolation;
-  return [
-    ...rules
-      .filter(({ action }) => action === 'deny')
-      .map((rule) => [tagOfRule(rule), denyingRule(rule, direction)] as const),
-    ...(isolatedBy.length > 0 ? [[tagOfIsolation(isolation), isolating(isolation)] as const] : []),
-  ];
+  return taggedOf(isolation)
+    .filter(([, { effect }]) => effect === 'denied' || effect === 'audited')
+    .map(([tag, one]) => [tag, denierOf(tag, one)] as const);
 }
 
-function denyingRule({ name, isAudit }: PlannedRule, direction: Direction): Denier {
-  const space = name.indexOf(' ');
-  return { direction, policy: name.slice(0, Math.max(0, space)), rule: name.slice(space + 1), text: name, isAudit };
-}
-
-function isolating({ isolatedBy, direction, isAudit }: IsolationPlan): Denier {
-  const named = isolatedBy.slice(0, MAX_POLICIES);
-  const policy = [...named, ...(isolatedBy.length > named.length ? ['...'] : [])].join('+');
-  return { direction, policy, rule: '', text: causeText({ kind: 'isolated', policies: isolatedBy }), isAudit };
-}
-
-function ofNoPolicy(rule: string, description: string): Denier {
-  return { direction: '', policy: '', rule, text: description, isAudit: false };
+function denierOf(tag: string, { rule, policies, place, direction, effect }: CountedRule): Denier {
+  const named = policies.slice(0, MAX_POLICIES);
+  const policy = [...named, ...(policies.length > named.length ? ['...'] : [])].join('+');
+  return { direction, policy, rule: direction === '' ? tag : place, text: rule, isAudit: effect === 'audited' };
 }

@@ -38,6 +38,8 @@ export interface NodePoliciesOptions {
   readonly isAway: () => boolean;
   /** Whether this node has heard of others, if there are said to be any, and of the pods of all that it has heard of: of some, maybe, not yet. */
   readonly isSettled: () => boolean;
+  /** Told before rules change: what they counted may go with them. */
+  readonly onRules: () => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -176,8 +178,9 @@ export class NodePolicies {
   }
 
   async #enforceChange(): Promise<void> {
-    const { planner, enforcement } = this.#options;
+    const { planner, enforcement, onRules } = this.#options;
     const change = planner.takeChange();
+    if (change.isolations.changed.length + change.isolations.gone.length > 0) onRules();
     if (!isEmpty(change)) await enforcement.change(change);
   }
 

@@ -130,7 +130,13 @@ function tierChains(
     const passed = way === 'forth' ? rules.filter(({ action }) => action === 'pass').map(tagOfRule) : [];
     for (const tag of passed) passing.push({ name: passChain(name, tag), rules: [countingRule(tag), beyond] });
     const lines = rules.flatMap((rule) =>
-      ruleLines(state, rule, isolation, way, way === 'forth' ? `goto ${passChain(name, tagOfRule(rule))}` : beyond),
+      ruleLines(
+        state,
+        rule,
+        isolation,
+        way,
+        way === 'forth' && rule.action === 'pass' ? `goto ${passChain(name, tagOfRule(rule))}` : beyond,
+      ),
     );
     // No `push` of all of them: more arguments than the stack has room for are an error.
     chain.rules = [...chain.rules, ...before, ...lines];

@@ -9,7 +9,7 @@ import type {
   RuleCount,
   SilentNode,
 } from '../../api/policy-api.ts';
-import { ConfigError, ConflictError } from '../../errors.ts';
+import { ConfigError } from '../../errors.ts';
 import type { RemoteNodes, RemoteOutcome } from '../remote/remote-nodes.ts';
 import { parseToldOutcomes, type ToldShape } from '../remote/told-answer.ts';
 import type { PolicyDenials } from './policy-denials.ts';
@@ -26,11 +26,12 @@ export interface PolicyCountHandlers {
 
 export interface PolicyCountParts {
   readonly nodeName: string;
-  /** `undefined`: this node enforces none. */
-  readonly policy: () => OwnPolicyCounts | undefined;
+  readonly policy: OwnPolicyCounts;
+  /** Of the wall clock, in ms, when the monotonic one was 0: that of the machine may have been set since then. */
+  readonly startedMs: () => number;
 }
 
-/** What a node that enforces policies counts. */
+/** What a node counts of policies. */
 export interface OwnPolicyCounts {
   readonly uses: Pick<PolicyUses, 'current'>;
   readonly denials: Pick<PolicyDenials, 'byRule'>;
@@ -67,14 +68,18 @@ const denial = v.object({ rule: v.string(), direction: v.picklist(['ingress', 'e
 const nodeDenials = v.object({ since: time, policies: v.array(denial) });
 
 /** Answers other nodes from here on. */
-export function composePolicyCounts(parts: PolicyCountParts, remote: RemoteNodes): PolicyCountHandlers {
-  const { nodeName } = parts;
-  remote.answer(QUESTION.counts, () => countsByPolicy(ownOf(parts).uses.current(), timeText));
+export function composePolicyCounts(
+  { nodeName, policy: own, startedMs }: PolicyCountParts,
+  remote: RemoteNodes,
+): PolicyCountHandlers {
+  // Of the monotonic clock, in ms; `undefined`: the start.
+  const timeText = (ms = 0): string => new Date(startedMs() + ms).toISOString();
+  remote.answer(QUESTION.counts, () => countsByPolicy(own.uses.current(), timeText));
   remote.answer(QUESTION.rules, (body) => {
     const { policy } = parseRuleQuestion(body);
-    return countsByRule(ownOf(parts).uses.current(), policy, nodeName, timeText);
+    return countsByRule(own.uses.current(), policy, nodeName, timeText);
   });
-  remote.answer(QUESTION.denials, () => ({ since: timeText(undefined), policies: ownOf(parts).denials.byRule() }));
+  remote.answer(QUESTION.denials, () => ({ since: timeText(undefined), policies: own.denials.byRule() }));
   return {
     policyCounts: async () => {
       const { told, missing } = await ask<readonly PolicyCount[]>(remote, QUESTION.counts, {}, v.array(policyCount));
@@ -121,16 +126,4 @@ async function ask<Answer>(
     told: outcomes.flatMap((outcome) => ('error' in outcome ? [] : outcome)),
     missing: outcomes.flatMap((outcome) => ('error' in outcome ? { node: outcome.node, ...outcome.error } : [])),
   };
-}
-
-/** @throws ConflictError `policies-off` */
-function ownOf({ policy }: PolicyCountParts): OwnPolicyCounts {
-  const own = policy();
-  if (own === undefined) throw new ConflictError('policies-off', 'the node enforces no network policies');
-  return own;
-}
-
-/** Of the monotonic clock, in ms; `undefined`: the start. */
-function timeText(ms = 0): string {
-  return new Date(performance.timeOrigin + ms).toISOString();
 }

@@ -279,7 +279,9 @@ export class PolicyEnforcement {
     this.#failure = failure;
   }
 
-  #cut(concerned: Concerned): void {
+  #cut(changed: Concerned): void {
+    // Of a round that failed, nobody was judged.
+    const concerned = this.#withoutCuts === undefined ? changed : 'all';
     if (concerned !== 'all' && concerned.size === 0) return;
     this.#cutting = this.#noticingCuts(this.#cuts.judge(concerned));
   }

@@ -9,11 +9,11 @@ import type { PolicyFacts } from '../policy-facts/policy-facts.ts';
 
 /** What the control server asks of it. */
 export interface PolicyHandlers {
-  /** @throws ConflictError `policies-off`, `policies-unknown` */
+  /** @throws ConflictError `policies-unknown` */
   policies(): PolicyReport;
 }
 
-/** What a node that enforces policies has. */
+/** What a node knows of policies. */
 export interface PolicyAnswerParts extends OwnPolicyCounts {
   readonly facts: Pick<PolicyFacts, 'known'>;
   /** Whether it is known which policies there are. */
@@ -22,8 +22,7 @@ export interface PolicyAnswerParts extends OwnPolicyCounts {
 
 export interface PolicyHandlerParts {
   readonly nodeName: string;
-  /** `undefined`: this node enforces none. */
-  readonly policy: () => PolicyAnswerParts | undefined;
+  readonly policy: PolicyAnswerParts;
   /** Why what is known may not be what holds. */
   readonly policyNotices: () => readonly Notice[];
 }
@@ -31,7 +30,7 @@ export interface PolicyHandlerParts {
 export function policyHandlers({ nodeName, policy, policyNotices }: PolicyHandlerParts): PolicyHandlers {
   return {
     policies: () => {
-      const { policies, pods, namespaces, nodes } = enforced(policy()).facts.known();
+      const { policies, pods, namespaces, nodes } = known(policy).facts.known();
       return {
         node: nodeName,
         policies,
@@ -49,17 +48,12 @@ export function policyHandlers({ nodeName, policy, policyNotices }: PolicyHandle
   };
 }
 
-/** @throws ConflictError if there is nothing to tell */
-function enforced(parts: PolicyAnswerParts | undefined): PolicyAnswerParts {
-  if (parts === undefined)
-    throw new ConflictError(
-      'policies-off',
-      'this node enforces no network policies: it does not ask Kubernetes (kubernetes.enabled)',
-    );
+/** @throws ConflictError if there is nothing to tell yet */
+function known(parts: PolicyAnswerParts): PolicyAnswerParts {
   if (!parts.isKnown())
     throw new ConflictError(
       'policies-unknown',
-      'which network policies there are is not known yet: the Kubernetes API has not told (weft status says why)',
+      'which network policies there are is not known yet: neither the Kubernetes API nor another node has told (weft status says why)',
     );
   return parts;
 }

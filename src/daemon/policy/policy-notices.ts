@@ -20,12 +20,14 @@ export function roomNotices(plan: PlanState | undefined): readonly Notice[] {
   const groups = lacking.slice(0, MAX_NAMED).map(({ key, direction, isolatedBy, isAudit }) => {
     const count = pods.filter((pod) => pod[direction] === key).length;
     // The first one says why.
-    return `${direction} of ${count === 1 ? '1 pod' : `${count} pods`}, by ${someOf(isolatedBy.slice(1))}${isAudit ? ' (in audit mode: it passes)' : ''}`;
+    const select = isolatedBy.length === 2 ? 'selects' : 'select';
+    const which = `which ${someOf(isolatedBy.slice(1))} ${select}`;
+    return `${direction} of ${count === 1 ? '1 pod' : `${count} pods`}, ${which}${isAudit ? ' (audit mode: everything passes)' : ''}`;
   });
   const others = lacking.length > groups.length ? `; and ${lacking.length - groups.length} more` : '';
   const message =
-    `there is no room for all rules of network policies, of which this node enforces ${MAX_NODE_MATCHES} peers and ports together: ` +
-    `nothing is allowed, whatever they say, for ${groups.join('; ')}${others}`;
+    `network policies have more rules than this node enforces (${MAX_NODE_MATCHES} peers and ports together): ` +
+    `whatever they say, nothing is allowed for ${groups.join('; ')}${others}`;
   return [{ code: 'policy-too-many-rules', message }];
 }
 

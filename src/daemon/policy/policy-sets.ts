@@ -22,8 +22,29 @@ const families = [4, 6] as const;
 /** Single addresses are in a hash table; only prefixes need a set of ranges, which costs more to change. */
 const kinds = ['hosts', 'blocks'] as const;
 
-/** The sets that {@link peerSets} makes. Many rules may ask: nothing is put into words but names. */
-export function peerSetNames({ key, prefixes }: PeerSet): PolicySetName[] {
+/** Made once for each set, which does not change: thousands of rules may ask, and a set may have as many addresses. */
+const namesOfPeers = new WeakMap<PeerSet, readonly PolicySetName[]>();
+const namesOfPorts = new WeakMap<PortSet, readonly PolicySetName[]>();
+
+/** The sets that {@link peerSets} makes. */
+export function peerSetNames(set: PeerSet): readonly PolicySetName[] {
+  return kept(namesOfPeers, set, namesOfPeerSet);
+}
+
+/** The sets that {@link portSets} makes. */
+export function portSetNames(set: PortSet): readonly PolicySetName[] {
+  return kept(namesOfPorts, set, namesOfPortSet);
+}
+
+function kept<Key extends object, Value>(values: WeakMap<Key, Value>, key: Key, make: (key: Key) => Value): Value {
+  const known = values.get(key);
+  if (known !== undefined) return known;
+  const made = make(key);
+  values.set(key, made);
+  return made;
+}
+
+function namesOfPeerSet({ key, prefixes }: PeerSet): readonly PolicySetName[] {
   return families.flatMap((family) =>
     kinds
       .filter((kind) => prefixes.some((prefix) => isOf(prefix, kind, family)))
@@ -48,8 +69,7 @@ function isOf(prefix: Prefix, kind: (typeof kinds)[number], family: 4 | 6): bool
   return prefix.address.family === family && isSingleAddress(prefix) === (kind === 'hosts');
 }
 
-/** The sets that {@link portSets} makes. */
-export function portSetNames({ key, elements }: PortSet): PolicySetName[] {
+function namesOfPortSet({ key, elements }: PortSet): readonly PolicySetName[] {
   return families
     .filter((family) => elements.some(({ address }) => address.family === family))
     .map((family) => ({ name: portSetName(family, key), family }));

@@ -3,7 +3,8 @@
  * that a last use may have been up to {@link USES_INTERVAL_MS} before the time that is told of it.
  */
 import type { Clock } from '../../env/clock.ts';
-import type { CountedRule, CounterReading, PolicyCounters } from './policy-counters.ts';
+import type { CountedRule } from './counted-rules.ts';
+import type { CounterReading, PolicyCounters } from './policy-counters.ts';
 
 /** How often the kernel is asked where nobody else does, in ms. */
 export const USES_INTERVAL_MS = 10_000;

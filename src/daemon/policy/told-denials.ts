@@ -2,7 +2,7 @@
  * Tells of flows that policies deny, each once for a rule: at a bounded rate, and of a bounded number, since pods decide how many there are.
  *
  *     packet ──its flow and rule are known──> nothing
- *       └─────new──> an event, or counted: with the others that are too many for this interval, at its end
+ *       └─────new──> an event, or, where there are too many in this interval, counted: the sum is told at its end
  *
  * Ports of those who begin do not count: a client that tries again takes another one.
  */
@@ -13,8 +13,9 @@ import type { EventSink } from '../process/event-log.ts';
 import type { Denier } from './denier-names.ts';
 import type { DeniedPacket } from './policy-log.ts';
 
-/** Flows that are told within an interval, one by one, and its length in ms. */
+/** Flows that are told within an interval, one by one, those of one source among them, and the length of an interval in ms. */
 export const MAX_TOLD = 20;
+export const MAX_TOLD_OF_SOURCE = 5;
 export const DENIALS_INTERVAL_MS = 10_000;
 
 /** Flows that are known: those that were seen last. */
@@ -23,8 +24,10 @@ const MAX_FLOWS = 4_096;
 export class ToldDenials {
   readonly #events: EventSink;
   readonly #clock: Pick<Clock, 'after'>;
-  /** The one that was seen last is the last. */
+  /** Those that were told. The one that was seen last is the last. */
   readonly #flows = new Set<string>();
+  /** In this interval, by their sources: what one pod tries does not hide what befalls others. */
+  readonly #toldOf = new Map<string, number>();
   #told = 0;
   #untold = 0;
 
@@ -36,26 +39,31 @@ export class ToldDenials {
   hear(packets: readonly DeniedPacket[]): void {
     for (const { packet, denier } of packets) {
       const flow = readFlow(packet);
-      if (flow !== undefined && this.#isNew(flow, denier)) this.#take(flow, denier);
+      if (flow !== undefined) this.#take(flow, denier);
     }
-  }
-
-  #isNew({ source, destination, protocol, destinationPort }: PacketFlow, denier: Denier): boolean {
-    const key = [source, destination, protocol, destinationPort, denier.direction, denier.text].join(' ');
-    const isNew = !this.#flows.delete(key);
-    if (this.#flows.size === MAX_FLOWS) this.#flows.delete(this.#flows.keys().next().value!);
-    this.#flows.add(key);
-    return isNew;
   }
 
   #take(flow: PacketFlow, denier: Denier): void {
+    const { source, destination, protocol, destinationPort } = flow;
+    const key = [source, destination, protocol, destinationPort, denier.direction, denier.text].join(' ');
+    const isKnown = this.#flows.delete(key);
+    if (!isKnown && !this.#hasRoomFor(source)) return;
+    if (this.#flows.size === MAX_FLOWS) this.#flows.delete(this.#flows.keys().next().value!);
+    this.#flows.add(key);
+    if (!isKnown) this.#tell(flow, denier);
+  }
+
+  /** Counts it. What is not told is not known either: it is, when it comes in another interval. */
+  #hasRoomFor(source: string): boolean {
     if (this.#told + this.#untold === 0) this.#clock.after(DENIALS_INTERVAL_MS, () => this.#endInterval());
-    if (this.#told === MAX_TOLD) {
+    const ofSource = this.#toldOf.get(source) ?? 0;
+    if (this.#told === MAX_TOLD || ofSource === MAX_TOLD_OF_SOURCE) {
       this.#untold++;
-      return;
+      return false;
     }
     this.#told++;
-    this.#tell(flow, denier);
+    this.#toldOf.set(source, ofSource + 1);
+    return true;
   }
 
   #tell({ source, destination, protocol, destinationPort }: PacketFlow, denier: Denier): void {
@@ -75,11 +83,12 @@ export class ToldDenials {
     const others = this.#untold;
     this.#told = 0;
     this.#untold = 0;
+    this.#toldOf.clear();
     if (others === 0) return;
     const none = { source: '', destination: '', protocol: 0, destinationPort: 0, direction: '', policy: '', rule: '' };
     this.#events.add('policy-denied', {
       subject: 'policies',
-      message: `${others} more flows were denied, or would be, within ${DENIALS_INTERVAL_MS / 1_000} s: weft drops --by policy counts all of them`,
+      message: `${others} more packets, of flows that are not told, were denied or would be within ${DENIALS_INTERVAL_MS / 1_000} s: weft drops --by policy counts all`,
       details: { ...none, isAudit: false, others },
     });
   }

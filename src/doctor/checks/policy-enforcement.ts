@@ -15,7 +15,8 @@ const finds: FindingKinds = {
   'policies-unknown': {
     severity: 'error',
     title: 'this node has not heard yet which network policies there are',
-    cause: 'the Kubernetes API does not answer since the daemon started, or does not let weft see them',
+    cause:
+      'the Kubernetes API does not answer since the daemon started, or does not let weft see them; without Kubernetes, `rulebook.json` of this node cannot be read, and no other node has answered',
     follows: ['kubernetes-away', 'kubernetes-policies-unwatched'],
   },
   'policies-unasked': {
@@ -46,7 +47,7 @@ export const policyEnforcement: DaemonCheck = {
       ...findingOf(
         'policies-unknown',
         saying('policies-unknown'),
-        'have the API answer, and give weft the right to list and watch policies (the ClusterRole of this version)',
+        'have the API answer, and give weft the right to list and watch policies (the ClusterRole of this version); without Kubernetes, have a node that knows the policies reach this one',
         'weft status',
         'kubectl auth can-i list networkpolicies.networking.k8s.io --as system:serviceaccount:weft:weft',
       ),

@@ -46,6 +46,7 @@ function node() {
     isForbidden: () => state.isForbidden,
     isAway: () => state.isAway,
     isSettled: () => state.isSettled,
+    onRules: () => undefined,
     clock,
     logger: silentLogger,
   });
@@ -173,6 +174,7 @@ test('what the kernel does not take is tried again until it does', async (t) => 
     isForbidden: () => false,
     isAway: () => false,
     isSettled: () => state.isSettled,
+    onRules: () => undefined,
     clock,
     logger,
   });

@@ -53,6 +53,21 @@ test('each rule that denied is named, the most frequent first', (t) => {
   ]);
 });
 
+test('a reading that fails counts nothing twice, and a table that was made anew counts from the beginning', (t) => {
+  const one = isolation('a', false, []);
+  const tag = tagOfIsolation(one);
+  const plan = planOf(one);
+  const state = { nowMs: 0, counters: new Map([[tag, 5]]) as ReadonlyMap<string, number> | undefined };
+  const denials = denialsOf({ plan: () => plan, readCounters: () => state.counters, nowMs: () => state.nowMs });
+  const totals = [undefined, new Map([[tag, 6]]), undefined, new Map([[tag, 2]])].map((counters) => {
+    const { total } = denials;
+    state.nowMs += 1_000;
+    state.counters = counters;
+    return total;
+  });
+  t.deepEqual([...totals, denials.total], [5, 5, 6, 6, 8]);
+});
+
 test('of more rules than are remembered, what they denied is one sum', (t) => {
   const rules = Array.from({ length: 5_000 }, (_, at) => rule(`r${at}`, 'deny'));
   const plan = planOf(isolation('a', false, rules));

@@ -56,8 +56,8 @@ test('pods that are isolated for want of room are told of, with the policies', (
     {
       code: 'policy-too-many-rules',
       message:
-        'there is no room for all rules of network policies, of which this node enforces 16384 peers and ports together: nothing is allowed, whatever they say, ' +
-        'for ingress of 1 pod, by shop/p0, shop/p1, shop/p2, shop/p3, shop/p4 and 2 more; egress of 1 pod, by shop/x (in audit mode: it passes)',
+        'network policies have more rules than this node enforces (16384 peers and ports together): whatever they say, nothing is allowed ' +
+        'for ingress of 1 pod, which shop/p0, shop/p1, shop/p2, shop/p3, shop/p4 and 2 more select; egress of 1 pod, which shop/x selects (audit mode: everything passes)',
     },
   ]);
   t.deepEqual(roomNotices(planWith([{ ...large, isolatedBy: ['shop/web'] }])), []);

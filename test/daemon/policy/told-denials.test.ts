@@ -1,6 +1,11 @@
 import test from 'ava';
 import type { DeniedPacket } from '../../../src/daemon/policy/policy-log.ts';
-import { DENIALS_INTERVAL_MS, MAX_TOLD, ToldDenials } from '../../../src/daemon/policy/told-denials.ts';
+import {
+  DENIALS_INTERVAL_MS,
+  MAX_TOLD,
+  MAX_TOLD_OF_SOURCE,
+  ToldDenials,
+} from '../../../src/daemon/policy/told-denials.ts';
 import { EventLog } from '../../../src/daemon/process/event-log.ts';
 import { syntheticPacket } from '../../../src/explain/synthetic-packet.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
@@ -63,23 +68,30 @@ test('what a policy in audit mode would deny is told as that', (t) => {
   t.regex(told()[0]!.message, /would be denied, and passed/);
 });
 
-test('who sends many flows fills nothing, and how many there were is told', (t) => {
+test('who sends many flows fills nothing and hides nobody, and how many packets are not told is', (t) => {
   const { clock, denials, told } = telling();
-  const flood = (from: number): void =>
-    denials.hear(Array.from({ length: 1_000 }, (_, index) => denied('10.244.2.2', from + index)));
-  flood(1);
-  t.is(told().length, MAX_TOLD);
+  const ports = Array.from({ length: 1_000 }, (_, index) => index + 1);
+  const flood = (sources: readonly string[]): void =>
+    denials.hear(sources.flatMap((source) => ports.map((port) => denied(source, port))));
+  const others = () => told().at(-1)!.details['others'];
+  flood(['10.244.2.2']);
+  t.is(told().length, MAX_TOLD_OF_SOURCE);
+  denials.hear([denied('10.244.2.3', 80)]);
+  t.is(told().at(-1)!.details['source'], '10.244.2.3');
   clock.advance(DENIALS_INTERVAL_MS);
-  t.is(told().length, MAX_TOLD + 1);
-  t.is(told().at(-1)!.details['others'], 1_000 - MAX_TOLD);
+  t.is(others(), 1_000 - MAX_TOLD_OF_SOURCE);
+  t.is(told().length, MAX_TOLD_OF_SOURCE + 2);
   clock.advance(10 * DENIALS_INTERVAL_MS);
-  t.is(told().length, MAX_TOLD + 1);
-  for (let port = 1; port < 20_000; port += 1_000) flood(port);
-  denials.hear([denied('10.244.2.2', 1)]);
+  t.is(told().length, MAX_TOLD_OF_SOURCE + 2);
+  // What was not told is new again.
+  flood(['10.244.2.2']);
+  t.is(told().length, 2 * MAX_TOLD_OF_SOURCE + 2);
+  const before = told().length;
   clock.advance(DENIALS_INTERVAL_MS);
-  // The first thousand were known until more came than are remembered: then they are new.
-  t.is(told().length, 2 * (MAX_TOLD + 1));
-  t.is(told().at(-1)!.details['others'], 19_000 + 1 - MAX_TOLD);
+  flood(Array.from({ length: 30 }, (_, index) => `10.244.3.${index}`));
+  t.is(told().length, before + 1 + MAX_TOLD);
+  clock.advance(DENIALS_INTERVAL_MS);
+  t.is(others(), 30_000 - MAX_TOLD);
 });
 
 test('what is no packet, or of no protocol with ports, is no reason to fail', (t) => {
