@@ -2,20 +2,16 @@
  * `npm run bench:capture`: what it costs to look at packets. What can be switched is switched within one run, off, on, off, and
  * the next time the other way round; what cannot, the flight recorder, is compared between two sites. Medians of ratios.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { formatTable } from '../src/terminal/table.ts';
-import { ConfigError } from '../src/errors.ts';
 import { measureFullCapture, type FullCaptureFigures } from './capture/full-capture.ts';
 import { measureSites, measureSwitched, type PairFigures } from './capture/pairs.ts';
 import { filterSwitch, withRecorder } from './capture/variants.ts';
-import { exitWith, listenForSignals } from './interruption.ts';
-import { removeLeftovers, runName } from './leftovers.ts';
-import { thisMachine } from './machine.ts';
+import { exitWith } from './interruption.ts';
+import { chosenParts, parsed, wholeNumber } from './option-values.ts';
 import { showProgress } from './progress.ts';
-import { median } from './statistics.ts';
+import { ratioRow, reportTargets, type TargetRow } from './target-report.ts';
 
 const parts = ['filter', 'recorder', 'full', 'remote'] as const;
 type Part = (typeof parts)[number];
@@ -24,6 +20,8 @@ type Part = (typeof parts)[number];
 const LEAST_RATIO = 0.97;
 /** Most that a timer of gossip may be late during a capture at full rate, in ms. */
 const MOST_LATE_MS = 50;
+/** Most that may be asked for: a pair takes half a minute. */
+const MOST_PAIRS = 1_000;
 
 interface Options {
   readonly parts: readonly Part[];
@@ -50,24 +48,15 @@ const usage = `usage: sudo npm run bench:capture -- [OPTIONS]
 `;
 
 function parseOptions(): Options | 'help' {
-  const values = parse();
-  if (values.help === true) return 'help';
-  const only = values.only?.split(',') ?? parts;
-  const unknown = only.find((name) => !parts.some((part) => part === name));
-  if (unknown !== undefined) throw new ConfigError('--only', `there is no ${unknown}; there are ${parts.join(', ')}`);
-  const pairs = Number(values.pairs ?? '20');
-  if (!Number.isInteger(pairs) || pairs < 1) throw new ConfigError('--pairs', `${values.pairs} is not a whole number`);
-  return { parts: parts.filter((part) => only.includes(part)), pairs, json: values.json };
-}
-
-function parse() {
   const text = { type: 'string' } as const;
   const help = { type: 'boolean', short: 'h' } as const;
-  try {
-    return parseArgs({ options: { only: text, pairs: text, json: text, help } }).values;
-  } catch (error) {
-    throw new ConfigError('', error instanceof Error ? error.message : String(error));
-  }
+  const { values } = parsed(() => parseArgs({ options: { only: text, pairs: text, json: text, help } }));
+  if (values.help === true) return 'help';
+  return {
+    parts: chosenParts(parts, values.only),
+    pairs: wholeNumber('--pairs', values.pairs ?? '20', MOST_PAIRS),
+    json: values.json,
+  };
 }
 
 async function measure({ parts, pairs }: Options, directory: string): Promise<Figures> {
@@ -88,48 +77,35 @@ async function measure({ parts, pairs }: Options, directory: string): Promise<Fi
   return figures;
 }
 
-/** A row of the table, and whether it is what was asked for. */
-interface Row {
-  readonly title: string;
-  readonly value: string;
-  readonly target: string;
-  readonly verdict: 'reached' | 'missed' | '';
-}
-
-function rowsOf({ filter, recorder, full, remote }: Figures): Row[] {
-  const rows: Row[] = [];
-  const ratio = (title: string, ratios: readonly number[], isTarget: boolean): void => {
-    const value = median(ratios);
-    const [least, most] = [Math.min(...ratios), Math.max(...ratios)];
-    rows.push({
-      title,
-      value: `${value.toFixed(3)} (${least.toFixed(2)}-${most.toFixed(2)})`,
-      target: isTarget ? `>= ${LEAST_RATIO}` : '',
-      verdict: isTarget ? (value >= LEAST_RATIO ? 'reached' : 'missed') : '',
-    });
-  };
+function rowsOf({ filter, recorder, full, remote }: Figures): TargetRow[] {
+  const rows: TargetRow[] = [];
   if (filter !== undefined) {
-    ratio('TCP, a filter that matches nothing, to no capture', filter.tcp, true);
-    ratio('UDP 64 bytes, a filter that matches nothing, to no capture', filter.udp, true);
+    rows.push(
+      ratioRow('TCP, a filter that matches nothing, to no capture', filter.tcp, LEAST_RATIO),
+      ratioRow('UDP 64 bytes, a filter that matches nothing, to no capture', filter.udp, LEAST_RATIO),
+    );
   }
   if (recorder !== undefined) {
-    ratio('TCP, the flight recorder, to none', recorder.tcp, false);
-    ratio('UDP 64 bytes, the flight recorder, to none', recorder.udp, false);
+    rows.push(
+      ratioRow('TCP, the flight recorder, to none', recorder.tcp, undefined),
+      ratioRow('UDP 64 bytes, the flight recorder, to none', recorder.udp, undefined),
+    );
   }
-  const everything = (how: string, figures: FullCaptureFigures | undefined): void => {
-    if (figures === undefined) return;
-    const { ratios, lateMs } = figures;
-    ratio(`TCP, everything captured ${how}, headers only, to no capture`, ratios, false);
-    rows.push({
+  if (full !== undefined) rows.push(...fullRows('on both nodes', full));
+  if (remote !== undefined) rows.push(...fullRows('from one node with --all', remote));
+  return rows;
+}
+
+function fullRows(how: string, { ratios, lateMs }: FullCaptureFigures): TargetRow[] {
+  return [
+    ratioRow(`TCP, everything captured ${how}, headers only, to no capture`, ratios, undefined),
+    {
       title: 'timers of gossip late meanwhile, at most',
       value: `${lateMs.toFixed(1)} ms`,
       target: `<= ${MOST_LATE_MS} ms`,
       verdict: lateMs <= MOST_LATE_MS ? 'reached' : 'missed',
-    });
-  };
-  everything('on both nodes', full);
-  everything('from one node with --all', remote);
-  return rows;
+    },
+  ];
 }
 
 async function main(): Promise<number> {
@@ -138,29 +114,9 @@ async function main(): Promise<number> {
     process.stdout.write(usage);
     return 0;
   }
-  listenForSignals();
-  await removeLeftovers();
-  const directory = mkdtempSync(join(tmpdir(), `${runName()}-`));
-  try {
-    const figures = await measure(options, directory);
-    const rows = rowsOf(figures);
-    const table = formatTable(
-      [
-        { title: 'MEASURE', wraps: true },
-        { title: 'MEDIAN', align: 'right' },
-        { title: 'TARGET' },
-        { title: 'VERDICT' },
-      ],
-      rows.map(({ title, value, target, verdict }) => [title, value, target, verdict]),
-      { widthColumns: undefined, colour: false },
-    );
-    process.stdout.write(table);
-    const document = { format: 1, machine: thisMachine(), pairs: options.pairs, figures };
-    if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(document, undefined, 2)}\n`);
-    return rows.some(({ verdict }) => verdict === 'missed') ? 1 : 0;
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
+  const { pairs, json } = options;
+  const measured = async (directory: string): Promise<Figures> => measure(options, directory);
+  return await reportTargets({ measure: measured, rowsOf, valueTitle: 'MEDIAN', json, settings: { pairs } });
 }
 
 await exitWith(main);

@@ -5,7 +5,6 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { formatTable } from '../src/terminal/table.ts';
-import { ConfigError } from '../src/errors.ts';
 import { BenchLab } from './gossip/bench-lab.ts';
 import { measureMembers, type MemberFigures } from './gossip/many-members.ts';
 import { measureKills } from './gossip/node-killed.ts';
@@ -14,6 +13,7 @@ import { MAX_POPULATION } from './gossip/population-member.ts';
 import { exitWith, listenForSignals } from './interruption.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { thisMachine } from './machine.ts';
+import { chosenParts, parsed, wholeNumber } from './option-values.ts';
 import { showProgress } from './progress.ts';
 
 const NODES = 10;
@@ -59,34 +59,18 @@ const usage = `usage: sudo npm run bench:gossip -- [OPTIONS]
 `;
 
 function parseOptions(): Options | 'help' {
-  const values = parse();
+  const text = { type: 'string' } as const;
+  const help = { type: 'boolean', short: 'h' } as const;
+  const options = { only: text, kills: text, partition: text, members: text, json: text, help } as const;
+  const { values } = parsed(() => parseArgs({ options }));
   if (values.help === true) return 'help';
-  const only = values.only?.split(',') ?? parts;
-  const unknown = only.find((name) => !parts.some((part) => part === name));
-  if (unknown !== undefined) throw new ConfigError('--only', `there is no ${unknown}; there are ${parts.join(', ')}`);
   return {
-    parts: parts.filter((part) => only.includes(part)),
+    parts: chosenParts(parts, values.only),
     kills: wholeNumber('--kills', values.kills ?? '5', 100),
     partitionSeconds: wholeNumber('--partition', values.partition ?? '300', 86_400),
     members: wholeNumber('--members', values.members ?? '5000', MAX_POPULATION),
     json: values.json,
   };
-}
-
-function parse() {
-  const text = { type: 'string' } as const;
-  const help = { type: 'boolean', short: 'h' } as const;
-  try {
-    return parseArgs({ options: { only: text, kills: text, partition: text, members: text, json: text, help } }).values;
-  } catch (error) {
-    throw new ConfigError('', error instanceof Error ? error.message : String(error));
-  }
-}
-
-function wholeNumber(option: string, text: string, most: number): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= most) return value;
-  throw new ConfigError(option, `${text} is not a whole number from 1 to ${most}`);
 }
 
 async function measure(options: Options): Promise<Figures> {

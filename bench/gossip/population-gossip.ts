@@ -99,12 +99,13 @@ export class PopulationGossip {
       isUntold = false;
       sealed.sendDatagram(to, bytes);
     };
-    /** What goes to one of ourselves needs no network. News that would end there goes to those who have a network. */
+    /** What goes to one of ourselves needs no network. Where news is timed, what would end there goes to those who have a network. */
     const transport: GossipTransport = {
       sendDatagram(to: Endpoint, bytes: Uint8Array): void {
         if (!equalEndpoints(to, endpoint)) return send(to, bytes);
         const answer = answerOf(bytes);
         if (answer !== undefined) return void setImmediate(() => membership.handleDatagram(endpoint, answer));
+        if (onPodsTold === undefined) return;
         for (const { announcement } of membership.liveOthers())
           if (!identities.has(announcement.identity)) send(announcement.gossipEndpoint, bytes);
       },

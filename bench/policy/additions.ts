@@ -3,7 +3,7 @@ import * as cluster from './policy-cluster.ts';
 import type { PolicyLab } from './policy-lab.ts';
 
 /** Pods that are made at once in each round. */
-const AT_ONCE = 32;
+export const AT_ONCE = 32;
 
 /** In ms. */
 export interface AdditionTimes {

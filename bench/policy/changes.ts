@@ -109,9 +109,9 @@ function serialOf(round: number): number {
   return (round * 7) % cluster.PODS_PER_NODE;
 }
 
-/** No pod is of the same one in two rounds in succession. */
+/** Another one than the pod has: its own is below 5, and when its turn comes again, the next. */
 function applicationOf(round: number): string {
-  return `service-${5 + (round % (cluster.APPLICATIONS - 5))}`;
+  return `service-${5 + ((round + Math.floor(round / cluster.PODS_PER_NODE)) % (cluster.APPLICATIONS - 5))}`;
 }
 
 /** Another one than before. */

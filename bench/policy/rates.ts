@@ -1,6 +1,6 @@
 /**
- * What policies cost packets: traffic between two pods of one node, and of two, while six policies select both, and while none does. Each
- * datagram of UDP that nobody answers is judged as if it began a connection; of TCP, the first segment alone is.
+ * What policies cost packets: traffic between two pods of one node, and of two, while six policies select both, and while none does. The
+ * first packet of a flow is judged, of TCP as of UDP that nobody answers; those behind it are asked one rule, whatever the number of policies.
  */
 import { readFileSync } from 'node:fs';
 import { enterNetworkNamespace } from '../../src/linux/network-namespace.ts';

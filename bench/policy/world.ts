@@ -8,6 +8,7 @@ import { GOSSIP_PORT } from '../../src/membership/parameters.ts';
 import { type Endpoint, parseEndpoint, parseIpAddress } from '../../src/wire/address.ts';
 import { parsePrefix } from '../../src/wire/prefix.ts';
 import { VXLAN_PORT } from '../../src/wire/vxlan.ts';
+import { kubeconfigOf } from '../../test/support/kubeconfig.ts';
 import { KubernetesDouble, type ObjectLine } from '../../test/support/kubernetes-double.ts';
 import { PopulationGossip } from '../gossip/population-gossip.ts';
 import { NETWORK } from '../gossip/population-member.ts';
@@ -48,15 +49,7 @@ export class World implements AsyncDisposable {
     for (const [index, node] of nodes.entries()) await connect(node, index + 1);
     const { place } = this.#cleanUp.use(await this.#api.open(ADDRESS));
     this.#kubeconfig = join(directory, 'kubeconfig');
-    const { file } = place.ca as { readonly file: string };
-    const server = { server: `https://${place.host}:${place.port}`, 'certificate-authority': file };
-    const config = {
-      'current-context': 'weft',
-      contexts: [{ name: 'weft', context: { cluster: 'weft', user: 'weft' } }],
-      clusters: [{ name: 'weft', cluster: server }],
-      users: [{ name: 'weft', user: {} }],
-    };
-    writeFileSync(this.#kubeconfig, JSON.stringify(config));
+    writeFileSync(this.#kubeconfig, kubeconfigOf(place));
     const endpoint = parseEndpoint(`${ADDRESS}:${GOSSIP_PORT}`)!;
     const others = Array.from({ length: cluster.OTHER_NODES }, (_, index) => ({
       announcement: announcementOf(TELLING_NODE + index, endpoint),

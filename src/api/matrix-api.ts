@@ -1,4 +1,5 @@
 /** `POST /v1/matrix`: part of the control API, see `control-api.ts`. Types only. */
+import type { SilentNode } from './silent-node.ts';
 
 /** How often each node and each pod is asked, and how long an answer is awaited. */
 export interface MatrixRequest {
@@ -18,7 +19,7 @@ export interface Matrix {
   /** A row for each node that could be asked. */
   readonly rows: readonly MatrixRow[];
   /** The nodes that could not. */
-  readonly silent: readonly { readonly node: string; readonly code: string; readonly message: string }[];
+  readonly silent: readonly SilentNode[];
   /** Data ports and addresses of pods, over all rows: how many were asked, and how many of them did not answer each time. */
   readonly asked: number;
   readonly lossy: number;

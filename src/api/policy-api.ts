@@ -3,6 +3,7 @@ import type { PodLabels } from '../directory/pod-labels.ts';
 import type { PodPort } from '../directory/pod-port.ts';
 import type { Notice } from './control-api.ts';
 import type { PolicyDrops } from './drop-api.ts';
+import type { SilentNode } from './silent-node.ts';
 
 /** `GET /v1/policies`: policies, and all by which they are judged. */
 export interface PolicyReport {
@@ -64,13 +65,6 @@ export interface PolicedNode {
   readonly labels: PodLabels;
   readonly underlayAddresses: readonly string[];
   readonly overlayAddresses: readonly string[];
-}
-
-/** A node that did not say what was asked. */
-export interface SilentNode {
-  readonly node: string;
-  readonly code: string;
-  readonly message: string;
 }
 
 /** `GET /v1/policies/counts`: how often policies were used, of all nodes together. */

@@ -1,5 +1,7 @@
 /** What is given to a cluster without Kubernetes, over the control API. Types only; `docs/api.md` documents every key. */
 
+import type { Notice } from './control-api.ts';
+
 /** Kinds of objects. */
 export type GivenKind = 'NetworkPolicy' | 'ClusterNetworkPolicy' | 'Namespace';
 
@@ -26,4 +28,6 @@ export interface GivenOutcome extends GivenName {
 /** Answer to `POST /v1/policies`: in the order of the request. */
 export interface GiveReport {
   readonly results: readonly GivenOutcome[];
+  /** Why this node does not enforce it; empty: it does. */
+  readonly notices: readonly Notice[];
 }

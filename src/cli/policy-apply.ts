@@ -32,6 +32,7 @@ export function addPolicyApply(policy: Command): void {
       ]);
       const objects = readGivenFiles(filename, (line) => process.stderr.write(`${line}\n`));
       const report = await controlClient(command).givePolicies({ apply: objects.map(({ value }) => value) });
+      for (const { message } of report.notices) process.stderr.write(`weft: ${message}\n`);
       print(options, report, () => formatOutcomes(report.results));
     });
 }

@@ -39,6 +39,7 @@ export function addPolicyDelete(policy: Command): void {
           : readGivenFiles(filename, (line) => process.stderr.write(`${line}\n`));
       const wanted = given.map(({ kind, namespace, name }) => ({ kind, namespace, name }));
       const report = await controlClient(command).givePolicies({ delete: wanted });
+      for (const { message } of report.notices) process.stderr.write(`weft: ${message}\n`);
       print(options, report, () => formatOutcomes(report.results));
       if (report.results.some(({ outcome }) => outcome === 'absent')) process.exitCode = ExitCode.failure;
     });

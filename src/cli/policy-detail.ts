@@ -1,5 +1,6 @@
 /** One policy of a running cluster: its rules with what they mean, and how often each was used. As `--json` prints it. */
-import type { PolicyReport, PolicyRuleCounts, RuleCount, SilentNode } from '../api/policy-api.ts';
+import type { PolicyReport, PolicyRuleCounts, RuleCount } from '../api/policy-api.ts';
+import type { SilentNode } from '../api/silent-node.ts';
 import { selects } from '../policy/label-selector.ts';
 import { type Direction, directions, type PolicyRule, type RuleAction } from '../policy/policy.ts';
 import { podWords, ruleWords } from '../policy/rule-words.ts';
@@ -54,7 +55,7 @@ export interface DetailedRule extends Use {
 
 export interface OtherDenial extends Use {
   readonly direction: Direction;
-  /** With all that isolate the same pods: `isolated by shop/db, shop/default-deny, no rule matches`. */
+  /** With the first of those that isolate the same pods: `isolated by shop/db, shop/default-deny, no rule matches`. */
   readonly cause: string;
   readonly effect: RuleCount['effect'];
 }

@@ -3,7 +3,7 @@ import type { PolicyDenialsReport } from '../api/policy-api.ts';
 import { printable } from '../terminal/printable.ts';
 import { type Cell, formatTable, wrap } from '../terminal/table.ts';
 import { paint, type Terminal } from '../terminal/terminal.ts';
-import { formatRemarks } from './policy-list-view.ts';
+import { formatRemarks, MAX_NAMED } from './policy-list-view.ts';
 
 const columns = [
   { title: 'POLICY', wraps: true },
@@ -18,8 +18,14 @@ export function formatPolicyDrops({ nodes, missing }: PolicyDenialsReport, termi
   const rows = denials
     .toSorted((a, b) => b.packets - a.packets)
     .map(({ node, rule, direction, packets }): readonly Cell[] => [printable(rule), direction, node, packets]);
-  const since = nodes.map((one) => `${one.node} ${one.since.slice(0, 'YYYY-MM-DDThh:mm:ss'.length)}`).join(', ');
-  const table = rows.length === 0 ? 'network policies denied nothing\n' : `${formatTable(columns, rows, terminal)}\n`;
+  const named = nodes
+    .slice(0, MAX_NAMED)
+    .map((one) => `${one.node} ${one.since.slice(0, 'YYYY-MM-DDThh:mm:ss'.length)}`)
+    .join(', ');
+  const since = nodes.length > MAX_NAMED ? `${named} and ${nodes.length - MAX_NAMED} more: --json` : named;
+  const where = missing.length === 0 ? '' : ' at the nodes that answered';
+  const table =
+    rows.length === 0 ? `network policies denied nothing${where}\n` : `${formatTable(columns, rows, terminal)}\n`;
   const footer =
     nodes.length === 0 ? [] : wrap(`since the daemons started (UTC): ${since}`, terminal.widthColumns ?? Infinity);
   return [

@@ -1,5 +1,5 @@
 /** Policies of a running cluster, as text. Pure. */
-import type { SilentNode } from '../api/policy-api.ts';
+import type { SilentNode } from '../api/silent-node.ts';
 import { printable } from '../terminal/printable.ts';
 import { type Cell, formatTable, hanging, toned, wrap } from '../terminal/table.ts';
 import { paint, type Terminal, type Tone } from '../terminal/terminal.ts';
@@ -22,8 +22,8 @@ const columns = [
 /** What is wrong with one policy, in characters: whoever writes it has his words in it. */
 const MAX_PROBLEM = 300;
 
-/** Silent nodes that are named. */
-const MAX_NAMED = 8;
+/** Nodes that are named in one line. */
+export const MAX_NAMED = 8;
 
 /** In the order in which they are asked, with tiers if there are several, and below them what is wrong, and what is not known. */
 export function formatPolicyList(listing: PolicyListing, terminal: Terminal, nowMs: number): string {

@@ -1,5 +1,6 @@
 /** Policies of a running cluster with whom they are about, and how often they were used. As `--json` prints it. */
-import type { KnownPolicy, PolicyCounts, PolicyReport, SilentNode } from '../api/policy-api.ts';
+import type { KnownPolicy, PolicyCounts, PolicyReport } from '../api/policy-api.ts';
+import type { SilentNode } from '../api/silent-node.ts';
 import { nearestName } from '../api/nearest-name.ts';
 import { WeftError } from '../errors.ts';
 import type { PolicyPod } from '../policy/cluster-facts.ts';

@@ -3,7 +3,6 @@ import type { PolicyReport } from '../api/policy-api.ts';
 import { answersNames, deniedNames, nameSuspicions } from '../policy/denied-names.ts';
 import { titleOf } from '../policy/policy.ts';
 import { type Steps, suspicionsOf } from '../policy/suspicions.ts';
-import { runningCluster } from './policy-cluster.ts';
 import { type FileRemark, type PolicyFiles, remarkLine } from './policy-files.ts';
 import { type AskedCluster, clusterOf, fileCluster } from './policy-question.ts';
 
@@ -33,13 +32,12 @@ export function checkPolicies(files: PolicyFiles, podFile: string | undefined): 
 
 /** Of a running cluster. */
 export function checkRunning(report: PolicyReport): PolicyCheck {
-  const { remarks } = runningCluster(report);
   const cluster = clusterOf(report, undefined);
-  const errors = remarks.filter(({ severity }) => severity === 'error');
+  const remarks = warningsOf(cluster);
   return {
     files: null,
     policies: cluster.policies.policies.map(titleOf),
-    remarks: [...errors, ...warningsOf(cluster).filter(isWarning)],
+    remarks: [...remarks.filter((one) => !isWarning(one)), ...remarks.filter(isWarning)],
     passedOver: {},
   };
 }

@@ -46,9 +46,12 @@ function headLines(detail: PolicyDetail, terminal: Terminal): readonly string[] 
   const { policy, kind, source, directions, subject, pods, problems, state } = detail;
   const [word, tone] = stateOf(detail);
   const tier = tierText(detail);
-  const own = pods.filter(({ node }) => node === detail.node).length;
+  const selects = pods.filter(({ known }) => known);
+  const own = selects.filter(({ node }) => node === detail.node).length;
+  const unsure = pods.length - selects.length;
+  const maybe = unsure === 0 ? '' : `, and perhaps ${unsure} more, whose labels are not known`;
   const selected =
-    pods.length === 0 ? paint('selects no pod', 'warning', terminal) : `selects ${pods.length}, ${own} here`;
+    pods.length === 0 ? paint('selects no pod', 'warning', terminal) : `selects ${selects.length}, ${own} here${maybe}`;
   const words = ['', tier === '' ? '' : ` of tier ${tier}`, ` from ${source}`].join('');
   const doing = kind === 'NetworkPolicy' ? 'isolates' : 'judges';
   const named = pods

@@ -123,10 +123,17 @@ export interface ComposedPolicy {
   readonly uses: PolicyUses;
   /** Whether it is known which policies there are. */
   isKnown(): boolean;
+  /** Resolves when the kernel does what was told until now, or it is known why it does not. */
+  followed(): Promise<readonly Notice[]>;
   /** What the doctor is told of policies. */
   survey(): Promise<PolicySurvey>;
   notices(): readonly Notice[];
 }
+
+const notBegun: Notice = {
+  code: 'policies-unknown',
+  message: 'this node does not enforce it yet: it waits for other nodes to tell their policies and pods, up to 30 s',
+};
 
 /** Why nothing can be said of policies. */
 const UNKNOWN_POLICIES = 'it is not known yet which policies there are';
@@ -219,6 +226,10 @@ export function composePolicy(
     nodeAt: (address) => nodeAddressAmong(planner.cluster.nodes(), address),
     uses,
     isKnown,
+    followed: async () => {
+      await policies.followed();
+      return policies.isBegun ? [...enforcement.notices(), ...policies.notices()] : [notBegun];
+    },
     survey: async () =>
       surveyPolicies({
         planner,

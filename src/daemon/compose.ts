@@ -364,7 +364,7 @@ export async function composeDaemon(
     rulebook: {
       ...rulebook,
       isOfKubernetes,
-      enforced: async () => policy?.policies.followed(),
+      enforced: async () => (await policy?.followed()) ?? [],
     },
   };
   notices.push(...(await composeControl(composition, told)));

@@ -26,7 +26,7 @@ export function policyDocument({ cyclonus, api, version, nodes }: PolicyTestsRun
   const text = [
     '# Foreign tests of network policies',
     `Others have tests for those who enforce network policies. These are their results, with weft by its manifests on the [cluster on one machine](kubernetes-cluster.md): Kubernetes ${version},
-${nodes} nodes, kube-proxy with nftables. What policies mean with weft is in [policy.md](policy.md); the tests of NetworkPolicy that Kubernetes itself has are among [its own](kubernetes-tests.md). The page is made by`,
+${nodes} nodes, kube-proxy with nftables. What policies mean with weft is in [policy.md](policy.md); the tests of NetworkPolicy that Kubernetes itself has are among [its own](kubernetes-tests.md). This makes the page; why a test failed is added by hand:`,
     `\`\`\`console
 $ sudo ./scripts/kubernetes up --nodes ${nodes}
 $ sudo ./scripts/kubernetes cyclonus
@@ -43,11 +43,12 @@ $ sudo ./scripts/kubernetes document policies >docs/policy-tests.md
     '## cyclonus',
     `Each case applies policies, or changes labels, pods and namespaces, and then asks from each of nine pods in three namespaces whether it reaches each of them through its service, by TCP, UDP and SCTP at two ports: ${9 * 9 * 6} questions. What
 comes out is compared with what cyclonus' own reading of the policies says. All its cases were run, also those that it leaves out unless it is told otherwise.`,
-    failuresOf(cyclonus),
+    listed('Failed', cyclonus, 'failed'),
     '## network-policy-api',
     `The definition of ClusterNetworkPolicy is that of the experimental channel, which has all fields; the tests are all there are, those of experimental features (named ports, nodes as peers) as well.`,
-    failuresOf(api),
-    listOf(api),
+    listed('Failed', api, 'failed'),
+    listed('Skipped', api, 'skipped'),
+    listed('Passed', api, 'passed'),
     '## What is not as its authors have it',
     `- ${SCTP}
 - What asks in pods is one small program of weft's tests, with the words and exit codes of \`agnhost connect\` and of cyclonus' worker: the former needs 50 ms of a processor to start, and there are more than 100 000 questions.
@@ -64,14 +65,7 @@ function rowOf(title: string, version: string, { tests, date }: PolicyResults): 
   return `| ${title} | ${version} | ${date} | ${count('passed')} | ${count('failed')} | ${count('skipped')} |`;
 }
 
-function failuresOf({ tests }: PolicyResults): string {
-  const failed = tests.filter(({ outcome }) => outcome === 'failed');
-  return failed.length === 0 ? '' : `Failed:\n\n${failed.map(({ name }) => `- ${name}`).join('\n')}`;
-}
-
-function listOf({ tests }: PolicyResults): string {
-  return tests
-    .filter(({ outcome }) => outcome === 'passed')
-    .map(({ name }) => `- ${name}`)
-    .join('\n');
+function listed(title: string, { tests }: PolicyResults, outcome: PolicyTest['outcome']): string {
+  const names = tests.filter((one) => one.outcome === outcome).map(({ name }) => `- ${name}`);
+  return names.length === 0 ? '' : `${title}:\n\n${names.join('\n')}`;
 }

@@ -204,6 +204,8 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'faults-injected': notice('faults-injected'),
   'key-file-invalid': notice('key-file-invalid'),
   'keys-not-saved': notice('keys-not-saved'),
+  'rulebook-full': notice('rulebook-full'),
+  'rulebook-entry-invalid': notice('rulebook-entry-invalid'),
   'too-many-routes': notice('too-many-routes'),
   'names-port-taken': notice('names-port-taken'),
   'names-not-permitted': notice('names-not-permitted'),

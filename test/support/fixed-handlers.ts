@@ -729,6 +729,7 @@ export function fixedHandlers(): { handlers: ControlHandlers; seen: SeenRequest[
         name,
         outcome: object === undefined ? ('deleted' as const) : ('created' as const),
       })),
+      notices: [],
     }),
     faults: () => [fixedFault],
     addAttachment: async (wanted, clientPid) => {

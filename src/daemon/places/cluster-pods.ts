@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot';
 import type { Pod } from '../../api/control-api.ts';
+import type { SilentNode } from '../../api/silent-node.ts';
 import type { FoundPod } from '../../directory/pod-index.ts';
 import type { PodLabels } from '../../directory/pod-labels.ts';
 import { podTitle } from '../../directory/pod-name.ts';
@@ -30,13 +31,6 @@ export interface ClusterPod {
 export interface PodSurvey {
   readonly pods: readonly ClusterPod[];
   readonly silent: readonly SilentNode[];
-}
-
-/** A node that could not be asked, or whose pods have not come yet. */
-export interface SilentNode {
-  readonly node: string;
-  readonly code: string;
-  readonly message: string;
 }
 
 /** Where pods of other nodes are looked up. */

@@ -9,12 +9,13 @@ import { podTitle } from '../../directory/pod-name.ts';
 import { formatWorkload } from '../../directory/workload.ts';
 import { lowerCase } from '../../names/domain-name.ts';
 import { type OverlayName, parseOverlayName } from '../../names/overlay-name.ts';
+import type { SilentNode } from '../../api/silent-node.ts';
 import type { Member } from '../../membership/announcement.ts';
 import { longestMatch } from '../../routing/longest-match.ts';
 import type { ResolvedRoute } from '../../routing/resolved-route.ts';
 import { formatIpAddress, type IpAddress, parseIpAddress } from '../../wire/address.ts';
 import { formatPrefix, type Prefix, prefixContains } from '../../wire/prefix.ts';
-import type { ClusterPod, ClusterPods, SilentNode } from './cluster-pods.ts';
+import type { ClusterPod, ClusterPods } from './cluster-pods.ts';
 import { nearestName } from '../../api/nearest-name.ts';
 import { madeBy, parsePodWords, titled, workloadNames } from './pod-words.ts';
 

@@ -50,7 +50,7 @@ export interface PodsOptions extends AllowedSourcesOptions {
 
 /** Who has something stand where the cable of a pod meets the node. */
 export interface PodEdge {
-  /** Waits for what is to be known of a pod before {@link prepare}, for a bounded time. Not in the turn of pods: nothing is changed. Never rejects. */
+  /** Waits for what is to be known of a pod before {@link prepare}, for a bounded time. Of containers outside of the turn of pods, of pods by hand in it. Changes nothing, and never rejects. */
   expect(pod: PodIdentity): Promise<void>;
   /** Before the cable is made. What it throws is why the pod is not made. */
   prepare(record: PodRecord): Promise<void>;

@@ -7,8 +7,8 @@ import type {
   PolicyDenialsReport,
   PolicyRuleCounts,
   RuleCount,
-  SilentNode,
 } from '../../api/policy-api.ts';
+import type { SilentNode } from '../../api/silent-node.ts';
 import { ConfigError } from '../../errors.ts';
 import type { RemoteNodes, RemoteOutcome } from '../remote/remote-nodes.ts';
 import { parseToldOutcomes, type ToldShape } from '../remote/told-answer.ts';

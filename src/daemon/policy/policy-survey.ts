@@ -52,7 +52,8 @@ const noFacts: PolicyFacts = {
 export async function surveyPolicies(options: PolicySurveyOptions): Promise<PolicySurvey> {
   const { planner, nodeName, ignorance, answersOwnNames, nowMs } = options;
   const reason = ignorance();
-  if (reason !== '') return { facts: noFacts, unseen: reason };
+  // What was denied is known, whatever else is not.
+  if (reason !== '') return { facts: { ...noFacts, masqueraded: options.masqueraded() }, unseen: reason };
   const { cluster } = planner;
   const policies = [...planner.policies()];
   const work = new SlicedWork(nowMs);

@@ -73,7 +73,7 @@ export function sumOfRules(counts: readonly RuleCount[]): RuleCount[] {
             count: sum.count + one.count,
             since: later(sum.since, one.since),
             last: later(sum.last, one.last),
-            nodes: [...sum.nodes, ...one.nodes],
+            nodes: [...new Set([...sum.nodes, ...one.nodes])],
           },
     );
   }

@@ -2,7 +2,8 @@
 import * as v from 'valibot';
 import { ConfigError, WeftError } from '../../errors.ts';
 import type { Prefix } from '../../wire/prefix.ts';
-import type { ClusterPod, ClusterPods, SilentNode } from '../places/cluster-pods.ts';
+import type { SilentNode } from '../../api/silent-node.ts';
+import type { ClusterPod, ClusterPods } from '../places/cluster-pods.ts';
 import { parseBody } from '../doors/control-exchange.ts';
 import type { Matrix, MatrixPod, MatrixRequest, MatrixRow, MeasureOrder } from '../../api/matrix-api.ts';
 import { answersOf, isMeasurable, MAX_MEASURE_COUNT, type Measurement } from './measurement.ts';

@@ -1,4 +1,5 @@
 /** What the control API does with the rulebook. */
+import type { Notice } from '../../api/control-api.ts';
 import type { GiveReport } from '../../api/rulebook-api.ts';
 import { ConflictError } from '../../errors.ts';
 import type { Rulebook, RulebookWish } from '../../rulebook/rulebook.ts';
@@ -15,8 +16,8 @@ export interface RulebookHandlerParts {
   readonly file: Pick<RulebookFile, 'save'>;
   /** Whether policies are those of the Kubernetes API here. */
   readonly isOfKubernetes: boolean;
-  /** Resolves when the kernel of this node has followed. */
-  readonly enforced: () => Promise<void>;
+  /** Resolves when the kernel of this node has followed, or it is known why it has not. */
+  readonly enforced: () => Promise<readonly Notice[]>;
 }
 
 export function rulebookHandlers({ rulebook, file, isOfKubernetes, enforced }: RulebookHandlerParts): RulebookHandlers {
@@ -28,7 +29,6 @@ export function rulebookHandlers({ rulebook, file, isOfKubernetes, enforced }: R
           'this node takes its policies from Kubernetes: use kubectl apply, or kubectl delete',
         );
       const outcomes = rulebook.give(wishes, (entries) => file.save(entries));
-      await enforced();
       return {
         results: wishes.map(({ kind, namespace, name }, index) => ({
           kind,
@@ -36,6 +36,7 @@ export function rulebookHandlers({ rulebook, file, isOfKubernetes, enforced }: R
           name,
           outcome: outcomes[index]!,
         })),
+        notices: await enforced(),
       };
     },
   };

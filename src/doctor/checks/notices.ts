@@ -29,6 +29,16 @@ const finds: FindingKinds = {
     title: 'there are more routes than weft can hold: some pods cannot be reached',
     cause: 'nodes announce very many prefixes',
   },
+  'rulebook-full': {
+    severity: 'error',
+    title: 'some policies of the cluster are not enforced on this node: there is no room for them',
+    cause: 'several nodes were given policies at the same time, more than there may be',
+  },
+  'rulebook-entry-invalid': {
+    severity: 'error',
+    title: 'some policies of the cluster are not enforced on this node: it cannot read them',
+    cause: 'they were given at a node of another version',
+  },
   'masquerade-unavailable': {
     severity: 'error',
     title: 'pods cannot reach the world outside of the cluster',

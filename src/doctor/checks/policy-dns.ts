@@ -10,8 +10,9 @@ import { suspicionText } from '../suspicion-words.ts';
 const finds: FindingKinds = {
   'policy-denies-dns': {
     severity: 'warning',
-    title: 'network policies keep pods of this node from DNS: they may begin to others, and do not find them by name',
-    cause: 'a policy isolates them in egress, as a default deny does, and no rule allows them those that answer DNS',
+    title: 'network policies keep pods of this node from DNS',
+    cause:
+      'a policy isolates them in egress, as a default deny does, or those that answer DNS in ingress, and no rule allows the question; or a rule denies it',
   },
   'policy-denies-all-egress': {
     severity: 'note',

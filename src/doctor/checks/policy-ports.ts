@@ -19,7 +19,9 @@ export const policyPorts: DaemonCheck = {
   finds,
   look: ({ daemon: { policies } }) => {
     if (policies === undefined || policies.unknownPorts.count === 0) return [];
-    const fix = byHand('give the port of the container that name, or have the policy say the number of the port');
+    const fix = byHand(
+      'have the policy say the number of the port; in Kubernetes, or give the port of the container that name',
+    );
     return [found(finds, 'policy-port-unknown', suspicionEvidence(policies.unknownPorts), fix)];
   },
 };
