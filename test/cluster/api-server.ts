@@ -2,10 +2,9 @@
  * etcd and kube-apiserver: the part of a control plane that keeps objects and tells others of them. Alone it is enough for what only talks to
  * the API; nothing is scheduled, and no controller runs.
  */
-import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '../support/free-port.ts';
 import { runProgram, type ProgramResult } from '../support/program.ts';
 import { until } from '../support/until.ts';
 import { Background } from './background.ts';
@@ -86,8 +85,7 @@ export class ApiServer {
 
   /** An API server for a test of its own, in the caller's network namespace, at 127.0.0.1 and free ports. */
   static async startForTest(directory: string, nodes: readonly string[] = []): Promise<ApiServer> {
-    const [api = 0, etcd = 0, etcdPeers = 0] = await freePorts(3);
-    const ports = { api, etcd, etcdPeers };
+    const ports = { api: await freePort(), etcd: await freePort(), etcdPeers: await freePort() };
     return await ApiServer.start({ directory, addresses: ['127.0.0.1'], ports, nodes, isTied: true });
   }
 
@@ -215,13 +213,4 @@ export class ApiServer {
     const tied = this.#plan.isTied === true ? ['setpriv', '--pdeathsig', 'KILL', '--'] : [];
     this.#background.start(name, [...tied, ...this.inside(argv)]);
   }
-}
-
-/** So many ports of TCP that nobody listens on. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map(async (server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as { readonly port: number }).port);
-  await Promise.all(servers.map(async (server) => once(server.close(), 'close')));
-  return ports;
 }

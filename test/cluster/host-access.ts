@@ -2,8 +2,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
+import { freePort } from '../support/free-port.ts';
 import { until } from '../support/until.ts';
-import { freePorts, USUAL_PORTS, type ApiServer } from './api-server.ts';
+import { USUAL_PORTS, type ApiServer } from './api-server.ts';
 import type { Background } from './background.ts';
 
 interface Kubeconfig {
@@ -20,7 +21,7 @@ export async function forwardToHost(
   directory: string,
   file: string,
 ): Promise<void> {
-  const [port] = await freePorts(1);
+  const port = await freePort();
   const socket = join(directory, 'api.sock');
   const target = `TCP:127.0.0.1:${USUAL_PORTS.api}`;
   background.start('api-inside', api.inside(['socat', `UNIX-LISTEN:${socket},fork,mode=600`, target]));

@@ -1,25 +1,14 @@
 /** What runs in the pods of a check, run here: a server, and clients of it, each a process of its own. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { type AgentAnswer, type AgentOrder, agentProgram } from '../../src/kubectl/check-agent.ts';
+import { freePort } from '../support/free-port.ts';
 import { until } from '../support/until.ts';
 
 const servers: ChildProcess[] = [];
 test.after.always(() => servers.forEach((server) => server.kill('SIGKILL')));
-
-/** A port of this machine at which nobody listens. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 async function client(order: Partial<AgentOrder>): Promise<AgentAnswer> {
   const whole = { kind: 'tcp', family: 4, target: '127.0.0.1', port: 1, timeoutMs: 20_000, ...order };

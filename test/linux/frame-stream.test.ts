@@ -2,6 +2,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { FrameStream } from '../../src/linux/frame-stream.ts';
 import { encodeFrame } from '../../src/linux/gossip-frame.ts';
+import { freePort } from '../support/free-port.ts';
 import { untilStill } from '../support/until.ts';
 
 const MAX_BYTES = 300_000;
@@ -113,11 +114,7 @@ test('what was sent before the end arrives', async (t) => {
 });
 
 test('a stream to nobody is closed, and says why', async (t) => {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  const stream = new FrameStream(connect(port, '127.0.0.1'));
+  const stream = new FrameStream(connect(await freePort(), '127.0.0.1'));
   t.is(await stream.receive(MAX_BYTES), undefined);
   t.is(stream.failure, 'ECONNREFUSED');
 });

@@ -12,6 +12,7 @@ import {
 import { GossipSockets } from '../../src/linux/gossip-sockets.ts';
 import { Abi } from '../../src/linux/kernel-abi.ts';
 import { parseIpAddress, type IpAddress } from '../../src/wire/address.ts';
+import { freePort } from '../support/free-port.ts';
 import { until } from '../support/until.ts';
 
 const near = parseIpAddress('198.18.0.2')!;
@@ -67,8 +68,7 @@ async function listening(): Promise<{ server: Server; port: number }> {
 
 test('streams that a node opens, and those that others open, have the segments of the path', async (t) => {
   const address = parseIpAddress('127.0.0.1')!;
-  const { server: free, port } = await listening();
-  await new Promise((resolve) => free.close(resolve));
+  const port = await freePort();
   const known: { bytes: number } = { bytes: 1040 };
   const sockets = await GossipSockets.open(
     { address, port },

@@ -5,17 +5,13 @@ import test, { type ExecutionContext } from 'ava';
 import { GossipSockets, type GossipHandlers } from '../../src/linux/gossip-sockets.ts';
 import { formatEndpoint, parseIpAddress, type Endpoint } from '../../src/wire/address.ts';
 import { bytes } from '../support/bytes.ts';
+import { freePort } from '../support/free-port.ts';
 import { until } from '../support/until.ts';
 
 const quiet: GossipHandlers = { datagram: () => {}, exchange: () => undefined };
 
-/** A port that was free a moment ago. */
 async function freeEndpoint(address: string): Promise<Endpoint> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, address, resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return { address: parseIpAddress(address)!, port };
+  return { address: parseIpAddress(address)!, port: await freePort() };
 }
 
 async function open(
@@ -83,10 +79,10 @@ test('an answer to port 0, where a forged datagram may come from, is counted as 
 });
 
 test('a TCP port that is taken is named', async (t) => {
+  const port = await freePort();
   const holder = createServer();
-  await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => holder.listen(port, '127.0.0.1', resolve));
   t.teardown(() => holder.close());
-  const { port } = holder.address() as AddressInfo;
   const error = await t.throwsAsync(GossipSockets.open({ address: parseIpAddress('127.0.0.1')!, port }, quiet));
   t.like(error, { code: 'port-in-use', details: { protocol: 'tcp', port } });
 });

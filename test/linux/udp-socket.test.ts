@@ -11,6 +11,7 @@ import { PeerAddresses } from '../../src/linux/peer-addresses.ts';
 import { Poll } from '../../src/linux/poll.ts';
 import { isPortFree, openReceivingSocket, openSendingSocket, readSocketDrops } from '../../src/linux/udp-socket.ts';
 import type { IpAddress } from '../../src/wire/address.ts';
+import { freePort } from '../support/free-port.ts';
 
 const loopback4: IpAddress = { family: 4, bytes: Uint8Array.of(127, 0, 0, 1) };
 const loopback6: IpAddress = { family: 6, bytes: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1) };
@@ -19,17 +20,6 @@ const SO_NO_CHECK = 11;
 const loopbacks = [loopback4, loopback6];
 /** An address of a network for documentation, which no machine has. */
 const elsewhere: IpAddress = { family: 4, bytes: Uint8Array.of(192, 0, 2, 1) };
-
-async function freePort(address: IpAddress): Promise<number> {
-  const socket = createSocket(address.family === 4 ? 'udp4' : 'udp6').bind(
-    0,
-    address.family === 4 ? '127.0.0.1' : '::1',
-  );
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  socket.close();
-  return port;
-}
 
 /** A receiver, and a sender with two sockets whose peers 1 and 2 are both that receiver. */
 class Loop implements Disposable {
@@ -47,7 +37,7 @@ class Loop implements Disposable {
   readonly #payloadAt: number;
 
   static async open(address: IpAddress, segmentation = true, coalescing = true): Promise<Loop> {
-    return new Loop(address, await freePort(address), segmentation, coalescing);
+    return new Loop(address, await freePort(), segmentation, coalescing);
   }
 
   private constructor(address: IpAddress, port: number, segmentation: boolean, coalescing: boolean) {
@@ -246,7 +236,7 @@ test('a peer that moved gets its datagrams at its new endpoint', async (t) => {
   loop.add(1, 100);
   loop.send();
   t.is(loop.receive().length, 1);
-  const port = await freePort(loopback4);
+  const port = await freePort();
   const other = openReceivingSocket(loopback4, port);
   loop.destinationPort = port;
   loop.generation++;
@@ -279,7 +269,7 @@ test('other sockets take the place of those before them, and what those had to d
   using loop = await Loop.open(loopback4, true, false);
   const droppedBefore = overrun(loop);
   for (const fd of [loop.receiverFd, ...loop.sendingFds]) libc.close(fd);
-  loop.destinationPort = await freePort(loopback4);
+  loop.destinationPort = await freePort();
   loop.generation++;
   loop.receiverFd = openReceivingSocket(loopback4, loop.destinationPort, false).fd;
   loop.sendingFds = [openSendingSocket(loopback4).fd, openSendingSocket(loopback4).fd];
@@ -317,7 +307,7 @@ test('a sending socket receives nothing', async (t) => {
 
 for (const address of loopbacks) {
   test(`IPv${address.family}: a port is free until somebody has it, and sharing does not fool us`, async (t) => {
-    const port = await freePort(address);
+    const port = await freePort();
     t.true(isPortFree(address, port));
     const first = openReceivingSocket(address, port);
     t.false(isPortFree(address, port));

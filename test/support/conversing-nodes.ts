@@ -1,5 +1,4 @@
 /** Nodes that ask each other, each at a port of its own of this machine. Gossip between them is left out: each knows all. */
-import { createServer, type AddressInfo } from 'node:net';
 import type { ExecutionContext } from 'ava';
 import type { ClusterKeys } from '../../src/authentication/sealed-gossip.ts';
 import { GossipEndpoint } from '../../src/daemon/gossip/gossip-endpoint.ts';
@@ -8,6 +7,7 @@ import type { Member } from '../../src/membership/announcement.ts';
 import type { Endpoint } from '../../src/wire/address.ts';
 import { endpoint, memberOf } from './announcements.ts';
 import { fixedKeys, keyOf } from './cluster-keys.ts';
+import { freePort } from './free-port.ts';
 import { silentLogger } from './silent-logger.ts';
 
 /** Node `number`, its socket, and what it asks with. */
@@ -24,13 +24,9 @@ export interface ConversingOptions {
   readonly capabilities?: readonly string[];
 }
 
-/** A port that was free a moment ago. */
+/** At this machine, where nobody listens. */
 export async function freeEndpoint(): Promise<Endpoint> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return endpoint(`127.0.0.1:${port}`);
+  return endpoint(`127.0.0.1:${await freePort()}`);
 }
 
 /** n1, n2 ... which hold key 1 unless their options say otherwise. They end with the test. */

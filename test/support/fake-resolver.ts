@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { type DecodedPacket, decode, encode, type Packet } from 'dns-packet';
 import type { NameServerAddress } from '../../src/names/resolver-configuration.ts';
 import { parseIpAddress } from '../../src/wire/address.ts';
+import { freePort } from './free-port.ts';
 
 /** What to answer: a message, made of the question; nothing; or these bytes. */
 export type FakeAnswer = Partial<Packet> | Uint8Array | 'nothing';
@@ -46,9 +47,9 @@ export async function fakeResolver(
       setImmediate(() => client.write(framed.subarray(1)));
     });
   });
-  udp.bind(0, '127.0.0.1');
+  const port = await freePort();
+  udp.bind(port, '127.0.0.1');
   await once(udp, 'listening');
-  const { port } = udp.address();
   tcp.listen(port, '127.0.0.1');
   await once(tcp, 'listening');
   return {

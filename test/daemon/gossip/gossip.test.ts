@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { createSocket } from 'node:dgram';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,19 +15,11 @@ import { FileStore } from '../../../src/linux/file-store.ts';
 import type { Announcement } from '../../../src/membership/announcement.ts';
 import { formatEndpoint } from '../../../src/wire/address.ts';
 import { announcementOf, endpoint, identityOf } from '../../support/announcements.ts';
+import { freePort } from '../../support/free-port.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { silentLogger } from '../../support/silent-logger.ts';
 
 const emptyStore: Store = { load: () => undefined, save: () => {} };
-
-/** A port of 127.0.0.1 that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(resolve));
-  return port;
-}
 
 function open(
   port: number,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { ApiClient } from '../../../src/daemon/kubernetes/api-client.ts';
 import type { ApiAnswer, ApiFailure } from '../../../src/kubernetes/api-calls.ts';
+import { freePort } from '../../support/free-port.ts';
 import { openHttpsApi } from '../../support/https-api.ts';
 
 function get(client: ApiClient, path: string): Promise<ApiAnswer> {
@@ -146,7 +147,7 @@ test('a watch that is refused ends with the reason', async (t) => {
 test('nobody at the address is a failure that says so', async (t) => {
   const api = await openHttpsApi(() => {});
   await api[Symbol.asyncDispose]();
-  const client = new ApiClient({ ...api.place, ca: undefined }, 'weft/test');
+  const client = new ApiClient({ ...api.place, port: await freePort(), ca: undefined }, 'weft/test');
   const answer = await get(client, '/');
   t.true('failure' in answer && answer.failure.message.includes('ECONNREFUSED'));
   client.close();

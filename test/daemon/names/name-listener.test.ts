@@ -1,22 +1,13 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import test from 'ava';
 import { NameCounters } from '../../../src/daemon/names/name-counters.ts';
 import { NameListener } from '../../../src/daemon/names/name-listener.ts';
 import { framed } from '../../../src/daemon/names/upstream-socket.ts';
 import { FairShares } from '../../../src/names/fair-shares.ts';
+import { freePort } from '../../support/free-port.ts';
 import { until } from '../../support/until.ts';
-
-/** A port of loopback that nobody has. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { readonly port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** Answers each question by the same octets and `!`; `silent` by nothing, `never` not at all. */
 async function listening({ isStranger = false, mostEach = 8 } = {}) {

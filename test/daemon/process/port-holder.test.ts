@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { describePortHolder, portInUse } from '../../../src/daemon/process/port-holder.ts';
 import { parseIpAddress, type Endpoint } from '../../../src/wire/address.ts';
+import { freePort } from '../../support/free-port.ts';
 
 function endpoint(address: string, port: number): Endpoint {
   return { address: parseIpAddress(address)!, port };
@@ -35,10 +36,10 @@ test(holds, 'udp6', '::1', '::1', true);
 test(holds, 'udp6', '::', '127.0.0.1', true);
 
 test('a TCP socket that listens is named, and no UDP one of its number', async (t) => {
+  const port = await freePort();
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   t.teardown(() => server.close());
-  const { port } = server.address() as { port: number };
   t.true((await describePortHolder('tcp', endpoint('127.0.0.1', port)))?.startsWith('held by '));
   t.is(await describePortHolder('udp', endpoint('127.0.0.1', port)), undefined);
 });
