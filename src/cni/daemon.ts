@@ -25,7 +25,13 @@ const absent: ReadonlySet<string> = new Set([
 ]);
 
 /** Codes that a little time may cure, and what they mean to a runtime. */
-const later: ReadonlySet<string> = new Set([...absent, 'door-full', 'pool-exhausted', 'store-failed']);
+const later: ReadonlySet<string> = new Set([
+  ...absent,
+  'door-full',
+  'pool-exhausted',
+  'address-cooling',
+  'store-failed',
+]);
 
 /** What is wrong with the environment: the path of the namespace. */
 const ofNetns: ReadonlySet<string> = new Set(['netns-not-found', 'not-a-network-namespace', 'netns-of-node']);

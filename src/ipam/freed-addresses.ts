@@ -1,7 +1,7 @@
 /**
  * Addresses that somebody had, in the order in which they were freed. Others may go on sending to one for a while: neighbours' caches,
- * connections that nobody closed. So none is given out again within a minute, but to the one that had it: a container that is restarted
- * is the same pod again.
+ * connections that nobody closed. And other nodes may still take it for that pod's, by whose labels their policies go. So none is given out
+ * again within a minute, but to the one that had it: a container that is restarted is the same pod again.
  */
 import { formatIpAddress, parseIpAddress, type IpAddress } from '../wire/address.ts';
 
@@ -15,7 +15,7 @@ export interface FreedAddress {
   readonly address: IpAddress;
   /** Of a {@link BootClock}, in this boot. */
   readonly freedAtMs: number;
-  /** Who had it, as a key in text form; empty: that is not known. */
+  /** Who had it, as {@link holderText}; empty: that is not known. */
   readonly holder: string;
 }
 
@@ -68,6 +68,12 @@ export class FreedAddresses {
       .filter((freed) => freed.holder === holder)
       .map(({ address }) => address)
       .toReversed();
+  }
+
+  /** The address, if nobody else gets it yet. */
+  coolingOf(address: IpAddress, nowMs: number): FreedAddress | undefined {
+    const freed = this.#freed.get(formatIpAddress(address));
+    return freed !== undefined && nowMs - freed.freedAtMs < COOLING_MS ? freed : undefined;
   }
 
   /** Those that nobody gets yet, the one that was freed longest ago first. */

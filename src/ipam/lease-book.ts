@@ -2,14 +2,21 @@
  * Who has which address of this node's prefixes, and which is given out next. In memory: its owner, a {@link LeaseStore}, stores each change.
  *
  * Of the free addresses the one comes next that has been free for longest: first those that nobody had yet, then the one that was freed
- * longest ago, and none within a minute. A person who asks for an address by name gets it at once, if it is free. So does a pod that comes
- * back, and had it before.
+ * longest ago, and none within a minute: not to somebody who asks for it by name either. A pod that comes back has at once what it had before.
  */
 import { ConfigError, ConflictError, ExhaustedError } from '../errors.ts';
 import { formatIpAddress, type IpAddress } from '../wire/address.ts';
 import { formatPrefix, type Prefix } from '../wire/prefix.ts';
 import { COOLING_MS, FreedAddresses, type FreedAddress, type FreedDocument } from './freed-addresses.ts';
-import { describeHolder, leaseKeyOf, leaseKeyText, type Lease, type LeaseKey } from './lease.ts';
+import {
+  describeHolder,
+  holderText,
+  leaseKeyOf,
+  leaseKeyText,
+  titleOfHolder,
+  type Lease,
+  type LeaseKey,
+} from './lease.ts';
 import { Pool } from './pool.ts';
 import { equalTextSets } from './text-set.ts';
 
@@ -51,13 +58,14 @@ export class LeaseBook {
    * if nobody has that, or the next free one. A pod that has a lease gets the same one again. Changes nothing: {@link insert} does.
    *
    * @throws ConfigError for a wanted address that is not one for a pod of this node, or is wanted twice.
-   * @throws ConflictError `address-in-use` for one that another pod has, `lease-exists` if the pod has others than wanted.
+   * @throws ConflictError `address-in-use` for one that another pod has, `address-cooling` for one that another had within the last minute,
+   * `lease-exists` if the pod has others than wanted.
    * @throws ExhaustedError `pool-exhausted`.
    */
   choose(key: LeaseKey, wanted?: readonly IpAddress[]): Lease {
     const known = this.get(key);
     if (known !== undefined) return alreadyLeased(known, wanted);
-    const addresses = wanted === undefined ? this.#nextOfEachFamily(key) : this.#checked(wanted);
+    const addresses = wanted === undefined ? this.#nextOfEachFamily(key) : this.#checked(key, wanted);
     return { ...leaseKeyOf(key), addresses };
   }
 
@@ -87,7 +95,7 @@ export class LeaseBook {
     this.#leases.delete(leaseKeyText(key));
     for (const address of lease.addresses) {
       this.#holders.delete(formatIpAddress(address));
-      this.noteFreed({ address, freedAtMs, holder: leaseKeyText(key) });
+      this.noteFreed({ address, freedAtMs, holder: holderText(lease) });
     }
     return true;
   }
@@ -135,7 +143,8 @@ export class LeaseBook {
     for (const pool of this.#pools) pool.forgetUsed();
   }
 
-  #checked(wanted: readonly IpAddress[]): readonly IpAddress[] {
+  #checked(key: LeaseKey, wanted: readonly IpAddress[]): readonly IpAddress[] {
+    const nowMs = this.#nowMs();
     const seen = new Set<string>();
     for (const address of wanted) {
       const text = formatIpAddress(address);
@@ -151,13 +160,15 @@ export class LeaseBook {
         const details = { address: text, ...leaseKeyOf(holder) };
         throw new ConflictError('address-in-use', `${text} is leased to ${describeHolder(holder)}`, details);
       }
+      const freed = this.#freed.coolingOf(address, nowMs);
+      if (freed !== undefined && freed.holder !== holderText(key)) throw coolingError(freed, nowMs);
     }
     return wanted;
   }
 
   #nextOfEachFamily(key: LeaseKey): readonly IpAddress[] {
     const families = [...new Set(this.#pools.map((pool) => pool.prefix.address.family))];
-    const earlier = this.#freed.heldBy(leaseKeyText(key)).filter((address) => this.mayLease(address));
+    const earlier = this.#freed.heldBy(holderText(key)).filter((address) => this.mayLease(address));
     return families.map((family) => {
       const own = earlier.find((address) => address.family === family);
       return own ?? this.#nextOf(this.#pools.filter((pool) => pool.prefix.address.family === family));
@@ -188,6 +199,17 @@ export class LeaseBook {
       `the next can be given out in ${Math.ceil(waitMs / 1_000)} s`;
     return new ExhaustedError('pool-exhausted', message, details);
   }
+}
+
+function coolingError({ address, freedAtMs, holder }: FreedAddress, nowMs: number): ConflictError {
+  const text = formatIpAddress(address);
+  const title = titleOfHolder(holder);
+  const waitSeconds = Math.ceil((freedAtMs + COOLING_MS - nowMs) / 1_000);
+  const before = title === '' ? 'another pod' : `pod ${title}`;
+  const message =
+    `${text} was freed within the last minute, and other nodes may still take whoever has it for ${before}: ` +
+    `try again in ${waitSeconds} s, or choose another address`;
+  return new ConflictError('address-cooling', message, { address: text, pod: title, waitSeconds });
 }
 
 function alreadyLeased(known: Lease, wanted: readonly IpAddress[] | undefined): Lease {

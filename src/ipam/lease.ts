@@ -3,10 +3,17 @@ import { formatIpAddress, parseIpAddress, type IpAddress } from '../wire/address
 
 /**
  * Who has a lease: a pod by the name that somebody gave it, or the interface of a container, by the id that its runtime gave it. A runtime
- * asks for an interface several times, and may take one away that it never got.
+ * asks for an interface several times, and may take one away that it never got. What the runtime calls the pod, its `title`, is no part of
+ * who has a lease: the next container of a pod may be there before the one before it is gone.
  */
 export type LeaseKey = { readonly network: string } & (
-  { readonly pod: string } | { readonly containerId: string; readonly interface: string }
+  | { readonly pod: string }
+  | {
+      readonly containerId: string;
+      readonly interface: string;
+      /** Absent: by an earlier version. */
+      readonly title?: string;
+    }
 );
 
 export type Lease = LeaseKey & {
@@ -22,6 +29,17 @@ export function leaseKeyText(key: LeaseKey): string {
   return 'pod' in key ? `${key.network}\0${key.pod}` : `${key.network}\0${key.containerId}\0${key.interface}`;
 }
 
+/** The same text for a holder that is the same pod, though in another container. The title comes second: see {@link titleOfHolder}. */
+export function holderText(key: LeaseKey): string {
+  if ('pod' in key || key.title === undefined) return leaseKeyText(key);
+  return `${key.network}\0${key.title}\0${key.interface}`;
+}
+
+/** For messages, what somebody is called of whom there is the {@link holderText} alone; empty: that is not known. */
+export function titleOfHolder(text: string): string {
+  return text.split('\0')[1] ?? '';
+}
+
 /** For messages: `pod web`. */
 export function describeHolder(key: LeaseKey): string {
   return 'pod' in key ? `pod ${key.pod}` : `container ${key.containerId} (${key.interface})`;
@@ -30,7 +48,9 @@ export function describeHolder(key: LeaseKey): string {
 /** The key alone, of something that has more. */
 export function leaseKeyOf(key: LeaseKey): LeaseKey {
   const { network } = key;
-  return 'pod' in key ? { network, pod: key.pod } : { network, containerId: key.containerId, interface: key.interface };
+  if ('pod' in key) return { network, pod: key.pod };
+  const { containerId, interface: name, title } = key;
+  return { network, containerId, interface: name, ...(title !== undefined && { title }) };
 }
 
 export function leaseDocument(lease: Lease): LeaseDocument {
@@ -39,11 +59,11 @@ export function leaseDocument(lease: Lease): LeaseDocument {
 
 /** The stored key, `undefined` if the value is no such thing. */
 export function parseLeaseKey(document: unknown): LeaseKey | undefined {
-  const { network, pod, containerId, interface: name } = fieldsOf(document);
+  const { network, pod, containerId, interface: name, title } = fieldsOf(document);
   if (typeof network !== 'string') return undefined;
   if (typeof pod === 'string') return { network, pod };
   return typeof containerId === 'string' && typeof name === 'string'
-    ? { network, containerId, interface: name }
+    ? { network, containerId, interface: name, ...(typeof title === 'string' && { title }) }
     : undefined;
 }
 

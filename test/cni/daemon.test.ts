@@ -21,6 +21,13 @@ test(
   11,
   /no free address/,
 );
+test(
+  'an address that another pod had just now',
+  becomes,
+  new ConflictError('address-cooling', 'try again in 48 s'),
+  11,
+  /in 48 s/,
+);
 test('a full disk', becomes, new WeftError('store-failed', 'no space left'), 11, /no space/);
 test('no daemon', becomes, new WeftError('daemon-not-running', 'no daemon'), 11, /no daemon/);
 test(

@@ -468,13 +468,16 @@ test('a restart forgets pods that are gone, and frees their addresses', async (t
   const { node, netns, pod } = await makeNodeWithPod(t);
   await runCommand(['ip', 'netns', 'delete', netns], { purpose: 'take the namespace away' });
   await untilGone(node, pod.hostDevice);
-  const [report, add] = await node.run(
+  const request = { newNetns: true, addresses: ['10.244.1.2'] };
+  const [report, other, add] = await node.run(
     ['reconcile'],
-    ['add', `${node.name}-new`, { newNetns: true, addresses: ['10.244.1.2'] }],
+    ['add', `${node.name}-new`, request],
+    ['add', 'web', request],
   );
   t.deepEqual((report?.value as ReconcileReport | undefined)?.gone, [
     { name: 'web', reason: 'its network namespace is gone' },
   ]);
+  t.is(other?.error?.code, 'address-cooling');
   t.deepEqual((add?.value as Pod | undefined)?.addresses, ['10.244.1.2']);
 });
 

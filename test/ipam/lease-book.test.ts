@@ -136,7 +136,7 @@ test('of the free addresses, those that nobody had come first, then the one that
   t.deepEqual(given, ['10.0.0.5', '10.0.0.6', '10.0.0.3', '10.0.0.2']);
 });
 
-test('a released address is given to nobody for a minute, unless by name', (t) => {
+test('a released address is given to nobody for a minute', (t) => {
   const book = bookOf('10.0.0.0/30');
   book.allocate('default', 'a');
   book.release('default', 'a');
@@ -147,10 +147,55 @@ test('a released address is given to nobody for a minute, unless by name', (t) =
     'no address is left in 10.0.0.0/30: 0 are leased, and 1 were freed within the last minute; the next can be given out in 1 s',
   );
   t.deepEqual(error.details, { prefixes: ['10.0.0.0/30'], size: 1, cooling: 1 });
-  t.deepEqual(texts(book.allocate('default', 'c', addresses('10.0.0.2'))), ['10.0.0.2']);
-  book.release('default', 'c');
-  book.nowMs += 60_000;
+  book.nowMs += 999;
   t.deepEqual(texts(book.allocate('default', 'b')), ['10.0.0.2']);
+});
+
+test('who asks for a released address by name is told when it can be had', (t) => {
+  const book = bookOf('10.0.0.0/24');
+  book.allocate('default', 'a');
+  book.release('default', 'a');
+  book.nowMs += 12_300;
+  const asked = (): Lease => book.allocate('default', 'b', addresses('10.0.0.9', '10.0.0.2'));
+  const error = t.throws(asked, { instanceOf: ConflictError });
+  t.is(error.code, 'address-cooling');
+  t.is(
+    error.message,
+    '10.0.0.2 was freed within the last minute, and other nodes may still take whoever has it for pod a: ' +
+      'try again in 48 s, or choose another address',
+  );
+  t.deepEqual(error.details, { address: '10.0.0.2', pod: 'a', waitSeconds: 48 });
+  t.is(book.get('default', 'b'), undefined);
+  t.throws(() => book.allocate('other', 'a', addresses('10.0.0.2')), { instanceOf: ConflictError });
+  book.nowMs += 47_700;
+  t.deepEqual(texts(asked()), ['10.0.0.9', '10.0.0.2']);
+});
+
+test('a pod that comes back gets the address that it had by name, too, at once', (t) => {
+  const book = bookOf('10.0.0.0/24');
+  book.allocate('default', 'a', addresses('10.0.0.77'));
+  book.release('default', 'a');
+  t.deepEqual(texts(book.allocate('default', 'a', addresses('10.0.0.77'))), ['10.0.0.77']);
+});
+
+test('the next container of a pod gets what the one before it had, and one of another pod does not', (t) => {
+  const { book } = bookOf('10.0.0.0/24');
+  const key = { network: 'default', containerId: 'first', interface: 'eth0', title: 'shop/web' };
+  book.insert(book.choose(key));
+  const next = { ...key, containerId: 'second' };
+  t.deepEqual(texts(book.choose(next)), ['10.0.0.3'], 'before the first one is gone');
+  book.release(key, 1_000_000);
+  t.deepEqual(texts(book.choose(next)), ['10.0.0.2']);
+  t.deepEqual(texts(book.choose(next, addresses('10.0.0.2'))), ['10.0.0.2']);
+  for (const other of [
+    { ...next, title: 'shop/db' },
+    { ...next, interface: 'eth1' },
+    { network: 'default', containerId: 'first', interface: 'eth0' },
+  ]) {
+    t.deepEqual(texts(book.choose(other)), ['10.0.0.3']);
+    const error = t.throws(() => book.choose(other, addresses('10.0.0.2')), { instanceOf: ConflictError });
+    t.like(error.details, { pod: 'shop/web' });
+  }
 });
 
 test('a pod that comes back gets the address that it had, at once, and not one that another pod has now', (t) => {
@@ -160,6 +205,7 @@ test('a pod that comes back gets the address that it had, at once, and not one t
   book.release('default', 'a');
   book.release('default', 'b');
   t.deepEqual(texts(book.allocate('default', 'b')), ['10.0.0.3', 'fd00::3']);
+  book.nowMs += 60_000;
   t.deepEqual(texts(book.allocate('default', 'c', addresses('10.0.0.2'))), ['10.0.0.2']);
   t.deepEqual(texts(book.allocate('default', 'a')), ['10.0.0.4', 'fd00::2']);
 });
@@ -254,6 +300,7 @@ test(`random operations agree with a slow twin (SEED=${seed})`, (t) => {
       if (own !== undefined) t.deepEqual(outcome, own.length === 1 && own[0] === wanted ? own : 'lease-exists');
       else if (!all[4].includes(wanted)) t.is(outcome, 'config-invalid');
       else if (held.has(wanted)) t.is(outcome, 'address-in-use');
+      else if (cooling(4).includes(wanted) && freedBy.get(wanted) !== pod) t.is(outcome, 'address-cooling');
       else {
         t.deepEqual(outcome, [wanted]);
         twin.set(pod, [wanted]);

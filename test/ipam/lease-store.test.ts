@@ -1,5 +1,5 @@
 import test from 'ava';
-import { ExhaustedError, WeftError } from '../../src/errors.ts';
+import { ConflictError, ExhaustedError, WeftError } from '../../src/errors.ts';
 import { Journal } from '../../src/ipam/journal.ts';
 import type { LeaseKey } from '../../src/ipam/lease.ts';
 import { LeaseStore } from '../../src/ipam/lease-store.ts';
@@ -103,13 +103,22 @@ test('a pod that comes back has the address that it had, also after a restart an
   t.is(enter(node.open(), 'web'), '10.0.0.2');
 });
 
-test('who asks for an address by name gets it at once', (t) => {
-  const store = new Node().open();
-  enter(store, 'web');
-  store.forget(web);
-  const { addresses } = store.enter(db, '', [parseIpAddress('10.0.0.2')!]);
-  t.deepEqual(addresses.map(formatIpAddress), ['10.0.0.2']);
-});
+for (const wayOfStoring of ['as a change', 'in a journal that was written anew'])
+  test(`after a restart, an address that cools is refused to who asks for it by name, stored ${wayOfStoring}`, (t) => {
+    const node = new Node();
+    const wanted = [parseIpAddress('10.0.0.2')!];
+    const key = { network: 'default', containerId: 'first', interface: 'eth0', title: 'shop/web' };
+    const store = node.open();
+    store.enter(key, '', undefined);
+    store.forget(key);
+    if (wayOfStoring !== 'as a change') store.save();
+    node.nowMs += 20_000;
+    const error = t.throws(() => node.open().enter(db, '', wanted), { instanceOf: ConflictError });
+    t.is(error.code, 'address-cooling');
+    t.deepEqual(error.details, { address: '10.0.0.2', pod: 'shop/web', waitSeconds: 40 });
+    const { addresses } = node.open().enter({ ...key, containerId: 'second' }, '', wanted);
+    t.deepEqual(addresses.map(formatIpAddress), ['10.0.0.2']);
+  });
 
 test('a reboot took away whatever was there before it: its addresses were freed then', (t) => {
   const node = new Node();

@@ -63,5 +63,5 @@ export function leaseKeyOfPod(record: PodIdentity & { readonly network: string }
   const { network, device = POD_DEVICE, attachment } = record;
   return attachment === undefined
     ? { network, pod: keyOf(record) }
-    : { network, containerId: attachment.containerId, interface: device };
+    : { network, containerId: attachment.containerId, interface: device, title: titleOf(record) };
 }

@@ -79,7 +79,7 @@ export class Pods {
    *
    * @param clientPid process of the client, whose mounts may show a namespace file that ours do not.
    * @throws ConfigError for a request that is wrong in itself, or an address that is not this node's to give.
-   * @throws ConflictError `pod-exists` (with other properties), `allow-source-overlap`, `address-in-use`, `netns-in-use`, `netns-exists`, `device-exists`, `pod-not-announced`.
+   * @throws ConflictError `pod-exists` (with other properties), `allow-source-overlap`, `address-in-use`, `address-cooling`, `netns-in-use`, `netns-exists`, `device-exists`, `pod-not-announced`.
    * @throws ExhaustedError `pool-exhausted`, `announcement-full`, `pods-full`.
    * @throws NotFoundError `netns-not-found`, `process-not-found`.
    * @throws WeftError `store-failed`, before anything is made.

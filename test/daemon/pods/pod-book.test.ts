@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { PodBook } from '../../../src/daemon/pods/pod-book.ts';
+import type { PodAttachment } from '../../../src/daemon/pods/pod-key.ts';
 import { newPodRecord, type PodRecord } from '../../../src/daemon/pods/pod-record.ts';
 import { readStoredPods } from '../../../src/daemon/pods/stored-pods.ts';
 import { StateJournal } from '../../../src/daemon/state/state-journal.ts';
 import { WeftError } from '../../../src/errors.ts';
 import { JournalDirectory } from '../../../src/linux/journal-directory.ts';
-import { formatIpAddress } from '../../../src/wire/address.ts';
+import { formatIpAddress, parseIpAddress } from '../../../src/wire/address.ts';
 import { parsePrefix } from '../../../src/wire/prefix.ts';
 
 const clock = { bootId: 'today', sinceBootMs: () => 1_000_000 };
@@ -24,9 +25,9 @@ function openBook(stateDir: string): PodBook {
   return new PodBook(journal, [parsePrefix('10.244.1.0/24')!], clock);
 }
 
-function recordOf(name: string): PodRecord {
+function recordOf(name: string, attachment?: PodAttachment): PodRecord {
   const place = { netns: `/run/netns/${name}`, netnsIdentity: '4:1', ownsNetns: false };
-  const identity = { name, namespace: 'default', labels: {}, device: 'eth0', network: 'default' };
+  const identity = { name, namespace: 'default', labels: {}, device: 'eth0', network: 'default', attachment };
   return newPodRecord({ ...identity, place, hasDefaultRoute: true, allowSources: [], mac: undefined }, [], 0);
 }
 
@@ -49,6 +50,22 @@ test('pods and their addresses outlast a restart', (t) => {
     readStoredPods(stateDir).map(({ name }) => name),
     ['web'],
   );
+});
+
+test('what a container of Kubernetes had is given to no other pod for a minute, also after a restart, and to the same one at once', (t) => {
+  const stateDir = place(t);
+  const web = (containerId: string): PodRecord => recordOf('web', { containerId, cniNetwork: 'weft' });
+  const db = recordOf('db', { containerId: 'c3', cniNetwork: 'weft' });
+  const wanted = [parseIpAddress('10.244.1.2')!];
+  const book = openBook(stateDir);
+  book.enter(web('c1'), undefined);
+  book.forget(web('c1'));
+  const again = openBook(stateDir);
+  t.is(t.throws(() => again.enter(db, wanted), { instanceOf: WeftError }).code, 'address-cooling');
+  again.enter(db, undefined);
+  t.deepEqual(again.addressesOf(db).map(formatIpAddress), ['10.244.1.3']);
+  again.enter(web('c2'), undefined);
+  t.deepEqual(again.addressesOf(web('c2')), wanted);
 });
 
 test('a journal that is gone is damage, until it is stored anew', (t) => {

@@ -48,5 +48,6 @@ test('pods by hand are known by namespace and name, attachments by container and
     network: 'default',
     containerId: '9f86d081',
     interface: 'net1',
+    title: 'web',
   });
 });
