@@ -444,6 +444,18 @@ test('what is to stand at the edge of a pod is there before its cable, and goes 
   t.deepEqual(outcomes[4]?.value, []);
 });
 
+test('a pod that waits for policies delays no other', async (t) => {
+  const node = await makeNode(t);
+  const [netns, other] = [await node.makeNamespace(`${node.name}-web`), await node.makeNamespace(`${node.name}-db`)];
+  node.settings = { ...node.settings, awaiting: 'web' };
+  const both = [
+    ['web', { netns }],
+    ['db', { netns: other }],
+  ] as const;
+  const edges = await node.runWell(['addTogether', both], ['edges']);
+  t.deepEqual(edges, ['prepare db false', 'prepare web false']);
+});
+
 test("a device of somebody else's is not touched, whatever its name", async (t) => {
   const { node, netns, pod } = await makeNodeWithPod(t);
   await node.runWell(['remove', 'web']);

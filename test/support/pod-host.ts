@@ -31,6 +31,8 @@ export type Operation =
   | readonly ['ensure']
   | readonly ['reconcile']
   | readonly ['add', string, PodRequest]
+  /** Begins in this order, without waiting for each other. */
+  | readonly ['addTogether', readonly (readonly [string, PodRequest])[]]
   | readonly ['remove', string, namespace?: string]
   | readonly ['list']
   | readonly ['freeGone', string]
@@ -52,6 +54,8 @@ export interface Scenario {
   readonly mtuBytes: number;
   /** Pod whose edge cannot be made. */
   readonly edgeless?: string | undefined;
+  /** Pod that cannot be made before the edge of another is. */
+  readonly awaiting?: string | undefined;
   /** Of the boot of the machine; absent: the true one. */
   readonly bootId?: string | undefined;
   readonly operations: readonly Operation[];
@@ -133,6 +137,7 @@ async function run(scenario: Scenario): Promise<void> {
   const note = (what: string, { name, hostDevice }: PodRecord): void => {
     edges.push(`${what} ${name} ${hasDevice(hostDevice)}`);
   };
+  const otherEdge = Promise.withResolvers<void>();
   let made: Pods | undefined;
   // Not before it is needed: a reset works where what is stored is damaged.
   const pods = (): Pods =>
@@ -148,9 +153,10 @@ async function run(scenario: Scenario): Promise<void> {
       bootClock: { ...openBootClock(), ...(scenario.bootId !== undefined && { bootId: scenario.bootId }) },
       wallClockMs: () => Date.now(),
       edge: {
-        expect: async () => Promise.resolve(),
+        expect: async ({ name }) => (name === scenario.awaiting ? otherEdge.promise : Promise.resolve()),
         prepare: async (record) => {
           note('prepare', record);
+          if (record.name !== scenario.awaiting) otherEdge.resolve();
           if (record.name === scenario.edgeless) throw new ExhaustedError('edge-full', 'there is no room', {});
           return Promise.resolve();
         },
@@ -169,6 +175,7 @@ async function run(scenario: Scenario): Promise<void> {
     }
     if (verb === 'reconcile') return pods().reconcile();
     if (verb === 'add') return pods().add(operation[1], operation[2]);
+    if (verb === 'addTogether') return Promise.all(operation[1].map(async (one) => pods().add(...one)));
     if (verb === 'remove') return pods().remove(operation[1], operation[2] ?? DEFAULT_NAMESPACE);
     if (verb === 'list') return pods().list();
     if (verb === 'freeGone') return pods().freeGone(operation[1]);

@@ -16,7 +16,7 @@ export class PodNode {
   readonly netns = `/run/netns/${this.name}`;
   readonly stateDir = mkdtempSync(join(tmpdir(), 'weft-pods-'));
   /** What its runs are configured with. */
-  settings: Pick<Scenario, 'nodePrefixes' | 'clusterPrefixes' | 'mtuBytes' | 'bootId' | 'edgeless'> = {
+  settings: Pick<Scenario, 'nodePrefixes' | 'clusterPrefixes' | 'mtuBytes' | 'bootId' | 'edgeless' | 'awaiting'> = {
     nodePrefixes: ['10.244.1.0/24', 'fd00:10:244:1::/64'],
     clusterPrefixes: ['10.244.0.0/16', 'fd00:10:244::/48'],
     mtuBytes: 1450,

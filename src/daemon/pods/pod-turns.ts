@@ -1,6 +1,7 @@
 /**
  * Who may change pods, and when: one operation after the other, in the order of their calls. Those about containers that come while another
- * is under way have one turn together, since each program that they start can then do the work of all.
+ * is under way have one turn together, since each program that they start can then do the work of all. What an operation waits for before it
+ * begins holds up those about the same pod, and no others.
  */
 
 /** An operation that has not begun. */
@@ -45,17 +46,21 @@ export class PodTurns {
    */
   together<Result>(key: string, operation: () => Promise<Result>, ready?: Promise<unknown>): Promise<Result> {
     this.#changing++;
-    const done =
-      ready === undefined && !this.#held.has(key) ? this.#join(key, operation) : this.#hold(key, operation, ready);
-    return done.finally(() => this.#changing--);
+    return this.#after(key, ready, () => this.#join(key, operation)).finally(() => this.#changing--);
   }
 
-  #hold<Result>(key: string, operation: () => Promise<Result>, ready: Promise<unknown> | undefined): Promise<Result> {
+  /** As {@link alone}, and like {@link together} not before it is `ready`, nor before those of its key. */
+  inOrder<Result>(key: string, operation: () => Promise<Result>, ready?: Promise<unknown>): Promise<Result> {
+    return this.#after(key, ready, () => this.alone(operation));
+  }
+
+  #after<Result>(key: string, ready: Promise<unknown> | undefined, begin: () => Promise<Result>): Promise<Result> {
+    if (ready === undefined && !this.#held.has(key)) return begin();
     const held = Promise.all([this.#held.get(key), ready]);
     this.#held.set(key, held);
     return held.then(() => {
       if (this.#held.get(key) === held) this.#held.delete(key);
-      return this.#join(key, operation);
+      return begin();
     });
   }
 

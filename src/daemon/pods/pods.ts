@@ -75,7 +75,7 @@ export class Pods {
 
   /**
    * Connects a pod. The same request again gives the same pod, and repairs what is missing of it; with other labels, it has those
-   * from then on. On failure nothing is left.
+   * from then on. On failure nothing is left. What is waited for until it can be made, such as policies, delays no other pod.
    *
    * @param clientPid process of the client, whose mounts may show a namespace file that ours do not.
    * @throws ConfigError for a request that is wrong in itself, or an address that is not this node's to give.
@@ -84,12 +84,12 @@ export class Pods {
    * @throws NotFoundError `netns-not-found`, `process-not-found`.
    * @throws WeftError `store-failed`, before anything is made.
    */
-  add(name: string, request: PodRequest, clientPid?: number): Promise<Pod> {
-    return this.#turns.alone(async () => {
-      const wish = parsePodRequest(name, request);
-      await this.#known.options.edge?.expect({ name, namespace: wish.namespace });
-      return this.#making.add(name, wish, clientPid);
-    });
+  async add(name: string, request: PodRequest, clientPid?: number): Promise<Pod> {
+    const wish = parsePodRequest(name, request);
+    const { namespace } = wish;
+    const expected = this.#known.options.edge?.expect({ name, namespace });
+    const key = keyByHand(namespace, name);
+    return await this.#turns.inOrder(key, () => this.#making.add(name, wish, clientPid), expected);
   }
 
   /**
@@ -98,8 +98,9 @@ export class Pods {
    * @throws WeftError `store-failed`, and nothing was removed: a removal that nobody remembers would be undone by a restart.
    */
   remove(name: string, namespace: string): Promise<boolean> {
-    return this.#turns.alone(async () => {
-      const record = this.#known.book.get(keyByHand(namespace, name));
+    const key = keyByHand(namespace, name);
+    return this.#turns.inOrder(key, async () => {
+      const record = this.#known.book.get(key);
       if (record === undefined) return false;
       await this.#removal.remove(record);
       return true;

@@ -116,3 +116,27 @@ test('one that waits for something of its own delays none but those of its key',
   t.deepEqual(await Promise.all([held, behind]), ['a', 'behind a']);
   t.false(turns.isChanging);
 });
+
+test('one that has its turn alone waits outside of it, too, and holds up those of its key only', async (t) => {
+  const turns = new PodTurns(
+    async () => await Promise.resolve(),
+    () => undefined,
+  );
+  const { story, operation, end } = recorded();
+  const known = Promise.withResolvers<void>();
+  const added = turns.inOrder('web', operation('add web'), known.promise);
+  const removed = turns.inOrder('web', operation('remove web'));
+  const other = turns.inOrder('db', operation('add db'));
+  await soon();
+  end('add db');
+  await other;
+  t.deepEqual(story, ['add db begins', 'add db ends']);
+  known.resolve();
+  await soon();
+  end('add web');
+  await added;
+  await soon();
+  end('remove web');
+  await removed;
+  t.deepEqual(story.slice(2), ['add web begins', 'add web ends', 'remove web begins', 'remove web ends']);
+});
