@@ -112,4 +112,8 @@ export interface DroppedPacket {
   readonly destinationPort: number;
   readonly lengthBytes: number;
   readonly packets: number;
+  /** Of `policy-denied`: titles of the policies, joined by `+`; empty where none denies it. Of other reasons, both are empty. */
+  readonly policy: string;
+  /** As in {@link PolicyDrops}. */
+  readonly rule: string;
 }

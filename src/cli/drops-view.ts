@@ -63,17 +63,18 @@ const policyColumns = [
 /** Rules in the table, those that denied most. */
 const MAX_RULES = 20;
 
-const POLICY_NOTE = 'denied by the kernel for network policies since the daemon started, and in no other count';
+const POLICY_NOTE =
+  'denied by the kernel for network policies since the daemon started, and in no other count; some of many are recorded';
 
 const KERNEL_NOTE = 'dropped by the kernel since the pod was added, before weft was given it, and in no other count';
 
 /** A table by what was asked for, and below it recorded drops, the newest last. */
 export function formatDrops(report: DropReport, by: DropGrouping, terminal: Terminal): string {
   const kernel = `${kernelText(report, terminal)}${policyText(report, terminal)}`;
-  if (report.packets === 0)
-    return `nothing was dropped${kernel === '' ? '' : ' by weft'} since ${moment(report.since)} UTC\n${kernel}`;
-  const recorded = report.recordedSince === '' ? 'no flight recorder runs here' : recordedText(report);
   const recent = report.recent.length === 0 ? '' : `\n${formatPackets(report.recent, terminal)}`;
+  if (report.packets === 0)
+    return `nothing was dropped${kernel === '' ? '' : ' by weft'} since ${moment(report.since)} UTC\n${recent}${kernel}`;
+  const recorded = report.recordedSince === '' ? 'no flight recorder runs here' : recordedText(report);
   const footer = `${report.packets} dropped since ${moment(report.since)} UTC; ${recorded}; weft explain drop REASON says what to do`;
   return `${tableBy(report, by, terminal)}${recent}\n${paragraph(footer, terminal)}${kernel}`;
 }
@@ -110,9 +111,9 @@ export class DropLines {
   /** @param before the report before this one, which ends where this one begins. */
   lines({ recent, omitted, reasons, time }: DropReport, before: DropReport | undefined): string {
     const lines = recent.map((packet) => {
-      const { reason, direction } = packet;
+      const { reason, direction, rule } = packet;
       const texts = {
-        reason: `${direction} ${reason}`,
+        reason: `${direction} ${reason}${rule === '' ? '' : ` (${rule})`}`,
         peer: packet.peer === '' ? 'no peer' : `peer ${packet.peer}`,
         pod: packet.pod === '' ? 'no pod' : `pod ${packet.pod}`,
       };
@@ -187,7 +188,7 @@ function shareCells({ packets, dropped }: DroppedShare): readonly [number, strin
 function formatPackets(packets: readonly DroppedPacket[], terminal: Terminal): string {
   const wide = packets.map((packet): readonly Cell[] => [
     moment(packet.time),
-    toned(packet.reason, 'bad'),
+    toned([packet.reason, packet.rule], 'bad'),
     packetText(packet),
     packet.peer,
     packet.pod,
@@ -195,7 +196,7 @@ function formatPackets(packets: readonly DroppedPacket[], terminal: Terminal): s
   if (fits(packetColumns, wide, terminal)) return formatTable(packetColumns, wide, terminal);
   const narrow = packets.map((packet): readonly Cell[] => [
     moment(packet.time),
-    toned(packet.reason, 'bad'),
+    toned([packet.reason, packet.rule], 'bad'),
     packetParts(packet),
     [packet.peer, packet.pod],
   ]);

@@ -27,8 +27,9 @@ By reason and peer, drops are counted since the daemon started. By pod, and one
 by one, they are known as far as the flight recorder remembers them. With
 --watch, each line begins with what they are counted by. What a reason means,
 what usually lies behind it and what to do: weft explain drop REASON. What
-network policies denied stands below, by rule; not with --pod or --watch.
---by policy has all of that, of all nodes.`;
+network policies denied is counted below, by rule; not with --pod or --watch.
+--by policy has all of these counts, of all nodes. One by one, as policy-denied,
+there are up to 100 packets in a second of each rule.`;
 
 /** Adds the command. */
 export function registerDrops(program: Command): void {

@@ -9,6 +9,7 @@ import type {
   PastNode,
   SeenPackets,
 } from '../explain/explanation.ts';
+import { printable } from '../terminal/printable.ts';
 import { hanging } from '../terminal/table.ts';
 import { bold, paint, warning, type Terminal, type Tone } from '../terminal/terminal.ts';
 
@@ -37,7 +38,9 @@ export function formatExplanation(explanation: Explanation, terminal: Terminal):
   const lines = [
     ...hanging('', packetWords(explanation), terminal),
     // Who asks about a moment that has passed is told of that first.
-    ...(around === null ? [] : hanging('', `THEN: ${around.conclusion}`, terminal).map((line) => bold(line, terminal))),
+    ...(around === null
+      ? []
+      : hanging('', `THEN: ${printable(around.conclusion)}`, terminal).map((line) => bold(line, terminal))),
     ...hanging('', summary, terminal).map((line) => bold(paint(line, toneOf(fate), terminal), terminal)),
     ...remarks.flatMap((remark) => hanging('note: ', remark, terminal).map((line) => warning(line, terminal))),
     ...formatNodes('on', nodes, terminal),
@@ -140,10 +143,12 @@ function formatPast(past: PastNode, from: string, terminal: Terminal): string[] 
       ? 'no flight recorder runs here: what became of single packets is not known'
       : `the flight recorder has packets since ${clock(packetsSince)}, and drops since ${clock(dropsSince)}`;
   const whatColumns = Math.max(...seen.map((one) => seenWords(one).length));
-  const counted = seen.map((one) => {
+  const counted = seen.flatMap((one) => {
     const count = `${one.packets} ${one.packets === 1 ? 'packet' : 'packets'}`.padEnd(COUNT_COLUMNS);
     const times = `${clock(one.first)} to ${clock(one.last)}`;
-    return `  ${one.way.padEnd('there'.length)}  ${seenWords(one).padEnd(whatColumns)}  ${count}  ${times}`;
+    const line = `  ${one.way.padEnd('there'.length)}  ${seenWords(one).padEnd(whatColumns)}  ${count}  ${times}`;
+    const why = `${one.direction}, ${printable(one.rule)}`;
+    return [line, ...(one.rule === '' ? [] : hanging(' '.repeat('  there  '.length), why, terminal))];
   });
   const isPartly = packetsSince > from;
   const none = `no packet between the two was recorded${isPartly ? ', but the recorder does not go back so far' : ''}`;

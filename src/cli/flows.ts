@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { Flow, FlowReport } from '../explain/flow-report.ts';
 import { parseMoment } from './moment.ts';
 import { POD_HELP } from './pod-help.ts';
+import { printable } from '../terminal/printable.ts';
 import { WATCH_HELP, type WatchOptions } from './watch.ts';
 import { type Cell, fits, formatTable, toned, wrap } from '../terminal/table.ts';
 import { bold, type Terminal } from '../terminal/terminal.ts';
@@ -114,8 +115,8 @@ function timeOf({ last }: Flow): string {
   return last.slice('2026-01-01T'.length, -'.000Z'.length);
 }
 
-function verdictOf({ verdict, reason }: Flow): Cell {
-  return toned([verdict, reason], verdict === 'dropped' ? 'bad' : undefined);
+function verdictOf({ verdict, reason, rule }: Flow): Cell {
+  return toned([verdict, reason, printable(rule)], verdict === 'dropped' ? 'bad' : undefined);
 }
 
 function ends(flow: Flow): [string, string] {

@@ -9,6 +9,7 @@
 import type { Logger } from '../env/logger.ts';
 import { ExhaustedError } from '../errors.ts';
 import { listLinks } from '../linux/link.ts';
+import { realtimeAheadNs } from '../linux/clock.ts';
 import { isOwnPort } from '../linux/own-ports.ts';
 import { preferThreads } from '../linux/thread-priority.ts';
 import type { Member } from '../membership/announcement.ts';
@@ -35,6 +36,7 @@ import type { Composition } from './composition.ts';
 import type { Config } from './config/config.ts';
 import { composeDiagnosis, type Diagnosis } from './diagnosis.ts';
 import { refuseIfTaken } from './doors/door-socket.ts';
+import { RecordedDenials } from './explain/recorded-denials.ts';
 import { RecordedPackets } from './explain/recorded-packets.ts';
 import type { OwnPodsTeller } from './gossip/own-pods-teller.ts';
 import { resolveSeeds } from './gossip/seeds.ts';
@@ -45,6 +47,7 @@ import type { ApiMirror } from './kubernetes/api-mirror.ts';
 import type { DepartedNodes } from './kubernetes/departed-nodes.ts';
 import { kubernetesNameOf } from './pods/kubernetes-pod.ts';
 import { hiddenNamespacesNotices } from './pods/hidden-namespace.ts';
+import { isFromHere } from './policy/packet-direction.ts';
 import { EventLog } from './process/event-log.ts';
 import { namesStatus } from './names/names-status.ts';
 import { directoryNotices } from './places/directory-handlers.ts';
@@ -280,7 +283,13 @@ export async function composeDaemon(
   const audited = { gossip, routes, dataplane, host: { ...host, watch }, pods, policy, kubernetes };
   const audit = await composeAudit(composition, { ...audited, node, nftChanges, follower });
   const rules = opened.use(await RefusedTraffic.ofNode({ pods, events, logger }));
-  const recorded = new RecordedPackets(dataplane.recorder, Math.round(performance.timeOrigin));
+  const recordedDenials = new RecordedDenials({
+    realtimeAheadNs,
+    nowNs: () => process.hrtime.bigint(),
+    isOutward: (packet) => isFromHere(packet, prefixes.current()),
+  });
+  if (dataplane.recorder !== undefined) policy?.log.follow((packets) => recordedDenials.hear(packets));
+  const recorded = new RecordedPackets(dataplane.recorder, Math.round(performance.timeOrigin), recordedDenials);
 
   const ownNotices = (): Notice[] => [
     ...notices,

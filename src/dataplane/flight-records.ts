@@ -12,7 +12,7 @@ import {
 } from '../wire/ipv4.ts';
 import { IPV6_HEADER_LENGTH, readIpv6NextHeader } from '../wire/ipv6.ts';
 import { TCP_MIN_HEADER_LENGTH, readTcpHeaderLength } from '../wire/tcp.ts';
-import type { DropReason } from './drop-reason.ts';
+import type { DropReason, RecordedReason } from './drop-reason.ts';
 import { ENCAPSULATION_LENGTH } from './encapsulation.ts';
 import {
   FLIGHT_HEADER_BYTES,
@@ -36,11 +36,11 @@ export interface FlightTime {
 /** A packet, or super-packet, and what became of it. */
 export interface FlightRecord extends FlightTime {
   readonly worker: number;
-  /** `toUnderlay`, `relay` and `toPod`: it was put into a batch for that; or `drop`. */
+  /** `toUnderlay`, `relay` and `toPod`: it was put into a batch for that; or `drop`; of what policies would deny, `audit`. */
   readonly hook: Hook;
   readonly direction: 'egress' | 'ingress';
-  /** Of a drop. */
-  readonly reason: DropReason | undefined;
+  /** Of a drop, and at `audit`. */
+  readonly reason: RecordedReason | undefined;
   /** Number of the peer, or way, that it went to (of what came in and was not passed on: came from); 0: none that is known. */
   readonly peer: number;
   /** Number of the forwarding state that it was judged by. */
@@ -171,6 +171,14 @@ function parseSlot(bytes: Uint8Array, view: DataView, at: number, worker: number
     header: bytes.slice(start, start + Math.min(keptBytes, headerBytes)),
     isDatagram,
   };
+}
+
+/** Of the IP packet that begins like this, what a record keeps: headers, and no payload. A copy. */
+export function recordedHeader(packet: Uint8Array): Uint8Array {
+  // With room behind it, as in a slot: lengths in it may point there.
+  const room = new Uint8Array(2 * FLIGHT_HEADER_BYTES);
+  room.set(packet.subarray(0, FLIGHT_HEADER_BYTES));
+  return room.slice(0, Math.min(packet.length, FLIGHT_HEADER_BYTES, headerLengthOf(room, 0)));
 }
 
 /** Length of the IP and transport headers at `at`, of which {@link FLIGHT_HEADER_BYTES} bytes are there, whatever they are. */

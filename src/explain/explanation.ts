@@ -141,8 +141,11 @@ export interface SeenPackets {
   readonly way: 'there' | 'back';
   /** Name of the hook at which they were recorded. */
   readonly hook: string;
-  /** Empty if they were not dropped. */
+  /** Empty if they were not dropped; at `audit`, why they would have been. */
   readonly reason: string;
+  /** Of `policy-denied`: at which edge of a pod, and the rule that denies them, or why none decides; otherwise empty. */
+  readonly direction: 'egress' | 'ingress' | '';
+  readonly rule: string;
   /** Name of the peer that they went to or came from; empty if none is known, or it is gone. */
   readonly peer: string;
   readonly packets: number;

@@ -19,6 +19,8 @@ export interface Flow {
   readonly verdict: 'sent' | 'delivered' | 'relayed' | 'dropped';
   /** Name of the drop reason; empty if they were not dropped. */
   readonly reason: string;
+  /** Of `policy-denied`: the rule that denies them, or why none decides; otherwise empty. */
+  readonly rule: string;
   /** Counted after segmentation. */
   readonly packets: number;
   /** Of the packets, or super-packets. */

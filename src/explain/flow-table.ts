@@ -1,9 +1,12 @@
 /** Recorded packets, put together to flows. Pure. */
-import type { FlightRecord, FlightTime } from '../dataplane/flight-records.ts';
+import type { FlightTime } from '../dataplane/flight-records.ts';
 import { flowKey, type PacketFlow, isProbe, readFlow } from './packet-flow.ts';
+import type { RecordedPacket } from './recorded-packet.ts';
 
 /** Packets of one flow that fared alike. */
-export interface CountedFlow extends PacketFlow, Pick<FlightRecord, 'hook' | 'direction' | 'reason' | 'peer'> {
+export interface CountedFlow extends PacketFlow, Pick<RecordedPacket, 'hook' | 'direction' | 'reason' | 'peer'> {
+  /** Of what policies deny, or would: as `Denial.rule`; otherwise empty. */
+  readonly rule: string;
   readonly packets: number;
   readonly bytes: number;
   /** Of the first and the last one, in ms by the clock of the records. */
@@ -12,7 +15,7 @@ export interface CountedFlow extends PacketFlow, Pick<FlightRecord, 'hook' | 'di
 }
 
 interface Count {
-  readonly record: FlightRecord;
+  readonly record: RecordedPacket;
   packets: number;
   bytes: number;
   firstMs: number;
@@ -23,13 +26,13 @@ export class FlowTable {
   readonly #counts = new Map<string, Count>();
 
   /** Takes a record, in any order. What is no IP packet belongs to no flow, and is left out; so are weft's own probes, unless they are asked for. */
-  add(record: FlightRecord, withProbes = false): void {
+  add(record: RecordedPacket, withProbes = false): void {
     if (!withProbes && isProbe(record.header)) return;
     const flow = record.isDatagram ? '' : flowKey(record.header);
     if (flow === '') return;
-    const { hook, direction, reason, peer, segments, lengthBytes } = record;
+    const { hook, direction, reason, peer, segments, lengthBytes, denial } = record;
     const timeMs = millisecondsOf(record);
-    const key = `${flow}${hook} ${direction} ${peer} ${reason ?? ''}`;
+    const key = `${flow}${hook} ${direction} ${peer} ${reason ?? ''} ${denial?.rule ?? ''}`;
     const count = this.#counts.get(key);
     if (count === undefined) {
       this.#counts.set(key, { record, packets: segments, bytes: lengthBytes, firstMs: timeMs, lastMs: timeMs });
@@ -45,8 +48,9 @@ export class FlowTable {
   flows(addresses: readonly string[] = []): CountedFlow[] {
     return [...this.#counts.values()]
       .sort((a, b) => b.lastMs - a.lastMs)
-      .map(({ record: { hook, direction, reason, peer, header }, packets, bytes, firstMs, lastMs }) => {
-        return { ...readFlow(header)!, hook, direction, reason, peer, packets, bytes, firstMs, lastMs };
+      .map(({ record: { hook, direction, reason, peer, header, denial }, packets, bytes, firstMs, lastMs }) => {
+        const rule = denial?.rule ?? '';
+        return { ...readFlow(header)!, hook, direction, reason, peer, rule, packets, bytes, firstMs, lastMs };
       })
       .filter((flow) => isBetween(flow, addresses));
   }

@@ -15,7 +15,10 @@ export function concludePast(nodes: readonly PastNode[], from: string): string {
   const there = Math.max(sent, got, drop?.way === 'there' ? drop.packets : 0);
   if (drop !== undefined) {
     const way = drop.way === 'there' ? 'there' : 'back';
-    return `${there} there, ${back} back: ${drop.packets} ${way} dropped at ${drop.node} as ${drop.reason}`;
+    // The kernel tells some of many that policies deny.
+    const packets = drop.rule === '' ? drop.packets : `at least ${drop.packets}`;
+    const why = drop.rule === '' ? '' : `: ${drop.direction}, ${drop.rule}`;
+    return `${there} there, ${back} back: ${packets} ${way} dropped at ${drop.node} as ${drop.reason}${why}`;
   }
   if (there + answered + back === 0) {
     const blind = nodes.find((past) => !covers(past, from));

@@ -27,6 +27,22 @@ test('what policies denied stands beside all of it, by rule', (t) => {
   t.regex(text, /^isolated by shop\/web, no rule matches +ingress +7$/m);
 });
 
+test('packets that policies denied have their rule, also where weft dropped nothing', (t) => {
+  const rule = 'isolated by shop/web, no rule matches';
+  const [packet] = fixedDrops.recent;
+  const recent = [{ ...packet!, reason: 'policy-denied', policy: 'shop/web', rule, peer: '' }];
+  t.regex(
+    formatDrops({ ...nothing, recent }, 'reason', pipe),
+    /^04:09:59\.900 +policy-denied,isolated by shop\/web, no rule matches +tcp 10\.244\.1\.2:40000 > /m,
+  );
+  for (const line of formatDrops({ ...nothing, recent }, 'reason', { widthColumns: 100, colour: false }).split('\n'))
+    t.true(line.length <= 100, line);
+  t.regex(
+    new DropLines(pipe, 'reason').lines({ ...nothing, recent }, undefined),
+    /egress policy-denied \(isolated by shop\/web, no rule matches\); tcp /,
+  );
+});
+
 test('a node that dropped nothing says so', (t) => {
   t.is(formatDrops(nothing, 'reason', pipe), 'nothing was dropped since 00:00:00.000 UTC\n');
 });

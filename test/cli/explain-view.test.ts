@@ -115,6 +115,21 @@ test('where the packet does not get there, one line says how its answer would fa
   t.is(line, 'the way back (n2) would be blocked: weft0 is down at n2');
 });
 
+test('of packets that policies denied, the rule stands below them', (t) => {
+  const [node] = fixedExplanation.around!.nodes;
+  const denied = {
+    reason: 'policy-denied',
+    direction: 'ingress',
+    rule: 'isolated by shop/web, no rule matches',
+  } as const;
+  const seen = [{ ...node!.seen[0]!, ...denied }];
+  const around = { ...fixedExplanation.around!, nodes: [{ ...node!, seen }] };
+  t.regex(
+    formatExplanation({ ...fixedExplanation, around }, terminal),
+    /^ {2}there {2}drop policy-denied .*\n {9}ingress, isolated by shop\/web, no rule matches$/m,
+  );
+});
+
 test('without a flight recorder nobody is told that no packet was seen', (t) => {
   const [node] = fixedExplanation.around!.nodes;
   const around = { ...fixedExplanation.around!, nodes: [{ ...node!, packetsSince: '', dropsSince: '', seen: [] }] };

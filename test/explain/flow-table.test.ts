@@ -1,5 +1,5 @@
 import test from 'ava';
-import { DropReason } from '../../src/dataplane/drop-reason.ts';
+import { DropReason, KernelReason } from '../../src/dataplane/drop-reason.ts';
 import type { FlightRecord } from '../../src/dataplane/flight-records.ts';
 import { Hook } from '../../src/dataplane/hook.ts';
 import { FlowTable } from '../../src/explain/flow-table.ts';
@@ -103,7 +103,14 @@ test('packets of a flow are counted together, and those that were dropped by the
   table.add(record({ seconds: 20, hook: Hook.drop, reason: DropReason.noRoute, peer: 0 }));
   table.add(record({ isDatagram: true }));
   table.add(record({ header: Uint8Array.of(8, 0, 0, 0) }));
-  const flow = { ...addresses4, protocol: 6, sourcePort: 40_000, destinationPort: 5201, direction: 'egress' } as const;
+  const flow = {
+    ...addresses4,
+    protocol: 6,
+    sourcePort: 40_000,
+    destinationPort: 5201,
+    direction: 'egress',
+    rule: '',
+  } as const;
   t.is(table.flows().length, 2);
   t.is(table.flows(['192.0.2.1', addresses4.source]).length, 2);
   t.is(table.flows(['192.0.2.1']).length, 0);
@@ -129,6 +136,20 @@ test('packets of a flow are counted together, and those that were dropped by the
       lastMs: 12_000,
     },
   ]);
+});
+
+test('what policies deny is counted by rule', (t) => {
+  const table = new FlowTable();
+  const denied = { hook: Hook.drop, reason: KernelReason.policyDenied, peer: 0 } as const;
+  const denials = ['one', 'another', 'one'].map((rule) => ({ policy: 'shop/web', rule }));
+  for (const denial of denials) table.add({ ...record(denied), denial });
+  t.deepEqual(
+    table
+      .flows()
+      .map(({ rule, packets }) => `${rule} ${packets}`)
+      .sort(),
+    ['another 1', 'one 2'],
+  );
 });
 
 test("weft's own probes are no flow, unless they are asked for", (t) => {

@@ -5,17 +5,19 @@ import { concludePast } from '../../src/explain/past-conclusion.ts';
 const FROM = '2026-01-03T04:04:30.000Z';
 const past = (
   node: string,
-  ...seen: readonly (readonly [way: 'there' | 'back', hook: string, packets: number, reason?: string])[]
+  ...seen: readonly (readonly [way: 'there' | 'back', hook: string, packets: number, reason?: string, rule?: string])[]
 ): PastNode => ({
   node,
   error: '',
   packetsSince: '2026-01-03T03:59:00.000Z',
   dropsSince: '2026-01-03T00:00:00.000Z',
-  seen: seen.map(([way, hook, packets, reason = '']): SeenPackets => ({
+  seen: seen.map(([way, hook, packets, reason = '', rule = '']): SeenPackets => ({
     way,
     hook,
     packets,
     reason,
+    direction: rule === '' ? '' : 'ingress',
+    rule,
     peer: '',
     first: FROM,
     last: FROM,
@@ -51,6 +53,18 @@ for (const [name, nodes, conclusion] of [
     'weft dropped them',
     [past('n1', ['there', 'drop', 12, 'no-route']), past('n3')],
     '12 there, 0 back: 12 there dropped at n1 as no-route',
+  ],
+  [
+    'a policy denied them',
+    [
+      sent,
+      past(
+        'n3',
+        ['there', 'to-pod', 3],
+        ['there', 'drop', 2, 'policy-denied', 'isolated by shop/web, no rule matches'],
+      ),
+    ],
+    '3 there, 0 back: at least 2 there dropped at n3 as policy-denied: ingress, isolated by shop/web, no rule matches',
   ],
   ['nobody sent any', [past('n1'), past('n3')], 'no packet between the two was recorded'],
   ['nobody recorded', [past('n1'), blind], 'what became of packets is not known: no flight recorder runs at n3'],

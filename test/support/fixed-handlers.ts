@@ -617,6 +617,8 @@ export const fixedDrops: DropReport = {
       destinationPort: 80,
       lengthBytes: 1_450,
       packets: 1,
+      policy: '',
+      rule: '',
     },
   ],
   omitted: 1,

@@ -2,12 +2,12 @@
 import { podTitle } from '../../directory/pod-name.ts';
 import * as v from 'valibot';
 import { backgroundReasons, dropReasons, nameOf } from '../../dataplane/drop-reason.ts';
-import type { FlightRecord } from '../../dataplane/flight-records.ts';
 import type { PeerAccount } from '../../dataplane/peer-counters.ts';
 import { ConfigError } from '../../errors.ts';
 import { isBetween, millisecondsOf } from '../../explain/flow-table.ts';
 import { protocolName } from '../../explain/packet-description.ts';
 import { isProbe, readFlow } from '../../explain/packet-flow.ts';
+import type { RecordedPacket } from '../../explain/recorded-packet.ts';
 import type { WorkerAccount } from '../../dataplane/accounts.ts';
 import { integer } from '../config/config-value.ts';
 import type {
@@ -122,11 +122,8 @@ export class Drops {
     const offsetMs = clockOffsetMs();
     // Whoever asks again from the end of this report on misses nothing, and is told nothing twice.
     await recorded.each(
-      sinceMs,
-      (record) => {
-        const timeMs = millisecondsOf(record) + offsetMs;
-        if (timeMs < endMs) seen.add(record, timeMs, probes);
-      },
+      { fromMs: sinceMs, toMs: endMs },
+      (record) => seen.add(record, millisecondsOf(record) + offsetMs, probes),
       ['drops'],
     );
     const reasons = this.#reasons(seen.last);
@@ -222,14 +219,14 @@ class SeenDrops {
     return this.#packets.length;
   }
 
-  add(record: FlightRecord, timeMs: number, withProbes: boolean): void {
+  add(record: RecordedPacket, timeMs: number, withProbes: boolean): void {
     if (record.reason === undefined) return;
     const reason = nameOf(record.reason);
     if (backgroundReasons.has(reason)) return;
     this.last.set(reason, Math.max(timeMs, this.last.get(reason) ?? 0));
     if (!withProbes && !record.isDatagram && isProbe(record.header)) return;
     const flow = record.isDatagram ? undefined : readFlow(record.header);
-    const { direction, lengthBytes, segments: packets } = record;
+    const { direction, lengthBytes, segments: packets, denial } = record;
     const { source = '', destination = '', sourcePort = 0, destinationPort = 0 } = flow ?? {};
     if (!isBetween({ source, destination }, this.#addresses)) return;
     this.#packets.push({
@@ -246,6 +243,8 @@ class SeenDrops {
       destinationPort,
       lengthBytes,
       packets,
+      policy: denial?.policy ?? '',
+      rule: denial?.rule ?? '',
     });
   }
 

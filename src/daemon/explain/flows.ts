@@ -69,6 +69,8 @@ const flow = v.object({
   direction: v.picklist(['egress', 'ingress']),
   verdict: v.picklist(['sent', 'delivered', 'relayed', 'dropped']),
   reason: v.string(),
+  // Nodes of an earlier version record no such flows.
+  rule: v.optional(v.string(), ''),
   packets: v.number(),
   bytes: v.number(),
   peer: v.string(),
@@ -169,7 +171,11 @@ export class Flows {
   async #tell({ sinceMs, limit, dropped, probes, addresses }: FlowQuestion): Promise<ToldFlows> {
     const { recorded, routes } = this.#options;
     const table = new FlowTable();
-    await recorded.each(sinceMs, (record) => table.add(record, probes), dropped ? ['drops'] : undefined);
+    await recorded.each(
+      { fromMs: sinceMs, toMs: Infinity },
+      (record) => table.add(record, probes),
+      dropped ? ['drops'] : undefined,
+    );
     const flows = table.flows(addresses);
     const [names, offsetMs] = [routes.entryNames(), clockOffsetMs()];
     return {
@@ -180,7 +186,7 @@ export class Flows {
   }
 
   #view(flow: CountedFlow, names: ReturnType<OverlayRoutes['entryNames']>, offsetMs: number): ToldFlow {
-    const { source, destination, direction, hook, reason, peer, packets, bytes, firstMs, lastMs } = flow;
+    const { source, destination, direction, hook, reason, rule, peer, packets, bytes, firstMs, lastMs } = flow;
     const { name, relay } = names.get(peer) ?? { name: '', relay: '' };
     const farEnd = parseIpAddress(direction === 'egress' || hook === Hook.relay ? destination : source);
     const route = farEnd && this.#options.routes.routeTo(farEnd);
@@ -193,6 +199,7 @@ export class Flows {
       direction,
       verdict: verdicts[hook] ?? 'dropped',
       reason: reason === undefined ? '' : nameOf(reason),
+      rule,
       packets,
       bytes,
       peer: name,

@@ -4,7 +4,7 @@ import { nameOf } from '../../dataplane/drop-reason.ts';
 import { hooks } from '../../dataplane/hook.ts';
 import { ConfigError } from '../../errors.ts';
 import type { PastMoment, PastNode, SeenPackets } from '../../explain/explanation.ts';
-import { type CountedFlow, FlowTable, millisecondsOf } from '../../explain/flow-table.ts';
+import { type CountedFlow, FlowTable } from '../../explain/flow-table.ts';
 import { concludePast } from '../../explain/past-conclusion.ts';
 import { wayBetween } from '../../explain/packet-flow.ts';
 import type { PacketDescription } from '../../explain/packet-description.ts';
@@ -56,6 +56,9 @@ const toldPast = v.object({
       way: v.picklist(['there', 'back']),
       hook: v.string(),
       reason: v.string(),
+      // Nodes of an earlier version do not record what policies deny.
+      direction: v.optional(v.picklist(['egress', 'ingress', '']), ''),
+      rule: v.optional(v.string(), ''),
       peer: v.string(),
       packets: v.number(),
       first: v.string(),
@@ -107,10 +110,14 @@ export class PastMoments {
     const [from, to] = [ends[0], ends[1]];
     const tables = { there: new FlowTable(), back: new FlowTable() };
     const offsetMs = clockOffsetMs();
-    await this.#options.recorded.each(fromMs, (record) => {
-      const way = record.isDatagram ? undefined : wayBetween(record.header, from, to);
-      if (way !== undefined && millisecondsOf(record) + offsetMs <= toMs) tables[way].add(record);
-    });
+    await this.#options.recorded.each(
+      { fromMs, toMs },
+      (record) => {
+        const way = record.isDatagram ? undefined : wayBetween(record.header, from, to);
+        if (way !== undefined) tables[way].add(record);
+      },
+      ['packets', 'drops', 'audits'],
+    );
     const names = this.#options.routes.entryNames();
     return (['there', 'back'] as const).flatMap((way) => seenOf(tables[way].flows(), way, offsetMs, names));
   }
@@ -138,16 +145,19 @@ function seenOf(
 ): SeenPackets[] {
   const alike = Map.groupBy(
     flows,
-    ({ hook, reason, peer }) => `${hook} ${reason ?? ''} ${names.get(peer)?.name ?? ''}`,
+    ({ hook, reason, peer, direction, rule }) =>
+      `${hook} ${reason ?? ''} ${names.get(peer)?.name ?? ''} ${rule === '' ? '' : direction} ${rule}`,
   );
   return [...alike.values()]
     .sort(([a], [b]) => a!.hook - b!.hook)
     .map((group) => {
-      const { hook, reason, peer } = group[0]!;
+      const { hook, reason, peer, direction, rule } = group[0]!;
       return {
         way,
         hook: hooks[hook]!.name,
         reason: reason === undefined ? '' : nameOf(reason),
+        direction: rule === '' ? '' : direction,
+        rule,
         peer: names.get(peer)?.name ?? '',
         packets: group.reduce((sum, { packets }) => sum + packets, 0),
         first: formatMs(Math.min(...group.map(({ firstMs }) => firstMs)) + offsetMs),

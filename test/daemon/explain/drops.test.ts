@@ -1,11 +1,11 @@
 import test from 'ava';
 import type { DropReport } from '../../../src/api/drop-api.ts';
-import { DropReason } from '../../../src/dataplane/drop-reason.ts';
+import { DropReason, KernelReason, type RecordedReason } from '../../../src/dataplane/drop-reason.ts';
 import { Counters, createCountersMemory, readWorkerAccount } from '../../../src/dataplane/counters.ts';
-import type { FlightRecord } from '../../../src/dataplane/flight-records.ts';
 import { Hook } from '../../../src/dataplane/hook.ts';
 import { PeerCounters, createPeerCountersMemory, readPeerAccount } from '../../../src/dataplane/peer-counters.ts';
 import { Drops, parseDropQuery } from '../../../src/daemon/explain/drops.ts';
+import type { RecordedPacket } from '../../../src/explain/recorded-packet.ts';
 import { clockOffsetMs } from '../../../src/daemon/explain/recorded-packets.ts';
 import { ipPacket, tcpSegment, udpDatagram } from '../../support/ip-packet.ts';
 
@@ -13,7 +13,7 @@ const v4 = { source: [10, 244, 1, 2], destination: [10, 244, 2, 2] } as const;
 const back = { source: [10, 244, 2, 2], destination: [10, 244, 1, 3] } as const;
 
 /** A node with pods web and db, which exchanges packets with n2, also through n3. */
-function dropsOf(records: readonly FlightRecord[] = []) {
+function dropsOf(records: readonly RecordedPacket[] = []) {
   const memory = createCountersMemory(1);
   const peerMemory = createPeerCountersMemory(1, 20);
   const counters = new Counters(memory, 0, new PeerCounters(peerMemory, 0));
@@ -33,8 +33,11 @@ function dropsOf(records: readonly FlightRecord[] = []) {
     ],
     recorded: {
       span: () => ({ packetsSince: '', dropsSince: '2026-01-01T00:00:00.000Z' }),
-      each: async (fromMs, take) => {
-        for (const record of records) if (timeOf(record) + clockOffsetMs() >= fromMs) take(record);
+      each: async ({ fromMs, toMs }, take) => {
+        for (const record of records) {
+          const timeMs = timeOf(record) + clockOffsetMs();
+          if (timeMs >= fromMs && timeMs < toMs) take(record);
+        }
         await Promise.resolve();
       },
     },
@@ -134,6 +137,19 @@ test('recorded drops are those of pods, by the address of this node in them', as
   t.like(recent[1], { reason: 'vxlan-no-vni', source: '', protocol: '', pod: '', peer: '' });
 });
 
+test('what policies deny is among the records, with its rule, and in no count of reasons', async (t) => {
+  const packet = ipPacket({ ...v4, protocol: 17, transport: udpDatagram([1]) });
+  const denial = { policy: 'shop/web', rule: 'shop/web egress[0].to[0]' };
+  const { drops } = dropsOf([
+    recordOf(0, KernelReason.policyDenied, packet, { denial }),
+    recordOf(1, DropReason.noRoute, packet),
+  ]);
+  const { packets, reasons, recent } = await drops.report({ sinceMs: 0, limit: 10, probes: false });
+  t.deepEqual([packets, reasons], [0, []]);
+  t.like(recent[0], { reason: 'policy-denied', pod: 'web', remotePod: 'n2/db', ...denial });
+  t.like(recent[1], { reason: 'no-route', policy: '', rule: '' });
+});
+
 test('who asks again from the end of a report on is told nothing twice', async (t) => {
   const web = ipPacket({ ...v4, protocol: 6, transport: tcpSegment(1, 2, [], []) });
   const { drops } = dropsOf([recordOf(50, DropReason.noRoute, web), recordOf(70_000, DropReason.noRoute, web)]);
@@ -181,29 +197,26 @@ function withoutTimes({ recent }: DropReport) {
 /** @param laterMs how long after a moment ten seconds ago it was. */
 function recordOf(
   laterMs: number,
-  reason: DropReason,
+  reason: RecordedReason,
   header: Uint8Array,
-  given: Partial<FlightRecord> = {},
-): FlightRecord {
+  given: Partial<RecordedPacket> = {},
+): RecordedPacket {
   const nowNs = process.hrtime.bigint() - BigInt(10_000_000_000 - laterMs * 1_000_000);
   return {
     seconds: Number(nowNs / 1_000_000_000n),
     nanoseconds: Number(nowNs % 1_000_000_000n),
-    worker: 0,
     hook: Hook.drop,
     direction: 'egress',
     reason,
     peer: 0,
-    generation: 1,
     lengthBytes: header.length,
     segments: 1,
-    gsoSize: 0,
     header,
     isDatagram: false,
     ...given,
   };
 }
 
-function timeOf({ seconds, nanoseconds }: FlightRecord): number {
+function timeOf({ seconds, nanoseconds }: RecordedPacket): number {
   return seconds * 1_000 + nanoseconds / 1_000_000;
 }
