@@ -25,6 +25,7 @@ const eventMeanings = {
   'policy-unsure':
     'a pod was made before it was known which policies select it: its labels were not known, or no policies',
   'policy-denied': 'network policies deny the packets of a flow, or would in audit mode: told of the first one',
+  'policy-changed': 'a network policy was created, changed or deleted',
   'policy-connections-cut':
     'a change of network policies no longer allows some connections, which were cut, or allows some again',
   'fault-added': 'somebody began to inject a fault into the traffic of this node',

@@ -31,6 +31,7 @@ import { PolicyLog } from './policy/policy-log.ts';
 import { oddPolicyNotices, roomNotices } from './policy/policy-notices.ts';
 import { type PolicySurvey, surveyPolicies } from './policy/policy-survey.ts';
 import { PolicyUses } from './policy/policy-uses.ts';
+import { ToldChanges } from './policy/told-changes.ts';
 import { ToldCuts } from './policy/told-cuts.ts';
 import { ToldDenials } from './policy/told-denials.ts';
 import { systemClock } from './process/system-environment.ts';
@@ -151,6 +152,7 @@ export function composePolicy(
   const { nodeName, isKnown, isForbidden, isAway, awaitPod, isPodKnown } = source;
   const isSparing = source.facts.kubernetes === undefined;
   const cuts = new ToldCuts(events, systemClock);
+  const changes = new ToldChanges(events, systemClock);
   const enforcement: PolicyEnforcement = new PolicyEnforcement({
     witness,
     isSparing,
@@ -190,6 +192,10 @@ export function composePolicy(
     mayHave,
     ...source.facts,
     listener: planner,
+    // What is there at first is no change.
+    onPolicy: (change) => {
+      if (policies.isBegun) changes.add(change);
+    },
     onTold: () => policies.update(),
   });
   const log = new PolicyLog({ denierOf: (tag) => names.of(tag), clock: systemClock, logger, realtimeNs });

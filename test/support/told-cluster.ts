@@ -50,6 +50,8 @@ export class ToldCluster {
   readonly namespaces = new Map<string, PolicyNamespace>();
   readonly nodes = new Map<string, PolicyNode>();
   readonly policies = new Map<string, Policy>();
+  /** Of policies: `shop/web created`. */
+  readonly changes: string[] = [];
   /** What was told since it was last looked at: `+ pod KEY`, `- policy TITLE`. */
   readonly #news: string[] = [];
   rounds = 0;
@@ -114,6 +116,7 @@ export class ToldCluster {
           this.planner.removePolicy(title);
         },
       },
+      onPolicy: ({ title, change }) => this.changes.push(`${title} ${change}`),
       onTold: () => this.rounds++,
     });
   }

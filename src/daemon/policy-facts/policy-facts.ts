@@ -22,10 +22,11 @@ import type { GivenResource, RulebookObjects } from '../rulebook/rulebook-object
 import { ApiPolicies, type OddPolicy, policyResources } from './api-policies.ts';
 import type { PolicyFactsListener } from './facts-listener.ts';
 import { OwnPods, type OwnPodsOptions } from './own-pods.ts';
+import type { PolicyChange } from './policy-change.ts';
 import { type OwnNode, PolicyNodes } from './policy-nodes.ts';
 import { RemotePods } from './remote-pods.ts';
 import { changedPrefixes } from './route-changes.ts';
-import { ToldValues } from './told-values.ts';
+import { ToldValues, type ToldValuesOptions } from './told-values.ts';
 
 export interface PolicyFactsOptions {
   readonly own: OwnNode;
@@ -41,8 +42,10 @@ export interface PolicyFactsOptions {
     readonly pod: NonNullable<OwnPodsOptions['podInApi']>;
   };
   /** What operators gave to the cluster; absent where there is Kubernetes. */
-  readonly given?: Pick<RulebookObjects, 'objectsOf' | 'givenAt'>;
+  readonly given?: Pick<RulebookObjects, 'objectsOf' | 'givenAt' | 'deletedAt'>;
   readonly listener: PolicyFactsListener;
+  /** Called with each policy that begins to mean something, or means something else, or nothing; also of those that are there at first. */
+  readonly onPolicy: (change: PolicyChange) => void;
   /** Called after each change of which something was told, when all of it was. */
   readonly onTold: () => void;
 }
@@ -75,11 +78,11 @@ export class PolicyFacts {
   constructor(options: PolicyFactsOptions) {
     this.#options = options;
     const { own, pods, setOf, mayHave, kubernetes, listener } = options;
-    const telling = <Value>(set: (value: Value) => void, remove: (key: string) => void): ToldValues<Value> =>
+    const telling = <Value>(set: ToldValuesOptions<Value>['set'], remove: (key: string) => void): ToldValues<Value> =>
       new ToldValues<Value>({
-        set: (value) => {
+        set: (value, before) => {
           this.#isAnythingTold = true;
-          set(value);
+          set(value, before);
         },
         remove: (key) => {
           this.#isAnythingTold = true;
@@ -97,8 +100,14 @@ export class PolicyFacts {
     );
     this.#apiPolicies = new ApiPolicies(
       telling<Policy>(
-        (policy) => listener.setPolicy(policy),
-        (title) => listener.removePolicy(title),
+        (policy, before) => {
+          listener.setPolicy(policy);
+          this.#tellPolicy(titleOf(policy), before === undefined ? 'created' : 'changed');
+        },
+        (title) => {
+          listener.removePolicy(title);
+          this.#tellPolicy(title, 'deleted');
+        },
       ),
     );
     const told = telling<PolicyNode>(
@@ -199,6 +208,14 @@ export class PolicyFacts {
         return { source: 'rulebook', given: { node: at.node, at: new Date(at.atMs).toISOString() }, ...known };
       }),
     );
+  }
+
+  #tellPolicy(title: string, change: PolicyChange['change']): void {
+    const { given, onPolicy } = this.#options;
+    // No name has a slash.
+    const resource = title.includes('/') ? 'networkpolicies' : 'clusternetworkpolicies';
+    const at = given?.givenAt(resource, title) ?? given?.deletedAt(resource, title);
+    onPolicy({ title, change, source: given === undefined ? 'kubernetes' : 'rulebook', node: at?.node ?? '' });
   }
 
   #take(resource: ResourceName, keys: readonly string[]): void {

@@ -2,7 +2,8 @@
 import { isDeepStrictEqual } from 'node:util';
 
 export interface ToldValuesOptions<Value> {
-  readonly set: (value: Value) => void;
+  /** @param before that was told last; `undefined`: there was none */
+  readonly set: (value: Value, before: Value | undefined) => void;
   readonly remove: (key: string) => void;
 }
 
@@ -21,7 +22,7 @@ export class ToldValues<Value> {
       if (this.#told.delete(key)) this.#options.remove(key);
     } else if (before === undefined || !isDeepStrictEqual(before, value)) {
       this.#told.set(key, value);
-      this.#options.set(value);
+      this.#options.set(value, before);
     }
   }
 

@@ -27,6 +27,8 @@ export class RulebookObjects {
     clusternetworkpolicies: new Map(),
   };
   readonly #given = new Map<string, GivenAt>();
+  /** Those that the last update took away: where they were deleted. */
+  readonly #deleted = new Map<string, GivenAt>();
 
   constructor(entries: readonly RulebookEntry[]) {
     this.update(entries);
@@ -42,9 +44,15 @@ export class RulebookObjects {
     return this.#given.get(`${resource} ${key}`);
   }
 
+  /** Where an object was deleted that the last update took away. */
+  deletedAt(resource: GivenResource, key: string): GivenAt | undefined {
+    return this.#deleted.get(`${resource} ${key}`);
+  }
+
   /** Takes entries that are others now. @returns which objects, by their resources */
   update(entries: readonly RulebookEntry[]): ReadonlyMap<GivenResource, readonly string[]> {
     const changed = new Map<GivenResource, string[]>();
+    this.#deleted.clear();
     for (const entry of entries) {
       const resource = resources[entry.kind];
       const key = entry.namespace === '' ? entry.name : `${entry.namespace}/${entry.name}`;
@@ -53,8 +61,9 @@ export class RulebookObjects {
       const record = entry.object === undefined ? undefined : read(entry, JSON.parse(entry.object));
       if (record === undefined) objects.delete(key);
       else objects.set(key, record);
-      if (record === undefined) this.#given.delete(given);
-      else this.#given.set(given, { node: entry.origin, atMs: entry.version });
+      this.#given.delete(given);
+      const places = record === undefined ? this.#deleted : this.#given;
+      places.set(given, { node: entry.origin, atMs: entry.version });
       changed.set(resource, [...(changed.get(resource) ?? []), key]);
     }
     return changed;

@@ -219,6 +219,10 @@ test('namespaces and policies come from the API', (t) => {
   made.delete('namespaces', 'shop');
   made.delete('networkpolicies', 'shop/web');
   t.deepEqual(made.news(), ['- namespace shop', '- policy shop/web']);
+  t.deepEqual(made.changes, ['shop/web created', 'shop/web deleted']);
+  made.object('networkpolicies', policy('web'));
+  made.object('networkpolicies', policy('web', { matchLabels: { app: 'web' } }));
+  t.deepEqual(made.changes.slice(2), ['shop/web created', 'shop/web changed']);
 });
 
 test('a policy that cannot be read denies everything to those that it selects, and is named with what is wrong', (t) => {

@@ -26,7 +26,11 @@ test('objects are found by their names, with where they were given, until they a
   );
   t.is(objects.objectsOf('networkpolicies').size, 0);
   t.is(objects.givenAt('networkpolicies', 'shop/web'), undefined);
+  t.deepEqual(objects.deletedAt('networkpolicies', 'shop/web'), { node: 'n1', atMs: 5 });
+  t.is(objects.deletedAt('namespaces', 'web'), undefined);
   t.deepEqual(objects.objectsOf('namespaces').get('web')?.labels, { a: 'b' });
+  objects.update([]);
+  t.is(objects.deletedAt('networkpolicies', 'shop/web'), undefined);
 });
 
 test('a policy whose metadata cannot be read is not forgotten, and is said to be odd', (t) => {
