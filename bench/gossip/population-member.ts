@@ -69,6 +69,7 @@ export function populationPods(index: number, count: number): DirectoryPod[] {
       labels: { app, 'pod-template-hash': hash.slice(0, 10), 'app.kubernetes.io/version': `1.${serial}` },
       hasMoreLabels: false,
       ports: [],
+      hasMorePorts: false,
       isSuperseded: false,
     };
   });

@@ -98,6 +98,7 @@ export function announcedPods(node: number, labels: readonly Labels[] = []): Dir
       addresses,
       hasMoreLabels: false,
       ports,
+      hasMorePorts: false,
       isSuperseded: false,
     };
   });

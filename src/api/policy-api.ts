@@ -53,6 +53,8 @@ export interface PolicedPod {
   /** That packets are judged by: without those that another node has by the routes. */
   readonly addresses: readonly string[];
   readonly ports: readonly PodPort[];
+  /** It may have others with names: they are not known. */
+  readonly hasMorePorts: boolean;
 }
 
 export interface PolicedNamespace {

@@ -131,8 +131,8 @@ export function policyMatrix(
   };
 }
 
-function endOfPod({ key, addresses, ports }: PolicyPod): End {
-  return { pod: key, node: '', addresses, ports, remark: '' };
+function endOfPod({ key, addresses, ports, hasMorePorts }: PolicyPod): End {
+  return { pod: key, node: '', addresses, ports, hasMorePorts, remark: '' };
 }
 
 /** Only a port with a name is one that a pod may lack. */

@@ -68,7 +68,8 @@ function podsOf({ pods }: PolicyReport): readonly PolicyPod[] {
   return read.sort((a, b) => byName.compare(a.key, b.key));
 }
 
-function readPod({ node, namespace, name, labels, addresses, ports }: PolicedPod, key: string): PolicyPod {
+function readPod(pod: PolicedPod, key: string): PolicyPod {
+  const { node, namespace, name, labels, addresses, ports, hasMorePorts } = pod;
   return {
     key,
     namespace,
@@ -78,6 +79,7 @@ function readPod({ node, namespace, name, labels, addresses, ports }: PolicedPod
     nodeName: node,
     hostNetwork: false,
     ports,
+    hasMorePorts,
   };
 }
 

@@ -84,6 +84,7 @@ export function readPodFile(file: string): PodFile {
       nodeName,
       hostNetwork: object.hostNetwork,
       ports: object.ports,
+      hasMorePorts: object.hasMorePorts,
     });
   }
   if (pods.size === 0)

@@ -52,6 +52,8 @@ export interface End {
   readonly node: string;
   readonly addresses: readonly IpAddress[];
   readonly ports: readonly NamedPort[];
+  /** It may have others with names. */
+  readonly hasMorePorts: boolean;
   /** Which pod of a workload was taken; else empty. */
   readonly remark: string;
 }
@@ -158,7 +160,8 @@ export function endOf(text: string, { view, pods: { pods, where } }: AskedCluste
   if (address !== undefined) {
     const holder = view.podsAt(address)[0];
     const node = holder === undefined ? (view.nodesAt(address)[0]?.name ?? '') : '';
-    return { pod: holder?.key ?? '', node, addresses: [address], ports: holder?.ports ?? [], remark: '' };
+    const { key = '', ports = [], hasMorePorts = false } = holder ?? {};
+    return { pod: key, node, addresses: [address], ports, hasMorePorts, remark: '' };
   }
   const { there, words } = wordsOf(text, pods);
   const named = there.map((pod) => {
@@ -177,7 +180,8 @@ export function endOf(text: string, { view, pods: { pods, where } }: AskedCluste
     );
   const isOfWorkload = words.workload !== undefined && byName.length === 0 && found.length > 1;
   const remark = isOfWorkload ? `${pod.key} stands for ${found.length} pods of ${formatWorkload(words.workload)}` : '';
-  return { pod: pod.key, node: '', addresses: pod.addresses, ports: pod.ports, remark };
+  const { key, addresses, ports, hasMorePorts } = pod;
+  return { pod: key, node: '', addresses, ports, hasMorePorts, remark };
 }
 
 /** `n1/web` and `n1/shop/web` are pods of node n1: a namespace that is called like a node is meant by NODE/NAMESPACE/POD. */
@@ -215,7 +219,11 @@ export function trafficOf({ protocol, port }: AskedTraffic, destination: End): T
   const [one, another] = found;
   if (one === undefined) {
     const known = destination.ports.map(({ name }) => name).join(', ');
-    throw new WeftError('usage', `--dport: ${who} has no port ${port}${known === '' ? '' : `, only ${known}`}`);
+    const only = known === '' ? '' : `, only ${known}`;
+    const problem = destination.hasMorePorts
+      ? `not all ports of ${who} are known: give the number`
+      : `${who} has no port ${port}${only}`;
+    throw new WeftError('usage', `--dport: ${problem}`);
   }
   if (another !== undefined && another.protocol !== one.protocol)
     throw new WeftError('usage', `--dport: ${who} has a port ${port} of several protocols: say which by --proto`);

@@ -12,6 +12,8 @@ export interface DirectoryPod {
   readonly hasMoreLabels: boolean;
   /** Those that have names. In any order, each once. */
   readonly ports: readonly PodPort[];
+  /** It has, or may have, others than these. */
+  readonly hasMorePorts: boolean;
   /** A newer pod of its node has taken its name: it goes by its addresses alone. */
   readonly isSuperseded: boolean;
 }

@@ -31,6 +31,7 @@ const podLimits: FieldLimits = {
   5: { maxCount: 1, maxBytes: 0 },
   6: { maxCount: MAX_POD_PORTS, maxBytes: MAX_PORT_NAME_LENGTH + 16, fields: portLimits },
   7: { maxCount: 1, maxBytes: 0 },
+  8: { maxCount: 1, maxBytes: 0 },
 };
 
 /** Names end up in terminals, logs and metrics: no spaces, no control characters, no look-alikes. A slash is between names. */
@@ -65,7 +66,7 @@ function titleOf({ name, protocol, port }: PodPort): string {
 
 /** Encodes a pod: equal ones alike. */
 export function encodePod(pod: DirectoryPod): Uint8Array {
-  const { name, namespace, addresses, labels, hasMoreLabels, ports, isSuperseded } = pod;
+  const { name, namespace, addresses, labels, hasMoreLabels, ports, hasMorePorts, isSuperseded } = pod;
   return Uint8Array.from(
     weft.v1.DirectoryPod.encode({
       name,
@@ -81,6 +82,7 @@ export function encodePod(pod: DirectoryPod): Uint8Array {
         port,
       })),
       ...(hasMoreLabels && { moreLabels: true }),
+      ...(!hasMorePorts && { allPorts: true }),
     }).finish(),
   );
 }
@@ -108,6 +110,7 @@ export function parsePod(bytes: Uint8Array): DirectoryPod | undefined {
       // A protocol of a later version is none that anybody here asks for.
       return protocol === undefined ? [] : { name: name ?? '', protocol, port: port ?? 0 };
     }),
+    hasMorePorts: !raw.allPorts,
     isSuperseded: raw.superseded,
   };
   const isEachLabelOnce = Object.keys(pod.labels).length === raw.labels.length;

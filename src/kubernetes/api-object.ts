@@ -4,8 +4,7 @@
  * Whoever may write Nodes and Pods says what is in them, so each field has a limit. An object that breaks one is no object.
  */
 import * as v from 'valibot';
-import type { PodPort } from '../directory/pod-port.ts';
-import { namedPortsOf } from './named-ports.ts';
+import { type NamedPorts, namedPortsOf } from './named-ports.ts';
 
 /** A Node. */
 export interface ApiNode {
@@ -21,8 +20,8 @@ export interface ApiNode {
   readonly networkUnavailableReason: string;
 }
 
-/** A Pod. */
-export interface ApiPod {
+/** A Pod, with those ports of its containers that have names. */
+export interface ApiPod extends NamedPorts {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
@@ -33,8 +32,6 @@ export interface ApiPod {
   /** `Pending`, `Running`, `Succeeded`, `Failed`, `Unknown`. */
   readonly phase: string;
   readonly addresses: readonly string[];
-  /** Those of its containers that have names. */
-  readonly ports: readonly PodPort[];
   /** Somebody deleted it, and it ends. */
   readonly isEnding: boolean;
 }
@@ -151,7 +148,7 @@ export function readPod(object: unknown): ApiPod | undefined {
       (status.podIPs ?? []).map(({ ip }) => ip).filter((ip) => ip !== ''),
       status.podIP ?? '',
     ),
-    ports: namedPortsOf(spec),
+    ...namedPortsOf(spec),
     isEnding: metadata.deletionTimestamp !== '',
   };
 }

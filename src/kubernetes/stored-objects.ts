@@ -40,6 +40,8 @@ const pod = v.object({
   phase: v.string(),
   addresses: strings,
   ports: v.optional(v.array(port), []),
+  // An earlier version stored none, or not whether these are all.
+  hasMorePorts: v.optional(v.boolean(), true),
   isEnding: v.boolean(),
 });
 

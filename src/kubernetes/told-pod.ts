@@ -1,14 +1,13 @@
 /** What other nodes are told of a Pod object: labels and named ports, of both as many as they take. */
 import { MAX_POD_PORTS } from '../directory/limits.ts';
 import type { PodLabels } from '../directory/pod-labels.ts';
-import { comparePodPorts, type PodPort } from '../directory/pod-port.ts';
-import type { ApiPod } from './api-object.ts';
+import { comparePodPorts } from '../directory/pod-port.ts';
 import { fittingLabels, MAX_LABELS_BYTES } from './fitting-labels.ts';
+import type { NamedPorts } from './named-ports.ts';
 
 /** What somebody else than its own record says of a pod. */
-export interface ToldPod {
+export interface ToldPod extends NamedPorts {
   readonly labels: PodLabels;
-  readonly ports: readonly PodPort[];
 }
 
 /** What other nodes are told of it. */
@@ -28,12 +27,19 @@ const LEAST_PORTS_BYTES = 400;
 const PORT_OVERHEAD_BYTES = 10;
 
 /** The same ones each time, ports in order. */
-export function toldOfPod({ labels, ports }: Pick<ApiPod, 'labels' | 'ports'>): FittingPod {
+export function toldOfPod({ labels, ports, hasMorePorts }: ToldPod): FittingPod {
   const fitting = fittingLabels(labels);
   let roomBytes = LEAST_PORTS_BYTES + MAX_LABELS_BYTES - fitting.lengthBytes;
   const told = ports
     .toSorted(comparePodPorts)
     .slice(0, MAX_POD_PORTS)
     .filter(({ name }) => (roomBytes -= name.length + PORT_OVERHEAD_BYTES) >= 0);
-  return { labels: fitting.labels, ports: told, cutLabels: fitting.cut, cutPorts: ports.length - told.length };
+  const cutPorts = ports.length - told.length;
+  return {
+    labels: fitting.labels,
+    ports: told,
+    hasMorePorts: hasMorePorts || cutPorts > 0,
+    cutLabels: fitting.cut,
+    cutPorts,
+  };
 }

@@ -18,6 +18,8 @@ export interface PolicyPod {
   /** It has the network of its node: no selector finds it. */
   readonly hostNetwork: boolean;
   readonly ports: readonly NamedPort[];
+  /** It has, or may have, others with names than these, see `unknown-ports.ts`. */
+  readonly hasMorePorts: boolean;
 }
 
 /** A port of a container that has a name. */

@@ -9,6 +9,7 @@ export class KnownCluster {
   readonly #pods = new Map<string, PolicyPod>();
   readonly #podsByNamespace = new Map<string, Set<PolicyPod>>();
   readonly #podsByPortName = new Map<string, Set<PolicyPod>>();
+  readonly #podsWithMorePorts = new Set<PolicyPod>();
   readonly #namespaces = new Map<string, PolicyNamespace>();
   readonly #nodes = new Map<string, PolicyNode>();
 
@@ -18,6 +19,7 @@ export class KnownCluster {
     this.#pods.set(pod.key, pod);
     insert(this.#podsByNamespace, pod.namespace, pod);
     for (const { name } of pod.ports) insert(this.#podsByPortName, name, pod);
+    if (pod.hasMorePorts) this.#podsWithMorePorts.add(pod);
     return before;
   }
 
@@ -27,6 +29,7 @@ export class KnownCluster {
     this.#pods.delete(key);
     remove(this.#podsByNamespace, pod.namespace, pod);
     for (const { name } of pod.ports) remove(this.#podsByPortName, name, pod);
+    this.#podsWithMorePorts.delete(pod);
     return pod;
   }
 
@@ -45,6 +48,11 @@ export class KnownCluster {
   /** Pods that have a port of this name, of whatever protocol. */
   podsWithPort(name: string): Iterable<PolicyPod> {
     return this.#podsByPortName.get(name) ?? [];
+  }
+
+  /** Pods of which not all named ports are known. */
+  podsWithMorePorts(): Iterable<PolicyPod> {
+    return this.#podsWithMorePorts;
   }
 
   setNamespace(namespace: PolicyNamespace): void {

@@ -4,6 +4,7 @@
  */
 import type { Direction, Policy, PolicyRule } from './policy.ts';
 import { asksLabels } from './unknown-labels.ts';
+import { protocolsOfNames } from './unknown-ports.ts';
 
 /**
  * Of all isolations of one node. With peers of two families these are 65 536 rules, for which `nft` needs 400 MB, and a processor for 5 s. It is
@@ -16,14 +17,16 @@ export function matchesOf(rules: readonly PolicyRule[]): number {
   return rules.reduce((sum, { ports }) => sum + Math.max(1, ports?.length ?? 1), 0);
 }
 
-/** Of rules as they are planned: what denies or passes by labels has a second rule, for pods whose labels are not known. */
+/** Of rules as they are planned: what denies or passes by labels, or by names of ports, has further rules, for pods of which these are not known. */
 export function plannedMatchesOf(policies: readonly Policy[], direction: Direction): number {
-  return policies.reduce((sum, policy) => {
-    const rules = policy[direction];
-    return (
-      sum + matchesOf(rules) + matchesOf(rules.filter(({ action, peer }) => action !== 'allow' && asksLabels(peer)))
-    );
-  }, 0);
+  return policies.flatMap((policy) => policy[direction]).reduce((sum, rule) => sum + plannedMatchesOfRule(rule), 0);
+}
+
+function plannedMatchesOfRule(rule: PolicyRule): number {
+  const certain = matchesOf([rule]);
+  if (rule.action === 'allow') return certain;
+  const byNames = protocolsOfNames(rule.ports).length;
+  return certain + byNames + (asksLabels(rule.peer) ? certain + byNames : 0);
 }
 
 /**

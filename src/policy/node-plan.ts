@@ -47,7 +47,8 @@ export interface PlannedRule {
   readonly tier: Tier;
   /**
    * `shop/web ingress[2].from[0]`: unique among all policies. Behind one that denies or passes by labels of peers stands one that denies peers
-   * whose labels are not known, `tenants ingress[0].from[0] (labels-unknown)`.
+   * whose labels are not known, `tenants ingress[0].from[0] (labels-unknown)`; before that, behind one that does by names of ports, one that
+   * denies whatever may have them, `tenants ingress[0].from[0] (ports-unknown)`.
    */
   readonly name: string;
   readonly action: RuleAction;
@@ -64,9 +65,11 @@ export type PlannedPort =
   | { readonly kind: 'any'; readonly protocol: PolicyProtocol }
   | { readonly kind: 'range'; readonly protocol: PolicyProtocol; readonly first: number; readonly last: number }
   /** Key of a {@link PortSet}, which says protocols, too. */
-  | { readonly kind: 'named'; readonly ports: string };
+  | { readonly kind: 'named'; readonly ports: string }
+  /** Any port of destinations that may have it under a name. `protocol`: `undefined` is whatever one that has ports. `pods`: key of a {@link PeerSet}. */
+  | { readonly kind: 'unknown'; readonly protocol: PolicyProtocol | undefined; readonly pods: string };
 
-/** Addresses of the other end, both families in one, in order. None overlaps another. There may be none. */
+/** Addresses of the other end, or of destinations whose ports are not known: both families in one, in order. None overlaps another. There may be none. */
 export interface PeerSet {
   /** Says what it means: as long as its selectors are. The same peers, the same key, also after a restart. */
   readonly key: string;

@@ -19,6 +19,7 @@ import { comparePolicies, compareTexts, type Direction, type Policy, titleOf, ti
 import { PortSets } from './port-sets.ts';
 import { isSameContent, isSameIsolation, isSamePeerSet, isSamePortSet } from './same-plan.ts';
 import { closingPolicy, isolationOfUnknown } from './unknown-labels.ts';
+import { UnknownPortPods } from './unknown-port-pods.ts';
 
 /** A pod of this node. */
 interface LocalPod {
@@ -36,11 +37,12 @@ export class NodePlanner {
   readonly #locals = new Map<string, LocalPod>();
   readonly #peers: PeerSets;
   readonly #ports: PortSets;
+  readonly #unknownPorts: UnknownPortPods;
   readonly #isolations: Isolations;
   readonly #changed = {
     pods: new ChangedItems<PodPlan>({ read: (key) => this.#podPlan(key), isSame: isSameContent }),
     isolations: new ChangedItems<IsolationPlan>({ read: (key) => this.#isolations.read(key), isSame: isSameIsolation }),
-    peerSets: new ChangedItems<PeerSet>({ read: (key) => this.#peers.read(key), isSame: isSamePeerSet }),
+    peerSets: new ChangedItems<PeerSet>({ read: (key) => this.#readPeers(key), isSame: isSamePeerSet }),
     portSets: new ChangedItems<PortSet>({ read: (key) => this.#ports.read(key), isSame: isSamePortSet }),
   };
 
@@ -50,7 +52,9 @@ export class NodePlanner {
     this.#nodeName = nodeName;
     this.#peers = new PeerSets(this.#cluster, (key) => peerSets.touch(key));
     this.#ports = new PortSets(nodeName, this.#cluster, (key) => portSets.touch(key));
-    this.#isolations = new Isolations(new PlannedRules(this.#peers, this.#ports), (key) => isolations.touch(key));
+    this.#unknownPorts = new UnknownPortPods(nodeName, (key) => peerSets.touch(key));
+    const rules = new PlannedRules(this.#peers, this.#ports, this.#unknownPorts);
+    this.#isolations = new Isolations(rules, (key) => isolations.touch(key));
   }
 
   /** All that was told. */
@@ -128,7 +132,7 @@ export class NodePlanner {
     return {
       pods: all(this.#locals.keys(), (key) => this.#podPlan(key)),
       isolations: all(this.#isolations.keys(), (key) => this.#isolations.read(key)),
-      peerSets: all(this.#peers.keys(), (key) => this.#peers.read(key)),
+      peerSets: all([...this.#peers.keys(), ...this.#unknownPorts.keys()], (key) => this.#readPeers(key)),
       portSets: all(this.#ports.keys(), (key) => this.#ports.read(key)),
     };
   }
@@ -150,6 +154,10 @@ export class NodePlanner {
     this.#peers.forgetIdle();
   }
 
+  #readPeers(key: string): PeerSet | undefined {
+    return this.#peers.read(key) ?? this.#unknownPorts.read(key);
+  }
+
   #replacePolicy(title: string, policy: Policy | undefined): void {
     const replaced = [...this.#locals.values()].flatMap((local) => {
       if (local.pod.labels === undefined) return [{ local, policies: this.#policiesOf(local.pod) }];
@@ -166,6 +174,7 @@ export class NodePlanner {
     this.#peers.replacePod(before, after);
     if (before !== undefined) this.#peers.noteNamespace(before.namespace);
     this.#ports.replacePod(before, after);
+    this.#unknownPorts.replacePod(before, after);
     const key = (before ?? after)!.key;
     const local = this.#locals.get(key);
     if (after?.nodeName === this.#nodeName) {

@@ -141,7 +141,10 @@ function setsOf({ rules }: IsolationPlan): ReadonlySet<string> {
   return new Set(
     rules.flatMap(({ peers, ports = [] }) => [
       ...(peers === undefined ? [] : [`peers ${peers}`]),
-      ...ports.flatMap((port) => (port.kind === 'named' ? [`ports ${port.ports}`] : [])),
+      ...ports.flatMap((port) => {
+        if (port.kind === 'named') return [`ports ${port.ports}`];
+        return port.kind === 'unknown' ? [`peers ${port.pods}`] : [];
+      }),
     ]),
   );
 }

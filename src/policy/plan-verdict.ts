@@ -121,6 +121,10 @@ function isPort(state: PlanState, port: PlannedPort, { destination, protocol, de
   if (destinationPort === undefined) return false;
   if (port.kind === 'named')
     return namedPortsOf(state.portSet(port.ports)).has(namedPortKey(destination, protocol, destinationPort));
+  if (port.kind === 'unknown') {
+    const asked = port.protocol === undefined ? Object.values(protocolNumbers) : [protocolNumbers[port.protocol]];
+    return asked.includes(protocol) && peersOf(state.peerSet(port.pods)).has(destination);
+  }
   const isWithin = port.first <= destinationPort && destinationPort <= port.last;
   return isWithin && protocolNumbers[port.protocol] === protocol;
 }

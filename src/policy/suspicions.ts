@@ -97,9 +97,10 @@ class Selection {
       const hasPort = pod.ports.some((port) => port.name === name && port.protocol === (protocol ?? port.protocol));
       if (hasPort && (selector === undefined || this.#isSelected(pod, selector) !== false)) return true;
     }
-    // Who does not tell its labels, does not tell its ports either.
-    for (const namespace of this.#namespacesOf(selector?.namespaces ?? []))
-      if ((yield* this.#labelsIn(namespace)).hasUnknown) return true;
+    for (const pod of this.#cluster.podsWithMorePorts()) {
+      if (++looked % PODS_A_STEP === 0) yield;
+      if (selector === undefined || this.#isSelected(pod, selector) !== false) return true;
+    }
     return false;
   }
 

@@ -7,7 +7,7 @@
  *     a `deny` may mean it as a peer        denies
  *     a `pass` may mean it as a peer        denies, as nobody knows whether what stands behind it in its tier is asked
  *
- * Ports with names are as they are told, and mostly not known either: what denies by such a name alone, does not deny yet.
+ * Its ports with names are mostly not known either: see `unknown-ports.ts`.
  */
 import type { Labels, PolicyPod } from './cluster-facts.ts';
 import { selectsNamespace, selectsPod } from './pod-selection.ts';

@@ -23,6 +23,7 @@ import {
   titleOf,
 } from './policy.ts';
 import { ruleNameForUnknown } from './unknown-labels.ts';
+import { protocolsOfNames, ruleNameForUnknownPorts } from './unknown-ports.ts';
 
 /** What would begin, as it is seen behind the translation of service addresses. */
 export interface Flow {
@@ -65,7 +66,7 @@ export type VerdictCause =
   | { readonly kind: 'labels-unknown'; readonly pod: string; readonly policy: string }
   /**
    * `policy` is its title, `rule` its {@link ruleName}, and `title` what the author calls the rule, or empty. If it denies only because labels
-   * of the other end are not known, {@link ruleNameForUnknown}.
+   * of the other end are not known, {@link ruleNameForUnknown}; or ports of the destination, {@link ruleNameForUnknownPorts}.
    */
   | { readonly kind: 'rule'; readonly policy: string; readonly rule: string; readonly title: string }
   /** No rule of a NetworkPolicy matched, and these isolate. */
@@ -168,18 +169,20 @@ class Judgement {
   #firstDecision(policies: readonly Policy[]): EdgeVerdict | undefined {
     for (const policy of policies) {
       for (const rule of policy[this.#direction]) {
-        const isMatch = this.#matches(rule);
-        if (isMatch === false || (isMatch === undefined && rule.action === 'allow')) continue;
-        if (isMatch === true && rule.action === 'pass') return undefined;
-        const cause: VerdictCause = {
-          kind: 'rule',
-          policy: titleOf(policy),
-          rule: isMatch === true ? ruleName(policy, rule) : ruleNameForUnknown(policy, rule),
-          title: rule.title,
-        };
-        if (rule.action === 'allow') return allowed(cause, this.#audited);
-        if (rule.action === 'pass' || !policy.isAudit) return { isAllowed: false, cause, audited: this.#audited };
-        this.#audited.push(cause);
+        for (const name of this.#matching(rule)) {
+          const isCertain = name === ruleName;
+          if (!isCertain && rule.action === 'allow') continue;
+          if (isCertain && rule.action === 'pass') return undefined;
+          const cause: VerdictCause = {
+            kind: 'rule',
+            policy: titleOf(policy),
+            rule: name(policy, rule),
+            title: rule.title,
+          };
+          if (rule.action === 'allow') return allowed(cause, this.#audited);
+          if (rule.action === 'pass' || !policy.isAudit) return { isAllowed: false, cause, audited: this.#audited };
+          this.#audited.push(cause);
+        }
       }
     }
     return undefined;
@@ -193,9 +196,15 @@ class Judgement {
     return undefined;
   }
 
-  /** `undefined`: that is not known, as labels are not. */
-  #matches({ peer, ports }: PolicyRule): boolean | undefined {
-    return (ports === undefined || ports.some((port) => this.#isPort(port))) && this.#isPeer(peer);
+  /** As what a rule matches: for certain, or for want of what is known. In the order in which the kernel asks. */
+  #matching({ peer, ports }: PolicyRule): readonly ((policy: Policy, rule: PolicyRule) => string)[] {
+    const isPort = ports === undefined || ports.some((port) => this.#isPort(port));
+    const mayBePort = this.#mayBePort(ports);
+    if (!isPort && !mayBePort) return [];
+    const isPeer = this.#isPeer(peer);
+    if (isPeer === undefined) return [ruleNameForUnknown];
+    if (!isPeer) return [];
+    return [...(isPort ? [ruleName] : []), ...(mayBePort ? [ruleNameForUnknownPorts] : [])];
   }
 
   #isPeer(peer: PolicyPeer): boolean | undefined {
@@ -221,6 +230,13 @@ class Judgement {
     return this.#otherNodes.filter(({ overlayAddresses }) =>
       overlayAddresses.some((address) => equalIpAddresses(address, this.#other)),
     );
+  }
+
+  /** Whether a pod at the destination may have the port under one of the names. */
+  #mayBePort(ports: PolicyRule['ports']): boolean {
+    const { protocol, port } = this.#flow;
+    if (protocol === undefined || port === undefined || this.#portPods.every((pod) => !pod.hasMorePorts)) return false;
+    return protocolsOfNames(ports).some((one) => (one ?? protocol) === protocol);
   }
 
   #isPort(port: PolicyPort): boolean {

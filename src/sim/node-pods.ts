@@ -16,6 +16,7 @@ export function podOf(number: number, serial: number, revision = 0): DirectoryPo
     labels: { app: 'web', 'pod-template-hash': `${1_000_000 + 7 * serial + revision}` },
     hasMoreLabels: false,
     ports: [],
+    hasMorePorts: false,
     isSuperseded: false,
   };
 }

@@ -128,6 +128,16 @@ test('the exit code says whether it is allowed, and nothing stands in the place 
   });
 });
 
+test('whoever asks for a port by its name is told whether there is none, or that it is not known', async (t) => {
+  const asking = async (pods: PolicyReport) =>
+    await policy(t, () => pods, 'test', '10.244.1.8', 'shop/db-0', '--dport', 'admin');
+  t.regex((await asking(report)).stderr, /--dport: shop\/db-0 has no port admin, only sql/);
+  t.regex(
+    (await asking(withPod('db-0', { hasMorePorts: true }))).stderr,
+    /--dport: not all ports of shop\/db-0 are known: give the number/,
+  );
+});
+
 test('pods of one name at several nodes are told apart by their nodes', async (t) => {
   const db = report.pods.find(({ name }) => name === 'db-0')!;
   const other = { ...db, node: 'elsewhere', addresses: ['10.244.9.9'], labels: { app: 'nothing' } };
@@ -210,6 +220,7 @@ test('a check of the running cluster finds what one of manifests does', async (t
     labels: { 'k8s-app': 'kube-dns' },
     addresses: ['10.244.2.53'],
     ports: [],
+    hasMorePorts: false,
   };
   const { exitCode, stdout } = await policy(t, () => ({ ...report, pods: [...report.pods, dns] }), 'check');
   t.is(exitCode, 0);

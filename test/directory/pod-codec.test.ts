@@ -18,6 +18,7 @@ const full: DirectoryPod = {
     { name: 'http', protocol: 'TCP', port: 65_535 },
     { name: 'signal', protocol: 'SCTP', port: 1 },
   ],
+  hasMorePorts: true,
   isSuperseded: true,
 };
 
@@ -59,6 +60,11 @@ test('a pod without ports is the bytes that it was before there were any', (t) =
   const { ports, ...raw } = weft.v1.DirectoryPod.decode(encodePod({ ...full, ports: [] }));
   t.deepEqual(ports, []);
   t.deepEqual(encodePod({ ...full, ports: [] }), Uint8Array.from(weft.v1.DirectoryPod.encode(raw).finish()));
+});
+
+test('of a node that does not say whether these are all ports of a pod, there may be others', (t) => {
+  t.true(parsePod(weft.v1.DirectoryPod.encode({ name: 'a' }).finish())?.hasMorePorts);
+  t.false(parsePod(encodePod({ ...full, ports: [], hasMorePorts: false }))?.hasMorePorts);
 });
 
 test('a port of a protocol of a later version is passed over', (t) => {

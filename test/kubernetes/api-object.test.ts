@@ -59,7 +59,8 @@ test('a pod with odd containers is a pod with fewer ports', (t) => {
   const many = Array.from({ length: 70 }, (_, at) => ({
     ports: ports.map(() => ({ name: `p${at}`, containerPort: 80 })),
   }));
-  t.is(readPod({ metadata, spec: { containers: many } })?.ports.length, 70);
+  t.like(readPod({ metadata, spec: { containers: many } }), { hasMorePorts: false, ports: { length: 70 } });
   const more = Array.from({ length: 1_000 }, (_, at) => ({ name: 'p', containerPort: at + 1 }));
-  t.is(readPod({ metadata, spec: { containers: [{ ports: more }] } })?.ports.length, MAX_NAMED_PORTS);
+  const cut = readPod({ metadata, spec: { containers: [{ ports: more }] } });
+  t.like(cut, { hasMorePorts: true, ports: { length: MAX_NAMED_PORTS } });
 });

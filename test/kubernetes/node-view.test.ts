@@ -65,6 +65,7 @@ test('a Pod without a status is a Pod', (t) => {
     phase: '',
     addresses: [],
     ports: [],
+    hasMorePorts: false,
     isEnding: false,
   });
 });

@@ -16,6 +16,7 @@ function inApi(name: string, address: string, change: Partial<ApiPod> = {}): Api
     phase: 'Running',
     addresses: [address],
     ports: [],
+    hasMorePorts: false,
     isEnding: false,
     ...change,
   };

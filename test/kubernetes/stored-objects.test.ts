@@ -28,13 +28,13 @@ test('what an earlier version stored is known, and nothing of what that did not 
     time,
     nodeName,
     nodes: nodes.map((node) => ({ ...node, labels: undefined })),
-    pods: pods.map((pod) => ({ ...pod, ports: undefined })),
+    pods: pods.map((pod) => ({ ...pod, ports: undefined, hasMorePorts: undefined })),
   };
   t.deepEqual(parseStoredObjects(JSON.parse(JSON.stringify(earlier)), 'n1'), {
     time,
     nodeName,
     nodes: nodes.map((node) => ({ ...node, labels: {} })),
-    pods: pods.map((pod) => ({ ...pod, ports: [] })),
+    pods: pods.map((pod) => ({ ...pod, ports: [], hasMorePorts: true })),
     networkpolicies: undefined,
     clusternetworkpolicies: undefined,
   });

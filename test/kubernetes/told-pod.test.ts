@@ -18,18 +18,22 @@ const manyLabels = Object.fromEntries(
 
 test('of a pod with few labels and ports all are told, in the same order each time', (t) => {
   const ports = portsOf(3);
-  const told = toldOfPod({ labels: { app: 'web' }, ports: ports.toReversed() });
-  t.deepEqual(told, { labels: { app: 'web' }, ports, cutLabels: 0, cutPorts: 0 });
+  const told = toldOfPod({ labels: { app: 'web' }, ports: ports.toReversed(), hasMorePorts: false });
+  t.deepEqual(told, { labels: { app: 'web' }, ports, hasMorePorts: false, cutLabels: 0, cutPorts: 0 });
 });
 
 test('of more ports than other nodes take, the first by name are told', (t) => {
   const ports = portsOf(MAX_POD_PORTS + 8);
-  const told = toldOfPod({ labels: {}, ports });
-  t.deepEqual([told.ports, told.cutPorts], [ports.slice(0, MAX_POD_PORTS), 8]);
+  const told = toldOfPod({ labels: {}, ports, hasMorePorts: false });
+  t.deepEqual([told.ports, told.cutPorts, told.hasMorePorts], [ports.slice(0, MAX_POD_PORTS), 8, true]);
 });
 
 test('whatever a pod has, other nodes take what they are told', (t) => {
-  const { labels, ports, cutLabels } = toldOfPod({ labels: manyLabels, ports: portsOf(MAX_POD_PORTS) });
+  const { labels, ports, cutLabels } = toldOfPod({
+    labels: manyLabels,
+    ports: portsOf(MAX_POD_PORTS),
+    hasMorePorts: false,
+  });
   t.true(cutLabels > 0);
   t.true(ports.length >= 16);
   const addresses = Array.from({ length: 16 }, (_, at) => parseIpAddress(`fd00::${at}`)!);
@@ -40,6 +44,7 @@ test('whatever a pod has, other nodes take what they are told', (t) => {
     labels,
     hasMoreLabels: true,
     ports,
+    hasMorePorts: false,
     isSuperseded: true,
   };
   t.is(problemOfPod(pod), undefined);

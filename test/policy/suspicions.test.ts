@@ -139,10 +139,10 @@ test('a pod whose labels are not known may be any, and may have any port', (t) =
   const policies = [
     networkPolicy('sql', '{podSelector: {matchLabels: {app: none}}, ingress: [{ports: [{port: sql}]}]}'),
   ];
-  const unknown = { ...pods.web, labels: undefined, ports: [] };
+  const unknown = { ...pods.web, labels: undefined, ports: [], hasMorePorts: true };
   t.deepEqual(suspicionsAmong(policies, [unknown]), []);
   t.deepEqual(
-    suspicionsAmong(policies, [{ ...unknown, labels: { app: 'none' } }]).map(({ kind }) => kind),
+    suspicionsAmong(policies, [{ ...unknown, labels: { app: 'none' }, hasMorePorts: false }]).map(({ kind }) => kind),
     ['port-unknown'],
   );
 });

@@ -49,9 +49,9 @@ function read(object: PolicyObject): Policy {
   return reading.policy;
 }
 
-/** Labels of the other end would say more. */
+/** Labels of the other end would say more, or ports of the destination. */
 function isUnsure(cause: VerdictCause): boolean {
-  return cause.kind === 'rule' && cause.rule.endsWith('(labels-unknown)');
+  return cause.kind === 'rule' && /\((labels|ports)-unknown\)$/.test(cause.rule);
 }
 
 /** Of all that isolate, however many. */

@@ -69,7 +69,7 @@ class Judge {
     this.#planner = planner;
     this.#target = { family: 4, bytes: Uint8Array.of(10, 0, number, 250) };
     planner.setPolicy(policy);
-    const own = { namespace: 'shop', name: 'web', labels: {}, hostNetwork: false, ports: [] };
+    const own = { namespace: 'shop', name: 'web', labels: {}, hostNetwork: false, ports: [], hasMorePorts: false };
     planner.setPod({ ...own, key: 'own', addresses: [this.#target], nodeName: `n${number}` });
     this.#remote = new RemotePods({
       setOf: (identity) => cluster.node(number).directory.setOf(identity),

@@ -16,6 +16,7 @@ export function podOf(number: number, name: string, serial = 2, change: Partial<
     labels: { app: name },
     hasMoreLabels: false,
     ports: [],
+    hasMorePorts: false,
     isSuperseded: false,
     ...change,
   };

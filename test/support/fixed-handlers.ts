@@ -648,6 +648,7 @@ export const fixedPolicies: PolicyReport = {
       labels: null,
       addresses: ['10.244.2.2'],
       ports: [{ name: 'http', protocol: 'TCP', port: 8080 }],
+      hasMorePorts: true,
     },
   ],
   namespaces: [{ name: 'shop', labels: { team: 'blue' } }],

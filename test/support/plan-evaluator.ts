@@ -51,6 +51,10 @@ function isPort(plan: NodePlan, port: PlannedPort, { destination, protocol, port
       (one) => equalIpAddresses(one.address, destination) && one.protocol === protocol && one.port === number,
     );
   }
+  if (port.kind === 'unknown') {
+    if (protocol === undefined || number === undefined || (port.protocol ?? protocol) !== protocol) return false;
+    return plan.peerSets.find(({ key }) => key === port.pods)!.prefixes.some((one) => prefixContains(one, destination));
+  }
   if (port.protocol !== protocol) return false;
   return port.kind === 'any' || (number !== undefined && number >= port.first && number <= port.last);
 }

@@ -78,6 +78,7 @@ function policyPod(
     nodeName,
     hostNetwork: false,
     ports,
+    hasMorePorts: false,
   };
 }
 

@@ -55,8 +55,9 @@ function judge(pod: PolicyPod, other: string, flow: Flow, side: Side, policies: 
       for (const [index, rule] of policy.spec[side].entries()) {
         const action = actionOf(rule);
         const title = rule.name === '' ? '' : ` (${rule.name})`;
-        for (const { place, isSure } of clusterPlaces(rule, world)) {
-          const why = `${policy.metadata.name} ${side}[${index}]${place}${isSure ? '' : ' (labels-unknown)'}${title}`;
+        for (const { place, unsure } of clusterPlaces(rule, world)) {
+          const isSure = unsure === undefined;
+          const why = `${policy.metadata.name} ${side}[${index}]${place}${isSure ? '' : ` (${unsure}-unknown)`}${title}`;
           if (action === 'Accept' && isSure) return allow(why);
           if (action === 'Pass') return isSure ? 'next' : deny(why);
           if (action === 'Deny' && !isAudit(policy)) return deny(why);
@@ -164,23 +165,32 @@ function actionOf(rule: Any): string {
   return isStrange(rule) && rule.action !== 'Accept' ? 'Deny' : rule.action;
 }
 
-/** Where the peers stand that match, or may if labels were known; none: the rule does not. */
-function clusterPlaces(rule: Any, world: World): { readonly place: string; readonly isSure: boolean }[] {
+interface Place {
+  readonly place: string;
+  /** What would have to be known to be sure. */
+  readonly unsure: 'labels' | 'ports' | undefined;
+}
+
+/** Where the peers stand that match, or may if labels or ports were known; none: the rule does not. */
+function clusterPlaces(rule: Any, world: World): Place[] {
   const field = world.side === 'ingress' ? 'from' : 'to';
-  if (isStrange(rule)) return rule.action === 'Accept' ? [] : [{ place: '', isSure: true }];
-  if (rule.protocols !== undefined && !rule.protocols.some((one: Any) => isProtocol(one, world))) return [];
+  if (isStrange(rule)) return rule.action === 'Accept' ? [] : [{ place: '', unsure: undefined }];
+  const isPort = rule.protocols === undefined || rule.protocols.some((one: Any) => isProtocol(one, world));
+  const mayBePort = rule.protocols?.some((one: Any) => mayBeProtocol(one, world)) === true;
+  if (!isPort && !mayBePort) return [];
+  const certainly = [...(isPort ? [undefined] : []), ...(mayBePort ? (['ports'] as const) : [])];
   const nodes = [...world.facts.nodes].filter((node) => addressesOf(node).includes(world.other));
   const pods = podsOf(world.other, world.facts);
-  const places: { place: string; isSure: boolean }[] = [];
+  const places: Place[] = [];
   for (const [at, peer] of rule[field].entries()) {
     const place = `.${field}[${at}]`;
     const isNode = peer.nodes !== undefined && nodes.some(({ labels }) => isSelected(peer.nodes, labels) === true);
     const answers = pods.map((pod) => isClusterSelected(peer, pod, world.facts));
-    if (isNode || answers.includes(true)) places.push({ place, isSure: true });
-    else if (answers.includes('maybe')) places.push({ place, isSure: false });
+    if (isNode || answers.includes(true)) places.push(...certainly.map((unsure) => ({ place, unsure })));
+    else if (answers.includes('maybe')) places.push({ place, unsure: 'labels' });
     for (const [number, cidr] of (peer.networks ?? []).entries())
       if (isInBlock(cidr, [], world.other, world.facts))
-        places.push({ place: `${place}.networks[${number}]`, isSure: true });
+        places.push(...certainly.map((unsure) => ({ place: `${place}.networks[${number}]`, unsure })));
   }
   return places;
 }
@@ -199,6 +209,14 @@ function isProtocol(one: Any, world: World): boolean {
   const [[name, { destinationPort }]] = Object.entries<Any>(one) as [[string, Any]];
   const { number, range } = destinationPort ?? {};
   return isPort(name.toUpperCase(), number ?? range?.start, range?.end, world);
+}
+
+/** A name may stand for any port of a pod of which not all ports are known. */
+function mayBeProtocol(one: Any, { flow, facts, side, pod, other }: World): boolean {
+  const owners = side === 'ingress' ? [pod] : podsOf(other, facts);
+  return (
+    one.destinationNamedPort !== undefined && flow.port !== undefined && owners.some((owner) => owner.hasMorePorts)
+  );
 }
 
 function isPort(

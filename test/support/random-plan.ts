@@ -77,7 +77,7 @@ export class RandomPlans {
           action,
           isAudit: action === 'deny' && this.#isOneOf(4),
           peers: this.#isOneOf(4) || peerSets.length === 0 ? undefined : this.#one(peerSets).key,
-          ports: this.#isOneOf(3) ? undefined : this.#ports(portSets),
+          ports: this.#isOneOf(3) ? undefined : this.#ports(portSets, peerSets),
         };
       }),
     );
@@ -92,7 +92,11 @@ export class RandomPlans {
   }
 
   /** None overlaps another, so that what is told is told once. */
-  #ports(portSets: readonly PortSet[]): PlannedPort[] {
+  #ports(portSets: readonly PortSet[], peerSets: readonly PeerSet[]): PlannedPort[] {
+    if (peerSets.length > 0 && this.#isOneOf(8)) {
+      const protocol = this.#one([...protocols, undefined]);
+      return [{ kind: 'unknown', protocol, pods: this.#one(peerSets).key }];
+    }
     if (portSets.length > 0 && this.#isOneOf(4)) return [{ kind: 'named', ports: this.#one(portSets).key }];
     return this.#some(protocols).flatMap((protocol): PlannedPort[] => {
       if (this.#isOneOf(4)) return [{ kind: 'any', protocol }];

@@ -67,6 +67,7 @@ export class RandomPolicies {
       nodeName: `node${node}`,
       hostNetwork,
       ports: this.#some(3, () => this.#namedPort()),
+      hasMorePorts: this.#random.below(4) === 0,
     };
   }
 

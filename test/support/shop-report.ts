@@ -16,13 +16,14 @@ export function shopReport(directory: string): PolicyReport {
       .map((object) => ({ source: 'kubernetes', object, state: 'enforced', problems: [] })),
     pods: pods
       .filter(({ hostNetwork }) => !hostNetwork)
-      .map(({ nodeName, namespace, name, labels, addresses, ports }) => ({
+      .map(({ nodeName, namespace, name, labels, addresses, ports, hasMorePorts }) => ({
         node: nodeName,
         namespace,
         name,
         labels: labels ?? null,
         addresses: addresses.map(formatIpAddress),
         ports,
+        hasMorePorts,
       })),
     namespaces: [{ name: 'shop', labels: {} }],
     nodes: nodes.map(({ name, labels, underlayAddresses }) => ({

@@ -14,6 +14,8 @@ export interface AddressedPod {
   readonly addresses: readonly IpAddress[];
   /** Those that have names. Absent: none are known. */
   readonly ports?: readonly PodPort[];
+  /** It has, or may have, others with names. Absent: it has none. */
+  readonly hasMorePorts?: boolean;
   /** It has, or may have, other labels than those of its record. Absent: it has none. */
   readonly hasMoreLabels?: boolean;
 }
@@ -44,9 +46,9 @@ export function checkAnnounced(pods: readonly AddressedPod[], added: AddressedPo
 }
 
 function announcedPod(pod: AddressedPod, isSuperseded: boolean): DirectoryPod {
-  const { record, addresses, ports = [], hasMoreLabels = false } = pod;
+  const { record, addresses, ports = [], hasMorePorts = false, hasMoreLabels = false } = pod;
   const { name, namespace = DEFAULT_NAMESPACE, labels = {} } = record;
-  return { name, namespace, labels, hasMoreLabels, ports, addresses, isSuperseded };
+  return { name, namespace, labels, hasMoreLabels, ports, hasMorePorts, addresses, isSuperseded };
 }
 
 /** Pods made by hand, of which there is one of a name, are their own. */

@@ -127,9 +127,9 @@ export class KnownPods {
     const key = keyOf(record);
     if (now !== 'unknown') this.#told.set(key, now);
     const told = this.#told.get(key);
-    if (told === undefined) return { record, addresses, ports: [], hasMoreLabels: true };
-    const { labels, ports, cutLabels } = told;
-    return { record: { ...record, labels }, addresses, ports, hasMoreLabels: cutLabels > 0 };
+    if (told === undefined) return { record, addresses, ports: [], hasMorePorts: true, hasMoreLabels: true };
+    const { labels, ports, hasMorePorts, cutLabels } = told;
+    return { record: { ...record, labels }, addresses, ports, hasMorePorts, hasMoreLabels: cutLabels > 0 };
   }
 
   /** A pod is not there any more. What was seen and told of it, nobody needs. */

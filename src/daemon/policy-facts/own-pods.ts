@@ -49,6 +49,7 @@ export class OwnPods {
         nodeName: this.#options.nodeName,
         hostNetwork: false,
         ports: found?.ports ?? [],
+        hasMorePorts: found?.hasMorePorts ?? true,
       });
     }
     this.#known = known;
@@ -62,10 +63,12 @@ export class OwnPods {
   #find(key: string, name: KubernetesName | undefined): ToldPod | undefined {
     if (!this.#isOfApi(name)) return undefined;
     const found = this.#options.podInApi?.(name);
-    return found === undefined ? this.#known.get(key) : { labels: found.labels, ports: found.ports };
+    if (found === undefined) return this.#known.get(key);
+    const { labels, ports, hasMorePorts } = found;
+    return { labels, ports, hasMorePorts };
   }
 }
 
 function withoutPorts(labels: PodLabels = {}): ToldPod {
-  return { labels, ports: [] };
+  return { labels, ports: [], hasMorePorts: false };
 }

@@ -74,7 +74,7 @@ export class RemotePods {
   }
 
   #claimOf(identity: string, encoded: Uint8Array): PolicyPod {
-    const { namespace, name, labels, hasMoreLabels, addresses, ports, isSuperseded } = parsePod(encoded)!;
+    const { namespace, name, labels, hasMoreLabels, addresses, ports, hasMorePorts, isSuperseded } = parsePod(encoded)!;
     return {
       // Pods that lost their name to a newer one have the same, as many as there are.
       key: `${identity}/${namespace}/${name}${isSuperseded ? `/${bytesToHex(hashPod(encoded))}` : ''}`,
@@ -85,6 +85,7 @@ export class RemotePods {
       nodeName: this.#options.nodeNameOf(identity),
       hostNetwork: false,
       ports,
+      hasMorePorts,
     };
   }
 

@@ -58,7 +58,7 @@ function known(parts: PolicyAnswerParts): PolicyAnswerParts {
   return parts;
 }
 
-function toldPod({ nodeName, namespace, name, labels, addresses, ports }: PolicyPod): PolicedPod {
+function toldPod({ nodeName, namespace, name, labels, addresses, ports, hasMorePorts }: PolicyPod): PolicedPod {
   return {
     node: nodeName,
     namespace,
@@ -66,5 +66,6 @@ function toldPod({ nodeName, namespace, name, labels, addresses, ports }: Policy
     labels: labels ?? null,
     addresses: addresses.map(formatIpAddress),
     ports,
+    hasMorePorts,
   };
 }

@@ -51,18 +51,39 @@ function portMatches(state: PlanState, ports: readonly PlannedPort[] | undefined
     const set = one.kind === 'named' ? state.portSet(one.ports) : undefined;
     return set === undefined ? [] : portSetNames(set);
   });
+  const unknown = ports.flatMap((one) => (one.kind === 'unknown' ? unknownMatches(state, one, way) : []));
   return [
     ...numbers.map((text) => ({ text })),
     ...named.map(({ name, family }) => {
       const end = `${field[family]} ${way === 'forth' ? 'daddr' : 'saddr'}`;
       return { family, text: `${end} . meta l4proto . th ${port} @${name}` };
     }),
+    ...unknown,
   ];
+}
+
+/** Every port of destinations that may have it under a name. */
+function unknownMatches(
+  state: PlanState,
+  { protocol, pods }: PlannedPort & { readonly kind: 'unknown' },
+  way: Way,
+): Match[] {
+  const set = state.peerSet(pods);
+  const asked = protocol === undefined ? (Object.keys(protocolNumbers) as PolicyProtocol[]) : [protocol];
+  const judged = asked.filter((one) => way === 'forth' || one === 'TCP').map((one) => one.toLowerCase());
+  if (set === undefined || judged.length === 0) return [];
+  const isProtocol = `meta l4proto ${setWord(judged)}`;
+  return peerSetNames(set).map(({ name, family }) => {
+    const end = `${field[family]} ${way === 'forth' ? 'daddr' : 'saddr'}`;
+    return { family, text: `${end} @${name} ${isProtocol}` };
+  });
 }
 
 /** Ports of one protocol: all, or single ones together and each range alone. */
 function numberTexts(ports: readonly PlannedPort[], protocol: PolicyProtocol, port: 'dport' | 'sport'): string[] {
-  const own = ports.flatMap((one) => (one.kind !== 'named' && one.protocol === protocol ? [one] : []));
+  const own = ports.flatMap((one) =>
+    (one.kind === 'any' || one.kind === 'range') && one.protocol === protocol ? [one] : [],
+  );
   const isProtocol = `meta l4proto ${protocol.toLowerCase()}`;
   if (own.some(({ kind }) => kind === 'any')) return [isProtocol];
   const ranges = own.flatMap((one) => (one.kind === 'range' ? [one] : []));
@@ -74,6 +95,6 @@ function numberTexts(ports: readonly PlannedPort[], protocol: PolicyProtocol, po
   ].map((which) => `${isProtocol} th ${port} ${which}`);
 }
 
-function setWord(ports: readonly number[]): string {
-  return ports.length === 1 ? `${ports[0]}` : `{ ${ports.join(', ')} }`;
+function setWord(words: readonly (number | string)[]): string {
+  return words.length === 1 ? `${words[0]}` : `{ ${words.join(', ')} }`;
 }

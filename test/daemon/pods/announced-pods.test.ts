@@ -27,15 +27,16 @@ test('pods are told with their namespaces, labels, ports and addresses', (t) => 
       labels: { app: 'web' },
       hasMoreLabels: false,
       ports,
+      hasMorePorts: false,
       addresses: [parseIpAddress('10.244.1.2')!],
       isSuperseded: false,
     },
   ]);
 });
 
-test('it is told that a pod has other labels than those that are told', (t) => {
-  const [told] = announcedPods([{ ...pod('web', '10.244.1.2'), hasMoreLabels: true }]);
-  t.like(told, { labels: {}, hasMoreLabels: true });
+test('it is told that a pod has other labels and ports than those that are told', (t) => {
+  const [told] = announcedPods([{ ...pod('web', '10.244.1.2'), hasMoreLabels: true, hasMorePorts: true }]);
+  t.like(told, { labels: {}, hasMoreLabels: true, ports: [], hasMorePorts: true });
 });
 
 test('of two containers of one name the newer has it', (t) => {

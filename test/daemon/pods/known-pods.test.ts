@@ -43,12 +43,13 @@ test('it is asked once which labels and ports somebody else gives to a pod', (t)
   const ports = [{ name: 'http', protocol: 'TCP', port: 80 }] as const;
   const known = knownBy(t, () => {
     asked++;
-    return { labels: { app: 'web' }, ports, cutLabels: 0, cutPorts: 0 };
+    return { labels: { app: 'web' }, ports, hasMorePorts: false, cutLabels: 0, cutPorts: 0 };
   });
   t.deepEqual(known.told(pod), {
     ...pod,
     record: { ...pod.record, labels: { app: 'web' } },
     ports,
+    hasMorePorts: false,
     hasMoreLabels: false,
   });
   t.is(asked, 1);
@@ -62,18 +63,20 @@ test('where nobody gives any to it, a pod has the labels of its record, and no p
   }
 });
 
-test('a pod of which nobody knows the labels that somebody gives it has others than are told', (t) => {
-  t.true(knownBy(t, () => 'unknown').told(pod).hasMoreLabels);
+test('a pod of which nobody knows what somebody gives it has other labels and ports than are told', (t) => {
+  t.like(knownBy(t, () => 'unknown').told(pod), { hasMoreLabels: true, hasMorePorts: true });
 });
 
-test('a pod of which not all labels are told has others', (t) => {
-  const cut = { labels: { app: 'web' }, ports: [], cutLabels: 1, cutPorts: 0 };
-  t.like(knownBy(t, () => cut).told(pod), { record: { labels: { app: 'web' } }, hasMoreLabels: true });
+test('a pod of which not all labels or ports are told has others', (t) => {
+  const labels = { app: 'web' };
+  const cut = { labels, ports: [], hasMorePorts: true, cutLabels: 1, cutPorts: 1 };
+  t.like(knownBy(t, () => cut).told(pod), { record: { labels }, hasMoreLabels: true, hasMorePorts: true });
 });
 
 test('what was told of a pod counts until it is gone', (t) => {
   const labels = { app: 'web' };
-  let told: ReturnType<NonNullable<PodsOptions['toldOf']>> = { labels, ports: [], cutLabels: 0, cutPorts: 0 };
+  const all = { labels, ports: [], hasMorePorts: false, cutLabels: 0, cutPorts: 0 };
+  let told: ReturnType<NonNullable<PodsOptions['toldOf']>> = all;
   const known = knownBy(t, () => told);
   known.told(pod);
   told = 'unknown';

@@ -48,16 +48,17 @@ test('pods of other nodes come from the directory, with labels and ports', (t) =
     nodeName: 'n2',
     hostNetwork: false,
     ports: [...ports],
+    hasMorePorts: false,
   });
   t.is(made.pods.size, 2);
 });
 
-test('labels of a pod of which not all are told are not known', (t) => {
+test('labels of a pod of which not all are told are not known, and of its ports it is known that there may be others', (t) => {
   const made = cluster();
   made.announce(2, [podOf(2, 'web', 2, { hasMoreLabels: true })]);
   t.is(made.pods.get(web2)?.labels, undefined);
-  made.announce(2, [podOf(2, 'web')]);
-  t.deepEqual(made.pods.get(web2)?.labels, { app: 'web' });
+  made.announce(2, [podOf(2, 'web', 2, { hasMorePorts: true })]);
+  t.like(made.pods.get(web2), { labels: { app: 'web' }, hasMorePorts: true });
 });
 
 test('only pods that are others than before are told', (t) => {
@@ -144,6 +145,7 @@ test('pods of this node come from its book, with what the API says of them, and 
         nodeName: 'n1',
         hostNetwork: false,
         ports: [{ name: 'http', protocol: 'TCP', port: 8_080 }],
+        hasMorePorts: false,
       },
     ],
   );
@@ -172,13 +174,13 @@ test('a pod made by hand, and any pod without Kubernetes, has the labels of its 
   t.deepEqual(by.pods.get('shop/web')?.labels, labels);
   const without = cluster({ hasKubernetes: false });
   without.attach('web', '10.200.1.9', { labels });
-  t.deepEqual(without.pods.get('c-web:eth0')?.labels, labels);
+  t.like(without.pods.get('c-web:eth0'), { labels, hasMorePorts: false });
 });
 
 test('a pod that the API does not know has no labels that are known, until it does', (t) => {
   const made = cluster();
   made.attach('web', '10.200.1.9');
-  t.like(made.pods.get('c-web:eth0'), { name: 'web', labels: undefined, ports: [] });
+  t.like(made.pods.get('c-web:eth0'), { name: 'web', labels: undefined, ports: [], hasMorePorts: true });
   made.news();
   made.object('pods', pod('web', {}));
   t.deepEqual(made.news(), ['+ pod c-web:eth0']);

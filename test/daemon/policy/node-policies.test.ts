@@ -58,6 +58,7 @@ function node() {
     nodeName: 'n1',
     hostNetwork: false,
     ports: [],
+    hasMorePorts: false,
   };
   planner.setPod({ ...pod, key: 'web' });
   return { planner, policies, clock, state, done };

@@ -49,7 +49,15 @@ function edges({ isThere = true, isBegun = true, isolates = false, isHolding = f
 function plannerOf(mayBeSelected: boolean): NodePlanner {
   const planner = new NodePlanner('n1');
   const place = { namespace: 'shop', nodeName: 'n1', hostNetwork: false };
-  planner.setPod({ ...place, key: 'c1:eth0', name: 'web', labels: undefined, addresses: [], ports: [] });
+  planner.setPod({
+    ...place,
+    key: 'c1:eth0',
+    name: 'web',
+    labels: undefined,
+    addresses: [],
+    ports: [],
+    hasMorePorts: false,
+  });
   if (mayBeSelected) planner.setPolicy(networkPolicy('web', '{podSelector: {matchLabels: {app: web}}}'));
   return planner;
 }
