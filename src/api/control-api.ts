@@ -103,7 +103,7 @@ export interface Status {
     readonly intoOverlay: number;
     /**
      * Packets of which the kernel said which they are: that policies deny, and that they would deny in audit mode; and those that there was no
-     * room for. Of a rule, up to 100 a second.
+     * room for. Up to 100 a second of a rule, and 20 of a source.
      */
     readonly policyLog: { readonly denied: number; readonly wouldDeny: number; readonly lost: number };
   };

@@ -29,7 +29,7 @@ by one, they are known as far as the flight recorder remembers them. With
 what usually lies behind it and what to do: weft explain drop REASON. What
 network policies denied is counted below, by rule; not with --pod or --watch.
 --by policy has all of these counts, of all nodes. One by one, as policy-denied,
-there are up to 100 packets in a second of each rule.`;
+there are up to 20 packets in a second of each source, and 100 of each rule.`;
 
 /** Adds the command. */
 export function registerDrops(program: Command): void {

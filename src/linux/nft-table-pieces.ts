@@ -20,8 +20,8 @@ interface Shared<Value> {
 
 type SharedByName<Value> = Map<string, Shared<Value>>;
 
-/** With elements that are added to, and taken from. */
-type SharedSet = NftSetContent & { readonly elements: Set<string> };
+/** With elements that are added to, and taken from; without, as the kernel fills it. */
+type SharedSet = Omit<NftSetContent, 'elements'> & { readonly elements?: Set<string> };
 
 export class NftTablePieces {
   readonly #table: NftTable;
@@ -63,10 +63,7 @@ export class NftTablePieces {
     const counters = settle(this.#counters, before.counters);
     const sets = settle(this.#sets, before.sets);
     const chains = settle(this.#chains, before.chains);
-    const copy = (name: string): NftSetContent => {
-      const { value } = this.#sets.get(name)!;
-      return { ...value, elements: new Set(value.elements) };
-    };
+    const copy = (name: string): NftSetContent => copyOf(this.#sets.get(name)!.value);
     const others = chains.kept.filter((name) => !equalTexts(before.chains.get(name)!.rules, this.#rulesOf(name)));
     return {
       counters: { added: counters.added, gone: counters.gone },
@@ -89,7 +86,7 @@ export class NftTablePieces {
     for (const [name, { elements = [] }] of Object.entries(sets)) {
       const shared = this.#sets.get(name)!;
       shared.pieces--;
-      for (const element of elements) shared.value.elements.delete(element);
+      for (const element of elements) shared.value.elements?.delete(element);
     }
   }
 
@@ -97,11 +94,15 @@ export class NftTablePieces {
     for (const name of counters) share(this.#counters, name, true);
     for (const [name, chain] of Object.entries(chains)) share(this.#chains, name, chain);
     for (const [name, set] of Object.entries(sets)) {
-      const { value } = this.#sets.get(name) ?? { value: { ...set, elements: new Set<string>() } };
-      share(this.#sets, name, value);
-      for (const element of set.elements ?? []) value.elements.add(element);
+      const before = this.#sets.get(name)?.value;
+      share(this.#sets, name, before ?? copyOf(set));
+      for (const element of set.elements ?? []) before?.elements?.add(element);
     }
   }
+}
+
+function copyOf({ elements, ...set }: NftSetContent): SharedSet {
+  return { ...set, ...(elements !== undefined && { elements: new Set(elements) }) };
 }
 
 /** The last one that says what it is, is right. */

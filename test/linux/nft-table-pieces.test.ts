@@ -54,6 +54,15 @@ test('elements of one set are those of all pieces, and change with each of them'
   t.deepEqual(Object.fromEntries(revision.elements), { from: { added: ['wf0 : jump c'], gone: ['wf0 : jump a'] } });
 });
 
+test('of a set that the kernel fills, the elements are left alone', (t) => {
+  const heard = { type: 'ipv4_addr', details: 'flags dynamic;' };
+  const pieces = piecesOf(piece({ sets: { heard } }));
+  t.deepEqual(pieces.content().sets, { heard });
+  const other = pieces.replace(new Map([['1', piece({ sets: { heard, ...devices('wf0 : jump a') } })]]));
+  t.deepEqual([Object.keys(other.sets.added), other.elements.size], [['from'], 0]);
+  t.deepEqual(pieces.content().sets['heard'], heard);
+});
+
 test('a revision is told to nft in an order in which it can take it', (t) => {
   const old = piece({
     counters: ['old'],

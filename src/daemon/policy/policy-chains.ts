@@ -10,7 +10,7 @@
  * A rule that allows, or passes on, counts connections: the first packet of each alone, whose entry the kernel confirms behind all hooks. What
  * answers a connection that is not known is no other one, and counts for none.
  */
-import type { NftChainContent } from '../../linux/nft-table-content.ts';
+import type { NftChainContent, NftSetContent } from '../../linux/nft-table-content.ts';
 import type { NftTablePiece } from '../../linux/nft-table-pieces.ts';
 import type { IsolationPlan, PlannedRule } from '../../policy/node-plan.ts';
 import type { PlanState } from '../../policy/plan-state.ts';
@@ -35,6 +35,21 @@ export interface PolicyMeans {
 
 /** Packets of one rule that are told: a flood is no reason to forget the other rules. */
 const TOLD_PER_SECOND = 100;
+
+/**
+ * Packets of one source that are told, of all rules together: who sends without end what is denied leaves room for what is denied to others.
+ * Not of policies in audit mode, which drop nothing.
+ */
+const TOLD_OF_SOURCE = 'limit rate over 20/second burst 40 packets';
+
+/** Chain that drops what comes from a source of which enough is told. */
+const ENOUGH_CHAIN = 'told-enough';
+
+/** Sources of which something was told a moment ago. When a set is full, a source that is not in it is bounded by its rule alone. */
+const toldSources = (type: string): NftSetContent => ({
+  type,
+  details: 'size 4096; flags dynamic,timeout; timeout 10s;',
+});
 
 /** Bytes of a packet that are told: headers, and extension headers of IPv6. */
 export const TOLD_BYTES = 256;
@@ -89,22 +104,38 @@ function denialChains(
   direction: Direction,
   means: PolicyMeans,
 ): readonly (readonly [string, NftChainContent])[] {
-  const telling = tellingRules(tag, means);
-  if (isAudit) return [[tagChain.tell(tag), { rules: telling }]];
+  if (isAudit) return [[tagChain.tell(tag), { rules: [countedRule(tag), ...toldRules(tag, means)] }]];
   const other = `${BEGINS_NOTHING} ${otherDirection[direction].isolating}`;
   return [
     [tagChain.deny(tag), { rules: [other, `goto ${tagChain.drop(tag)}`] }],
-    [tagChain.drop(tag), { rules: [...telling, 'drop'] }],
+    [tagChain.drop(tag), { rules: droppingRules(tag, means) }],
   ];
 }
 
-/** Counts and tells. A rule that matches no more, as too much was told already, ends there: what follows is one of its own. */
-export function tellingRules(tag: string, { withLog }: PolicyMeans): string[] {
+/** Counts, tells and drops. */
+export function droppingRules(tag: string, means: PolicyMeans): string[] {
+  const telling = means.withLog ? [`jump ${ENOUGH_CHAIN}`, ...toldRules(tag, means)] : [];
+  return [countedRule(tag), ...telling, 'drop'];
+}
+
+/** What {@link droppingRules} ask, whatever the tag. */
+export function toldPiece({ withLog }: PolicyMeans): Pick<NftTablePiece, 'sets' | 'chains'> {
+  if (!withLog) return { sets: {}, chains: {} };
+  const rules = ['told4 { ip', 'told6 { ip6'].map((source) => `update @${source} saddr ${TOLD_OF_SOURCE} } drop`);
+  return {
+    sets: { told4: toldSources('ipv4_addr'), told6: toldSources('ipv6_addr') },
+    chains: { [ENOUGH_CHAIN]: { rules } },
+  };
+}
+
+function countedRule(tag: string): string {
+  return `counter name ${tag}`;
+}
+
+/** A rule that matches no more, as too much was told already, ends there: what follows is one of its own. */
+function toldRules(tag: string, { withLog }: PolicyMeans): string[] {
   const log = `log prefix "${POLICY_LOG_PREFIX}${tag}" group ${POLICY_LOG_GROUP} snaplen ${TOLD_BYTES}`;
-  return [
-    `counter name ${tag}`,
-    ...(withLog ? [`limit rate ${TOLD_PER_SECOND}/second burst ${TOLD_PER_SECOND} packets ${log}`] : []),
-  ];
+  return withLog ? [`limit rate ${TOLD_PER_SECOND}/second burst ${TOLD_PER_SECOND} packets ${log}`] : [];
 }
 
 /** A tier, or what comes behind all of them: lines, and rules behind those. */

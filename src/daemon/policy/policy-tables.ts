@@ -10,7 +10,8 @@
  *     out-X in-X  its rules in order, see `policy-chains.ts`
  *     deny-T      a TCP segment that begins nothing             -> the other direction of the pod, if that isolates it, too
  *                 anything else                                 -> drop-T
- *     drop-T      counted under the name of the rule, told by NFLOG, dropped
+ *     drop-T      counted under the name of the rule; dropped by told-enough, or told by NFLOG and dropped
+ *     told-enough what comes from a source of which enough is told -> drop
  *     back-in-X back-out-X   as in-X and out-X, with both ends exchanged: may what such a segment answers have begun?
  *
  * A TCP segment of no known connection that is no SYN: the kernel forgot the connection, or somebody tries to get past a policy. It passes
@@ -30,7 +31,7 @@ import type { NftTablePiece } from '../../linux/nft-table-pieces.ts';
 import type { IsolationPlan, PeerSet, PodPlan, PortSet } from '../../policy/node-plan.ts';
 import type { PlanState } from '../../policy/plan-state.ts';
 import { isolates } from '../../policy/plan-verdict.ts';
-import { type PolicyMeans, tellingRules } from './policy-chains.ts';
+import { droppingRules, type PolicyMeans, toldPiece } from './policy-chains.ts';
 import { backChainOf, chainOf, CUT_MARK, CUT_TAG, HELD_TAG } from './policy-names.ts';
 import { peerSets, type PolicySet, portSets } from './policy-sets.ts';
 
@@ -56,10 +57,11 @@ const deviceSets = {
 
 /** What is there without any policy. */
 export function basePiece(means: PolicyMeans): NftTablePiece {
+  const told = toldPiece(means);
   const mark = `0x${CUT_MARK.toString(16)}`;
   return {
     counters: [CUT_TAG, HELD_TAG],
-    sets: deviceSets,
+    sets: { ...deviceSets, ...told.sets },
     chains: {
       forward: {
         hook: HOOK,
@@ -72,8 +74,9 @@ export function basePiece(means: PolicyMeans): NftTablePiece {
           'oifname vmap @to',
         ],
       },
-      cut: { rules: [...tellingRules(CUT_TAG, means), 'drop'] },
-      held: { rules: [...tellingRules(HELD_TAG, means), 'drop'] },
+      cut: { rules: droppingRules(CUT_TAG, means) },
+      held: { rules: droppingRules(HELD_TAG, means) },
+      ...told.chains,
     },
   };
 }
