@@ -10,8 +10,7 @@ export async function failureNotices(failures: readonly NameAddressFailure[]): P
   const [taken, others]: [string[], string[]] = [[], []];
   const forbidden = new Set<string>();
   for (const failure of failures) {
-    // An address that is not there is the audit's to put back, and then it is tried again.
-    if (failure.code === 'EADDRNOTAVAIL') continue;
+    if (isNotThere(failure)) continue;
     const { host } = failure;
     const at = `${failure.protocol.toUpperCase()} port ${DNS_PORT} of ${host}`;
     if (failure.code === 'EADDRINUSE') taken.push(`${at} is ${(await holderOf(failure)) ?? 'taken'}`);
@@ -34,6 +33,14 @@ export async function failureNotices(failures: readonly NameAddressFailure[]): P
       ? []
       : [{ code: 'names-not-listening', message: `names are not answered everywhere: ${others.join('; ')}` }]),
   ];
+}
+
+/**
+ * An address that is not there is the audit's to put back, and then it is tried again. The device of a pod that is gone by now is no trouble at
+ * all: an address that names it is `EINVAL`, or if it went a moment ago `ENODEV`.
+ */
+function isNotThere({ host, code }: NameAddressFailure): boolean {
+  return code === 'EADDRNOTAVAIL' || (host.includes('%') && (code === 'EINVAL' || code === 'ENODEV'));
 }
 
 async function holderOf({ host, protocol }: NameAddressFailure): Promise<string | undefined> {
