@@ -27,7 +27,7 @@ export function addPolicyDelete(policy: Command): void {
     .addHelpText('after', HELP)
     .action(async (names: readonly string[], { filename, ...options }: DeleteOptions, command: Command) => {
       if (names.length > 0 === (filename !== undefined)) command.error('error: either names or --filename is needed');
-      const [{ controlClient }, { print }, { readGivenFiles }, { formatOutcomes }] = await Promise.all([
+      const [{ controlClient }, { print }, { readGivenFiles }, { formatOutcomes, hintOfAbsent }] = await Promise.all([
         import('./daemon-socket.ts'),
         import('./output.ts'),
         import('./given-files.ts'),
@@ -41,6 +41,7 @@ export function addPolicyDelete(policy: Command): void {
       const report = await controlClient(command).givePolicies({ delete: wanted });
       for (const { message } of report.notices) process.stderr.write(`weft: ${message}\n`);
       print(options, report, () => formatOutcomes(report.results));
+      if (filename === undefined) process.stderr.write(hintOfAbsent(report.results));
       if (report.results.some(({ outcome }) => outcome === 'absent')) process.exitCode = ExitCode.failure;
     });
 }

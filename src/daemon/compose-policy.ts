@@ -91,15 +91,11 @@ export function policiesOfKubernetes(api: ApiMirror, kubernetes: Kubernetes, nod
   };
 }
 
-/** The rulebook. Labels of pods are known as soon as pods are. @param hasSeeds whether there are said to be other nodes */
-export function policiesOfRulebook(
-  rulebook: ComposedRulebook,
-  nodeName: string,
-  hasSeeds: () => boolean,
-): PolicySource {
+/** The rulebook. Labels of pods are known as soon as pods are. */
+export function policiesOfRulebook(rulebook: ComposedRulebook, nodeName: string): PolicySource {
   return {
     nodeName,
-    isKnown: () => rulebook.isKnown(hasSeeds()),
+    isKnown: () => rulebook.isKnown(),
     isForbidden: () => false,
     isAway: () => false,
     facts: { given: rulebook.objects },

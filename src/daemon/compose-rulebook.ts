@@ -1,5 +1,7 @@
 /** The rulebook, put together: what operators gave to the cluster, on this node's disk, and as objects for who enforces it. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Notice } from '../api/control-api.ts';
+import { SEEKING_MS } from '../rulebook/knowledge.ts';
 import { Rulebook } from '../rulebook/rulebook.ts';
 import type { Composition } from './composition.ts';
 import type { NodeState } from './node-state.ts';
@@ -8,18 +10,17 @@ import { RulebookFile } from './rulebook/rulebook-file.ts';
 import { rulebookNotices } from './rulebook/rulebook-notices.ts';
 import { type GivenResource, RulebookObjects } from './rulebook/rulebook-objects.ts';
 
-/**
- * A node whose disk has never held it waits this long, in ms, for others to tell it. If there are others, they have told it within a second;
- * if there are none, it is the first.
- */
-const HEARING_WAIT_MS = 5_000;
+/** How often it is looked whether it is known what the cluster holds, in ms, while somebody waits. */
+const LOOK_MS = 50;
 
 export interface ComposedRulebook {
   readonly rulebook: Rulebook;
   readonly objects: RulebookObjects;
   readonly file: RulebookFile;
-  /** Whether this node knows what the cluster holds, or did when it ended. @param hasSeeds whether there are said to be others */
-  isKnown(hasSeeds: boolean): boolean;
+  /** Whether this node knows what the cluster holds, or did when it ended, or there is nobody who could tell. */
+  isKnown(): boolean;
+  /** Resolves when it is known, or that takes longer than a node waits which is the first. */
+  known(): Promise<void>;
   /** Has `follow` called with objects that are others. */
   follow(follow: (resource: GivenResource, keys: readonly string[]) => void): void;
   notices(): readonly Notice[];
@@ -30,36 +31,36 @@ export function composeRulebook(
   { config, logger, opened }: Composition,
   { directory }: Pick<NodeState, 'directory'>,
 ): ComposedRulebook {
-  const startedMs = systemClock.nowMs();
   const file = new RulebookFile(directory.file('rulebook.json'), logger);
   const followers: Parameters<ComposedRulebook['follow']>[0][] = [];
-  let isGiven = false;
   const rulebook: Rulebook = new Rulebook({
     nodeName: config.nodeName,
     clock: systemClock,
     random: systemRandom,
     timeOfDayMs: Date.now,
-    entries: file.entries ?? [],
-    onChange: (entries) => {
-      isGiven = true;
-      file.saveSoon(() => rulebook.encoded());
+    ...(file.entries !== undefined && { entries: file.entries }),
+    mayBeFirst: !file.isCorrupt,
+    onChange: (entries, isStored) => {
+      if (!isStored && rulebook.isHeard) file.saveSoon(() => rulebook.entries());
       for (const [resource, keys] of objects.update(entries)) for (const follow of followers) follow(resource, keys);
     },
-    onHeard: () => file.saveSoon(() => rulebook.encoded()),
+    onHeard: () => file.saveSoon(() => rulebook.entries()),
   });
   const objects = new RulebookObjects(rulebook.objects());
+  let isBegun = false;
   opened.defer(() => {
     rulebook.stop();
-    file.close(rulebook.encoded());
+    file.close(rulebook.entries());
   });
   return {
     rulebook,
     objects,
     file,
-    isKnown: (hasSeeds) => {
-      if (file.entries !== undefined || rulebook.isHeard || isGiven) return true;
-      if (file.isCorrupt) return false;
-      return !hasSeeds || systemClock.nowMs() - startedMs >= HEARING_WAIT_MS;
+    // What was begun with counts, also while a node that found nobody gets what others hold.
+    isKnown: () => (isBegun ||= rulebook.isKnown),
+    known: async () => {
+      const startMs = systemClock.nowMs();
+      while (!rulebook.isKnown && systemClock.nowMs() - startMs <= SEEKING_MS) await sleep(LOOK_MS);
     },
     follow: (follow) => followers.push(follow),
     notices: () => rulebookNotices(rulebook),

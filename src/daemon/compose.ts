@@ -247,7 +247,7 @@ export async function composeDaemon(
   const isOfKubernetes = api !== undefined && kubernetes !== undefined && config.kubernetes !== undefined;
   const source = isOfKubernetes
     ? policiesOfKubernetes(api, kubernetes, config.kubernetes.nodeName)
-    : policiesOfRulebook(rulebook, config.nodeName, () => gossip.hasSeeds);
+    : policiesOfRulebook(rulebook, config.nodeName);
   policy = composePolicy(composition, source, {
     node,
     state: state.directory,

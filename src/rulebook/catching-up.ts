@@ -17,9 +17,10 @@
  */
 import type { Clock } from '../env/clock.ts';
 import type { Random } from '../env/random.ts';
-import { drawIndex, jitter } from '../membership/draw.ts';
+import { jitter } from '../membership/draw.ts';
 import { pushPullIntervalMs } from '../membership/push-pull.ts';
 import type { Endpoint } from '../wire/address.ts';
+import type { Knowledge, KnowledgeWord } from './knowledge.ts';
 import { ENTRY_HASH_BYTES, MAX_WANTED, MESSAGE_ENTRIES_BYTES } from './limits.ts';
 import { encodeRequest, parseAnswer, type RulebookAnswer, type RulebookSummary } from './message-codec.ts';
 import type { RefusedEntries } from './refused-entries.ts';
@@ -43,8 +44,8 @@ const INTERVAL_MS = 30_000;
 const GREETERS = 4;
 const GREETING_MS = 500;
 
-/** Nobody answered: somebody else is asked after this, in ms, then so many times as long each time. */
-const BACKOFF_MS = 200;
+/** Nobody answered, or none who knows: somebody else is asked after this, in ms, then so many times as long each time. */
+const BACKOFF_MS = 100;
 const BACKOFF_GROWTH = 1.5;
 const MOST_BACKOFF_MS = 10_000;
 
@@ -59,8 +60,8 @@ export interface CatchingUpOptions {
   readonly refused: RefusedEntries;
   /** Takes encoded entries; whether any was new. */
   readonly onEntries: (entries: readonly Uint8Array[]) => boolean;
-  /** Somebody answered, and all that it holds is held here, but for what is refused. */
-  readonly onHeard: () => void;
+  /** Told who has answered, when all that he holds is held here, but for what is refused. */
+  readonly knowledge: Knowledge;
   /** One is over, however. */
   readonly onEnd: () => void;
 }
@@ -77,6 +78,8 @@ interface Next {
 interface Exchange {
   readonly to: Endpoint;
   readonly digest: string;
+  /** What the other said of it when the two were compared. */
+  word: KnowledgeWord;
   /** Hashes. */
   lacking: readonly string[];
   /** Encoded. */
@@ -93,7 +96,8 @@ export class CatchingUp {
   #lastMs = -Infinity;
   /** When whoever is asked was asked last. */
   #askedMs = -Infinity;
-  #failures = 0;
+  /** In a row, those that nobody answered who knows. */
+  #fruitless = 0;
   /** With which digest here which digests there led to nothing. */
   #vain: { readonly own: string; readonly others: Set<string> } = { own: '', others: new Set() };
   /** Begun since the start, and those that nobody answered. */
@@ -125,11 +129,12 @@ export class CatchingUp {
 
   /** So many nodes are there that were not before: `someone` of them. */
   meet(someone: Endpoint, count: number): void {
-    const { random, carrier } = this.#options;
+    const { random, carrier, knowledge } = this.#options;
+    const isSure = knowledge.isSure;
     const others = Math.max(1, carrier.liveOthers().length);
-    if (random.uint32() / 0x1_0000_0000 >= (GREETERS * count) / others) return;
+    if (isSure && random.uint32() / 0x1_0000_0000 >= (GREETERS * count) / others) return;
     this.#next ??= { to: someone, version: -1, digest: '' };
-    this.#schedule((GREETING_MS * random.uint32()) / 0x1_0000_0000);
+    this.#schedule(isSure ? (GREETING_MS * random.uint32()) / 0x1_0000_0000 : 0);
   }
 
   #repeat(): void {
@@ -144,10 +149,8 @@ export class CatchingUp {
   }
 
   #anyone(): Next | undefined {
-    const { random, carrier } = this.#options;
-    const others = carrier.liveOthers();
-    const other = others[drawIndex(random, others.length)];
-    return other && { to: other.announcement.gossipEndpoint, version: -1, digest: '' };
+    const to = this.#options.knowledge.whomToAsk();
+    return to && { to, version: -1, digest: '' };
   }
 
   #schedule(waitMs: number): void {
@@ -165,19 +168,24 @@ export class CatchingUp {
   }
 
   #begin(): void {
-    const { clock, table } = this.#options;
+    const { clock, table, knowledge } = this.#options;
     const next = this.#next;
     this.#next = undefined;
-    // It may have come another way meanwhile.
-    if (next === undefined || next.digest === table.summary.digest) return this.#options.onEnd();
+    if (next === undefined) return this.#options.onEnd();
+    if (next.digest === table.summary.digest) {
+      // It has come another way meanwhile. Rumours are of those who know.
+      knowledge.take(next.to, 'knows');
+      return this.#options.onEnd();
+    }
     this.#lastMs = clock.nowMs();
     this.started++;
     const { to, digest } = next;
-    const exchange: Exchange = { to, digest, lacking: [], giving: [], hasChanged: false };
+    const exchange: Exchange = { to, digest, word: 'seeks', lacking: [], giving: [], hasChanged: false };
     this.#underWay = exchange;
     const buckets = table.buckets();
     this.#ask(exchange, encodeRequest({ buckets, wanted: [], entries: [] }), (answer) => {
       this.#take(exchange, answer);
+      exchange.word = answer.knowledge;
       const held = new Set(answer.hashes);
       const differing = new Set(answer.differing);
       const count = buckets.length / ENTRY_HASH_BYTES;
@@ -242,17 +250,20 @@ export class CatchingUp {
   #end(exchange: Exchange, isAnswered: boolean): void {
     this.#underWay = undefined;
     this.#options.onEnd();
+    const { knowledge } = this.#options;
     if (isAnswered) {
-      this.#failures = 0;
       if (!exchange.hasChanged) this.#noteVain(exchange.digest);
-      this.#options.onHeard();
-      if (this.#next !== undefined) this.#schedule(0);
-      return;
-    }
-    this.failed++;
-    const backoffMs = Math.min(MOST_BACKOFF_MS, BACKOFF_MS * BACKOFF_GROWTH ** this.#failures++);
-    this.#next ??= this.#anyone();
-    if (this.#next !== undefined) this.#schedule(this.#next.version >= 0 ? 0 : backoffMs);
+      knowledge.take(exchange.to, exchange.word);
+      if (knowledge.isSure) this.#fruitless = 0;
+    } else this.failed++;
+    if (!isAnswered || !knowledge.isSure) this.#next ??= this.#anyone();
+    if (this.#next === undefined) return;
+    const isRumour = this.#next.version >= 0;
+    this.#schedule(isRumour || (isAnswered && knowledge.isSure) ? 0 : this.#backoffMs());
+  }
+
+  #backoffMs(): number {
+    return Math.min(MOST_BACKOFF_MS, BACKOFF_MS * BACKOFF_GROWTH ** this.#fruitless++);
   }
 
   #isVain(digest: string): boolean {

@@ -6,6 +6,7 @@ import { bytesToHex, hexToBytes } from '../membership/identity.ts';
 import { MAX_RULEBOOK_MESSAGE_BYTES, MAX_RULEBOOK_RUMOUR_BYTES, POD_VERSION_BYTES } from '../membership/limits.ts';
 import { podVersionFromBytes, podVersionToBytes } from '../membership/pod-version.ts';
 import { MAX_ENTRY_BYTES } from './entry-codec.ts';
+import { type KnowledgeWord, knowledgeWords } from './knowledge.ts';
 import { ENTRY_HASH_BYTES, MAX_BUCKETS, MAX_DELETIONS, MAX_HELD_OBJECTS, MAX_WANTED } from './limits.ts';
 
 /** What a node holds, in short. */
@@ -34,6 +35,8 @@ export interface RulebookRequest {
 export interface RulebookAnswer {
   /** Of the one who answers. */
   readonly digest: string;
+  /** Whether that is what the cluster holds. */
+  readonly knowledge: KnowledgeWord;
   /** Indexes of buckets. */
   readonly differing: readonly number[];
   /** Of all entries of these. */
@@ -61,6 +64,7 @@ const answerLimits: FieldLimits = {
   2: { maxCount: 1, maxBytes: MAX_ENTRIES * ENTRY_HASH_BYTES },
   3: entriesLimit,
   4: { maxCount: 1, maxBytes: ENTRY_HASH_BYTES },
+  5: { maxCount: 1, maxBytes: 0 },
 };
 
 export function encodeRumour({ version, digest, entries }: RulebookRumour): Uint8Array {
@@ -101,9 +105,11 @@ export function parseRequest(bytes: Uint8Array): RulebookRequest | undefined {
   return Number.isInteger(Math.log2(count)) ? { buckets, wanted, entries } : undefined;
 }
 
-export function encodeAnswer({ digest, differing, hashes, entries }: RulebookAnswer): Uint8Array {
+export function encodeAnswer({ digest, knowledge, differing, hashes, entries }: RulebookAnswer): Uint8Array {
+  const word = knowledgeWords.indexOf(knowledge);
   return weft.v1.RulebookAnswer.encode({
     digest: hexToBytes(digest),
+    ...(word !== 0 && { knowledge: word }),
     ...(differing.length > 0 && { differing: Uint8Array.from(differing) }),
     ...(hashes.length > 0 && { hashes: joined(hashes) }),
     entries: [...entries],
@@ -118,6 +124,8 @@ export function parseAnswer(bytes: Uint8Array): RulebookAnswer | undefined {
   if (raw?.digest.length !== ENTRY_HASH_BYTES || hashes === undefined) return undefined;
   return {
     digest: bytesToHex(raw.digest),
+    // A word of a later version is none of somebody who knows.
+    knowledge: knowledgeWords[raw.knowledge] ?? 'seeks',
     differing: [...new Set(raw.differing)],
     hashes,
     entries: raw.entries,

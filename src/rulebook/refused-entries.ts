@@ -14,12 +14,26 @@ export type RulebookRefusal = keyof typeof meanings;
 /** All reasons, in order of display. */
 export const rulebookRefusals = Object.keys(meanings) as readonly RulebookRefusal[];
 
+/** What happened within this time, in ms, happened lately: nodes that differ compare what they hold several times in it. */
+const LATELY_MS = 600_000;
+
 /** Counts refusals. */
 export class RefusedEntries {
+  readonly #nowMs: () => number;
+  readonly #lastMs = new Map<RulebookRefusal, number>();
   readonly #counts = new Map<RulebookRefusal, number>(rulebookRefusals.map((reason) => [reason, 0]));
 
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
   count(reason: RulebookRefusal): void {
+    this.#lastMs.set(reason, this.#nowMs());
     this.#counts.set(reason, this.#counts.get(reason)! + 1);
+  }
+
+  wasLately(reason: RulebookRefusal): boolean {
+    return this.#nowMs() - (this.#lastMs.get(reason) ?? -Infinity) < LATELY_MS;
   }
 
   /** Counts since the start; every reason is a key. */

@@ -9,4 +9,6 @@ export interface RulebookCarrier {
   askForRulebook(to: Endpoint, request: Uint8Array, onAnswer: (answer: Uint8Array | undefined) => void): void;
   /** Members that are alive or suspect, without this node, in no order. */
   liveOthers(): readonly Member[];
+  /** Whether all of whom this node was told to begin with have been members since its start. */
+  hasMetSeeds(): boolean;
 }

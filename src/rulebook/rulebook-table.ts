@@ -35,6 +35,8 @@ export class RulebookTable {
   readonly #byHash = new Map<string, SealedEntry>();
   /** Sums of the finest buckets, two halves each. */
   readonly #sums = new Uint32Array(2 * MAX_BUCKETS);
+  /** Those that are remembered, the oldest first. */
+  readonly #deletions: SealedEntry[] = [];
   #objects = 0;
   #lengthBytes = 0;
   /** The highest that was ever taken, also of deletions that are forgotten. */
@@ -81,7 +83,8 @@ export class RulebookTable {
     if (entry.object !== undefined && !this.#hasRoomFor(bytes.length, known)) return 'full';
     if (known !== undefined) this.#remove(known);
     this.#insert(sealed);
-    const isKept = entry.object !== undefined || this.#forgetDeletions(sealed);
+    this.#forgetDeletions();
+    const isKept = this.#byHash.has(sealed.hash);
     this.#newest = Math.max(this.#newest, entry.version);
     return isKept || known !== undefined ? 'new' : 'known';
   }
@@ -130,12 +133,14 @@ export class RulebookTable {
   #insert(sealed: SealedEntry): void {
     this.#entries.set(keyOf(sealed.entry), sealed);
     this.#byHash.set(sealed.hash, sealed);
+    if (sealed.entry.object === undefined) this.#deletions.splice(this.#placeOf(sealed), 0, sealed);
     this.#count(sealed, 1);
   }
 
   #remove(sealed: SealedEntry): void {
     this.#entries.delete(keyOf(sealed.entry));
     this.#byHash.delete(sealed.hash);
+    if (sealed.entry.object === undefined) this.#deletions.splice(this.#placeOf(sealed), 1);
     this.#count(sealed, -1);
   }
 
@@ -150,16 +155,18 @@ export class RulebookTable {
     this.#lengthBytes += sign * bytes.length;
   }
 
-  /** The oldest deletions are forgotten where there are too many; whether this one is kept. */
-  #forgetDeletions(added: SealedEntry): boolean {
-    let isKept = true;
-    while (this.#entries.size - this.#objects > MAX_DELETIONS) {
-      let oldest = added;
-      for (const one of this.#entries.values())
-        if (one.entry.object === undefined && compareAges(one, oldest) < 0) oldest = one;
-      this.#remove(oldest);
-      isKept &&= oldest !== added;
+  #forgetDeletions(): void {
+    while (this.#deletions.length > MAX_DELETIONS) this.#remove(this.#deletions[0]!);
+  }
+
+  /** Where a deletion is, or belongs, among those that are remembered. New ones are mostly the last. */
+  #placeOf(deletion: SealedEntry): number {
+    let [first, end] = [0, this.#deletions.length];
+    while (first < end) {
+      const middle = (first + end) >> 1;
+      if (compareAges(this.#deletions[middle]!, deletion) < 0) first = middle + 1;
+      else end = middle;
     }
-    return isKept;
+    return first;
   }
 }

@@ -1,14 +1,16 @@
 /** What operators gave to the cluster, on this node: the one class that owns the parts and connects them. */
 import type { Clock } from '../env/clock.ts';
 import type { Random } from '../env/random.ts';
-import { ExhaustedError, WeftError } from '../errors.ts';
+import { ConflictError, ExhaustedError, WeftError } from '../errors.ts';
 import type { MemberChange } from '../membership/announcement.ts';
+import { MAX_POD_VERSION } from '../membership/limits.ts';
 import type { RulebookGossip } from '../membership/rulebook-gossip.ts';
 import { differingBuckets } from '../membership/table-digest.ts';
 import type { Endpoint } from '../wire/address.ts';
 import { CatchingUp, fitting } from './catching-up.ts';
 import { type EntryName, keyOf, type RulebookEntry, type SealedEntry } from './entry.ts';
 import { parseEntry, sealEntry } from './entry-codec.ts';
+import { Knowledge } from './knowledge.ts';
 import {
   ENTRY_HASH_BYTES,
   MAX_OBJECT_BYTES,
@@ -31,11 +33,13 @@ export interface RulebookOptions {
   readonly random: Random;
   /** Time of day, in ms: versions come from it. */
   readonly timeOfDayMs: () => number;
-  /** Encoded entries that an earlier run held. */
-  readonly entries?: readonly Uint8Array[];
-  /** Entries are others from now on: those that were given here, and those that came from elsewhere. */
-  readonly onChange?: (changed: readonly RulebookEntry[]) => void;
-  /** For the first time somebody answered: this node holds what the cluster does. */
+  /** What an earlier run held, and knew to be all. Absent: none did. */
+  readonly entries?: readonly SealedEntry[];
+  /** False: what an earlier run held is lost. */
+  readonly mayBeFirst?: boolean;
+  /** Entries are others from now on: those that were given here, which are stored already, and those that came from elsewhere. */
+  readonly onChange?: (changed: readonly RulebookEntry[], isStored: boolean) => void;
+  /** For the first time somebody said what the cluster holds: this node holds that, too. */
   readonly onHeard?: () => void;
 }
 
@@ -66,10 +70,10 @@ export interface RulebookStatistics {
 export class Rulebook implements RulebookGossip {
   readonly #options: RulebookOptions;
   readonly #table = new RulebookTable();
-  readonly #refused = new RefusedEntries();
+  readonly #refused: RefusedEntries;
   #carrier: RulebookCarrier | undefined;
   #catchingUp: CatchingUp | undefined;
-  #isHeard = false;
+  #knowledge: Knowledge | undefined;
   /** Others were not told yet of what is held now. */
   #isNews = false;
   /** What changed last, the latest first, as far as a rumour has room for it. */
@@ -77,13 +81,26 @@ export class Rulebook implements RulebookGossip {
 
   constructor(options: RulebookOptions) {
     this.#options = options;
-    for (const bytes of options.entries ?? []) this.#takeEntry(bytes);
+    this.#refused = new RefusedEntries(() => options.clock.nowMs());
+    for (const sealed of options.entries ?? []) this.#table.take(sealed);
   }
 
   /** Takes part from now on. */
   attach(carrier: RulebookCarrier): void {
-    const { clock, random } = this.#options;
+    const { clock, random, entries, mayBeFirst = true, onHeard } = this.#options;
     this.#carrier = carrier;
+    this.#knowledge = new Knowledge({
+      clock,
+      random,
+      carrier,
+      wasHeard: entries !== undefined,
+      mayBeFirst,
+      holdsNothing: () => this.#table.size === 0,
+      onHeard: () => {
+        onHeard?.();
+        this.#tellUnlessBusy();
+      },
+    });
     this.#catchingUp = new CatchingUp({
       clock,
       random,
@@ -91,7 +108,7 @@ export class Rulebook implements RulebookGossip {
       carrier,
       refused: this.#refused,
       onEntries: (entries) => this.#takeEntries(entries),
-      onHeard: () => this.#heard(),
+      knowledge: this.#knowledge,
       onEnd: () => this.#tell(),
     });
   }
@@ -106,9 +123,14 @@ export class Rulebook implements RulebookGossip {
     return this.#table.summary;
   }
 
-  /** Whether somebody told what the cluster holds, since the start. */
+  /** Whether somebody told what the cluster holds, now or in an earlier run, so that this is what is held. */
   get isHeard(): boolean {
-    return this.#isHeard;
+    return this.#knowledge?.isHeard ?? this.#options.entries !== undefined;
+  }
+
+  /** Whether what is held counts: somebody told, or there is nobody who could. */
+  get isKnown(): boolean {
+    return this.#knowledge?.isSure ?? this.#options.entries !== undefined;
   }
 
   /** Objects that are there, in no order. */
@@ -122,19 +144,21 @@ export class Rulebook implements RulebookGossip {
     return entry?.object === undefined ? undefined : entry;
   }
 
-  /** All entries, encoded, in no order: to be stored. */
-  encoded(): readonly Uint8Array[] {
-    return [...this.#table.all()].map(({ bytes }) => bytes);
+  /** All entries, in no order: to be stored. */
+  entries(): readonly SealedEntry[] {
+    return [...this.#table.all()];
   }
 
   /**
-   * Gives objects to the cluster, or deletes them: all or, if it throws, none.
+   * Gives objects to the cluster, or deletes them: all or, if it throws, none. Where nobody is there who could tell more, they are all there is.
    *
-   * @param store what all entries are to be, encoded: nothing has changed yet. What it throws comes out
+   * @param store told what all entries are to be: nothing has changed yet. What it throws comes out
    * @returns what came of each
-   * @throws WeftError `rulebook-full`, `rulebook-object-invalid`
+   * @throws WeftError `rulebook-full`, `rulebook-object-invalid`, `policies-unknown`
    */
-  give(wishes: readonly RulebookWish[], store: (entries: readonly Uint8Array[]) => void): readonly WishOutcome[] {
+  give(wishes: readonly RulebookWish[], store: (entries: readonly SealedEntry[]) => void): readonly WishOutcome[] {
+    const hasOthers = (this.#carrier?.liveOthers().length ?? 0) > 0;
+    if (!this.isKnown && this.#table.size > 0 && hasOthers) throw notFetched();
     const outcomes = wishes.map((wish) => this.#outcomeOf(wish));
     const changing = wishes.filter((_, index) => outcomes[index] !== 'unchanged' && outcomes[index] !== 'absent');
     const given = this.#seal(changing);
@@ -142,9 +166,10 @@ export class Rulebook implements RulebookGossip {
     if (given.length === 0) return outcomes;
     const replaced = new Set(given.map(({ entry }) => keyOf(entry)));
     const kept = [...this.#table.all()].filter(({ entry }) => !replaced.has(keyOf(entry)));
-    store([...kept, ...given].map(({ bytes }) => bytes));
+    store([...kept, ...given]);
     for (const one of given) this.#table.take(one);
-    this.#changed(given);
+    this.#knowledge?.hear();
+    this.#changed(given, true);
     this.#tell();
     return outcomes;
   }
@@ -152,9 +177,10 @@ export class Rulebook implements RulebookGossip {
   takeRumour(from: Endpoint, bytes: Uint8Array): void {
     const rumour = parseRumour(bytes);
     if (rumour === undefined) return this.#refused.count('rumour-invalid');
-    if (rumour.digest === this.#table.summary.digest) return;
-    this.#merge(rumour.entries);
-    if (rumour.digest !== this.#table.summary.digest) this.#catchingUp?.hear(from, rumour);
+    if (rumour.digest !== this.#table.summary.digest) this.#merge(rumour.entries);
+    // Only those who know begin one.
+    if (rumour.digest === this.#table.summary.digest) this.#knowledge?.take(from, 'knows');
+    else this.#catchingUp?.hear(from, rumour);
     this.#tellUnlessBusy();
   }
 
@@ -168,9 +194,11 @@ export class Rulebook implements RulebookGossip {
     this.#takeEntries(entries);
     const table = this.#table;
     const { digest } = table.summary;
+    const knowledge = this.#knowledge?.word ?? 'seeks';
     if (buckets === undefined) {
       const found = wanted.flatMap((hash) => table.byHash(hash)?.bytes ?? []);
-      return encodeAnswer({ digest, differing: [], hashes: [], entries: fitting(found, MESSAGE_ENTRIES_BYTES) });
+      const fitted = fitting(found, MESSAGE_ENTRIES_BYTES);
+      return encodeAnswer({ digest, knowledge, differing: [], hashes: [], entries: fitted });
     }
     const count = buckets.length / ENTRY_HASH_BYTES;
     const differing = differingBuckets(table.buckets(count), buckets);
@@ -178,6 +206,7 @@ export class Rulebook implements RulebookGossip {
     const newest = within.map((one) => one.bytes);
     return encodeAnswer({
       digest,
+      knowledge,
       differing,
       hashes: within.map(({ hash }) => hash),
       entries: fitting(newest, UNASKED_ENTRIES_BYTES),
@@ -193,6 +222,11 @@ export class Rulebook implements RulebookGossip {
   /** What was refused since the start, by reason; every reason is a key. */
   refused(): Record<RulebookRefusal, number> {
     return this.#refused.counts();
+  }
+
+  /** Whether something of others is refused for this reason, as far as was seen of late. */
+  refuses(reason: RulebookRefusal): boolean {
+    return this.#refused.wasLately(reason);
   }
 
   statistics(): RulebookStatistics {
@@ -258,7 +292,7 @@ export class Rulebook implements RulebookGossip {
 
   #merge(entries: readonly Uint8Array[]): boolean {
     const changed = entries.flatMap((bytes) => this.#takeEntry(bytes) ?? []);
-    if (changed.length > 0) this.#changed(changed);
+    if (changed.length > 0) this.#changed(changed, false);
     return changed.length > 0;
   }
 
@@ -270,7 +304,7 @@ export class Rulebook implements RulebookGossip {
     return outcome === 'new' ? sealed : undefined;
   }
 
-  #changed(changed: readonly SealedEntry[]): void {
+  #changed(changed: readonly SealedEntry[], isStored: boolean): void {
     const nowMs = this.#options.clock.nowMs();
     const recent = [...changed.map((sealed) => ({ sealed, atMs: nowMs })), ...this.#recent].filter(
       ({ sealed, atMs }) => nowMs - atMs < RUMOUR_MS && this.#table.byHash(sealed.hash) === sealed,
@@ -278,7 +312,10 @@ export class Rulebook implements RulebookGossip {
     let lengthBytes = 0;
     this.#recent = recent.filter(({ sealed }) => (lengthBytes += costOf(sealed)) <= RUMOUR_ENTRIES_BYTES);
     this.#isNews = true;
-    this.#options.onChange?.(changed.map(({ entry }) => entry));
+    this.#options.onChange?.(
+      changed.map(({ entry }) => entry),
+      isStored,
+    );
   }
 
   /** What is held on the way to something else is not told: others would ask for it. */
@@ -286,17 +323,12 @@ export class Rulebook implements RulebookGossip {
     if (this.#catchingUp?.isBusy !== true) this.#tell();
   }
 
+  /** Who does not know what the cluster holds tells nobody: others would take it for that. */
   #tell(): void {
-    if (!this.#isNews) return;
+    if (!this.#isNews || !this.isKnown) return;
     this.#isNews = false;
     const entries = this.#recent.map(({ sealed }) => sealed.bytes);
     this.#carrier?.spreadRulebook(encodeRumour({ ...this.#table.summary, entries }));
-  }
-
-  #heard(): void {
-    if (this.#isHeard) return;
-    this.#isHeard = true;
-    this.#options.onHeard?.();
   }
 }
 
@@ -310,8 +342,17 @@ function invalid({ entry, bytes }: SealedEntry): WeftError {
   const why =
     bytes.length > MAX_OBJECT_BYTES
       ? `takes ${bytes.length} bytes, more than ${MAX_OBJECT_BYTES}`
-      : 'is not an object of this kind and name';
+      : entry.version > MAX_POD_VERSION
+        ? 'cannot be changed: somebody has used up all versions; stop all nodes, and run weft reset on each'
+        : 'is not an object of this kind and name';
   return new WeftError('rulebook-object-invalid', `${title} ${why}`, { object: title });
+}
+
+function notFetched(): WeftError {
+  return new ConflictError(
+    'policies-unknown',
+    'other nodes hold policies that this node has not got from them yet: try again soon, or at another node; weft peers says which are reached',
+  );
 }
 
 function isLive(member: MemberChange['after']): boolean {

@@ -13,6 +13,7 @@ import type { Announcement, MemberChange } from '../membership/announcement.ts';
 import { Membership } from '../membership/membership.ts';
 import type { Claim } from '../membership/message.ts';
 import { LEAVE_GRACE_MS, type Parameters } from '../membership/parameters.ts';
+import type { SealedEntry } from '../rulebook/entry.ts';
 import { Rulebook } from '../rulebook/rulebook.ts';
 import { equalEndpoints, type Endpoint } from '../wire/address.ts';
 import type { Listener, SimulatedNetwork } from './network.ts';
@@ -67,11 +68,11 @@ const EPOCH_MS = 1_700_000_000_000;
 interface PersistedState {
   /** Of members that were alive when last looked at. */
   readonly endpoints: readonly Endpoint[];
-  /** Encoded entries of the rulebook. */
-  readonly entries: readonly Uint8Array[];
+  /** Of the rulebook; `undefined`: it was not known what the cluster holds. */
+  readonly entries: readonly SealedEntry[] | undefined;
 }
 
-const nothingPersisted: PersistedState = { endpoints: [], entries: [] };
+const nothingPersisted: PersistedState = { endpoints: [], entries: undefined };
 
 /** Members whose endpoints are kept. */
 const MAX_PERSISTED_ENDPOINTS = 32;
@@ -188,7 +189,8 @@ export class SimulatedNode {
     const { clock, network, parameters, drawRandom, announcementCache, onChange } = this.#environment;
     const random = drawRandom();
     const directory = this.#openDirectory(known.pods);
-    const rulebook = this.#openRulebook();
+    // Whoever knows others of old knows that there is nothing yet.
+    const rulebook = this.#openRulebook(known === NOTHING_KNOWN ? this.#persisted.entries : []);
     this.#announcement = { ...this.#announcement, podSummary: directory.summary };
     const sealed = this.keys && this.#seal(this.keys, random);
     // Its own may be among them: that changes when it moves, and membership knows where it is.
@@ -221,6 +223,7 @@ export class SimulatedNode {
       spreadRulebook: (rumour) => membership.spreadRulebook(rumour),
       askForRulebook: (to, request, onAnswer) => membership.askForRulebook(to, request, onAnswer),
       liveOthers: () => membership.liveOthers(),
+      hasMetSeeds: () => this.#hasMetSeeds(membership),
     });
     directory.attach(
       {
@@ -317,19 +320,25 @@ export class SimulatedNode {
     return directory;
   }
 
-  #openRulebook(): Rulebook {
+  #openRulebook(entries: readonly SealedEntry[] | undefined): Rulebook {
     const { clock, drawRulebookRandom, onRulebook } = this.#environment;
     const rulebook: Rulebook = new Rulebook({
       nodeName: this.#announcement.name,
       clock,
       random: drawRulebookRandom(),
       timeOfDayMs: () => this.#epochMs + clock.nowMs(),
-      entries: this.#persisted.entries,
+      ...(entries !== undefined && { entries }),
       onChange: () => {
         if (this.#rulebook === rulebook) onRulebook(this);
       },
     });
     return rulebook;
+  }
+
+  #hasMetSeeds(membership: Membership): boolean {
+    const own = this.#announcement.gossipEndpoint;
+    const there = membership.liveOthers().map(({ announcement }) => announcement.gossipEndpoint);
+    return this.#seeds.every((seed) => [own, ...there].some((endpoint) => equalEndpoints(endpoint, seed)));
   }
 
   #attach(): void {
@@ -420,7 +429,8 @@ export class SimulatedNode {
       .map(({ announcement }) => announcement.gossipEndpoint);
     // An empty list would forget the cluster just when this node is cut off from it.
     const kept = endpoints.length > 0 ? endpoints : this.#persisted.endpoints;
-    this.#persisted = { endpoints: kept, entries: this.rulebook.encoded() };
+    const { isHeard } = this.rulebook;
+    this.#persisted = { endpoints: kept, entries: isHeard ? this.rulebook.entries() : this.#persisted.entries };
   }
 }
 

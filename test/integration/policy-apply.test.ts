@@ -168,4 +168,7 @@ test.serial('a policy that is deleted is enforced nowhere', async (t) => {
   const again = await lab.tryAsk('n1', 'policy', 'delete', 'default/web');
   t.is(again.exitCode, 1);
   t.is(again.stdout, 'networkpolicy default/web not found\n');
+  const bare = await lab.tryAsk('n1', 'policy', 'delete', 'web');
+  t.is(bare.exitCode, 1);
+  t.regex(bare.stderr, /^no ClusterNetworkPolicy is called web; .*: default\/web\n$/);
 });

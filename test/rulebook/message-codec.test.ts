@@ -26,7 +26,13 @@ const seed = Number(process.env['SEED'] ?? 1);
 const digest = '0123456789abcdef';
 const entries = [entryOf(1, 5).bytes, entryOf(2, 6, { object: undefined }).bytes];
 const request = { buckets: new Uint8Array(4 * ENTRY_HASH_BYTES).fill(7), wanted: [digest], entries };
-const answer = { digest, differing: [0, 255], hashes: [digest, 'fedcba9876543210'], entries };
+const answer = {
+  digest,
+  knowledge: 'seeks',
+  differing: [0, 255],
+  hashes: [digest, 'fedcba9876543210'],
+  entries,
+} as const;
 
 test('messages come back as they were', (t) => {
   for (const version of [0, 1, 2 ** 48 - 1])
@@ -37,9 +43,24 @@ test('messages come back as they were', (t) => {
 });
 
 test('an answer that has nothing to say is one all the same', (t) => {
-  const empty = { digest, differing: [], hashes: [], entries: [] };
+  const empty = { digest, knowledge: 'knows', differing: [], hashes: [], entries: [] } as const;
   t.true(encodeAnswer(empty).length > 0);
   t.deepEqual(parseAnswer(encodeAnswer(empty)), empty);
+});
+
+test('who says nothing of it knows what the cluster holds, and who says what is not known here does not', (t) => {
+  const [silent, word] = (['knows', 'met'] as const).map((knowledge) => encodeAnswer({ ...answer, knowledge }));
+  t.is(silent!.length, word!.length - 2);
+  t.is(parseAnswer(silent!)?.knowledge, 'knows');
+  t.is(parseAnswer(word!)?.knowledge, 'met');
+  // Field 5, as a number.
+  for (const [value, meaning] of [
+    [1, 'seeks'],
+    [2, 'met'],
+    [3, 'seeks'],
+    [127, 'seeks'],
+  ] as const)
+    t.is(parseAnswer(Uint8Array.of(...silent!, 5 << 3, value))?.knowledge, meaning);
 });
 
 test('the longest messages have room', (t) => {
@@ -47,7 +68,7 @@ test('the longest messages have room', (t) => {
   const longest = [new Uint8Array(MAX_ENTRY_BYTES)];
   const differing = Array.from({ length: MAX_BUCKETS }, (_, index) => index);
   const asked = encodeRequest({ wanted: hashes.slice(0, MAX_WANTED), entries: longest });
-  const told = encodeAnswer({ digest, differing, hashes, entries: longest });
+  const told = encodeAnswer({ digest, knowledge: 'met', differing, hashes, entries: longest });
   t.not(parseRequest(asked), undefined);
   t.not(parseAnswer(told), undefined);
   t.true(MAX_ENTRY_BYTES > MESSAGE_ENTRIES_BYTES);

@@ -175,13 +175,135 @@ test('a node knows when somebody has told it what the cluster holds, and old ver
   t.is(heard, 1);
 });
 
+test('where all nodes are new, they know it as soon as they have met', (t) => {
+  const rulebooks = new Rulebooks();
+  for (const number of [1, 2, 3]) rulebooks.seeking.add(number);
+  const all = [1, 2, 3].map((number) => rulebooks.start(number));
+  rulebooks.clock.advance(500);
+  t.deepEqual(
+    all.map(({ isKnown }) => isKnown),
+    [false, false, false],
+  );
+  rulebooks.seeking.clear();
+  t.not(
+    rulebooks.clock.advanceUntil(() => all.every(({ isHeard }) => isHeard), 2_500),
+    undefined,
+  );
+});
+
+test('a node that hears first from one as new as itself waits for one who knows', (t) => {
+  const rulebooks = new Rulebooks();
+  rulebooks.strangers.add('1 3');
+  rulebooks.start(1).give([policyOf(1), policyOf(2), policyOf(3)], noStore);
+  rulebooks.clock.advance(10_000);
+  rulebooks.away.add(1);
+  // Node 2 has not heard of node 1 yet, which is its seed, and node 3 has no other than node 2.
+  rulebooks.seeking.add(2);
+  const [second, third] = [rulebooks.start(2), rulebooks.start(3)];
+  const isTrue = (): boolean => !third.isKnown || third.objects().length === 3;
+  t.is(
+    rulebooks.clock.advanceUntil(() => !isTrue(), 1_500),
+    undefined,
+  );
+  t.true(rulebooks.requests.some(({ from, to }) => from === 3 && to === 2));
+  rulebooks.comeBack(1);
+  rulebooks.seeking.clear();
+  t.is(
+    rulebooks.clock.advanceUntil(() => !isTrue(), 3_000),
+    undefined,
+  );
+  t.true(second.isHeard && third.isHeard);
+});
+
+test('a node that is alone is the first; one that finds nobody waits for five seconds', (t) => {
+  const rulebooks = new Rulebooks();
+  t.true(rulebooks.start(1).isKnown);
+  const others = new Rulebooks();
+  others.seeking.add(1);
+  const node = others.start(1);
+  others.clock.advance(4_900);
+  t.false(node.isKnown);
+  others.clock.advance(200);
+  t.true(node.isKnown);
+  t.false(node.isHeard);
+});
+
+test('what a node has heard of is not all there is until somebody has told all', (t) => {
+  const rulebooks = new Rulebooks();
+  rulebooks.start(1).give([policyOf(1), policyOf(2), policyOf(3)], noStore);
+  rulebooks.clock.advance(20_000);
+  rulebooks.strangers.add('1 2');
+  rulebooks.seeking.add(2);
+  const node = rulebooks.start(2);
+  const { bytes } = entryOf(4, EPOCH_MS + 30_000);
+  node.takeRumour(anywhere, encodeRumour({ version: EPOCH_MS + 30_000, digest: 'f'.repeat(16), entries: [bytes] }));
+  rulebooks.clock.advance(8_000);
+  t.deepEqual(namesAt(rulebooks, 2), ['allow-4']);
+  t.false(node.isKnown);
+  rulebooks.strangers.clear();
+  const error = t.throws<WeftError>(() => node.give([policyOf(5)], noStore));
+  t.is(error.code, 'policies-unknown');
+  rulebooks.comeBack(1);
+  rulebooks.clock.advance(1_000);
+  t.true(node.isHeard);
+  t.is(rulebooks.digests().size, 1);
+  t.deepEqual(node.give([policyOf(5)], noStore), ['created']);
+});
+
+test('a rumour of what is held here says that this is all', (t) => {
+  const rulebooks = new Rulebooks();
+  rulebooks.start(1).give([policyOf(1)], noStore);
+  rulebooks.clock.advance(20_000);
+  rulebooks.silent.add(1);
+  const node = rulebooks.start(2);
+  rulebooks.nodes.get(1)!.give([deletionOf(1)], noStore);
+  rulebooks.clock.advance(10);
+  t.true(node.isHeard);
+});
+
+test('where what an earlier run held is lost, it is known as soon as somebody tells, or gives it anew', (t) => {
+  const rulebooks = new Rulebooks();
+  const lost = rulebooks.start(1, { mayBeFirst: false });
+  rulebooks.clock.advance(60_000);
+  t.false(lost.isKnown);
+  lost.give([policyOf(1)], noStore);
+  t.true(lost.isKnown);
+  const another = rulebooks.start(2, { mayBeFirst: false });
+  rulebooks.clock.advance(1_000);
+  t.true(another.isHeard);
+  t.deepEqual(namesAt(rulebooks, 2), ['allow-1']);
+});
+
+test('what is refused is said as long as others hold it', (t) => {
+  const rulebooks = settled(1);
+  const node = rulebooks.nodes.get(1)!;
+  const { bytes } = entryOf(1, 1, { object: '{}' });
+  node.takeRumour(anywhere, encodeRumour({ version: 9, digest: 'f'.repeat(16), entries: [bytes] }));
+  t.true(node.refuses('entry-invalid'));
+  t.false(node.refuses('rulebook-full'));
+  rulebooks.clock.advance(600_001);
+  t.false(node.refuses('entry-invalid'));
+  t.is(node.refused()['entry-invalid'], 1);
+});
+
+test('where somebody has used up all versions, it is said that nothing can be changed', (t) => {
+  const { nodes } = settled(1);
+  const node = nodes.get(1)!;
+  const { bytes } = entryOf(1, 2 ** 48 - 1);
+  node.takeRumour(anywhere, encodeRumour({ version: 9, digest: 'f'.repeat(16), entries: [bytes] }));
+  const error = t.throws(() => node.give([policyOf(2)], noStore));
+  t.regex(error.message, /^NetworkPolicy shop\/allow-2 cannot be changed: somebody has used up all versions/);
+});
+
 test('a node begins with what an earlier run held', (t) => {
   const before = settled(1).nodes.get(1)!;
+  t.true(before.isKnown);
   before.give([policyOf(1), policyOf(2)], noStore);
   before.give([deletionOf(2)], noStore);
   const rulebooks = new Rulebooks();
-  const node = rulebooks.start(1, { entries: before.encoded() });
+  const node = rulebooks.start(1, { entries: before.entries() });
   t.deepEqual(node.summary, before.summary);
+  t.true(node.isHeard);
   t.deepEqual(namesAt(rulebooks, 1), ['allow-1']);
   t.deepEqual(rulebooks.changes, []);
 });
@@ -223,7 +345,8 @@ test('what is wrong is refused by name, and never held', (t) => {
   t.is(node.answer(anywhere, new Uint8Array(5).fill(0xff)), undefined);
   const bad = entryOf(1, 1, { object: '{}' }).bytes;
   const liar: Pick<Rulebook, 'answer'> = {
-    answer: () => encodeAnswer({ digest: '0'.repeat(16), differing: [], hashes: [], entries: [bad] }),
+    answer: () =>
+      encodeAnswer({ digest: '0'.repeat(16), knowledge: 'knows', differing: [], hashes: [], entries: [bad] }),
   };
   rulebooks.nodes.set(1, Object.assign(Object.create(rulebooks.nodes.get(1)!) as Rulebook, liar));
   node.takeRumour(endpoint('192.0.2.1:7001'), encodeRumour({ version: 9, digest: 'f'.repeat(16), entries: [] }));

@@ -46,6 +46,10 @@ export class Rulebooks {
   readonly old = new Set<number>();
   /** They never answer. */
   readonly silent = new Set<number>();
+  /** Somebody is missing of whom they were told to begin with. */
+  readonly seeking = new Set<number>();
+  /** Pairs of nodes that have not heard of each other: `1 2`, the lower number first. */
+  readonly strangers = new Set<string>();
   /** Whether rumours get to others. */
   rumoursPass = true;
 
@@ -63,6 +67,7 @@ export class Rulebooks {
       spreadRulebook: (rumour) => this.#spread(number, rumour),
       askForRulebook: (to, request, onAnswer) => this.#ask(number, to.port - 7_000, request, onAnswer),
       liveOthers: () => this.#others(number).map(memberAt),
+      hasMetSeeds: () => !this.seeking.has(number),
     });
     for (const other of this.#others(number)) {
       this.nodes.get(other)!.follow([{ before: undefined, after: memberAt(number) }]);
@@ -88,7 +93,12 @@ export class Rulebooks {
 
   #others(number: number): number[] {
     if (this.away.has(number)) return [];
-    return [...this.nodes.keys()].filter((other) => other !== number && !this.away.has(other));
+    return [...this.nodes.keys()].filter(
+      (other) =>
+        other !== number &&
+        !this.away.has(other) &&
+        !this.strangers.has(`${Math.min(number, other)} ${Math.max(number, other)}`),
+    );
   }
 
   #spread(from: number, rumour: Uint8Array): void {

@@ -315,7 +315,7 @@ export class Gossip {
       onDirective: () => (this.#following ??= setImmediate(() => this.#follow())),
     });
     if (pods !== undefined) this.#attachPods(pods);
-    rulebook?.attach(this.#membership);
+    if (rulebook !== undefined) this.#attachRulebook(rulebook);
     keys?.attach(this.#membership, () => this.#unheard());
     this.#options.pace.run(() => this.#changed());
     this.#membership.start();
@@ -345,6 +345,17 @@ export class Gossip {
     pods.attach(carrier, membership.members());
   }
 
+  #attachRulebook(rulebook: Rulebook): void {
+    const membership = this.#membership;
+    rulebook.attach({
+      spreadRulebook: membership.spreadRulebook.bind(membership),
+      askForRulebook: membership.askForRulebook.bind(membership),
+      liveOthers: () => membership.liveOthers(),
+      hasMetSeeds: () => this.#unheard().length === 0,
+    });
+  }
+
+  /** Who was to be there, and was not heard of since the start. */
   #unheard(): readonly string[] {
     this.#acquaintances.meet(this.#membership.members());
     const subjects = new Set(this.#membership.directives().map(({ subject }) => subject));

@@ -40,7 +40,7 @@ export function parseGiveRequest(body: string): readonly RulebookWish[] {
   ];
   const keys = new Set<string>();
   for (const wish of wishes) {
-    if (keys.has(keyOf(wish))) throw new ConfigError('', `${keyOf(wish)} is there twice`);
+    if (keys.has(keyOf(wish))) throw new ConfigError('', `${keyOf(wish)} is named twice: leave one of the two out`);
     keys.add(keyOf(wish));
   }
   return wishes;

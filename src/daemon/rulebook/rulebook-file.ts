@@ -1,7 +1,12 @@
-/** The rulebook on the disk of this node: what an earlier run held is enforced before anybody tells what has changed. */
+/**
+ * The rulebook on the disk of this node: what an earlier run held is enforced before anybody tells what has changed. It is stored only when
+ * that is all that the cluster holds: a part of it would open what the rest closes.
+ */
 import type { Logger } from '../../env/logger.ts';
 import type { PatientStore } from '../../env/store.ts';
 import { WeftError } from '../../errors.ts';
+import type { SealedEntry } from '../../rulebook/entry.ts';
+import { parseEntry } from '../../rulebook/entry-codec.ts';
 
 /** What comes from others is gathered for this long, in ms: if it is lost, they tell it again. */
 const SAVE_DELAY_MS = 200;
@@ -9,7 +14,7 @@ const SAVE_DELAY_MS = 200;
 export class RulebookFile {
   readonly #store: PatientStore;
   /** What an earlier run held; `undefined`: none has heard what the cluster holds, or it cannot be read. */
-  readonly entries: readonly Uint8Array[] | undefined;
+  readonly entries: readonly SealedEntry[] | undefined;
   /** It is there, and cannot be read: policies may be in it. */
   readonly isCorrupt: boolean;
   #timer: NodeJS.Timeout | undefined;
@@ -30,12 +35,12 @@ export class RulebookFile {
   }
 
   /** Before it counts. @throws WeftError `store-failed` */
-  save(entries: readonly Uint8Array[]): void {
+  save(entries: readonly SealedEntry[]): void {
     this.#store.save(documentOf(entries));
   }
 
   /** Some time soon. */
-  saveSoon(entries: () => readonly Uint8Array[]): void {
+  saveSoon(entries: () => readonly SealedEntry[]): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.#store.keep(documentOf(entries()));
@@ -43,7 +48,7 @@ export class RulebookFile {
   }
 
   /** What waits is stored now. */
-  close(entries: readonly Uint8Array[]): void {
+  close(entries: readonly SealedEntry[]): void {
     if (this.#timer === undefined) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -51,14 +56,22 @@ export class RulebookFile {
   }
 }
 
-function documentOf(entries: readonly Uint8Array[]): object {
-  return { entries: entries.map((bytes) => Buffer.from(bytes).toString('base64')) };
+function documentOf(entries: readonly SealedEntry[]): object {
+  return { entries: entries.map(({ bytes }) => Buffer.from(bytes).toString('base64')) };
 }
 
-function parseDocument(document: unknown): readonly Uint8Array[] | undefined {
+function parseDocument(document: unknown): readonly SealedEntry[] | undefined {
   if (document === undefined) return undefined;
   const { entries } = Object(document) as { readonly entries?: unknown };
   if (!Array.isArray(entries) || !entries.every((entry) => typeof entry === 'string'))
     throw new WeftError('store-corrupt', 'rulebook.json in the state directory is no rulebook');
-  return entries.map((text) => Uint8Array.from(Buffer.from(text, 'base64')));
+  return entries.map((text, index) => {
+    const sealed = parseEntry(Uint8Array.from(Buffer.from(text, 'base64')));
+    if (sealed !== undefined) return sealed;
+    // Damaged, or of a later version. Without it, pods may be open that it closes.
+    throw new WeftError(
+      'store-corrupt',
+      `entry ${index} of rulebook.json in the state directory is none that this version takes`,
+    );
+  });
 }

@@ -7,20 +7,23 @@ import type { RulebookFile } from './rulebook-file.ts';
 
 /** What the control server asks of it. */
 export interface RulebookHandlers {
-  /** @throws ConflictError `policies-of-kubernetes`; WeftError `rulebook-full`, `rulebook-object-invalid`, `store-failed`: then nothing has changed */
+  /** @throws ConflictError `policies-of-kubernetes`, `policies-unknown`; WeftError `rulebook-full`, `rulebook-object-invalid`, `store-failed`: then nothing has changed */
   givePolicies(wishes: readonly RulebookWish[]): Promise<GiveReport>;
 }
 
 export interface RulebookHandlerParts {
   readonly rulebook: Pick<Rulebook, 'give'>;
   readonly file: Pick<RulebookFile, 'save'>;
+  /** Resolves when it is known what the cluster holds, or that will take longer than somebody waits. */
+  readonly known: () => Promise<void>;
   /** Whether policies are those of the Kubernetes API here. */
   readonly isOfKubernetes: boolean;
   /** Resolves when the kernel of this node has followed, or it is known why it has not. */
   readonly enforced: () => Promise<readonly Notice[]>;
 }
 
-export function rulebookHandlers({ rulebook, file, isOfKubernetes, enforced }: RulebookHandlerParts): RulebookHandlers {
+export function rulebookHandlers(parts: RulebookHandlerParts): RulebookHandlers {
+  const { rulebook, file, known, isOfKubernetes, enforced } = parts;
   return {
     givePolicies: async (wishes) => {
       if (isOfKubernetes)
@@ -28,6 +31,7 @@ export function rulebookHandlers({ rulebook, file, isOfKubernetes, enforced }: R
           'policies-of-kubernetes',
           'this node takes its policies from Kubernetes: use kubectl apply, or kubectl delete',
         );
+      await known();
       const outcomes = rulebook.give(wishes, (entries) => file.save(entries));
       return {
         results: wishes.map(({ kind, namespace, name }, index) => ({

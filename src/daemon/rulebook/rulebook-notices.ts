@@ -2,16 +2,15 @@
 import type { Notice } from '../../api/control-api.ts';
 import type { Rulebook } from '../../rulebook/rulebook.ts';
 
-export function rulebookNotices(rulebook: Pick<Rulebook, 'refused'>): readonly Notice[] {
-  const { 'rulebook-full': full, 'entry-invalid': invalid } = rulebook.refused();
+export function rulebookNotices(rulebook: Pick<Rulebook, 'refuses'>): readonly Notice[] {
   const notices: Notice[] = [];
-  if (full > 0)
+  if (rulebook.refuses('rulebook-full'))
     notices.push({
       code: 'rulebook-full',
       message:
-        'other nodes hold policies or namespaces for which there is no room here: they are not enforced on this node',
+        'other nodes hold policies or namespaces for which there is no room here: they are not enforced on this node; delete some with weft policy delete',
     });
-  if (invalid > 0)
+  if (rulebook.refuses('entry-invalid'))
     notices.push({
       code: 'rulebook-entry-invalid',
       message:

@@ -16,7 +16,7 @@ const finds: FindingKinds = {
     severity: 'error',
     title: 'this node has not heard yet which network policies there are',
     cause:
-      'the Kubernetes API does not answer since the daemon started, or does not let weft see them; without Kubernetes, `rulebook.json` of this node cannot be read, and no other node has answered',
+      'the Kubernetes API does not answer since the daemon started, or does not let weft see them; without Kubernetes, `rulebook.json` of this node cannot be read, or others hold policies, and no other node has told all of them',
     follows: ['kubernetes-away', 'kubernetes-policies-unwatched'],
   },
   'policies-unasked': {

@@ -89,6 +89,6 @@ test(
   'one object twice',
   refuses,
   { apply: [web], delete: [{ kind: 'NetworkPolicy', namespace: 'shop', name: 'web' }] },
-  /NetworkPolicy shop\/web is there twice/,
+  /NetworkPolicy shop\/web is named twice/,
 );
 test('a key that is not known', refuses, { remove: [] }, /^remove: is not a known key/);

@@ -2,6 +2,7 @@ import test from 'ava';
 import { RulebookFile } from '../../../src/daemon/rulebook/rulebook-file.ts';
 import type { PatientStore } from '../../../src/env/store.ts';
 import { WeftError } from '../../../src/errors.ts';
+import { entryOf } from '../../support/rulebooks.ts';
 import { silentLogger } from '../../support/silent-logger.ts';
 
 function storeOf(load: () => unknown): PatientStore & { readonly kept: unknown[] } {
@@ -10,7 +11,7 @@ function storeOf(load: () => unknown): PatientStore & { readonly kept: unknown[]
   return { kept, load, save: keep, keep, behind: undefined };
 }
 
-const entries = [Uint8Array.of(1, 2, 3), Uint8Array.of(0xff)];
+const entries = [entryOf(1, 5), entryOf(2, 6, { object: undefined })];
 
 test('entries come back as they were stored', (t) => {
   const store = storeOf(() => undefined);
@@ -45,6 +46,7 @@ for (const [name, load] of [
     },
   ],
   ['another document', (): unknown => ({ entries: [7] })],
+  ['a rulebook with an entry that is none', (): unknown => ({ entries: ['AQID'] })],
 ] as const) {
   test(`${name} is not taken for an empty rulebook`, (t) => {
     const file = new RulebookFile(storeOf(load), silentLogger);
