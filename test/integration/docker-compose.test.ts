@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import test from 'ava';
 import type { Pod, Status } from '../../src/api/control-api.ts';
+import type { PolicyMatrix } from '../../src/cli/policy-answer.ts';
+import type { PolicyDetail } from '../../src/cli/policy-detail.ts';
 import { ComposeLab } from '../support/compose-lab.ts';
 import { DockerEngine } from '../support/docker-engine.ts';
 import { until } from '../support/until.ts';
@@ -22,6 +24,17 @@ const bareNode = [
   ['NODE_PREFIXES', '10.99.1.0/24,fd00:99:0:1::/64'],
   ['GOSSIP_AUTHENTICATION', 'off'],
 ].flatMap(([key, value]) => ['--env', `WEFT_${key}=${value}`]);
+
+/** Of the two services of the second file, in which one is `app: web` and the other `app: client`. */
+const onlyClients = `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: web }
+spec:
+  podSelector: { matchLabels: { app: web } }
+  policyTypes: [Ingress]
+  ingress:
+    - from: [{ podSelector: { matchLabels: { app: client } } }]
+`;
 
 let engine: DockerEngine;
 let lab: ComposeLab;
@@ -136,6 +149,43 @@ test.serial('services that were restarted, killed and made again have their addr
   await eventually('the client is answered', async () => (await greeting('client')) === 'hello from web on n1');
   await untilServicePods(before);
   t.pass();
+});
+
+test.serial('a policy lets one container reach another by their labels, and no third one', async (t) => {
+  const third = ['--label', 'weft.pod=third', '--label', 'weft.node=n3', '--label', 'weft.label.app=third'];
+  await runContainer('third', 'none', 'weft', third);
+  const reaches = async (): Promise<boolean> => {
+    return (
+      (await engine.try('exec', 'third', 'curl', '--silent', '--max-time', '1', 'http://10.244.1.80')).exitCode === 0
+    );
+  };
+  await eventually('without a policy, the third container reaches it', reaches);
+
+  const apply = `cat << end | weft policy apply -f -\n${onlyClients}end\n`;
+  t.is(await lab.exec('n3', 'sh', '-c', apply), 'networkpolicy default/web created\n');
+  await eventually('the third container does not reach it', async () => !(await reaches()));
+  await eventually('the client does', async () => (await greeting('client')) === 'hello from web on n1');
+  t.false(await reaches());
+
+  const ask = async (...argv: readonly string[]) => await lab.tryExec('n2', 'weft', 'policy', ...argv);
+  await eventually('n2 knows the labels of all three', async () => {
+    const [client, other] = await Promise.all(
+      ['client', 'third'].map(async (pod) => ask('test', `default/${pod}`, 'default/web', '--dport', '80')),
+    );
+    return client!.exitCode === 0 && other!.exitCode === 1 && other!.stdout.includes('isolated by default/web');
+  });
+  const matrix = JSON.parse((await ask('matrix', '--dport', '80', '--json')).stdout) as PolicyMatrix;
+  const open = matrix.cells.filter(({ to, allowed }) => to === 'default/web' && allowed).map(({ from }) => from);
+  t.deepEqual(open, ['default/client']);
+  await eventually('what it allowed and denied is counted', async () => {
+    const { pods, rules, others } = JSON.parse((await ask('show', 'default/web', '--json')).stdout) as PolicyDetail;
+    return pods.length === 1 && pods[0]!.pod === 'default/web' && rules[0]!.count > 0 && others[0]!.count > 0;
+  });
+
+  t.is(await lab.exec('n1', 'weft', 'policy', 'delete', 'default/web'), 'networkpolicy default/web deleted\n');
+  await eventually('it is open again', reaches);
+  await engine.docker('rm', '--force', 'third');
+  await eventually('the third pod is gone', async () => !(await podsOf('n3')).some(({ name }) => name === 'third'));
 });
 
 test.serial('a service that is stopped is detached', async (t) => {
@@ -331,8 +381,14 @@ async function greeting(service: string): Promise<string> {
 }
 
 /** A container that is there, and does nothing. */
-async function runContainer(name: string, network: string, image = 'weft'): Promise<void> {
-  await engine.docker('run', '--detach', '--name', name, '--network', network, '--entrypoint', 'sleep', image, '600');
+async function runContainer(
+  name: string,
+  network: string,
+  image = 'weft',
+  options: readonly string[] = [],
+): Promise<void> {
+  const all = ['--detach', '--name', name, '--network', network, '--entrypoint', 'sleep', ...options];
+  await engine.docker('run', ...all, image, '600');
 }
 
 async function isRunning(name: string): Promise<boolean> {
