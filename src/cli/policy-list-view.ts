@@ -25,10 +25,20 @@ const MAX_PROBLEM = 300;
 /** Nodes that are named in one line. */
 export const MAX_NAMED = 8;
 
-/** In the order in which they are asked, with tiers if there are several, and below them what is wrong, and what is not known. */
-export function formatPolicyList(listing: PolicyListing, terminal: Terminal, nowMs: number): string {
+/**
+ * In the order in which they are asked, with tiers if there are several, and below them what is wrong, and what is not known.
+ *
+ * @param namespaces that were asked about; none: all
+ */
+export function formatPolicyList(
+  listing: PolicyListing,
+  terminal: Terminal,
+  nowMs: number,
+  namespaces: readonly string[] = [],
+): string {
   const { policies, node } = listing;
-  if (policies.length === 0) return `no network policies\n${formatRemarks(listing, terminal)}`;
+  const where = namespaces.length === 0 ? '' : ` in ${namespaces.join(', ')}`;
+  if (policies.length === 0) return `no network policies${where}\n${formatRemarks(listing, terminal)}`;
   const hasTiers = policies.some(({ tier }) => tier !== 'namespace');
   const [first, ...rest] = columns;
   const rows = policies.map((policy): readonly Cell[] => [

@@ -25,6 +25,6 @@ export function addPolicyList(policy: Command): void {
       const client = readingClient(command);
       const [report, counts] = await Promise.all([client.policies(), client.policyCounts()]);
       const listing = listPolicies(report, counts, namespace);
-      print(options, listing, () => formatPolicyList(listing, standardOutput(), Date.now()));
+      print(options, listing, () => formatPolicyList(listing, standardOutput(), Date.now(), namespace));
     });
 }

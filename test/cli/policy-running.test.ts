@@ -278,7 +278,7 @@ notice not counted: n3: it does not answer
     ],
     missing,
   });
-  t.regex((await policy(t, () => report, 'list', '--namespace', 'none')).stdout, /^no network policies\n/);
+  t.regex((await policy(t, () => report, 'list', '--namespace', 'none')).stdout, /^no network policies in none\n/);
 });
 
 test('a list says tiers, audit mode, and what is closed or selects nothing', (t) => {

@@ -28,7 +28,7 @@ export class RulebookFile {
       if (!(error instanceof WeftError) || error.code !== 'store-corrupt') throw error;
       logger.error(
         { err: error },
-        'rulebook.json cannot be read: pods are isolated until another node tells which policies there are, or somebody applies them',
+        'rulebook.json cannot be read: pods that are made are isolated until another node tells which policies there are, or somebody applies them',
       );
       this.isCorrupt = true;
     }
