@@ -1,13 +1,16 @@
 /** What rules of policies count in the kernel: connections, each once, by the first rule that matches. */
 import anyTest, { type ExecutionContext } from 'ava';
-import { tagOfIsolation, tagOfRule } from '../../src/daemon/policy/policy-names.ts';
+import { TOLD_BYTES } from '../../src/daemon/policy/policy-chains.ts';
+import { POLICY_LOG_GROUP, tagOfIsolation, tagOfRule } from '../../src/daemon/policy/policy-names.ts';
 import { PolicyEnforcement } from '../../src/daemon/policy/policy-enforcement.ts';
+import { PacketLogSocket } from '../../src/linux/packet-log-socket.ts';
 import { readCounters } from '../../src/linux/nft-netlink.ts';
 import { POLICY_TABLE } from '../../src/linux/nftables.ts';
 import type { IsolationPlan, NodePlan, PlannedRule } from '../../src/policy/node-plan.ts';
+import { readFlow } from '../../src/explain/packet-flow.ts';
 import { parseIpAddress } from '../../src/wire/address.ts';
 import { parsePrefix } from '../../src/wire/prefix.ts';
-import { type PolicyProbe, PolicyRouter } from '../support/policy-router.ts';
+import { MAX_VOLLEY, type PolicyProbe, PolicyRouter } from '../support/policy-router.ts';
 import { planChange } from '../support/random-plan.ts';
 
 const test = anyTest.serial;
@@ -130,6 +133,17 @@ test('what is denied counts each packet, and for no rule that allows', async (t)
   t.deepEqual(await router.volley([denied, denied]), [false, false]);
   t.is(readCounters(POLICY_TABLE)!.get(tagOfIsolation(plan.isolations[0]!)), 2);
   t.is(countOf('web'), 0);
+});
+
+test('a source that sends without end what is denied leaves room for what is denied to others', async (t) => {
+  await enforced(t, planOf(rule('web', { peers: 'nobody' })));
+  const socket = new PacketLogSocket({ group: POLICY_LOG_GROUP, copiedBytes: TOLD_BYTES, delayMs: 0 });
+  t.teardown(() => socket.close());
+  const flood = Array.from({ length: 500 }, () => probe({ from: 'c' }));
+  await router.volley([...flood, probe({ sourcePort: 40_050 }), ...flood]);
+  const told = socket.read(MAX_VOLLEY).packets.map(({ packet }) => readFlow(packet)?.sourcePort);
+  t.true(told.includes(40_050), `${told.length} are told`);
+  t.true(told.length < flood.length, `${told.length} are told`);
 });
 
 test('counts go on when another rule changes', async (t) => {
