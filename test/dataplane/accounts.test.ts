@@ -124,7 +124,8 @@ class Cluster {
     if (random.below(20) === 0) destination[family === 4 ? 2 : 7] = 99;
     const isTcp = random.below(2) === 0;
     const octet = random.below(256);
-    const payload = Array.from({ length: random.below(random.below(4) === 0 ? 9_000 : 900) }, () => octet);
+    const payload: number[] = [];
+    for (let left = random.below(random.below(4) === 0 ? 9_000 : 900); left > 0; left--) payload.push(octet);
     const transport = isTcp ? tcpSegment(random.below(1 << 30), 0x10, payload) : udpDatagram(payload);
     const fragment = random.below(3) === 0 ? 0 : 0x4000;
     const packet = ipPacket({ source, destination, protocol: isTcp ? 6 : 17, transport, fragment });

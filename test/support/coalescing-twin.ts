@@ -101,7 +101,7 @@ function isIdentificationInOrder(group: readonly Uint8Array[]): boolean {
 
 function finishIpv4(packet: Uint8Array): void {
   put16(packet, 10, 0);
-  put16(packet, 10, ~slowSum([...packet.subarray(0, (packet[0]! & 0x0f) * 4)]) & 0xffff);
+  put16(packet, 10, ~slowSum(packet.subarray(0, (packet[0]! & 0x0f) * 4)) & 0xffff);
 }
 
 function headerLength(packet: Uint8Array): number {

@@ -52,8 +52,10 @@ export function ipPacket(parts: PacketParts): Uint8Array {
           ...destination,
           ...options,
         ];
-  const packet = Uint8Array.from([...header, ...transport]);
-  if (source.length === 4) put16(packet, 10, ~slowSum([...packet.subarray(0, header.length)]) & 0xffff);
+  const packet = new Uint8Array(header.length + transport.length);
+  packet.set(header);
+  packet.set(transport, header.length);
+  if (source.length === 4) put16(packet, 10, ~slowSum(packet.subarray(0, header.length)) & 0xffff);
   completeChecksum(packet);
   return packet;
 }
@@ -114,7 +116,7 @@ export function completeChecksum(packet: Uint8Array): void {
   const { protocol, at } = transportOf(packet);
   put16(packet, field, 0);
   const pseudo = protocol === 1 ? 0 : pseudoSum(packet, protocol, packet.length - at);
-  const sum = ~slowSum([...u16(pseudo), ...packet.subarray(at)]) & 0xffff;
+  const sum = ~slowSum(packet.subarray(at), pseudo) & 0xffff;
   put16(packet, field, protocol === 17 && sum === 0 ? 0xffff : sum);
 }
 
@@ -136,7 +138,7 @@ export function packetFault(packet: Uint8Array, isPartial = false): string {
   const claimed = version === 4 ? get16(packet, 2) : 40 + get16(packet, 4);
   if (claimed !== packet.length) return `claims ${claimed} of ${packet.length} bytes`;
   if (version === 4) {
-    if (slowSum([...packet.subarray(0, (packet[0]! & 0x0f) * 4)]) !== 0xffff) return 'header checksum';
+    if (slowSum(packet.subarray(0, (packet[0]! & 0x0f) * 4)) !== 0xffff) return 'header checksum';
     if ((get16(packet, 6) & 0x3fff) !== 0) return '';
   }
   const { protocol, at } = transportOf(packet);
@@ -146,13 +148,12 @@ export function packetFault(packet: Uint8Array, isPartial = false): string {
   if (protocol === 17 && get16(packet, field) === 0) return '';
   const pseudo = protocol === 1 ? 0 : pseudoSum(packet, protocol, lengthBytes);
   if (isPartial) return get16(packet, field) === pseudo ? '' : 'partial checksum';
-  const sum = slowSum([...u16(pseudo), ...packet.subarray(at, at + lengthBytes)]);
+  const sum = slowSum(packet.subarray(at, at + lengthBytes), pseudo);
   return sum === 0xffff ? '' : 'transport checksum';
 }
 
-/** Ones' complement sum by the book (RFC 1071, section 1), one word at a time. */
-export function slowSum(octets: readonly number[]): number {
-  let sum = 0;
+/** Ones' complement sum by the book (RFC 1071, section 1), one word at a time, on top of `sum`. */
+export function slowSum(octets: ArrayLike<number>, sum = 0): number {
   for (let index = 0; index < octets.length; index += 2) {
     sum += octets[index]! * 256 + (octets[index + 1] ?? 0);
     if (sum > 0xffff) sum -= 0xffff;
