@@ -35,6 +35,7 @@ const outages: readonly string[] = [
   'gossip-alone',
 ];
 const claims: readonly string[] = ['identity-contested', 'name-taken', 'endpoint-taken', 'prefix-overlap', 'mac-taken'];
+/** A bit that falls over may be one of an address, of the VNI, or of what is asked of the receiver. */
 const damages: readonly string[] = ['offload-corrupts', 'faults-injected'];
 
 const kinds: Readonly<Record<string, DropFinding>> = {
@@ -45,6 +46,7 @@ const kinds: Readonly<Record<string, DropFinding>> = {
     cause: 'the vxlan device of the peer was made with remcsumtx (VXLAN Remote Checksum Offload)',
     reasons: ['remote-checksum-not-agreed'],
     least: 1,
+    follows: damages,
     remedy: 'make the vxlan device of that peer again without remcsumtx: it cannot be changed afterwards',
   },
   'peer-sends-no-ip': {
@@ -53,6 +55,7 @@ const kinds: Readonly<Record<string, DropFinding>> = {
     cause: 'a static peer that asks by ARP, or sends VLAN tags',
     reasons: ['inner-ethertype'],
     least: FEW,
+    follows: damages,
   },
   'peer-sends-wrong-mac': {
     severity: 'warning',
@@ -183,7 +186,7 @@ const kinds: Readonly<Record<string, DropFinding>> = {
       'relaying was turned off, or the nodes do not agree on who reaches whom: for more than a moment, something is wrong',
     reasons: ['relay-not-announced', 'relay-off', 'relayed-twice', 'relay-target-unknown', 'relay-target-unreachable'],
     least: FEW,
-    follows: [...outages, ...claims],
+    follows: [...outages, ...claims, ...damages],
   },
   'underlay-congested': {
     severity: 'warning',

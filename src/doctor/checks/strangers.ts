@@ -8,7 +8,8 @@ const finds: FindingKinds = {
     severity: 'warning',
     title: 'VXLAN of another network arrives here, and is dropped',
     cause: causeOf('vxlan-wrong-vni'),
-    follows: ['vni-mismatch'],
+    // A bit of the VNI may be damaged on the way.
+    follows: ['vni-mismatch', 'offload-corrupts', 'faults-injected'],
   },
   'forged-source': {
     severity: 'error',

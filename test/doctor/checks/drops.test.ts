@@ -8,6 +8,8 @@ import { dropReasons } from '../../../src/dataplane/drop-reason.ts';
 import { kernelDropReasons } from '../../../src/dataplane/kernel-drop-reasons.ts';
 import { refusals } from '../../../src/daemon/rules/node-rules.ts';
 import { factsWith } from '../../support/doctor-facts.ts';
+import { ipPacket, udpDatagram } from '../../support/ip-packet.ts';
+import { podOf, RelayingNode, type RelayingNodeOptions } from '../../support/relaying-node.ts';
 
 function findingsOf(dropped: Readonly<Record<string, number>>, examples = {}): readonly Finding[] {
   const recent = { seconds: 15, dropped, examples, udpChecksumErrors: 0, overflow: 0, roundaboutProbes: {} };
@@ -80,3 +82,34 @@ test('what a dead node brings about is mentioned with it', (t) => {
   );
   t.true(findings[0]?.evidence.includes('with it: 50 packets in the last 15 s were dropped as no-route'));
 });
+
+/** Nodes that read a bit that was damaged in ways of their own. */
+const receivers: readonly RelayingNodeOptions[] = [{}, { relays: true }, { remoteChecksum: ['a'] }];
+
+for (const options of receivers) {
+  test(`whatever bit of a packet falls over on the way to a node with ${JSON.stringify(options)}, what comes of it is mentioned with that`, (t) => {
+    const reached = new Set<string>();
+    for (const family of [4, 6] as const) {
+      const [source, destination] = [podOf('a', family), podOf('b', family)];
+      const packet = ipPacket({ source, destination, protocol: 17, transport: udpDatagram([1, 2, 3]) });
+      const [datagram] = new RelayingNode('a').send(packet);
+      const node = new RelayingNode('b', options);
+      for (let bit = 0; bit < datagram!.bytes.length * 8; bit++) {
+        const damaged = datagram!.bytes.slice();
+        damaged[bit >> 3]! ^= 1 << (bit & 7);
+        node.receive('a', damaged);
+      }
+      for (const reason of Object.keys(node.drops())) reached.add(reason);
+    }
+    t.true(reached.size > 10);
+    for (const reason of reached) {
+      const findings = findingsOf({ 'inner-bad-checksum': 1_000, [reason]: 1_000 });
+      t.deepEqual(
+        findings.map(({ id }) => id),
+        ['offload-corrupts'],
+        reason,
+      );
+      t.true(findings[0]!.evidence.some((line) => line.includes(reason)));
+    }
+  });
+}
