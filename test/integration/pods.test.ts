@@ -365,13 +365,16 @@ test('a pod is gone when its namespace is, and then its addresses can be freed; 
   holder.kill();
   await ended;
   await untilGone(node, pod.hostDevice);
-  const [freed, list, again] = await node.run(
+  const request = { netns: await node.makeNamespace(`${node.name}-again`), addresses: [pod.addresses[0]!] };
+  const [freed, list, other, again] = await node.run(
     ['freeGone', 'web'],
     ['list'],
-    ['add', `${node.name}-new`, { newNetns: true, addresses: [pod.addresses[0]!] }],
+    ['add', 'other', request],
+    ['add', 'web', request],
   );
   t.deepEqual(freed?.value, pod.addresses);
   t.deepEqual(list?.value, []);
+  t.is(other?.error?.code, 'address-cooling');
   t.deepEqual((again?.value as Pod | undefined)?.addresses, [pod.addresses[0]]);
 });
 
@@ -480,12 +483,8 @@ test('a restart forgets pods that are gone, and frees their addresses', async (t
   const { node, netns, pod } = await makeNodeWithPod(t);
   await runCommand(['ip', 'netns', 'delete', netns], { purpose: 'take the namespace away' });
   await untilGone(node, pod.hostDevice);
-  const request = { newNetns: true, addresses: ['10.244.1.2'] };
-  const [report, other, add] = await node.run(
-    ['reconcile'],
-    ['add', `${node.name}-new`, request],
-    ['add', 'web', request],
-  );
+  const request = { netns: await node.makeNamespace(`${node.name}-again`), addresses: ['10.244.1.2'] };
+  const [report, other, add] = await node.run(['reconcile'], ['add', 'other', request], ['add', 'web', request]);
   t.deepEqual((report?.value as ReconcileReport | undefined)?.gone, [
     { name: 'web', reason: 'its network namespace is gone' },
   ]);
