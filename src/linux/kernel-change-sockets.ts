@@ -10,6 +10,7 @@ import { checked, lastErrnoName } from './errno.ts';
 import { libc } from './ffi.ts';
 import { Abi, Struct } from './kernel-abi.ts';
 import { type KernelChange, parseKernelChanges } from './kernel-change.ts';
+import { isOwnPort } from './own-ports.ts';
 
 /** Room for some thousand messages. Where there is no room, that is told, and everything is looked at. */
 const BUFFER_BYTES = 1024 * 1024;
@@ -23,7 +24,7 @@ const MAX_MESSAGES = 1_000;
 const ROUTE_GROUPS =
   Abi.RTMGRP_LINK | Abi.RTMGRP_IPV4_IFADDR | Abi.RTMGRP_IPV4_ROUTE | Abi.RTMGRP_IPV6_IFADDR | Abi.RTMGRP_IPV6_ROUTE;
 
-/** What was heard since it was asked last. */
+/** What was heard since it was asked last. Of what weft changes in nftables itself, hundreds of messages at a time, only the ends of transactions. */
 export interface HeardChanges {
   readonly changes: readonly KernelChange[];
   /** Whether there was more than could be kept: anything may have changed. */
@@ -53,7 +54,7 @@ export class KernelChangeSockets {
       for (let messages = 0; messages < MAX_MESSAGES; messages++) {
         const length = libc.readBytes(fd, this.#bytes, this.#bytes.length);
         if (length > 0) {
-          changes.push(...parseKernelChanges(this.#bytes, length));
+          changes.push(...parseKernelChanges(this.#bytes, length, isOwnPort));
           continue;
         }
         const name = length === 0 ? 'EAGAIN' : lastErrnoName();

@@ -70,20 +70,35 @@ const tableFamilies: Readonly<Record<number, string>> = { [Abi.NFPROTO_INET]: 'i
 /** Of every message of nftables that is about a table or something in it, the first attribute is the table's name. */
 const NFTA_TABLE = Abi.NFTA_TABLE_NAME;
 
-/** Changes in the first `lengthBytes` of `bytes`, as a socket gave them; what is about something else is left out. */
-export function parseKernelChanges(bytes: Uint8Array, lengthBytes: number): KernelChange[] {
+/**
+ * Changes in the first `lengthBytes` of `bytes`, as a socket gave them; what is about something else is left out.
+ *
+ * @param isOwn whether nobody wants to know what is changed in tables through this port; that a transaction ended is told in any case.
+ */
+export function parseKernelChanges(
+  bytes: Uint8Array,
+  lengthBytes: number,
+  isOwn: (port: number) => boolean = () => false,
+): KernelChange[] {
   const changes: KernelChange[] = [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, lengthBytes);
   const { size, nlmsg_len: lengthAt, nlmsg_type: typeAt, nlmsg_flags: flagsAt, nlmsg_pid: portAt } = Struct.nlmsghdr;
   for (let at = 0; at + size <= lengthBytes;) {
     const length = view.getUint32(at + lengthAt, true);
     if (length < size || at + length > lengthBytes) break;
-    const body = bytes.subarray(at + size, at + length);
-    const change = parseChange(view.getUint16(at + typeAt, true), view.getUint16(at + flagsAt, true), body);
-    if (change !== undefined) changes.push({ ...change, port: view.getUint32(at + portAt, true) });
+    const [type, port] = [view.getUint16(at + typeAt, true), view.getUint32(at + portAt, true)];
+    if (!isInTable(type) || !isOwn(port)) {
+      const change = parseChange(type, view.getUint16(at + flagsAt, true), bytes.subarray(at + size, at + length));
+      if (change !== undefined) changes.push({ ...change, port });
+    }
     at += aligned(length);
   }
   return changes;
+}
+
+/** Whether a message is about a table of nftables, or something in it. */
+function isInTable(type: number): boolean {
+  return type >> 8 === Abi.NFNL_SUBSYS_NFTABLES && (type & 0xff) !== Abi.NFT_MSG_NEWGEN;
 }
 
 function parseChange(type: number, flags: number, body: Uint8Array): ChangedThing | undefined {

@@ -3,12 +3,13 @@ import type { NftElementChange } from './nft-element-message.ts';
 import {
   changeLines,
   elementLines,
+  type NftChainContent,
   type NftSetContent,
   type NftTableContent,
   withLayout,
 } from './nft-table-content.ts';
 import type { NftTableListing } from './nft-table-listing.ts';
-import { changesElementsOnly, type NftTableRevision } from './nft-table-revision.ts';
+import type { NftTableRevision } from './nft-table-revision.ts';
 import { type NftTable, titleOf } from './nftables.ts';
 
 /** Elements by the title of their set. */
@@ -16,7 +17,7 @@ export type NftElements = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** A table as it was left. */
 export interface MadeTable {
-  readonly content: NftTableContent;
+  readonly content: OwnContent;
   /**
    * As the kernel lists it; `undefined`: it was something else already when it was looked at; `unlisted`: weft changed it, and has not
    * looked since.
@@ -34,13 +35,21 @@ export interface MadeSet {
   readonly elements: Set<string>;
 }
 
-/** With its layout, and with sets of its own, which change later. */
-export function ownCopy(content: NftTableContent): NftTableContent {
+/** What a table holds, to be changed. */
+export interface OwnContent extends NftTableContent {
+  readonly counters: string[];
+  readonly sets: Record<string, NftSetContent>;
+  readonly chains: Record<string, NftChainContent>;
+}
+
+/** With its layout, and all its own: it changes later. */
+export function ownCopy(content: NftTableContent): OwnContent {
   const sets = Object.entries(content.sets).map(([name, set]) => [
     name,
     set.elements === undefined ? set : { ...set, elements: new Set(set.elements) },
   ]);
-  return withLayout({ ...content, sets: Object.fromEntries(sets) as NftTableContent['sets'] });
+  const { table, counters, chains } = withLayout(content);
+  return { table, counters: [...counters], sets: Object.fromEntries(sets), chains: { ...chains } };
 }
 
 /** Lines that make `next` of the tables; `undefined` if one of them has to be made anew, or is another. */
@@ -89,22 +98,19 @@ export function setTitle({ table, name }: Pick<MadeSet, 'table' | 'name'>): stri
   return `${titleOf(table)} ${name}`;
 }
 
-/** The same after a revision. Sets that stay are the same ones, with other elements; where nothing else changes, all of it is. */
-export function revised(content: NftTableContent, revision: NftTableRevision): NftTableContent {
-  const { counters, sets, elements, chains } = revision;
-  for (const [name, { added, gone }] of elements) {
-    const changing = content.sets[name]!.elements as Set<string>;
+/** Has the content of a table, which is weft's own copy, be what it is after a revision: what takes time is what changes. */
+export function revise({ counters, sets, chains }: OwnContent, revision: NftTableRevision): void {
+  for (const [name, { added, gone }] of revision.elements) {
+    const changing = sets[name]!.elements as Set<string>;
     for (const element of gone) changing.delete(element);
     for (const element of added) changing.add(element);
   }
-  if (changesElementsOnly(revision)) return content;
-  const [goneCounters, goneSets, goneChains] = [counters.gone, sets.gone, chains.gone].map((names) => new Set(names));
-  return {
-    table: content.table,
-    counters: [...content.counters.filter((name) => !goneCounters!.has(name)), ...counters.added],
-    sets: { ...without(content.sets, goneSets!), ...sets.added },
-    chains: { ...without(content.chains, goneChains!), ...chains.changed },
-  };
+  for (const name of revision.counters.gone) counters.splice(counters.indexOf(name), 1);
+  counters.push(...revision.counters.added);
+  for (const name of revision.sets.gone) delete sets[name];
+  Object.assign(sets, revision.sets.added);
+  for (const name of revision.chains.gone) delete chains[name];
+  Object.assign(chains, revision.chains.changed);
 }
 
 /** The elements of a revision, in sets that stay. */
@@ -117,11 +123,4 @@ export function revisedElements({ table, sets }: NftTableContent, { elements }: 
       ...(added.length === 0 ? [] : [{ verb: 'add', ...set, elements: added } as const]),
     ];
   });
-}
-
-function without<Value>(
-  all: Readonly<Record<string, Value>>,
-  names: ReadonlySet<string>,
-): Readonly<Record<string, Value>> {
-  return names.size === 0 ? all : Object.fromEntries(Object.entries(all).filter(([name]) => !names.has(name)));
 }

@@ -17,8 +17,9 @@ import {
   linesOf,
   type MadeTable,
   type NftElements,
+  type OwnContent,
   ownCopy,
-  revised,
+  revise,
   setsOf,
   setTitle,
 } from './nft-made-tables.ts';
@@ -164,9 +165,11 @@ export class OwnedTables {
     const isOfElements = changesElementsOnly(revision);
     const messages = revisionTransaction(made.content, revision);
     const isDone = await this.#transact(() => revisionLines(made.content, revision), purpose, messages);
-    const content = revised(made.content, revision);
-    if (!isOfElements) this.#noteRevision();
-    this.#made = this.#made.with(index, { content, listing: isOfElements ? made.listing : 'unlisted' });
+    revise(made.content, revision);
+    if (!isOfElements) {
+      this.#noteRevision();
+      this.#made = this.#made.with(index, { content: made.content, listing: 'unlisted' });
+    }
     if (isDone) return;
     await this.#make(
       this.#made.map((one) => one.content),
@@ -248,7 +251,7 @@ export class OwnedTables {
     if (readNftGeneration() === generation) this.#made = listed;
   }
 
-  async #make(next: readonly NftTableContent[], purpose: string, more: readonly string[]): Promise<void> {
+  async #make(next: readonly OwnContent[], purpose: string, more: readonly string[]): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       const { before, layouts } = await this.#makeOnce(next, purpose, more);
       const isLast = before === undefined || attempt === MAX_MAKES;
@@ -260,7 +263,7 @@ export class OwnedTables {
 
   /** @returns the generation before it, and the layout of each table that was there with it. */
   async #makeOnce(
-    next: readonly NftTableContent[],
+    next: readonly OwnContent[],
     purpose: string,
     more: readonly string[],
   ): Promise<{ before: number | undefined; layouts: readonly (string | undefined)[] }> {

@@ -3,14 +3,20 @@
  * the table, and stays as long as one of them is there: a counter that two of them count by goes on when one goes.
  *
  * Chosen: pieces that are replaced as a whole. Instead of: a comparison of the table with the one before. Because: a change of one set of
- * thousands costs what that set costs.
+ * thousands costs what that set costs. Where of a large set a few elements change, these alone are told.
  */
 import { equalTexts, type NftChainContent, type NftSetContent, type NftTableContent } from './nft-table-content.ts';
 import type { NftElementDifference, NftTableRevision } from './nft-table-revision.ts';
 import type { NftTable } from './nftables.ts';
 
-/** Chains of the same name are the same in all pieces; so are sets, but for their elements, of which no two pieces have the same. */
+/**
+ * Chains of the same name are the same in all pieces; so are sets, but for their elements, of which no two pieces have the same. Whoever makes a
+ * piece leaves its sets to the table: {@link NftTablePieces.replace} may change their elements.
+ */
 export type NftTablePiece = Omit<NftTableContent, 'table'>;
+
+/** What changes of a piece whose sets stay, by the names of the sets. */
+export type NftPieceElements = ReadonlyMap<string, NftElementDifference>;
 
 /** Something of the table, and how many pieces have it. */
 interface Shared<Value> {
@@ -44,8 +50,15 @@ export class NftTablePieces {
     };
   }
 
-  /** Puts pieces in the place of those with the same keys; `undefined`: of none. @returns what changes by that. */
-  replace(pieces: ReadonlyMap<string, NftTablePiece | undefined>): NftTableRevision {
+  /**
+   * Puts pieces in the place of those with the same keys; `undefined`: of none.
+   *
+   * @param elements of pieces that are not replaced, by their keys. @returns what changes by that.
+   */
+  replace(
+    pieces: ReadonlyMap<string, NftTablePiece | undefined>,
+    elements: ReadonlyMap<string, NftPieceElements> = new Map(),
+  ): NftTableRevision {
     const gone = [...pieces.keys()].flatMap((key) => this.#pieces.get(key) ?? []);
     const added = [...pieces.values()].filter((piece) => piece !== undefined);
     const touched = [...gone, ...added];
@@ -64,16 +77,34 @@ export class NftTablePieces {
     const sets = settle(this.#sets, before.sets);
     const chains = settle(this.#chains, before.chains);
     const copy = (name: string): NftSetContent => copyOf(this.#sets.get(name)!.value);
+    const differences = new Map(sets.kept.flatMap((name) => elementChange(name, gone, added)));
+    for (const [key, changes] of elements)
+      for (const [name, change] of changes)
+        differences.set(name, this.#changed(key, name, change, differences.get(name)));
     const others = chains.kept.filter((name) => !equalTexts(before.chains.get(name)!.rules, this.#rulesOf(name)));
     return {
       counters: { added: counters.added, gone: counters.gone },
       sets: { added: Object.fromEntries(sets.added.map((name) => [name, copy(name)])), gone: sets.gone },
-      elements: new Map(sets.kept.flatMap((name) => elementChange(name, gone, added))),
+      elements: differences,
       chains: {
         changed: Object.fromEntries([...chains.added, ...others].map((name) => [name, this.#chains.get(name)!.value])),
         gone: chains.gone,
       },
     };
+  }
+
+  /** Changes a set of a piece. @param others what else changes in the set of that name. @returns both */
+  #changed(
+    piece: string,
+    set: string,
+    { added, gone }: NftElementDifference,
+    others: NftElementDifference = { added: [], gone: [] },
+  ): NftElementDifference {
+    for (const { elements } of [this.#pieces.get(piece)!.sets[set]!, this.#sets.get(set)!.value]) {
+      for (const element of gone) (elements as Set<string>).delete(element);
+      for (const element of added) (elements as Set<string>).add(element);
+    }
+    return { added: [...others.added, ...added], gone: [...others.gone, ...gone] };
   }
 
   #rulesOf(chain: string): readonly string[] {

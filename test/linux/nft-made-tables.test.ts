@@ -1,5 +1,5 @@
 import test from 'ava';
-import { revised } from '../../src/linux/nft-made-tables.ts';
+import { ownCopy, revise } from '../../src/linux/nft-made-tables.ts';
 import type { NftTableContent } from '../../src/linux/nft-table-content.ts';
 import type { NftTableRevision } from '../../src/linux/nft-table-revision.ts';
 
@@ -19,21 +19,35 @@ const elements: NftTableRevision = {
   chains: { changed: {}, gone: [] },
 };
 
-test('where only elements change, nothing else is copied', (t) => {
-  const before = content();
-  t.is(revised(before, elements), before);
-  t.deepEqual([...before.sets['hosts']!.elements!], ['10.0.0.2']);
+test('where only elements change, nothing else does', (t) => {
+  const made = ownCopy(content());
+  const { counters, sets, chains } = structuredClone(made);
+  revise(made, elements);
+  t.deepEqual(made, {
+    table: made.table,
+    counters,
+    sets: { hosts: { ...sets['hosts']!, elements: new Set(['10.0.0.2']) } },
+    chains,
+  });
 });
 
 test('what else changes is there afterwards, beside elements of sets that stay', (t) => {
   const before = content();
-  const after = revised(before, {
-    ...elements,
+  const made = ownCopy(before);
+  const { hosts } = made.sets;
+  revise(made, {
     counters: { added: ['more'], gone: ['told'] },
+    sets: { added: { more: { type: 'mark', elements: new Set(['1']) } }, gone: [] },
+    elements: elements.elements,
     chains: { changed: { output: { rules: ['drop'] } }, gone: ['input'] },
   });
-  t.deepEqual(after.counters, ['more']);
-  t.deepEqual(after.chains, { output: { rules: ['drop'] } });
-  t.is(after.sets['hosts'], before.sets['hosts']);
-  t.deepEqual([...after.sets['hosts']!.elements!], ['10.0.0.2']);
+  t.deepEqual(made.counters, ['more']);
+  t.deepEqual(
+    Object.keys(made.chains).filter((name) => !name.startsWith('layout-')),
+    ['output'],
+  );
+  t.deepEqual(Object.keys(made.sets), ['hosts', 'more']);
+  t.is(made.sets['hosts'], hosts);
+  t.deepEqual([...hosts!.elements!], ['10.0.0.2']);
+  t.deepEqual(before, content());
 });

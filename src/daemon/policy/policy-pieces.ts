@@ -1,13 +1,14 @@
 /** What a plan is in the table of policies, piece by piece: a change of the plan changes those pieces that it is about. */
 import type { NftTableContent } from '../../linux/nft-table-content.ts';
-import { type NftTablePiece, NftTablePieces } from '../../linux/nft-table-pieces.ts';
+import { type NftPieceElements, type NftTablePiece, NftTablePieces } from '../../linux/nft-table-pieces.ts';
 import type { NftTableRevision } from '../../linux/nft-table-revision.ts';
 import { POLICY_TABLE } from '../../linux/nftables.ts';
-import type { NodePlan, NodePlanChange, PodPlan } from '../../policy/node-plan.ts';
+import type { NodePlan, NodePlanChange, PeerSet, PodPlan, PortSet } from '../../policy/node-plan.ts';
 import { addressKey, PlanState } from '../../policy/plan-state.ts';
 import { isolationPiece, type PolicyMeans } from './policy-chains.ts';
-import { peerSetNames, portSetNames } from './policy-sets.ts';
+import { peerSetDifference, peerSetNames, portSetDifference, portSetNames } from './policy-sets.ts';
 import { basePiece, heldPiece, peerSetPiece, podPiece, portSetPiece } from './policy-tables.ts';
+import { TouchedSets } from './touched-sets.ts';
 
 /** Something that is not as before. */
 export type PolicyUpdate =
@@ -30,8 +31,13 @@ export interface PolicyRevision {
   readonly concerned: ReadonlySet<string>;
 }
 
-/** Keys of what is to be made anew. */
-type Touched = Readonly<Record<keyof NodePlan, Set<string>>>;
+/** What is to be made anew, or changed. */
+interface Touched {
+  readonly pods: Set<string>;
+  readonly isolations: Set<string>;
+  readonly peerSets: TouchedSets<PeerSet>;
+  readonly portSets: TouchedSets<PortSet>;
+}
 
 export class PolicyPieces {
   readonly plan = new PlanState();
@@ -60,9 +66,8 @@ export class PolicyPieces {
   }
 
   update(updates: readonly PolicyUpdate[]): PolicyRevision {
-    const touched: Touched = { pods: new Set(), isolations: new Set(), peerSets: new Set(), portSets: new Set() };
+    const touched = this.#touched();
     const concerned = new Set<string>();
-    const setsBefore = new Map<string, string>();
     for (const update of updates) {
       if (update.kind === 'device') {
         if (update.device === undefined) this.#devices.delete(update.pod);
@@ -74,14 +79,11 @@ export class PolicyPieces {
       // The first plan finds those whose devices were known before.
       if (update.kind === 'plan') for (const pod of this.#devices.keys()) touched.pods.add(pod);
       for (const key of podsOf(change)) concern(concerned, this.plan.pod(key));
-      for (const [kind, key] of setsOf(change)) {
-        const set = `${kind} ${key}`;
-        if (!setsBefore.has(set)) setsBefore.set(set, this.#setNames(kind, key));
-      }
-      this.plan.change(change);
       touch(touched, change);
+      this.plan.change(change);
     }
-    const asking = this.plan.isolationsAsking([...touched.peerSets], [...touched.portSets]);
+    const { peerSets, portSets } = touched;
+    const asking = this.plan.isolationsAsking(peerSets.keys(), portSets.keys());
     for (const pod of this.plan.pods()) {
       const isJudgedBy = (keys: ReadonlySet<string>): boolean =>
         [pod.ingress, pod.egress].some((key) => key !== undefined && keys.has(key));
@@ -89,57 +91,52 @@ export class PolicyPieces {
       if (isJudgedBy(touched.isolations)) touched.pods.add(pod.pod);
       if (isJudgedBy(asking) || touched.pods.has(pod.pod)) concern(concerned, pod);
     }
-    for (const key of this.#askingOthers(touched, setsBefore)) touched.isolations.add(key);
-    return { revision: this.#pieces.replace(this.#piecesOf(touched)), concerned };
+    for (const key of this.plan.isolationsAsking(peerSets.others(), portSets.others())) touched.isolations.add(key);
+    return { revision: this.#replace(touched), concerned };
   }
 
-  /** Isolations that ask sets which are other ones now: one that was empty was none. */
-  #askingOthers(
-    { peerSets: peers, portSets: ports }: Touched,
-    before: ReadonlyMap<string, string>,
-  ): ReadonlySet<string> {
-    const isOther = (kind: 'peerSets' | 'portSets') => (key: string) =>
-      before.get(`${kind} ${key}`) !== this.#setNames(kind, key);
-    return this.plan.isolationsAsking([...peers].filter(isOther('peerSets')), [...ports].filter(isOther('portSets')));
-  }
-
-  #setNames(kind: 'peerSets' | 'portSets', key: string): string {
-    const sets =
-      kind === 'peerSets'
-        ? peerSetNames(this.plan.peerSet(key) ?? { key, prefixes: [] })
-        : portSetNames(this.plan.portSet(key) ?? { key, elements: [] });
-    return sets.map(({ name }) => name).join(' ');
-  }
-
-  #piecesOf(touched: Touched): Map<string, NftTablePiece | undefined> {
-    const pieces = new Map<string, NftTablePiece | undefined>();
-    const put = <Value>(
-      kind: keyof NodePlan,
-      find: (key: string) => Value | undefined,
-      piece: (value: Value) => NftTablePiece,
-    ): void => {
-      for (const key of touched[kind]) {
-        const value = find(key);
-        pieces.set(`${kind} ${key}`, value === undefined ? undefined : piece(value));
-      }
+  #touched(): Touched {
+    return {
+      pods: new Set(),
+      isolations: new Set(),
+      peerSets: new TouchedSets({
+        find: (key) => this.plan.peerSet(key),
+        names: peerSetNames,
+        difference: peerSetDifference,
+        piece: peerSetPiece,
+      }),
+      portSets: new TouchedSets({
+        find: (key) => this.plan.portSet(key),
+        names: portSetNames,
+        difference: portSetDifference,
+        piece: portSetPiece,
+      }),
     };
-    put('peerSets', (key) => this.plan.peerSet(key), peerSetPiece);
-    put('portSets', (key) => this.plan.portSet(key), portSetPiece);
-    put(
-      'isolations',
-      (key) => this.plan.isolation(key),
-      (isolation) => isolationPiece(this.plan, isolation, this.means),
-    );
-    put(
-      'pods',
-      (key) => {
-        const device = this.#devices.get(key);
-        const pod = device?.isHeld === true ? undefined : this.plan.pod(key);
-        return device === undefined || (pod === undefined && !device.isHeld) ? undefined : { pod, device };
-      },
-      ({ pod, device }) => (pod === undefined ? heldPiece(device.name) : podPiece(this.plan, pod, device.name)),
-    );
-    return pieces;
+  }
+
+  #replace({ pods, isolations, peerSets, portSets }: Touched): NftTableRevision {
+    const pieces = new Map<string, NftTablePiece | undefined>();
+    const elements = new Map<string, NftPieceElements>();
+    for (const [kind, sets] of [['peerSets', peerSets] as const, ['portSets', portSets] as const]) {
+      for (const [key, change] of sets.changes()) {
+        if ('elements' in change) elements.set(`${kind} ${key}`, change.elements);
+        else pieces.set(`${kind} ${key}`, change.piece);
+      }
+    }
+    for (const key of isolations) {
+      const isolation = this.plan.isolation(key);
+      pieces.set(`isolations ${key}`, isolation && isolationPiece(this.plan, isolation, this.means));
+    }
+    for (const key of pods) pieces.set(`pods ${key}`, this.#podPiece(key));
+    return this.#pieces.replace(pieces, elements);
+  }
+
+  #podPiece(key: string): NftTablePiece | undefined {
+    const device = this.#devices.get(key);
+    if (device === undefined) return undefined;
+    if (device.isHeld) return heldPiece(device.name);
+    const pod = this.plan.pod(key);
+    return pod && podPiece(this.plan, pod, device.name);
   }
 }
 
@@ -151,15 +148,14 @@ function podsOf({ pods }: NodePlanChange): string[] {
   return [...pods.gone, ...pods.changed.map(({ pod }) => pod)];
 }
 
-function setsOf(change: NodePlanChange): (readonly ['peerSets' | 'portSets', string])[] {
-  return (['peerSets', 'portSets'] as const).flatMap((kind) =>
-    [...change[kind].gone, ...change[kind].changed.map(({ key }) => key)].map((key) => [kind, key] as const),
-  );
-}
-
+/** To be called before the plan changes. */
 function touch(touched: Touched, change: NodePlanChange): void {
   for (const key of podsOf(change)) touched.pods.add(key);
-  for (const [kind, key] of setsOf(change)) touched[kind].add(key);
-  for (const key of [...change.isolations.gone, ...change.isolations.changed.map((one) => one.key)])
-    touched.isolations.add(key);
+  for (const kind of ['peerSets', 'portSets'] as const)
+    for (const key of keysOf(change[kind])) touched[kind].touch(key);
+  for (const key of keysOf(change.isolations)) touched.isolations.add(key);
+}
+
+function keysOf({ changed, gone }: NodePlanChange['peerSets' | 'portSets' | 'isolations']): string[] {
+  return [...gone, ...changed.map(({ key }) => key)];
 }

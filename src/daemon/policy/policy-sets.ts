@@ -1,9 +1,11 @@
 /** Peers and named ports of policies, as sets of nftables. There is none for what would be empty: no rule looks into it. */
 import type { NftSetContent } from '../../linux/nft-table-content.ts';
+import type { NftPieceElements } from '../../linux/nft-table-pieces.ts';
 import type { PeerSet, PortSet } from '../../policy/node-plan.ts';
 import { protocolNumbers } from '../../policy/plan-verdict.ts';
+import { comparePortElements } from '../../policy/same-plan.ts';
 import { formatIpAddress } from '../../wire/address.ts';
-import { isSingleAddress, type Prefix, prefixWord } from '../../wire/prefix.ts';
+import { comparePrefixes, isSingleAddress, type Prefix, prefixWord } from '../../wire/prefix.ts';
 import { peerSetName, portSetName } from './policy-names.ts';
 
 /** A set of nftables, without the addresses that are in it. */
@@ -65,6 +67,54 @@ export function peerSets({ key, prefixes }: PeerSet): PolicySet[] {
   );
 }
 
+/** What makes the sets of `before` those of `after`, where both have sets of the same names. */
+export function peerSetDifference(before: PeerSet, after: PeerSet): NftPieceElements {
+  const { added, gone } = orderedDifference(before.prefixes, after.prefixes, comparePrefixes);
+  const setOf = (prefix: Prefix): string =>
+    peerSetName(isSingleAddress(prefix) ? 'hosts' : 'blocks', prefix.address.family, after.key);
+  return bySet({ added, gone }, setOf, prefixWord);
+}
+
+/** As {@link peerSetDifference}. */
+export function portSetDifference(before: PortSet, after: PortSet): NftPieceElements {
+  const difference = orderedDifference(before.elements, after.elements, comparePortElements);
+  return bySet(difference, ({ address }) => portSetName(address.family, after.key), portWord);
+}
+
+interface Difference<Element> {
+  readonly added: readonly Element[];
+  readonly gone: readonly Element[];
+}
+
+/** Of two lists in order, of which most elements are the very same ones. */
+function orderedDifference<Element>(
+  before: readonly Element[],
+  after: readonly Element[],
+  compare: (a: Element, b: Element) => number,
+): Difference<Element> {
+  const difference = { added: [] as Element[], gone: [] as Element[] };
+  for (let [old, fresh] = [0, 0]; old < before.length || fresh < after.length;) {
+    const [a, b] = [before[old], after[fresh]];
+    const order = a === b ? 0 : a === undefined ? 1 : b === undefined ? -1 : compare(a, b);
+    if (order < 0) difference.gone.push(a!);
+    if (order > 0) difference.added.push(b!);
+    if (order <= 0) old++;
+    if (order >= 0) fresh++;
+  }
+  return difference;
+}
+
+function bySet<Element>(
+  { added, gone }: Difference<Element>,
+  setOf: (element: Element) => string,
+  wordOf: (element: Element) => string,
+): NftPieceElements {
+  const names = new Set([...added, ...gone].map(setOf));
+  const wordsIn = (set: string, elements: readonly Element[]): string[] =>
+    elements.filter((element) => setOf(element) === set).map(wordOf);
+  return new Map([...names].map((name) => [name, { added: wordsIn(name, added), gone: wordsIn(name, gone) }]));
+}
+
 function isOf(prefix: Prefix, kind: (typeof kinds)[number], family: 4 | 6): boolean {
   return prefix.address.family === family && isSingleAddress(prefix) === (kind === 'hosts');
 }
@@ -81,11 +131,13 @@ export function portSets({ key, elements }: PortSet): PolicySet[] {
       portSetName(family, key),
       family,
       { type: `ipv${family}_addr . inet_proto . inet_service` },
-      elements
-        .filter(({ address }) => address.family === family)
-        .map(({ address, protocol, port }) => `${formatIpAddress(address)} . ${protocolNumbers[protocol]} . ${port}`),
+      elements.filter(({ address }) => address.family === family).map(portWord),
     ),
   );
+}
+
+function portWord({ address, protocol, port }: PortSet['elements'][number]): string {
+  return `${formatIpAddress(address)} . ${protocolNumbers[protocol]} . ${port}`;
 }
 
 function policySet(

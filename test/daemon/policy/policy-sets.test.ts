@@ -1,7 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import test from 'ava';
 import { PolicyPieces } from '../../../src/daemon/policy/policy-pieces.ts';
 import { peerSetNames, peerSets, portSetNames, portSets } from '../../../src/daemon/policy/policy-sets.ts';
+import type { NftTableContent } from '../../../src/linux/nft-table-content.ts';
 import type { NodePlan, PeerSet } from '../../../src/policy/node-plan.ts';
+import { SeededRandom } from '../../../src/sim/seeded-random.ts';
 import { type IpAddress, parseIpAddress } from '../../../src/wire/address.ts';
 import { parsePrefix, type Prefix } from '../../../src/wire/prefix.ts';
 
@@ -66,4 +69,32 @@ test('addresses of a set that changes are put into words once, whoever asks it',
   pieces.update([{ kind: 'plan', plan: { pods: [], isolations: [isolation], ...setsOf(seen) } }]);
   t.is(seen.reads, once.reads);
   t.true(seen.reads > 0);
+});
+
+const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
+
+/** The table after a plan, and the same after another one that was changed to it. */
+function contents(before: Pick<NodePlan, 'peerSets' | 'portSets'>, after: typeof before): NftTableContent[] {
+  const [changed, anew] = [before, after].map((sets) => {
+    const pieces = new PolicyPieces({ withLog: true }, new Map());
+    pieces.update([{ kind: 'plan', plan: { pods: [], isolations: [], ...sets } }]);
+    return pieces;
+  });
+  changed!.update([{ kind: 'plan', plan: { pods: [], isolations: [], ...after } }]);
+  return [changed!.content(), anew!.content()];
+}
+
+test(`sets that change are what they would be, had they been made anew (SEED=${seed})`, (t) => {
+  const random = new SeededRandom(seed);
+  const all = ['10.0.0.1/32', '10.0.0.2/32', '10.1.0.0/16', '2001:db8::1/128', '2001:db8:1::/64'];
+  const setsOfSome = (): Pick<NodePlan, 'peerSets' | 'portSets'> => {
+    const prefixes = all.filter(() => random.below(2) === 0).flatMap((text) => parsePrefix(text) ?? []);
+    const elements = prefixes.map((one) => ({ address: one.address, protocol: 'UDP', port: 53 }) as const);
+    return { peerSets: [{ key: 'a', prefixes }], portSets: [{ key: 'a', elements }] };
+  };
+  for (let round = 0; round < 200; round++) {
+    const [changed, anew] = contents(setsOfSome(), setsOfSome());
+    // Whatever the order of elements.
+    t.true(isDeepStrictEqual(changed!.sets, anew!.sets));
+  }
 });
