@@ -148,7 +148,11 @@ function slowContent(all: ReadonlyMap<string, NftTablePiece>): NftTableContent {
 /** Whatever the order: sets and maps are equal in any. Without the chain that says the layout. */
 function unordered({ counters, sets, chains }: NftTableContent): unknown {
   const elements = Object.entries(sets).map(([name, set]) => [name, set.elements] as const);
-  return [new Set(counters), new Map(elements), new Map(Object.entries(chains).filter(([name]) => !name.startsWith('layout-')))];
+  return [
+    new Set(counters),
+    new Map(elements),
+    new Map(Object.entries(chains).filter(([name]) => !name.startsWith('layout-'))),
+  ];
 }
 
 test(`whatever pieces come and go, the table is what they have, and so is each revision (SEED=${seed})`, (t) => {
