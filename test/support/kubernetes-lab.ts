@@ -21,6 +21,9 @@ const ADDRESS = '198.18.0.1';
 
 const SHOP = 'shop';
 
+/** Table of nftables on n1 while the API server is away. */
+const AWAY = 'api-is-away';
+
 const nodes = ['n1', 'n2'] as const;
 export type NodeName = (typeof nodes)[number];
 
@@ -37,6 +40,7 @@ export class KubernetesLab {
   /** Pods by their names: where they are, and their addresses. */
   readonly #pods = new Map<string, { readonly node: NodeName; readonly address: string }>();
   #api: Program | undefined;
+  #place: ApiPlace | undefined;
 
   private constructor(lab: TestLab, flags: readonly string[]) {
     this.lab = lab;
@@ -69,7 +73,8 @@ export class KubernetesLab {
     const api = this.lab.background('n1', process.execPath, script, ADDRESS);
     this.#api = api;
     await until('the API server says where it is', () => api.stdout.includes('\n'));
-    writeFileSync(join(this.directory, 'kubeconfig'), kubeconfigOf(JSON.parse(api.stdout) as ApiPlace));
+    this.#place = JSON.parse(api.stdout) as ApiPlace;
+    writeFileSync(join(this.directory, 'kubeconfig'), kubeconfigOf(this.#place));
     for (const name of nodes)
       this.tell({ resource: 'nodes', object: { metadata: { name, uid: `u-${name}` } as never } });
     for (const name of namespaces) this.tell({ resource: 'namespaces', object: { metadata: { name } } });
@@ -109,6 +114,18 @@ export class KubernetesLab {
 
   removePolicy(name: string): void {
     this.tell({ resource: 'networkpolicies', object: { metadata: { namespace: SHOP, name } }, isGone: true });
+  }
+
+  /** The API server answers nobody any more, and who watches it is cut off. */
+  async withdrawApi(): Promise<void> {
+    const { port } = this.#place!;
+    const rules = `table inet ${AWAY} { chain input { type filter hook input priority 0; tcp dport ${port} reject with tcp reset; }; }`;
+    await this.lab.exec('n1', 'nft', rules);
+  }
+
+  /** It answers again. */
+  async returnApi(): Promise<void> {
+    await this.lab.exec('n1', 'nft', 'delete', 'table', 'inet', AWAY);
   }
 
   /** As a runtime attaches a pod, which does not know labels. */
