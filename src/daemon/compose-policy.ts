@@ -230,6 +230,8 @@ export function composePolicy(
     isKnown,
     followed: async () => {
       await policies.followed();
+      // Of what is denied from now on, nothing goes on either.
+      await enforcement.settled();
       return policies.isBegun ? [...enforcement.notices(), ...policies.notices()] : [notBegun];
     },
     survey: async () =>
