@@ -20,7 +20,7 @@ const RETRIES = 3;
 
 const POD_DEADLINE_SECONDS = 300;
 
-/** A daemon looks about once a minute whether they are installed by now. */
+/** A daemon looks every half minute whether they are installed by now. */
 const DEFINITION_DEADLINE_MS = 180_000;
 
 /** A cluster whose pod network is weft. */

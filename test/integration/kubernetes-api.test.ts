@@ -243,7 +243,7 @@ runs('kubectl shows why a pod got no address', async (t) => {
 });
 
 runs('while the API is away a daemon starts with what was known, and takes it up again', async (t) => {
-  // Watched when the API is back: a node that runs would look for it within a minute or so.
+  // Watched when the API is back: a node that runs would look for it within half a minute.
   await server.apply([clusterPolicies]);
   await server.endApi();
   await daemons.n1!.end();
