@@ -132,12 +132,13 @@ async function killDaemon(): Promise<void> {
   await daemon.end('SIGKILL');
 }
 
+async function isAnswering(): Promise<boolean> {
+  if (daemon.child.exitCode !== null) throw new Error(`the daemon ended: ${daemon.stderr}${daemon.stdout}`);
+  return lab.control('n1').isAnswering();
+}
+
 async function untilDaemonAnswers(): Promise<void> {
   const deadlineMs = 180_000;
-  const isAnswering = async (): Promise<boolean> => {
-    if (daemon.child.exitCode !== null) throw new Error(`the daemon ended: ${daemon.stderr}${daemon.stdout}`);
-    return lab.control('n1').isAnswering();
-  };
   await until('n1 answers', isAnswering, deadlineMs);
 }
 
@@ -254,7 +255,7 @@ test(`nobody passes whom both the old and the new state deny, though the daemon 
   });
   const inherit = async (): Promise<void> => setRole('late', 'guest', HEIR);
   const error = await t.throwsAsync(inherit(), { instanceOf: WeftError, code: 'address-cooling' });
-  const cooledMs = performance.now() + 1_000 * Number((error as WeftError).details['waitSeconds']);
+  const cooledMs = performance.now() + 1_000 * Number(error.details['waitSeconds']);
 
   for (const kind of random.some([...kinds, ...kinds], CHANGES)) state = await make(kind(state));
   state = await make(policyChange('the policy is gone', state, undefined));
