@@ -11,7 +11,7 @@ export interface PolicyReport {
   readonly node: string;
   /** NetworkPolicies and ClusterNetworkPolicies, in order of their titles. */
   readonly policies: readonly KnownPolicy[];
-  /** Of all nodes; without pods that have the network of their node. */
+  /** Of all nodes. Those that have the network of their node are known to that alone. */
   readonly pods: readonly PolicedPod[];
   readonly namespaces: readonly PolicedNamespace[];
   readonly nodes: readonly PolicedNode[];
@@ -55,6 +55,8 @@ export interface PolicedPod {
   readonly ports: readonly PodPort[];
   /** It may have others with names: they are not known. */
   readonly hasMorePorts: boolean;
+  /** It has the network of its node: policies select it nowhere, and take it for the node. */
+  readonly hostNetwork: boolean;
 }
 
 export interface PolicedNamespace {

@@ -78,7 +78,8 @@ export interface PolicyCell {
 export const EVERYTHING = 'all';
 
 /** Judges what may begin between two ends. @throws WeftError `usage` if they have no family of addresses in common, or a port cannot be told */
-export function testPolicies(source: End, destination: End, asked: AskedTraffic, cluster: AskedCluster): PolicyTest {
+export function testPolicies(from: End, destination: End, asked: AskedTraffic, cluster: AskedCluster): PolicyTest {
+  const source = senderOf(from, cluster);
   const all = endsOf(source, destination);
   if (all.length === 0) {
     const families = [source, destination].map(({ addresses }) => `IPv${addresses[0]!.family}`);
@@ -176,6 +177,14 @@ function judge(ends: FlowEnds, traffic: Traffic | undefined, asked: AskedTraffic
 
 function isAsked(part: Traffic, { protocol }: AskedTraffic): boolean {
   return protocol === undefined || (part === 'others' ? 'ICMP' : part.protocol) === protocol;
+}
+
+/** What a pod with the network of its node sends to pods of others has an address of the node in the overlay, if it is known. */
+function senderOf(end: End, { pods, view }: AskedCluster): End {
+  const found = pods.pods.find(({ key }) => key === end.pod);
+  if (found?.hostNetwork !== true) return end;
+  const nodes = end.addresses.flatMap((address) => view.nodesAt(address)).filter(({ name }) => name === found.nodeName);
+  return { ...end, addresses: [...nodes.flatMap(({ overlayAddresses }) => overlayAddresses), ...end.addresses] };
 }
 
 /** The first addresses of each family that both have. */

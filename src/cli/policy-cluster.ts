@@ -69,7 +69,7 @@ function podsOf({ pods }: PolicyReport): readonly PolicyPod[] {
 }
 
 function readPod(pod: PolicedPod, key: string): PolicyPod {
-  const { node, namespace, name, labels, addresses, ports, hasMorePorts } = pod;
+  const { node, namespace, name, labels, addresses, ports, hasMorePorts, hostNetwork } = pod;
   return {
     key,
     namespace,
@@ -77,7 +77,7 @@ function readPod(pod: PolicedPod, key: string): PolicyPod {
     labels: labels ?? undefined,
     addresses: addressesOf(addresses),
     nodeName: node,
-    hostNetwork: false,
+    hostNetwork,
     ports,
     hasMorePorts,
   };

@@ -122,17 +122,19 @@ export function findPolicy(report: PolicyReport, title: string): ReadPolicy {
 /** Finds those whom selectors mean: of thousands of policies, each looks at pods of its namespace alone. */
 export class PodFinder {
   readonly #cluster: AskedCluster;
+  readonly #pods: readonly PolicyPod[];
   readonly #byNamespace: ReadonlyMap<string, readonly PolicyPod[]>;
 
   constructor(cluster: AskedCluster) {
     this.#cluster = cluster;
-    this.#byNamespace = Map.groupBy(cluster.pods.pods, ({ namespace }) => namespace);
+    this.#pods = cluster.pods.pods.filter(({ hostNetwork }) => !hostNetwork);
+    this.#byNamespace = Map.groupBy(this.#pods, ({ namespace }) => namespace);
   }
 
   /** @param isSelected `undefined`: those of which that is not known */
   find(selector: PodSelector, isSelected: true | undefined): readonly PolicyPod[] {
     const { namespaces } = selector;
-    const there = typeof namespaces === 'string' ? this.#byNamespace.get(namespaces) : this.#cluster.pods.pods;
+    const there = typeof namespaces === 'string' ? this.#byNamespace.get(namespaces) : this.#pods;
     return (there ?? []).filter((pod) => this.#cluster.view.isSelected(pod, selector) === isSelected);
   }
 }

@@ -12,6 +12,7 @@ import { listLinks } from '../linux/link.ts';
 import { realtimeAheadNs } from '../linux/clock.ts';
 import { isOwnPort } from '../linux/own-ports.ts';
 import { preferThreads } from '../linux/thread-priority.ts';
+import { hostPodsAmong } from '../kubernetes/host-pods.ts';
 import type { Member } from '../membership/announcement.ts';
 import { formatEndpoint, formatIpAddress, type IpAddress } from '../wire/address.ts';
 import { formatPrefix } from '../wire/prefix.ts';
@@ -350,6 +351,7 @@ export async function composeDaemon(
     policyNodeAt: (address) => policy?.nodeAt(address),
     followDenied: (follower) => policy?.log.follow(follower),
     policyDrops: () => policy?.denials.byRule() ?? [],
+    hostPods: () => hostPodsAmong(api?.pods.values() ?? []),
     unaskedPods: () => (kubernetes === undefined ? podsOfKubernetes(pods.leased().map(({ record }) => record)) : []),
     surveyPolicies: async () => policy?.survey(),
     status: () => view.status(),

@@ -138,6 +138,32 @@ test('whoever asks for a port by its name is told whether there is none, or that
   );
 });
 
+test('a pod with the network of its node sends as the node, by either of its addresses, and no selector finds it', async (t) => {
+  const overlayAddresses = ['10.244.1.1'];
+  const nodes = report.nodes.map((node) => (node.name === 'n1' ? { ...node, overlayAddresses } : node));
+  const asking = async (from: object): Promise<PolicyTest> => {
+    const manifest = {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { name: 'db', namespace: 'shop' },
+      spec: { podSelector: { matchLabels: { app: 'db' } }, ingress: [{ from: [from] }] },
+    } as const;
+    const policies = [{ source: 'kubernetes', object: manifest, state: 'enforced', problems: [] } as const];
+    const told = (): PolicyReport => ({ ...report, nodes, policies });
+    return JSON.parse(
+      (await policy(t, told, 'test', 'kube-system/kube-proxy-n1', 'shop/db-0', '--json')).stdout,
+    ) as PolicyTest;
+  };
+  const underlay = await asking({ ipBlock: { cidr: '192.168.7.1/32' } });
+  t.like(underlay, {
+    allowed: true,
+    source: { pod: 'kube-system/kube-proxy-n1', address: '10.244.1.1' },
+    notes: ['kube-system/kube-proxy-n1 has the network of its node: policies take it for the node'],
+  });
+  t.true((await asking({ ipBlock: { cidr: '10.244.1.1/32' } })).allowed);
+  t.false((await asking({ namespaceSelector: {} })).allowed);
+});
+
 test('pods of one name at several nodes are told apart by their nodes', async (t) => {
   const db = report.pods.find(({ name }) => name === 'db-0')!;
   const other = { ...db, node: 'elsewhere', addresses: ['10.244.9.9'], labels: { app: 'nothing' } };
@@ -221,6 +247,7 @@ test('a check of the running cluster finds what one of manifests does', async (t
     addresses: ['10.244.2.53'],
     ports: [],
     hasMorePorts: false,
+    hostNetwork: false,
   };
   const { exitCode, stdout } = await policy(t, () => ({ ...report, pods: [...report.pods, dns] }), 'check');
   t.is(exitCode, 0);
@@ -315,7 +342,7 @@ guard  ClusterNetworkPolicy of tier admin 10 from kubernetes, audit
   selects no pod
 
 RULE                DOES  WHOM                        PEERS  COUNT  LAST USE
-ingress[0].from[0]  deny  all pods of all namespaces      ${report.pods.length}      -  -
+ingress[0].from[0]  deny  all pods of all namespaces      ${report.pods.filter(({ hostNetwork }) => !hostNetwork).length}      -  -
                           "no"
 
 no node counts it: it judges no pod

@@ -649,6 +649,7 @@ export const fixedPolicies: PolicyReport = {
       addresses: ['10.244.2.2'],
       ports: [{ name: 'http', protocol: 'TCP', port: 8080 }],
       hasMorePorts: true,
+      hostNetwork: false,
     },
   ],
   namespaces: [{ name: 'shop', labels: { team: 'blue' } }],

@@ -14,17 +14,16 @@ export function shopReport(directory: string): PolicyReport {
       .manifests.map(({ value }) => value as KnownPolicy['object'])
       .filter(({ kind }) => kind === 'NetworkPolicy')
       .map((object) => ({ source: 'kubernetes', object, state: 'enforced', problems: [] })),
-    pods: pods
-      .filter(({ hostNetwork }) => !hostNetwork)
-      .map(({ nodeName, namespace, name, labels, addresses, ports, hasMorePorts }) => ({
-        node: nodeName,
-        namespace,
-        name,
-        labels: labels ?? null,
-        addresses: addresses.map(formatIpAddress),
-        ports,
-        hasMorePorts,
-      })),
+    pods: pods.map(({ nodeName, namespace, name, labels, addresses, ports, hasMorePorts, hostNetwork }) => ({
+      node: nodeName,
+      namespace,
+      name,
+      labels: labels ?? null,
+      addresses: addresses.map(formatIpAddress),
+      ports,
+      hasMorePorts,
+      hostNetwork,
+    })),
     namespaces: [{ name: 'shop', labels: {} }],
     nodes: nodes.map(({ name, labels, underlayAddresses }) => ({
       name,

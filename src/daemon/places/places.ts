@@ -34,6 +34,8 @@ export interface Place {
 
 export interface PlacesOptions {
   readonly pods: ClusterPods;
+  /** Pods that have the network of their node, as far as they are known: those of this node. */
+  readonly hostPods?: () => readonly Pick<ClusterPod, 'node' | 'name'>[];
   /** All members, this node included, those that are there before those that are gone. */
   readonly members: () => readonly Member[];
   /** Names of static peers. */
@@ -101,6 +103,8 @@ export class Places {
     const words = parsePodWords(text);
     const [pod] = titled(pods, words);
     if (pod !== undefined) return placeOf(pod);
+    const host = this.#hostPod(text, node);
+    if (host !== undefined) return host;
     const made = madeBy(pods, words);
     if (made.length > 0) return firstOf(made, `${node}/${text}`);
     const names = [...pods.map(({ name }) => name), ...workloadNames(pods)].map((name) => `${node}/${name}`);
@@ -126,6 +130,8 @@ export class Places {
     const [found, made] = [titled(pods, words), madeBy(pods, words)];
     if (found.length === 0 && made.length > 0) return firstOf(made, text);
     if (found.length === 1 && made.length === 0) return placeOf(found[0]!);
+    const host = found.length === 0 ? this.#hostPod(text) : undefined;
+    if (host !== undefined) return host;
     if (found.length === 0) throw unknown(`${this.#whyNobody(text, pods)}${excuse(silent)}`);
     const labels = found.map(labelOf);
     const { workload } = words;
@@ -134,6 +140,16 @@ export class Places {
     throw new ConflictError('place-ambiguous', `${several} ${text}: say which of ${candidates.join(', ')}`, {
       candidates,
     });
+  }
+
+  /** The node of a pod that has its network. @param at a node; absent: whichever */
+  #hostPod(text: string, at?: string): Place | undefined {
+    const { title } = parsePodWords(text);
+    const found = this.#options.hostPods?.().find(({ node, name }) => name === title && node === (at ?? node));
+    const place = found && this.#node(found.node);
+    if (place === undefined) return undefined;
+    const what = `${title} has the network of ${place.node}: to others it is its node, and network policies do not select it`;
+    return { ...place, remark: place.remark === '' ? what : `${what}; ${place.remark}` };
   }
 
   /** That a text means nobody, and who was probably meant. */

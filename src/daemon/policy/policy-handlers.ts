@@ -2,6 +2,7 @@
 import type { Notice } from '../../api/control-api.ts';
 import type { PolicedPod, PolicyReport } from '../../api/policy-api.ts';
 import { ConflictError } from '../../errors.ts';
+import type { ApiPod } from '../../kubernetes/api-object.ts';
 import type { PolicyPod } from '../../policy/cluster-facts.ts';
 import { formatIpAddress } from '../../wire/address.ts';
 import type { OwnPolicyCounts } from './policy-count-handlers.ts';
@@ -23,18 +24,20 @@ export interface PolicyAnswerParts extends OwnPolicyCounts {
 export interface PolicyHandlerParts {
   readonly nodeName: string;
   readonly policy: PolicyAnswerParts;
+  /** Pods of this node that have its network. */
+  readonly hostPods: () => readonly ApiPod[];
   /** Why what is known may not be what holds. */
   readonly policyNotices: () => readonly Notice[];
 }
 
-export function policyHandlers({ nodeName, policy, policyNotices }: PolicyHandlerParts): PolicyHandlers {
+export function policyHandlers({ nodeName, policy, hostPods, policyNotices }: PolicyHandlerParts): PolicyHandlers {
   return {
     policies: () => {
       const { policies, pods, namespaces, nodes } = known(policy).facts.known();
       return {
         node: nodeName,
         policies,
-        pods: pods.map(toldPod),
+        pods: [...pods.map(toldPod), ...hostPods().map((pod) => toldHostPod(nodeName, pod))],
         namespaces: namespaces.map(({ name, labels }) => ({ name, labels })),
         nodes: nodes.map(({ name, labels, underlayAddresses, overlayAddresses }) => ({
           name,
@@ -67,5 +70,13 @@ function toldPod({ nodeName, namespace, name, labels, addresses, ports, hasMoreP
     addresses: addresses.map(formatIpAddress),
     ports,
     hasMorePorts,
+    hostNetwork: false,
   };
+}
+
+function toldHostPod(
+  node: string,
+  { namespace, name, labels, addresses, ports, hasMorePorts, hostNetwork }: ApiPod,
+): PolicedPod {
+  return { node, namespace, name, labels, addresses, ports, hasMorePorts, hostNetwork };
 }

@@ -1,6 +1,8 @@
 /** Whatever sends probes because somebody asks for it, put together: ping and matrix. */
 import type { PodDirectory } from '../../directory/pod-directory.ts';
 import type { PodIndex } from '../../directory/pod-index.ts';
+import { podTitle } from '../../directory/pod-name.ts';
+import type { ApiPod } from '../../kubernetes/api-object.ts';
 import type { Announcement, Member } from '../../membership/announcement.ts';
 import { ClusterPods } from '../places/cluster-pods.ts';
 import { Echoes } from './echoes.ts';
@@ -34,6 +36,8 @@ export interface ProbeParts {
   readonly paths: PathProber | undefined;
   readonly routes: OverlayRoutes;
   readonly pods: Pods;
+  /** Pods of this node that have its network. */
+  readonly hostPods: () => readonly ApiPod[];
   readonly directory: Pick<PodDirectory, 'versionOf'>;
   readonly index: PodIndex;
   readonly identity: string;
@@ -57,6 +61,8 @@ export function composeProbes(
   });
   const places = new Places({
     pods,
+    hostPods: () =>
+      parts.hostPods().map(({ namespace, name }) => ({ node: nodeName, name: podTitle(namespace, name) })),
     members,
     staticPeers: staticPeers.map(({ name }) => name),
     routes: () => routes.inUse,

@@ -36,6 +36,7 @@ function setUp() {
   });
   const places = new Places({
     pods,
+    hostPods: () => [{ node: 'n1', name: 'kube-system/proxy' }],
     members: () => members,
     staticPeers: ['sw'],
     routes: () => routes,
@@ -59,6 +60,10 @@ test(finds, 'n1/web', 'pod n1/web at n1: 10.244.1.2');
 test(finds, 'n2', 'node n2 at n2: 10.244.2.1 fd00:10:244:2::1');
 test(finds, 'n3/n2', 'pod n3/n2 at n3: 10.244.3.3');
 test(finds, 'sw', 'node sw at sw: ');
+const proxy =
+  'node n1 at n1: 10.244.1.1 fd00:10:244:1::1; kube-system/proxy has the network of n1: to others it is its node, and network policies do not select it';
+test(finds, 'kube-system/proxy', proxy);
+test(finds, 'n1/kube-system/proxy', proxy);
 // As DNS answers: of two pods, that of the node whose name comes first.
 test(finds, 'web.weft.internal', 'pod n1/web at n1: 10.244.1.2');
 test(finds, 'DB.default.Weft.Internal.', 'pod n2/db at n2: 10.244.2.3');
