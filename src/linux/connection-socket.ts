@@ -4,7 +4,7 @@ import { SystemCallError } from '../errors.ts';
 import { connectionsOf, listConnectionsMessage, type ListedConnection } from './connection-message.ts';
 import { checked, errnoName } from './errno.ts';
 import { libc } from './ffi.ts';
-import { Abi } from './kernel-abi.ts';
+import { NetfilterSocket } from './netfilter-socket.ts';
 import { acknowledgedError } from './netlink-message.ts';
 
 /** Room for one read: the kernel fills no more than 32 KiB. */
@@ -15,24 +15,28 @@ const CHANGED_AT_ONCE = 32;
 
 /** The kernel answers within the call that asks, or that reads on: there is nothing to wait for. */
 export class ConnectionSocket {
-  readonly #fd: number;
+  readonly #socket = new NetfilterSocket();
+  readonly #bytes = new Uint8Array(REPLY_BYTES);
   readonly #purpose: string;
+  /** Whether all was read that the kernel has to say. */
+  #isAnswered = true;
 
   /** @param purpose completes "cannot …" @throws SystemCallError */
   constructor(purpose: string) {
-    const type = Abi.SOCK_RAW | Abi.SOCK_CLOEXEC | Abi.SOCK_NONBLOCK;
     this.#purpose = purpose;
-    this.#fd = checked(libc.socket(Abi.AF_NETLINK, type, Abi.NETLINK_NETFILTER), 'socket', purpose);
+    checked(this.#socket.fd, 'socket', purpose);
   }
 
   close(): void {
-    libc.close(this.#fd);
+    this.#socket.close(this.#isAnswered);
   }
 
   /** Name of the error that a message is answered with; `undefined`: it is none. @throws SystemCallError */
   ask(message: Uint8Array): string | undefined {
     this.#send(message);
-    return errorOf(this.#receive());
+    const answer = this.#receive();
+    this.#isAnswered = true;
+    return errorOf(answer);
   }
 
   /**
@@ -52,6 +56,7 @@ export class ConnectionSocket {
         const value = of(connection);
         if (value !== undefined) values.push(value);
       }
+      this.#isAnswered = part.isEnd;
       if (part.isEnd) return values;
       // A node may have hundreds of thousands.
       await setImmediate();
@@ -68,12 +73,14 @@ export class ConnectionSocket {
   }
 
   #send(message: Uint8Array): void {
-    checked(libc.writeBytes(this.#fd, message, message.length), 'write', this.#purpose);
+    this.#isAnswered = false;
+    checked(libc.writeBytes(this.#socket.fd, message, message.length), 'write', this.#purpose);
   }
 
+  /** What it gives is there until it is called again. */
   #receive(): Uint8Array {
-    const bytes = new Uint8Array(REPLY_BYTES);
-    return bytes.subarray(0, checked(libc.readBytes(this.#fd, bytes, bytes.length), 'read', this.#purpose));
+    const bytes = this.#bytes;
+    return bytes.subarray(0, checked(libc.readBytes(this.#socket.fd, bytes, bytes.length), 'read', this.#purpose));
   }
 }
 

@@ -6,6 +6,14 @@ import { Abi, Struct } from './kernel-abi.ts';
 
 const STATFS_BYTES = 256;
 
+/** How many namespaces the thread has entered and not left. */
+let entered = 0;
+
+/** Whether the calling thread is in another namespace than it began in. */
+export function isInOtherNamespace(): boolean {
+  return entered > 0;
+}
+
 /**
  * Moves the calling thread into the network namespace behind the file at `path`. Call the returned function to go back;
  * it may be called once, and must be called on the same thread.
@@ -27,10 +35,12 @@ export function enterNetworkNamespace(path: string): () => void {
   } finally {
     libc.close(target);
   }
+  entered++;
   return () => {
     const result = libc.setns(home, Abi.CLONE_NEWNET);
     try {
       checked(result, 'setns', `return from network namespace ${path}`);
+      entered--;
     } finally {
       libc.close(home);
     }

@@ -12,13 +12,14 @@ import { libc } from './ffi.ts';
 import { Abi, Struct } from './kernel-abi.ts';
 import { aligned, attributesOf, textOf } from './netlink-attributes.ts';
 import { acknowledgedError } from './netlink-message.ts';
-import { MAX_TRANSACTION_BYTES, type NftTransactionMessages } from './nft-element-message.ts';
+import { NetfilterSocket } from './netfilter-socket.ts';
+import type { NftTransactionMessages } from './nft-element-message.ts';
 import type { NftTable } from './nftables.ts';
 import { rememberOwnSocket } from './own-ports.ts';
 import { readU32 } from '../wire/octets.ts';
 
-/** Room for one read: the kernel fills no more than 32 KiB. */
-const REPLY_BYTES = 65_536;
+/** For one read: the kernel fills no more than 32 KiB. */
+const reply = new Uint8Array(65_536);
 
 /** Reads of one answer at most: some ten thousand chains. */
 const MAX_READS = 1_000;
@@ -127,27 +128,20 @@ function countersIn(objects: readonly NftAttributes[], name: string): ReadonlyMa
  * say why.
  */
 export function applyTransaction({ bytes, messages }: NftTransactionMessages): boolean {
-  const fd = libc.socket(Abi.AF_NETLINK, Abi.SOCK_RAW | Abi.SOCK_CLOEXEC | Abi.SOCK_NONBLOCK, Abi.NETLINK_NETFILTER);
-  if (fd === -1) return false;
-  try {
-    // Messages and their answers are all there at one time, with what the kernel keeps of each.
-    const room = new Uint8Array(Int32Array.of(2 * MAX_TRANSACTION_BYTES).buffer);
-    for (const option of [Abi.SO_SNDBUFFORCE, Abi.SO_RCVBUFFORCE])
-      libc.setsockopt(fd, Abi.SOL_SOCKET, option, room, room.length);
-    if (libc.writeBytes(fd, bytes, bytes.length) !== bytes.length) return false;
-    rememberOwnSocket(fd);
-    return countAccepted(fd) === messages;
-  } finally {
-    libc.close(fd);
-  }
+  const socket = new NetfilterSocket();
+  const { fd } = socket;
+  const isSent = fd !== -1 && libc.writeBytes(fd, bytes, bytes.length) === bytes.length;
+  if (isSent) rememberOwnSocket(fd);
+  const isTaken = isSent && countAccepted(fd) === messages;
+  socket.close(isTaken);
+  return isTaken;
 }
 
 /** How many messages of a transaction are acknowledged: all are answered within the call that sent them, if any is. */
 function countAccepted(fd: number): number {
-  const bytes = new Uint8Array(REPLY_BYTES);
   for (let accepted = 0; ; accepted++) {
-    const length = libc.readBytes(fd, bytes, bytes.length);
-    if (length <= 0 || acknowledgedError(bytes.subarray(0, length)) !== 0) return accepted;
+    const length = libc.readBytes(fd, reply, reply.length);
+    if (length <= 0 || acknowledgedError(reply.subarray(0, length)) !== 0) return accepted;
   }
 }
 
@@ -159,26 +153,23 @@ interface Answer {
 
 /** What the kernel answers; `undefined`: it refuses. @param table that is asked for; absent: nothing is chosen. */
 function ask(message: number, family: number, table: string | undefined, isList: boolean): Answer | undefined {
-  const fd = libc.socket(Abi.AF_NETLINK, Abi.SOCK_RAW | Abi.SOCK_CLOEXEC | Abi.SOCK_NONBLOCK, Abi.NETLINK_NETFILTER);
-  if (fd === -1) return undefined;
-  try {
-    const bytes = encodeQuestion(message, family, table, isList);
-    if (libc.writeBytes(fd, bytes, bytes.length) !== bytes.length) return undefined;
-    return readAnswer(fd, isList);
-  } finally {
-    libc.close(fd);
-  }
+  const socket = new NetfilterSocket();
+  const { fd } = socket;
+  const bytes = encodeQuestion(message, family, table, isList);
+  const isSent = fd !== -1 && libc.writeBytes(fd, bytes, bytes.length) === bytes.length;
+  const answer = isSent ? readAnswer(fd, isList) : undefined;
+  socket.close(answer !== undefined);
+  return answer;
 }
 
 /** The kernel answers within the call that asks, or that reads on: there is nothing to wait for. */
 function readAnswer(fd: number, isList: boolean): Answer | undefined {
-  const bytes = new Uint8Array(REPLY_BYTES);
   const items: NftAttributes[] = [];
   let isInterrupted = false;
   for (let reads = 0; reads < MAX_READS; reads++) {
-    const length = libc.readBytes(fd, bytes, bytes.length);
+    const length = libc.readBytes(fd, reply, reply.length);
     if (length <= 0) return undefined;
-    const part = parseAnswer(bytes.slice(0, length));
+    const part = parseAnswer(reply.slice(0, length));
     if (part === undefined) return undefined;
     items.push(...part.items);
     isInterrupted ||= part.isInterrupted;
