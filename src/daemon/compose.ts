@@ -10,7 +10,6 @@ import type { Logger } from '../env/logger.ts';
 import { ExhaustedError } from '../errors.ts';
 import { listLinks } from '../linux/link.ts';
 import { realtimeAheadNs } from '../linux/clock.ts';
-import { isOwnPort } from '../linux/own-ports.ts';
 import { preferThreads } from '../linux/thread-priority.ts';
 import { hostPodsAmong } from '../kubernetes/host-pods.ts';
 import type { Member } from '../membership/announcement.ts';
@@ -138,7 +137,7 @@ export async function composeDaemon(
   // Threads take longest to start: that of names does so at the same time as those that forward.
   const starting = composeDataplane(composition, node, { reserve, links });
   const prefixes = new OwnPrefixes(config.nodePrefixes);
-  const nftChanges = new NftChanges({ isOwn: isOwnPort, tables: ownTables });
+  const nftChanges = new NftChanges(ownTables);
   // Before what goes by the prefixes: those behind pods are known from here on.
   const members = (): readonly Member[] => gossip.current().others;
   let named: ComposedNames | undefined;

@@ -207,7 +207,7 @@ function coolingError({ address, freedAtMs, holder }: FreedAddress, nowMs: numbe
   const waitSeconds = Math.ceil((freedAtMs + COOLING_MS - nowMs) / 1_000);
   const before = title === '' ? 'another pod' : `pod ${title}`;
   const message =
-    `${text} was freed within the last minute, and other nodes may still take whoever has it for ${before}: ` +
+    `${text} was freed within the last minute, and other nodes may still treat it as an address of ${before}: ` +
     `try again in ${waitSeconds} s, or choose another address`;
   return new ConflictError('address-cooling', message, { address: text, pod: title, waitSeconds });
 }

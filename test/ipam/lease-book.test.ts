@@ -161,7 +161,7 @@ test('who asks for a released address by name is told when it can be had', (t) =
   t.is(error.code, 'address-cooling');
   t.is(
     error.message,
-    '10.0.0.2 was freed within the last minute, and other nodes may still take whoever has it for pod a: ' +
+    '10.0.0.2 was freed within the last minute, and other nodes may still treat it as an address of pod a: ' +
       'try again in 48 s, or choose another address',
   );
   t.deepEqual(error.details, { address: '10.0.0.2', pod: 'a', waitSeconds: 48 });

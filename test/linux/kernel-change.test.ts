@@ -11,6 +11,7 @@ const script = `
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { processAtRoutePort } from '${new URL('../../src/linux/route-port.ts', import.meta.url).href}';
+import { rememberOwnPort } from '${new URL('../../src/linux/own-ports.ts', import.meta.url).href}';
 import { KernelChangeSockets } from '${new URL('../../src/linux/kernel-change-sockets.ts', import.meta.url).href}';
 const sockets = new KernelChangeSockets();
 const run = (line) => execFileSync('sh', ['-c', line]);
@@ -22,6 +23,11 @@ run('nft add table inet weft && nft add set inet weft s "{ type ipv4_addr; }" &&
 run('nft delete table inet weft');
 run('ip route delete 10.9.0.0/16 metric 87 && ip address delete fd09::1/128 dev weft9');
 run('ip link set weft9 down && ip link set weft9 name weft8 && ip link delete weft8');
+// What weft itself does: the port of a program is its process id.
+const own = spawn('nft', ['-f', '-'], { stdio: ['pipe', 'inherit', 'inherit'] });
+rememberOwnPort(own.pid);
+own.stdin.end('add table inet weft-own\\n');
+await once(own, 'close');
 // One that is still there when it is sought.
 const lasting = spawn('ip', ['-force', '-batch', '-'], { stdio: ['pipe', 'ignore', 'ignore'] });
 lasting.stdin.write('link set lo up\\nroute add 10.8.0.0/16 dev lo\\n');
@@ -41,13 +47,15 @@ for (;;) {
 const owner = processAtRoutePort(lasting.pid);
 lasting.stdin.end();
 await once(lasting, 'close');
-process.stdout.write(JSON.stringify({ ...heard, lasting: lasting.pid, owner, ended: processAtRoutePort(lasting.pid) ?? null }, (key, value) => (value instanceof Uint8Array ? [...value] : value)));
+process.stdout.write(JSON.stringify({ ...heard, own: own.pid, lasting: lasting.pid, owner, ended: processAtRoutePort(lasting.pid) ?? null }, (key, value) => (value instanceof Uint8Array ? [...value] : value)));
 sockets.close();
 `;
 
 interface Heard {
   readonly changes: readonly KernelChange[];
   readonly overran: boolean;
+  /** Process id of an `nft` that is weft's own. */
+  readonly own: number;
   /** Process id of an `ip` that goes on. */
   readonly lasting: number;
   /** Whose its port is while it does, and then. */
@@ -108,6 +116,14 @@ function describe(change: KernelChange): string {
   const { destination, protocol, table, isReplacement } = change;
   return `route ${formatPrefix(destination)} ${protocol} ${table}${isReplacement ? ' replaced' : ''}${gone}`;
 }
+
+(isRoot ? test : test.skip)('of what weft changes in nftables only the end of the transaction is told', (t) => {
+  const { changes, own } = hear();
+  t.deepEqual(
+    changes.filter(({ port }) => port === own).map(({ kind }) => kind),
+    ['transaction'],
+  );
+});
 
 test('garbage is no change, and throws nothing', (t) => {
   const random = new SeededRandom(1);

@@ -5,7 +5,6 @@
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { subscribe } from 'node:diagnostics_channel';
 import { NftChanges } from '../../src/daemon/audit/nft-changes.ts';
-import { isOwnPort } from '../../src/linux/own-ports.ts';
 import { KernelChangeSockets } from '../../src/linux/kernel-change-sockets.ts';
 import { readCounters, readNftGeneration } from '../../src/linux/nft-netlink.ts';
 import { type NftWitness, OwnedTables } from '../../src/linux/nft-owned-tables.ts';
@@ -243,7 +242,7 @@ async function declarations(): Promise<void> {
 async function meanwhileChanged(): Promise<void> {
   const others = 'flush chain inet weft-test input; add rule inet weft-test input accept';
   const sockets = new KernelChangeSockets();
-  const changes = new NftChanges({ isOwn: isOwnPort, tables: ['inet weft-test'] });
+  const changes = new NftChanges(['inet weft-test']);
   changes.hearBy(() => {
     const { changes: heard, overran } = sockets.read();
     changes.hear(heard, !overran);
@@ -397,7 +396,7 @@ async function noteThrow(action: () => Promise<unknown>): Promise<void> {
 
 async function manyElements(): Promise<void> {
   const sockets = new KernelChangeSockets();
-  const changes = new NftChanges({ isOwn: isOwnPort, tables: ['inet weft-test'] });
+  const changes = new NftChanges(['inet weft-test']);
   const hear = (): void => {
     const { changes: heard, overran } = sockets.read();
     changes.hear(heard, !overran);

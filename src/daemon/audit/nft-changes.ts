@@ -7,15 +7,8 @@
 import type { KernelChange } from '../../linux/kernel-change.ts';
 import type { NftWitness } from '../../linux/nft-owned-tables.ts';
 
-export interface NftChangesOptions {
-  /** Whether a program of weft's own has this netlink port, or had it a moment ago. */
-  readonly isOwn: (port: number) => boolean;
-  /** Of all others nothing is remembered. */
-  readonly tables: readonly string[];
-}
-
 export class NftChanges implements NftWitness {
-  readonly #options: NftChangesOptions;
+  readonly #tables: readonly string[];
   /** All changes after the one, up to the other, are known; `undefined`: none are. */
   #known: { readonly since: number; readonly until: number } | undefined;
   /** Generation in which others changed it last, by the title of the table, or of the set of which only elements changed. */
@@ -24,8 +17,9 @@ export class NftChanges implements NftWitness {
   readonly #open = new Set<string>();
   #readMore: () => void = () => undefined;
 
-  constructor(options: NftChangesOptions) {
-    this.#options = options;
+  /** @param tables titles; of all others nothing is remembered. */
+  constructor(tables: readonly string[]) {
+    this.#tables = tables;
   }
 
   /** Has `readMore` called before it is asked what is known: it gives to {@link hear} what is there to be heard. */
@@ -33,7 +27,10 @@ export class NftChanges implements NftWitness {
     this.#readMore = readMore;
   }
 
-  /** @param isComplete whether these are all changes since the last call. */
+  /**
+   * @param changes without what weft changes itself, as `KernelChangeSockets` gives them
+   * @param isComplete whether these are all changes since the last call
+   */
   hear(changes: readonly KernelChange[], isComplete: boolean): void {
     for (const change of changes) {
       if (change.kind === 'transaction') this.#end(change.generation);
@@ -49,9 +46,8 @@ export class NftChanges implements NftWitness {
     return new Set([...this.#changed].filter(([, generation]) => generation > since).map(([title]) => title));
   }
 
-  #note({ table, set, port }: Extract<KernelChange, { kind: 'table' }>): void {
-    const { isOwn, tables } = this.#options;
-    if (isOwn(port) || !tables.includes(table)) return;
+  #note({ table, set }: Extract<KernelChange, { kind: 'table' }>): void {
+    if (!this.#tables.includes(table)) return;
     // Names of sets are whatever others like, in a table of ours: they are not remembered without end.
     if (set === undefined || this.#changed.size + this.#open.size >= MAX_TITLES) this.#open.add(table);
     else this.#open.add(`${table} ${set}`);

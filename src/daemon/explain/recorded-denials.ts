@@ -1,5 +1,5 @@
 /**
- * What the flight recorder has of packets that network policies deny, or would deny: as the kernel tells them, up to a rate for each rule.
+ * What the flight recorder has of packets that network policies deny, or would deny: as the kernel tells them, up to a rate for each rule and each source.
  *
  *     a source has its share  ──another of its packets──> its oldest one goes
  *     all that there may be   ──another packet──────────> the oldest of all goes

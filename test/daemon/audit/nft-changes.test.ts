@@ -2,19 +2,18 @@ import test from 'ava';
 import { NftChanges } from '../../../src/daemon/audit/nft-changes.ts';
 import type { KernelChange } from '../../../src/linux/kernel-change.ts';
 
-const OWN_PORT = 50;
-const OTHER_PORT = 7;
+const PORT = 7;
 
-const table = (port: number, set?: string, name = 'inet weft'): KernelChange => {
-  return { kind: 'table', table: name, isElementAdded: false, ...(set !== undefined && { set }), port };
+const table = (set?: string, name = 'inet weft'): KernelChange => {
+  return { kind: 'table', table: name, isElementAdded: false, ...(set !== undefined && { set }), port: PORT };
 };
-const end = (generation: number, port = OTHER_PORT): KernelChange => {
-  return { kind: 'transaction', generation, pid: port, name: 'nft', port };
+const end = (generation: number): KernelChange => {
+  return { kind: 'transaction', generation, pid: PORT, name: 'nft', port: PORT };
 };
 
 /** One that knows all changes from generation 10 on. */
 function listening(): NftChanges {
-  const changes = new NftChanges({ isOwn: (port) => port === OWN_PORT, tables: ['inet weft'] });
+  const changes = new NftChanges(['inet weft']);
   changes.hear([end(10)], true);
   return changes;
 }
@@ -25,7 +24,7 @@ function known(changes: NftChanges, since: number, until: number): string[] | un
 }
 
 test('before anything was heard, nothing is known', (t) => {
-  const changes = new NftChanges({ isOwn: () => false, tables: ['inet weft'] });
+  const changes = new NftChanges(['inet weft']);
   t.is(known(changes, 10, 11), undefined);
   // Its beginning may have come before one listened.
   changes.hear([end(11)], true);
@@ -35,29 +34,23 @@ test('before anything was heard, nothing is known', (t) => {
 
 test('what others do to tables of ours is told with its table or set, what they do to theirs is not', (t) => {
   const changes = listening();
-  changes.hear([table(OTHER_PORT), end(11), table(OTHER_PORT, 'node4'), end(12)], true);
-  changes.hear([table(OTHER_PORT, undefined, 'ip nat'), end(13)], true);
+  changes.hear([table(), end(11), table('node4'), end(12)], true);
+  changes.hear([table(undefined, 'ip nat'), end(13)], true);
   t.deepEqual(known(changes, 10, 13), ['inet weft', 'inet weft node4']);
   t.deepEqual(known(changes, 11, 13), ['inet weft node4']);
   t.deepEqual(known(changes, 12, 13), []);
 });
 
-test('what weft does itself is not told', (t) => {
-  const changes = listening();
-  changes.hear([table(OWN_PORT), table(OWN_PORT, 'node4'), end(11, OWN_PORT)], true);
-  t.deepEqual(known(changes, 10, 11), []);
-});
-
 test('what was not heard yet is not known, unless it can be heard now', (t) => {
   const changes = listening();
   t.is(known(changes, 10, 11), undefined);
-  changes.hearBy(() => changes.hear([table(OTHER_PORT), end(11)], true));
+  changes.hearBy(() => changes.hear([table(), end(11)], true));
   t.deepEqual(known(changes, 10, 11), ['inet weft']);
 });
 
 test('a transaction of which the end is heard later is told then', (t) => {
   const changes = listening();
-  changes.hear([table(OTHER_PORT)], true);
+  changes.hear([table()], true);
   t.is(known(changes, 10, 11), undefined);
   changes.hear([end(11)], true);
   t.deepEqual(known(changes, 10, 11), ['inet weft']);
@@ -65,7 +58,7 @@ test('a transaction of which the end is heard later is told then', (t) => {
 
 test('where a transaction is missing, nothing is known of the time before', (t) => {
   const changes = listening();
-  changes.hear([table(OTHER_PORT), end(11), end(13)], true);
+  changes.hear([table(), end(11), end(13)], true);
   t.is(known(changes, 10, 13), undefined);
   t.is(known(changes, 12, 13), undefined);
   t.deepEqual(known(changes, 13, 13), []);
@@ -77,13 +70,13 @@ test('where there was no room for all that happened, nothing is known of it', (t
   t.is(known(changes, 10, 11), undefined);
   changes.hear([end(12)], true);
   t.is(known(changes, 11, 12), undefined);
-  changes.hear([table(OTHER_PORT), end(13)], true);
+  changes.hear([table(), end(13)], true);
   t.deepEqual(known(changes, 12, 13), ['inet weft']);
 });
 
 test('sets of whatever names are not remembered without end, and what happened is', (t) => {
   const changes = listening();
-  for (let index = 0; index < 1_000; index++) changes.hear([table(OTHER_PORT, `s${index}`), end(11 + index)], true);
+  for (let index = 0; index < 1_000; index++) changes.hear([table(`s${index}`), end(11 + index)], true);
   t.true(changes.othersChanged(10, 1_010)!.size < 100);
   t.deepEqual(known(changes, 1_009, 1_010), ['inet weft']);
 });
