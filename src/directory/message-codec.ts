@@ -54,6 +54,11 @@ export function encodeChange(change: PodChange): Uint8Array {
   }).finish();
 }
 
+/** Says that this node holds this version, and no more. */
+export function encodeOffer(identity: string, { version, digest }: PodVersion): Uint8Array {
+  return encodeChange({ identity, base: version, version, digest, removed: [], added: [] });
+}
+
 /** Holds on to nothing of `bytes`. */
 export function parseChange(bytes: Uint8Array): PodChange | undefined {
   if (bytes.length > MAX_POD_CHANGE_BYTES || checkFieldLimits(bytes, 0, bytes.length, changeLimits) !== 'ok')
@@ -62,10 +67,11 @@ export function parseChange(bytes: Uint8Array): PodChange | undefined {
   const identity = raw && identityFromBytes(raw.identity);
   const base = raw && podVersionFromBytes(raw.base);
   const version = raw && parseVersion(raw);
-  if (identity === undefined || base === undefined || version === undefined || base >= version.version)
-    return undefined;
-  if (raw!.removed.some(({ length }) => length !== POD_HASH_BYTES)) return undefined;
-  return { identity, base, ...version, removed: raw!.removed, added: raw!.added };
+  if (identity === undefined || base === undefined || version === undefined || base > version.version) return undefined;
+  const { removed, added } = raw!;
+  if (base === version.version && removed.length + added.length > 0) return undefined;
+  if (removed.some(({ length }) => length !== POD_HASH_BYTES)) return undefined;
+  return { identity, base, ...version, removed, added };
 }
 
 export function encodeRequest(wants: readonly PodWant[]): Uint8Array {

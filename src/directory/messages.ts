@@ -7,7 +7,10 @@ export interface PodVersion {
   readonly digest: string;
 }
 
-/** How the pods of a node have changed since `base`. */
+/**
+ * How the pods of a node have changed since `base`. Whoever says it holds `version`: that is all that it says if `base` is `version`, as where
+ * there is no room for what changed.
+ */
 export interface PodChange extends PodVersion {
   readonly identity: string;
   readonly base: number;

@@ -3,12 +3,13 @@ import type { Clock } from '../env/clock.ts';
 import { ConflictError, ExhaustedError } from '../errors.ts';
 import { MAX_POD_CHANGE_BYTES, MAX_POD_VERSION, MAX_PODS } from '../membership/limits.ts';
 import type { PodSummary } from '../membership/announcement.ts';
+import { bytesToHex } from '../membership/identity.ts';
 import type { DirectoryPod } from './directory-pod.ts';
 import { MAX_NODE_PODS_BYTES } from './limits.ts';
-import { encodeChange } from './message-codec.ts';
+import { encodeChange, encodeOffer } from './message-codec.ts';
 import { encodePod, problemOfPod } from './pod-codec.ts';
 import { podTitle } from './pod-name.ts';
-import { PodSet } from './pod-set.ts';
+import { hashPod, PodSet } from './pod-set.ts';
 
 /**
  * A change is told since a version of at most this age, in ms: whoever missed some that lie between takes all of them at once.
@@ -18,6 +19,9 @@ const HISTORY_MS = 10_000;
 
 /** Versions that are kept for it. */
 const MAX_HISTORY = 8;
+
+/** What comes before each pod or hash in a change, at least: tag and length. */
+const FIELD_BYTES = 2;
 
 interface PastVersion {
   readonly version: number;
@@ -78,16 +82,31 @@ export class OwnPods {
     return true;
   }
 
-  /** How they have changed since the earliest version for which that fits a datagram; `undefined`: it fits for none. */
-  change(): Uint8Array | undefined {
-    for (const { version: base, set } of this.#history.toReversed()) {
-      const change = { identity: this.#identity, base, ...this.summary, ...this.#set.since(set) };
-      const lengthBytes = change.removed.length * 10 + change.added.reduce((sum, { length }) => sum + length + 3, 0);
-      if (lengthBytes > MAX_POD_CHANGE_BYTES || base >= this.#version) continue;
-      const bytes = encodeChange(change);
-      if (bytes.length <= MAX_POD_CHANGE_BYTES) return bytes;
+  /**
+   * How they have changed since the earliest version for which that fits a datagram; if it fits for none, that they have. It names what any
+   * version from then on has that is gone, and what any lacks: so it leads from each of them to this one.
+   */
+  change(): Uint8Array {
+    const removed = new Map<string, Uint8Array>();
+    const added = new Map<string, Uint8Array>();
+    let change = encodeOffer(this.#identity, this.summary);
+    let lengthBytes = 0;
+    const note = (pods: Map<string, Uint8Array>, hash: Uint8Array, bytes: Uint8Array): void => {
+      const key = bytesToHex(hash);
+      if (!pods.has(key)) lengthBytes += bytes.length + FIELD_BYTES;
+      pods.set(key, bytes);
+    };
+    for (const { version: base, set } of this.#history) {
+      const since = this.#set.since(set);
+      for (const hash of since.removed) note(removed, hash, hash);
+      for (const pod of since.added) note(added, hashPod(pod), pod);
+      if (lengthBytes > MAX_POD_CHANGE_BYTES || base >= this.#version) break;
+      const pods = { removed: [...removed.values()], added: [...added.values()] };
+      const bytes = encodeChange({ identity: this.#identity, base, ...this.summary, ...pods });
+      if (bytes.length > MAX_POD_CHANGE_BYTES) break;
+      change = bytes;
     }
-    return undefined;
+    return change;
   }
 }
 

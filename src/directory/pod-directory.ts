@@ -6,7 +6,7 @@ import type { PodAnswer, PodGossip } from '../membership/pod-gossip.ts';
 import type { Endpoint } from '../wire/address.ts';
 import type { DirectoryPod } from './directory-pod.ts';
 import { Holdings, PodSetCache, type Holding } from './holdings.ts';
-import { parseChange, parseRequest } from './message-codec.ts';
+import { encodeOffer, parseChange, parseRequest } from './message-codec.ts';
 import type { PodVersion } from './messages.ts';
 import { MissingPods } from './missing-pods.ts';
 import { OwnPods, setOf } from './own-pods.ts';
@@ -16,9 +16,12 @@ import { PodRequests } from './pod-requests.ts';
 import { PodSet } from './pod-set.ts';
 import { RefusedMessages, type PodRefusal } from './refused-messages.ts';
 
-/** Changes of this node's pods wait this long for more, and so long for one another, in ms. */
+/** Changes of this node's pods wait this long for more, in ms. */
 const GATHERING_MS = 100;
-const LEAST_INTERVAL_MS = 1_000;
+
+/** They are published so often in a row, and not more often than that within so many ms: once a second, if they go on. */
+const PUBLISHED_IN_A_ROW = 4;
+const ROW_MS = 4_000;
 
 /** A node that is dead may be back: its pods are kept this long, in ms. */
 const KEEP_DEAD_MS = 600_000;
@@ -68,8 +71,8 @@ export interface DirectoryStatistics {
  * Every node announces version, digest and number of its pods, so anti-entropy of the membership tells everybody what each has now;
  * who does not hold it, knows so.
  *
- *     owner: pods change --gathered--> announcement, and a small change in datagrams
- *     others: change taken, if what it is based on is held     else: waits, then asks any member
+ *     owner: pods change --gathered--> announcement, and the change in datagrams or, if it is too long, an offer of all pods
+ *     others: change taken, if what it is based on is held     else: asks who told it, or waits, then asks any member
  *
  * To be attached to a carrier before anything comes in. Driven by its input methods and by the clock only.
  */
@@ -86,7 +89,8 @@ export class PodDirectory implements PodGossip {
   #ownSet: PodSet;
   #isPublishing = false;
   #mustAnnounce = false;
-  #publishedMs = -Infinity;
+  /** When it was published last, the first first: {@link PUBLISHED_IN_A_ROW} times at most. */
+  #publishedMs: readonly number[] = [];
   #isStopped = false;
   #requestsAnswered = 0;
   #changesTaken = 0;
@@ -116,7 +120,7 @@ export class PodDirectory implements PodGossip {
       carrier,
       missing: this.#missing,
       refused: this.#refused,
-      onPods: (identity, version, pods) => this.#takePods(identity, version, pods),
+      onPods: (identity, version, pods, isOffered) => this.#takePods(identity, version, pods, isOffered),
     });
     this.follow(members.map((after) => ({ before: undefined, after })));
   }
@@ -156,14 +160,20 @@ export class PodDirectory implements PodGossip {
     if (changed.length > 0) this.#options.onChange?.([...new Set(changed)]);
   }
 
-  takeChange(_from: Endpoint, bytes: Uint8Array): void {
+  takeChange(from: Endpoint, bytes: Uint8Array): void {
     const change = parseChange(bytes);
     if (change === undefined || change.version - change.base > MAX_CHANGE_SPAN)
       return this.#refused.count('change-invalid');
     const { identity, base, version, removed, added } = change;
     const held = this.#holdings.get(identity);
     const member = this.#carrier?.member(identity);
-    if (held === undefined || !isLive(member) || held.version < base || held.version >= version) return;
+    if (identity === this.#options.identity || !isLive(member)) return;
+    if (held !== undefined && held.version >= version) return;
+    if (held === undefined || held.version < base) {
+      // The announcement may have come with it, and is not followed yet.
+      if (this.#compare(member!)) this.#options.onChange?.([identity]);
+      return this.#requests?.hear(from, identity, change);
+    }
     const set = this.#cache.get(identity, change, () => held.set.with(removed, added));
     if (set === undefined) return this.#refused.count('change-wrong');
     if (!this.#hold(identity, change, set)) return;
@@ -240,7 +250,8 @@ export class PodDirectory implements PodGossip {
     if (this.#isPublishing) return;
     this.#isPublishing = true;
     const { clock } = this.#options;
-    const waitMs = Math.max(GATHERING_MS, this.#publishedMs + LEAST_INTERVAL_MS - clock.nowMs());
+    const isRowFull = this.#publishedMs.length >= PUBLISHED_IN_A_ROW;
+    const waitMs = Math.max(GATHERING_MS, isRowFull ? this.#publishedMs[0]! + ROW_MS - clock.nowMs() : 0);
     clock.after(waitMs, () => {
       this.#isPublishing = false;
       if (!this.#isStopped && this.#carrier !== undefined) this.#publish(this.#carrier);
@@ -251,9 +262,8 @@ export class PodDirectory implements PodGossip {
     const hasChanged = this.#own.replace(this.#ownSet);
     if (!hasChanged && !this.#mustAnnounce) return;
     this.#mustAnnounce = false;
-    this.#publishedMs = this.#options.clock.nowMs();
-    const change = this.#own.change();
-    if (change !== undefined) carrier.spreadPods(this.#options.identity, change);
+    this.#publishedMs = [...this.#publishedMs, this.#options.clock.nowMs()].slice(-PUBLISHED_IN_A_ROW);
+    carrier.spreadPods(this.#options.identity, this.#own.change());
     carrier.announcePods(this.#own.summary);
   }
 
@@ -278,13 +288,19 @@ export class PodDirectory implements PodGossip {
     return false;
   }
 
-  #takePods(identity: string, version: PodVersion, pods: readonly Uint8Array[]): boolean {
+  /**
+   * @param isOffered somebody said that he holds them: others are told the same, as they may want them as well. Not if nothing was held
+   * before: a node that starts has nothing new for others.
+   */
+  #takePods(identity: string, version: PodVersion, pods: readonly Uint8Array[], isOffered: boolean): boolean {
     const set = this.#cache.get(identity, version, () => PodSet.parse(pods));
     if (set === undefined) {
       this.#refused.count('answer-wrong');
       return false;
     }
+    const isNews = isOffered && this.#holdings.get(identity) !== undefined;
     if (!this.#hold(identity, version, set)) return false;
+    if (isNews) this.#carrier?.spreadPods(identity, encodeOffer(identity, version));
     this.#options.onChange?.([identity]);
     return true;
   }

@@ -2,6 +2,7 @@ import test from 'ava';
 import {
   encodeAnswer,
   encodeChange,
+  encodeOffer,
   encodeRequest,
   parseAnswer,
   parseChange,
@@ -44,6 +45,8 @@ const answer = {
 
 test('messages come back as they were', (t) => {
   t.deepEqual(parseChange(encodeChange(change)), change);
+  const offer = { identity: identityOf(1), base: 9, version: 9, digest, removed: [], added: [] };
+  t.deepEqual(parseChange(encodeOffer(identityOf(1), { version: 9, digest })), offer);
   t.deepEqual(parseRequest(encodeRequest(wants)), wants);
   t.deepEqual(parseAnswer(encodeAnswer(answer)), answer);
 });
@@ -52,8 +55,10 @@ const identity = new Uint8Array(16);
 const version = podVersionToBytes(9);
 const eight = new Uint8Array(8);
 
-test('a change that goes back, or has half a hash, is refused', (t) => {
+test('a change that goes back, leads nowhere with pods, or has half a hash, is refused', (t) => {
   t.is(parseChange(encodeChange({ ...change, base: change.version })), undefined);
+  t.is(parseChange(encodeChange({ ...change, base: change.version, removed: [] })), undefined);
+  t.is(parseChange(encodeChange({ ...change, base: change.version, added: [] })), undefined);
   t.is(parseChange(encodeChange({ ...change, base: change.version + 1 })), undefined);
   t.is(parseChange(encodeChange({ ...change, removed: [new Uint8Array(7)] })), undefined);
   t.is(parseChange(new Uint8Array(0)), undefined);

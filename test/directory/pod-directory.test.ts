@@ -1,5 +1,11 @@
 import test from 'ava';
-import { encodeAnswer, encodeChange, encodeRequest, parseAnswer } from '../../src/directory/message-codec.ts';
+import {
+  encodeAnswer,
+  encodeChange,
+  encodeOffer,
+  encodeRequest,
+  parseAnswer,
+} from '../../src/directory/message-codec.ts';
 import { encodePod } from '../../src/directory/pod-codec.ts';
 import { hashPod, PodSet } from '../../src/directory/pod-set.ts';
 import { MAX_POD_VERSION } from '../../src/membership/limits.ts';
@@ -65,15 +71,38 @@ test('whoever missed some changes takes the sum of all with the next one', (t) =
   t.deepEqual(directories.names(2, 1), ['second', 'web-0', 'web-1']);
 });
 
-test('many changes in a row are announced once a second, and small ones together', (t) => {
+test('whoever holds any version of the last seconds takes the next change, also where a pod has changed twice', (t) => {
+  const directories = settled(3);
+  const revised = (revision: number): void =>
+    directories.nodes
+      .get(1)!
+      .replaceOwn([...somePodsOf(1, 1), podOf(1, 'twice', 9, { labels: { is: `${revision}` } })]);
+  for (const revision of [1, 2, 1, 3]) {
+    directories.changesPass = revision !== 2;
+    revised(revision);
+    directories.clock.advance(150);
+    directories.changesPass = true;
+    t.is(directories.knows(2, 1), revision !== 2);
+  }
+  directories.nodes.get(1)!.replaceOwn(somePodsOf(1, 1));
+  directories.clock.advance(10_000);
+  t.deepEqual(directories.names(2, 1), ['web-0']);
+  t.deepEqual(directories.requests, []);
+  t.is(directories.nodes.get(2)!.refused()['change-wrong'], 0);
+});
+
+test('four changes in a row are announced at once, many once a second, and small ones together', (t) => {
   const directories = settled(2);
-  const { version } = directories.nodes.get(1)!.summary;
-  for (let turn = 1; turn <= 100; turn++) {
+  const versions = (): number => directories.nodes.get(1)!.summary.version - before;
+  const before = directories.nodes.get(1)!.summary.version;
+  const counts: number[] = [];
+  for (let turn = 1; turn <= 1_000; turn++) {
     directories.nodes.get(1)!.replaceOwn(somePodsOf(1, 2, turn));
     directories.clock.advance(20);
+    if (turn === 25 || turn === 200 || turn === 1_000) counts.push(versions());
   }
-  directories.clock.advance(2_000);
-  t.true(directories.nodes.get(1)!.summary.version - version <= 4);
+  t.deepEqual(counts, [4, 4, 20]);
+  directories.clock.advance(4_000);
   t.true(directories.knows(2, 1));
 });
 
@@ -86,13 +115,173 @@ test('what changes and changes back before anybody heard is not announced', (t) 
   t.deepEqual(directories.nodes.get(1)!.summary, before);
 });
 
-test('a change too long for a datagram is not passed on, and comes by asking', (t) => {
+test('a change too long for a datagram is offered, comes by asking whoever offers it, and is offered by who has it', (t) => {
   const directories = settled();
   directories.changes.length = 0;
   directories.nodes.get(1)!.replaceOwn(somePodsOf(1, 30));
-  directories.clock.advance(5_000);
-  t.deepEqual(directories.changes, []);
+  directories.clock.advance(150);
   t.true(directories.knows(2, 1) && directories.knows(3, 1));
+  t.true(directories.changes.every(({ bytes }) => bytes.length < 64));
+  t.deepEqual(
+    directories.changes.map(({ from }) => from).toSorted((a, b) => a - b),
+    [1, 2, 3],
+  );
+  t.deepEqual(directories.requests, [
+    { from: 2, to: 1 },
+    { from: 3, to: 1 },
+  ]);
+});
+
+test('an offer counts that comes in one datagram with the announcement', (t) => {
+  const directories = settled(2);
+  directories.isFollowed = false;
+  directories.nodes.get(1)!.replaceOwn(somePodsOf(1, 30));
+  directories.clock.advance(150);
+  t.true(directories.knows(2, 1));
+  directories.changesPass = false;
+  directories.nodes.get(1)!.replaceOwn([]);
+  directories.clock.advance(150);
+  directories.notified.length = 0;
+  const offer = encodeOffer(identityOf(1), directories.nodes.get(1)!.summary);
+  directories.nodes.get(2)!.takeChange(directories.endpointOf(1), offer);
+  t.deepEqual(directories.names(2, 1), []);
+  t.deepEqual(directories.notified, [{ node: 2, identities: [identityOf(1)] }]);
+});
+
+test('what was not offered is offered to nobody: a node that starts does not tell all that it asks for', (t) => {
+  const directories = settled(3);
+  directories.changes.length = 0;
+  directories.start(4, []);
+  directories.clock.advance(5_000);
+  t.true(directories.knows(4, 1));
+  t.deepEqual(directories.changes, []);
+});
+
+test('whoever missed what a change is based on asks the one that told it', (t) => {
+  const directories = settled(2);
+  directories.changesPass = false;
+  directories.answers = () => undefined;
+  // More versions than changes are told of.
+  for (let turn = 1; turn <= 12; turn++) {
+    directories.nodes.get(1)!.replaceOwn(somePodsOf(1, 2, turn));
+    directories.clock.advance(1_000);
+  }
+  t.false(directories.knows(2, 1));
+  directories.changesPass = true;
+  directories.answers = (_, answer) => answer;
+  directories.clock.advance(10_000);
+  directories.nodes.get(1)!.replaceOwn(somePodsOf(1, 2, 99));
+  directories.clock.advance(150);
+  t.true(directories.knows(2, 1));
+});
+
+test('who asks in vain for what was offered asks another that offers it, half a second later', (t) => {
+  const directories = settled(3);
+  directories.answerMs = (from, to) => (from === 3 && to === 1 ? Infinity : 1);
+  directories.nodes.get(1)!.replaceOwn(somePodsOf(1, 30));
+  directories.clock.advance(400);
+  t.deepEqual([directories.knows(2, 1), directories.knows(3, 1)], [true, false]);
+  directories.clock.advance(200);
+  t.true(directories.knows(3, 1));
+});
+
+test('where answers take half a second nobody asks twice for what was offered', (t) => {
+  const directories = settled(3);
+  directories.answerMs = () => 500;
+  const asked: number[] = [];
+  for (let turn = 1; turn <= 5; turn++) {
+    directories.requests.length = 0;
+    directories.nodes.get(1)!.replaceOwn(somePodsOf(1, 30, turn));
+    directories.clock.advance(10_000);
+    t.true(directories.knows(2, 1) && directories.knows(3, 1));
+    asked.push(directories.requests.length);
+  }
+  t.true(asked[0]! > 2, 'at first they do not know');
+  t.deepEqual(asked.slice(2), [2, 2, 2]);
+});
+
+test('a node that offers other pods all the time is asked for them four times a second at most', (t) => {
+  const directories = settled(2);
+  for (let turn = 1; turn <= 200; turn++) {
+    const { version } = directories.nodes.get(1)!.summary;
+    const summary = { version: version + turn, digest: turn.toString(16).padStart(16, '0'), pods: 2 };
+    directories.announce(1, summary);
+    directories.nodes.get(2)!.takeChange(directories.endpointOf(1), encodeOffer(identityOf(1), summary));
+    directories.clock.advance(20);
+  }
+  const { length } = directories.requests;
+  t.true(length > 4 && length <= 17, `${length} requests in 4 s`);
+});
+
+/** Node 3 may hear of new pods of node 1 by announcements only, and all the time by node 2, which says that it holds them. */
+function deceived(directories: Directories): number[] {
+  directories.changesPass = false;
+  directories.nodes.get(1)!.replaceOwn(somePodsOf(1, 30));
+  for (let turn = 0; turn < 200; turn++) {
+    directories.clock.advance(20);
+    const offer = encodeOffer(identityOf(1), directories.nodes.get(1)!.summary);
+    directories.nodes.get(3)!.takeChange(directories.endpointOf(2), offer);
+  }
+  return directories.requests.filter(({ from }) => from === 3).map(({ to }) => to);
+}
+
+const lies = {
+  'and does not answer': undefined,
+  'and says that it lacks it': encodeAnswer({ parts: [], lacking: [identityOf(1)] }),
+  'and answers with noise': Uint8Array.of(0xff, 0xff),
+} as const;
+
+for (const [how, lie] of Object.entries(lies)) {
+  test(`of one that offers what it does not hold, ${how}, nobody keeps asking, and others are asked`, (t) => {
+    const directories = settled(4);
+    directories.answers = (to, answer) => (to === 2 ? lie : answer);
+    if (lie === undefined) directories.answerMs = (_, to) => (to === 2 ? Infinity : 1);
+    const asked = deceived(directories);
+    t.is(asked[0], 2);
+    t.true(directories.knows(3, 1));
+    t.true(asked.length <= 8, `${asked.length} requests`);
+  });
+}
+
+test('of one that offers pods, and answers with one of them at a time, nobody asks for the next, and others are asked', (t) => {
+  const directories = settled(4);
+  directories.answerMs = (_, to) => (to === 2 ? 300 : 1);
+  directories.answers = (to, answer) => {
+    const told = answer && parseAnswer(answer);
+    if (to !== 2 || told === undefined) return answer;
+    return encodeAnswer({ ...told, parts: told.parts.map((part) => ({ ...part, pods: part.pods.slice(0, 1) })) });
+  };
+  const asked = deceived(directories);
+  t.is(asked[0], 2);
+  t.true(directories.knows(3, 1));
+  t.true(asked.length <= 8, `${asked.length} requests`);
+});
+
+test('who offers everything to a node that starts has it tell others nothing', (t) => {
+  const directories = settled(3);
+  directories.start(4, []);
+  for (const number of [1, 2, 3])
+    directories.nodes
+      .get(4)!
+      .takeChange(directories.endpointOf(2), encodeOffer(identityOf(number), directories.nodes.get(number)!.summary));
+  directories.changes.length = 0;
+  directories.clock.advance(100);
+  t.true(directories.knows(4, 1) && directories.knows(4, 3));
+  t.deepEqual(directories.changes, []);
+});
+
+test('an offer of a stranger, or of something else than is announced, has nobody asked', (t) => {
+  const directories = settled(3);
+  directories.changesPass = false;
+  directories.nodes.get(1)!.replaceOwn(somePodsOf(1, 30));
+  directories.clock.advance(150);
+  const { version, digest } = directories.nodes.get(1)!.summary;
+  const hears = directories.nodes.get(3)!;
+  hears.takeChange(anywhere, encodeOffer(identityOf(1), { version, digest }));
+  hears.takeChange(directories.endpointOf(2), encodeOffer(identityOf(1), { version: version + 1, digest }));
+  hears.takeChange(directories.endpointOf(2), encodeOffer(identityOf(1), { version, digest: '0123456789abcdef' }));
+  directories.clock.advance(200);
+  t.deepEqual(directories.requests, []);
 });
 
 test('the pods of a node that does not answer come from others', (t) => {

@@ -2,7 +2,7 @@
 import type { DirectoryPod } from '../../src/directory/directory-pod.ts';
 import { PodDirectory } from '../../src/directory/pod-directory.ts';
 import type { Member, MemberState, PodSummary } from '../../src/membership/announcement.ts';
-import { parseIpAddress } from '../../src/wire/address.ts';
+import { type Endpoint, parseIpAddress } from '../../src/wire/address.ts';
 import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { endpoint, identityOf, memberOf } from './announcements.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -43,6 +43,10 @@ export class Directories {
   answers: (to: number, answer: Uint8Array | undefined) => Uint8Array | undefined = (_, answer) => answer;
   /** Who answers for members that do not run. */
   standIn: number | undefined;
+  /** How long one waits for the answer of another, in ms; for ever if that is infinite. */
+  answerMs: (from: number, to: number) => number = () => 1;
+  /** Whether directories are told of what is announced, or find it out for themselves. */
+  isFollowed = true;
   /** Whether changes get to others. */
   changesPass = true;
   readonly #members = new Map<number, Member>();
@@ -64,7 +68,9 @@ export class Directories {
       askForPods: (to, request, onAnswer) => {
         const asked = [...this.#members].find(([, { announcement }]) => announcement.gossipEndpoint === to)![0];
         this.requests.push({ from: number, to: asked });
-        this.clock.after(1, () => {
+        const answerMs = this.answerMs(number, asked);
+        if (answerMs === Infinity) return;
+        this.clock.after(answerMs, () => {
           const answering = this.nodes.get(asked) ?? this.nodes.get(this.standIn ?? asked);
           const answer = answering?.answer(elsewhere, request);
           onAnswer(this.answers(asked, answer?.bytes));
@@ -87,7 +93,12 @@ export class Directories {
     const before = this.#members.get(number);
     const after = memberOf(number, { podSummary }, state);
     this.#members.set(number, after);
+    if (!this.isFollowed) return;
     for (const directory of this.nodes.values()) directory.follow([{ before, after }]);
+  }
+
+  endpointOf(number: number): Endpoint {
+    return this.#members.get(number)!.announcement.gossipEndpoint;
   }
 
   /** A member is in another state, or forgotten. */
@@ -119,7 +130,8 @@ export class Directories {
     this.changes.push({ from, identity, bytes });
     if (!this.changesPass) return;
     this.clock.after(1, () => {
-      for (const [number, directory] of this.nodes) if (number !== from) directory.takeChange(elsewhere, bytes);
+      for (const [number, directory] of this.nodes)
+        if (number !== from) directory.takeChange(this.endpointOf(from), bytes);
     });
   }
 }
