@@ -13,6 +13,8 @@ export interface NetlinkHeader {
   readonly sequence?: number;
 }
 
+const encoder = new TextEncoder();
+
 /** In the type of an attribute that has others in it (NLA_F_NESTED). */
 const NESTED = 0x80_00;
 
@@ -31,14 +33,14 @@ export function encodeMessage(
   view.setUint16(nlmsg_flags, Abi.NLM_F_REQUEST | flags, true);
   view.setUint32(nlmsg_seq, sequence, true);
   bytes.set(body, size);
-  putAttributes(attributes, view, begin);
+  putAttributes(attributes, bytes, view, begin);
   return bytes;
 }
 
 /** Attributes alone: what is nested behind a header of its own. */
 export function encodeAttributes(attributes: readonly NetlinkAttribute[]): Uint8Array {
   const bytes = new Uint8Array(sizeOf(attributes));
-  putAttributes(attributes, new DataView(bytes.buffer), 0);
+  putAttributes(attributes, bytes, new DataView(bytes.buffer), 0);
   return bytes;
 }
 
@@ -62,7 +64,7 @@ export function u32Value(value: number): Uint8Array {
 
 /** Text with its NUL, as a value. */
 export function textValue(text: string): Uint8Array {
-  return new TextEncoder().encode(`${text}\0`);
+  return encoder.encode(`${text}\0`);
 }
 
 /** Error number in an acknowledgement: 0 if it was done; `undefined` if the bytes are no acknowledgement. */
@@ -75,23 +77,32 @@ export function acknowledgedError(bytes: Uint8Array): number | undefined {
 }
 
 function sizeOf(attributes: readonly NetlinkAttribute[]): number {
-  return attributes.reduce((sum, [, value]) => sum + aligned(Struct.nlattr.size + lengthOf(value)), 0);
+  let sum = 0;
+  for (const [, value] of attributes)
+    sum += aligned(Struct.nlattr.size + (value instanceof Uint8Array ? value.length : sizeOf(value)));
+  return sum;
 }
 
-function lengthOf(value: NetlinkAttribute[1]): number {
-  return value instanceof Uint8Array ? value.length : sizeOf(value);
-}
-
-function putAttributes(attributes: readonly NetlinkAttribute[], view: DataView, begin: number): void {
+/** @returns where they end */
+function putAttributes(
+  attributes: readonly NetlinkAttribute[],
+  bytes: Uint8Array,
+  view: DataView,
+  begin: number,
+): number {
   const { size, nla_len, nla_type } = Struct.nlattr;
   let at = begin;
   for (const [type, value] of attributes) {
-    const length = lengthOf(value);
     const isNested = !(value instanceof Uint8Array);
-    view.setUint16(at + nla_len, size + length, true);
     view.setUint16(at + nla_type, isNested ? type | NESTED : type, true);
-    if (isNested) putAttributes(value, view, at + size);
-    else new Uint8Array(view.buffer).set(value, at + size);
-    at += aligned(size + length);
+    let end = at + size;
+    if (isNested) end = putAttributes(value, bytes, view, end);
+    else {
+      bytes.set(value, end);
+      end += value.length;
+    }
+    view.setUint16(at + nla_len, end - at, true);
+    at += aligned(end - at);
   }
+  return at;
 }

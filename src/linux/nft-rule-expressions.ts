@@ -284,9 +284,7 @@ function address(family: string, end: string, reading: Reading): NetlinkAttribut
 
 /** Numbers of nftables are in network order. */
 export function u32(value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setInt32(0, value);
-  return bytes;
+  return Uint8Array.of(value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff);
 }
 
 export function u16(value: number): Uint8Array {

@@ -1,6 +1,7 @@
 /** Addresses that several have, in order, each once: as many as a cluster has pods, of which one comes and goes at a time. */
-import { compareIpAddresses, formatIpAddress, type IpAddress } from '../wire/address.ts';
+import { compareIpAddresses, type IpAddress } from '../wire/address.ts';
 import { hostPrefix, type Prefix } from '../wire/prefix.ts';
+import { addressKey } from './plan-state.ts';
 
 export class AddressBag {
   /** How many have each. */
@@ -8,7 +9,7 @@ export class AddressBag {
   readonly #prefixes: Prefix[] = [];
 
   insert(address: IpAddress): void {
-    const key = formatIpAddress(address);
+    const key = addressKey(address);
     const count = this.#counts.get(key) ?? 0;
     this.#counts.set(key, count + 1);
     if (count === 0) this.#prefixes.splice(this.#placeOf(address), 0, hostPrefix(address));
@@ -16,7 +17,7 @@ export class AddressBag {
 
   /** One that has it no longer does. */
   delete(address: IpAddress): void {
-    const key = formatIpAddress(address);
+    const key = addressKey(address);
     const count = this.#counts.get(key) ?? 0;
     if (count > 1) this.#counts.set(key, count - 1);
     else if (this.#counts.delete(key)) this.#prefixes.splice(this.#placeOf(address), 1);

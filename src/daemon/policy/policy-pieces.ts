@@ -141,7 +141,16 @@ export class PolicyPieces {
 }
 
 function concern(concerned: Set<string>, pod: PodPlan | undefined): void {
-  for (const address of pod?.addresses ?? []) concerned.add(addressKey(address));
+  for (const key of pod === undefined ? [] : addressKeysOf(pod)) concerned.add(key);
+}
+
+/** Made once for each: with each change, many pods of the node are asked for theirs. */
+const addressKeys = new WeakMap<PodPlan, readonly string[]>();
+
+function addressKeysOf(pod: PodPlan): readonly string[] {
+  const known = addressKeys.get(pod) ?? pod.addresses.map(addressKey);
+  addressKeys.set(pod, known);
+  return known;
 }
 
 function podsOf({ pods }: NodePlanChange): string[] {

@@ -46,11 +46,12 @@ function kept<Key extends object, Value>(values: WeakMap<Key, Value>, key: Key, 
   return made;
 }
 
+/** Goes through the prefixes once: there may be thousands, and they are others with each pod that comes. */
 function namesOfPeerSet({ key, prefixes }: PeerSet): readonly PolicySetName[] {
+  const isThere = { 4: { hosts: false, blocks: false }, 6: { hosts: false, blocks: false } };
+  for (const prefix of prefixes) isThere[prefix.address.family][isSingleAddress(prefix) ? 'hosts' : 'blocks'] = true;
   return families.flatMap((family) =>
-    kinds
-      .filter((kind) => prefixes.some((prefix) => isOf(prefix, kind, family)))
-      .map((kind) => ({ name: peerSetName(kind, family, key), family })),
+    kinds.filter((kind) => isThere[family][kind]).map((kind) => ({ name: peerSetName(kind, family, key), family })),
   );
 }
 
@@ -119,9 +120,11 @@ function isOf(prefix: Prefix, kind: (typeof kinds)[number], family: 4 | 6): bool
   return prefix.address.family === family && isSingleAddress(prefix) === (kind === 'hosts');
 }
 
+/** Elements are in order, so those of one family are before those of the other. */
 function namesOfPortSet({ key, elements }: PortSet): readonly PolicySetName[] {
+  const ends = [elements[0], elements.at(-1)].map((element) => element?.address.family);
   return families
-    .filter((family) => elements.some(({ address }) => address.family === family))
+    .filter((family) => ends.includes(family))
     .map((family) => ({ name: portSetName(family, key), family }));
 }
 
