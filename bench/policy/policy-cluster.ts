@@ -27,14 +27,17 @@ export const OTHER_NODES = PODS / PODS_PER_NODE - 1;
 /** Prefixes that contain those of all nodes. */
 export const CLUSTER_PREFIXES = ['10.64.0.0/16', 'fd00:64::/48'] as const;
 
+/** A prefix of IPv4 has so many of 256 addresses: freed ones rest for a minute, and pods are made while others rest. */
+const NETWORKS_OF_NODE = 4;
+
 /** Of node `node`; 0 is the one that is measured. With room for pods that come while it is. */
 export function nodePrefixes(node: number): readonly [string, string] {
-  return [`10.64.${node * 2}.0/23`, `fd00:64:0:${node.toString(16)}::/64`];
+  return [`10.64.${node * NETWORKS_OF_NODE}.0/22`, `fd00:64:0:${node.toString(16)}::/64`];
 }
 
 /** Of a node itself. */
 export function nodeAddresses(node: number): readonly [string, string] {
-  return [`10.64.${node * 2}.1`, `fd00:64:0:${node.toString(16)}::1`];
+  return [`10.64.${node * NETWORKS_OF_NODE}.1`, `fd00:64:0:${node.toString(16)}::1`];
 }
 
 export type Labels = Readonly<Record<string, string>>;
@@ -89,7 +92,7 @@ export function announcedPods(node: number, labels: readonly Labels[] = []): Dir
     // Behind the address of the node itself.
     const host = serial + 2;
     const addresses = [
-      `10.64.${node * 2 + (host >> 8)}.${host & 0xff}`,
+      `10.64.${node * NETWORKS_OF_NODE + (host >> 8)}.${host & 0xff}`,
       `fd00:64:0:${node.toString(16)}::${host.toString(16)}`,
     ].map((text) => parseIpAddress(text)!);
     return {
