@@ -7,7 +7,7 @@
 import * as v from 'valibot';
 import { DEFAULT_NAMESPACE } from '../directory/pod-name.ts';
 import { WeftError } from '../errors.ts';
-import { nameOfNamespaced, readNamespace, readNode, readPod } from '../kubernetes/api-object.ts';
+import { hasEnded, nameOfNamespaced, readNamespace, readNode, readPod } from '../kubernetes/api-object.ts';
 import { addressesOf } from '../kubernetes/node-view.ts';
 import type { PolicyNamespace, PolicyNode, PolicyPod } from '../policy/cluster-facts.ts';
 import { problemsOfName, problemsOfNamespace } from '../policy/name-syntax.ts';
@@ -30,8 +30,6 @@ export interface PodFile {
 
 /** Reserved for future use (RFC 1112, section 4), and for packets to nobody (RFC 6666): no pod has an address in these. */
 const STAND_INS = ['240.0.0.0/4', '100::/64'].map((text) => parsePrefix(text)!);
-
-const endedPhases: readonly string[] = ['Succeeded', 'Failed'];
 
 /** Where a Pod runs. */
 const located = v.object({
@@ -62,7 +60,7 @@ export function readPodFile(file: string): PodFile {
     }
     if (kind !== 'Pod') continue;
     const object = wanted(readPod(withDefaults(manifest.value)), manifest, kind);
-    if (endedPhases.includes(object.phase)) {
+    if (hasEnded(object)) {
       ended += 1;
       continue;
     }

@@ -36,6 +36,13 @@ export interface ApiPod extends NamedPorts {
   readonly isEnding: boolean;
 }
 
+const endedPhases: readonly string[] = ['Succeeded', 'Failed'];
+
+/** Whether a pod has ended: it sends nothing any more. */
+export function hasEnded({ phase }: Pick<ApiPod, 'phase'>): boolean {
+  return endedPhases.includes(phase);
+}
+
 /** A Namespace. */
 export interface ApiNamespace {
   readonly name: string;
