@@ -9,9 +9,10 @@ import type {
   PodPlan,
   PortSet,
 } from '../../src/policy/node-plan.ts';
+import { comparePortElements } from '../../src/policy/same-plan.ts';
 import type { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { formatIpAddress, type IpAddress } from '../../src/wire/address.ts';
-import { parsePrefix, type Prefix } from '../../src/wire/prefix.ts';
+import { comparePrefixes, parsePrefix, type Prefix } from '../../src/wire/prefix.ts';
 
 export interface PlanWorld {
   readonly pods: readonly { readonly pod: string; readonly addresses: readonly IpAddress[] }[];
@@ -52,14 +53,14 @@ export class RandomPlans {
   #peerSet(key: string): PeerSet {
     const hosts = this.#some(this.#world.hosts).map(hostPrefix);
     const blocks = this.#isOneOf(2) ? [] : this.#some(this.#world.blocks).map((text) => parsePrefix(text)!);
-    return { key, prefixes: [...hosts, ...blocks] };
+    return { key, prefixes: [...hosts, ...blocks].toSorted(comparePrefixes) };
   }
 
   #portSet(key: string): PortSet {
     const elements = this.#some(this.#world.hosts).flatMap((address) =>
       this.#some(protocols).map((protocol) => ({ address, protocol, port: this.#one(this.#world.ports) })),
     );
-    return { key, elements };
+    return { key, elements: elements.toSorted(comparePortElements) };
   }
 
   #isolation(
