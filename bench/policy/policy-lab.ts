@@ -14,8 +14,11 @@ import { uidOf, World } from './world.ts';
 /** Numbers of the nodes in the cluster: those between them are there in gossip only. */
 const NUMBERS = { a: 0, b: cluster.OTHER_NODES + 1 } as const;
 
-/** All policies come, or go, as one change each: when nothing follows for so long, in ms, that was the last one. */
-const POLICIES_QUIET_MS = 1_000;
+/**
+ * All policies come, or go, as one change each: when nothing follows for so long, in ms, that was the last one. The first of them are enforced
+ * before the rest is heard, and that takes seconds.
+ */
+const POLICIES_QUIET_MS = 3_000;
 
 /** How often it is looked whether daemons know of each other, in ms. */
 const LOOK_MS = 100;

@@ -62,6 +62,8 @@ export class KernelWatch {
   /** When it is tried again to hear; `undefined` where nothing failed. */
   #reopenAtMs: number | undefined;
   #isDue = false;
+  /** Whether it is to be told that a link or an address that is not ours changed. */
+  #isOtherDue = false;
   /** Since when it has been waited for weft itself. */
   #busySinceMs: number | undefined;
   #round: Promise<unknown> | undefined;
@@ -84,14 +86,14 @@ export class KernelWatch {
 
   /** Hears what has happened up to now, and looks at nothing before the next turn. */
   hear(): void {
-    const { concernsUs, onOtherLink } = this.#options;
+    const { concernsUs } = this.#options;
     try {
       const { changes, overran } = this.#sockets?.read() ?? { changes: [], overran: false };
       this.#options.onChanges?.(changes, !overran);
       const ours = changes.filter(concernsUs);
       if (overran || ours.length > 0) this.#isDue = true;
       const others = changes.some((change) => !ours.includes(change) && ['link', 'address'].includes(change.kind));
-      if (overran || others) onOtherLink();
+      if (overran || others) this.#isOtherDue = true;
     } catch (error) {
       this.#fail(error);
     }
@@ -101,6 +103,10 @@ export class KernelWatch {
     const { nowMs } = this.#options;
     if (this.#sockets === undefined && nowMs() >= this.#reopenAtMs!) this.#open();
     this.hear();
+    if (this.#isOtherDue) {
+      this.#isOtherDue = false;
+      this.#options.onOtherLink();
+    }
     if (!this.#isDue || this.#round !== undefined || this.#waits(nowMs())) return;
     this.#looks.refill(nowMs());
     if (!this.#looks.take()) return;
@@ -132,7 +138,7 @@ export class KernelWatch {
     this.#options.logger.info({}, 'the kernel is heard again');
     // Whatever changed in between, nobody heard it.
     this.#isDue = true;
-    this.#options.onOtherLink();
+    this.#isOtherDue = true;
   }
 
   #close(): void {

@@ -7,7 +7,6 @@
  * The rules are there before the listing begins: what begins meanwhile is judged by them. What changes while a listing goes on, and a pause
  * after it, is judged in the next: pods of other nodes may come and go all the time.
  */
-import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../../env/clock.ts';
 import { Gathering } from '../../linux/gathering.ts';
 import { markConnections } from '../../linux/connections.ts';
@@ -24,6 +23,9 @@ export interface CutCounts {
   readonly cut: number;
   readonly restored: number;
 }
+
+/** How long after a change a round begins at the earliest, in ms: with the rules of a pod that is made, its cable comes first. */
+const DELAY_MS = 100;
 
 /** Least time between the begins of two rounds, in ms. */
 const MIN_ROUND_MS = 250;
@@ -70,8 +72,7 @@ export class CutConnections {
 
   async #turn(): Promise<void> {
     const { clock } = this.#means;
-    const waitMs = this.#nextMs - clock.nowMs();
-    if (waitMs <= 0) return await setImmediate();
+    const waitMs = Math.max(DELAY_MS, this.#nextMs - clock.nowMs());
     const { promise, resolve } = Promise.withResolvers<void>();
     clock.after(waitMs, resolve);
     await promise;

@@ -140,11 +140,13 @@ test('a kernel that cannot be heard any more ends nothing, and is heard again, a
 
 test('what has happened up to now is heard at once, and looked at in its turn', async (t) => {
   const kernel = new Kernel(t);
-  kernel.heard = { changes: [ours], overran: false };
+  kernel.heard = { changes: [ours, link], overran: false };
   kernel.watch.hear();
   t.is(kernel.heard, quiet);
-  t.is(kernel.looks, 0);
-  await until('there was a look', () => kernel.looks > 0);
+  t.is(kernel.looks + kernel.others, 0);
+  await until('there was a look, and another link is told', () => kernel.looks > 0 && kernel.others > 0);
+  await kernel.untilRead();
+  t.is(kernel.others, 1);
 });
 
 test('what is put right was heard of before', async (t) => {
