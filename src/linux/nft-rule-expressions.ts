@@ -135,6 +135,10 @@ const readers: readonly (readonly [form: RegExp, read: Reader])[] = [
     ],
   ],
   [
+    /^(iifname|oifname) @([\w-]+)/,
+    ([field, set]) => [loaded(field === 'iifname' ? Abi.NFT_META_IIFNAME : Abi.NFT_META_OIFNAME), lookup(set!)],
+  ],
+  [
     /^(ip|ip6) (saddr|daddr) \. meta l4proto \. th (sport|dport) @([\w-]+)/,
     ([family, end, port, set], reading) => {
       // Behind the address, each in a register of four bytes.

@@ -33,6 +33,8 @@ export class PodPeers {
     const before = this.#members.get(key);
     const isMember = pod !== undefined && selectsLabels(this.#selector.pods, pod.labels) === this.#isSelected;
     const after = isMember ? pod : undefined;
+    // Of most pods of a cluster: a new selector asks for all of them.
+    if (before === after) return false;
     if (after === undefined) this.#members.delete(key);
     else this.#members.set(key, after);
     if (haveSameAddresses(before, after)) return false;

@@ -6,9 +6,15 @@ import type { PodSelector } from './policy.ts';
 /** Each namespace has this label, whose value is its name (k8s.io/api, core/v1). */
 export const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name';
 
+/** Made once for each: every new selector asks for those of all namespaces. */
+const allLabels = new WeakMap<PolicyNamespace, Labels>();
+
 /** @param namespace `undefined`: it is not known but by name. */
 export function labelsOfNamespace(name: string, namespace: PolicyNamespace | undefined): Labels {
-  return { ...namespace?.labels, [NAMESPACE_NAME_LABEL]: name };
+  if (namespace === undefined) return { [NAMESPACE_NAME_LABEL]: name };
+  const labels = allLabels.get(namespace) ?? { ...namespace.labels, [NAMESPACE_NAME_LABEL]: name };
+  allLabels.set(namespace, labels);
+  return labels;
 }
 
 /** Whether a selector means pods of a namespace at all. */

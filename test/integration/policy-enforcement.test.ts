@@ -1,9 +1,9 @@
 /** Plans of network policies in a router of its own: what the kernel does with packets is what the plan says, and connections are cut. */
 import test from 'ava';
-import { tagOfIsolation, tagOfRule } from '../../src/daemon/policy/policy-names.ts';
+import { ASK_MARK, tagOfIsolation, tagOfRule } from '../../src/daemon/policy/policy-names.ts';
 import { PolicyEnforcement } from '../../src/daemon/policy/policy-enforcement.ts';
 import { readCounters } from '../../src/linux/nft-netlink.ts';
-import { POLICY_TABLE } from '../../src/linux/nftables.ts';
+import { nftTransaction, POLICY_TABLE } from '../../src/linux/nftables.ts';
 import type { IsolationPlan, NodePlan } from '../../src/policy/node-plan.ts';
 import { addressKey, PlanState } from '../../src/policy/plan-state.ts';
 import {
@@ -26,11 +26,22 @@ const PROBES = 150;
 const PORTS = [53, 80, 443, 8_080, 9_090];
 const NO_PLAN: NodePlan = { pods: [], isolations: [], peerSets: [], portSets: [] };
 
+/** Others mark every second packet, with all bits; and see which marks packets have behind our rules. */
+const marks = `table inet marks {
+  counter others { }
+  chain in { type filter hook prerouting priority 0; numgen inc mod 2 0 meta mark set 0xffffffff; }
+  chain out {
+    type filter hook forward priority filter + 20;
+    meta mark != { 0, ${~ASK_MARK >>> 0}, 0xffffffff } counter name others
+  }
+}`;
+
 let router: PolicyRouter;
 
 test.before(async () => {
   router = await PolicyRouter.up(`weftpol${process.pid}`);
   await router.answer(false);
+  await nftTransaction([marks], 'mark packets');
 });
 
 test.after.always(async () => router?.down());
@@ -158,6 +169,7 @@ test.serial(`of random plans, and changes of them, the kernel does what they say
     if (!t.passed) return;
   }
   t.log(outcomes);
+  t.is(readCounters({ family: 'inet', name: 'marks' })!.get('others'), 0);
   t.true(outcomes.passed > 0 && outcomes.denied > 0);
 });
 

@@ -38,7 +38,9 @@ const rules = [
   'meta l4proto != tcp return',
   'meta l4proto sctp goto target',
   'tcp flags & (fin | syn | rst | ack) == syn return',
-  'tcp flags & (fin | syn | rst | ack) != syn iifname vmap @map-devices',
+  'tcp flags & (fin | syn | rst | ack) != syn goto target',
+  'tcp flags & (fin | syn | rst | ack) != syn iifname @set-devices goto target',
+  'oifname @set-devices goto target',
   'oifname vmap @map-devices',
   'ip saddr @hosts4 goto target',
   'ip6 daddr @hosts6 return',
@@ -72,6 +74,7 @@ function contentOf(name: string): NftTableContent {
     counters: ['old', 'kept'],
     sets: {
       'map-devices': { type: 'ifname', data: 'verdict', elements: new Set(['wf0 : jump target']) },
+      'set-devices': { type: 'ifname', elements: new Set(['wf0', 'wf1']) },
       'set-gone': { type: 'ipv4_addr', elements: new Set(['10.0.0.9']) },
       'set-stays': { type: 'ipv4_addr', elements: new Set(['10.0.0.1', '10.0.0.2']) },
     },

@@ -18,6 +18,7 @@ import { isolates } from '../../policy/plan-verdict.ts';
 import type { Direction, Tier } from '../../policy/policy.ts';
 import { ruleMatches, type Way } from './policy-matches.ts';
 import {
+  ASK_CHAIN,
   backChainOf,
   chainOf,
   POLICY_LOG_GROUP,
@@ -61,11 +62,8 @@ const BEGINS_NOTHING = 'tcp flags & (fin | syn | rst | ack) != syn';
 /** A packet that begins what the kernel does not know yet: as long as nobody answers, those behind it are `new`, too. */
 const IS_FIRST = 'ct status & confirmed == 0';
 
-/** Where a device stands for the other direction of its pod: any, and one that isolates. */
-const otherDirection = {
-  ingress: { any: 'oifname vmap @back-to', isolating: 'oifname vmap @else-to' },
-  egress: { any: 'iifname vmap @back-from', isolating: 'iifname vmap @else-from' },
-} as const;
+/** Whether the other direction of a pod isolates it, by its device. */
+const isIsolatedElse = { ingress: 'oifname @else-to', egress: 'iifname @else-from' } as const;
 
 /** Chains of one isolation, and counters of its rules. */
 export function isolationPiece(state: PlanState, isolation: IsolationPlan, means: PolicyMeans): NftTablePiece {
@@ -105,7 +103,7 @@ function denialChains(
   means: PolicyMeans,
 ): readonly (readonly [string, NftChainContent])[] {
   if (isAudit) return [[tagChain.tell(tag), { rules: [countedRule(tag), ...toldRules(tag, means)] }]];
-  const other = `${BEGINS_NOTHING} ${otherDirection[direction].isolating}`;
+  const other = `${BEGINS_NOTHING} ${isIsolatedElse[direction]} goto ${ASK_CHAIN}`;
   return [
     [tagChain.deny(tag), { rules: [other, `goto ${tagChain.drop(tag)}`] }],
     [tagChain.drop(tag), { rules: droppingRules(tag, means) }],
@@ -179,7 +177,7 @@ function tierChains(
 }
 
 function sectionsOf(isolation: IsolationPlan, way: Way): Section[] {
-  const { isolatedBy, rules, direction } = isolation;
+  const { isolatedBy, rules } = isolation;
   const of = (name: Tier, before: readonly string[]): Section => {
     return { name, before, rules: rules.filter(({ tier }) => tier === name) };
   };
@@ -191,7 +189,7 @@ function sectionsOf(isolation: IsolationPlan, way: Way): Section[] {
   if (isolates(isolation)) return [...sections, { name: 'end', before: [`goto ${deniedChain(tag, way)}`], rules: [] }];
   const asked = [...sections, of('baseline', isolatedBy.length > 0 ? [`jump ${tagChain.tell(tag)}`] : [])];
   // What nothing decides is asked of the other direction, too: there it may be an answer that is denied.
-  const end = [`${BEGINS_NOTHING} ${otherDirection[direction].any}`];
+  const end = [`${BEGINS_NOTHING} goto ${ASK_CHAIN}`];
   return way === 'forth' ? [...asked, { name: 'end', before: end, rules: [] }] : asked;
 }
 

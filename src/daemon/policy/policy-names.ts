@@ -10,6 +10,15 @@ import type { Direction } from '../../policy/policy.ts';
 /** Of connections that are cut: one bit of 32, which nobody else is known to use. It means something in our table alone. */
 export const CUT_MARK = 0x10_00_00_00;
 
+/**
+ * Of packets for which the other direction of their pod is to be asked: one bit of 32, too, from one chain of ours to the next. Who sets it
+ * before loses it for the first packet of a connection.
+ */
+export const ASK_MARK = 0x10_00_00_00;
+
+/** Chain that sets {@link ASK_MARK}. */
+export const ASK_CHAIN = 'ask';
+
 /** Group of NFLOG (nfnetlink_log) that is told what is denied, or would be. */
 export const POLICY_LOG_GROUP = 4_789;
 

@@ -8,8 +8,10 @@
  *                 from, and to, a pod that policies isolate     -> jump out-X, then jump in-X
  *                 from, and to, a pod of which nothing is known  -> held: counted, told, dropped
  *     out-X in-X  its rules in order, see `policy-chains.ts`
- *     deny-T      a TCP segment that begins nothing             -> the other direction of the pod, if that isolates it, too
+ *     deny-T      a TCP segment that begins nothing             -> ask, if the other direction isolates the pod, too
  *                 anything else                                 -> drop-T
+ *     ask         sets a bit of the packet's mark and returns to forward
+ *     asked-from asked-to    clears it                          -> back-in-X or back-out-X: the other direction of the pod
  *     drop-T      counted under the name of the rule; dropped by told-enough, or told by NFLOG and dropped
  *     told-enough what comes from a source of which enough is told -> drop
  *     back-in-X back-out-X   as in-X and out-X, with both ends exchanged: may what such a segment answers have begun?
@@ -23,6 +25,9 @@
  * Chosen: a mark on connections that are cut. Instead of: deleting them. Because: whoever sends next would begin a new one, and if that is
  * the end that answered, it would be judged by rules of the other direction; of UDP nothing tells that it is an answer.
  *
+ * Chosen: a bit of the packet's mark that sends it on to the other direction. Instead of: going there right from what denies. Because: with
+ * each change the kernel goes along all ways through the table, and those would be as many as pods of the node times pods of the node.
+ *
  * Chosen: a rule for each family and each range of ports. Instead of: one anonymous set of both in each rule. Because: the kernel takes
  * milliseconds for a set of ranges, whatever is in it, and there would be thousands.
  */
@@ -32,13 +37,15 @@ import type { IsolationPlan, PeerSet, PodPlan, PortSet } from '../../policy/node
 import type { PlanState } from '../../policy/plan-state.ts';
 import { isolates } from '../../policy/plan-verdict.ts';
 import { droppingRules, type PolicyMeans, toldPiece } from './policy-chains.ts';
-import { backChainOf, chainOf, CUT_MARK, CUT_TAG, HELD_TAG } from './policy-names.ts';
+import { ASK_CHAIN, ASK_MARK, backChainOf, chainOf, CUT_MARK, CUT_TAG, HELD_TAG } from './policy-names.ts';
 import { peerSets, type PolicySet, portSets } from './policy-sets.ts';
 
 /** What lies between the other priorities of a hook: after iptables and others, whose verdicts are theirs. */
 const HOOK = 'type filter hook forward priority filter + 10; policy accept;';
 
 const deviceMap: NftSetContent = { type: 'ifname', data: 'verdict', elements: new Set() };
+
+const deviceSet: NftSetContent = { type: 'ifname', elements: new Set() };
 
 /** What the devices of pods stand for. */
 const deviceSets = {
@@ -50,15 +57,17 @@ const deviceSets = {
   /** The other direction, where there are both. */
   'back-from': deviceMap,
   'back-to': deviceMap,
-  /** The same, where that isolates the pod. */
-  'else-from': deviceMap,
-  'else-to': deviceMap,
+  /** Whether that isolates the pod. */
+  'else-from': deviceSet,
+  'else-to': deviceSet,
 } as const satisfies Readonly<Record<string, NftSetContent>>;
 
 /** What is there without any policy. */
 export function basePiece(means: PolicyMeans): NftTablePiece {
   const told = toldPiece(means);
-  const mark = `0x${CUT_MARK.toString(16)}`;
+  const cut = hex(CUT_MARK);
+  const isAsked = `meta mark & ${hex(ASK_MARK)} != 0`;
+  const answer = `meta mark set meta mark & ${hex(~ASK_MARK >>> 0)}`;
   return {
     counters: [CUT_TAG, HELD_TAG],
     sets: { ...deviceSets, ...told.sets },
@@ -66,19 +75,30 @@ export function basePiece(means: PolicyMeans): NftTablePiece {
       forward: {
         hook: HOOK,
         rules: [
-          `ct status & confirmed != 0 ct mark & ${mark} == 0 accept`,
-          `ct state established,related ct mark & ${mark} == 0 accept`,
+          `ct status & confirmed != 0 ct mark & ${cut} == 0 accept`,
+          `ct state established,related ct mark & ${cut} == 0 accept`,
           'ct state established,related goto cut',
           'iifname . oifname @themselves accept',
+          // Whoever set it before: it asks nothing of us.
+          `${isAsked} ${answer}`,
           'iifname vmap @from',
+          `${isAsked} jump asked-from`,
           'oifname vmap @to',
+          `${isAsked} jump asked-to`,
         ],
       },
+      [ASK_CHAIN]: { rules: [`meta mark set meta mark | ${hex(ASK_MARK)}`] },
+      'asked-from': { rules: [answer, 'iifname vmap @back-from'] },
+      'asked-to': { rules: [answer, 'oifname vmap @back-to'] },
       cut: { rules: droppingRules(CUT_TAG, means) },
       held: { rules: droppingRules(HELD_TAG, means) },
       ...told.chains,
     },
   };
+}
+
+function hex(mark: number): string {
+  return `0x${mark.toString(16)}`;
 }
 
 /** Elements of one pod, which has this device. */
@@ -93,8 +113,8 @@ export function podPiece(state: PlanState, { ingress, egress }: PodPlan, device:
     to: judging('jump', forth(into) ?? back(out)),
     'back-from': judging('goto', out && back(into)),
     'back-to': judging('goto', into && back(out)),
-    'else-from': judging('goto', out && back(isolating(into))),
-    'else-to': judging('goto', into && back(isolating(out))),
+    'else-from': out && isIsolating(into) ? [device] : [],
+    'else-to': into && isIsolating(out) ? [device] : [],
   };
   const sets = Object.entries(elements)
     .filter(([, all]) => all.length > 0)
@@ -112,9 +132,8 @@ export function heldPiece(device: string): NftTablePiece {
   return { counters: [], sets, chains: {} };
 }
 
-/** The same, if it isolates. */
-function isolating(isolation: IsolationPlan | undefined): IsolationPlan | undefined {
-  return isolation !== undefined && isolates(isolation) ? isolation : undefined;
+function isIsolating(isolation: IsolationPlan | undefined): boolean {
+  return isolation !== undefined && isolates(isolation);
 }
 
 function forth(isolation: IsolationPlan | undefined): string | undefined {

@@ -119,8 +119,8 @@ map from { type ifname : verdict; }
 map to { type ifname : verdict; }
 map back-from { type ifname : verdict; }
 map back-to { type ifname : verdict; }
-map else-from { type ifname : verdict; }
-map else-to { type ifname : verdict; }
+set else-from { type ifname; }
+set else-to { type ifname; }
 set told4 { type ipv4_addr; size 4096; flags dynamic,timeout; timeout 10s; }
 set told6 { type ipv6_addr; size 4096; flags dynamic,timeout; timeout 10s; }
 set hosts4-A { type ipv4_addr; }
@@ -128,6 +128,9 @@ set blocks4-B { type ipv4_addr; flags interval; }
 set hosts6-B { type ipv6_addr; }
 set ports4-C { type ipv4_addr . inet_proto . inet_service; }
 chain forward { type filter hook forward priority filter + 10; policy accept; }
+chain ask {  }
+chain asked-from {  }
+chain asked-to {  }
 chain cut {  }
 chain held {  }
 chain told-enough {  }
@@ -150,8 +153,16 @@ add rule inet weft-policy forward ct status & confirmed != 0 ct mark & 0x1000000
 add rule inet weft-policy forward ct state established,related ct mark & 0x10000000 == 0 accept
 add rule inet weft-policy forward ct state established,related goto cut
 add rule inet weft-policy forward iifname . oifname @themselves accept
+add rule inet weft-policy forward meta mark & 0x10000000 != 0 meta mark set meta mark & 0xefffffff
 add rule inet weft-policy forward iifname vmap @from
+add rule inet weft-policy forward meta mark & 0x10000000 != 0 jump asked-from
 add rule inet weft-policy forward oifname vmap @to
+add rule inet weft-policy forward meta mark & 0x10000000 != 0 jump asked-to
+add rule inet weft-policy ask meta mark set meta mark | 0x10000000
+add rule inet weft-policy asked-from meta mark set meta mark & 0xefffffff
+add rule inet weft-policy asked-from iifname vmap @back-from
+add rule inet weft-policy asked-to meta mark set meta mark & 0xefffffff
+add rule inet weft-policy asked-to oifname vmap @back-to
 add rule inet weft-policy cut counter name cut
 add rule inet weft-policy cut jump told-enough
 add rule inet weft-policy cut limit rate 100/second burst 100 packets log prefix "weft-policy cut" group 4789 snaplen 256
@@ -186,13 +197,13 @@ add rule inet weft-policy back-in-IN-namespace ip6 daddr @hosts6-B meta l4proto 
 add rule inet weft-policy back-in-IN-namespace ip6 daddr @hosts6-B meta l4proto tcp th sport 8000-8099 return
 add rule inet weft-policy back-in-IN-namespace goto drop-INGRESS
 add rule inet weft-policy allow-WEB-0 ct status & confirmed == 0 counter name WEB-0
-add rule inet weft-policy deny-GUARD-1 tcp flags & (fin | syn | rst | ack) != syn oifname vmap @else-to
+add rule inet weft-policy deny-GUARD-1 tcp flags & (fin | syn | rst | ack) != syn oifname @else-to goto ask
 add rule inet weft-policy deny-GUARD-1 goto drop-GUARD-1
 add rule inet weft-policy drop-GUARD-1 counter name GUARD-1
 add rule inet weft-policy drop-GUARD-1 jump told-enough
 add rule inet weft-policy drop-GUARD-1 limit rate 100/second burst 100 packets log prefix "weft-policy GUARD-1" group 4789 snaplen 256
 add rule inet weft-policy drop-GUARD-1 drop
-add rule inet weft-policy deny-INGRESS tcp flags & (fin | syn | rst | ack) != syn oifname vmap @else-to
+add rule inet weft-policy deny-INGRESS tcp flags & (fin | syn | rst | ack) != syn oifname @else-to goto ask
 add rule inet weft-policy deny-INGRESS goto drop-INGRESS
 add rule inet weft-policy drop-INGRESS counter name INGRESS
 add rule inet weft-policy drop-INGRESS jump told-enough
@@ -200,7 +211,7 @@ add rule inet weft-policy drop-INGRESS limit rate 100/second burst 100 packets l
 add rule inet weft-policy drop-INGRESS drop
 add rule inet weft-policy out-OUT jump tell-EGRESS
 add rule inet weft-policy out-OUT ip daddr @hosts4-A jump tell-BASE-0
-add rule inet weft-policy out-OUT tcp flags & (fin | syn | rst | ack) != syn iifname vmap @back-from
+add rule inet weft-policy out-OUT tcp flags & (fin | syn | rst | ack) != syn goto ask
 add rule inet weft-policy back-out-OUT meta l4proto != tcp return
 add rule inet weft-policy back-out-OUT tcp flags & (fin | syn | rst | ack) == syn return
 add rule inet weft-policy back-out-OUT jump tell-EGRESS
@@ -214,7 +225,7 @@ add element inet weft-policy from { "wfweb" : jump out-OUT, "wfdb" : jump out-OU
 add element inet weft-policy to { "wfweb" : jump in-IN, "wfdb" : jump back-out-OUT }
 add element inet weft-policy back-from { "wfweb" : goto back-in-IN }
 add element inet weft-policy back-to { "wfweb" : goto back-out-OUT }
-add element inet weft-policy else-from { "wfweb" : goto back-in-IN }
+add element inet weft-policy else-from { "wfweb" }
 add element inet weft-policy hosts4-A { 10.0.0.2 }
 add element inet weft-policy blocks4-B { 192.0.2.0/25 }
 add element inet weft-policy hosts6-B { 2001:db8::1 }
