@@ -15,8 +15,8 @@ import { uidOf, World } from './world.ts';
 const NUMBERS = { a: 0, b: cluster.OTHER_NODES + 1 } as const;
 
 /**
- * All policies come, or go, as one change each: when nothing follows for so long, in ms, that was the last one. The first of them are enforced
- * before the rest is heard, and that takes seconds.
+ * All policies come, or go, as one change each: when nothing follows for so long, in ms, that was the last one. The first few are
+ * enforced at once, and the transaction of all others may come more than a second after that.
  */
 const POLICIES_QUIET_MS = 3_000;
 

@@ -24,7 +24,7 @@ export interface CutCounts {
   readonly restored: number;
 }
 
-/** How long after a change a round begins at the earliest, in ms: with the rules of a pod that is made, its cable comes first. */
+/** How long after a change a round begins at the earliest, in ms: if it is of a pod that is made, this thread makes its cable meanwhile. */
 const DELAY_MS = 100;
 
 /** Least time between the begins of two rounds, in ms. */

@@ -62,8 +62,8 @@ const BEGINS_NOTHING = 'tcp flags & (fin | syn | rst | ack) != syn';
 /** A packet that begins what the kernel does not know yet: as long as nobody answers, those behind it are `new`, too. */
 const IS_FIRST = 'ct status & confirmed == 0';
 
-/** Whether the other direction of a pod isolates it, by its device. */
-const isIsolatedElse = { ingress: 'oifname @else-to', egress: 'iifname @else-from' } as const;
+/** Matches devices of pods that the other direction isolates, too. */
+const otherIsolates = { ingress: 'oifname @else-to', egress: 'iifname @else-from' } as const;
 
 /** Chains of one isolation, and counters of its rules. */
 export function isolationPiece(state: PlanState, isolation: IsolationPlan, means: PolicyMeans): NftTablePiece {
@@ -103,7 +103,7 @@ function denialChains(
   means: PolicyMeans,
 ): readonly (readonly [string, NftChainContent])[] {
   if (isAudit) return [[tagChain.tell(tag), { rules: [countedRule(tag), ...toldRules(tag, means)] }]];
-  const other = `${BEGINS_NOTHING} ${isIsolatedElse[direction]} goto ${ASK_CHAIN}`;
+  const other = `${BEGINS_NOTHING} ${otherIsolates[direction]} goto ${ASK_CHAIN}`;
   return [
     [tagChain.deny(tag), { rules: [other, `goto ${tagChain.drop(tag)}`] }],
     [tagChain.drop(tag), { rules: droppingRules(tag, means) }],

@@ -11,8 +11,8 @@ import type { Direction } from '../../policy/policy.ts';
 export const CUT_MARK = 0x10_00_00_00;
 
 /**
- * Of packets for which the other direction of their pod is to be asked: one bit of 32, too, from one chain of ours to the next. Who sets it
- * before loses it for the first packet of a connection.
+ * Of the mark of packets, within our table: the other direction of the pod is to be asked. The first chain clears it before and after, so it is
+ * lost where somebody else has set it.
  */
 export const ASK_MARK = 0x10_00_00_00;
 

@@ -25,8 +25,9 @@
  * Chosen: a mark on connections that are cut. Instead of: deleting them. Because: whoever sends next would begin a new one, and if that is
  * the end that answered, it would be judged by rules of the other direction; of UDP nothing tells that it is an answer.
  *
- * Chosen: a bit of the packet's mark that sends it on to the other direction. Instead of: going there right from what denies. Because: with
- * each change the kernel goes along all ways through the table, and those would be as many as pods of the node times pods of the node.
+ * Chosen: a bit of the packet's mark, by which the first chain asks the other direction. Instead of: a map of devices in each chain that denies.
+ * Because: with each change the kernel checks every path through the table (nf_tables_api.c, nft_table_validate), and from each pod such paths
+ * would lead to all pods of the node.
  *
  * Chosen: a rule for each family and each range of ports. Instead of: one anonymous set of both in each rule. Because: the kernel takes
  * milliseconds for a set of ranges, whatever is in it, and there would be thousands.
@@ -67,7 +68,7 @@ export function basePiece(means: PolicyMeans): NftTablePiece {
   const told = toldPiece(means);
   const cut = hex(CUT_MARK);
   const isAsked = `meta mark & ${hex(ASK_MARK)} != 0`;
-  const answer = `meta mark set meta mark & ${hex(~ASK_MARK >>> 0)}`;
+  const clearAsked = `meta mark set meta mark & ${hex(~ASK_MARK >>> 0)}`;
   return {
     counters: [CUT_TAG, HELD_TAG],
     sets: { ...deviceSets, ...told.sets },
@@ -79,8 +80,8 @@ export function basePiece(means: PolicyMeans): NftTablePiece {
           `ct state established,related ct mark & ${cut} == 0 accept`,
           'ct state established,related goto cut',
           'iifname . oifname @themselves accept',
-          // Whoever set it before: it asks nothing of us.
-          `${isAsked} ${answer}`,
+          // A bit that somebody else has set asks nothing of us.
+          `${isAsked} ${clearAsked}`,
           'iifname vmap @from',
           `${isAsked} jump asked-from`,
           'oifname vmap @to',
@@ -88,8 +89,8 @@ export function basePiece(means: PolicyMeans): NftTablePiece {
         ],
       },
       [ASK_CHAIN]: { rules: [`meta mark set meta mark | ${hex(ASK_MARK)}`] },
-      'asked-from': { rules: [answer, 'iifname vmap @back-from'] },
-      'asked-to': { rules: [answer, 'oifname vmap @back-to'] },
+      'asked-from': { rules: [clearAsked, 'iifname vmap @back-from'] },
+      'asked-to': { rules: [clearAsked, 'oifname vmap @back-to'] },
       cut: { rules: droppingRules(CUT_TAG, means) },
       held: { rules: droppingRules(HELD_TAG, means) },
       ...told.chains,
