@@ -200,7 +200,7 @@ const portTaken = test.macro({
     const holder = await lab.serve('n1', port, 'socat', '-u', `${address},bind=198.18.0.1,reuseaddr`, 'STDOUT');
     try {
       const { exitCode, stderr } = await lab.daemon('n1').ends();
-      t.is(exitCode, 1);
+      t.is(exitCode, 1, stderr);
       const endpoint = `${address.slice(0, 3)} port 198.18.0.1:${port}`;
       const expected = `weft: cannot ${purpose}: ${endpoint} is held by socat (pid ${holder.child.pid})\n`;
       t.true(stderr.endsWith(expected), stderr);
@@ -219,7 +219,7 @@ const secondDaemon = test.macro({
   exec: async (t, expected: RegExp, ...flags: string[]) => {
     if (!(await lab.control('n1').isAnswering())) await lab.lab('start', 'n1');
     const { exitCode, stderr } = await lab.daemon('n1', ...flags).ends();
-    t.is(exitCode, 1);
+    t.is(exitCode, 1, stderr);
     t.regex(stderr, expected);
     await until('pods are connected', async () => lab.isConnected());
   },

@@ -63,7 +63,10 @@ export class Program {
     child.stdin.on('error', () => undefined);
     this.#command = command;
     this.#ended = new Promise((resolve) => {
-      child.once('close', (code) => resolve(new ProgramResult(command, code ?? 255, this.stdout, this.stderr)));
+      child.once('close', (code, signal) => {
+        const stderr = signal === null ? this.stderr : `${this.stderr}(ended by ${signal})\n`;
+        resolve(new ProgramResult(command, code ?? 255, this.stdout, stderr));
+      });
     });
   }
 

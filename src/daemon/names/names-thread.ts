@@ -16,6 +16,7 @@ import { NameZone } from '../../names/name-zone.ts';
 import { QuestionRates } from '../../names/question-rates.ts';
 import { levelThisThread } from '../../linux/thread-priority.ts';
 import { collectGarbage } from '../process/heap.ts';
+import { NOTHING_TO_DO } from '../process/thread-reserve.ts';
 import { Forwarder } from './forwarder.ts';
 import { NameCounters } from './name-counters.ts';
 import { type NameAddress, type NameAddressFailure, NameListener } from './name-listener.ts';
@@ -180,4 +181,6 @@ function main(setup: NamesThreadSetup, port: MessagePort): void {
 
 const door = parentPort;
 if (door === null) throw new TypeError('names-thread.ts is the entry of a worker thread');
-door.once('message', (setup: NamesThreadSetup) => main(setup, door));
+door.once('message', (setup: NamesThreadSetup | typeof NOTHING_TO_DO) => {
+  if (setup !== NOTHING_TO_DO) main(setup, door);
+});

@@ -5,13 +5,16 @@
  */
 import { type ResourceLimits, Worker } from 'node:worker_threads';
 
-/** What a thread runs. Its program waits for its first message, which says what there is to do. */
+/** What a thread runs. Its program waits for its first message, which says what there is to do, or {@link NOTHING_TO_DO}. */
 export interface ThreadProgram {
   readonly entry: URL;
   /** Of the thread, and the only one of that name. */
   readonly name: string;
   readonly resourceLimits?: ResourceLimits;
 }
+
+/** The first message of a thread that nobody takes: it ends by itself. */
+export const NOTHING_TO_DO = null;
 
 export class ThreadReserve implements AsyncDisposable {
   /** By name, those that nobody has taken. */
@@ -33,10 +36,16 @@ export class ThreadReserve implements AsyncDisposable {
     return thread ?? startThread(program);
   }
 
-  /** Ends those that nobody has taken. */
+  /** Ends those that nobody has taken, when they have loaded: the addon koffi aborts the process if its thread is terminated as it loads. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#loaded.values()].map(async (thread) => await thread.terminate()));
+    await Promise.all([...this.#loaded.values()].map(dismiss));
   }
+}
+
+async function dismiss(thread: Worker): Promise<void> {
+  const ended = new Promise((resolve) => thread.once('exit', resolve));
+  thread.postMessage(NOTHING_TO_DO, []);
+  await ended;
 }
 
 function startThread({ entry, name, resourceLimits }: ThreadProgram): Worker {

@@ -7,6 +7,7 @@
 import { parentPort } from 'node:worker_threads';
 import { runOnCpus } from '../../linux/cpu-affinity.ts';
 import { collectGarbage } from '../process/heap.ts';
+import { NOTHING_TO_DO } from '../process/thread-reserve.ts';
 import { openWorkerDescriptors, type WorkerDescriptors } from './worker-descriptors.ts';
 import { describeFailure, type WorkerReport, type WorkerSetup } from './worker-report.ts';
 import { WorkerTurns } from './worker-turns.ts';
@@ -33,4 +34,6 @@ function main(setup: WorkerSetup, report: (report: WorkerReport) => void): void 
 
 const port = parentPort;
 if (port === null) throw new TypeError('worker.ts is the entry of a worker thread');
-port.once('message', (setup: WorkerSetup) => main(setup, (report) => port.postMessage(report)));
+port.once('message', (setup: WorkerSetup | typeof NOTHING_TO_DO) => {
+  if (setup !== NOTHING_TO_DO) main(setup, (report) => port.postMessage(report));
+});
