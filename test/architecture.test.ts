@@ -28,6 +28,7 @@ const core = [
   'names',
   'kubernetes',
   'policy',
+  'services',
 ];
 
 /** Room -> rooms that it may import from, beside itself. `type` is for types only. */
@@ -48,6 +49,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, 'all' | 'type'>>>> 
   names: below('directory'),
   kubernetes: below('directory'),
   policy: below(),
+  services: below(),
   explain: below('dataplane', 'firewall', 'policy'),
   api: { ...below('directory'), membership: 'type', dataplane: 'type', capture: 'type' },
   forwarding: { ...below('routing', 'paths', 'dataplane'), membership: 'type', api: 'type' },

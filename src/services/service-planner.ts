@@ -1,0 +1,132 @@
+/**
+ * What becomes of packets to all services at one node. Services and backends change one by one, and what such a change makes different is
+ * told, without going through the others.
+ */
+import { formatIpAddress, type IpAddress } from '../wire/address.ts';
+import { type Frontend, type FrontendKind, planService, type PlanningNode } from './service-plan.ts';
+import type { Backend, Service, ServiceProtocol } from './service.ts';
+
+/** By the name of their port. */
+export type BackendsByPort = ReadonlyMap<string, readonly Backend[]>;
+
+/** What is not as it was the last time; of what is gone, the key: see {@link frontendKey}. */
+export interface ServicePlanChange {
+  readonly changed: readonly Frontend[];
+  readonly gone: readonly string[];
+}
+
+/** Of all that want the same address, protocol and port, the first has it; of the same kind, the first by name. */
+const kindOrder: readonly FrontendKind[] = ['cluster', 'external', 'load-balancer', 'node-port'];
+
+/** `192.0.2.1 TCP 80`: unique in a plan. */
+export function frontendKey(frontend: { address: IpAddress; protocol: ServiceProtocol; port: number }): string {
+  return `${formatIpAddress(frontend.address)} ${frontend.protocol} ${frontend.port}`;
+}
+
+/** `shop/web` */
+export function serviceKey({ namespace, name }: Pick<Service, 'namespace' | 'name'>): string {
+  return `${namespace}/${name}`;
+}
+
+const noBackends: BackendsByPort = new Map();
+
+export class ServicePlanner {
+  #node: PlanningNode;
+  readonly #services = new Map<string, Service>();
+  readonly #backends = new Map<string, BackendsByPort>();
+  readonly #frontends = new Map<string, readonly Frontend[]>();
+  /** All that want it, by key of the frontend. */
+  readonly #claims = new Map<string, Set<Frontend>>();
+  readonly #touched = new Set<string>();
+  readonly #told = new Map<string, Frontend>();
+
+  constructor(node: PlanningNode) {
+    this.#node = node;
+  }
+
+  /** The node is called otherwise, or has other addresses: all services are planned anew. */
+  moveTo(node: PlanningNode): void {
+    this.#node = node;
+    for (const key of this.#services.keys()) this.#plan(key);
+  }
+
+  /** @param service `undefined`: there is none of this key any more. */
+  setService(key: string, service: Service | undefined): void {
+    if (service === undefined) this.#services.delete(key);
+    else this.#services.set(key, service);
+    this.#plan(key);
+  }
+
+  /** May come before the service. @param backends `undefined`: nothing is known of any. */
+  setBackends(key: string, backends: BackendsByPort | undefined): void {
+    if (backends === undefined) this.#backends.delete(key);
+    else this.#backends.set(key, backends);
+    if (this.#services.has(key)) this.#plan(key);
+  }
+
+  /** What is different since the last time, in no order. */
+  take(): ServicePlanChange {
+    const changed: Frontend[] = [];
+    const gone: string[] = [];
+    for (const key of this.#touched) {
+      const before = this.#told.get(key);
+      const now = this.holder(key);
+      if (now === undefined) {
+        if (this.#told.delete(key)) gone.push(key);
+      } else if (before === undefined || !isSameFrontend(before, now)) {
+        this.#told.set(key, now);
+        changed.push(now);
+      }
+    }
+    this.#touched.clear();
+    return { changed, gone };
+  }
+
+  /** Who has it. */
+  holder(key: string): Frontend | undefined {
+    const claims = this.#claims.get(key);
+    return claims && [...claims].reduce((first, claim) => (isBefore(claim, first) ? claim : first));
+  }
+
+  /** Those of a service that another service has, and the one that has it. */
+  refused(key: string): readonly { readonly frontend: Frontend; readonly holder: Frontend }[] {
+    return (this.#frontends.get(key) ?? []).flatMap((frontend) => {
+      const holder = this.holder(frontendKey(frontend))!;
+      return holder === frontend ? [] : [{ frontend, holder }];
+    });
+  }
+
+  #plan(key: string): void {
+    for (const frontend of this.#frontends.get(key) ?? []) this.#giveUp(frontend);
+    const service = this.#services.get(key);
+    const backends = this.#backends.get(key) ?? noBackends;
+    const frontends = service && planService(service, ({ name }) => backends.get(name) ?? [], this.#node);
+    if (frontends === undefined || frontends.length === 0) this.#frontends.delete(key);
+    else this.#frontends.set(key, frontends);
+    for (const frontend of frontends ?? []) this.#claim(frontend);
+  }
+
+  #claim(frontend: Frontend): void {
+    const key = frontendKey(frontend);
+    const claims = this.#claims.get(key) ?? new Set();
+    this.#claims.set(key, claims.add(frontend));
+    this.#touched.add(key);
+  }
+
+  #giveUp(frontend: Frontend): void {
+    const key = frontendKey(frontend);
+    const claims = this.#claims.get(key)!;
+    claims.delete(frontend);
+    if (claims.size === 0) this.#claims.delete(key);
+    this.#touched.add(key);
+  }
+}
+
+function isBefore(a: Frontend, b: Frontend): boolean {
+  const order = kindOrder.indexOf(a.kind) - kindOrder.indexOf(b.kind);
+  return order === 0 ? a.service < b.service : order < 0;
+}
+
+function isSameFrontend(a: Frontend, b: Frontend): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
