@@ -11,16 +11,18 @@ import { Abi, Struct } from './kernel-abi.ts';
 import { encodeMessage, joined, textValue, type NetlinkAttribute } from './netlink-message.ts';
 import type { NftTable } from './nftables.ts';
 
-/** Elements that are added to a set or a map of verdicts, or deleted from it. */
+/** Elements that are added to a set or a map, or deleted from it. */
 export interface NftElementChange {
   readonly verb: 'add' | 'delete';
   readonly table: NftTable;
   readonly set: string;
   /** Of the set, in the words of `nft`: `ifname . ipv4_addr`. */
   readonly type: string;
+  /** Of a map, what its keys stand for: `verdict`, `ipv4_addr . inet_service`. */
+  readonly data?: string | undefined;
   /** Whether elements may be ranges: `flags interval`. */
   readonly hasRanges: boolean;
-  /** As `nft -j` lists them, their parts joined by ` . `; in a map, with what they stand for: `wf0 : jump chain`. */
+  /** As `nft -j` lists them, their parts joined by ` . `; in a map, with what they stand for: `wf0 : jump chain`, `10.0.0.1 : 10.0.0.2 . 80`. */
   readonly elements: readonly string[];
 }
 
@@ -83,22 +85,27 @@ function elementMessage({ verb, table, set }: NftElementChange, elements: readon
   ]);
 }
 
-function elementAttribute({ type, hasRanges }: NftElementChange, element: string): NetlinkAttribute | undefined {
-  const [key = '', verdict] = element.split(' : ');
-  const types = type.split(' . ');
-  const texts = key.split(' . ');
+function elementAttribute({ type, data, hasRanges }: NftElementChange, element: string): NetlinkAttribute | undefined {
+  const [key = '', mapped] = element.split(' : ');
   // A set of ranges of one part has another kind of elements.
-  if (texts.length !== types.length || (hasRanges && types.length === 1)) return undefined;
-  const parts = texts.map((text, index) => partOf(types[index]!, text, hasRanges));
-  if (!parts.every((part) => part !== undefined)) return undefined;
+  if (hasRanges && !type.includes(' . ')) return undefined;
+  const parts = partsOf(type, key, hasRanges);
+  if (parts === undefined) return undefined;
   const from = dataOf(parts.map(([first]) => first!));
   const to = dataOf(parts.map(([first, last = first]) => last!));
-  const data = verdict === undefined ? [] : verdictOf(verdict);
-  if (data === undefined) return undefined;
+  const meant = mapped === undefined ? [] : mappedTo(data, mapped);
+  if (meant === undefined) return undefined;
   return [
     Abi.NFTA_LIST_ELEM,
-    [[Abi.NFTA_SET_ELEM_KEY, from], ...(hasRanges ? [[Abi.NFTA_SET_ELEM_KEY_END, to] as const] : []), ...data],
+    [[Abi.NFTA_SET_ELEM_KEY, from], ...(hasRanges ? [[Abi.NFTA_SET_ELEM_KEY_END, to] as const] : []), ...meant],
   ];
+}
+
+/** What a key of a map stands for: a verdict, or values of these types. */
+function mappedTo(data: string | undefined, text: string): readonly NetlinkAttribute[] | undefined {
+  if (data === 'verdict') return verdictOf(text);
+  const parts = data === undefined ? undefined : partsOf(data, text, false);
+  return parts && [[Abi.NFTA_SET_ELEM_DATA, dataOf(parts.map(([value]) => value!))]];
 }
 
 /** `jump chain` or `goto chain`. */
@@ -116,6 +123,15 @@ function verdictOf(text: string): readonly NetlinkAttribute[] | undefined {
 
 function dataOf(parts: readonly Uint8Array[]): NetlinkAttribute[1] {
   return [[Abi.NFTA_DATA_VALUE, joined(parts)]];
+}
+
+/** Of each part, its value, or the first and the last one. @param type types of the parts, joined as these are */
+function partsOf(type: string, text: string, hasRanges: boolean): readonly (readonly Uint8Array[])[] | undefined {
+  const types = type.split(' . ');
+  const texts = text.split(' . ');
+  if (texts.length !== types.length) return undefined;
+  const parts = texts.map((one, index) => partOf(types[index]!, one, hasRanges));
+  return parts.every((part) => part !== undefined) ? parts : undefined;
 }
 
 /** Value of one part, or the first and the last one. */

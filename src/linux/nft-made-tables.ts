@@ -30,6 +30,7 @@ export interface MadeSet {
   readonly table: NftTable;
   readonly name: string;
   readonly type: string;
+  readonly data: string | undefined;
   readonly hasRanges: boolean;
   /** Changes with the set. */
   readonly elements: Set<string>;
@@ -65,10 +66,10 @@ export function changesOf(made: readonly MadeTable[], next: readonly NftTableCon
 export function setsOf(made: readonly MadeTable[]): MadeSet[] {
   return made.flatMap(({ content: { table, sets } }) =>
     Object.entries(sets).flatMap(([name, set]) => {
-      const { type, elements } = set;
+      const { type, data, elements } = set;
       return elements === undefined
         ? []
-        : [{ table, name, type, hasRanges: hasRanges(set), elements: elements as Set<string> }];
+        : [{ table, name, type, data, hasRanges: hasRanges(set), elements: elements as Set<string> }];
     }),
   );
 }
@@ -84,7 +85,7 @@ export function forgottenIn(made: readonly MadeTable[], forgotten: NftElements):
       const elements = [...(forgotten.get(setTitle({ table, name })) ?? [])];
       // Adding first makes it no error to delete what is not there.
       return (['add', 'delete'] as const).map((verb): NftElementChange => {
-        return { verb, table, set: name, type: set.type, hasRanges: hasRanges(set), elements };
+        return { verb, table, set: name, type: set.type, data: set.data, hasRanges: hasRanges(set), elements };
       });
     }),
   );
@@ -116,8 +117,8 @@ export function revise({ counters, sets, chains }: OwnContent, revision: NftTabl
 /** The elements of a revision, in sets that stay. */
 export function revisedElements({ table, sets }: NftTableContent, { elements }: NftTableRevision): NftElementChange[] {
   return [...elements].flatMap(([name, { added, gone }]) => {
-    const { type } = sets[name]!;
-    const set = { table, set: name, type, hasRanges: hasRanges(sets[name]!) };
+    const { type, data } = sets[name]!;
+    const set = { table, set: name, type, data, hasRanges: hasRanges(sets[name]!) };
     return [
       ...(gone.length === 0 ? [] : [{ verb: 'delete', ...set, elements: gone } as const]),
       ...(added.length === 0 ? [] : [{ verb: 'add', ...set, elements: added } as const]),

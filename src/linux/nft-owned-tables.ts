@@ -133,10 +133,10 @@ export class OwnedTables {
       );
       const fresh = [...after].filter((element) => !elements.has(element));
       for (const element of fresh) elements.add(element);
-      const { table, name, type, hasRanges } = set;
+      const { table, name, type, data, hasRanges } = set;
       changes.push(
-        { verb: 'delete', table, set: name, type, hasRanges, elements: gone },
-        { verb: 'add', table, set: name, type, hasRanges, elements: fresh },
+        { verb: 'delete', table, set: name, type, data, hasRanges, elements: gone },
+        { verb: 'add', table, set: name, type, data, hasRanges, elements: fresh },
       );
     }
     const forgetting = forgottenIn(made, forgotten ?? new Map());

@@ -13,8 +13,8 @@ import { draftOf, type NftTable, titleOf } from './nftables.ts';
 export interface NftSetContent {
   /** Types of the parts of an element: `ifname . ipv4_addr`. */
   readonly type: string;
-  /** Of a map: what a key stands for. An element is `wf0 : jump chain`. */
-  readonly data?: 'verdict';
+  /** Of a map: what a key stands for, `verdict` or types as of keys. An element is `wf0 : jump chain`, or `10.0.0.1 : 10.0.0.2 . 80`. */
+  readonly data?: string;
   /** The rest of the declaration: `flags interval;`. */
   readonly details?: string;
   /** As `nft -j` lists them, their parts joined by ` . `. Absent: the kernel fills the set, and its elements are left alone. */

@@ -107,7 +107,7 @@ export async function listElements(table: NftTable): Promise<ReadonlyMap<string,
   return document === undefined ? undefined : parseElements(document);
 }
 
-/** Elements of the sets and maps in a listing, by their names: the parts of each joined by ` . `, and in maps ` : jump chain`. */
+/** Elements of the sets and maps in a listing, by their names: the parts of each joined by ` . `, and in maps ` : jump chain` or ` : 10.0.0.2 . 80`. */
 export function parseElements({ nftables }: NftDocument): Map<string, ReadonlySet<string>> {
   const listed = nftables.flatMap(({ set, map }) => {
     const all: readonly [kind: unknown, wordOf: (element: unknown) => string][] = [
@@ -119,12 +119,21 @@ export function parseElements({ nftables }: NftDocument): Map<string, ReadonlySe
   return new Map(listed.map(([{ name, elem = [] }, wordOf]) => [name, new Set(elem.map(wordOf))]));
 }
 
-/** An element of a map of verdicts. */
+/** An element of a map. */
 function mappedWord(element: unknown): string {
-  const [key, verdict] = (Array.isArray(element) ? element : []) as readonly unknown[];
-  const [[word, of] = ['']] = Object.entries(Object(verdict) as object) as [string, unknown][];
+  const [key, data] = (Array.isArray(element) ? element : []) as readonly unknown[];
+  return `${partsOf(key).join(' . ')} : ${isVerdict(data) ? verdictWord(data) : partsOf(data).join(' . ')}`;
+}
+
+/** Values are texts, numbers, or a concatenation of such. */
+function isVerdict(data: unknown): data is object {
+  return typeof data === 'object' && data !== null && !Object.hasOwn(data, 'concat');
+}
+
+function verdictWord(verdict: object): string {
+  const [[word, of] = ['']] = Object.entries(verdict) as [string, unknown][];
   const { target } = Object(of) as { readonly target?: unknown };
-  return `${partsOf(key).join(' . ')} : ${word}${typeof target === 'string' ? ` ${target}` : ''}`;
+  return `${word}${typeof target === 'string' ? ` ${target}` : ''}`;
 }
 
 /** One set with its elements, as it was listed; `undefined` if it is not there. @throws CommandError as {@link listElements} */

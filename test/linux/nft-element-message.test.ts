@@ -34,7 +34,7 @@ test('of a range, the first and the last are said', (t) => {
 });
 
 test('of a map, an element says where to go', (t) => {
-  const maps = { ...change, set: 'from', type: 'ifname' };
+  const maps = { ...change, set: 'from', type: 'ifname', data: 'verdict' };
   const of = (element: string) => elementTransaction([{ ...maps, elements: [element] }]);
   const from = '0900 0100 77656674 00000000  0900 0200 66726f6d 00000000';
   const verdict = '1800 0280  1400 0280  0800 0100 fffffffd  0800 0200 696e3000';
@@ -44,6 +44,15 @@ test('of a map, an element says where to go', (t) => {
   t.deepEqual(of('wf0 : jump in0'), { bytes: bytes(`${begin} ${added} ${end}`), messages: 1 });
   t.true(Buffer.from(of('wf0 : goto in0')!.bytes).includes(Buffer.from(bytes('fffffffc'))));
   t.is(of('wf0 : return'), undefined);
+});
+
+test('of a map of addresses and ports, an element says which', (t) => {
+  const map = { ...change, type: 'ipv4_addr', data: 'ipv4_addr . inet_service' };
+  const of = (element: string) => elementTransaction([{ ...map, elements: [element] }]);
+  const added = '0c00 0180  0800 0100 0a600001  1000 0280  0c00 0100 0af40102 1f900000';
+  t.true(Buffer.from(of('10.96.0.1 : 10.244.1.2 . 8080')!.bytes).includes(Buffer.from(bytes(added))));
+  t.is(of('10.96.0.1 : 10.244.1.2'), undefined);
+  t.is(of('10.96.0.1 : jump in0'), undefined);
 });
 
 test('protocols and ports are numbers in network order, each padded', (t) => {

@@ -197,3 +197,10 @@ rootTest(
   'a revision that fails is made good',
   [[], true],
 );
+
+rootTest('a map of addresses and ports is as it was left', sees, 'map: made', []);
+rootTest('what an address stands for is changed without a program', sees, 'map: programs of a change', 0);
+rootTest('after a change, the map is as it was left', sees, 'map: changed', []);
+rootTest('and so it is where a table was applied', sees, 'map: applied', []);
+rootTest('what somebody has an address stand for is found', sees, 'map: somebody changed it', true);
+rootTest('and is put back', sees, 'map: restored', true);

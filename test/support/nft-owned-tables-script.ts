@@ -451,10 +451,50 @@ async function manyElements(): Promise<void> {
   sockets.close();
 }
 
+/** Which backend an address stands for. */
+async function mapsOfAddresses(): Promise<void> {
+  const map = (...elements: readonly string[]): NftTableContent => ({
+    table: TABLE,
+    counters: [],
+    sets: {
+      backends: {
+        type: 'ipv4_addr . inet_proto . inet_service',
+        data: 'ipv4_addr . inet_service',
+        elements: new Set(elements),
+      },
+    },
+    chains: { pick: { rules: ['dnat ip to ip daddr . meta l4proto . th dport map @backends'] } },
+  });
+  const web = '10.96.0.1 . 6 . 80';
+  const name = 'inet weft-test backends';
+  let nowMs = 0;
+  const tables = owner({ nowMs: () => nowMs });
+  await tables.make([map(`${web} : 10.244.1.2 . 8080`)], 'test');
+  report['map: made'] = await inspect(tables);
+  report['map: programs of a change'] = await programsOf(async () =>
+    tables.change(
+      new Map([[name, new Set([`${web} : 10.244.1.3 . 8080`])]]),
+      new Map([[name, new Set([`${web} : 10.244.1.2 . 8080`])]]),
+      'test',
+    ),
+  );
+  nowMs += LATER_MS;
+  report['map: changed'] = await inspect(tables);
+  await tables.apply([map(`${web} : 10.244.1.4 . 8080`)], 'test');
+  nowMs += LATER_MS;
+  report['map: applied'] = await inspect(tables);
+  nft(`delete element ${name} { ${web} }; add element ${name} { ${web} : 192.0.2.1 . 8080 }`);
+  nowMs += LATER_MS;
+  report['map: somebody changed it'] = (await inspect(tables)).length > 0;
+  await tables.restore('test');
+  report['map: restored'] = nft(`list map ${name}`).includes('10.244.1.4 . 8080');
+}
+
 await countsAndLayout();
 await declarations();
 await meanwhileChanged();
 await manyElements();
 await revisions();
 await listingsOfRevisions();
+await mapsOfAddresses();
 process.stdout.write(JSON.stringify(report));
