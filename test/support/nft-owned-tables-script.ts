@@ -451,9 +451,9 @@ async function manyElements(): Promise<void> {
   sockets.close();
 }
 
-/** Which backend an address stands for. */
-async function mapsOfAddresses(): Promise<void> {
-  const map = (...elements: readonly string[]): NftTableContent => ({
+/** A map from service addresses to backends, and the rule that asks it. */
+function backendsContent(...elements: readonly string[]): NftTableContent {
+  return {
     table: TABLE,
     counters: [],
     sets: {
@@ -464,12 +464,16 @@ async function mapsOfAddresses(): Promise<void> {
       },
     },
     chains: { pick: { rules: ['dnat ip to ip daddr . meta l4proto . th dport map @backends'] } },
-  });
+  };
+}
+
+/** Which backend an address stands for. */
+async function mapsOfAddresses(): Promise<void> {
   const web = '10.96.0.1 . 6 . 80';
   const name = 'inet weft-test backends';
   let nowMs = 0;
   const tables = owner({ nowMs: () => nowMs });
-  await tables.make([map(`${web} : 10.244.1.2 . 8080`)], 'test');
+  await tables.make([backendsContent(`${web} : 10.244.1.2 . 8080`)], 'test');
   report['map: made'] = await inspect(tables);
   report['map: programs of a change'] = await programsOf(async () =>
     tables.change(
@@ -480,7 +484,7 @@ async function mapsOfAddresses(): Promise<void> {
   );
   nowMs += LATER_MS;
   report['map: changed'] = await inspect(tables);
-  await tables.apply([map(`${web} : 10.244.1.4 . 8080`)], 'test');
+  await tables.apply([backendsContent(`${web} : 10.244.1.4 . 8080`)], 'test');
   nowMs += LATER_MS;
   report['map: applied'] = await inspect(tables);
   nft(`delete element ${name} { ${web} }; add element ${name} { ${web} : 192.0.2.1 . 8080 }`);

@@ -35,7 +35,8 @@ async function withoutNft<Result>(action: () => Promise<Result>, word?: string):
   try {
     return await action();
   } finally {
-    execFileSync('umount', [program]);
+    // The program may still be about to end: lazily.
+    execFileSync('umount', ['--lazy', program]);
     rmSync(directory, { recursive: true });
   }
 }
