@@ -89,6 +89,7 @@ const daemonRooms: Readonly<Record<string, readonly string[]>> = {
   rulebook: ['process', 'state', 'doors'],
   'policy-facts': ['pods', 'kubernetes', 'rulebook'],
   policy: ['process', 'remote', 'audit', 'doors', 'pods', 'kubernetes', 'policy-facts'],
+  services: ['process', 'audit', 'host'],
   cni: ['doors', 'host', 'pods'],
   underlay: ['config', 'process', 'gossip', 'worker'],
   faults: ['config', 'process', 'doors', 'gossip', 'worker'],

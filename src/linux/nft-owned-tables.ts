@@ -188,6 +188,12 @@ export class OwnedTables {
     );
   }
 
+  /** Removes a table, whoever made it, and knows of none any more. @throws CommandError */
+  async remove(table: NftTable): Promise<void> {
+    if (listTable(table) !== undefined) await removeTable(table);
+    this.forget();
+  }
+
   /** Knows of no tables any more. They stay as they are. */
   forget(): void {
     this.#made = undefined;

@@ -19,6 +19,9 @@ export const POD_ARP_TABLE: NftTable = { family: 'arp', name: 'weft-pods' };
 /** Of network policies: what may reach the pods of this node, and what they may reach. */
 export const POLICY_TABLE: NftTable = { family: 'inet', name: 'weft-policy' };
 
+/** Of services: where what is sent to their addresses goes. */
+export const SERVICE_TABLE: NftTable = { family: 'inet', name: 'weft-services' };
+
 /** Of traces: it is there while somebody traces. */
 export const TRACE_TABLE: NftTable = { family: 'inet', name: 'weft-trace' };
 
@@ -28,6 +31,7 @@ export const OWN_TABLES: readonly NftTable[] = [
   POD_TABLE,
   POD_ARP_TABLE,
   POLICY_TABLE,
+  SERVICE_TABLE,
   TRACE_TABLE,
 ].flatMap((table) => [table, draftOf(table)]);
 

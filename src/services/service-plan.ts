@@ -30,12 +30,17 @@ export interface Frontend {
 export type FrontendKind = 'cluster' | 'external' | 'load-balancer' | 'node-port';
 
 export type Destination =
-  /** One or more, each of the family of the frontend, in order; all are equally likely. */
-  | { readonly kind: 'backends'; readonly backends: readonly BackendAddress[] }
+  /** One or more, each of the family of the frontend, in order of addresses and ports; all are equally likely. */
+  | { readonly kind: 'backends'; readonly backends: readonly PlannedBackend[] }
   /** The sender is told at once: there is no backend anywhere. */
   | { readonly kind: 'refused' }
   /** Backends are on other nodes alone, and only those of this one may be used. Whoever sent it may find another node. */
   | { readonly kind: 'dropped' };
+
+export interface PlannedBackend extends BackendAddress {
+  /** As in {@link Backend}. */
+  readonly nodeName: string;
+}
 
 /** The node that translates, and the addresses at which it has ports of services. */
 export interface PlanningNode extends ServiceNode {
@@ -102,7 +107,7 @@ function frontendAt(
 function destination(policy: TrafficPolicy, { cluster, local, isAny }: ReachableBackends): Destination {
   const backends = policy === 'cluster' ? cluster : local;
   if (backends.length > 0)
-    return { kind: 'backends', backends: backends.map(({ address, port }) => ({ address, port })) };
+    return { kind: 'backends', backends: backends.map(({ address, port, nodeName }) => ({ address, port, nodeName })) };
   return { kind: isAny ? 'dropped' : 'refused' };
 }
 

@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { SystemCallError } from '../../src/errors.ts';
 import { runCommand } from '../../src/linux/command.ts';
 import { enterNetworkNamespace } from '../../src/linux/network-namespace.ts';
 import { sendRawPacket } from '../../src/linux/raw-packet.ts';
@@ -51,7 +52,7 @@ const usualPlaces: Readonly<Record<string, readonly string[]>> = {
 const gateways = ['10.244.1.1', 'fd00:1::1'] as const;
 
 /** A probe is known by its length, whatever it is: the first one of a volley is so long, in bytes. */
-const FIRST_LENGTH = 100;
+export const FIRST_LENGTH = 100;
 
 /** Most in one volley: none is longer than the links take. */
 export const MAX_VOLLEY = 1_200;
@@ -85,14 +86,21 @@ export class PolicyRouter {
     this.places = all;
   }
 
-  /** @param name of the namespaces, all of which begin with it. @param places names of its ends, and their addresses. */
-  static async up(name: string, places = usualPlaces): Promise<PolicyRouter> {
+  /**
+   * @param name of the namespaces, all of which begin with it. @param places names of its ends, and their addresses.
+   * @param devices what the router calls those that are not to look like pods
+   */
+  static async up(
+    name: string,
+    places = usualPlaces,
+    devices: Readonly<Record<string, string>> = {},
+  ): Promise<PolicyRouter> {
     const router = `${name}-r`;
     const all = Object.entries(places).map(([place, addresses]): PolicyPlace => {
       return {
         name: place,
         netns: `/run/netns/${name}-${place}`,
-        device: `wf${place}`,
+        device: devices[place] ?? `wf${place}`,
         addresses: addresses.map((text) => parseIpAddress(text)!),
       };
     });
@@ -112,6 +120,16 @@ export class PolicyRouter {
     return up;
   }
 
+  /** The router itself, as one that sends. @param addresses of its own */
+  itself(addresses: readonly string[]): PolicyPlace {
+    return {
+      name: 'router',
+      netns: `/run/netns/${this.#router}`,
+      device: 'lo',
+      addresses: addresses.map((text) => parseIpAddress(text)!),
+    };
+  }
+
   /** Whether whoever is sent something answers. */
   async answer(isAnswered: boolean): Promise<void> {
     for (const { netns } of this.places.values()) {
@@ -127,6 +145,9 @@ export class PolicyRouter {
       const leave = enterNetworkNamespace(probe.from.netns);
       try {
         sendRawPacket(packetOf(probe, FIRST_LENGTH + index), probe.destination);
+      } catch (error) {
+        // Rules at the sender itself do not let it out.
+        if (!(error instanceof SystemCallError) || error.errnoName !== 'EPERM') throw error;
       } finally {
         leave();
       }

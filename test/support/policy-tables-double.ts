@@ -1,4 +1,4 @@
-/** A kernel that has the table of policies, or refuses it, or breaks down. */
+/** A kernel that has the table of policies, or that of services, or refuses it, or breaks down. */
 import type { PolicyEnforcementOptions } from '../../src/daemon/policy/policy-enforcement.ts';
 import { CommandError } from '../../src/errors.ts';
 import type { NftDifference } from '../../src/linux/nft-table-look.ts';
@@ -27,6 +27,11 @@ export class PolicyTablesDouble implements Tables {
 
   async inspect(): Promise<readonly NftDifference[]> {
     return Promise.resolve(this.differences);
+  }
+
+  async remove(): Promise<void> {
+    await this.#transact('remove');
+    this.differences = [];
   }
 
   forget(): void {

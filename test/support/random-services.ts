@@ -6,6 +6,7 @@ import type { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { type IpAddress, parseIpAddress } from '../../src/wire/address.ts';
 import { parsePrefix } from '../../src/wire/prefix.ts';
 
+/** Where the first backend is, the second, and so on; of the fourth nothing is known, and the fifth is where the first is. */
 const nodeNames = ['node1', 'node2', 'node3', ''] as const;
 const zones = ['a', 'b'] as const;
 const protocols = ['TCP', 'UDP', 'SCTP'] as const;
@@ -60,12 +61,12 @@ export class RandomServices {
     const kind = this.#one(['none', 'any', 'ending', 'hinted'] as const);
     if (kind === 'none') return [];
     return Array.from({ length: 1 + this.#random.below(5) }, (_, index) => ({
-      address: address(`${this.#one(['10.244.1.', 'fd00:244::'])}${1 + index}`),
+      address: address(`${this.#one(['10.244.9.', 'fd00:244::'])}${1 + index}`),
       port: 8080 + this.#random.below(2),
       isReady: kind === 'hinted' || (kind === 'any' && this.#random.happens(0.5)),
       isServing: this.#random.happens(0.8),
       isTerminating: this.#random.happens(0.6),
-      nodeName: this.#one(nodeNames),
+      nodeName: nodeNames[index % nodeNames.length]!,
       forNodes: kind === 'hinted' ? this.#some(nodeNames.slice(0, 3)) : [],
       forZones: kind === 'hinted' || this.#random.happens(0.2) ? [this.#one(zones)] : [],
     }));

@@ -20,13 +20,15 @@ import type { NftTableRevision } from '../../linux/nft-table-revision.ts';
 import type { IsolationPlan, NodePlan, NodePlanChange } from '../../policy/node-plan.ts';
 import { PlanState } from '../../policy/plan-state.ts';
 import type { Inspection } from '../audit/audit-finding.ts';
+import { tableFindings } from '../audit/table-findings.ts';
 import { type Concerned, CutConnections, type CutCounts, restoreConnections } from './cut-connections.ts';
 import { holdWithoutPlan } from './held-pods.ts';
 import type { PolicyMeans } from './policy-chains.ts';
-import { policyFindings } from './policy-findings.ts';
 import { type PolicyDevice, PolicyPieces, type PolicyUpdate } from './policy-pieces.ts';
 
 const PURPOSE = 'enforce network policies';
+
+const WITHOUT_TABLE = 'no network policy is enforced';
 
 /** What is tried, one after the other. */
 const attempts: readonly PolicyMeans[] = [{ withLog: true }, { withLog: false }];
@@ -131,7 +133,7 @@ export class PolicyEnforcement {
   /** Looks at the table, if somebody may have changed it. Changes nothing. */
   async inspect(): Promise<Inspection> {
     return await this.#inTurn(async () => {
-      const findings = policyFindings(await this.#tables.inspect());
+      const findings = tableFindings(POLICY_TABLE, WITHOUT_TABLE, await this.#tables.inspect());
       return { entries: this.#pieces?.plan.size ?? 0, findings };
     });
   }

@@ -2,7 +2,6 @@ import test from 'ava';
 import { chainOf, tagChain, tagOfIsolation, tagOfRule } from '../../../src/daemon/policy/policy-names.ts';
 import { basePiece } from '../../../src/daemon/policy/policy-tables.ts';
 import { PolicyPieces } from '../../../src/daemon/policy/policy-pieces.ts';
-import { policyFindings } from '../../../src/daemon/policy/policy-findings.ts';
 import { ruleExpressions } from '../../../src/linux/nft-rule-expressions.ts';
 import { creationLines } from '../../../src/linux/nft-table-content.ts';
 import { changesElementsOnly, changesNothing } from '../../../src/linux/nft-table-revision.ts';
@@ -324,20 +323,4 @@ test('a kernel without NFLOG counts, and tells nobody', (t) => {
 
 test('names have digests of their own, whatever they are names of', (t) => {
   t.not(tagOfRule({ name: 'web' }).slice(1), tagOfIsolation({ key: 'web' }).slice(1));
-});
-
-test('what differs is said in words', (t) => {
-  const table = 'inet weft-policy';
-  const findings = policyFindings([
-    { kind: 'table-missing', table },
-    { kind: 'rules-changed', table },
-    { kind: 'elements-changed', set: `${table} from` },
-    { kind: 'element-missing', set: `${table} from`, element: 'wf0 : jump x' },
-    { kind: 'element-stale', set: `${table} from`, element: 'wf1 : jump x' },
-  ]);
-  t.deepEqual(
-    findings.map(({ problem, subject }) => `${problem} ${subject}`),
-    ['missing', 'wrong', 'wrong', 'missing', 'stale'].map((problem) => `${problem} ${table}`),
-  );
-  t.is(findings[0]!.message, 'the nftables table inet weft-policy is gone: no network policy is enforced');
 });
