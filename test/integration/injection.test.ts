@@ -310,7 +310,7 @@ test('both kinds of masquerading can be switched', async (t) => {
 });
 
 /** Whether the port of gossip is open; a closed one does not answer. */
-async function connects(place: string, address: string, seconds = 1): Promise<boolean> {
+async function connects(place: string, address: string, seconds = 3): Promise<boolean> {
   const connect = ['timeout', `${seconds}`, 'bash', '-c', `</dev/tcp/${address}/7948`];
   return (await lab.tryExec(place, ...connect)).exitCode === 0;
 }
