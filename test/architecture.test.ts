@@ -49,7 +49,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, 'all' | 'type'>>>> 
   names: below('directory'),
   kubernetes: below('directory'),
   policy: below(),
-  services: below(),
+  services: below('policy'),
   explain: below('dataplane', 'firewall', 'policy'),
   api: { ...below('directory'), membership: 'type', dataplane: 'type', capture: 'type' },
   forwarding: { ...below('routing', 'paths', 'dataplane'), membership: 'type', api: 'type' },
