@@ -10,7 +10,7 @@ import { WeftError } from '../errors.ts';
 import { hasEnded, nameOfNamespaced, readNamespace, readNode, readPod } from '../kubernetes/api-object.ts';
 import { addressesOf } from '../kubernetes/node-view.ts';
 import type { PolicyNamespace, PolicyNode, PolicyPod } from '../policy/cluster-facts.ts';
-import { problemsOfName, problemsOfNamespace } from '../policy/name-syntax.ts';
+import { problemsOfName, problemsOfDnsLabel } from '../policy/name-syntax.ts';
 import { addressAt, parsePrefix } from '../wire/prefix.ts';
 import { type IpAddress, parseIpAddress } from '../wire/address.ts';
 import type { Manifest } from './manifest-file.ts';
@@ -65,7 +65,7 @@ export function readPodFile(file: string): PodFile {
       continue;
     }
     const key = nameOfNamespaced(object);
-    if (problemsOfName(object.name).length > 0 || problemsOfNamespace(object.namespace).length > 0)
+    if (problemsOfName(object.name).length > 0 || problemsOfDnsLabel(object.namespace).length > 0)
       throw refused([`${manifest.place(['metadata'])}: no pod of Kubernetes can have this name`]);
     if (pods.has(key)) throw refused([`${manifest.place([])}: a pod ${key} is there already`]);
     const addresses = object.addresses.flatMap((text) => parseIpAddress(text) ?? []);

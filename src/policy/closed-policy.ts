@@ -2,7 +2,7 @@
  * What is enforced in place of a policy that cannot be read: whoever wrote it wanted to deny something, so it denies all, for those that it is
  * about. Whether it was meant to deny is not known then, so that its audit mode holds where it can be read.
  */
-import { problemsOfName, problemsOfNamespace } from './name-syntax.ts';
+import { problemsOfName, problemsOfDnsLabel } from './name-syntax.ts';
 import { ObjectValue } from './object-value.ts';
 import { directions, type PodSelector, type Policy, type PolicyRule } from './policy.ts';
 import { readClusterSubject } from './read-cluster-network-policy.ts';
@@ -39,7 +39,7 @@ export function closedClusterNetworkPolicy(object: unknown): Policy | undefined 
 
 function readNamed(object: unknown, isNamespaced: boolean): PolicyMetadata | undefined {
   const metadata = readPolicyMetadata(new ObjectValue(object), isNamespaced);
-  const ofNamespace = isNamespaced ? problemsOfNamespace(metadata.namespace) : [];
+  const ofNamespace = isNamespaced ? problemsOfDnsLabel(metadata.namespace) : [];
   return [...problemsOfName(metadata.name), ...ofNamespace].length === 0 ? metadata : undefined;
 }
 

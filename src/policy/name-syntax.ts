@@ -3,7 +3,7 @@
  * with a text, completing `FIELD: Invalid value: "…": `; nothing is wrong with most.
  */
 
-/** Of a label's value, of the part of a key behind the slash, and of a namespace (RFC 1123, section 2.1). */
+/** Of a label's value, of the part of a key behind the slash, and of a label of DNS (RFC 1123, section 2.1). */
 const MAX_PART_LENGTH = 63;
 
 /** Of a name of an object, and of the part of a key before the slash. */
@@ -17,7 +17,11 @@ const SUBDOMAIN = String.raw`${DNS_LABEL}(\.${DNS_LABEL})*`;
 const PART = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
 const PART_RULE = `consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character`;
 
+/** One that starts with a letter (RFC 1035, section 2.3.1). */
+const OLD_DNS_LABEL = '[a-z]([-a-z0-9]*[a-z0-9])?';
+
 const isDnsLabel = matcher(DNS_LABEL);
+const isOldDnsLabel = matcher(OLD_DNS_LABEL);
 const isSubdomain = matcher(SUBDOMAIN);
 const isPart = matcher(PART);
 const isLabelValue = matcher(`(${PART})?`);
@@ -30,13 +34,21 @@ export function problemsOfName(name: string): readonly string[] {
   return [...tooLong(name, MAX_SUBDOMAIN_LENGTH), ...unless(isSubdomain(name), rule)];
 }
 
-/** Of a namespace: `shop`. */
-export function problemsOfNamespace(name: string): readonly string[] {
+/** Of a namespace, or of a port of a Service, which is no name of a port elsewhere: `shop`. */
+export function problemsOfDnsLabel(name: string): readonly string[] {
   const rule =
     `a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with ` +
     `an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '${DNS_LABEL}')`;
   const said = isSubdomain(name) ? 'must not contain dots' : rule;
   return [...tooLong(name, MAX_PART_LENGTH), ...unless(isDnsLabel(name), said)];
+}
+
+/** Of a Service: `web`. Kubernetes 1.34 takes `1web` as well, if a gate is opened that is closed mostly (`RelaxedServiceNameValidation`). */
+export function problemsOfServiceName(name: string): readonly string[] {
+  const rule =
+    `a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with ` +
+    `an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '${OLD_DNS_LABEL}')`;
+  return [...tooLong(name, MAX_PART_LENGTH), ...unless(isOldDnsLabel(name), rule)];
 }
 
 /** Of a key of labels: `app`, `example.com/app`. */

@@ -105,6 +105,13 @@ export class ObjectValue {
     return undefined;
   }
 
+  /** `undefined`: it is not set, or neither true nor false, which is a problem. */
+  boolean(): boolean | undefined {
+    if (typeof this.value === 'boolean') return this.value;
+    if (this.isSet) this.#mustBe('boolean');
+    return undefined;
+  }
+
   /** A whole number of this range; what is none is a problem, and counts as the least. */
   integerWithin(least: number, most: number): number {
     const number = this.integer();
@@ -146,6 +153,11 @@ export class ObjectValue {
     return choice;
   }
 
+  /** The same with a default, which an empty text stands for as well, as in Go. */
+  oneOfOr<Choice extends string>(choices: readonly Choice[], fallback: Choice): Choice {
+    return !this.isSet || this.value === '' ? fallback : (this.oneOf(choices) ?? fallback);
+  }
+
   invalid(detail: string, value: unknown = this.value): void {
     this.#add(`${this.path}: Invalid value: ${shown(value)}: ${detail}`);
   }
@@ -156,6 +168,10 @@ export class ObjectValue {
 
   forbidden(detail: string): void {
     this.#add(`${this.path}: Forbidden: ${detail}`);
+  }
+
+  duplicate(value: unknown = this.value): void {
+    this.#add(`${this.path}: Duplicate value: ${shown(value)}`);
   }
 
   tooMany(count: number, most: number): void {

@@ -2,16 +2,15 @@
 import type { LabelRequirement, LabelSelector } from './label-selector.ts';
 import { problemsOfLabelKey, problemsOfLabelValue } from './name-syntax.ts';
 import type { ObjectValue } from './object-value.ts';
+import { readLabels } from './read-labels.ts';
 
 const operators = ['In', 'NotIn', 'Exists', 'DoesNotExist'] as const;
 
 /** One that is not set selects everything. */
 export function readLabelSelector(selector: ObjectValue): LabelSelector {
   selector.allow(['matchLabels', 'matchExpressions']);
-  const labels = selector.field('matchLabels');
-  const equalities = labels.texts().map(([key, value]): LabelRequirement => {
-    for (const problem of problemsOfLabelKey(key)) labels.invalid(problem, key);
-    for (const problem of problemsOfLabelValue(value)) labels.invalid(problem, value);
+  const labels = readLabels(selector.field('matchLabels'));
+  const equalities = Object.entries(labels).map(([key, value]): LabelRequirement => {
     return { key, operator: 'In', values: [value] };
   });
   return [...equalities, ...selector.field('matchExpressions').entries().map(readRequirement)];

@@ -1,6 +1,7 @@
 /** What is wrong with a Namespace, in the words of the Kubernetes API. What it says beyond its name and labels nobody asks. */
-import { problemsOfLabelKey, problemsOfLabelValue, problemsOfNamespace } from './name-syntax.ts';
+import { problemsOfDnsLabel } from './name-syntax.ts';
 import { ObjectValue } from './object-value.ts';
+import { readLabels } from './read-labels.ts';
 
 /** Empty: nothing. */
 export function problemsOfNamespaceObject(object: unknown): readonly string[] {
@@ -10,13 +11,9 @@ export function problemsOfNamespaceObject(object: unknown): readonly string[] {
   const metadata = whole.field('metadata');
   const name = metadata.field('name').text() ?? '';
   if (name === '') metadata.field('name').required('name or generateName is required');
-  else for (const problem of problemsOfNamespace(name)) metadata.field('name').invalid(problem);
+  else for (const problem of problemsOfDnsLabel(name)) metadata.field('name').invalid(problem);
   if ((metadata.field('namespace').text() ?? '') !== '')
     metadata.field('namespace').forbidden('not allowed on this type');
-  const labels = metadata.field('labels');
-  for (const [key, value] of labels.texts()) {
-    for (const problem of problemsOfLabelKey(key)) labels.invalid(problem, key);
-    for (const problem of problemsOfLabelValue(value)) labels.invalid(problem, value);
-  }
+  readLabels(metadata.field('labels'));
   return whole.problems;
 }

@@ -1,4 +1,4 @@
-/** Prefixes as the API server reads them, which is less strict than anything else here (k8s.io/utils/net, `ParseCIDRSloppy`). */
+/** Prefixes and addresses as the API server reads them, less strictly than anything else here (k8s.io/utils/net, `ParseCIDRSloppy`, `ParseIPSloppy`). */
 import { type IpAddress, parseIpAddress } from '../wire/address.ts';
 import type { Prefix } from '../wire/prefix.ts';
 
@@ -19,6 +19,11 @@ export function readPrefix(text: string): Prefix | undefined {
   const masked = firstBits(address, lengthBits);
   if (!isMapped(masked) || lengthBits < MAPPED_BITS) return { address: masked, lengthBits };
   return { address: { family: 4, bytes: masked.bytes.slice(12) }, lengthBits: lengthBits - MAPPED_BITS };
+}
+
+/** Reads `10.0.0.1`, and `::ffff:10.0.0.1` and `010.0.0.1`, which are the same. `undefined`: it is none. */
+export function readAddress(text: string): IpAddress | undefined {
+  return readPrefix(`${text}/${text.includes(':') ? 128 : 32}`)?.address;
 }
 
 /** Of octets in decimal: `010` is ten. */
