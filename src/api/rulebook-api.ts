@@ -3,12 +3,12 @@
 import type { Notice } from './control-api.ts';
 
 /** Kinds of objects. */
-export type GivenKind = 'NetworkPolicy' | 'ClusterNetworkPolicy' | 'Namespace';
+export type GivenKind = 'NetworkPolicy' | 'ClusterNetworkPolicy' | 'Namespace' | 'Service';
 
 /** Which object is meant. */
 export interface GivenName {
   readonly kind: GivenKind;
-  /** Of a NetworkPolicy; empty for others. */
+  /** Of a NetworkPolicy or a Service; empty for others. */
   readonly namespace: string;
   readonly name: string;
 }

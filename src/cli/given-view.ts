@@ -1,4 +1,4 @@
-/** What became of policies that were given, as text. Pure. */
+/** What became of objects that were given, as text. Pure. */
 import type { GivenOutcome } from '../api/rulebook-api.ts';
 
 const words = {

@@ -7,16 +7,16 @@ interface ApplyOptions extends OutputOptions {
 }
 
 const HELP = `
-Takes NetworkPolicies, ClusterNetworkPolicies and Namespaces (for their labels),
-as for Kubernetes. Every node enforces them. If one of them is wrong, nothing
-changes. What is in no file stays: see weft policy delete. With Kubernetes, use
-kubectl apply.`;
+Takes NetworkPolicies, ClusterNetworkPolicies, Namespaces (for their labels) and
+Services, as for Kubernetes. Every node enforces policies, and holds the rest. If
+one object is wrong, nothing changes. What is in no file stays: see weft policy
+delete. With Kubernetes, use kubectl apply.`;
 
 /** Adds `apply` to `policy`. */
 export function addPolicyApply(policy: Command): void {
   policy
     .command('apply')
-    .description('give policies and namespaces to a cluster without Kubernetes')
+    .description('give policies, services and namespaces to a cluster without Kubernetes')
     .requiredOption(
       '-f, --filename <path...>',
       'manifests (YAML, JSON), directories of them, or - for the standard input',

@@ -1,32 +1,38 @@
 /** `weft policy delete`. */
 import type { Command } from 'commander';
-import { type GivenKind, type GivenName } from '../api/rulebook-api.ts';
+import type { GivenName } from '../api/rulebook-api.ts';
+import { DEFAULT_NAMESPACE } from '../directory/pod-name.ts';
 import { ExitCode } from '../terminal/exit-code.ts';
 import type { OutputOptions } from './output.ts';
 
 interface DeleteOptions extends OutputOptions {
   readonly filename?: readonly string[];
   readonly namespace?: true;
+  readonly service?: true;
 }
 
 const HELP = `
 NAMESPACE/NAME is a NetworkPolicy, NAME alone a ClusterNetworkPolicy, and with
---namespace a Namespace: its labels are forgotten, and its policies stay. Fails
-if something is not there; the rest is deleted all the same. With Kubernetes,
-use kubectl delete.`;
+--namespace a Namespace: its labels are forgotten, and its policies stay. With
+--service both are a Service, NAME alone one of namespace default. Fails if
+something is not there; the rest is deleted all the same. With Kubernetes, use
+kubectl delete.`;
 
 /** Adds `delete` to `policy`. */
 export function addPolicyDelete(policy: Command): void {
   policy
     .command('delete')
-    .description('take policies and namespaces from a cluster without Kubernetes')
+    .description('take policies, services and namespaces from a cluster without Kubernetes')
     .argument('[name...]', 'NAMESPACE/NAME, or NAME')
     .option('-f, --filename <path...>', 'those in manifests, in directories of them, or - for the standard input')
     .option('--namespace', 'the names are those of Namespaces')
+    .option('--service', 'the names are those of Services')
     .option('--json', 'print JSON')
     .addHelpText('after', HELP)
     .action(async (names: readonly string[], { filename, ...options }: DeleteOptions, command: Command) => {
       if (names.length > 0 === (filename !== undefined)) command.error('error: either names or --filename is needed');
+      if (options.namespace === true && options.service === true)
+        command.error('error: names are those of Namespaces, or those of Services');
       const [{ controlClient }, { print }, { readGivenFiles }, { formatOutcomes, hintOfAbsent }] = await Promise.all([
         import('./daemon-socket.ts'),
         import('./output.ts'),
@@ -35,7 +41,7 @@ export function addPolicyDelete(policy: Command): void {
       ]);
       const given =
         filename === undefined
-          ? names.map((name) => nameOf(name, options.namespace === true))
+          ? names.map((name) => nameOf(name, options))
           : readGivenFiles(filename, (line) => process.stderr.write(`${line}\n`));
       const wanted = given.map(({ kind, namespace, name }) => ({ kind, namespace, name }));
       const report = await controlClient(command).givePolicies({ delete: wanted });
@@ -46,9 +52,11 @@ export function addPolicyDelete(policy: Command): void {
     });
 }
 
-function nameOf(text: string, isNamespace: boolean): GivenName {
+function nameOf(text: string, options: Pick<DeleteOptions, 'namespace' | 'service'>): GivenName {
+  if (options.namespace === true) return { kind: 'Namespace', namespace: '', name: text };
   const slash = text.indexOf('/');
-  if (isNamespace) return { kind: 'Namespace', namespace: '', name: text };
-  const kind: GivenKind = slash === -1 ? 'ClusterNetworkPolicy' : 'NetworkPolicy';
-  return { kind, namespace: text.slice(0, Math.max(0, slash)), name: text.slice(slash + 1) };
+  const [namespace, name] = [text.slice(0, Math.max(0, slash)), text.slice(slash + 1)];
+  if (options.service === true)
+    return { kind: 'Service', namespace: slash === -1 ? DEFAULT_NAMESPACE : namespace, name };
+  return { kind: slash === -1 ? 'ClusterNetworkPolicy' : 'NetworkPolicy', namespace, name };
 }

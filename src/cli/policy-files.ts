@@ -1,4 +1,5 @@
 /** Policies out of files of manifests, and the namespaces that are there. */
+import type { GivenName } from '../api/rulebook-api.ts';
 import { DEFAULT_NAMESPACE } from '../directory/pod-name.ts';
 import { readNamespace } from '../kubernetes/api-object.ts';
 import type { PolicyNamespace } from '../policy/cluster-facts.ts';
@@ -20,11 +21,8 @@ export interface FileRemark {
   readonly text: string;
 }
 
-/** A policy or a namespace as its author wrote it. */
-export interface ManifestObject {
-  readonly kind: 'NetworkPolicy' | 'ClusterNetworkPolicy' | 'Namespace';
-  readonly namespace: string;
-  readonly name: string;
+/** What can be given to a cluster, as its author wrote it. */
+export interface ManifestObject extends GivenName {
   readonly value: unknown;
 }
 
@@ -35,6 +33,8 @@ export interface PolicyFiles {
   /** Policies and namespaces as they stand there, in order; of namespaces of one name, the last. */
   readonly objects: readonly ManifestObject[];
   readonly remarks: readonly FileRemark[];
+  /** Those of kind Service, for whoever takes them; they are passed over, too. */
+  readonly services: readonly Manifest[];
   /** Objects of other kinds, by kind; those that say none by an empty one. */
   readonly passedOver: ReadonlyMap<string, number>;
   /** Where a policy stands, or something in it. @param title as `titleOf` has it */
@@ -51,9 +51,11 @@ export function readPolicyFiles(paths: readonly string[]): PolicyFiles {
   const policies = new Map<string, { readonly policy: Policy; readonly manifest: Manifest }>();
   const namespaces: PolicyNamespace[] = [];
   const objects = new Map<string, ManifestObject>();
+  const services: Manifest[] = [];
   const passedOver = new Map<string, number>();
   for (const manifest of manifests) {
-    const { kind } = typeOf(manifest);
+    const { group, kind } = typeOf(manifest);
+    if (kind === 'Service' && group === '') services.push(manifest);
     if (kind === 'Namespace') {
       const problems = problemsOfNamespaceObject(manifest.value);
       const namespace = readNamespace(manifest.value);
@@ -100,6 +102,7 @@ export function readPolicyFiles(paths: readonly string[]): PolicyFiles {
     namespaces,
     objects: [...objects.values()],
     remarks,
+    services,
     passedOver,
     placeOf: (title, path) => policies.get(title)?.manifest.place(stepsOfProblem(path)) ?? '',
   };

@@ -237,7 +237,7 @@ export class ControlClient {
     return await this.#json<DropReport>('GET', `/v1/drops?${new URLSearchParams(query).toString()}`);
   }
 
-  /** Gives policies and namespaces to the cluster, or deletes them: all, or nothing. Rejects with `policies-of-kubernetes`, `policies-unknown`, `rulebook-full`. */
+  /** Gives policies, services and namespaces to the cluster, or deletes them: all, or nothing. Rejects with `policies-of-kubernetes`, `policies-unknown`, `rulebook-full`. */
   async givePolicies(request: GiveRequest): Promise<GiveReport> {
     return await this.#json<GiveReport>('POST', '/v1/policies', request);
   }

@@ -101,7 +101,11 @@ export function policiesOfRulebook(rulebook: ComposedRulebook, nodeName: string)
     facts: { given: rulebook.objects },
     awaitPod: async () => ({}),
     isPodKnown: () => true,
-    follow: (follow) => rulebook.follow(follow),
+    follow: (follow) =>
+      rulebook.follow((resource, keys) => {
+        // No policy says anything of services.
+        if (resource !== 'services') follow(resource, keys);
+      }),
     answersOwnNames: () => false,
     notices: () => rulebook.notices(),
   };

@@ -7,11 +7,18 @@ import { bytesToHex } from '../membership/identity.ts';
 import { MAX_NAME_BYTES, POD_VERSION_BYTES } from '../membership/limits.ts';
 import { podVersionFromBytes, podVersionToBytes } from '../membership/pod-version.ts';
 import { writeSum } from '../membership/table-digest.ts';
-import { type EntryName, type RulebookEntry, type RulebookKind, rulebookKinds, type SealedEntry } from './entry.ts';
+import {
+  type EntryName,
+  isNamespaced,
+  type RulebookEntry,
+  type RulebookKind,
+  rulebookKinds,
+  type SealedEntry,
+} from './entry.ts';
 import {
   ENTRY_FIELDS_BYTES,
   ENTRY_HASH_BYTES,
-  MAX_NAMESPACE_LENGTH,
+  MAX_LABEL_LENGTH,
   MAX_OBJECT_BYTES,
   MAX_OBJECT_NAME_LENGTH,
 } from './limits.ts';
@@ -21,7 +28,7 @@ export const MAX_ENTRY_BYTES = MAX_OBJECT_BYTES + ENTRY_FIELDS_BYTES;
 
 const entryLimits: FieldLimits = {
   1: { maxCount: 1, maxBytes: 0 },
-  2: { maxCount: 1, maxBytes: MAX_NAMESPACE_LENGTH },
+  2: { maxCount: 1, maxBytes: MAX_LABEL_LENGTH },
   3: { maxCount: 1, maxBytes: MAX_OBJECT_NAME_LENGTH },
   4: { maxCount: 1, maxBytes: POD_VERSION_BYTES },
   5: { maxCount: 1, maxBytes: MAX_NAME_BYTES },
@@ -69,11 +76,11 @@ export function parseEntry(bytes: Uint8Array): SealedEntry | undefined {
 
 /** Whether something may be called so. */
 export function isName({ kind, namespace, name }: EntryName): boolean {
-  if (name.length > MAX_OBJECT_NAME_LENGTH || !(kind === 'Namespace' ? label : subdomain).test(name)) return false;
-  if (kind === 'Namespace' && name.length > MAX_NAMESPACE_LENGTH) return false;
-  return kind === 'NetworkPolicy'
-    ? namespace.length <= MAX_NAMESPACE_LENGTH && label.test(namespace)
-    : namespace === '';
+  // In names of DNS, each is one label.
+  const isLabel = kind === 'Namespace' || kind === 'Service';
+  if (name.length > (isLabel ? MAX_LABEL_LENGTH : MAX_OBJECT_NAME_LENGTH)) return false;
+  if (!(isLabel ? label : subdomain).test(name)) return false;
+  return isNamespaced(kind) ? namespace.length <= MAX_LABEL_LENGTH && label.test(namespace) : namespace === '';
 }
 
 /** Whether JSON is an object of that kind and name. What it says beyond that is for whoever reads it. */

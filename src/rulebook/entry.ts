@@ -1,14 +1,14 @@
 /** What the rulebook holds: an object that somebody gave to the cluster, or that it was deleted. */
 
-/** Kinds of objects, as Kubernetes calls them. */
-export const rulebookKinds = ['NetworkPolicy', 'ClusterNetworkPolicy', 'Namespace'] as const;
+/** Kinds of objects, as Kubernetes calls them, in the order of their numbers in `rulebook.proto`. */
+export const rulebookKinds = ['NetworkPolicy', 'ClusterNetworkPolicy', 'Namespace', 'Service'] as const;
 
 export type RulebookKind = (typeof rulebookKinds)[number];
 
 /** What an entry is about. There is one for each. */
 export interface EntryName {
   readonly kind: RulebookKind;
-  /** Of a NetworkPolicy; empty: it is of the whole cluster. */
+  /** Of those that are {@link isNamespaced}; empty: it is of the whole cluster. */
   readonly namespace: string;
   readonly name: string;
 }
@@ -28,6 +28,11 @@ export interface SealedEntry {
   readonly bytes: Uint8Array;
   /** 16 hexadecimal digits. For digests, not for trust. */
   readonly hash: string;
+}
+
+/** Whether objects of a kind are in namespaces. */
+export function isNamespaced(kind: RulebookKind): boolean {
+  return kind === 'NetworkPolicy' || kind === 'Service';
 }
 
 /** `NetworkPolicy shop/web`: a key, unique among all. */

@@ -26,9 +26,9 @@ export const MAX_DELETIONS = 4_096;
 /** What an entry takes beside its object, in bytes. */
 export const ENTRY_FIELDS_BYTES = 1_024;
 
-/** Longest name of an object, and of a namespace (RFC 1123, section 2.1). */
+/** Longest name of an object, and of a namespace or service, which are labels of DNS (RFC 1123, section 2.1). */
 export const MAX_OBJECT_NAME_LENGTH = 253;
-export const MAX_NAMESPACE_LENGTH = 63;
+export const MAX_LABEL_LENGTH = 63;
 
 /** Length of the hash of an entry, in bytes. */
 export const ENTRY_HASH_BYTES = 8;

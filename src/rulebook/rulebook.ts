@@ -275,10 +275,10 @@ export class Rulebook implements RulebookGossip {
     if (objects > Math.max(MAX_OBJECTS, before.objects))
       throw new ExhaustedError(
         'rulebook-full',
-        `there would be ${objects} policies and namespaces, more than ${MAX_OBJECTS}`,
+        `there would be ${objects} policies, services and namespaces, more than ${MAX_OBJECTS}`,
       );
     if (lengthBytes > Math.max(MAX_OBJECTS_BYTES, before.lengthBytes)) {
-      const message = `all policies and namespaces would take ${lengthBytes} bytes, more than ${MAX_OBJECTS_BYTES}`;
+      const message = `all policies, services and namespaces would take ${lengthBytes} bytes, more than ${MAX_OBJECTS_BYTES}`;
       throw new ExhaustedError('rulebook-full', message);
     }
   }

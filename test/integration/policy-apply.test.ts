@@ -103,6 +103,21 @@ test.serial('a policy that is given at one node is enforced at another within tw
   t.is(await ask('n1', 'apply', '-f', directory), 'networkpolicy default/web unchanged\n');
 });
 
+test.serial('a service that is given at one node is held by all, and no policy changes', async (t) => {
+  const service =
+    '{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"ports": [{"port": 80}]}}';
+  const path = file('service.json', service);
+  t.is(await ask('n3', 'apply', '-f', path), 'service shop/web created\n');
+  await until(
+    'n1 holds the service',
+    async () => (await ask('n1', 'apply', '-f', path)) === 'service shop/web unchanged\n',
+    SPREAD_MS,
+  );
+  rmSync(path);
+  t.deepEqual(await known('n1'), ['web rulebook n3']);
+  t.is(await ask('n2', 'delete', '--service', 'shop/web'), 'service shop/web deleted\n');
+});
+
 test.serial('of several objects none is given if one is wrong', async (t) => {
   const text = `${policy('other')}---\n${policy('client').replace('name: web', 'name: db').replace('Ingress', 'Inwards')}`;
   const path = file('wrong.yaml', text);

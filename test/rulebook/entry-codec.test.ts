@@ -2,6 +2,7 @@ import test from 'ava';
 import { weft } from '../../src/membership/generated/weft.js';
 import { podVersionToBytes } from '../../src/membership/pod-version.ts';
 import { MAX_ENTRY_BYTES, parseEntry, sealEntry } from '../../src/rulebook/entry-codec.ts';
+import { rulebookKinds } from '../../src/rulebook/entry.ts';
 import { MAX_OBJECT_BYTES } from '../../src/rulebook/limits.ts';
 import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { pick } from '../support/mutation.ts';
@@ -11,7 +12,26 @@ import { entryOf, randomEntries } from '../support/rulebooks.ts';
 const seed = Number(process.env['SEED'] ?? 1);
 
 const shop = JSON.stringify({ kind: 'Namespace', metadata: { name: 'shop', labels: { team: 'a' } } });
+const webObject = { kind: 'Service', metadata: { name: '1web', namespace: 'shop' } };
 const tenants = JSON.stringify({ kind: 'ClusterNetworkPolicy', metadata: { name: 'tenants.v1' } });
+
+test('numbers of kinds are those of earlier versions', (t) => {
+  const { RulebookKind } = weft.v1;
+  t.deepEqual(
+    [
+      RulebookKind.RULEBOOK_KIND_NETWORK_POLICY,
+      RulebookKind.RULEBOOK_KIND_CLUSTER_NETWORK_POLICY,
+      RulebookKind.RULEBOOK_KIND_NAMESPACE,
+      RulebookKind.RULEBOOK_KIND_SERVICE,
+    ].map((number) => [number, rulebookKinds[number - 1]]),
+    [
+      [1, 'NetworkPolicy'],
+      [2, 'ClusterNetworkPolicy'],
+      [3, 'Namespace'],
+      [4, 'Service'],
+    ],
+  );
+});
 
 test('entries come back as they were, and equal ones have the same bytes', (t) => {
   const entries = [
@@ -25,6 +45,14 @@ test('entries come back as they were, and equal ones have the same bytes', (t) =
       version: 7,
       origin: 'n1',
       object: tenants,
+    }),
+    sealEntry({
+      kind: 'Service',
+      namespace: 'shop',
+      name: '1web',
+      version: 7,
+      origin: 'n1',
+      object: JSON.stringify(webObject),
     }),
   ];
   for (const sealed of entries) {
@@ -59,13 +87,24 @@ const refuses = test.macro({
   title: (name = '') => `refuses ${name}`,
 });
 
-test('a kind of a later version', refuses, { kind: 4 });
+test('a kind of a later version', refuses, { kind: 5 });
 test('no kind', refuses, { kind: 0 });
 test('a policy without namespace', refuses, { namespace: '' });
 test('a namespace with a slash', refuses, { namespace: 'shop/x' });
 test('a name that is no name of Kubernetes', refuses, { name: 'Web' });
 test('a name with a control character', refuses, { name: 'web\u001b[31m' });
 test('a namespace object within a namespace', refuses, { kind: 3, name: 'shop', object: shop });
+for (const [title, namespace, name] of [
+  ['without a namespace', '', 'web'],
+  ['whose name has a dot', 'shop', 'web.v1'],
+  ['whose name is too long', 'shop', 'w'.repeat(64)],
+] as const)
+  test(`a service ${title}`, refuses, {
+    kind: 4,
+    namespace,
+    name,
+    object: JSON.stringify({ kind: 'Service', metadata: { name, ...(namespace !== '' && { namespace }) } }),
+  });
 test('half a version', refuses, { version: new Uint8Array(7) });
 test('version 0', refuses, { version: podVersionToBytes(0) });
 test('an origin with spaces', refuses, { origin: 'n1 n2' });

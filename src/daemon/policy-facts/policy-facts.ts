@@ -18,8 +18,8 @@ import type { ResolvedRoute } from '../../routing/resolved-route.ts';
 import type { IpAddress } from '../../wire/address.ts';
 import { prefixContains } from '../../wire/prefix.ts';
 import type { ApiMirror } from '../kubernetes/api-mirror.ts';
-import type { GivenResource, RulebookObjects } from '../rulebook/rulebook-objects.ts';
-import { ApiPolicies, type OddPolicy, policyResources } from './api-policies.ts';
+import type { RulebookObjects } from '../rulebook/rulebook-objects.ts';
+import { ApiPolicies, type OddPolicy, type PolicyResource, policyResources } from './api-policies.ts';
 import type { PolicyFactsListener } from './facts-listener.ts';
 import { OwnPods, type OwnPodsOptions } from './own-pods.ts';
 import type { PolicyChange } from './policy-change.ts';
@@ -58,6 +58,9 @@ export interface KnownFacts {
   readonly namespaces: readonly PolicyNamespace[];
   readonly nodes: readonly PolicyNode[];
 }
+
+/** What is of the API, or of the rulebook. */
+type GivenFacts = Pick<ApiRecords, 'namespaces' | PolicyResource>;
 
 const noNodes: ReadonlyMap<string, ApiRecords['nodes']> = new Map();
 
@@ -226,7 +229,7 @@ export class PolicyFacts {
     else for (const key of keys) this.#apiPolicies.update(resource, key, this.#objectsOf(resource).get(key));
   }
 
-  #objectsOf<Resource extends GivenResource>(resource: Resource): ReadonlyMap<string, ApiRecords[Resource]> {
+  #objectsOf<Resource extends keyof GivenFacts>(resource: Resource): ReadonlyMap<string, GivenFacts[Resource]> {
     const { kubernetes, given } = this.#options;
     return kubernetes?.api.objectsOf(resource) ?? given?.objectsOf(resource) ?? new Map();
   }

@@ -1,13 +1,14 @@
-/** What somebody gives to the cluster, checked: objects become what the rulebook holds, without what only an API server says. */
+/** What somebody gives to the cluster, checked: objects become what the rulebook holds, without their status, and what else only an API server says. */
 import * as v from 'valibot';
 import type { GivenKind } from '../../api/rulebook-api.ts';
 import { ConfigError } from '../../errors.ts';
 import { readPolicy } from '../../policy/read-policy.ts';
 import { problemsOfNamespaceObject } from '../../policy/read-namespace.ts';
 import { isName } from '../../rulebook/entry-codec.ts';
-import { type EntryName, keyOf, rulebookKinds } from '../../rulebook/entry.ts';
+import { type EntryName, isNamespaced, keyOf, rulebookKinds } from '../../rulebook/entry.ts';
 import { MAX_OBJECTS } from '../../rulebook/limits.ts';
 import type { RulebookWish } from '../../rulebook/rulebook.ts';
+import { readService } from '../../services/read-service.ts';
 import { parseKeys } from '../doors/request-keys.ts';
 import { parseBody } from '../doors/control-exchange.ts';
 import { DEFAULT_NAMESPACE } from '../../directory/pod-name.ts';
@@ -49,7 +50,7 @@ export function parseGiveRequest(body: string): readonly RulebookWish[] {
 /** @throws ConfigError */
 function wishOf(object: unknown, path: string): RulebookWish {
   const { kind, apiVersion, metadata, spec } = Object(object) as Readonly<Record<string, unknown>>;
-  const problems = kind === 'Namespace' ? problemsOfNamespaceObject(object) : problemsOfPolicy(object);
+  const problems = problemsOf(kind, object);
   if (problems.length > 0) throw new ConfigError(path, problems.join('; '), { problems });
   const { name, namespace, labels, annotations } = metadata as {
     readonly name: string;
@@ -57,30 +58,36 @@ function wishOf(object: unknown, path: string): RulebookWish {
     readonly labels?: unknown;
     readonly annotations?: Readonly<Record<string, unknown>> | null;
   };
-  const within = kind === 'NetworkPolicy' ? namespace || DEFAULT_NAMESPACE : '';
-  const { [LAST_APPLIED]: _, ...kept } = annotations ?? {};
-  const given = {
+  const given = kind as GivenKind;
+  const within = isNamespaced(given) ? namespace || DEFAULT_NAMESPACE : '';
+  const { [LAST_APPLIED]: _, ...ownAnnotations } = annotations ?? {};
+  const kept = {
     apiVersion,
     kind,
     metadata: {
       name,
       ...(within !== '' && { namespace: within }),
       ...(isFull(labels) && { labels }),
-      ...(isFull(kept) && { annotations: kept }),
+      ...(isFull(ownAnnotations) && { annotations: ownAnnotations }),
     },
     ...(spec !== undefined && { spec }),
   };
   return {
-    kind: kind as GivenKind,
+    kind: given,
     namespace: within,
     name,
-    object: JSON.stringify(sorted(given)),
+    object: JSON.stringify(sorted(kept)),
   } satisfies EntryName & {
     readonly object: string;
   };
 }
 
-function problemsOfPolicy(object: unknown): readonly string[] {
+function problemsOf(kind: unknown, object: unknown): readonly string[] {
+  if (kind === 'Namespace') return problemsOfNamespaceObject(object);
+  if (kind === 'Service') {
+    const reading = readService(object);
+    return reading.service === undefined ? reading.problems : [];
+  }
   const reading = readPolicy(object);
   return reading.policy === undefined ? reading.problems : [];
 }
@@ -89,7 +96,7 @@ function isFull(map: unknown): boolean {
   return Object.keys(Object(map) as object).length > 0;
 }
 
-/** Equal objects have equal texts. A policy that could be read is not deep. */
+/** Equal objects have equal texts. One that could be read is not deep. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;

@@ -8,13 +8,13 @@ export function rulebookNotices(rulebook: Pick<Rulebook, 'refuses'>): readonly N
     notices.push({
       code: 'rulebook-full',
       message:
-        'other nodes hold policies or namespaces for which there is no room here: they are not enforced on this node; delete some with weft policy delete',
+        'other nodes hold policies, services or namespaces for which there is no room here: they are not enforced on this node; delete some with weft policy delete',
     });
   if (rulebook.refuses('entry-invalid'))
     notices.push({
       code: 'rulebook-entry-invalid',
       message:
-        'other nodes hold policies or namespaces that this version does not take: they are not enforced on this node; give it the version of the others',
+        'other nodes hold policies, services or namespaces that this version does not take: they are not enforced on this node; give it the version of the others',
     });
   return notices;
 }

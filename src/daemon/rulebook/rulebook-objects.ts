@@ -3,9 +3,15 @@ import { readNamespace } from '../../kubernetes/api-object.ts';
 import { type ApiPolicy, readClusterNetworkPolicy, readNetworkPolicy } from '../../kubernetes/api-policy.ts';
 import type { ApiRecords } from '../../kubernetes/watched-resource.ts';
 import type { RulebookEntry, RulebookKind } from '../../rulebook/entry.ts';
+import { readService } from '../../services/read-service.ts';
+import type { ServiceRecord } from '../../services/service-record.ts';
 
-/** Resources that the rulebook has objects of. */
-export type GivenResource = 'namespaces' | 'networkpolicies' | 'clusternetworkpolicies';
+/** What the records of each resource are that the rulebook has objects of. */
+interface GivenRecords extends Pick<ApiRecords, 'namespaces' | 'networkpolicies' | 'clusternetworkpolicies'> {
+  readonly services: ServiceRecord;
+}
+
+export type GivenResource = keyof GivenRecords;
 
 /** Where an object was given, and when. */
 export interface GivenAt {
@@ -18,13 +24,15 @@ const resources: Readonly<Record<RulebookKind, GivenResource>> = {
   Namespace: 'namespaces',
   NetworkPolicy: 'networkpolicies',
   ClusterNetworkPolicy: 'clusternetworkpolicies',
+  Service: 'services',
 };
 
 export class RulebookObjects {
-  readonly #objects: { readonly [Resource in GivenResource]: Map<string, ApiRecords[Resource]> } = {
+  readonly #objects: { readonly [Resource in GivenResource]: Map<string, GivenRecords[Resource]> } = {
     namespaces: new Map(),
     networkpolicies: new Map(),
     clusternetworkpolicies: new Map(),
+    services: new Map(),
   };
   readonly #given = new Map<string, GivenAt>();
   /** Those that the last update took away: where they were deleted. */
@@ -35,7 +43,7 @@ export class RulebookObjects {
   }
 
   /** By `NAMESPACE/NAME`, or the name. */
-  objectsOf<Resource extends GivenResource>(resource: Resource): ReadonlyMap<string, ApiRecords[Resource]> {
+  objectsOf<Resource extends GivenResource>(resource: Resource): ReadonlyMap<string, GivenRecords[Resource]> {
     return this.#objects[resource];
   }
 
@@ -57,7 +65,7 @@ export class RulebookObjects {
       const resource = resources[entry.kind];
       const key = entry.namespace === '' ? entry.name : `${entry.namespace}/${entry.name}`;
       const given = `${resource} ${key}`;
-      const objects = this.#objects[resource] as Map<string, ApiRecords[GivenResource]>;
+      const objects = this.#objects[resource] as Map<string, GivenRecords[GivenResource]>;
       const record = entry.object === undefined ? undefined : read(entry, JSON.parse(entry.object));
       if (record === undefined) objects.delete(key);
       else objects.set(key, record);
@@ -70,8 +78,10 @@ export class RulebookObjects {
   }
 }
 
-function read(entry: RulebookEntry, object: unknown): ApiRecords[GivenResource] | undefined {
+function read(entry: RulebookEntry, object: unknown): GivenRecords[GivenResource] | undefined {
   if (entry.kind === 'Namespace') return readNamespace(object);
+  // One that cannot be read was given at a node of a later version: here it is as if it were not there.
+  if (entry.kind === 'Service') return readService(object).service;
   const reader = entry.kind === 'NetworkPolicy' ? readNetworkPolicy : readClusterNetworkPolicy;
   return reader(object) ?? withoutMetadata(entry, object, reader);
 }

@@ -31,12 +31,12 @@ const finds: FindingKinds = {
   },
   'rulebook-full': {
     severity: 'error',
-    title: 'some policies of the cluster are not enforced on this node: there is no room for them',
+    title: 'some policies or services of the cluster are not enforced on this node: there is no room for them',
     cause: 'several nodes were given policies at the same time, more than there may be',
   },
   'rulebook-entry-invalid': {
     severity: 'error',
-    title: 'some policies of the cluster are not enforced on this node: it cannot read them',
+    title: 'some policies or services of the cluster are not enforced on this node: it cannot read them',
     cause: 'they were given at a node of another version',
   },
   'masquerade-unavailable': {

@@ -33,6 +33,22 @@ test('objects are found by their names, with where they were given, until they a
   t.is(objects.deletedAt('networkpolicies', 'shop/web'), undefined);
 });
 
+test('services are found by their names until they are deleted', (t) => {
+  const object = { apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 80 }] } };
+  const objects = new RulebookObjects([entryOf('Service', object, 'shop')]);
+  t.like(objects.objectsOf('services').get('shop/web'), { namespace: 'shop', name: 'web', type: 'ClusterIP' });
+  t.deepEqual(objects.givenAt('services', 'shop/web'), { node: 'n1', atMs: 5 });
+  t.deepEqual([...objects.update([entryOf('Service', undefined, 'shop')])], [['services', ['shop/web']]]);
+  t.is(objects.objectsOf('services').size, 0);
+  t.deepEqual(objects.deletedAt('services', 'shop/web'), { node: 'n1', atMs: 5 });
+});
+
+test('a service that this version cannot read is as if it were not there', (t) => {
+  const later = { apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 80 }], later: true } };
+  const objects = new RulebookObjects([entryOf('Service', later, 'shop')]);
+  t.is(objects.objectsOf('services').size, 0);
+});
+
 test('a policy whose metadata cannot be read is not forgotten, and is said to be odd', (t) => {
   const odd = { apiVersion: 7, metadata: { ...metadata, annotations: 'none' }, spec: { podSelector: {} } };
   const objects = new RulebookObjects([entryOf('NetworkPolicy', odd, 'shop')]);
