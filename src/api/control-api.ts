@@ -86,7 +86,7 @@ export interface Status {
   readonly peers: number;
   readonly routes: number;
   readonly pods: number;
-  /** Names of pods and nodes over DNS. */
+  /** Names of pods, nodes and services over DNS. */
   readonly names: NamesStatus;
   /** `null`: Kubernetes is not asked for anything. */
   readonly kubernetes: KubernetesStatus | null;

@@ -1,4 +1,4 @@
-/** Names of pods and nodes, as the daemon answers them over DNS: what the control API says of them. */
+/** Names of pods, nodes and services, as the daemon answers them over DNS: what the control API says of them. */
 
 /** What became of a question. One closed list; the names are API. */
 export type NameOutcome =
@@ -24,11 +24,11 @@ export interface NamesStatus {
   readonly listening: readonly string[];
   /** Servers that other names are asked of: of the configuration, or of /etc/resolv.conf. */
   readonly resolvers: readonly string[];
-  /** Names of pods and nodes that are known. */
+  /** Names of pods, nodes and services that are known. */
   readonly known: number;
   /** Names that pods of several nodes claim: the node whose name comes first has them. */
   readonly contested: number;
-  /** Pods without a name, since DNS cannot carry theirs. */
+  /** Pods without a name, since DNS cannot carry theirs, or their namespace is called `node` or `svc`. */
   readonly unnameable: number;
   /** Questions since the start, by what became of them. */
   readonly questions: Readonly<Record<NameOutcome, number>>;

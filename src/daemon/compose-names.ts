@@ -1,4 +1,4 @@
-/** Names of pods and nodes, put together: who is called what, where it is answered, and whom pods of this node are. */
+/** Names of pods, nodes and services, put together: who is called what, where it is answered, and whom pods of this node are. */
 import type { Pod } from '../api/control-api.ts';
 import type { PodIndex } from '../directory/pod-index.ts';
 import { descriptorLimit } from '../linux/descriptors.ts';
@@ -9,8 +9,9 @@ import { parsePrefix } from '../wire/prefix.ts';
 import type { Composition } from './composition.ts';
 import { POD_GATEWAY } from './host/pod-devices.ts';
 import type { NameAddress } from './names/name-listener.ts';
-import { Names } from './names/names.ts';
+import { Names, type ServicesToName } from './names/names.ts';
 import type { NamesPlace } from './names/names-messages.ts';
+import { packAddresses } from './names/packed-addresses.ts';
 import type { Pods } from './pods/pods.ts';
 import type { Gossip } from './gossip/gossip.ts';
 import type { ThreadReserve } from './process/thread-reserve.ts';
@@ -32,6 +33,8 @@ export interface NamesParts {
   readonly members: () => readonly Member[];
   /** Whether this node has heard of others, if there are said to be any, and of the pods of all that it has heard of: of some, maybe, not yet. */
   readonly isSettled: () => boolean;
+  /** Absent: services have no names. */
+  readonly services?: ServicesToName;
   readonly resources: Resources;
   readonly reserve: ThreadReserve;
 }
@@ -43,12 +46,14 @@ export interface ComposedNames {
   membersChanged(changes: readonly MemberChange[]): void;
   /** Pods of these nodes are not what they were. */
   nodesChanged(identities: readonly string[]): void;
+  /** Services, or backends of those that are headless, are not what they were. */
+  servicesChanged(): void;
 }
 
 /** Begins to answer; `undefined` if the configuration does not want it. */
 export function composeNames(
   { config, events, logger, opened }: Composition,
-  { node, pods, podsOf, members, isSettled, resources, reserve }: NamesParts,
+  { node, pods, podsOf, members, isSettled, services, resources, reserve }: NamesParts,
 ): ComposedNames | undefined {
   const { enabled, domain, ttlSeconds, resolvers } = config.names;
   if (!enabled) return undefined;
@@ -71,6 +76,7 @@ export function composeNames(
       const others = podsOf(identity).filter(({ isSuperseded }) => !isSuperseded);
       return { name, addresses: nodeAddresses, pods: packed(others) };
     },
+    ...(services === undefined ? {} : { services }),
     place: () => placeOf(node.nodeAddresses, pods.list().filter(isThere)),
     isSettled,
     events,
@@ -88,6 +94,7 @@ export function composeNames(
     nodesChanged: (identities) => {
       for (const identity of identities) names.nodeChanged(identity);
     },
+    servicesChanged: () => names.servicesChanged(),
     membersChanged: (changes) => {
       for (const { before, after } of changes) names.nodeChanged((after ?? before)!.announcement.identity);
     },
@@ -121,20 +128,10 @@ function placeOf(nodeAddresses: readonly IpAddress[], pods: readonly Pod[]): Nam
   return { addresses, own: [...nodeAddresses, ...gateways], pods: asking };
 }
 
-/** What the thread needs of pods. Their addresses lie in one buffer: each of its own would take ten times their length on the way. */
+/** What the thread needs of pods. */
 function packed(pods: NamedNode['pods']): NamedNode['pods'] {
-  const all = pods.flatMap(({ addresses }) => addresses);
-  const buffer = new Uint8Array(all.reduce((sum, { bytes }) => sum + bytes.length, 0));
-  let end = 0;
-  return pods.map(({ name, namespace, addresses }) => ({
-    name,
-    namespace,
-    addresses: addresses.map(({ family, bytes }) => {
-      buffer.set(bytes, end);
-      end += bytes.length;
-      return { family, bytes: buffer.subarray(end - bytes.length, end) };
-    }),
-  }));
+  const addresses = packAddresses(pods);
+  return pods.map(({ name, namespace }, at) => ({ name, namespace, addresses: addresses[at]! }));
 }
 
 function isThere({ state }: Pod): boolean {

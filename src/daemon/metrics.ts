@@ -187,7 +187,9 @@ function declareNames(registry: Registry, { names }: Status): void {
     help: 'Connections for DNS that were not let in: of strangers, or too many.',
     registers,
   }).inc(names.turnedAway);
-  new Gauge({ name: 'weft_names', help: 'Names of pods and nodes that are answered.', registers }).set(names.known);
+  new Gauge({ name: 'weft_names', help: 'Names of pods, nodes and services that are answered.', registers }).set(
+    names.known,
+  );
   new Gauge({
     name: 'weft_names_contested',
     help: 'Names that pods of several nodes claim.',

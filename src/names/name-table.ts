@@ -1,9 +1,10 @@
 /**
- * Who has which name and which address: the pods and nodes of the cluster, as DNS looks them up.
+ * Who has which name and which address: the pods, nodes and services of the cluster, as DNS looks them up.
  *
  *     web.shop         pod web of namespace shop; of several, the newest attachment at the first node, by the names of nodes
  *     web              the same in namespace default
  *     n2.node          node n2
+ *     web.shop.svc     service web of namespace shop: see `service-names.ts`
  *     web.shop.n2.node pod web of namespace shop at node n2, whoever else has the name; web.n2.node: in namespace default
  *
  * Compact, since a copy of all pods of the cluster lies in the thread that answers: addresses are strings of 4 or 16 characters,
@@ -12,6 +13,8 @@
 import type { IpAddress } from '../wire/address.ts';
 import { DEFAULT_NAMESPACE } from '../directory/pod-name.ts';
 import { MAX_NAME_LENGTH, parseDomainName } from './domain-name.ts';
+import { addressKey, type KeptHolder, type NameHolder, toHolder } from './name-holder.ts';
+import { type NamedService, SERVICE_LABEL, ServiceNames } from './service-names.ts';
 
 /** A pod as its node says it. */
 export interface NamedPod {
@@ -28,20 +31,11 @@ export interface NamedNode {
   readonly pods: readonly NamedPod[];
 }
 
-/** Who has a name, or an address. */
-export interface NameHolder {
-  /** Within the domain: `web.shop`, `n2.node`. */
-  readonly name: string;
-  readonly addresses: readonly IpAddress[];
-}
-
 /** Below it are the nodes. A namespace of this name has no names for its pods. */
 export const NODE_LABEL = 'node';
 
-interface Entry {
-  readonly name: string;
+interface Entry extends KeptHolder {
   readonly node: NodeEntry;
-  readonly addresses: readonly string[];
 }
 
 interface NodeEntry {
@@ -62,12 +56,14 @@ export class NameTable {
   readonly #byAddress = new Map<string, Entry>();
   /** Names that others lie below, and how many. */
   readonly #parents = new Map<string, number>();
+  readonly #services: ServiceNames;
   #contested = 0;
   #changes = 0;
 
   /** @param domain below which the names are: with it, they must not be too long. */
   constructor(domain: readonly string[]) {
     this.#domainLength = domain.join('.').length;
+    this.#services = new ServiceNames(domain);
   }
 
   /** Grows with every change: the serial number of the zone. */
@@ -75,9 +71,9 @@ export class NameTable {
     return this.#changes;
   }
 
-  /** Names of nodes and pods, each counted once. */
+  /** Names of nodes, pods and services, each counted once. */
   get size(): number {
-    return this.#byName.size;
+    return this.#byName.size + this.#services.size;
   }
 
   /** Names that pods of several nodes claim. */
@@ -85,7 +81,7 @@ export class NameTable {
     return this.#contested;
   }
 
-  /** Pods whose name DNS cannot carry. */
+  /** Pods whose name DNS cannot carry, or would take for one of a node or a service. */
   get unnameable(): number {
     return [...this.#nodes.values()].reduce((sum, node) => sum + node.unnameable, 0);
   }
@@ -108,15 +104,29 @@ export class NameTable {
     this.#changes++;
   }
 
+  /** Has a service in the place of the one of this name. */
+  setService(service: NamedService): void {
+    this.#services.set(service);
+    this.#changes++;
+  }
+
+  /** Forgets a service, if it is known. */
+  deleteService(service: Pick<NamedService, 'namespace' | 'name'>): void {
+    this.#services.delete(service);
+    this.#changes++;
+  }
+
   /** Who has the name within the domain, in lower case: `['web', 'shop']`. */
   holderOf(labels: readonly string[]): NameHolder | undefined {
+    if (labels.at(-1) === SERVICE_LABEL) return this.#services.holderOf(labels);
     const entry = this.#find(labels);
-    return entry && holder(entry);
+    return entry && toHolder(entry);
   }
 
   /** Whether names lie below this one, which itself is nobody's: an empty non-terminal (RFC 8020). */
   hasBelow(labels: readonly string[]): boolean {
     if (labels.length === 1 && labels[0] === NODE_LABEL) return true;
+    if (labels.at(-1) === SERVICE_LABEL) return this.#services.hasBelow(labels);
     if (this.#parents.has(labels.join('.'))) return true;
     const [node, path] = this.#atNode(labels);
     if (node === undefined || path.length === 0) return false;
@@ -126,15 +136,15 @@ export class NameTable {
     });
   }
 
-  /** Who has an address: a pod or a node. */
+  /** Who has an address: a pod or a node, or else a service. */
   holderAt(address: IpAddress): NameHolder | undefined {
-    const entry = this.#byAddress.get(keyOf(address));
-    return entry && holder(entry);
+    const entry = this.#byAddress.get(addressKey(address));
+    return entry === undefined ? this.#services.holderAt(address) : toHolder(entry);
   }
 
   /** Whether an address is that of a node itself. */
   isNodeAddress(address: IpAddress): boolean {
-    return this.#byAddress.get(keyOf(address))?.name.endsWith(`.${NODE_LABEL}`) === true;
+    return this.#byAddress.get(addressKey(address))?.name.endsWith(`.${NODE_LABEL}`) === true;
   }
 
   #find(labels: readonly string[]): Entry | undefined {
@@ -160,12 +170,12 @@ export class NameTable {
     const entries: Entry[] = [];
     const entry = { identity, name, entries, unnameable: 0 };
     const itself = this.#nameOf(name, NODE_LABEL);
-    if (itself !== undefined) entries.push({ name: itself, node: entry, addresses: addresses.map(keyOf) });
+    if (itself !== undefined) entries.push({ name: itself, node: entry, addresses: addresses.map(addressKey) });
     const taken = new Set<string>();
     for (const pod of pods.toReversed()) {
-      const full = pod.namespace === NODE_LABEL ? undefined : this.#nameOf(pod.name, pod.namespace);
-      if (full === undefined) entry.unnameable++;
-      else if (!taken.has(full)) entries.push({ name: full, node: entry, addresses: pod.addresses.map(keyOf) });
+      const full = this.#nameOf(pod.name, pod.namespace);
+      if (full === undefined || isTaken(full)) entry.unnameable++;
+      else if (!taken.has(full)) entries.push({ name: full, node: entry, addresses: pod.addresses.map(addressKey) });
       if (full !== undefined) taken.add(full);
     }
     return entry;
@@ -203,6 +213,12 @@ export class NameTable {
   }
 }
 
+/** Whether a name is where those of nodes or services are. */
+function isTaken(name: string): boolean {
+  const top = name.slice(name.lastIndexOf('.') + 1);
+  return top === NODE_LABEL || top === SERVICE_LABEL;
+}
+
 /** Names above one that are nobody's by themselves. */
 function parentsOf(name: string): string[] {
   const names = isDefault(name) ? [name, withoutNamespace(name)] : [name];
@@ -235,16 +251,4 @@ function firstOf(entry: Entry | readonly Entry[] | undefined): Entry | undefined
 
 function isList(entry: Entry | readonly Entry[]): entry is readonly Entry[] {
   return Array.isArray(entry);
-}
-
-function holder({ name, addresses }: Entry): NameHolder {
-  return { name, addresses: addresses.map(addressOf) };
-}
-
-function keyOf({ bytes }: IpAddress): string {
-  return String.fromCharCode(...bytes);
-}
-
-function addressOf(key: string): IpAddress {
-  return { family: key.length === 4 ? 4 : 6, bytes: Uint8Array.from(key, (octet) => octet.charCodeAt(0)) };
 }

@@ -1,10 +1,10 @@
 /**
- * What weft answers by itself: the domain of the cluster, and the names of addresses in its prefixes. What it decides depends on the
- * question and the table alone.
+ * What weft answers by itself: the domain of the cluster, and the names of addresses in its prefixes, of pods and of services. What it
+ * decides depends on the question and the table alone.
  *
  *     weft.internal             SOA, NS
- *     (pods and nodes below)    A, AAAA
- *     2.244.10.in-addr.arpa     (and the like, for cluster prefixes) PTR below
+ *     (pods, nodes, services)   A, AAAA
+ *     2.244.10.in-addr.arpa     (and the like, for these prefixes) PTR below
  *
  * Negative answers carry the zone's SOA (RFC 2308, section 3). A name that is nobody's, but has names below, exists (RFC 8020).
  */
@@ -12,7 +12,8 @@ import type { Prefix } from '../wire/prefix.ts';
 import { formatIpAddress } from '../wire/address.ts';
 import { labelsBefore, lowerCase } from './domain-name.ts';
 import { CLASS_IN, type NameQuestion, RecordType } from './name-question.ts';
-import { type NameHolder, type NameTable, NODE_LABEL } from './name-table.ts';
+import type { NameHolder } from './name-holder.ts';
+import { type NameTable, NODE_LABEL } from './name-table.ts';
 import { parseReverseName } from './reverse-name.ts';
 
 /** What is in an answer. Its owner is the name that was asked. */
@@ -34,7 +35,8 @@ export type NameDecision =
 export interface NameZoneOptions {
   /** Labels of the domain, in lower case. */
   readonly domain: readonly string[];
-  readonly clusterPrefixes: readonly Prefix[];
+  /** Of addresses whose names are answered here, and asked of nobody else: those of pods and nodes, and those of services. */
+  readonly reversePrefixes: readonly Prefix[];
   /** Of this node: it answers. */
   readonly nodeName: string;
 }
@@ -61,11 +63,11 @@ export class NameZone {
   /** What to say to `question`. */
   decide({ labels, type, class: questionClass }: NameQuestion, table: NameTable): NameDecision {
     if (questionClass !== CLASS_IN || type === RecordType.axfr || type === RecordType.ixfr) return { kind: 'refuse' };
-    const { domain, clusterPrefixes } = this.#options;
+    const { domain, reversePrefixes } = this.#options;
     const asked = labels.map(lowerCase);
     const within = labelsBefore(asked, domain);
     if (within !== undefined) return this.#ofDomain(within, type, table);
-    const reverse = parseReverseName(asked, clusterPrefixes);
+    const reverse = parseReverseName(asked, reversePrefixes);
     if (reverse === undefined) return { kind: 'forward' };
     const zone = reverse.zone.join('.');
     if (asked.length === reverse.zone.length && reverse.address === undefined) return this.#ofApex(zone, type);

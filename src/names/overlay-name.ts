@@ -2,10 +2,13 @@
 import { DEFAULT_NAMESPACE } from '../directory/pod-name.ts';
 import { labelsBefore, parseDomainName } from './domain-name.ts';
 import { NODE_LABEL } from './name-table.ts';
+import { SERVICE_LABEL } from './service-names.ts';
 
 /** Who is meant. */
 export type OverlayName =
   | { readonly kind: 'node'; readonly node: string }
+  /** A service, or nobody. */
+  | { readonly kind: 'service' }
   /** One of `candidates`, the first that there is. */
   | { readonly kind: 'pod'; readonly node: string | undefined; readonly candidates: readonly QualifiedPod[] };
 
@@ -20,6 +23,7 @@ export function parseOverlayName(text: string, domain: readonly string[]): Overl
   const labels = parseDomainName(text);
   const within = labels && labelsBefore(labels, domain);
   if (within === undefined || within.length === 0) return undefined;
+  if (within.at(-1) === SERVICE_LABEL) return within.length === 1 ? undefined : { kind: 'service' };
   if (within.at(-1) !== NODE_LABEL) return { kind: 'pod', node: undefined, candidates: podsOf(within) };
   const node = within.at(-2);
   if (node === undefined) return undefined;

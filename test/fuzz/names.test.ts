@@ -24,6 +24,7 @@ function option(code: number, data: string) {
 const questions: readonly Uint8Array[] = [
   dnsQuestion('web.weft.internal', 'A'),
   dnsQuestion('nix.shop.weft.internal', 'AAAA', { additionals: dnsEdns(512) }),
+  dnsQuestion('web.shop.svc.weft.internal', 'A'),
   dnsQuestion('2.1.244.10.in-addr.arpa', 'PTR', { additionals: dnsEdns(65_535) }),
   dnsQuestion(`${'a.'.repeat(100)}weft.internal`, 'A'),
   dnsQuestion('www.example.com', 'MX', { additionals: option(10, 'f5d9003ef555aee0') }),
@@ -38,8 +39,9 @@ test(`no question, however broken, is answered by more than an answer (seed ${se
   const table = new NameTable(domain);
   const web = { name: 'web', namespace: 'default', addresses: [parseIpAddress('10.244.1.2')!] };
   table.set('aa', { name: 'n1', addresses: [], pods: [web] });
+  table.setService({ ...web, namespace: 'shop', isHeadless: false });
   const service = new NameService({
-    zone: new NameZone({ domain, clusterPrefixes: [prefix('10.244.0.0/16')], nodeName: 'n1' }),
+    zone: new NameZone({ domain, reversePrefixes: [prefix('10.244.0.0/16')], nodeName: 'n1' }),
     table,
     forwarder: { ask: (_query, _asker, _whole, done) => done({ kind: 'no-resolver' }) },
     rates: { allows: () => true },

@@ -2,6 +2,7 @@ import test from 'ava';
 import { NameTable, type NamedNode } from '../../src/names/name-table.ts';
 import { type NameDecision, NameZone } from '../../src/names/name-zone.ts';
 import { RecordType } from '../../src/names/name-question.ts';
+import type { NamedService } from '../../src/names/service-names.ts';
 import { parseIpAddress } from '../../src/wire/address.ts';
 import { prefix } from '../support/announcements.ts';
 
@@ -9,7 +10,9 @@ const domain = ['weft', 'internal'];
 
 const zone = new NameZone({
   domain,
-  clusterPrefixes: [prefix('10.244.0.0/16'), prefix('10.9.64.0/18'), prefix('fd00:10:244::/48')],
+  reversePrefixes: ['10.244.0.0/16', '10.9.64.0/18', 'fd00:10:244::/48', '10.96.0.0/16', 'fd00:10:96::/112'].map(
+    prefix,
+  ),
   nodeName: 'n1',
 });
 
@@ -135,6 +138,124 @@ test('nobody has it, over IPv6', answers, `7${sixOf.slice(1)}.${six}`, 'ptr', `n
 test('a prefix of IPv6 exists', answers, `2.0.0.0.${six}`, 'ptr', `nodata of ${six}`);
 test('beside the cluster, over IPv6', answers, `5${six.slice(1)}`, 'ptr', 'forward');
 test('what is no digit', answers, `g.${six}`, 'ptr', `nxdomain of ${six}`);
+
+const services: readonly NamedService[] = [
+  { namespace: 'shop', name: 'web', addresses: addresses('10.96.0.7', 'fd00:10:96::7'), isHeadless: false },
+  { namespace: 'shop', name: 'db', addresses: addresses('10.244.1.2', '10.244.2.2'), isHeadless: true },
+  { namespace: 'shop', name: 'idle', addresses: [], isHeadless: true },
+  { namespace: 'default', name: 'web', addresses: addresses('10.96.0.8', '10.244.1.3'), isHeadless: false },
+  { namespace: 'svc', name: 'svc', addresses: addresses('10.96.0.9'), isHeadless: false },
+  { namespace: 'test', name: 'twin', addresses: addresses('10.96.0.7'), isHeadless: false },
+];
+
+/** Nodes and pods whose names are like those of services, and the services. */
+function tableWithServices(): NameTable {
+  const table = tableOf('aa');
+  const like = (name: string, namespace: string, ...texts: string[]) => ({
+    name,
+    namespace,
+    addresses: addresses(...texts),
+  });
+  const pods = [
+    like('web', 'svc', '10.244.3.2'),
+    like('web.shop', 'svc', '10.244.3.3'),
+    like('web.shop.svc', 'default', '10.244.3.4'),
+    like('svc', 'default', '10.244.3.5'),
+    like('web', 'shop.svc', '10.244.3.6'),
+    like('web.shop', 'SVC', '10.244.3.7'),
+  ];
+  table.set('cc', { name: 'svc', addresses: addresses('10.244.3.1'), pods });
+  for (const service of services) table.setService(service);
+  return table;
+}
+
+const serves = test.macro({
+  exec: (t, name: string, type: keyof typeof RecordType, expected: string) =>
+    t.is(words(ask(name, type, tableWithServices())), expected),
+  title: (what, name: string, type: string) => `with services, ${what}: ${name} ${type.toUpperCase()}`,
+});
+
+test('a service', serves, 'web.shop.svc.weft.internal', 'a', '10.96.0.7');
+test('its IPv6 address', serves, 'web.shop.svc.weft.internal', 'aaaa', 'fd00:10:96::7');
+test('case does not count', serves, 'WEB.Shop.SVC.weft.internal', 'a', '10.96.0.7');
+test('a headless service is its backends', serves, 'db.shop.svc.weft.internal', 'a', '10.244.1.2 10.244.2.2');
+test('one without an address of the family exists', serves, 'db.shop.svc.weft.internal', 'aaaa', domainEmpty);
+test('one without backends exists', serves, 'idle.shop.svc.weft.internal', 'a', domainEmpty);
+test('a type of which weft has nothing', serves, 'web.shop.svc.weft.internal', 'soa', domainEmpty);
+test('a service that there is not', serves, 'nix.shop.svc.weft.internal', 'a', domainNothing);
+test('a namespace of services exists', serves, 'shop.svc.weft.internal', 'a', domainEmpty);
+test('one without services does not', serves, 'empty.svc.weft.internal', 'a', domainNothing);
+test('the name above services exists', serves, 'svc.weft.internal', 'a', domainEmpty);
+test('nothing is below a service', serves, 'x.web.shop.svc.weft.internal', 'a', domainNothing);
+test('nothing is between services and a namespace', serves, 'web.shop.x.svc.weft.internal', 'a', domainNothing);
+test('a namespace is always named', serves, 'web.svc.weft.internal', 'a', domainNothing);
+test('all of it called svc', serves, 'svc.svc.svc.weft.internal', 'a', '10.96.0.9');
+test('the pod of the same name and namespace', serves, 'web.shop.weft.internal', 'a', '10.244.1.3');
+test('a pod that is called svc, by its namespace', serves, 'svc.default.weft.internal', 'a', '10.244.3.5');
+test('a pod that is called like a service, too', serves, 'web.shop.svc.default.weft.internal', 'a', '10.244.3.4');
+test('a node that is called svc', serves, 'svc.node.weft.internal', 'a', '10.244.3.1');
+test('its pod that is called svc', serves, 'svc.svc.node.weft.internal', 'a', '10.244.3.5');
+test('its pod of a namespace svc has no name', serves, 'web.svc.svc.node.weft.internal', 'a', domainNothing);
+test('a service by its address', serves, '7.0.96.10.in-addr.arpa', 'ptr', 'web.shop.svc.weft.internal');
+test('an address has no address', serves, '7.0.96.10.in-addr.arpa', 'a', 'nodata of 96.10.in-addr.arpa');
+test('no service has it', serves, '1.0.96.10.in-addr.arpa', 'ptr', 'nxdomain of 96.10.in-addr.arpa');
+const zoneOfServices = '0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.6.9.0.0.0.1.0.0.0.0.d.f.ip6.arpa';
+test('by its IPv6 address', serves, `7.0.0.0.${zoneOfServices}`, 'ptr', 'web.shop.svc.weft.internal');
+test('the zone of their addresses', serves, zoneOfServices, 'soa', 'SOA');
+test('a backend is its pod', serves, '2.1.244.10.in-addr.arpa', 'ptr', 'web.default.weft.internal');
+test(
+  'a backend whose pod is not known is nobody',
+  serves,
+  '2.2.244.10.in-addr.arpa',
+  'ptr',
+  'nxdomain of 244.10.in-addr.arpa',
+);
+test('an address of a pod is the pod', serves, '3.1.244.10.in-addr.arpa', 'ptr', 'web.shop.weft.internal');
+test('without services, the name above them does not exist', answers, 'svc.weft.internal', 'a', domainNothing);
+
+test('services that are gone, or are others, leave nothing behind', (t) => {
+  const table = tableWithServices();
+  const reverse = (): string => words(ask('7.0.96.10.in-addr.arpa', 'ptr', table));
+  const [web] = services;
+  t.is(table.size, tableOf('aa').size + 2 + 1 + services.length);
+  const first = table.changes;
+  table.setService({ ...web!, addresses: addresses('10.96.0.70') });
+  t.true(table.changes > first);
+  t.is(words(ask('web.shop.svc.weft.internal', 'a', table)), '10.96.0.70');
+  t.is(words(ask('web.shop.svc.weft.internal', 'aaaa', table)), domainEmpty);
+  t.is(reverse(), 'twin.test.svc.weft.internal');
+  const before = table.changes;
+  for (const service of services) table.deleteService(service);
+  table.deleteService({ namespace: 'shop', name: 'nix' });
+  t.true(table.changes > before);
+  t.is(table.size, tableOf('aa').size + 2 + 1);
+  t.is(reverse(), 'nxdomain of 96.10.in-addr.arpa');
+  for (const name of ['web.shop.svc', 'shop.svc', 'svc'])
+    t.is(words(ask(`${name}.weft.internal`, 'a', table)), domainNothing, name);
+});
+
+test('of two services with one address the first by namespace and name has it, whichever was known first', (t) => {
+  const table = tableOf('aa');
+  for (const service of services.toReversed()) table.setService(service);
+  t.is(words(ask('7.0.96.10.in-addr.arpa', 'ptr', table)), 'web.shop.svc.weft.internal');
+});
+
+test('a service that DNS cannot carry has no name, and takes none', (t) => {
+  const table = new NameTable([...domain, 'x'.repeat(63), 'y'.repeat(63)]);
+  const refused = [
+    { namespace: 'shop', name: 'a.b' },
+    { namespace: 'a.b', name: 'web' },
+    { namespace: 'shop', name: 'a/b' },
+    { namespace: 'shop', name: 'Web' },
+    { namespace: 'shop', name: '' },
+    { namespace: 'a'.repeat(64), name: 'web' },
+    { namespace: 'a'.repeat(60), name: 'b'.repeat(60) },
+  ];
+  for (const names of refused) table.setService({ ...services[0]!, ...names });
+  t.is(table.size, 0);
+  t.is(table.holderAt(addresses('10.96.0.7')[0]!), undefined);
+  t.false(table.hasBelow(['svc']));
+});
 
 test('another class is refused, whatever the name', (t) => {
   t.deepEqual(ask('version.bind', 'any', undefined, 3), { kind: 'refuse' });

@@ -1,13 +1,14 @@
 /**
  * What the main thread and the thread of names tell each other.
  *
- * The thread has a copy of all names, which it is told node by node, and answers without asking anybody. What it counts is in memory that
- * both see.
+ * The thread has a copy of all names, which it is told node by node, and of services as they change, and answers without asking anybody. What
+ * it counts is in memory that both see.
  */
 import type { IpAddress } from '../../wire/address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import type { AskingPod } from '../../names/askers.ts';
 import type { NamedNode } from '../../names/name-table.ts';
+import type { NamedService } from '../../names/service-names.ts';
 import type { NameServerAddress } from '../../names/resolver-configuration.ts';
 import type { NameAddress, NameAddressFailure } from './name-listener.ts';
 
@@ -17,6 +18,8 @@ export interface NamesThreadSetup {
   readonly domain: readonly string[];
   readonly nodeName: string;
   readonly clusterPrefixes: readonly Prefix[];
+  /** Of addresses of services. */
+  readonly servicePrefixes: readonly Prefix[];
   readonly ttlSeconds: number;
   /** Whom to ask for other names; empty: those that {@link resolverFile} names. */
   readonly resolvers: readonly NameServerAddress[];
@@ -31,10 +34,17 @@ export interface NamesThreadSetup {
 export type NamesOrder =
   /** What a node and its pods are called; `undefined`: it is gone. */
   | { readonly kind: 'node'; readonly identity: string; readonly node: NamedNode | undefined }
+  | ({ readonly kind: 'services' } & ServicesChange)
   | ({ readonly kind: 'place' } & NamesPlace)
   /** All that was there when the daemon started is told. */
   | { readonly kind: 'settled' }
   | { readonly kind: 'close' };
+
+/** Services that are others than before, or new, and those that are gone. */
+export interface ServicesChange {
+  readonly changed: readonly NamedService[];
+  readonly gone: readonly Pick<NamedService, 'namespace' | 'name'>[];
+}
 
 /** Where to listen, and to whom. */
 export interface NamesPlace {

@@ -65,7 +65,7 @@ class NamesDesk {
 
   constructor(setup: NamesThreadSetup, report: (report: NamesReport) => void) {
     this.#report = report;
-    const { domain, clusterPrefixes, nodeName, ttlSeconds, mostDescriptors } = setup;
+    const { domain, clusterPrefixes, servicePrefixes, nodeName, ttlSeconds, mostDescriptors } = setup;
     this.#table = new NameTable(domain);
     this.#askers = new Askers(clusterPrefixes);
     this.#counters = new NameCounters(setup.counters);
@@ -83,7 +83,7 @@ class NamesDesk {
       nowMs,
     });
     this.#service = new NameService({
-      zone: new NameZone({ domain, clusterPrefixes, nodeName }),
+      zone: new NameZone({ domain, reversePrefixes: [...clusterPrefixes, ...servicePrefixes], nodeName }),
       table: this.#table,
       forwarder: this.#forwarder,
       rates: new QuestionRates(RATES),
@@ -111,6 +111,9 @@ class NamesDesk {
       // The change is told with the next look: of many nodes at once, there is one report.
       if (order.node === undefined) this.#table.delete(order.identity);
       else this.#table.set(order.identity, order.node);
+    } else if (order.kind === 'services') {
+      for (const service of order.gone) this.#table.deleteService(service);
+      for (const service of order.changed) this.#table.setService(service);
     }
   }
 

@@ -1,13 +1,14 @@
 /**
- * Names of pods and nodes over DNS, as the main thread has them: what the thread is to know, how it is, and that it is there.
+ * Names of pods, nodes and services over DNS, as the main thread has them: what the thread is to know, how it is, and that it is there.
  *
- *     members, pods ──> here ──> thread ──> 169.254.1.1:53 ...
- *                        ^ died? ──> another one, told everything again
+ *     members, pods, services ──> here ──> thread ──> 169.254.1.1:53 ...
+ *                                  ^ died? ──> another one, told everything again
  */
 import type { Logger } from '../../env/logger.ts';
 import type { Notice } from '../../api/control-api.ts';
 import type { NamesStatus } from '../../api/names-api.ts';
 import type { NamedNode } from '../../names/name-table.ts';
+import type { NamedService } from '../../names/service-names.ts';
 import { formatServerAddress, type NameServerAddress } from '../../names/resolver-configuration.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import type { EventSink } from '../process/event-log.ts';
@@ -16,6 +17,7 @@ import { failureNotices } from './names-notices.ts';
 import type { NamesPlace, NamesState } from './names-messages.ts';
 import { ThreadReserve } from '../process/thread-reserve.ts';
 import { NAMES_PROGRAM, NamesThread } from './names-thread-handle.ts';
+import { ToldServices } from './told-services.ts';
 
 export interface NamesOptions {
   readonly domain: readonly string[];
@@ -30,6 +32,8 @@ export interface NamesOptions {
   readonly identities: () => Iterable<string>;
   /** A node and its pods; `undefined`: it is not there. */
   readonly node: (identity: string) => NamedNode | undefined;
+  /** Absent: none have names. */
+  readonly services?: ServicesToName;
   readonly place: () => NamesPlace;
   /** Whether this node has heard of others, if there are said to be any, and of the pods of those: asked for a while after the start. */
   readonly isSettled: () => boolean;
@@ -38,6 +42,13 @@ export interface NamesOptions {
   readonly nowMs: () => number;
   /** Has a thread that has loaded its program; absent: it begins with that. */
   readonly reserve?: ThreadReserve;
+}
+
+/** Services as they are now. */
+export interface ServicesToName {
+  /** From which they have their addresses: nobody else is asked for names of these. */
+  readonly prefixes: readonly Prefix[];
+  readonly list: () => Iterable<NamedService>;
 }
 
 /** How long to wait until another thread is started: longer each time, unless the last one ran for as long as that. */
@@ -54,8 +65,8 @@ const SETTLE_LOOK_MS = 100;
 /** Looks in a row that find all known: the first member that is heard of may tell of more. */
 const SETTLED_LOOKS = 5;
 
-/** How long changes of pods are gathered, in ms. */
-const PLACE_DELAY_MS = 50;
+/** How long changes of pods, and of services, are gathered, in ms. */
+const GATHER_MS = 50;
 
 export class Names {
   readonly #options: NamesOptions;
@@ -65,6 +76,9 @@ export class Names {
   #restartMs = FIRST_RESTART_MS;
   #timer: NodeJS.Timeout | undefined;
   #placeTimer: NodeJS.Timeout | undefined;
+  #servicesTimer: NodeJS.Timeout | undefined;
+  /** What the thread knows of them. */
+  #services = new ToldServices();
   readonly #settleTimer: NodeJS.Timeout;
   #settledLooks = 0;
   #isSettled = false;
@@ -92,7 +106,16 @@ export class Names {
     this.#placeTimer ??= setTimeout(() => {
       this.#placeTimer = undefined;
       this.#tellPlace();
-    }, PLACE_DELAY_MS).unref();
+    }, GATHER_MS).unref();
+  }
+
+  /** Services, or backends of those that are headless, are not what they were: it is looked at them in a moment. */
+  servicesChanged(): void {
+    if (this.#isClosed) return;
+    this.#servicesTimer ??= setTimeout(() => {
+      this.#servicesTimer = undefined;
+      this.#tellServices();
+    }, GATHER_MS).unref();
   }
 
   /** What a person should know. */
@@ -115,6 +138,7 @@ export class Names {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#placeTimer);
+    clearTimeout(this.#servicesTimer);
     clearInterval(this.#settleTimer);
     await this.#thread?.close();
   }
@@ -122,7 +146,7 @@ export class Names {
   #start(): void {
     const { domain, nodeName, clusterPrefixes, ttlSeconds, resolvers, resolverFile, mostDescriptors, identities } =
       this.#options;
-    const { reserve = new ThreadReserve() } = this.#options;
+    const { services, reserve = new ThreadReserve() } = this.#options;
     this.#startedAtMs = this.#options.nowMs();
     this.#thread = new NamesThread(
       reserve.take(NAMES_PROGRAM),
@@ -130,6 +154,7 @@ export class Names {
         domain,
         nodeName,
         clusterPrefixes,
+        servicePrefixes: services?.prefixes ?? [],
         ttlSeconds,
         resolvers,
         resolverFile,
@@ -139,6 +164,8 @@ export class Names {
       { state: (state) => void this.#hear(state), died: (error) => this.#buried(error) },
     );
     for (const identity of identities()) this.nodeChanged(identity);
+    this.#services = new ToldServices();
+    this.#tellServices();
     if (this.#isSettled) this.#thread.tell({ kind: 'settled' });
     this.#tellPlace();
   }
@@ -150,6 +177,12 @@ export class Names {
     clearInterval(this.#settleTimer);
     this.#isSettled = true;
     this.#thread?.tell({ kind: 'settled' });
+  }
+
+  #tellServices(): void {
+    const { services } = this.#options;
+    if (services === undefined || this.#thread === undefined) return;
+    for (const change of this.#services.take(services.list())) this.#thread.tell({ kind: 'services', ...change });
   }
 
   #tellPlace(): void {

@@ -174,6 +174,7 @@ export class Places {
 
   /** Whom DNS means: of several pods, the one at the node whose name comes first. */
   async #named(text: string, named: OverlayName): Promise<Place> {
+    if (named.kind === 'service') throw unknown(`${text} can only be a service: name one of its pods, or an address`);
     const node = named.node === undefined ? undefined : this.#node(named.node);
     if (named.node !== undefined && node === undefined)
       throw unknown(`${text}: there is no node ${named.node}${meant(named.node, this.#nodeNames())}`);

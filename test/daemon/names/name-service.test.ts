@@ -4,6 +4,7 @@ import { NameService, type Transport } from '../../../src/daemon/names/name-serv
 import type { ForwardResult } from '../../../src/daemon/names/forwarder.ts';
 import { NameTable } from '../../../src/names/name-table.ts';
 import { NameZone } from '../../../src/names/name-zone.ts';
+import { MAX_SERVICE_ADDRESSES } from '../../../src/names/service-names.ts';
 import { QuestionRates } from '../../../src/names/question-rates.ts';
 import { parseIpAddress } from '../../../src/wire/address.ts';
 import { prefix } from '../../support/announcements.ts';
@@ -27,7 +28,7 @@ function rig(forwarded: ForwardResult = { kind: 'no-resolver' }, isSettled = tru
   const counters = new NameCounters();
   const asked: { readonly asker: string; readonly whole: boolean }[] = [];
   const service = new NameService({
-    zone: new NameZone({ domain, clusterPrefixes: [prefix('10.244.0.0/16')], nodeName: 'n1' }),
+    zone: new NameZone({ domain, reversePrefixes: [prefix('10.244.0.0/16')], nodeName: 'n1' }),
     table,
     forwarder: {
       ask: (_query, asker, whole, done) => {
@@ -51,7 +52,7 @@ function rig(forwarded: ForwardResult = { kind: 'no-resolver' }, isSettled = tru
     const { questions, ...others } = counters.read();
     return Object.fromEntries(Object.entries({ ...questions, ...others }).filter(([, number]) => number > 0));
   };
-  return { service, handle, counted, asked };
+  return { service, table, handle, counted, asked };
 }
 
 test('the answer to a question of dig, octet by octet', (t) => {
@@ -109,6 +110,16 @@ test('without EDNS, an answer of more than 512 bytes is cut; with it, or over TC
   t.false(whole.flag_tc);
   t.is(whole.answers?.length, 60);
   t.deepEqual(counted(), { answered: 4, truncated: 3, overTcp: 1 });
+});
+
+test('all addresses that a service may have fit into an answer over TCP', (t) => {
+  const { table, handle } = rig();
+  const [name, namespace] = ['a'.repeat(63), 'b'.repeat(63)];
+  const addresses = Array.from({ length: MAX_SERVICE_ADDRESSES }, (_, at) => parseIpAddress(`fd00::${at + 1}`)!);
+  table.setService({ namespace, name, addresses, isHeadless: true });
+  const reply = readDns(handle(dnsQuestion(`${name}.${namespace}.svc.weft.internal`, 'AAAA'), 'tcp')!);
+  t.false(reply.flag_tc);
+  t.is(reply.answers?.length, MAX_SERVICE_ADDRESSES);
 });
 
 test('EDNS is answered with EDNS, and a later version of it with BADVERS', (t) => {

@@ -6,6 +6,7 @@ import { Names, type NamesOptions } from '../../../src/daemon/names/names.ts';
 import { NodeResolver } from '../../../src/daemon/names/node-resolver.ts';
 import { EventLog } from '../../../src/daemon/process/event-log.ts';
 import type { NamedNode } from '../../../src/names/name-table.ts';
+import type { NamedService } from '../../../src/names/service-names.ts';
 import { formatIpAddress, parseIpAddress } from '../../../src/wire/address.ts';
 import { silentLogger } from '../../support/silent-logger.ts';
 import { until } from '../../support/until.ts';
@@ -64,6 +65,39 @@ test('a node that is gone takes its names with it', async (t) => {
   place.names.nodeChanged('aa');
   await until('it has none', () => place.names.status().known === 0);
   t.pass();
+});
+
+function service(name: string): NamedService {
+  return { namespace: 'shop', name, addresses: [], isHeadless: true };
+}
+
+test('services have names, are told anew when they change, and again to another thread', async (t) => {
+  const broken = { name: null } as unknown as NamedNode;
+  const node: NamedNode = { name: 'n1', addresses: [], pods: [] };
+  let isBroken = false;
+  let asked = 0;
+  let services = [service('web')];
+  const list = (): readonly NamedService[] => {
+    asked++;
+    return services;
+  };
+  await using place = start({ node: () => (isBroken ? broken : node), services: { prefixes: [], list } });
+  const { names } = place;
+  await until('the node and its service have names', () => names.status().known === 2);
+  t.is(asked, 1);
+  services = [service('db'), service('api')];
+  for (let change = 0; change < 10; change++) names.servicesChanged();
+  await until('there is one more', () => names.status().known === 3);
+  t.is(asked, 2, 'changes are gathered');
+  isBroken = true;
+  names.nodeChanged('aa');
+  await until('it is dead', () => names.notices().length > 0);
+  isBroken = false;
+  names.servicesChanged();
+  await until('another thread has them all', () => names.status().known === 3);
+  services = [];
+  names.servicesChanged();
+  await until('they are gone', () => names.status().known === 1);
 });
 
 test('the resolver is who the file names now, and never weft itself', (t) => {

@@ -118,6 +118,12 @@ test(refuses, 'nix.weft.internal', 'place-unknown', /^nix\.weft\.internal: there
 test(refuses, 'dbs.n2.node.weft.internal', 'place-unknown', /there is no pod dbs at node n2: did you mean db\?$/);
 test(refuses, 'a.b.weft.internal', 'place-unknown', /there is no pod b\/a, and none called a\.b/);
 test(refuses, 'db.n22.node.weft.internal', 'place-unknown', /there is no node n22: did you mean n2\?$/);
+test(
+  refuses,
+  'web.shop.svc.weft.internal',
+  'place-unknown',
+  /can only be a service: name one of its pods, or an address$/,
+);
 
 test('of two nodes of one name the one that is there is meant', async (t) => {
   const cluster = new FakeCluster();
