@@ -23,6 +23,7 @@ import { registerPing } from './ping.ts';
 import { registerPod } from './pod.ts';
 import { registerPods } from './pods.ts';
 import { registerPolicy } from './policy.ts';
+import { registerService } from './service.ts';
 import { registerReport } from './report.ts';
 import { registerReset } from './reset.ts';
 import { registerRoutes } from './routes.ts';
@@ -78,6 +79,7 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
   registerPod(program);
   registerPods(program);
   registerPolicy(program);
+  registerService(program);
   registerDocker(program);
   registerCni(program);
   registerKubernetes(program);

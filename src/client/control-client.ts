@@ -13,6 +13,7 @@ import type {
   Status,
   Version,
 } from '../api/control-api.ts';
+import type { ServicesReport } from '../api/service-api.ts';
 import type { DirectoryReport } from '../api/directory-api.ts';
 import type {
   Attached,
@@ -240,6 +241,11 @@ export class ControlClient {
   /** Gives policies, services and namespaces to the cluster, or deletes them: all, or nothing. Rejects with `policies-of-kubernetes`, `policies-unknown`, `rulebook-full`. */
   async givePolicies(request: GiveRequest): Promise<GiveReport> {
     return await this.#json<GiveReport>('POST', '/v1/policies', request);
+  }
+
+  /** Services, as this node has them. Rejects with `services-of-others`. */
+  async services(): Promise<ServicesReport> {
+    return await this.#json<ServicesReport>('GET', '/v1/services');
   }
 
   /** Network policies, and all by which they are judged. Rejects with `policies-unknown`. */

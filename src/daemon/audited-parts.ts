@@ -5,6 +5,7 @@ import type { Dataplane } from './worker/dataplane.ts';
 import type { Gossip } from './gossip/gossip.ts';
 import type { ComposedHost } from './compose-host.ts';
 import type { ComposedPolicy } from './compose-policy.ts';
+import type { ComposedServices } from './compose-services.ts';
 import type { HostWatch } from './host/host-watch.ts';
 import type { Kubernetes } from './kubernetes/kubernetes.ts';
 import type { OverlayRoutes } from '../forwarding/overlay-routes.ts';
@@ -19,6 +20,8 @@ export interface AuditedDaemon {
   readonly pods: Pods;
   /** `undefined`: no policies are enforced. */
   readonly policy: ComposedPolicy | undefined;
+  /** `undefined`: others have the services. */
+  readonly services: ComposedServices | undefined;
   /** `undefined`: Kubernetes is not asked. */
   readonly kubernetes: Kubernetes | undefined;
 }
@@ -31,7 +34,7 @@ const MAX_PERIODICALLY_RESOLVED = 5_000;
 
 /** The tables, the one that others are made from first. */
 export function auditedParts(daemon: AuditedDaemon): Readonly<Record<AuditedTable, AuditedPart>> {
-  const { gossip, routes, dataplane, host, pods, policy, kubernetes } = daemon;
+  const { gossip, routes, dataplane, host, pods, policy, services, kubernetes } = daemon;
   return {
     routes: {
       inspect: (trigger) => {
@@ -55,6 +58,7 @@ export function auditedParts(daemon: AuditedDaemon): Readonly<Record<AuditedTabl
           host.network.inspect(),
           pods.inspect(),
           ...(policy === undefined ? [] : [policy.enforcement.inspect()]),
+          ...(services === undefined ? [] : [services.enforcement.inspect()]),
         ]);
         return {
           entries: found.reduce((sum, { entries }) => sum + entries, 0),
@@ -65,6 +69,7 @@ export function auditedParts(daemon: AuditedDaemon): Readonly<Record<AuditedTabl
         await host.watch.look();
         await pods.repair();
         await policy?.enforcement.repair();
+        await services?.enforcement.repair();
         const trouble = host.watch.notices().find(({ code }) => code === 'host-network-broken');
         if (trouble !== undefined) throw new Error(trouble.message);
       },

@@ -48,6 +48,7 @@ export async function composeAudit(
       await daemon.host.watch.look();
       await daemon.pods.retryBinding();
       await daemon.policy?.policies.retry();
+      await daemon.services?.services.retry();
     },
   });
   opened.defer(() => audit.stop());

@@ -17,6 +17,7 @@ import { readVersion } from './process/version.ts';
 import type { Resources } from './resources.ts';
 import { digestOf } from './routes/digest.ts';
 import { rulebookHandlers, type RulebookHandlerParts } from './rulebook/rulebook-handlers.ts';
+import { serviceHandlers, type ServiceHandlerParts } from './services/service-handlers.ts';
 import type { RefusedTraffic } from './rules/refused-traffic.ts';
 import type { StatusView } from './status-view.ts';
 import type { Notice } from '../api/control-api.ts';
@@ -37,6 +38,8 @@ export interface ControlParts {
   readonly diagnosis: Diagnosis;
   readonly resources: Resources;
   readonly rulebook: RulebookHandlerParts;
+  /** `undefined`: others have the services here. */
+  readonly services: ServiceHandlerParts | undefined;
 }
 
 /** Opens the doors. @returns what a person should know of them. @throws WeftError `socket-in-use`, `port-in-use` */
@@ -57,6 +60,7 @@ export async function composeControl(
     diagnosis,
     resources,
     rulebook,
+    services,
   }: ControlParts,
 ): Promise<readonly Notice[]> {
   const metrics = new Metrics(
@@ -88,6 +92,7 @@ export async function composeControl(
     ...attachmentHandlers(attachments),
     ...keyHandlers(keys),
     ...rulebookHandlers(rulebook),
+    ...serviceHandlers(services),
     ...diagnosis.handlers,
     metrics: async () => rules.look().then(() => metrics.text()),
     version: readVersion,

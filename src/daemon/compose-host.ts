@@ -1,6 +1,7 @@
 /** The node's own end of the overlay, put together: its device, addresses, routes and rules, and what keeps them as they should be. */
 import type { OwnPrefixes } from './routes/own-prefixes.ts';
 import type { Endpoint } from '../wire/address.ts';
+import type { Prefix } from '../wire/prefix.ts';
 import type { Composition } from './composition.ts';
 import type { NftWitness } from '../linux/nft-owned-tables.ts';
 import { HostWatch } from './host/host-watch.ts';
@@ -11,6 +12,8 @@ import type { ThisNode } from './this-node.ts';
 export interface HostParts {
   readonly node: ThisNode;
   readonly prefixes: OwnPrefixes;
+  /** As in `NodeNetworkOptions`. */
+  readonly servicePrefixes: () => readonly Prefix[];
   /** Those that were found at the start. */
   readonly seeds: readonly Endpoint[];
   /** Knows what others changed in nftables. */
@@ -25,7 +28,7 @@ export interface ComposedHost {
 /** Nothing is made yet: see {@link startHost}. */
 export function composeHost(
   { config, logger, opened }: Composition,
-  { node, prefixes, seeds, witness }: HostParts,
+  { node, prefixes, servicePrefixes, seeds, witness }: HostParts,
 ): ComposedHost {
   const { nodeAddresses, underlay } = node;
   const known = { underlay, seeds, prefixes: prefixes.current() };
@@ -37,6 +40,7 @@ export function composeHost(
     nodeAddresses,
     prefixes,
     clusterPrefixes: config.clusterPrefixes,
+    servicePrefixes,
     firewall,
     logger,
   });

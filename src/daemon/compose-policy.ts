@@ -19,6 +19,7 @@ import type { Kubernetes } from './kubernetes/kubernetes.ts';
 import { keyOf } from './pods/pod-key.ts';
 import type { Pods } from './pods/pods.ts';
 import type { ComposedRulebook } from './compose-rulebook.ts';
+import type { PolicyFactsListener } from './policy-facts/facts-listener.ts';
 import { PolicyFacts, type PolicyFactsOptions } from './policy-facts/policy-facts.ts';
 import { DenierNames } from './policy/denier-names.ts';
 import { MasqueradedDenials } from './policy/masqueraded-denials.ts';
@@ -52,6 +53,12 @@ export interface PolicyParts {
   readonly routes: Pick<OverlayRoutes, 'inUse'>;
   /** Knows what others changed in nftables. */
   readonly witness: NftWitness;
+  /** Who is told of pods, too, and when all of a change was told. */
+  readonly podFollower: PodFollower | undefined;
+}
+
+export interface PodFollower extends Pick<PolicyFactsListener, 'setPod' | 'removePod'> {
+  update(): void;
 }
 
 /** Where policies come from. */
@@ -147,7 +154,7 @@ const planned: readonly ResourceName[] = ['pods', 'namespaces', 'networkpolicies
 export function composePolicy(
   { events, logger, opened }: Composition,
   source: PolicySource,
-  { node, state, pods, directory, mayHave, members, isSettled, routes, witness }: PolicyParts,
+  { node, state, pods, directory, mayHave, members, isSettled, routes, witness, podFollower }: PolicyParts,
 ): ComposedPolicy {
   const { nodeName, isKnown, isForbidden, isAway, awaitPod, isPodKnown } = source;
   const isSparing = source.facts.kubernetes === undefined;
@@ -191,12 +198,15 @@ export function composePolicy(
     setOf: (identity) => directory.setOf(identity),
     mayHave,
     ...source.facts,
-    listener: planner,
+    listener: podFollower === undefined ? planner : alsoTelling(podFollower, planner),
     // What is there at first is no change.
     onPolicy: (change) => {
       if (policies.isBegun) changes.add(change);
     },
-    onTold: () => policies.update(),
+    onTold: () => {
+      policies.update();
+      podFollower?.update();
+    },
   });
   const log = new PolicyLog({ denierOf: (tag) => names.of(tag), clock: systemClock, logger, realtimeNs });
   opened.defer(() => log.stop());
@@ -258,6 +268,26 @@ export function composePolicy(
       ...oddPolicyNotices(facts.oddPolicies()),
       ...source.notices(),
     ],
+  };
+}
+
+/** Tells the planner all, and the follower of pods. */
+function alsoTelling(follower: PodFollower, planner: NodePlanner): PolicyFactsListener {
+  return {
+    setPod: (pod) => {
+      planner.setPod(pod);
+      follower.setPod(pod);
+    },
+    removePod: (key) => {
+      planner.removePod(key);
+      follower.removePod(key);
+    },
+    setNamespace: (namespace) => planner.setNamespace(namespace),
+    removeNamespace: (name) => planner.removeNamespace(name),
+    setNode: (node) => planner.setNode(node),
+    removeNode: (name) => planner.removeNode(name),
+    setPolicy: (policy) => planner.setPolicy(policy),
+    removePolicy: (title) => planner.removePolicy(title),
   };
 }
 

@@ -31,6 +31,8 @@ import { composePods, startAttachments, startPods } from './compose-pods.ts';
 import { podsOfKubernetes } from './policy/unasked-pods.ts';
 import { type ComposedPolicy, composePolicy, policiesOfKubernetes, policiesOfRulebook } from './compose-policy.ts';
 import { composeRulebook } from './compose-rulebook.ts';
+import type { RulebookHandlerParts } from './rulebook/rulebook-handlers.ts';
+import { type ComposedServices, composeServices } from './compose-services.ts';
 import { composeRoutes } from './compose-routes.ts';
 import type { Composition } from './composition.ts';
 import type { Config } from './config/config.ts';
@@ -41,6 +43,7 @@ import { RecordedPackets } from './explain/recorded-packets.ts';
 import type { OwnPodsTeller } from './gossip/own-pods-teller.ts';
 import { resolveSeeds } from './gossip/seeds.ts';
 import { refuseSecondDaemon } from './host/own-links.ts';
+import type { HostWatch } from './host/host-watch.ts';
 import { checkRequirements } from './host/requirements.ts';
 import { openNodeState } from './node-state.ts';
 import type { ApiMirror } from './kubernetes/api-mirror.ts';
@@ -125,6 +128,7 @@ export async function composeDaemon(
   const config = inKubernetes?.config ?? given;
   const kubernetes = inKubernetes?.kubernetes;
   const composition: Composition = { config, events, logger, opened };
+  const isOfKubernetes = api !== undefined && kubernetes !== undefined && config.kubernetes !== undefined;
   const internalAddresses = (): readonly IpAddress[] => kubernetes?.nodeAddresses() ?? [];
   const { endpoints: resolved } = await resolveSeeds(config.gossip.seeds);
   const seeds = [...resolved, ...(kubernetes?.seeds() ?? [])];
@@ -143,6 +147,7 @@ export async function composeDaemon(
   let named: ComposedNames | undefined;
   let teller: OwnPodsTeller | undefined;
   let policy: ComposedPolicy | undefined;
+  let services: ComposedServices | undefined;
   const pods = composePods(composition, {
     node,
     prefixes,
@@ -174,11 +179,24 @@ export async function composeDaemon(
     podsOf: (identity) => index.of(identity),
     members: () => everybody?.() ?? [],
     isSettled: () => isClusterKnown(),
+    ...(!isOfKubernetes && {
+      services: {
+        prefixes: config.services.prefixes,
+        list: () => services?.named() ?? [],
+        isSettled: () => services?.isNamed() ?? false,
+      },
+    }),
     resources,
     reserve,
   });
   const dataplane = await starting;
-  const host = composeHost(composition, { node, prefixes, seeds, witness: nftChanges });
+  const host = composeHost(composition, {
+    node,
+    prefixes,
+    servicePrefixes: () => services?.prefixes() ?? [],
+    seeds,
+    witness: nftChanges,
+  });
   const settle = async () => {
     const watch = await startHost(composition, host, prefixes);
     // Where names are answered is there from here on, also after the first start.
@@ -244,7 +262,17 @@ export async function composeDaemon(
       seeds: resolved,
       onPods: () => teller?.soon(),
     });
-  const isOfKubernetes = api !== undefined && kubernetes !== undefined && config.kubernetes !== undefined;
+  let watch: HostWatch | undefined;
+  // In Kubernetes, kube-proxy or what takes its place has them.
+  if (!isOfKubernetes)
+    services = composeServices(composition, {
+      node,
+      rulebook,
+      isSettled: isClusterKnown,
+      witness: nftChanges,
+      onServices: () => void watch?.look(),
+      onNames: () => named?.servicesChanged(),
+    });
   const source = isOfKubernetes
     ? policiesOfKubernetes(api, kubernetes, config.kubernetes.nodeName)
     : policiesOfRulebook(rulebook, config.nodeName);
@@ -258,8 +286,12 @@ export async function composeDaemon(
     isSettled: isClusterKnown,
     routes,
     witness: nftChanges,
+    podFollower: services?.podFollower,
   });
-  const { watch, spoofing, attachments } = settled ?? (await settle());
+  const { watch: hostWatch, spoofing, attachments } = settled ?? (await settle());
+  watch = hostWatch;
+  // It was made before anything was known of services.
+  if ((services?.prefixes().length ?? 0) > 0) void watch.look();
   const known = {
     directory,
     index,
@@ -275,12 +307,24 @@ export async function composeDaemon(
     internalAddresses,
     dataplane,
     gossip,
-    onMoved: (moved) => firewall.update({ underlay: moved }),
+    onMoved: (moved) => {
+      firewall.update({ underlay: moved });
+      services?.movedTo(moved.address);
+    },
     events,
     logger,
   });
   opened.defer(() => follower.stop());
-  const audited = { gossip, routes, dataplane, host: { ...host, watch }, pods, policy, kubernetes };
+  const audited = {
+    gossip,
+    routes,
+    dataplane,
+    host: { ...host, watch: hostWatch },
+    pods,
+    policy,
+    services,
+    kubernetes,
+  };
   const audit = await composeAudit(composition, { ...audited, node, nftChanges, follower });
   const rules = opened.use(await RefusedTraffic.ofNode({ pods, events, logger }));
   const recordedDenials = new RecordedDenials({
@@ -295,12 +339,13 @@ export async function composeDaemon(
     ...notices,
     ...state.directory.notices(),
     ...resources.notices(),
-    ...watch.notices(),
+    ...hostWatch.notices(),
     ...pods.sources.notices(),
     ...(named?.names.notices() ?? []),
     ...composed.teller.notices(),
     ...(kubernetes?.notices() ?? []),
     ...(policy?.notices() ?? []),
+    ...(services?.notices() ?? []),
     ...directoryNotices(known),
   ];
   let diagnosed: Diagnosis | undefined;
@@ -374,8 +419,10 @@ export async function composeDaemon(
     rulebook: {
       ...rulebook,
       isOfKubernetes,
-      enforced: async () => (await policy?.followed()) ?? [],
-    },
+      complete: (wishes) => services?.complete(wishes) ?? wishes,
+      enforced: async () => [...((await policy?.followed()) ?? []), ...((await services?.followed()) ?? [])],
+    } satisfies RulebookHandlerParts,
+    services: services && { ...services.known, nodeName: config.nodeName, notices: () => services?.notices() ?? [] },
   };
   notices.push(...(await composeControl(composition, told)));
   logger.info(

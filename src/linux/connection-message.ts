@@ -29,6 +29,9 @@ export interface TrackedConnection {
   readonly protocol: number;
   readonly sourcePort: number | undefined;
   readonly destinationPort: number | undefined;
+  /** Where its first packet was sent to: the same, unless somebody translated that. */
+  readonly sentTo: IpAddress;
+  readonly sentToPort: number | undefined;
   readonly mark: number;
   /** TCP of which the kernel did not see the beginning: it may as well be the other end that began it. */
   readonly isPickedUp: boolean;
@@ -77,6 +80,11 @@ export function deletionOf(connection: ListedConnection, sought: ReadonlySet<str
   const { attributes } = connection;
   const ends = [Abi.CTA_TUPLE_ORIG, Abi.CTA_TUPLE_REPLY].map((tuple) => sourceOf(attributes.get(tuple)));
   if (!ends.some((source) => source !== undefined && sought.has(keyOf(source)))) return undefined;
+  return deletionMessage(connection);
+}
+
+/** Deletes one connection and no other; `undefined` of one that has no tuple. */
+export function deletionMessage(connection: ListedConnection): Uint8Array | undefined {
   return changeOf(connection, { message: Abi.IPCTNL_MSG_CT_DELETE, named: [Abi.CTA_ID, Abi.CTA_ZONE], more: [] });
 }
 
@@ -103,15 +111,19 @@ export function trackedConnection({ family, attributes }: ListedConnection): Tra
   const [source, destination] = [sourceOf(original), sourceOf(reply)];
   const [asking, answering] = [original, reply].map((tuple) => partOf(tuple, Abi.CTA_TUPLE_PROTO));
   const number = answering!.get(Abi.CTA_PROTO_NUM)?.[0];
-  if (source === undefined || destination === undefined || number === undefined) return undefined;
+  const sentTo = addressOf(original, Abi.CTA_IP_V4_DST, Abi.CTA_IP_V6_DST);
+  if (source === undefined || destination === undefined || sentTo === undefined || number === undefined)
+    return undefined;
   const mark = attributes.get(Abi.CTA_MARK);
   const addressFamily = family === Abi.AF_INET ? 4 : 6;
   return {
     source: { family: addressFamily, bytes: source },
     destination: { family: addressFamily, bytes: destination },
     protocol: number,
-    sourcePort: portOf(asking!),
-    destinationPort: portOf(answering!),
+    sourcePort: portOf(asking!, Abi.CTA_PROTO_SRC_PORT),
+    destinationPort: portOf(answering!, Abi.CTA_PROTO_SRC_PORT),
+    sentTo: { family: addressFamily, bytes: sentTo },
+    sentToPort: portOf(asking!, Abi.CTA_PROTO_DST_PORT),
     mark: mark?.length === 4 ? readU32(mark, 0) : 0,
     isPickedUp: isPickedUp(attributes.get(Abi.CTA_PROTOINFO)),
   };
@@ -123,9 +135,9 @@ function isPickedUp(info: Uint8Array | undefined): boolean {
   return (flags & Abi.IP_CT_TCP_FLAG_BE_LIBERAL) !== 0;
 }
 
-/** Port that packets of a tuple come from. */
-function portOf(protocol: ReadonlyMap<number, Uint8Array>): number | undefined {
-  const port = protocol.get(Abi.CTA_PROTO_SRC_PORT);
+/** A port of a tuple: where its packets come from, or go to. */
+function portOf(protocol: ReadonlyMap<number, Uint8Array>, which: number): number | undefined {
+  const port = protocol.get(which);
   return port?.length === 2 ? readU16(port, 0) : undefined;
 }
 
@@ -161,8 +173,13 @@ function changeOf(
 
 /** Address that packets of a tuple come from. */
 function sourceOf(tuple: Uint8Array | undefined): Uint8Array | undefined {
+  return addressOf(tuple, Abi.CTA_IP_V4_SRC, Abi.CTA_IP_V6_SRC);
+}
+
+/** An address of a tuple, whichever family it has. */
+function addressOf(tuple: Uint8Array | undefined, of4: number, of6: number): Uint8Array | undefined {
   const addresses = partOf(tuple, Abi.CTA_TUPLE_IP);
-  return addresses.get(Abi.CTA_IP_V4_SRC) ?? addresses.get(Abi.CTA_IP_V6_SRC);
+  return addresses.get(of4) ?? addresses.get(of6);
 }
 
 /** Attributes of one part of a tuple, or of something else that has parts. */

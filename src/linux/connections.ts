@@ -8,6 +8,7 @@ import { SystemCallError } from '../errors.ts';
 import type { IpAddress } from '../wire/address.ts';
 import {
   countConnectionsMessage,
+  deletionMessage,
   deletionOf,
   markMessage,
   soughtAddresses,
@@ -25,6 +26,39 @@ import { Gathering } from './gathering.ts';
  */
 export async function forgetConnections(addresses: readonly IpAddress[]): Promise<void> {
   if (addresses.length > 0) await forgetting.add(addresses);
+}
+
+/** Looks at each connection. @throws SystemCallError as {@link forgetConnections} */
+export async function visitConnections(visit: (connection: TrackedConnection) => void): Promise<void> {
+  const socket = new ConnectionSocket('list connections');
+  try {
+    await socket.list((listed) => {
+      const connection = trackedConnection(listed);
+      if (connection !== undefined) visit(connection);
+      return undefined;
+    });
+  } finally {
+    socket.close();
+  }
+}
+
+/**
+ * Has the kernel forget those of its connections for which `isGone` says so.
+ *
+ * @returns how many. @throws SystemCallError as {@link forgetConnections}
+ */
+export async function forgetConnectionsThat(isGone: (connection: TrackedConnection) => boolean): Promise<number> {
+  const socket = new ConnectionSocket('forget connections');
+  try {
+    const messages = await socket.list((listed) => {
+      const connection = trackedConnection(listed);
+      return connection !== undefined && isGone(connection) ? deletionMessage(listed) : undefined;
+    });
+    await socket.change(messages);
+    return messages.length;
+  } finally {
+    socket.close();
+  }
 }
 
 /** Whether the kernel tells of its connections, and so forgets what it is asked to. It loads what it needs for that. */

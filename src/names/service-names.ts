@@ -7,7 +7,7 @@
  */
 import { isDnsLabel } from '../directory/pod-name.ts';
 import type { IpAddress } from '../wire/address.ts';
-import { MAX_NAME_LENGTH } from './domain-name.ts';
+import { labelsBefore, lowerCase, MAX_NAME_LENGTH } from './domain-name.ts';
 import { addressKey, type KeptHolder, type NameHolder, toHolder } from './name-holder.ts';
 
 /** Below it are the services. A namespace of this name has no names for its pods. */
@@ -34,6 +34,11 @@ interface Entry extends KeptHolder {
   readonly key: string;
   readonly namespace: string;
   readonly isHeadless: boolean;
+}
+
+/** Whether a name is below the label of services, whoever has it. @param labels in any case */
+export function isOfServices(labels: readonly string[], domain: readonly string[]): boolean {
+  return labelsBefore(labels.map(lowerCase), domain)?.at(-1) === SERVICE_LABEL;
 }
 
 export class ServiceNames {

@@ -82,6 +82,11 @@ export class ServicePlanner {
     return { changed, gone };
   }
 
+  /** All that the ports of a service have, usable here or not, by the names of the ports. */
+  backends(key: string): BackendsByPort {
+    return this.#backends.get(key) ?? noBackends;
+  }
+
   /** Who has it. */
   holder(key: string): Frontend | undefined {
     const claims = this.#claims.get(key);
@@ -99,7 +104,7 @@ export class ServicePlanner {
   #plan(key: string): void {
     for (const frontend of this.#frontends.get(key) ?? []) this.#giveUp(frontend);
     const service = this.#services.get(key);
-    const backends = this.#backends.get(key) ?? noBackends;
+    const backends = this.backends(key);
     const frontends = service && planService(service, ({ name }) => backends.get(name) ?? [], this.#node);
     if (frontends === undefined || frontends.length === 0) this.#frontends.delete(key);
     else this.#frontends.set(key, frontends);

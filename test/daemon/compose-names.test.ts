@@ -28,7 +28,7 @@ function compose(opened: AsyncDisposableStack, services: NamesParts['services'])
 test('services have names where there are services, and are asked for again when they change', async (t) => {
   await using opened = new AsyncDisposableStack();
   let services: NamedService[] = [];
-  const composed = compose(opened, { prefixes: [], list: () => services });
+  const composed = compose(opened, { prefixes: [], list: () => services, isSettled: () => true });
   await until('the node has a name', () => composed.names.status().known === 1);
   services = [{ namespace: 'shop', name: 'web', addresses: [], isHeadless: true }];
   composed.servicesChanged();

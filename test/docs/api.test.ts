@@ -22,6 +22,7 @@ import {
   fixedPod,
   fixedPolicies,
   fixedPolicyCounts,
+  fixedServices,
   fixedPolicyDenials,
   fixedPolicyRules,
   fixedRoutes,
@@ -72,6 +73,7 @@ test('Trace', shows, fixedTrace);
 test('Explain', shows, fixedExplanation);
 test('Drops', shows, fixedDrops);
 test('Policies', shows, fixedPolicies);
+test('Services', shows, fixedServices);
 test('Policy counts', shows, fixedPolicyCounts);
 test('Policy rules', shows, fixedPolicyRules);
 test('Policy denials', shows, fixedPolicyDenials);

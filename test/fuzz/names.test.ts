@@ -47,6 +47,7 @@ test(`no question, however broken, is answered by more than an answer (seed ${se
     rates: { allows: () => true },
     counters: new NameCounters(),
     isSettled: () => true,
+    isOfServices: () => false,
     ttlSeconds: 5,
     nowMs: () => 0,
   });

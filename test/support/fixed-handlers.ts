@@ -1,4 +1,5 @@
 /** Answers of a daemon that does not exist: the same each time, for tests of the control API and of the CLI. */
+import type { ServicesReport } from '../../src/api/service-api.ts';
 import type { Attached } from '../../src/api/cni-api.ts';
 import type { AuditReport, Digest, HistoryEvent, Key, Peer, Pod, Route, Status } from '../../src/api/control-api.ts';
 import type { RunningCapture } from '../../src/api/capture-api.ts';
@@ -692,6 +693,67 @@ export const fixedPolicyDenials: PolicyDenialsReport = {
   missing: silent,
 };
 
+export const fixedServices: ServicesReport = {
+  node: 'n1',
+  services: [
+    {
+      namespace: 'shop',
+      name: 'web',
+      type: 'NodePort',
+      headless: false,
+      clusterAddresses: ['10.96.0.7', 'fd00:10:96::7'],
+      externalAddresses: ['198.18.0.1'],
+      selector: { app: 'web' },
+      internalTraffic: 'cluster',
+      externalTraffic: 'local',
+      affinitySeconds: 10_800,
+      ports: [
+        {
+          name: 'http',
+          protocol: 'TCP',
+          port: 80,
+          targetPort: 8080,
+          nodePort: 30_080,
+          backends: [
+            { address: '10.244.1.2', port: 8080, pod: 'shop/web-1', node: 'n1', connections: 3 },
+            { address: '10.244.2.2', port: 8080, pod: 'shop/web-2', node: 'n2', connections: 4 },
+            { address: 'fd00:10:244:1::2', port: 8080, pod: 'shop/web-1', node: 'n1', connections: 0 },
+          ],
+          taken: [{ place: '198.18.0.1 TCP 80', by: 'shop/old:http' }],
+        },
+        { name: 'dns', protocol: 'UDP', port: 53, targetPort: 'dns', nodePort: null, backends: [], taken: [] },
+      ],
+      givenAt: { node: 'n2', time: '2026-01-03T04:05:06.000Z' },
+    },
+    {
+      namespace: 'shop',
+      name: 'db',
+      type: 'ClusterIP',
+      headless: true,
+      clusterAddresses: [],
+      externalAddresses: [],
+      selector: null,
+      internalTraffic: 'cluster',
+      externalTraffic: 'cluster',
+      affinitySeconds: null,
+      ports: [
+        {
+          name: '',
+          protocol: 'TCP',
+          port: 5432,
+          targetPort: 5432,
+          nodePort: null,
+          backends: [{ address: '10.244.3.2', port: 5432, pod: '', node: '', connections: null }],
+          taken: [],
+        },
+      ],
+      givenAt: null,
+    },
+  ],
+  refused: { withoutBackend: 2, withoutBackendHere: 1, fromOthers: 0 },
+  notices: [],
+};
+
 /** A capture that somebody has begun. */
 export const fixedCapture: RunningCapture = {
   capture: 3,
@@ -713,6 +775,7 @@ export function fixedHandlers(): { handlers: ControlHandlers; seen: SeenRequest[
       return [{ name: node, identity: fixedPeers[0]!.identity }];
     },
     routes: () => fixedRoutes,
+    services: async () => Promise.resolve(fixedServices),
     digest: () => fixedDigest,
     events: ({ after = 0, sinceMs = 0, kinds }) =>
       fixedEvents.filter(

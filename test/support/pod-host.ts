@@ -131,7 +131,7 @@ async function run(scenario: Scenario): Promise<void> {
     },
     logger: silentLogger,
   });
-  const node = new NodeNetwork({ ...network, clusterPrefixes, firewall });
+  const node = new NodeNetwork({ ...network, clusterPrefixes, servicePrefixes: () => [], firewall });
   const disk = new CrashingDisk(stateDir);
   const edges: string[] = [];
   const note = (what: string, { name, hostDevice }: PodRecord): void => {

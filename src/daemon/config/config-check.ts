@@ -28,6 +28,7 @@ export function contradictions(values: ConfigValues): Contradiction[] {
     ...values['gossip.seeds'].flatMap((seed, index) =>
       checkOutside('gossip.seeds', [index], parseIpAddress(seed.host), values.clusterPrefixes),
     ),
+    ...checkServicePrefixes(values),
     ...checkPorts(values),
     ...checkStaticPeers(values),
     ...checkSockets(values),
@@ -76,6 +77,24 @@ function checkNodePrefixes({
       });
     }
     return [...problems, ...checkInside(prefix, clusterPrefixes, at)];
+  });
+}
+
+/** Addresses of services are translated before anything is routed: what has one of them is reached by nobody. */
+function checkServicePrefixes(values: ConfigValues): Contradiction[] {
+  const prefixes = values['services.prefixes'] ?? [];
+  return prefixes.flatMap((prefix, index) => {
+    const at = { path: 'services.prefixes', below: [index] } as const;
+    const text = formatPrefix(prefix);
+    if (prefix.lengthBits === 0) return [{ ...at, problem: `${text} would take all traffic of the node` }];
+    return [
+      ...overlaps(prefix, prefixes.slice(0, index)).map(
+        (other) => `${text} overlaps ${formatPrefix(other)}, which is there already`,
+      ),
+      ...overlaps(prefix, values.clusterPrefixes).map(
+        (other) => `${text} overlaps ${formatPrefix(other)} of clusterPrefixes`,
+      ),
+    ].map((problem) => ({ ...at, problem }));
   });
 }
 

@@ -330,6 +330,12 @@ export const configKeys = {
     default: [],
     meaning: 'servers to ask for all other names, ADDRESS or ADDRESS:PORT; none: those of /etc/resolv.conf',
   }),
+  'services.prefixes': key({
+    kind: 'list',
+    schema: v.optional(v.array(prefix(), 'is not a list')),
+    meaning:
+      'prefixes from which services get their addresses, the same on all nodes; default: 10.96.0.0/16,fd00:10:96::/112',
+  }),
   'control.socket': key({
     kind: 'scalar',
     schema: socketPath(),

@@ -9,7 +9,7 @@ import { ConfigError } from '../../errors.ts';
 import type { PresetName } from '../../membership/parameters.ts';
 import type { NameServerAddress } from '../../names/resolver-configuration.ts';
 import type { Endpoint, IpAddress } from '../../wire/address.ts';
-import type { Prefix } from '../../wire/prefix.ts';
+import { parsePrefix, type Prefix, prefixesOverlap } from '../../wire/prefix.ts';
 import { contradictions } from './config-check.ts';
 import { readConfigFile, type ConfigSteps } from './config-file.ts';
 import { readOnlySocketPath } from './config-place.ts';
@@ -111,6 +111,10 @@ export interface Config {
     readonly ttlSeconds: number;
     /** Whom to ask for other names; empty: those of /etc/resolv.conf. */
     readonly resolvers: readonly NameServerAddress[];
+  };
+  readonly services: {
+    /** From which services get their addresses. */
+    readonly prefixes: readonly Prefix[];
   };
   readonly control: { readonly socket: string; readonly readOnlySocket: string };
   /** What other nodes of the cluster may capture here. */
@@ -285,6 +289,7 @@ function configOf(values: ConfigValues, file: string | undefined): Config {
       ttlSeconds: values['names.ttlSeconds'],
       resolvers: values['names.resolvers'],
     },
+    services: { prefixes: values['services.prefixes'] ?? usualServicePrefixes(values.clusterPrefixes) },
     control: {
       socket: values['control.socket'],
       readOnlySocket: values['control.readOnlySocket'] ?? readOnlySocketPath(values['control.socket']),
@@ -300,6 +305,12 @@ function configOf(values: ConfigValues, file: string | undefined): Config {
     logLevel: values.logLevel,
     log: { format: values['log.format'] },
   };
+}
+
+/** Without those that the cluster has for pods. */
+function usualServicePrefixes(clusterPrefixes: readonly Prefix[]): readonly Prefix[] {
+  const usual = ['10.96.0.0/16', 'fd00:10:96::/112'].map((text) => parsePrefix(text)!);
+  return usual.filter((prefix) => !clusterPrefixes.some((cluster) => prefixesOverlap(cluster, prefix)));
 }
 
 function cpusOf({ first, last }: CpuRange): number[] {

@@ -17,10 +17,11 @@ import type { AttachmentHandlers } from '../cni/attachment-answerers.ts';
 import type { DiagnosisHandlers } from './diagnosis-handlers.ts';
 import type { KeyHandlers } from '../gossip/key-handlers.ts';
 import type { RulebookHandlers } from '../rulebook/rulebook-handlers.ts';
+import type { ServiceHandlers } from '../services/service-handlers.ts';
 import type { EventFilter } from '../process/event-log.ts';
 
 export interface ControlHandlers
-  extends AttachmentHandlers, DiagnosisHandlers, DirectoryHandlers, KeyHandlers, RulebookHandlers {
+  extends AttachmentHandlers, DiagnosisHandlers, DirectoryHandlers, KeyHandlers, RulebookHandlers, ServiceHandlers {
   status(): Status | Promise<Status>;
   peers(): readonly Peer[];
   /** Several if several bore the name. @param node a name or an identity. @throws WeftError `peer-unknown`, `peer-alive` */

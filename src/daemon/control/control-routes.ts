@@ -29,6 +29,7 @@ import { faultAnswerers } from '../faults/fault-answerers.ts';
 import { policyAnswerers } from '../policy/policy-answerers.ts';
 import { probeAnswerers } from '../probes/probe-answerers.ts';
 import { rulebookAnswerers } from '../rulebook/rulebook-answerers.ts';
+import { serviceAnswerers } from '../services/service-answerers.ts';
 
 /** `METHOD PATH`. All but GET change something: they are for `weft.sock` only. */
 const answerers: Answerers<ControlHandlers> = {
@@ -69,6 +70,7 @@ const answerers: Answerers<ControlHandlers> = {
   ...policyAnswerers,
   ...probeAnswerers,
   ...rulebookAnswerers,
+  ...serviceAnswerers,
 };
 
 /** What a client may ask for, for the answer to a path that does not exist. */

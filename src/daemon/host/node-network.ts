@@ -8,6 +8,7 @@
  *     BEHIND A POD     via POD dev wf…    the same, where the pod is a router
  *     NODE PREFIX      unreachable        an address that no pod has: an ICMP error instead of a loop through the device; also behind pods
  *     CLUSTER PREFIX   dev weft0          to the dataplane
+ *     SERVICE PREFIX   dev weft0          while there are services: a node without a default route could not connect to them
  *     CLUSTER PREFIX   blackhole          while the device is away, nothing of the overlay leaks to the default route
  */
 import type { Logger } from '../../env/logger.ts';
@@ -50,6 +51,8 @@ export interface NodeNetworkOptions {
   readonly nodeAddresses: readonly IpAddress[];
   readonly prefixes: Pick<OwnPrefixes, 'configured' | 'current'>;
   readonly clusterPrefixes: readonly Prefix[];
+  /** From which services have addresses; none while there are no services. */
+  readonly servicePrefixes: () => readonly Prefix[];
   /** The rules of nftables, which are made and looked at with the rest. */
   readonly firewall: KeptRules;
   readonly logger: Logger;
@@ -186,15 +189,17 @@ export class NodeNetwork {
   }
 
   #wantedRoutes(): WantedRoute[] {
-    const { clusterPrefixes, prefixes, nodeAddresses, tunDevice } = this.#options;
+    const { clusterPrefixes, servicePrefixes, prefixes, nodeAddresses, tunDevice } = this.#options;
+    const throughDevice = (prefix: Prefix): WantedRoute => {
+      const source = nodeAddresses.find(({ family }) => family === prefix.address.family);
+      return { type: 'unicast', prefix, metric: DEVICE_METRIC, device: { name: tunDevice, source } };
+    };
     const wanted = [
-      ...clusterPrefixes.flatMap((prefix): WantedRoute[] => {
-        const source = nodeAddresses.find(({ family }) => family === prefix.address.family);
-        return [
-          { type: 'unicast', prefix, metric: DEVICE_METRIC, device: { name: tunDevice, source } },
-          { type: 'blackhole', prefix, metric: FALLBACK_METRIC },
-        ];
-      }),
+      ...clusterPrefixes.flatMap((prefix): WantedRoute[] => [
+        throughDevice(prefix),
+        { type: 'blackhole', prefix, metric: FALLBACK_METRIC },
+      ]),
+      ...servicePrefixes().map(throughDevice),
       ...prefixes.current().map((prefix): WantedRoute => ({ type: 'unreachable', prefix, metric: FALLBACK_METRIC })),
     ];
     return wanted.filter(({ prefix }) => this.#hasIpv6 || prefix.address.family === 4);

@@ -22,14 +22,19 @@ import {
 import type { Forwarder, ForwardResult } from './forwarder.ts';
 import type { NameCounters } from './name-counters.ts';
 
+/** What may be known to be all that there is: names of pods and nodes, or of services. */
+export type SettledNames = 'pods' | 'services';
+
 export interface NameServiceOptions {
   readonly zone: NameZone;
   readonly table: NameTable;
   readonly forwarder: Pick<Forwarder, 'ask'>;
   readonly rates: Pick<QuestionRates, 'allows'>;
   readonly counters: NameCounters;
-  /** Whether the table has all that there is: as long as it has not, that a name is not in it says nothing. */
-  readonly isSettled: () => boolean;
+  /** Whether the table has all that there is of a kind: as long as it has not, that a name is not in it says nothing. */
+  readonly isSettled: (kind: SettledNames) => boolean;
+  /** Whether a name is one of services, whoever has it. */
+  readonly isOfServices: (labels: readonly string[]) => boolean;
   /** How long an answer holds. */
   readonly ttlSeconds: number;
   readonly nowMs: () => number;
@@ -86,13 +91,17 @@ export class NameService {
   }
 
   #answer(query: DnsQuery, asker: string, transport: Transport, answer: (reply: Uint8Array) => void): void {
-    const { zone, table, forwarder, counters } = this.#options;
+    const { zone, table, forwarder, counters, isSettled, isOfServices } = this.#options;
     const decision = zone.decide(query.question, table);
     if (decision.kind === 'refuse') {
       counters.question('refused');
       return answer(encodeReply(query, { code: ResponseCode.refused }));
     }
-    if (decision.kind === 'answer' && !decision.exists && !this.#options.isSettled()) {
+    if (
+      decision.kind === 'answer' &&
+      !decision.exists &&
+      !isSettled(isOfServices(query.question.labels) ? 'services' : 'pods')
+    ) {
       // The client asks again, or somebody else: a denial would hold.
       counters.question('not-yet');
       return answer(encodeReply(query, { code: ResponseCode.servFail }));

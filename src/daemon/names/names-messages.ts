@@ -4,6 +4,7 @@
  * The thread has a copy of all names, which it is told node by node, and of services as they change, and answers without asking anybody. What
  * it counts is in memory that both see.
  */
+import type { SettledNames } from './name-service.ts';
 import type { IpAddress } from '../../wire/address.ts';
 import type { Prefix } from '../../wire/prefix.ts';
 import type { AskingPod } from '../../names/askers.ts';
@@ -37,7 +38,7 @@ export type NamesOrder =
   | ({ readonly kind: 'services' } & ServicesChange)
   | ({ readonly kind: 'place' } & NamesPlace)
   /** All that was there when the daemon started is told. */
-  | { readonly kind: 'settled' }
+  | { readonly kind: 'settled'; readonly of: SettledNames }
   | { readonly kind: 'close' };
 
 /** Services that are others than before, or new, and those that are gone. */

@@ -20,7 +20,8 @@ import { NOTHING_TO_DO } from '../process/thread-reserve.ts';
 import { Forwarder } from './forwarder.ts';
 import { NameCounters } from './name-counters.ts';
 import { type NameAddress, type NameAddressFailure, NameListener } from './name-listener.ts';
-import { NameService } from './name-service.ts';
+import { NameService, type SettledNames } from './name-service.ts';
+import { isOfServices } from '../../names/service-names.ts';
 import type { NamesOrder, NamesPlace, NamesReport, NamesState, NamesThreadSetup } from './names-messages.ts';
 import { NodeResolver } from './node-resolver.ts';
 
@@ -59,7 +60,7 @@ class NamesDesk {
   #place: NamesPlace = { addresses: [], own: [], pods: [] };
   #failures: readonly NameAddressFailure[] = [];
   #told: NamesState | undefined;
-  #isSettled = false;
+  readonly #settled = new Set<SettledNames>();
   /** One change of sockets after the other. */
   #last: Promise<void> = Promise.resolve();
 
@@ -88,7 +89,8 @@ class NamesDesk {
       forwarder: this.#forwarder,
       rates: new QuestionRates(RATES),
       counters: this.#counters,
-      isSettled: () => this.#isSettled,
+      isSettled: (kind) => this.#settled.has(kind),
+      isOfServices: (labels) => isOfServices(labels, domain),
       ttlSeconds,
       nowMs,
     });
@@ -106,7 +108,7 @@ class NamesDesk {
       this.#askers.update(order.own, order.pods);
       this.#settle();
     } else if (order.kind === 'settled') {
-      this.#isSettled = true;
+      this.#settled.add(order.of);
     } else if (order.kind === 'node') {
       // The change is told with the next look: of many nodes at once, there is one report.
       if (order.node === undefined) this.#table.delete(order.identity);

@@ -14,6 +14,7 @@ import type { Prefix } from '../../wire/prefix.ts';
 import type { EventSink } from '../process/event-log.ts';
 import { NameCounters } from './name-counters.ts';
 import { failureNotices } from './names-notices.ts';
+import type { SettledNames } from './name-service.ts';
 import type { NamesPlace, NamesState } from './names-messages.ts';
 import { ThreadReserve } from '../process/thread-reserve.ts';
 import { NAMES_PROGRAM, NamesThread } from './names-thread-handle.ts';
@@ -49,6 +50,8 @@ export interface ServicesToName {
   /** From which they have their addresses: nobody else is asked for names of these. */
   readonly prefixes: readonly Prefix[];
   readonly list: () => Iterable<NamedService>;
+  /** Whether these are all: asked for a while after the start. */
+  readonly isSettled: () => boolean;
 }
 
 /** How long to wait until another thread is started: longer each time, unless the last one ran for as long as that. */
@@ -81,7 +84,7 @@ export class Names {
   #services = new ToldServices();
   readonly #settleTimer: NodeJS.Timeout;
   #settledLooks = 0;
-  #isSettled = false;
+  readonly #settled = new Set<SettledNames>();
   #state: NamesState | undefined;
   #failureNotices: readonly Notice[] = [];
   /** Why the last thread ended, as long as there is no other. */
@@ -166,17 +169,25 @@ export class Names {
     for (const identity of identities()) this.nodeChanged(identity);
     this.#services = new ToldServices();
     this.#tellServices();
-    if (this.#isSettled) this.#thread.tell({ kind: 'settled' });
+    for (const of of this.#settled) this.#thread.tell({ kind: 'settled', of });
     this.#tellPlace();
   }
 
   #lookIfSettled(endsAtMs: number): void {
-    const { isSettled, nowMs } = this.#options;
+    const { isSettled, services, nowMs } = this.#options;
+    const isLate = nowMs() >= endsAtMs;
     this.#settledLooks = isSettled() ? this.#settledLooks + 1 : 0;
-    if (this.#settledLooks < SETTLED_LOOKS && nowMs() < endsAtMs) return;
-    clearInterval(this.#settleTimer);
-    this.#isSettled = true;
-    this.#thread?.tell({ kind: 'settled' });
+    if (this.#settledLooks >= SETTLED_LOOKS || isLate) this.#settle('pods');
+    if (services === undefined || services.isSettled() || isLate) this.#settle('services');
+    if (this.#settled.size === 2) clearInterval(this.#settleTimer);
+  }
+
+  #settle(of: SettledNames): void {
+    if (this.#settled.has(of)) return;
+    this.#settled.add(of);
+    // Those that are about to be told come first.
+    if (of === 'services') this.#tellServices();
+    this.#thread?.tell({ kind: 'settled', of });
   }
 
   #tellServices(): void {

@@ -76,7 +76,7 @@ function wishOf(object: unknown, path: string): RulebookWish {
     kind: given,
     namespace: within,
     name,
-    object: JSON.stringify(sorted(kept)),
+    object: objectText(kept),
   } satisfies EntryName & {
     readonly object: string;
   };
@@ -96,7 +96,12 @@ function isFull(map: unknown): boolean {
   return Object.keys(Object(map) as object).length > 0;
 }
 
-/** Equal objects have equal texts. One that could be read is not deep. */
+/** An object as the rulebook holds it: equal ones have equal texts. */
+export function objectText(object: object): string {
+  return JSON.stringify(sorted(object));
+}
+
+/** What could be read is not deep. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;

@@ -7,7 +7,7 @@ import type { RulebookFile } from './rulebook-file.ts';
 
 /** What the control server asks of it. */
 export interface RulebookHandlers {
-  /** @throws ConflictError `policies-of-kubernetes`, `policies-unknown`; WeftError `rulebook-full`, `rulebook-object-invalid`, `store-failed`: then nothing has changed */
+  /** @throws ConflictError `policies-of-kubernetes`, `policies-unknown`; WeftError `rulebook-full`, `rulebook-object-invalid`, `store-failed`, and as {@link RulebookHandlerParts.complete}: then nothing has changed */
   givePolicies(wishes: readonly RulebookWish[]): Promise<GiveReport>;
 }
 
@@ -18,12 +18,14 @@ export interface RulebookHandlerParts {
   readonly known: () => Promise<void>;
   /** Whether policies are those of the Kubernetes API here. */
   readonly isOfKubernetes: boolean;
+  /** The same wishes, with what the cluster assigns to what is given. @throws WeftError if that cannot be */
+  readonly complete: (wishes: readonly RulebookWish[]) => readonly RulebookWish[];
   /** Resolves when the kernel of this node has followed, or it is known why it has not. */
   readonly enforced: () => Promise<readonly Notice[]>;
 }
 
 export function rulebookHandlers(parts: RulebookHandlerParts): RulebookHandlers {
-  const { rulebook, file, known, isOfKubernetes, enforced } = parts;
+  const { rulebook, file, known, isOfKubernetes, complete, enforced } = parts;
   return {
     givePolicies: async (wishes) => {
       if (isOfKubernetes)
@@ -32,7 +34,7 @@ export function rulebookHandlers(parts: RulebookHandlerParts): RulebookHandlers 
           'this node takes its policies from Kubernetes: use kubectl apply, or kubectl delete',
         );
       await known();
-      const outcomes = rulebook.give(wishes, (entries) => file.save(entries));
+      const outcomes = rulebook.give(complete(wishes), (entries) => file.save(entries));
       return {
         results: wishes.map(({ kind, namespace, name }, index) => ({
           kind,

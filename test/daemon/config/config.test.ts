@@ -553,6 +553,7 @@ const samples: Readonly<Record<Exclude<ConfigPath, 'staticPeers'>, string>> = {
   'names.domain': 'sample.test',
   'names.ttlSeconds': '17',
   'names.resolvers': '192.0.2.53,192.0.2.54:5353',
+  'services.prefixes': '10.97.0.0/24',
   'control.socket': '/sample',
   'control.readOnlySocket': '/sample',
   'capture.remote': 'on',

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { NameCounters } from '../../../src/daemon/names/name-counters.ts';
-import { NameService, type Transport } from '../../../src/daemon/names/name-service.ts';
+import { NameService, type SettledNames, type Transport } from '../../../src/daemon/names/name-service.ts';
 import type { ForwardResult } from '../../../src/daemon/names/forwarder.ts';
 import { NameTable } from '../../../src/names/name-table.ts';
 import { NameZone } from '../../../src/names/name-zone.ts';
@@ -14,7 +14,10 @@ import { bytes as hex } from '../../support/bytes.ts';
 const domain = ['weft', 'internal'];
 
 /** A service with one pod, and one with many addresses. Others' names are answered by `forwarded`. */
-function rig(forwarded: ForwardResult = { kind: 'no-resolver' }, isSettled = true) {
+function rig(
+  forwarded: ForwardResult = { kind: 'no-resolver' },
+  settled: readonly SettledNames[] = ['pods', 'services'],
+) {
   const table = new NameTable(domain);
   const many = Array.from({ length: 60 }, (_, at) => parseIpAddress(`10.244.1.${at + 100}`)!);
   table.set('aa', {
@@ -38,7 +41,8 @@ function rig(forwarded: ForwardResult = { kind: 'no-resolver' }, isSettled = tru
     },
     rates: new QuestionRates({ perSecond: 1, burst: 5, mostAskers: 10 }),
     counters,
-    isSettled: () => isSettled,
+    isSettled: (kind) => settled.includes(kind),
+    isOfServices: (labels) => labels.includes('svc'),
     ttlSeconds: 5,
     nowMs: () => 0,
   });
@@ -230,8 +234,15 @@ test('without a resolver, or when it is overrun, the client is told at once, and
   }
 });
 
+test('as long as services are not known, their names alone are not denied', (t) => {
+  const { handle, counted } = rig(undefined, ['pods']);
+  t.is(readDns(handle(dnsQuestion('nix.weft.internal', 'A'))!).rcode, 'NXDOMAIN');
+  t.is(readDns(handle(dnsQuestion('web.shop.svc.weft.internal', 'A'))!).rcode, 'SERVFAIL');
+  t.deepEqual(counted(), { 'not-yet': 1, 'no-name': 1 });
+});
+
 test('as long as not all names are known, none is denied, and those that are known are answered', (t) => {
-  const { handle, counted } = rig(undefined, false);
+  const { handle, counted } = rig(undefined, []);
   t.is(readDns(handle(dnsQuestion('nix.weft.internal', 'A'))!).rcode, 'SERVFAIL');
   t.is(readDns(handle(dnsQuestion('9.9.244.10.in-addr.arpa', 'PTR'))!).rcode, 'SERVFAIL');
   t.is(readDns(handle(dnsQuestion('web.weft.internal', 'A'))!).answers?.length, 1);

@@ -81,7 +81,10 @@ test('services have names, are told anew when they change, and again to another 
     asked++;
     return services;
   };
-  await using place = start({ node: () => (isBroken ? broken : node), services: { prefixes: [], list } });
+  await using place = start({
+    node: () => (isBroken ? broken : node),
+    services: { prefixes: [], list, isSettled: () => false },
+  });
   const { names } = place;
   await until('the node and its service have names', () => names.status().known === 2);
   t.is(asked, 1);

@@ -19,6 +19,7 @@ function handlers(isOfKubernetes: boolean) {
       return Promise.resolve();
     },
     isOfKubernetes,
+    complete: (wishes) => wishes,
     enforced: async () => {
       story.push('enforced');
       return Promise.resolve([]);

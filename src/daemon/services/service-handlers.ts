@@ -1,0 +1,127 @@
+/** What a node knows of services, for who asks. */
+import type { Notice } from '../../api/control-api.ts';
+import type { ListedBackend, ListedService, ListedServicePort, ServicesReport } from '../../api/service-api.ts';
+import { ConflictError, SystemCallError } from '../../errors.ts';
+import { visitConnections } from '../../linux/connections.ts';
+import { readCounters } from '../../linux/nft-netlink.ts';
+import { SERVICE_TABLE } from '../../linux/nftables.ts';
+import { frontendKey, serviceKey, type ServicePlanner } from '../../services/service-planner.ts';
+import type { ServiceRecord, ServiceRecordPort } from '../../services/service-record.ts';
+import { formatIpAddress } from '../../wire/address.ts';
+import type { GivenAt } from '../rulebook/rulebook-objects.ts';
+import type { ServiceFacts } from './service-facts.ts';
+import { protocolNumber, type ServiceCounter } from './service-names.ts';
+
+/** What the control server asks of it. */
+export interface ServiceHandlers {
+  /** @throws ConflictError `services-of-others` */
+  services(): Promise<ServicesReport>;
+}
+
+export interface ServiceHandlerParts {
+  readonly nodeName: string;
+  readonly records: () => ReadonlyMap<string, ServiceRecord>;
+  readonly givenAt: (key: string) => GivenAt | undefined;
+  readonly planner: Pick<ServicePlanner, 'backends' | 'refused'>;
+  readonly facts: Pick<ServiceFacts, 'podAt'>;
+  readonly notices: () => readonly Notice[];
+}
+
+/** @param parts `undefined`: others have the services here */
+export function serviceHandlers(parts: ServiceHandlerParts | undefined): ServiceHandlers {
+  return {
+    services: async () => {
+      if (parts === undefined)
+        throw new ConflictError(
+          'services-of-others',
+          'services are not those of weft here: Kubernetes has them, and kube-proxy or what takes its place; use kubectl get services',
+        );
+      const connections = await countConnections();
+      const counts = readCounters(SERVICE_TABLE);
+      const counted = (counter: ServiceCounter): number => counts?.get(counter) ?? 0;
+      const records = [...parts.records()].toSorted(([a], [b]) => (a < b ? -1 : 1));
+      return {
+        node: parts.nodeName,
+        services: records.map(([, record]) => listedService(record, parts, connections)),
+        refused: {
+          withoutBackend: counted('refused'),
+          withoutBackendHere: counted('dropped'),
+          fromOthers: counted('source-refused'),
+        },
+        notices: parts.notices(),
+      };
+    },
+  };
+}
+
+function listedService(
+  record: ServiceRecord,
+  parts: ServiceHandlerParts,
+  connections: ReadonlyMap<string, number> | undefined,
+): ListedService {
+  const given = parts.givenAt(serviceKey(record));
+  return {
+    namespace: record.namespace,
+    name: record.name,
+    type: record.type,
+    headless: record.isHeadless,
+    clusterAddresses: record.clusterAddresses.map(formatIpAddress),
+    externalAddresses: record.externalAddresses.map(formatIpAddress),
+    selector: record.selector ?? null,
+    internalTraffic: record.internalTraffic,
+    externalTraffic: record.externalTraffic,
+    affinitySeconds: record.affinitySeconds ?? null,
+    ports: record.ports.map((port) => listedPort(record, port, parts, connections)),
+    givenAt: given === undefined ? null : { node: given.node, time: new Date(given.atMs).toISOString() },
+  };
+}
+
+function listedPort(
+  record: ServiceRecord,
+  { name, protocol, port, targetPort, nodePort }: ServiceRecordPort,
+  { planner, facts }: ServiceHandlerParts,
+  connections: ReadonlyMap<string, number> | undefined,
+): ListedServicePort {
+  const key = serviceKey(record);
+  const title = name === '' ? key : `${key}:${name}`;
+  const backends = planner.backends(key).get(name) ?? [];
+  return {
+    name,
+    protocol,
+    port,
+    targetPort,
+    nodePort: nodePort ?? null,
+    backends: backends.map((backend): ListedBackend => {
+      const address = formatIpAddress(backend.address);
+      const answering = `${protocolNumber(protocol)} ${address} ${backend.port}`;
+      return {
+        address,
+        port: backend.port,
+        pod: facts.podAt(backend.address) ?? '',
+        node: backend.nodeName,
+        connections: connections === undefined ? null : (connections.get(answering) ?? 0),
+      };
+    }),
+    taken: planner
+      .refused(key)
+      .filter(({ frontend }) => frontend.service === title)
+      .map(({ frontend, holder }) => ({ place: frontendKey(frontend), by: holder.service })),
+  };
+}
+
+/** Of what was translated, by protocol, address and port of who answers; `undefined`: the kernel does not tell. */
+async function countConnections(): Promise<ReadonlyMap<string, number> | undefined> {
+  const counts = new Map<string, number>();
+  try {
+    await visitConnections(({ protocol, destination, destinationPort, sentTo, sentToPort }) => {
+      const [to, sent] = [formatIpAddress(destination), formatIpAddress(sentTo)];
+      if (to === sent && destinationPort === sentToPort) return;
+      const key = `${protocol} ${to} ${destinationPort}`;
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    });
+  } catch (error) {
+    if (error instanceof SystemCallError) return undefined;
+    throw error;
+  }
+  return counts;
+}
