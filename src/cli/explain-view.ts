@@ -67,7 +67,8 @@ function packetWords({ packet }: Explanation): string {
   const hasPorts = sourcePort + destinationPort > 0;
   const from = endWords(source, hasPorts ? sourcePort : undefined);
   const to = endWords(destination, hasPorts ? destinationPort : undefined);
-  return `${protocol} packet of ${sizeBytes} bytes from ${from} to ${to}`;
+  const backend = packet.backend === null ? '' : `, translated to ${endWords(packet.backend, packet.backend.port)}`;
+  return `${protocol} packet of ${sizeBytes} bytes from ${from} to ${to}${backend}`;
 }
 
 function endWords({ address, node, pod }: ExplainedEnd, port: number | undefined): string {
@@ -80,7 +81,7 @@ function fateWords(explanation: Explanation): string {
   const nodes = way === 'back' && back !== null ? back.nodes : explanation.nodes;
   const last = nodes.at(-1)?.node ?? '';
   const before = nodes.at(-2)?.node ?? last;
-  const { node, pod } = packet.destination;
+  const { node, pod } = packet.backend ?? packet.destination;
   const decided = decision?.text ?? '';
   const answered = back?.fate === 'delivered' ? ', and its answer comes back' : '';
   const receiver = pod === '' ? `${last} itself` : `pod ${pod} at ${last}`;

@@ -13,6 +13,7 @@ import type { RulebookWish } from '../rulebook/rulebook.ts';
 import { systemClock, systemRandom } from './process/system-environment.ts';
 import { withAssignments } from './services/assigned-wishes.ts';
 import { NodeServices } from './services/node-services.ts';
+import { ServiceChoices } from './services/service-choices.ts';
 import { ServiceEnforcement } from './services/service-enforcement.ts';
 import type { ServiceHandlerParts } from './services/service-handlers.ts';
 import { families } from './services/service-names.ts';
@@ -38,8 +39,12 @@ export interface ComposedServices {
   readonly enforcement: ServiceEnforcement;
   /** What questions are answered from. */
   readonly known: Omit<ServiceHandlerParts, 'nodeName' | 'notices'>;
+  /** Which backend the kernel of this node chooses for a packet. */
+  readonly choices: ServiceChoices;
   /** To be told of pods. */
   readonly podFollower: PodFollower;
+  /** Addresses that the name of a service stands for; `undefined`: there is no such service. */
+  addressesOf(namespace: string, name: string): readonly IpAddress[] | undefined;
   /** What each is called, and the addresses that its name stands for. */
   named(): readonly NamedService[];
   /** Whether all are known, and all pods behind them. */
@@ -117,6 +122,7 @@ export function composeServices(
       planner,
       facts,
     },
+    choices: new ServiceChoices({ enforcement, prefixes, facts }),
     podFollower: {
       setPod: (pod) => facts.setPod(pod),
       removePod: (key) => facts.removePod(key),
@@ -124,6 +130,10 @@ export function composeServices(
         services.update();
         if (hasHeadless()) onNames();
       },
+    },
+    addressesOf: (namespace, name) => {
+      const record = rulebook.objects.objectsOf('services').get(serviceKey({ namespace, name }));
+      return record && namedService(record, planner).addresses;
     },
     named: () => [...rulebook.objects.objectsOf('services').values()].map((record) => namedService(record, planner)),
     isNamed: () => services.isBegun,

@@ -393,6 +393,8 @@ export async function composeDaemon(
     policy,
     policyNotices: () => [...(kubernetes?.notices() ?? []), ...(policy?.notices() ?? []), ...directoryNotices(known)],
     policyNodeAt: (address) => policy?.nodeAt(address),
+    serviceAddresses: services && ((namespace, name) => services?.addressesOf(namespace, name)),
+    serviceChoice: async (packet, isInside) => services?.choices.of(packet, isInside),
     followDenied: (follower) => policy?.log.follow(follower),
     policyDrops: () => policy?.denials.byRule() ?? [],
     hostPods: () => hostPodsAmong(api?.pods.values() ?? []),

@@ -65,6 +65,8 @@ export interface ExplainedPacket {
   /** 0 where there are no ports. */
   readonly sourcePort: number;
   readonly destinationPort: number;
+  /** Where a service sends it; `null`: it is for no service, or gets to no backend. */
+  readonly backend: (ExplainedEnd & { readonly port: number }) | null;
   /** Length of the IP packet. */
   readonly sizeBytes: number;
 }

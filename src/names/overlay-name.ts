@@ -7,8 +7,8 @@ import { SERVICE_LABEL } from './service-names.ts';
 /** Who is meant. */
 export type OverlayName =
   | { readonly kind: 'node'; readonly node: string }
-  /** A service, or nobody. */
-  | { readonly kind: 'service' }
+  /** A service. */
+  | { readonly kind: 'service'; readonly namespace: string; readonly name: string }
   /** One of `candidates`, the first that there is. */
   | { readonly kind: 'pod'; readonly node: string | undefined; readonly candidates: readonly QualifiedPod[] };
 
@@ -23,7 +23,10 @@ export function parseOverlayName(text: string, domain: readonly string[]): Overl
   const labels = parseDomainName(text);
   const within = labels && labelsBefore(labels, domain);
   if (within === undefined || within.length === 0) return undefined;
-  if (within.at(-1) === SERVICE_LABEL) return within.length === 1 ? undefined : { kind: 'service' };
+  if (within.at(-1) === SERVICE_LABEL) {
+    const [name, namespace] = within;
+    return within.length === 3 ? { kind: 'service', namespace: namespace!, name: name! } : undefined;
+  }
   if (within.at(-1) !== NODE_LABEL) return { kind: 'pod', node: undefined, candidates: podsOf(within) };
   const node = within.at(-2);
   if (node === undefined) return undefined;

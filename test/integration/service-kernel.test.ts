@@ -7,6 +7,7 @@ import { frontendElement } from '../../src/daemon/services/service-names.ts';
 import { ServiceEnforcement } from '../../src/daemon/services/service-enforcement.ts';
 import { runCommand } from '../../src/linux/command.ts';
 import { removeTable, SERVICE_TABLE } from '../../src/linux/nftables.ts';
+import { pickIndex } from '../../src/services/pick-hash.ts';
 import type { Frontend } from '../../src/services/service-plan.ts';
 import { type BackendsByPort, frontendKey, serviceKey, ServicePlanner } from '../../src/services/service-planner.ts';
 import type { Service, ServiceProtocol } from '../../src/services/service.ts';
@@ -129,6 +130,11 @@ test.serial(`the kernel does what the plan says, whatever changes of services (S
       else t.true(expected.has(actual), `${told}: ${actual}, and not ${[...expected].join(' or ')}`);
       count(outcomes, typeof expected === 'string' ? expected : translatedAs(probe, actual));
       const frontend = frontends.get(keyOf(probe));
+      const picked = frontend && pickedBackend(probe, frontend);
+      if (picked !== undefined) {
+        t.regex(actual, new RegExp(` to ${picked}$`), `${told}: as the hash says`);
+        count(outcomes, 'picked');
+      }
       if (frontend?.affinitySeconds === undefined || typeof expected === 'string') continue;
       // Whoever was sent to a backend is sent there again.
       const client = `${formatIpAddress(probe.source)} ${keyOf(probe)}`;
@@ -148,7 +154,9 @@ test.serial(`the kernel does what the plan says, whatever changes of services (S
   }
   t.log(Object.fromEntries(outcomes));
   t.deepEqual(
-    ['translated', 'masqueraded', 'to itself', 'refused', 'silent', 'kept'].filter((outcome) => !outcomes.has(outcome)),
+    ['translated', 'picked', 'masqueraded', 'to itself', 'refused', 'silent', 'kept'].filter(
+      (outcome) => !outcomes.has(outcome),
+    ),
     [],
   );
 });
@@ -215,6 +223,15 @@ function expectedOf(probe: PolicyProbe, frontends: ReadonlyMap<string, Frontend>
       return `${isMasqueraded ? own : formatIpAddress(source)} to ${formatIpAddress(address)} ${port}`;
     }),
   );
+}
+
+/** `ADDRESS PORT` of the backend that the hash of a flow means, if there are several and no client keeps its own. */
+function pickedBackend({ from, source, sourcePort }: PolicyProbe, frontend: Frontend): string | undefined {
+  const planned = ['a', 'b', 'router'].includes(from.name) ? frontend.inside : frontend.outside;
+  const isLetIn = frontend.sources?.some((prefix) => prefixContains(prefix, source)) ?? true;
+  if (planned.kind !== 'backends' || frontend.affinitySeconds !== undefined || !isLetIn) return undefined;
+  const { address, port } = planned.backends[pickIndex(source, sourcePort, planned.backends.length)]!;
+  return `${formatIpAddress(address)} ${port}`;
 }
 
 function actualOf({ kind, destination, sourcePort }: PolicyProbe, length: number, watched: Watched): string {

@@ -6,7 +6,7 @@ const domain = ['weft', 'internal'];
 function meaning(text: string): string | undefined {
   const name = parseOverlayName(text, domain);
   if (name === undefined) return undefined;
-  if (name.kind === 'service') return 'service';
+  if (name.kind === 'service') return `service ${name.namespace}/${name.name}`;
   if (name.kind === 'node') return `node ${name.node}`;
   const pods = name.candidates.map((pod) => `${pod.namespace}/${pod.name}`).join(' or ');
   return `${pods}${name.node === undefined ? '' : ` at ${name.node}`}`;
@@ -21,8 +21,9 @@ test('names of pods and nodes are told apart as DNS answers them', (t) => {
   t.is(meaning('web.shop.n2.node.weft.internal'), 'shop/web or default/web.shop at n2');
   t.is(meaning('web.svc.n2.node.weft.internal'), 'svc/web or default/web.svc at n2');
   t.is(meaning('svc.node.weft.internal'), 'node svc');
-  t.is(meaning('Web.Shop.SVC.weft.internal'), 'service');
-  t.is(meaning('svc.svc.weft.internal'), 'service');
+  t.is(meaning('Web.Shop.SVC.weft.internal'), 'service shop/web');
+  t.is(meaning('svc.svc.svc.weft.internal'), 'service svc/svc');
+  t.is(meaning('shop.svc.weft.internal'), undefined);
 });
 
 test('what is not below the domain, or nobody there, is no such name', (t) => {

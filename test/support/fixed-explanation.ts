@@ -10,6 +10,7 @@ export const fixedExplanation: Explanation = {
     protocol: 'tcp',
     sourcePort: 40_000,
     destinationPort: 80,
+    backend: null,
     sizeBytes: 60,
   },
   remarks: ['n2 is dead: its own address stands for that of its pod db'],

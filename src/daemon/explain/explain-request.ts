@@ -119,7 +119,8 @@ export function describePacket(request: ExplainRequest, source: IpAddress, desti
   };
 }
 
-const address = v.pipe(
+/** An address, as nodes tell it each other. */
+export const toldAddress = v.pipe(
   v.string(),
   v.maxLength(64),
   v.rawTransform(({ dataset, addIssue, NEVER }): IpAddress => {
@@ -132,8 +133,8 @@ const address = v.pipe(
 const whole = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max));
 
 const toldPacket = v.object({
-  source: address,
-  destination: address,
+  source: toldAddress,
+  destination: toldAddress,
   protocol: whole(MAX_PROTOCOL),
   sourcePort: whole(MAX_PORT),
   destinationPort: whole(MAX_PORT),
@@ -145,7 +146,7 @@ const toldAssumption = v.object({ packet: v.unknown(), from: v.string() });
 
 const toldDatagrams = v.object({
   packet: v.unknown(),
-  sender: address,
+  sender: toldAddress,
   trafficClass: whole(255),
   datagrams: v.pipe(
     v.array(v.pipe(v.string(), v.base64(), v.maxLength(MAX_DATAGRAM_BYTES * 2))),

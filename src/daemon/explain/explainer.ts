@@ -4,7 +4,15 @@
  */
 import { ConfigError, WeftError } from '../../errors.ts';
 import { adviceFor } from '../../explain/drop-words.ts';
-import type { ExplainedEnd, Explanation, Fate, Handover, PastMoment, Stage } from '../../explain/explanation.ts';
+import type {
+  ExplainedEnd,
+  ExplainedStep,
+  Explanation,
+  Fate,
+  Handover,
+  PastMoment,
+  Stage,
+} from '../../explain/explanation.ts';
 import { destinationKind } from '../../explain/destination-kind.ts';
 import { innerSource } from '../../explain/inner-addresses.ts';
 import { faultRemark } from '../../explain/injected-fault.ts';
@@ -26,6 +34,7 @@ import type { MomentWindow } from './moment-window.ts';
 import type { ExplainedEnds } from './explained-ends.ts';
 import type { Place } from '../places/places.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
+import { parseToldChoice, type ToldChoice } from './told-choice.ts';
 import { parseToldStage } from './told-stage.ts';
 
 export interface ExplainerOptions {
@@ -51,6 +60,7 @@ type Handed = Handover & { readonly packet: unknown };
 const DEPARTURE = 'explain-departure';
 const ARRIVAL = 'explain-arrival';
 const ASSUMED = 'explain-assumed';
+const SERVICE = 'explain-service';
 /** Asks a node to ask another, which it hands packets to: whoever needs a relay may not reach the target otherwise either. */
 const PASSED_ON = 'explain-passed-on';
 
@@ -67,6 +77,7 @@ export class Explainer {
       const packet = parseToldPacket(body);
       return kernel.departure(packet, local.departure(packet));
     });
+    remote.answer(SERVICE, async (body) => local.service(parseToldPacket(body)));
     remote.answer(ARRIVAL, async (body) => {
       const arrived = parseToldDatagrams(body);
       // What the packet says of itself counts: the node that sent it may have given it another source.
@@ -91,12 +102,18 @@ export class Explainer {
   async explain(request: ExplainRequest): Promise<Explanation> {
     const { nodeName, ends, past } = this.#options;
     const found = await Promise.all([ends.find(request.source), ends.find(request.destination)]);
-    const [source, destination] = found;
-    const packet = describePacket(request, ...addressesOf(source, destination, request.family));
-    const owner = source.node === '' ? ends.underlayOwner(packet.source) : source.node;
+    const [source, asked] = found;
+    const sent = describePacket(request, ...addressesOf(source, asked, request.family));
+    const owner = source.node === '' ? ends.underlayOwner(sent.source) : source.node;
     const first = request.node ?? (owner === '' ? nodeName : owner);
-    const isAnswered = destinationKind(packet.destination) === 'host' && destination.node !== '';
-    const following = this.#stagesOf(packet, first, destination.node, request.node);
+    const choice = asked.kind === 'pod' ? undefined : await this.#choiceAt(first, sent);
+    const { packet, destination } = await this.#translated(sent, asked, choice);
+    const isAnswered =
+      choice?.fate == null && destinationKind(packet.destination) === 'host' && destination.node !== '';
+    const following =
+      choice?.fate == null
+        ? this.#stagesOf(packet, first, destination.node, request.node)
+        : Promise.resolve(endedAt(first, choice.step, choice.fate));
     const asArrived = async (): Promise<PacketDescription> => {
       const masqueraded = (await following).stages[0]!.masqueraded;
       return { ...packet, source: parseIpAddress(masqueraded ?? '') ?? packet.source };
@@ -105,7 +122,7 @@ export class Explainer {
       following,
       isAnswered ? this.#answerStages(source.node === '' ? await asArrived() : packet, destination.node) : undefined,
     ]);
-    const { nodes, ...there } = wayOver(stages, fate);
+    const { nodes, ...there } = wayOver(choice?.fate === null ? withChoice(stages, choice.step) : stages, fate);
     // Who is not there does not answer.
     const back = answer === undefined || fate === 'unreachable' ? null : wayOver(answer.stages, answer.fate);
     const way = back !== null && isWorse(back, there) ? 'back' : 'there';
@@ -116,10 +133,17 @@ export class Explainer {
     return {
       packet: {
         source: endOf(packet.source, source, podIn(stages[0]!, 'from-pod')),
-        destination: endOf(packet.destination, destination, podIn(stages.at(-1)!, 'to-pod')),
+        destination: endOf(sent.destination, asked, choice === undefined ? podIn(stages.at(-1)!, 'to-pod') : ''),
         protocol: protocolName(packet.protocol),
         sourcePort: packet.sourcePort,
-        destinationPort: packet.destinationPort,
+        destinationPort: sent.destinationPort,
+        backend:
+          packet === sent
+            ? null
+            : {
+                ...endOf(packet.destination, destination, podIn(stages.at(-1)!, 'to-pod')),
+                port: packet.destinationPort,
+              },
         sizeBytes: packet.sizeBytes,
       },
       // What is to be said of an address, the nodes say.
@@ -139,6 +163,28 @@ export class Explainer {
       back,
       around: request.around === undefined ? null : await past(packet, names, request.around),
     };
+  }
+
+  /** What the node from which it comes does with it, if it is for a service. One that cannot be asked says so where the way is asked for. */
+  async #choiceAt(first: string, packet: PacketDescription): Promise<ToldChoice | undefined> {
+    try {
+      return parseToldChoice(first, await this.#options.remote.ask<unknown>(first, SERVICE, tellPacket(packet)));
+    } catch (error) {
+      reasonOf(error, first);
+      return undefined;
+    }
+  }
+
+  /** The packet as it goes on behind the translation, and who has its destination. */
+  async #translated(
+    packet: PacketDescription,
+    asked: Place,
+    choice: ToldChoice | undefined,
+  ): Promise<{ readonly packet: PacketDescription; readonly destination: Place }> {
+    if (choice?.backend?.address.family !== packet.destination.family) return { packet, destination: asked };
+    const { address, port } = choice.backend;
+    const destination = await this.#options.ends.find(formatIpAddress(address));
+    return { packet: { ...packet, destination: address, destinationPort: port }, destination };
   }
 
   /** @param named the first one, if somebody asked for just that. */
@@ -216,6 +262,17 @@ export class Explainer {
       return await this.#ask(from, PASSED_ON, handover);
     }
   }
+}
+
+/** It gets no further than that. */
+function endedAt(node: string, step: ExplainedStep, fate: Fate): FollowedStages {
+  return { stages: [{ node, steps: [step], fate, reason: '', next: null }], fate };
+}
+
+/** Where the kernel of the first node has it: behind its pod. */
+function withChoice([first, ...others]: readonly Stage[], step: ExplainedStep): Stage[] {
+  const at = first!.steps.findIndex(({ hook }) => hook === 'kernel' || hook === 'route');
+  return [{ ...first!, steps: first!.steps.toSpliced(at === -1 ? first!.steps.length : at, 0, step) }, ...others];
 }
 
 /** Whether the kernel of the node ends it before weft has it. */

@@ -17,6 +17,7 @@ import { masqueradeStep } from '../../explain/masquerade.ts';
 import type { NodeAddress } from '../../explain/policy-words.ts';
 import type { PacketDescription } from '../../explain/packet-description.ts';
 import { Rehearsal, type Rehearsed, type RehearsedDatagram } from '../../explain/rehearsal.ts';
+import { type ServiceChoice, tellChoice } from '../../explain/service-choice.ts';
 import { syntheticPacket } from '../../explain/synthetic-packet.ts';
 import { type PathFacts, type UnderlayFacts, outerPacketBytes } from '../../explain/underlay-words.ts';
 import { nodeAddressIn } from '../../ipam/pool.ts';
@@ -60,6 +61,8 @@ export interface LocalExplainerParts {
   readonly policyPlan: () => Promise<PlanState | undefined>;
   /** A node that has an address, as policies know it; `undefined`: none has, or there are no policies. */
   readonly policyNodeAt: (address: IpAddress) => NodeAddress | undefined;
+  /** What the kernel would do with the first packet of a flow, as `ServiceChoices.of`; `undefined`: it is for no service. */
+  readonly serviceChoice: (packet: PacketDescription, isInside: boolean) => Promise<ServiceChoice | undefined>;
   readonly status: () => Status;
   /** The one in use at the moment. */
   readonly underlay: () => Underlay;
@@ -92,6 +95,20 @@ export class LocalExplainer {
   constructor(parts: LocalExplainerParts, faults: () => readonly Fault[]) {
     this.#parts = parts;
     this.#faults = faults;
+  }
+
+  /** What becomes of a packet that is for a service, where it begins; `null`: it is for none. */
+  async service(packet: PacketDescription): Promise<{ readonly choice: unknown }> {
+    const { config, serviceChoice, underlay } = this.#parts;
+    const { source, sourcePort } = packet;
+    const isInside = this.#holderOf(source).kind !== 'nobody' || equalIpAddresses(underlay().address, source);
+    const choice = await serviceChoice(packet, isInside);
+    if (choice === undefined) return { choice: null };
+    const isItself = choice.backend?.address === formatIpAddress(source);
+    const told = tellChoice(choice, config.nodeName, sourcePort, isItself);
+    const backend =
+      choice.backend === undefined ? null : { address: choice.backend.address, port: choice.backend.port };
+    return { choice: { ...told, backend } };
   }
 
   /** What would become of a packet that a pod of this node, or the node itself, sends. */

@@ -5,16 +5,17 @@ import { parseTold } from '../remote/told-answer.ts';
 
 const detail = v.union([v.string(), v.number(), v.boolean()]);
 
+/** One step of it. */
+export const toldStep = v.object({
+  hook: v.string(),
+  verdict: v.picklist(['pass', 'doubt', 'unknown', 'stop']),
+  text: v.string(),
+  details: v.record(v.string(), detail),
+});
+
 const stage = v.object({
   node: v.string(),
-  steps: v.array(
-    v.object({
-      hook: v.string(),
-      verdict: v.picklist(['pass', 'doubt', 'unknown', 'stop']),
-      text: v.string(),
-      details: v.record(v.string(), detail),
-    }),
-  ),
+  steps: v.array(toldStep),
   fate: v.nullable(v.picklist(fates)),
   reason: v.string(),
   masqueraded: v.optional(v.string()),

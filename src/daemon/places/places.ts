@@ -1,6 +1,7 @@
 /**
  * Who is meant by what a person writes: `web`, `shop/web`, `n2/web`, `n2/shop/web`, `n2`, `10.244.2.7`; as kubectl has it, `deploy/web`,
- * `shop/deploy/web`: the first pod of it; or, as DNS has it, `web.shop.weft.internal`, `n2.node.weft.internal`.
+ * `shop/deploy/web`: the first pod of it, `svc/web`, `shop/svc/web`: the addresses of a service; or, as DNS has it, `web.shop.weft.internal`,
+ * `n2.node.weft.internal`, `web.shop.svc.weft.internal`.
  *
  * Names of nodes come first: a pod that is called like a node is meant by `NODE/POD`.
  */
@@ -17,7 +18,7 @@ import { formatIpAddress, type IpAddress, parseIpAddress } from '../../wire/addr
 import { formatPrefix, type Prefix, prefixContains } from '../../wire/prefix.ts';
 import type { ClusterPod, ClusterPods } from './cluster-pods.ts';
 import { nearestName } from '../../api/nearest-name.ts';
-import { madeBy, parsePodWords, titled, workloadNames } from './pod-words.ts';
+import { formatService, madeBy, parsePodWords, parseServiceWords, titled, workloadNames } from './pod-words.ts';
 
 /** One end of what is looked at. */
 export interface Place {
@@ -43,6 +44,8 @@ export interface PlacesOptions {
   /** In order of their prefixes. */
   readonly routes: () => readonly ResolvedRoute[];
   readonly clusterPrefixes: readonly Prefix[];
+  /** Addresses that the name of a service stands for; `undefined`: there is no such service. Absent: others have the services. */
+  readonly serviceAddresses?: ((namespace: string, name: string) => readonly IpAddress[] | undefined) | undefined;
   /** Labels of the domain that pods and nodes have names in; `undefined`: they have none. */
   readonly domain?: readonly string[] | undefined;
 }
@@ -64,6 +67,9 @@ export class Places {
     const { domain } = this.#options;
     const named = domain && parseOverlayName(text, domain);
     if (named !== undefined) return this.#named(text, named);
+    const service = parseServiceWords(text);
+    const place = service && this.#service(text, service.namespace, service.name);
+    if (place !== undefined) return place;
     const slash = text.indexOf('/');
     const first = text.slice(0, Math.max(0, slash));
     // A namespace that is called like a node is meant by NODE/NAMESPACE/POD.
@@ -77,6 +83,14 @@ export class Places {
     const covering = routes[longestMatch(routes, address)];
     const node = covering?.owner.name ?? '';
     return { kind: 'address', label, node, addresses: [address], remark: node === '' ? this.#whyNowhere(address) : '' };
+  }
+
+  #service(text: string, namespace: string, name: string): Place | undefined {
+    const addresses = this.#options.serviceAddresses?.(namespace, name);
+    if (addresses === undefined) return undefined;
+    if (addresses.length === 0) throw unknown(`service ${namespace}/${name} has no address`);
+    const remark = `${text} is a service, which is no place of its own: name one of its pods, or ask weft explain`;
+    return { kind: 'address', label: formatService(namespace, name), node: '', addresses, remark };
   }
 
   #whyNowhere(address: IpAddress): string {
@@ -165,6 +179,8 @@ export class Places {
       const other = elsewhere.length === 0 ? hint : `: there is ${elsewhere.join(', ')}`;
       return `${text}: no pod of a ${kind} ${name} in namespace ${namespace} is known${other}`;
     }
+    const service = this.#options.serviceAddresses && parseServiceWords(text);
+    if (service !== undefined) return `${text}: there is no service ${service.namespace}/${service.name}`;
     if (!text.includes('/')) return `${text} is no address, and there is no node and no pod of this name${hint}`;
     const [node = '', ...rest] = text.split('/');
     const nodeHint = meant(node, nodes);
@@ -174,7 +190,11 @@ export class Places {
 
   /** Whom DNS means: of several pods, the one at the node whose name comes first. */
   async #named(text: string, named: OverlayName): Promise<Place> {
-    if (named.kind === 'service') throw unknown(`${text} can only be a service: name one of its pods, or an address`);
+    if (named.kind === 'service') {
+      const place = this.#service(text, named.namespace, named.name);
+      if (place === undefined) throw unknown(`${text}: there is no service ${named.namespace}/${named.name}`);
+      return place;
+    }
     const node = named.node === undefined ? undefined : this.#node(named.node);
     if (named.node !== undefined && node === undefined)
       throw unknown(`${text}: there is no node ${named.node}${meant(named.node, this.#nodeNames())}`);

@@ -17,6 +17,8 @@ export interface PodWords {
 /** A kind as well, for whoever passes on what `kubectl get pods -o name` says. */
 const podKinds: readonly string[] = ['pod', 'pods', 'po'];
 
+const serviceKinds: readonly string[] = ['svc', 'service', 'services'];
+
 /** Reads it: nothing, one or both. A namespace may be called like a kind: `job/web`. */
 export function parsePodWords(text: string): PodWords {
   const segments = text.split('/');
@@ -28,6 +30,19 @@ export function parsePodWords(text: string): PodWords {
   return podKinds.includes(first)
     ? ofKind(DEFAULT_NAMESPACE, first, second)
     : { title: podTitle(first, second), ...ofKind(DEFAULT_NAMESPACE, first, second) };
+}
+
+/** `svc/web`, `shop/svc/web`: a service; `undefined`: the text means none. A namespace may be called like that: whatever is no service may be a pod. */
+export function parseServiceWords(text: string): { readonly namespace: string; readonly name: string } | undefined {
+  const segments = text.split('/');
+  const [name = '', kind, namespace = DEFAULT_NAMESPACE] = segments.toReversed();
+  const isOne = kind !== undefined && serviceKinds.includes(kind) && segments.length <= 3 && !segments.includes('');
+  return isOne ? { namespace, name } : undefined;
+}
+
+/** As {@link parseServiceWords} reads it. */
+export function formatService(namespace: string, name: string): string {
+  return namespace === DEFAULT_NAMESPACE ? `svc/${name}` : `${namespace}/svc/${name}`;
 }
 
 function ofKind(namespace: string, word: string, name: string): PodWords {

@@ -12,7 +12,7 @@ import { Measurement } from './measurement.ts';
 import { PeerWays } from './peer-ways.ts';
 import type { PingRequest, PingRound } from '../../api/ping-api.ts';
 import { Ping } from './ping.ts';
-import { Places } from '../places/places.ts';
+import { Places, type PlacesOptions } from '../places/places.ts';
 import type { RemoteNodes } from '../remote/remote-nodes.ts';
 import { systemClock } from '../process/system-environment.ts';
 import type { Config } from '../config/config.ts';
@@ -42,6 +42,8 @@ export interface ProbeParts {
   readonly index: PodIndex;
   readonly identity: string;
   readonly overlayMtuBytes: number;
+  /** As in `PlacesOptions`. */
+  readonly serviceAddresses: PlacesOptions['serviceAddresses'];
 }
 
 /** Puts it together. */
@@ -67,6 +69,7 @@ export function composeProbes(
     staticPeers: staticPeers.map(({ name }) => name),
     routes: () => routes.inUse,
     clusterPrefixes,
+    serviceAddresses: parts.serviceAddresses,
     domain: config.names.enabled ? config.names.domain : undefined,
   });
   const ways = new PeerWays({ echoes, paths, routes, others, staticPeers, overlayMtuBytes });

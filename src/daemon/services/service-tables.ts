@@ -28,6 +28,7 @@
  */
 import type { NftChainContent, NftSetContent } from '../../linux/nft-table-content.ts';
 import type { NftTablePiece } from '../../linux/nft-table-pieces.ts';
+import { PICK_SEED } from '../../services/pick-hash.ts';
 import type { Destination, Frontend, PlannedBackend } from '../../services/service-plan.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
 import { formatPrefix, type Prefix } from '../../wire/prefix.ts';
@@ -284,15 +285,12 @@ function chosen(side: Side): readonly string[] {
   return side === 'inside' ? [choose] : [];
 }
 
-/** Where the hash is h, it goes to the chain of index h mod their number. */
+/** Where it goes is what `pickIndex` says. */
 function pickRule(family: Family, chains: readonly string[]): string {
   if (chains.length === 1) return `goto ${chains[0]}`;
   const verdict = chains.map((chain, index) => `${index} : goto ${chain}`).join(', ');
   return `jhash ${field[family]} saddr . th sport mod ${chains.length} seed ${hex(PICK_SEED)} vmap { ${verdict} }`;
 }
-
-/** Of the hash by which backends are chosen; the same on all nodes. */
-export const PICK_SEED = 0x77_65_66_74;
 
 function endpoint({ address, port }: PlannedBackend): string {
   const text = formatIpAddress(address);

@@ -3,7 +3,7 @@ import type { Pod } from '../../../src/api/control-api.ts';
 import { ClusterPods } from '../../../src/daemon/places/cluster-pods.ts';
 import { Places } from '../../../src/daemon/places/places.ts';
 import { resolveRoutes } from '../../../src/routing/resolve-routes.ts';
-import { formatIpAddress } from '../../../src/wire/address.ts';
+import { formatIpAddress, parseIpAddress } from '../../../src/wire/address.ts';
 import { announcementOf, memberOf, prefix } from '../../support/announcements.ts';
 import { FakeCluster, nobodyTells } from '../../support/fake-remote-nodes.ts';
 import { fixedPod } from '../../support/fixed-handlers.ts';
@@ -17,6 +17,14 @@ const pod = (name: string, address: string, state: Pod['state'] = 'running'): Po
 });
 
 /** n1, which looks, with n2 and n3, n4, which is dead, and a static peer. */
+const services: Readonly<Record<string, readonly string[]>> = {
+  'default/api': ['10.96.0.1', 'fd00:10:96::1'],
+  'shop/api': ['10.96.0.2'],
+  'shop/none': [],
+};
+
+const noPlace = 'is a service, which is no place of its own: name one of its pods, or ask weft explain';
+
 function setUp() {
   const cluster = new FakeCluster();
   const remote = cluster.node('n1');
@@ -41,6 +49,7 @@ function setUp() {
     staticPeers: ['sw'],
     routes: () => routes,
     clusterPrefixes,
+    serviceAddresses: (namespace, name) => services[`${namespace}/${name}`]?.map((text) => parseIpAddress(text)!),
     domain: ['weft', 'internal'],
   });
   return { cluster, pods, places };
@@ -57,6 +66,13 @@ const finds = test.macro<[string, string]>({
 
 test(finds, 'db', 'pod n2/db at n2: 10.244.2.3');
 test(finds, 'n1/web', 'pod n1/web at n1: 10.244.1.2');
+test(finds, 'svc/api', `address svc/api at no node: 10.96.0.1 fd00:10:96::1; svc/api ${noPlace}`);
+test(finds, 'shop/svc/api', `address shop/svc/api at no node: 10.96.0.2; shop/svc/api ${noPlace}`);
+test(
+  finds,
+  'api.shop.svc.weft.internal',
+  `address shop/svc/api at no node: 10.96.0.2; api.shop.svc.weft.internal ${noPlace}`,
+);
 test(finds, 'n2', 'node n2 at n2: 10.244.2.1 fd00:10:244:2::1');
 test(finds, 'n3/n2', 'pod n3/n2 at n3: 10.244.3.3');
 test(finds, 'sw', 'node sw at sw: ');
@@ -118,12 +134,9 @@ test(refuses, 'nix.weft.internal', 'place-unknown', /^nix\.weft\.internal: there
 test(refuses, 'dbs.n2.node.weft.internal', 'place-unknown', /there is no pod dbs at node n2: did you mean db\?$/);
 test(refuses, 'a.b.weft.internal', 'place-unknown', /there is no pod b\/a, and none called a\.b/);
 test(refuses, 'db.n22.node.weft.internal', 'place-unknown', /there is no node n22: did you mean n2\?$/);
-test(
-  refuses,
-  'web.shop.svc.weft.internal',
-  'place-unknown',
-  /can only be a service: name one of its pods, or an address$/,
-);
+test(refuses, 'web.shop.svc.weft.internal', 'place-unknown', /there is no service shop\/web$/);
+test(refuses, 'svc/nix', 'place-unknown', /^svc\/nix: there is no service default\/nix$/);
+test(refuses, 'shop/svc/none', 'place-unknown', /^service shop\/none has no address$/);
 
 test('of two nodes of one name the one that is there is meant', async (t) => {
   const cluster = new FakeCluster();
