@@ -2,19 +2,13 @@
  * What the doctor is told of policies: what is suspicious about them, of all that is known of pods now. Anybody may have thousands of policies
  * and pods, and gossip must not wait for them: they are looked at in slices, and for no longer than {@link MAX_WORK_MS} in all.
  */
-import { setImmediate } from 'node:timers/promises';
 import type { PolicyFacts, SuspiciousPolicies } from '../../doctor/facts.ts';
 import type { PolicyPod } from '../../policy/cluster-facts.ts';
 import { ClusterView } from '../../policy/cluster-view.ts';
 import { answersNames, deniedNames, type NameDenial } from '../../policy/denied-names.ts';
 import type { NodePlanner } from '../../policy/node-planner.ts';
-import { type Steps, type Suspicion, suspicionsOf } from '../../policy/suspicions.ts';
-
-/** How long the main thread is taken at a time, in ms. */
-const SLICE_MS = 4;
-
-/** How long it is taken in all, in ms: for 1 000 policies and 5 000 pods it is some tens. */
-export const MAX_WORK_MS = 1_000;
+import { type Suspicion, suspicionsOf } from '../../policy/suspicions.ts';
+import { MAX_WORK_MS, SlicedWork } from '../process/sliced-work.ts';
 
 /** Of one kind, so many are told; the others are counted. */
 const MAX_TOLD = 8;
@@ -86,33 +80,4 @@ export async function surveyPolicies(options: PolicySurveyOptions): Promise<Poli
     },
     unseen: work.isOver ? `there are too many policies and pods to look at all of them within ${MAX_WORK_MS} ms` : '',
   };
-}
-
-class SlicedWork {
-  readonly #nowMs: () => number;
-  #workedMs = 0;
-
-  constructor(nowMs: () => number) {
-    this.#nowMs = nowMs;
-  }
-
-  /** Whether there is no time left for more. */
-  get isOver(): boolean {
-    return this.#workedMs >= MAX_WORK_MS;
-  }
-
-  /** Takes as many steps as there is time for. */
-  async take<Found>(steps: Steps<Found>, found: (one: Found) => void): Promise<void> {
-    let beginMs = this.#nowMs();
-    for (const one of steps) {
-      if (one !== undefined) found(one);
-      const sliceMs = this.#nowMs() - beginMs;
-      if (sliceMs < SLICE_MS) continue;
-      this.#workedMs += sliceMs;
-      if (this.isOver) return;
-      await setImmediate();
-      beginMs = this.#nowMs();
-    }
-    this.#workedMs += this.#nowMs() - beginMs;
-  }
 }

@@ -1,5 +1,6 @@
 import test from 'ava';
-import { MAX_WORK_MS, type PolicySurveyOptions, surveyPolicies } from '../../../src/daemon/policy/policy-survey.ts';
+import { type PolicySurveyOptions, surveyPolicies } from '../../../src/daemon/policy/policy-survey.ts';
+import { MAX_WORK_MS } from '../../../src/daemon/process/sliced-work.ts';
 import type { PolicyPod } from '../../../src/policy/cluster-facts.ts';
 import { NodePlanner } from '../../../src/policy/node-planner.ts';
 import type { Policy } from '../../../src/policy/policy.ts';
