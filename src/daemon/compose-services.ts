@@ -18,6 +18,7 @@ import { ServiceEnforcement } from './services/service-enforcement.ts';
 import type { ServiceHandlerParts } from './services/service-handlers.ts';
 import { families } from './services/service-names.ts';
 import { ServiceFacts } from './services/service-facts.ts';
+import { type ServiceSurvey, surveyServices } from './services/service-survey.ts';
 import { StaleConnections } from './services/stale-connections.ts';
 import type { ThisNode } from './this-node.ts';
 
@@ -55,6 +56,8 @@ export interface ComposedServices {
   complete(wishes: readonly RulebookWish[]): readonly RulebookWish[];
   /** Resolves when the kernel does what was told until now, or it is known why it does not. */
   followed(): Promise<readonly Notice[]>;
+  /** What the doctor is told of services. */
+  survey(): Promise<ServiceSurvey>;
   /** This node is reached at another address of the underlay. */
   movedTo(underlay: IpAddress): void;
   notices(): readonly Notice[];
@@ -64,6 +67,10 @@ const notBegun: Notice = {
   code: 'services-unknown',
   message: 'this node does not follow it yet: it waits for other nodes to tell their services and pods, up to 30 s',
 };
+
+/** Why nothing can be said of services. */
+const UNKNOWN_SERVICES = 'it is not known yet which services there are';
+const UNKNOWN_PODS = 'not all pods of other nodes are known yet';
 
 /** Begins as soon as it is known which services there are. */
 export function composeServices(
@@ -112,6 +119,10 @@ export function composeServices(
     onNames();
   });
   services.start();
+  const ignorance = (): string => {
+    if (!rulebook.isKnown()) return UNKNOWN_SERVICES;
+    return given().size === 0 || (services.isBegun && isSettled()) ? '' : UNKNOWN_PODS;
+  };
   const notices = (): readonly Notice[] => [...enforcement.notices(), ...services.notices(), ...stale.notices()];
   return {
     services,
@@ -145,6 +156,13 @@ export function composeServices(
       if (given().size === 0) return [];
       return services.isBegun ? notices() : [notBegun];
     },
+    survey: async () =>
+      surveyServices({
+        records: rulebook.objects.objectsOf('services'),
+        planner,
+        ignorance: ignorance(),
+        nowMs: () => performance.now(),
+      }),
     movedTo: (underlay) => {
       planner.moveTo(nodeAt(underlay));
       services.update();

@@ -400,6 +400,7 @@ export async function composeDaemon(
     hostPods: () => hostPodsAmong(api?.pods.values() ?? []),
     unaskedPods: () => (kubernetes === undefined ? podsOfKubernetes(pods.leased().map(({ record }) => record)) : []),
     surveyPolicies: async () => policy?.survey(),
+    surveyServices: async () => services?.survey(),
     status: () => view.status(),
   });
   opened.defer(() => diagnosis.close());

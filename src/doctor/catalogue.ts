@@ -32,6 +32,10 @@ import { policySubjects } from './checks/policy-subjects.ts';
 import { prefixOverlap } from './checks/prefix-overlap.ts';
 import { resources } from './checks/resources.ts';
 import { refusedTraffic } from './checks/refused-traffic.ts';
+import { serviceAddresses } from './checks/service-addresses.ts';
+import { serviceBackends } from './checks/service-backends.ts';
+import { serviceEnforcement } from './checks/service-enforcement.ts';
+import { serviceProxies } from './checks/service-proxies.ts';
 import { strangers } from './checks/strangers.ts';
 import { underlayChoice } from './checks/underlay-choice.ts';
 import { underlayMtu } from './checks/underlay-mtu.ts';
@@ -56,6 +60,10 @@ const checks = {
   'policy-ports': policyPorts,
   'policy-dns': policyDns,
   'policy-clients': policyClients,
+  'service-enforcement': serviceEnforcement,
+  'service-backends': serviceBackends,
+  'service-addresses': serviceAddresses,
+  'service-proxies': serviceProxies,
   'underlay-choice': underlayChoice,
   'underlay-mtu': underlayMtu,
   'local-sends': localSends,

@@ -6,6 +6,7 @@ import type { Ruleset } from '../firewall/ruleset.ts';
 import type { TaskLimit } from '../linux/task-limits.ts';
 import type { NameDenial } from '../policy/denied-names.ts';
 import type { Suspicion } from '../policy/suspicions.ts';
+import type { ServiceSuspicion } from '../services/service-suspicions.ts';
 import type { IpAddress } from '../wire/address.ts';
 import type { Prefix } from '../wire/prefix.ts';
 
@@ -46,7 +47,9 @@ export type Sight =
   /** Links, with their MTU. */
   | 'devices'
   /** What network policies say, and whom. */
-  | 'policies';
+  | 'policies'
+  /** Which services there are, and the pods behind them. */
+  | 'services';
 
 /** Why it could not be looked at. Facts are then such that they accuse nobody. */
 export type Unseen = Readonly<Partial<Record<Sight, string>>>;
@@ -126,6 +129,8 @@ export interface DaemonFacts {
   readonly podsInside: readonly PodInsideFacts[];
   /** Absent: no network policies are enforced here. */
   readonly policies?: PolicyFacts | undefined;
+  /** Absent: others have the services here. */
+  readonly services?: ServiceFacts | undefined;
   /** Titles of pods of Kubernetes, if its API is not asked: nobody knows here what policies say of them. */
   readonly unaskedPods?: readonly string[];
   /** Whether other nodes can be asked: gossip is authenticated. */
@@ -268,9 +273,21 @@ export interface MasqueradedDenialFacts {
   readonly blocks: readonly string[];
 }
 
+/** What there is of services that weft has, and hardly as it is meant, of pods as they are known here. */
+export interface ServiceFacts {
+  /** How many services there are that have addresses. */
+  readonly count: number;
+  /** Ports of services that select pods, and have none behind them. */
+  readonly withoutBackend: SomeOf<ServiceSuspicion>;
+  /** Addresses and ports of services that another one has. */
+  readonly taken: SomeOf<ServiceSuspicion>;
+}
+
+export type SuspiciousPolicies = SomeOf<Suspicion>;
+
 /** The first of them, and how many there are. */
-export interface SuspiciousPolicies {
-  readonly some: readonly Suspicion[];
+export interface SomeOf<One> {
+  readonly some: readonly One[];
   readonly count: number;
 }
 

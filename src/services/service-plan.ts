@@ -9,7 +9,7 @@ import type { Backend, BackendAddress, Service, ServicePort, ServiceProtocol, Tr
 
 /** An address and a port at which a service is reached. */
 export interface Frontend {
-  /** Port of a service: `shop/web:http`, or `shop/web` where it has no name. */
+  /** As {@link servicePortTitle} gives it. */
   readonly service: string;
   readonly kind: FrontendKind;
   readonly address: IpAddress;
@@ -67,6 +67,11 @@ export function planService(
   });
 }
 
+/** A port of a service: `shop/web:http`, or `shop/web` where it has no name. */
+export function servicePortTitle({ namespace, name }: Pick<Service, 'namespace' | 'name'>, port: string): string {
+  return port === '' ? `${namespace}/${name}` : `${namespace}/${name}:${port}`;
+}
+
 interface Place {
   readonly kind: FrontendKind;
   readonly address: IpAddress;
@@ -91,10 +96,9 @@ function frontendAt(
   { name, protocol }: ServicePort,
 ): Frontend {
   const isInternal = place.kind === 'cluster';
-  const title = `${service.namespace}/${service.name}`;
   return {
     ...place,
-    service: name === '' ? title : `${title}:${name}`,
+    service: servicePortTitle(service, name),
     protocol,
     inside: destination(isInternal ? service.internalTraffic : 'cluster', reachable),
     outside: destination(isInternal ? service.internalTraffic : service.externalTraffic, reachable),

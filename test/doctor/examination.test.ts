@@ -1,7 +1,7 @@
 /** Every finding, by facts that bring it about and nothing else. */
 import test from 'ava';
 import { catalogue } from '../../src/doctor/catalogue.ts';
-import type { KernelWays, PeerFacts, PodInsideFacts, PolicyFacts } from '../../src/doctor/facts.ts';
+import type { KernelWays, PeerFacts, PodInsideFacts, PolicyFacts, ServiceFacts } from '../../src/doctor/facts.ts';
 import type { FactsOfDaemon } from '../../src/doctor/check.ts';
 import { examine, reportOf } from '../../src/doctor/examination.ts';
 import { factsWith, firewallOf, type FactChanges, healthyPod } from '../support/doctor-facts.ts';
@@ -92,6 +92,32 @@ const policiesWith = (changes: Partial<PolicyFacts>): FactChanges => ({
     },
   },
 });
+const withoutBackend = {
+  kind: 'no-backend',
+  service: 'shop/web',
+  place: '80/tcp',
+  text: 'no pod of namespace shop has app=web: connections are refused',
+} as const;
+const taken = {
+  kind: 'address-taken',
+  service: 'shop/web',
+  place: '10.96.0.7:80/tcp',
+  text: 'shop/old has it',
+} as const;
+const servicesWith = (changes: Partial<ServiceFacts>, host: FactChanges['host'] = {}): FactChanges => ({
+  host,
+  daemon: {
+    services: { count: 1, withoutBackend: nothingSuspicious, taken: nothingSuspicious, ...changes },
+  },
+});
+/** Rules as kube-proxy makes them with iptables. */
+const ofKubeProxy = firewallOf(
+  'COMMIT',
+  '*nat',
+  ':PREROUTING ACCEPT [0:0]',
+  ':KUBE-SERVICES - [0:0]',
+  '-A PREROUTING -j KUBE-SERVICES',
+);
 const silent = { trial: { sent: 50, answered: 0 } };
 const unreachable = { code: 'remote-unreachable', message: 'node n2: no answer within 5 s' };
 
@@ -224,6 +250,12 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'policy-denies-dns': policiesWith({ nameDenials: [nameDenial] }),
   'policy-denies-all-egress': policiesWith({ nameDenials: [{ ...nameDenial, beginsOthers: false }] }),
   'policy-denies-node': policiesWith({ masqueraded: [masqueradedDenial] }),
+  'services-not-followed': notice('services-not-followed'),
+  'services-unknown': notice('services-unknown'),
+  'service-flows-unavailable': notice('service-flows-unavailable'),
+  'service-without-backend': servicesWith({ withoutBackend: { some: [withoutBackend], count: 1 } }),
+  'service-address-taken': servicesWith({ taken: { some: [taken], count: 1 } }),
+  'services-and-kube-proxy': servicesWith({}, { firewall: ofKubeProxy }),
   'policy-unreadable': notice('policy-unreadable'),
   'policy-not-understood': notice('policy-not-understood'),
   'policy-log-unavailable': notice('policy-log-unavailable'),
@@ -279,6 +311,25 @@ test('packets that may be of clients behind a node are told with the block that 
 test('a table of policies that somebody changed is put right, and is told of once', (t) => {
   const [finding, ...others] = examine(factsWith(differing('kernel', 'missing', 'inet weft-policy')), TIME).findings;
   t.deepEqual([finding?.id, finding?.fix.automatic, others], ['policy-not-enforced', true, []]);
+});
+
+test('of many services of which the same is to be said, some are named', (t) => {
+  const some = Array.from({ length: 8 }, (_, at) => ({ ...withoutBackend, service: `shop/s${at}` }));
+  const [finding] = examine(factsWith(servicesWith({ withoutBackend: { some, count: 500 } })), TIME).findings;
+  t.deepEqual(finding!.evidence.slice(-2), [
+    'shop/s7 80/tcp: no pod of namespace shop has app=web: connections are refused',
+    'and 492 more',
+  ]);
+});
+
+test('a table of services that somebody changed is put right, and is told of once', (t) => {
+  const [finding, ...others] = examine(factsWith(differing('kernel', 'missing', 'inet weft-services')), TIME).findings;
+  t.deepEqual([finding?.id, finding?.fix.automatic, others], ['services-not-followed', true, []]);
+});
+
+test('where the kernel refused the table of services, a person is to look', (t) => {
+  const [finding] = examine(factsWith(notice('services-not-followed')), TIME).findings;
+  t.deepEqual([finding?.evidence, finding?.fix.automatic], [['so it is'], false]);
 });
 
 test('of many pods whose policies nobody asks for, some are named', (t) => {
@@ -353,6 +404,9 @@ const silences: Readonly<Record<string, FactChanges>> = {
   'a node that answers no probes': { peer: { trial: undefined } },
   'a node that left': { peer: { state: 'left', trial: undefined } },
   'policies about which nothing is suspicious': policiesWith({}),
+  'services about which nothing is suspicious': servicesWith({}),
+  'kube-proxy where weft has no services': servicesWith({ count: 0 }, { firewall: ofKubeProxy }),
+  'kube-proxy where Kubernetes has the services': { host: { firewall: ofKubeProxy } },
   'a node of an older version that answers no questions': {
     peer: { said: { code: 'remote-unsupported', message: 'its weft is too old' } },
   },
@@ -455,7 +509,16 @@ test('a check whose facts could not be looked at says so, and all others are mad
   const skipped = report.checks.filter(({ outcome }) => outcome === 'skipped');
   t.deepEqual(
     skipped.map(({ check }) => check),
-    ['forward-policy', 'foreign-rules', 'kernel-parameters', 'kernel-state', 'prefix-overlap', 'policy-enforcement'],
+    [
+      'forward-policy',
+      'foreign-rules',
+      'kernel-parameters',
+      'kernel-state',
+      'prefix-overlap',
+      'policy-enforcement',
+      'service-enforcement',
+      'service-proxies',
+    ],
   );
   t.true(skipped.every(({ reason }) => reason === `could not be looked at: ${why}`));
   t.deepEqual(

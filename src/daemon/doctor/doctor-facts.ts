@@ -58,7 +58,7 @@ async function readDaemonFacts({ parts, audit, remote, recent, drops }: DoctorSo
   const canAsk = keys !== undefined;
   const counts = recent.get();
   const sights = new Sights();
-  const [underlay, audited, podDamage, examples, podsInside, ways, policies, peers] = await Promise.all([
+  const [underlay, audited, podDamage, examples, podsInside, ways, policies, services, peers] = await Promise.all([
     readUnderlay(parts, mtuBytes, sights),
     audit.inspect(),
     pods.storeDamage(),
@@ -66,6 +66,7 @@ async function readDaemonFacts({ parts, audit, remote, recent, drops }: DoctorSo
     inspectPods(pods),
     sights.look('ways', async () => readKernelWays(wayQuestions(parts)), unknownWays),
     parts.surveyPolicies(),
+    parts.surveyServices(),
     inspectPeers({
       remote,
       canAsk,
@@ -83,6 +84,7 @@ async function readDaemonFacts({ parts, audit, remote, recent, drops }: DoctorSo
   const [unknown, differences] = [audited.filter(isUnknown), audited.filter((one) => !isUnknown(one))];
   for (const { message } of unknown) sights.miss('kernel', message);
   if (policies !== undefined && policies.unseen !== '') sights.miss('policies', policies.unseen);
+  if (services !== undefined && services.unseen !== '') sights.miss('services', services.unseen);
   return {
     unseen: sights.unseen,
     version,
@@ -103,6 +105,7 @@ async function readDaemonFacts({ parts, audit, remote, recent, drops }: DoctorSo
     podsInside,
     ways,
     policies: policies?.facts,
+    services: services?.facts,
     unaskedPods: parts.unaskedPods(),
     canAsk,
   };

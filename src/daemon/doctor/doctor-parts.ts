@@ -1,5 +1,5 @@
 /** The parts of the daemon that the doctor looks at. */
-import type { PolicyFacts } from '../../doctor/facts.ts';
+import type { PolicyFacts, ServiceFacts } from '../../doctor/facts.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { Config } from '../config/config.ts';
 import type { Dataplane } from '../worker/dataplane.ts';
@@ -39,4 +39,6 @@ export interface DoctorParts {
   readonly unaskedPods: () => readonly string[];
   /** Looks at network policies; `undefined`: none are enforced here. */
   readonly surveyPolicies: () => Promise<{ readonly facts: PolicyFacts; readonly unseen: string } | undefined>;
+  /** Looks at services; `undefined`: others have them. */
+  readonly surveyServices: () => Promise<{ readonly facts: ServiceFacts; readonly unseen: string } | undefined>;
 }

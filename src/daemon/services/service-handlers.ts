@@ -5,6 +5,7 @@ import { ConflictError, SystemCallError } from '../../errors.ts';
 import { visitConnections } from '../../linux/connections.ts';
 import { readCounters } from '../../linux/nft-netlink.ts';
 import { SERVICE_TABLE } from '../../linux/nftables.ts';
+import { servicePortTitle } from '../../services/service-plan.ts';
 import { frontendKey, serviceKey, type ServicePlanner } from '../../services/service-planner.ts';
 import type { ServiceRecord, ServiceRecordPort } from '../../services/service-record.ts';
 import { formatIpAddress } from '../../wire/address.ts';
@@ -83,7 +84,7 @@ function listedPort(
   connections: ReadonlyMap<string, number> | undefined,
 ): ListedServicePort {
   const key = serviceKey(record);
-  const title = name === '' ? key : `${key}:${name}`;
+  const title = servicePortTitle(record, name);
   const backends = planner.backends(key).get(name) ?? [];
   return {
     name,

@@ -4,6 +4,7 @@ import type { Difference, Repair } from '../facts.ts';
 import type { Finding } from '../finding.ts';
 import { isKernelParameter } from './kernel-parameters.ts';
 import { isOfPolicies } from './policy-enforcement.ts';
+import { isOfServices } from './service-enforcement.ts';
 
 const finds: FindingKinds = {
   'kernel-state-stale': {
@@ -41,7 +42,12 @@ export const kernelState: DaemonCheck = {
   finds,
   look: ({ daemon: { differences, repairs = [] } }) => {
     const own = differences.filter(
-      (one) => one.problem !== 'foreign' && one.table !== 'kubernetes' && !isKernelParameter(one) && !isOfPolicies(one),
+      (one) =>
+        one.problem !== 'foreign' &&
+        one.table !== 'kubernetes' &&
+        !isKernelParameter(one) &&
+        !isOfPolicies(one) &&
+        !isOfServices(one),
     );
     const kernel = own.filter(({ table }) => table === 'kernel');
     return [

@@ -1,0 +1,86 @@
+/**
+ * What services say that their authors hardly meant: a port has no pod behind it, or an address of theirs is that of another service. It is
+ * asked of pods as they are now, so that it may be meant for others.
+ *
+ * There may be thousands of services: all of it is found step by step, and whoever asks may do something else between two steps.
+ */
+import { formatEndpoint } from '../wire/address.ts';
+import { type Frontend, servicePortTitle } from './service-plan.ts';
+import { serviceKey, type ServicePlanner } from './service-planner.ts';
+import type { ServiceRecord, ServiceRecordPort } from './service-record.ts';
+
+export interface ServiceSuspicion {
+  readonly kind: 'no-backend' | 'address-taken';
+  /** As `servicePortTitle` gives it. */
+  readonly service: string;
+  /** `80/tcp`, `10.96.0.7:80/tcp`, `node port 30080/tcp`. */
+  readonly place: string;
+  /** For people. */
+  readonly text: string;
+}
+
+/** Labels of a selector that are named. */
+const MAX_LABELS = 4;
+
+/** In the order of the services. @returns `undefined` among them: nothing yet, after some work */
+export function* suspicionsOfServices(
+  services: Iterable<ServiceRecord>,
+  planner: Pick<ServicePlanner, 'backends' | 'refused'>,
+): Generator<ServiceSuspicion | undefined, void> {
+  for (const service of services) {
+    yield;
+    yield* portsWithoutBackend(service, planner);
+    yield* takenPlaces(service, planner);
+  }
+}
+
+/** Whoever selects no pods has none, and may mean that. */
+function portsWithoutBackend(
+  service: ServiceRecord,
+  planner: Pick<ServicePlanner, 'backends'>,
+): readonly ServiceSuspicion[] {
+  const { selector } = service;
+  if (selector === undefined) return [];
+  const backends = planner.backends(serviceKey(service));
+  const hasNone = ({ name }: ServiceRecordPort): boolean => (backends.get(name) ?? []).length === 0;
+  const effect = (port: ServiceRecordPort): string => {
+    if (!service.isHeadless) return `${port.protocol === 'UDP' ? 'datagrams' : 'connections'} are refused`;
+    return backends.size === 0 ? 'its name stands for no address' : 'its name stands for pods without that port';
+  };
+  return service.ports.filter(hasNone).map((port) => ({
+    kind: 'no-backend',
+    service: servicePortTitle(service, port.name),
+    place: portText(port),
+    text: `no pod of namespace ${service.namespace} ${wantedText(selector, port)}: ${effect(port)}`,
+  }));
+}
+
+/** `has app=web`, `with app=web has a port "http"`. */
+function wantedText(selector: Readonly<Record<string, string>>, { targetPort }: ServiceRecordPort): string {
+  const entries = Object.entries(selector).map(([key, value]) => `${key}=${value}`);
+  const more = entries.length > MAX_LABELS ? ` and ${entries.length - MAX_LABELS} more labels` : '';
+  const labels = `${entries.slice(0, MAX_LABELS).join(', ')}${more}`;
+  return typeof targetPort === 'number' ? `has ${labels}` : `with ${labels} has a port ${JSON.stringify(targetPort)}`;
+}
+
+function takenPlaces(service: ServiceRecord, planner: Pick<ServicePlanner, 'refused'>): readonly ServiceSuspicion[] {
+  const found = new Map<string, ServiceSuspicion>();
+  for (const { frontend, holder } of planner.refused(serviceKey(service))) {
+    // An external address that is an address of the node as well goes to the same backends.
+    if (frontend.service === holder.service) continue;
+    const place = placeText(frontend, holder);
+    const { service: title } = frontend;
+    found.set(`${title} ${place}`, { kind: 'address-taken', service: title, place, text: `${holder.service} has it` });
+  }
+  return [...found.values()];
+}
+
+/** Of two node ports, all addresses of the node are meant. */
+function placeText(frontend: Frontend, holder: Frontend): string {
+  if (frontend.kind === 'node-port' && holder.kind === 'node-port') return `node port ${portText(frontend)}`;
+  return `${formatEndpoint(frontend)}/${frontend.protocol.toLowerCase()}`;
+}
+
+function portText({ port, protocol }: Pick<ServiceRecordPort, 'port' | 'protocol'>): string {
+  return `${port}/${protocol.toLowerCase()}`;
+}
