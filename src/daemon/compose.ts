@@ -390,6 +390,7 @@ export async function composeDaemon(
     underlay: () => follower.underlay,
     overlayMtuBytes: node.deviceMtuBytes,
     policyPlan: async () => policy?.enforcement.confirmedPlan(),
+    knownFrontends: async () => services?.enforcement.confirmedSize(),
     policy,
     policyNotices: () => [...(kubernetes?.notices() ?? []), ...(policy?.notices() ?? []), ...directoryNotices(known)],
     policyNodeAt: (address) => policy?.nodeAt(address),

@@ -15,17 +15,17 @@ import { type NftTable, titleOf } from './nftables.ts';
  * judgement by them is that nobody can tell.
  *
  * @param netns path of the file of a network namespace; absent: the one that this process is in.
- * @param without a table of this process's own namespace, of which whoever asks knows better what it does: it is left out as far as that spares
- *   `nft` reading it, which takes seconds for a large one.
+ * @param without tables of this process's own namespace, of which whoever asks knows better what they do: they are left out as far as that
+ *   spares `nft` reading them, which takes seconds for large ones.
  */
-export async function readRuleset(netns?: string, without?: NftTable): Promise<Ruleset> {
+export async function readRuleset(netns?: string, without: readonly NftTable[] = []): Promise<Ruleset> {
   const options: CommandOptions = {
     purpose: 'look at the firewall',
     // Whose namespace it is may have as many rules as it likes.
     ...(netns === undefined ? {} : { netns, timeoutMs: NETNS_TIMEOUT_MS, maxOutputBytes: MAX_NETNS_OUTPUT_BYTES }),
   };
   const [nft, ...legacy] = await Promise.all([
-    readNft(options, netns === undefined ? without : undefined),
+    readNft(options, netns === undefined ? without : []),
     ...families.map(async (family) => readLegacy(family, options)),
   ]);
   return { chains: [...nft.chains, ...legacy.flat()] };
@@ -58,7 +58,7 @@ interface NftListing {
   readonly text: string;
 }
 
-async function readNft(options: CommandOptions, without: NftTable | undefined): Promise<Ruleset> {
+async function readNft(options: CommandOptions, without: readonly NftTable[]): Promise<Ruleset> {
   const { document, text } = (await listAllBut(without, options)) ?? (await list(['ruleset'], options));
   // A kernel without nftables has no rules of it; where it has, but the program is missing, nobody knows.
   if (document instanceof CommandError) {
@@ -76,8 +76,9 @@ async function readNft(options: CommandOptions, without: NftTable | undefined): 
 }
 
 /** Table by table; `undefined`: there is nothing to leave out, or not all others could be listed. */
-async function listAllBut(without: NftTable | undefined, options: CommandOptions): Promise<NftListing | undefined> {
-  const tables = without === undefined ? undefined : listTables()?.filter((title) => title !== titleOf(without));
+async function listAllBut(without: readonly NftTable[], options: CommandOptions): Promise<NftListing | undefined> {
+  const titles = without.map(titleOf);
+  const tables = titles.length === 0 ? undefined : listTables()?.filter((title) => !titles.includes(title));
   if (tables === undefined || tables.length > MAX_TABLES) return undefined;
   const listings = await Promise.all(tables.map(async (title) => list(['table', ...title.split(' ')], options)));
   const documents = listings.flatMap(({ document }) => (isListed(document) ? [document] : []));

@@ -183,7 +183,7 @@ test('a pod reaches no loopback address of its node, even where the kernel would
   const inPod = `echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet
     ip route del local 127.0.0.1 table local && ip route del local 127.0.0.0/8 table local
     ip route add 127.0.0.1 via 169.254.1.1 dev eth0 src ${PODS.n1}
-    timeout 1 bash -c '</dev/tcp/127.0.0.1/8099'`;
+    timeout 3 bash -c '</dev/tcp/127.0.0.1/8099'`;
   const refused = await rise('pod-to-loopback', 1, async () => {
     t.not((await lab.tryExec('n1-p1', 'sh', '-c', inPod)).exitCode, 0);
   });

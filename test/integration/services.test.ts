@@ -45,6 +45,13 @@ async function addPod(node: string, pod: string, app: string): Promise<void> {
   await lab.control(node).addPod(pod, { netns: `/run/netns/${lab.name}-${node}-${pod}`, labels: { app } });
 }
 
+/** What explain says of a connection of a pod of n2. */
+async function fateAt2(destination: string, port: number): Promise<string> {
+  const request = { source: 'n2/p2', destination, protocol: 'tcp', destinationPort: `${port}` };
+  const { fate, decision } = await lab.control('n1').explain(request);
+  return `${fate}: ${decision!.text}`;
+}
+
 async function tryWrong(...args: readonly string[]): Promise<ProgramResult> {
   return await lab.tryAsk('n1', 'service', 'add', 'wrong', '--port', '80', '--selector', 'app=web', ...args);
 }
@@ -115,6 +122,38 @@ test.serial('a node reaches services, and so does UDP', async (t) => {
   await until('n3 knows it', async () => (await service('n3', 'echo')) !== undefined);
   const { stdout } = await lab.tryExec('n3-p2', 'sh', '-c', `echo hello | socat -T2 - UDP4:${echo}:53`);
   t.regex(stdout, /^n[12]-p1$/);
+});
+
+test.serial('explain says which backend a flow gets, and it does', async (t) => {
+  const [address] = web.clusterAddresses;
+  const backends = new Set<string>();
+  for (let sourcePort = 42_000; sourcePort < 42_008; sourcePort++) {
+    const request = {
+      source: 'n3/p2',
+      destination: 'svc/web',
+      protocol: 'tcp',
+      sourcePort: `${sourcePort}`,
+      destinationPort: '80',
+    };
+    const { fate, packet } = await lab.control('n1').explain(request);
+    t.is(fate, 'delivered');
+    const to = `TCP4:${address}:80,connect-timeout=2,sourceport=${sourcePort}`;
+    const { stdout } = await lab.tryExec('n3-p2', 'socat', '-T2', '-', to);
+    t.is(stdout.split(' ')[0], `${packet.backend!.node}-${packet.backend!.pod}`, `${sourcePort}`);
+    backends.add(packet.backend!.node);
+  }
+  t.deepEqual([...backends].sort(), ['n1', 'n2']);
+});
+
+test.serial('explain says what has no backend, and what no service has', async (t) => {
+  t.regex(
+    await fateAt2('svc/web', 81),
+    /^blocked: n2 refuses it: the address is one of services, and none of them has 10\./,
+  );
+  t.is(
+    await fateAt2('10.96.255.254', 80),
+    'blocked: n2 refuses it: no service has the address of 10.96.255.254 tcp 80',
+  );
 });
 
 test.serial('from outside a node port leads to all backends, under the address of the node', async (t) => {

@@ -9,7 +9,7 @@ import { readRuleset } from '../../src/linux/ruleset.ts';
 execFileSync('nft', ['-f', '-'], { input: readFileSync(0) });
 const readings: string[][] = [];
 for (const name of [undefined, ...process.argv.slice(2)]) {
-  const { chains } = await readRuleset(undefined, name === undefined ? undefined : { family: 'inet', name });
+  const { chains } = await readRuleset(undefined, name === undefined ? [] : [{ family: 'inet', name }]);
   readings.push(
     chains
       .flatMap(({ title, base, rules }) => [

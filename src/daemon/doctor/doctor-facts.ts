@@ -14,7 +14,7 @@ import { parsePrefix } from '../../wire/prefix.ts';
 import { UNSEEN_SUBJECT, type Audit } from '../audit/audit.ts';
 import type { DoctorParts } from './doctor-parts.ts';
 import type { DropHandlers } from '../explain/drops.ts';
-import { unlistedTable } from '../explain/unlisted-table.ts';
+import { unlistedTables } from '../explain/unlisted-tables.ts';
 import { lookAtHost, plumbingIn } from '../host/host-facts.ts';
 import { inspectPeers } from './doctor-peers.ts';
 import { inspectPods } from './doctor-pods.ts';
@@ -47,7 +47,8 @@ export async function readFacts(sources: DoctorSources): Promise<Facts> {
       allowSources: allowSources.flatMap((text) => parsePrefix(text) ?? []),
     })),
   };
-  const unlisted = unlistedTable(await sources.parts.policyPlan());
+  const [plan, frontends] = await Promise.all([sources.parts.policyPlan(), sources.parts.knownFrontends()]);
+  const unlisted = unlistedTables(plan, frontends);
   const [host, daemon] = await Promise.all([lookAtHost(plumbing, unlisted), readDaemonFacts(sources)]);
   return { node: config.nodeName, host, daemon };
 }

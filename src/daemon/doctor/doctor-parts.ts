@@ -35,6 +35,8 @@ export interface DoctorParts {
   readonly status: () => Status;
   /** Of network policies, if the kernel has just that now; `undefined`: there is none, or the kernel has something else. */
   readonly policyPlan: () => Promise<PlanState | undefined>;
+  /** Of services, the number of addresses and ports that the kernel has, if it has just those; `undefined`: as above. */
+  readonly knownFrontends: () => Promise<number | undefined>;
   /** Titles of pods of Kubernetes, if its API is not asked. */
   readonly unaskedPods: () => readonly string[];
   /** Looks at network policies; `undefined`: none are enforced here. */

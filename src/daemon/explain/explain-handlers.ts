@@ -51,6 +51,7 @@ export function composeExplanations(
       pods: () => parts.pods.list(),
       underlay: parts.underlay,
       policyPlan: parts.policyPlan,
+      knownFrontends: parts.knownFrontends,
       nodeAt: parts.policyNodeAt,
       lookUp: lookUpPassage,
       readRuleset,

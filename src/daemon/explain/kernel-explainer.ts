@@ -41,7 +41,7 @@ import { holderAmong } from '../pods/pod-holder.ts';
 import { titleOf } from '../pods/pod-key.ts';
 import { POD_GATEWAY } from '../host/pod-devices.ts';
 import { Turns } from '../remote/turns.ts';
-import { unlistedTable } from './unlisted-table.ts';
+import { unlistedTables } from './unlisted-tables.ts';
 
 export interface KernelExplainerOptions {
   readonly nodeName: string;
@@ -56,10 +56,12 @@ export interface KernelExplainerOptions {
   readonly lookUp: (question: PassageQuestion) => Promise<PassageFacts>;
   /** What network policies have the kernel of this node decide; `undefined`: their table is judged as those of others are. */
   readonly policyPlan: () => Promise<PlanState | undefined>;
+  /** As in `LocalExplainerParts`. */
+  readonly knownFrontends: () => Promise<number | undefined>;
   /** A node that has an address, as policies know it; `undefined`: none has. */
   readonly nodeAt: (address: IpAddress) => NodeAddress | undefined;
   /** All rules of the firewall of a namespace; `undefined`: of this process's own. One table may be left out. */
-  readonly readRuleset: (netns: string | undefined, without: NftTable | undefined) => Promise<Ruleset>;
+  readonly readRuleset: (netns: string | undefined, without: readonly NftTable[]) => Promise<Ruleset>;
 }
 
 /** Packets that are looked at by this node at one time: each costs some programs. */
@@ -235,11 +237,12 @@ export class KernelExplainer {
       isEchoAnswer: packet.isAnswer === true && isEcho(source.family, packet.protocol),
       aim,
     };
-    const { lookUp, policyPlan } = this.#options;
-    const plan = where.netns === undefined ? await policyPlan() : undefined;
+    const { lookUp, policyPlan, knownFrontends } = this.#options;
+    const isOfNode = where.netns === undefined;
+    const [plan, frontends] = isOfNode ? await Promise.all([policyPlan(), knownFrontends()]) : [];
     const policies = plan && this.#policiesOf(plan, packet, client);
     try {
-      const reading = this.#rulesetOf(where.netns, unlistedTable(plan));
+      const reading = this.#rulesetOf(where.netns, unlistedTables(plan, frontends));
       const [facts, ruleset] = await Promise.all([lookUp({ ...packet, ...where }), reading]);
       return { packet, passage, look: { facts, ruleset }, policies };
     } catch (error) {
@@ -268,8 +271,8 @@ export class KernelExplainer {
   }
 
   /** Several that ask at one time get the same. */
-  async #rulesetOf(netns: string | undefined, without: NftTable | undefined): Promise<Ruleset> {
-    const key = netns ?? without?.name ?? '';
+  async #rulesetOf(netns: string | undefined, without: readonly NftTable[]): Promise<Ruleset> {
+    const key = netns ?? without.map(({ name }) => name).join();
     const { readRuleset } = this.#options;
     const reading = this.#reading.get(key) ?? readRuleset(netns, without).finally(() => this.#reading.delete(key));
     this.#reading.set(key, reading);

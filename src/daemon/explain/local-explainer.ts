@@ -59,6 +59,8 @@ export interface LocalExplainerParts {
   readonly prefixes: OwnPrefixes;
   /** Of network policies, if the kernel has just that now; `undefined`: there is none, or the kernel has something else. */
   readonly policyPlan: () => Promise<PlanState | undefined>;
+  /** Of services, the number of addresses and ports that the kernel has, if it has just those; `undefined`: as above. */
+  readonly knownFrontends: () => Promise<number | undefined>;
   /** A node that has an address, as policies know it; `undefined`: none has, or there are no policies. */
   readonly policyNodeAt: (address: IpAddress) => NodeAddress | undefined;
   /** What the kernel would do with the first packet of a flow, as `ServiceChoices.of`; `undefined`: it is for no service. */

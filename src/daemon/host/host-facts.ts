@@ -48,7 +48,7 @@ export async function readHostFacts(plumbing: Plumbing): Promise<HostFacts> {
 }
 
 /** Reads what can be read now. @param without a table of weft's own that is judged elsewhere, and need not be listed, see `readRuleset` */
-export async function lookAtHost(plumbing: Plumbing, without?: NftTable): Promise<HostFacts> {
+export async function lookAtHost(plumbing: Plumbing, without: readonly NftTable[] = []): Promise<HostFacts> {
   const sights = new Sights();
   const missing = await sights.look('machine', missingHere, []);
   const firewall = await sights.look('firewall', async () => readRuleset(undefined, without), { chains: [] });

@@ -84,6 +84,12 @@ export class ServiceEnforcement {
     return this.#isBegun && this.#failure === undefined ? this.#pieces : undefined;
   }
 
+  /** Their number, if the kernel says that nobody made something else of them; `undefined`: what it does is to be seen in its rules. */
+  async confirmedSize(): Promise<number | undefined> {
+    const { entries, findings } = await this.inspect();
+    return this.frontends === undefined || findings.length > 0 ? undefined : entries;
+  }
+
   /** @param key as `frontendKey` makes it */
   frontend(key: string): Frontend | undefined {
     return this.frontends?.frontend(key);

@@ -84,6 +84,7 @@ function explainerWith(
           ? { node: 'n2', network: 'underlay' }
           : undefined,
     policyPlan: async () => Promise.resolve(plan),
+    knownFrontends: async () => Promise.resolve(undefined),
     lookUp: async (question) => {
       const { netns, entry = '', exit = '' } = question;
       asked.push(`${netns === undefined ? 'node' : 'pod'} ${entry}>${exit}`);
