@@ -30,7 +30,7 @@ export interface NftElementChange {
 export const MAX_TRANSACTION_BYTES = 1_048_576;
 
 /** Elements in one message: the length of an attribute has 16 bits. */
-const MAX_ELEMENTS = 256;
+export const MAX_ELEMENTS = 256;
 
 /** The kernel's families, by the words of `nft`. */
 export const tableFamilies = { inet: Abi.NFPROTO_INET, arp: Abi.NFPROTO_ARP } as const;
@@ -111,7 +111,11 @@ function mappedTo(data: string | undefined, text: string): readonly NetlinkAttri
 /** `jump chain` or `goto chain`. */
 function verdictOf(text: string): readonly NetlinkAttribute[] | undefined {
   const [, word, chain = ''] = /^(jump|goto) (\S+)$/.exec(text) ?? [];
-  if (word === undefined) return undefined;
+  return word === undefined ? undefined : verdictData(word as 'jump' | 'goto', chain);
+}
+
+/** What a key of a map of verdicts stands for. */
+export function verdictData(word: 'jump' | 'goto', chain: string): readonly NetlinkAttribute[] {
   const code = new Uint8Array(4);
   new DataView(code.buffer).setInt32(0, word === 'jump' ? Abi.NFT_JUMP : Abi.NFT_GOTO);
   const verdict: readonly NetlinkAttribute[] = [

@@ -8,35 +8,44 @@
  */
 import { IPV4_DESTINATION_OFFSET, IPV4_SOURCE_OFFSET } from '../wire/ipv4.ts';
 import { IPV6_DESTINATION_OFFSET, IPV6_SOURCE_OFFSET } from '../wire/ipv6.ts';
+import { parseIpAddress } from '../wire/address.ts';
+import { parsePrefix } from '../wire/prefix.ts';
 import { TCP_FLAGS_OFFSET, TcpFlag } from '../wire/tcp.ts';
 import { Abi } from './kernel-abi.ts';
 import { type NetlinkAttribute, textValue, u32Value } from './netlink-message.ts';
 
-/** Ports that one rule lists: a set of its own, without a name. */
-export interface NftPortList {
+/** What one rule lists: a set of its own, or a map, without a name. */
+export type NftRuleList = {
   /** By which the rule finds it, within a transaction. */
   readonly id: number;
-  readonly ports: readonly number[];
+} & ({ readonly ports: readonly number[] } | { readonly choice: readonly NftChoice[] });
+
+/** Where a packet goes whose number this is. */
+export interface NftChoice {
+  readonly number: number;
+  readonly chain: string;
 }
 
 /** A rule, and the lists that it looks into. */
 export interface NftRuleExpressions {
   readonly expressions: readonly NetlinkAttribute[];
-  readonly lists: readonly NftPortList[];
+  readonly lists: readonly NftRuleList[];
 }
 
-/** What a set without a name is called until the kernel numbers it. */
+/** What a set, or a map, without a name is called until the kernel numbers it. */
 export const ANONYMOUS_SET = '__set%d';
+export const ANONYMOUS_MAP = '__map%d';
 
 /** Where a rule is read. */
 interface Reading {
   /** Whose header is looked into, as far as that was asked already. */
   family: string | undefined;
-  readonly lists: NftPortList[];
+  readonly lists: NftRuleList[];
   readonly nextId: () => number;
 }
 
-type Reader = (words: readonly string[], reading: Reading) => readonly NetlinkAttribute[];
+/** `undefined`: it is no such form after all. */
+type Reader = (words: readonly string[], reading: Reading) => readonly NetlinkAttribute[] | undefined;
 
 const protocolNumbers: Readonly<Record<string, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
@@ -53,6 +62,10 @@ const addresses: Readonly<Record<string, { readonly saddr: number; readonly dadd
 const portOffsets: Readonly<Record<string, number>> = { sport: 0, dport: 2 };
 
 const PORT_BYTES = 2;
+
+/** Parts of what several registers hold begin one each: so many bytes. NFT_REG_2 is so many of them behind NFT_REG_1. */
+const REGISTER_BYTES = 4;
+const SECOND_REGISTER = 4;
 
 /** Of these flags, a segment that begins a connection has SYN alone (RFC 9293, section 3.5). */
 const BEGINNING_FLAGS = TcpFlag.fin | TcpFlag.syn | TcpFlag.rst | TcpFlag.ack;
@@ -121,11 +134,25 @@ const readers: readonly (readonly [form: RegExp, read: Reader])[] = [
     ],
   ],
   [
-    /^meta l4proto (?:(!=) )?(tcp|udp|sctp)/,
+    /^meta l4proto (?:(!=) )?(tcp|udp|sctp|132|\d{1,2})/,
     ([operator = '==', protocol]) => [
       loaded(Abi.NFT_META_L4PROTO),
-      compared(operator, Uint8Array.of(protocolNumbers[protocol!]!)),
+      compared(operator, Uint8Array.of(protocolNumbers[protocol!] ?? Number(protocol))),
     ],
+  ],
+  [
+    /^meta mark set meta mark \| 0x([\da-f]{1,8})/,
+    ([hex]) => {
+      const mark = Number.parseInt(hex!, 16);
+      return [
+        loaded(Abi.NFT_META_MARK),
+        masked(u32Value(~mark >>> 0), u32Value(mark)),
+        expression('meta', [
+          [Abi.NFTA_META_KEY, u32(Abi.NFT_META_MARK)],
+          [Abi.NFTA_META_SREG, u32(Abi.NFT_REG_1)],
+        ]),
+      ];
+    },
   ],
   [
     /^(iifname|oifname) vmap @([\w-]+)/,
@@ -140,20 +167,66 @@ const readers: readonly (readonly [form: RegExp, read: Reader])[] = [
   ],
   [
     /^(ip|ip6) (saddr|daddr) \. meta l4proto \. th (sport|dport) @([\w-]+)/,
-    ([family, end, port, set], reading) => {
-      // Behind the address, each in a register of four bytes.
-      const behind = Abi.NFT_REG32_00 + addresses[family!]!.length / 4;
+    ([family, end, port, set], reading) => [...portOf(family!, end!, port!, reading), lookup(set!)],
+  ],
+  [
+    /^dnat (ip|ip6) to \1 daddr \. meta l4proto \. th dport map @([\w-]+)/,
+    ([family, map], reading) => [
+      ...portOf(family!, 'daddr', 'dport', reading),
+      lookup(map!, [[Abi.NFTA_LOOKUP_DREG, u32(Abi.NFT_REG_1)]]),
+      translated(family!, registerBehind(family!)),
+    ],
+  ],
+  [/^dnat (ip) to ([\d.]+):(\d{1,5})/, ([family, to, port]) => translatedTo(family!, to!, Number(port))],
+  [/^dnat (ip6) to \[([\da-f:]+)\]:(\d{1,5})/, ([family, to, port]) => translatedTo(family!, to!, Number(port))],
+  [
+    /^update @([\w-]+) \{ (ip|ip6) (saddr|daddr) \}/,
+    ([set, family, end], reading) => [
+      ...address(family!, end!, reading),
+      expression('dynset', [
+        [Abi.NFTA_DYNSET_SET_NAME, textValue(set!)],
+        [Abi.NFTA_DYNSET_OP, u32(Abi.NFT_DYNSET_OP_UPDATE)],
+        [Abi.NFTA_DYNSET_SREG_KEY, u32(Abi.NFT_REG_1)],
+      ]),
+    ],
+  ],
+  [
+    /^jhash (ip|ip6) saddr \. th sport mod (\d+) seed 0x([\da-f]{1,8}) vmap \{ (\d+ : goto [\w-]+(?:, \d+ : goto [\w-]+)*) \}/,
+    ([family, modulus, seed, texts], reading) => {
+      const id = reading.nextId();
+      const choice = texts!.split(', ').map((text): NftChoice => {
+        const [number, chain] = text.split(' : goto ');
+        return { number: Number(number), chain: chain! };
+      });
+      reading.lists.push({ id, choice });
+      const { length } = addresses[family!]!;
+      // The result takes the first register.
+      const behind = registerBehind(family!) + SECOND_REGISTER;
       return [
-        ...address(family!, end!, reading),
-        loaded(Abi.NFT_META_L4PROTO, behind),
-        payload(Abi.NFT_PAYLOAD_TRANSPORT_HEADER, portOffsets[port!]!, PORT_BYTES, behind + 1),
-        lookup(set!),
+        ...address(family!, 'saddr', reading, Abi.NFT_REG_2),
+        payload(Abi.NFT_PAYLOAD_TRANSPORT_HEADER, portOffsets['sport']!, PORT_BYTES, behind),
+        expression('hash', [
+          [Abi.NFTA_HASH_SREG, u32(Abi.NFT_REG_2)],
+          [Abi.NFTA_HASH_DREG, u32(Abi.NFT_REG_1)],
+          [Abi.NFTA_HASH_LEN, u32(length + REGISTER_BYTES)],
+          [Abi.NFTA_HASH_MODULUS, u32(Number(modulus))],
+          [Abi.NFTA_HASH_SEED, u32(Number.parseInt(seed!, 16))],
+          [Abi.NFTA_HASH_TYPE, u32(Abi.NFT_HASH_JENKINS)],
+        ]),
+        lookup(ANONYMOUS_MAP, [
+          [Abi.NFTA_LOOKUP_DREG, u32(Abi.NFT_REG_VERDICT)],
+          [Abi.NFTA_LOOKUP_SET_ID, u32(id)],
+        ]),
       ];
     },
   ],
   [
     /^(ip|ip6) (saddr|daddr) @([\w-]+)/,
     ([family, end, set], reading) => [...address(family!, end!, reading), lookup(set!)],
+  ],
+  [
+    /^(ip|ip6) (saddr|daddr) ([\da-f.:]+\/\d+)/,
+    ([family, end, text], reading) => within(family!, end!, text!, reading),
   ],
   [
     /^th (sport|dport) (\d+)-(\d+)/,
@@ -191,7 +264,9 @@ export function ruleExpressions(rule: string, nextId: () => number): NftRuleExpr
     const found = readerOf(rest);
     if (found === undefined) return undefined;
     const [[matched, ...words], read] = found;
-    expressions.push(...read(words, reading));
+    const some = read(words, reading);
+    if (some === undefined) return undefined;
+    expressions.push(...some);
     rest = rest.slice(matched.length).trimStart();
   }
   return { expressions, lists: reading.lists };
@@ -256,13 +331,14 @@ function compared(operator: string, value: Uint8Array): NetlinkAttribute {
   ]);
 }
 
-function masked(mask: Uint8Array): NetlinkAttribute {
+/** Bits that are not in the mask become those of `xor`. */
+function masked(mask: Uint8Array, xor: Uint8Array = new Uint8Array(mask.length)): NetlinkAttribute {
   return expression('bitwise', [
     [Abi.NFTA_BITWISE_SREG, u32(Abi.NFT_REG_1)],
     [Abi.NFTA_BITWISE_DREG, u32(Abi.NFT_REG_1)],
     [Abi.NFTA_BITWISE_LEN, u32(mask.length)],
     [Abi.NFTA_BITWISE_MASK, [[Abi.NFTA_DATA_VALUE, mask]]],
-    [Abi.NFTA_BITWISE_XOR, [[Abi.NFTA_DATA_VALUE, new Uint8Array(mask.length)]]],
+    [Abi.NFTA_BITWISE_XOR, [[Abi.NFTA_DATA_VALUE, xor]]],
   ]);
 }
 
@@ -274,16 +350,75 @@ function lookup(set: string, more: readonly NetlinkAttribute[] = []): NetlinkAtt
   ]);
 }
 
-/** An address, in the first register. Tables are of both families: which one it is, is asked before, once. */
-function address(family: string, end: string, reading: Reading): NetlinkAttribute[] {
+/** An address. Tables are of both families: which one it is, is asked before, once. */
+function address(
+  family: string,
+  end: string,
+  reading: Reading,
+  register: number = Abi.NFT_REG_1,
+  lengthBytes = addresses[family]!.length,
+): NetlinkAttribute[] {
   const isAsked = reading.family === family;
   reading.family = family;
   const header = addresses[family]!;
   const offset = end === 'saddr' ? header.saddr : header.daddr;
   return [
     ...(isAsked ? [] : [loaded(Abi.NFT_META_NFPROTO), compared('==', Uint8Array.of(familyNumbers[family]!))]),
-    payload(Abi.NFT_PAYLOAD_NETWORK_HEADER, offset, header.length),
+    payload(Abi.NFT_PAYLOAD_NETWORK_HEADER, offset, lengthBytes, register),
   ];
+}
+
+/** Whether an address is in a prefix: of whole bytes, these alone are looked at. */
+function within(family: string, end: string, text: string, reading: Reading): readonly NetlinkAttribute[] | undefined {
+  const prefix = parsePrefix(text);
+  if (prefix === undefined || prefix.lengthBits === 0) return undefined;
+  const { bytes } = prefix.address;
+  if (bytes.length !== addresses[family]!.length) return undefined;
+  const { lengthBits } = prefix;
+  if (lengthBits % 8 === 0) {
+    const whole = bytes.slice(0, lengthBits / 8);
+    return [...address(family, end, reading, Abi.NFT_REG_1, whole.length), compared('==', whole)];
+  }
+  const mask = bytes.map((_, index) => 0xff_00 >> Math.min(8, Math.max(0, lengthBits - index * 8)));
+  return [...address(family, end, reading), masked(mask), compared('==', bytes)];
+}
+
+/** An address, a protocol and a port, one behind the other, each beginning a register of four bytes. */
+function portOf(family: string, end: string, port: string, reading: Reading): NetlinkAttribute[] {
+  const behind = registerBehind(family);
+  return [
+    ...address(family, end, reading),
+    loaded(Abi.NFT_META_L4PROTO, behind),
+    payload(Abi.NFT_PAYLOAD_TRANSPORT_HEADER, portOffsets[port]!, PORT_BYTES, behind + 1),
+  ];
+}
+
+/** The register behind an address in the first one. */
+function registerBehind(family: string): number {
+  return Abi.NFT_REG32_00 + addresses[family]!.length / REGISTER_BYTES;
+}
+
+/** To an address in the first register, and the port in another. */
+function translated(family: string, portRegister: number): NetlinkAttribute {
+  return expression('nat', [
+    [Abi.NFTA_NAT_TYPE, u32(Abi.NFT_NAT_DNAT)],
+    [Abi.NFTA_NAT_FAMILY, u32(familyNumbers[family]!)],
+    [Abi.NFTA_NAT_REG_ADDR_MIN, u32(Abi.NFT_REG_1)],
+    [Abi.NFTA_NAT_REG_PROTO_MIN, u32(portRegister)],
+  ]);
+}
+
+function translatedTo(family: string, text: string, port: number): readonly NetlinkAttribute[] | undefined {
+  const to = parseIpAddress(text);
+  if (to?.bytes.length !== addresses[family]!.length || port > 0xff_ff) return undefined;
+  return [stored(to.bytes, Abi.NFT_REG_1), stored(u16(port), Abi.NFT_REG_2), translated(family, Abi.NFT_REG_2)];
+}
+
+function stored(value: Uint8Array, register: number): NetlinkAttribute {
+  return expression('immediate', [
+    [Abi.NFTA_IMMEDIATE_DREG, u32(register)],
+    [Abi.NFTA_IMMEDIATE_DATA, [[Abi.NFTA_DATA_VALUE, value]]],
+  ]);
 }
 
 /** Numbers of nftables are in network order. */

@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { runCommand } from '../../src/linux/command.ts';
 import { applyTransaction, dumpTable } from '../../src/linux/nft-netlink.ts';
+import { listTable } from '../../src/linux/nft-table-listing.ts';
 import { revisionTransaction } from '../../src/linux/nft-revision-message.ts';
 import { ruleExpressions } from '../../src/linux/nft-rule-expressions.ts';
 import { creationLines, type NftTableContent } from '../../src/linux/nft-table-content.ts';
@@ -22,6 +23,8 @@ export interface NftRevisionReport {
   readonly byNft: string;
   /** Whether the kernel has the same of each rule. */
   readonly areRulesSame: boolean;
+  /** Whether all is declared alike. */
+  readonly areLayoutsSame: boolean;
 }
 
 /** Each form that weft writes. */
@@ -52,6 +55,22 @@ const rules = [
   'ip6 saddr . meta l4proto . th sport @ports6 return',
   'ip saddr @blocks4 ip daddr . meta l4proto . th dport @ports4 goto target',
   'ip6 saddr @hosts6 ip6 daddr . meta l4proto . th dport @ports6 goto target',
+  'meta mark set meta mark | 0x20000000',
+  'jhash ip saddr . th sport mod 3 seed 0x77656674 vmap { 0 : goto target, 1 : goto slot-1, 2 : goto target }',
+  'jhash ip6 saddr . th sport mod 2 seed 0x77656674 vmap { 0 : goto slot-1, 1 : goto target }',
+  `jhash ip saddr . th sport mod 1500 seed 0x1 vmap { ${Array.from({ length: 1_500 }, (_, index) => `${index} : goto slot-1`).join(', ')} }`,
+  'dnat ip to ip daddr . meta l4proto . th dport map @backends4',
+  'dnat ip6 to ip6 daddr . meta l4proto . th dport map @backends6',
+  'update @kept4 { ip saddr }',
+  'update @kept6 { ip6 saddr }',
+  'meta l4proto 6 dnat ip to 10.0.0.2:8080',
+  'meta l4proto 132 dnat ip6 to [fd00::2]:8080',
+  'ip saddr 10.0.0.0/8 goto target',
+  'ip saddr 10.16.0.0/12 goto target',
+  'ip saddr 10.0.0.1/32 goto target',
+  'ip6 saddr fd00::/64 goto target',
+  'ip6 saddr fd00::/63 goto target',
+  'ip6 daddr fd00::1/128 goto target',
 ];
 
 const sets = {
@@ -66,6 +85,23 @@ const sets = {
   everything4: { type: 'ipv4_addr', details: 'flags interval;', elements: new Set(['0.0.0.0/0']) },
   ports4: { type: 'ipv4_addr . inet_proto . inet_service', elements: new Set(['10.0.0.1 . 6 . 80']) },
   ports6: { type: 'ipv6_addr . inet_proto . inet_service', elements: new Set(['fd00::1 . 17 . 53']) },
+  backends4: {
+    type: 'ipv4_addr . inet_proto . inet_service',
+    data: 'ipv4_addr . inet_service',
+    elements: new Set(['10.96.0.1 . 6 . 80 : 10.0.0.2 . 8080']),
+  },
+  backends6: {
+    type: 'ipv6_addr . inet_proto . inet_service',
+    data: 'ipv6_addr . inet_service',
+    elements: new Set(['fd00:96::1 . 17 . 53 : fd00::2 . 8053']),
+  },
+  verdicts4: {
+    type: 'ipv4_addr . inet_proto . inet_service',
+    data: 'verdict',
+    elements: new Set(['10.96.0.1 . 6 . 80 : goto target']),
+  },
+  kept4: { type: 'ipv4_addr', details: 'size 65536; flags dynamic,timeout; timeout 10800s;' },
+  kept6: { type: 'ipv6_addr', details: 'size 65536; flags dynamic,timeout; timeout 86400s;' },
 };
 
 function contentOf(name: string): NftTableContent {
@@ -80,6 +116,7 @@ function contentOf(name: string): NftTableContent {
     },
     chains: {
       target: { rules: [] },
+      'slot-1': { rules: [] },
       changed: { rules: ['ip saddr @set-gone return', 'counter name old', 'goto leaving'] },
       leaving: { rules: ['counter name old'] },
     },
@@ -122,5 +159,6 @@ const report: NftRevisionReport = {
   byMessages: await listed(own.table),
   byNft: await listed(other.table),
   areRulesSame: isDeepStrictEqual(expressionsOf(own.table), expressionsOf(other.table)),
+  areLayoutsSame: listTable(own.table)?.layout === listTable(other.table)?.layout,
 };
 process.stdout.write(JSON.stringify(report));
