@@ -1,4 +1,5 @@
 /** Sends back what it gets: UDP datagrams, or over TCP, one connection after the other. Runs until it is ended. */
+import { runOnCpus } from '../../src/linux/cpu-affinity.ts';
 import { checked } from '../../src/linux/errno.ts';
 import { libc } from '../../src/linux/ffi.ts';
 import { Abi } from '../../src/linux/kernel-abi.ts';
@@ -10,6 +11,10 @@ import { sayReady, task } from './talk.ts';
 export interface EchoTask {
   readonly protocol: 'tcp' | 'udp';
   readonly port: number;
+  /** The one that it answers from; absent: all, but datagrams are answered from the first of the device. */
+  readonly address?: string;
+  /** Processor that it runs on; absent: any. */
+  readonly processor?: number;
   /** Closes a TCP connection after one answer: whoever opens several at once cannot know which is served first. */
   readonly once?: boolean;
 }
@@ -18,12 +23,13 @@ const BUFFER_BYTES = 4096;
 const ADDRESS_BYTES = 16;
 const BACKLOG = 1024;
 
-const { protocol, port, once = false } = task() as EchoTask;
+const { protocol, port, address: at, processor, once = false } = task() as EchoTask;
+if (processor !== undefined) runOnCpus([processor]);
 const memory = new MappedMemory(2 * BUFFER_BYTES);
 const buffer = memory.address + memory.allocate(BUFFER_BYTES).at;
 const listening = openSocket(protocol);
 setOption(listening, Abi.SOL_SOCKET, SocketAbi.SO_REUSEADDR, 1);
-bindTo(listening, port);
+bindTo(listening, port, at);
 if (protocol === 'tcp') serveStreams();
 else serveDatagrams();
 

@@ -96,8 +96,8 @@ export function addressOf(address: string, port: number): Uint8Array {
   return socketAddress(parsed, port);
 }
 
-/** Binds `fd` to `port` at all addresses. @throws SystemCallError */
-export function bindTo(fd: number, port: number): void {
-  const address = addressOf('0.0.0.0', port);
+/** Binds `fd` to `port` at all addresses, or at one. @throws SystemCallError */
+export function bindTo(fd: number, port: number, at = '0.0.0.0'): void {
+  const address = addressOf(at, port);
   checked(libc.bind(fd, address, address.length), 'bind', `bind port ${port}`);
 }
