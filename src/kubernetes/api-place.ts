@@ -14,7 +14,7 @@ export interface ApiPlace {
   readonly port: number;
   /** In front of every path, as behind a proxy; mostly empty, and never with a slash at its end. */
   readonly basePath: string;
-  /** Name in the server's certificate, where it is not the host. */
+  /** Name or address in the server's certificate, where it is not the host. */
   readonly serverName: string | undefined;
   /** Who signs the server's certificate; `undefined`: those whom the system trusts. */
   readonly ca: Secret | undefined;
@@ -25,6 +25,12 @@ export interface ApiPlace {
 /** Where a pod finds its service account (kube-controller-manager's TokenController and the kubelet put it there). */
 export const SERVICE_ACCOUNT_DIRECTORY = '/var/run/secrets/kubernetes.io/serviceaccount';
 
+/** By this name, among others, the certificate of each API server is that of the service which pods reach it by (kubeadm, and what else makes one). */
+const SERVICE_NAME = 'kubernetes.default.svc';
+
+/** Where a server is. */
+export type ApiServer = Pick<ApiPlace, 'host' | 'port'>;
+
 const HTTPS_PORT = 443;
 const KEY = 'kubernetes.kubeconfig';
 
@@ -32,17 +38,20 @@ const KEY = 'kubernetes.kubeconfig';
  * The place that a pod is told by its environment.
  *
  * @param hasFile whether the file is there
+ * @param apiServer where the server is; `undefined`: where the environment says
  * @throws ConfigError that says what is missing, and what to do
  */
 export function placeOfServiceAccount(
   env: Readonly<Record<string, string | undefined>>,
   hasFile: (path: string) => boolean,
+  apiServer: ApiServer | undefined,
 ): ApiPlace {
   const { KUBERNETES_SERVICE_HOST: host = '', KUBERNETES_SERVICE_PORT: portText = '' } = env;
   const port = Number(portText);
+  const isPort = Number.isInteger(port) && port >= 1 && port <= 65_535;
   const missing = [
-    ...(host === '' ? ['the variable KUBERNETES_SERVICE_HOST'] : []),
-    ...(Number.isInteger(port) && port >= 1 && port <= 65_535 ? [] : ['the variable KUBERNETES_SERVICE_PORT']),
+    ...(host === '' && apiServer === undefined ? ['the variable KUBERNETES_SERVICE_HOST'] : []),
+    ...(isPort || apiServer !== undefined ? [] : ['the variable KUBERNETES_SERVICE_PORT']),
     ...['token', 'ca.crt']
       .map((name) => `${SERVICE_ACCOUNT_DIRECTORY}/${name}`)
       .filter((path) => !hasFile(path))
@@ -56,14 +65,18 @@ export function placeOfServiceAccount(
     );
   }
   return {
-    host,
-    port,
+    ...(apiServer ?? { host, port }),
     basePath: '',
-    serverName: undefined,
+    serverName: apiServer && SERVICE_NAME,
     ca: { file: `${SERVICE_ACCOUNT_DIRECTORY}/ca.crt` },
     token: { file: `${SERVICE_ACCOUNT_DIRECTORY}/token` },
     certificate: undefined,
   };
+}
+
+/** The same server at another address: its certificate is the one that it has where `place` says. */
+export function reachedAt(place: ApiPlace, { host, port }: ApiServer): ApiPlace {
+  return { ...place, host, port, serverName: place.serverName ?? place.host };
 }
 
 const text = v.string('is not text');

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { placeOfKubeconfig, placeOfServiceAccount } from '../../src/kubernetes/api-place.ts';
+import { placeOfKubeconfig, placeOfServiceAccount, reachedAt } from '../../src/kubernetes/api-place.ts';
 import { ConfigError } from '../../src/errors.ts';
 
 const CONFIG = {
@@ -100,16 +100,28 @@ test(
 
 test('a pod is told by its environment', (t) => {
   const env = { KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT: '443' };
-  const { host, port, token } = placeOfServiceAccount(env, () => true);
+  const { host, port, token } = placeOfServiceAccount(env, () => true, undefined);
   t.deepEqual([host, port, token], ['10.96.0.1', 443, { file: '/var/run/secrets/kubernetes.io/serviceaccount/token' }]);
 });
 
 test('what is missing of a service account is named, with what to do', (t) => {
-  const error = t.throws(() => placeOfServiceAccount({ KUBERNETES_SERVICE_HOST: '10.96.0.1' }, () => false));
+  const error = t.throws(() => placeOfServiceAccount({ KUBERNETES_SERVICE_HOST: '10.96.0.1' }, () => false, undefined));
   t.is(
     error.message,
     'kubernetes.kubeconfig: is not given, and this is no pod with a service account: missing are the variable KUBERNETES_SERVICE_PORT, ' +
       'the file /var/run/secrets/kubernetes.io/serviceaccount/token, the file /var/run/secrets/kubernetes.io/serviceaccount/ca.crt; ' +
       'give the file of a kubeconfig, or run in a pod whose automountServiceAccountToken is not false',
   );
+});
+
+test('a pod that is told where the server is needs no more of its environment, and knows the server by the name of its service', (t) => {
+  const { host, port, serverName } = placeOfServiceAccount({}, () => true, { host: '198.18.0.10', port: 6443 });
+  t.deepEqual([host, port, serverName], ['198.18.0.10', 6443, 'kubernetes.default.svc']);
+});
+
+test('a server that is reached elsewhere has the certificate that it has where the kubeconfig says', (t) => {
+  const place = placeOfKubeconfig(CONFIG, 'k.yaml', resolve);
+  const elsewhere = { host: '198.18.0.10', port: 16443 };
+  t.deepEqual(reachedAt(place, elsewhere), { ...place, ...elsewhere, serverName: 'fd00::1' });
+  t.is(reachedAt({ ...place, serverName: 'api' }, elsewhere).serverName, 'api');
 });

@@ -141,7 +141,7 @@ function checkKubernetes(values: ConfigValues): Contradiction[] {
     found.push({ path: 'nodePrefixes', below: [], problem });
   }
   if (isByNode || values['kubernetes.enabled'] === true) return found;
-  for (const path of ['kubernetes.kubeconfig', 'kubernetes.nodeName'] as const) {
+  for (const path of ['kubernetes.kubeconfig', 'kubernetes.apiServer', 'kubernetes.nodeName'] as const) {
     if (values[path] === undefined) continue;
     const problem = 'is given, and the API is not asked: set kubernetes.enabled to on, or ipam.mode to kubernetes';
     found.push({ path, below: [], problem });

@@ -22,6 +22,7 @@ import {
   dscpOrCopy,
   endpointOrOff,
   file,
+  hostAndPort,
   hostName,
   integer,
   ipAddress,
@@ -237,6 +238,11 @@ export const configKeys = {
     kind: 'scalar',
     schema: v.optional(file()),
     meaning: 'how to reach the API; default: by the service account of the pod that this runs in',
+  }),
+  'kubernetes.apiServer': key({
+    kind: 'scalar',
+    schema: v.optional(hostAndPort()),
+    meaning: 'HOST:PORT where the API is reached, in place of what kubeconfig or service account say',
   }),
   'kubernetes.nodeName': key({
     kind: 'scalar',

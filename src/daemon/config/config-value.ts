@@ -21,6 +21,12 @@ export interface Seed {
   readonly port: number | undefined;
 }
 
+/** Where a server is: by address, or by a name that is resolved when it is needed. */
+export interface HostAndPort {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** An endpoint whose port may be left to another key. */
 export interface PartialEndpoint {
   readonly address: IpAddress;
@@ -250,18 +256,27 @@ export function endpointOrOff() {
 
 /** `HOST`, `HOST:PORT` or `[IPV6]:PORT`; HOST is an address or a DNS name. */
 export function seed() {
-  return text((input): Seed | Problem => {
-    if (parseIpAddress(input) !== undefined) return { host: input, port: undefined };
-    const endpoint = parseEndpoint(input);
-    if (endpoint !== undefined) return { host: formatIpAddress(endpoint.address), port: endpoint.port };
-    const [, host = '', port] = /^([^:]*)(?::(\d{1,5}))?$/.exec(input) ?? [];
-    // An address with an octet too large would pass as a name, and fail late, in DNS.
-    const isName = DNS_NAME.test(host) && !/^[\d.]+$/.test(host);
-    if (!isName || (port !== undefined && (Number(port) < 1 || Number(port) > MAX_PORT))) {
-      return problem(`${show(input)} is not HOST or HOST:PORT`);
-    }
-    return { host, port: port === undefined ? undefined : Number(port) };
+  return text((input): Seed | Problem => seedIn(input) ?? problem(`${show(input)} is not HOST or HOST:PORT`));
+}
+
+/** `HOST:PORT` or `[IPV6]:PORT`, as {@link seed} has it. */
+export function hostAndPort() {
+  return text((input): HostAndPort | Problem => {
+    const read = seedIn(input);
+    if (read?.port === undefined) return problem(`${show(input)} is not HOST:PORT`);
+    return { host: read.host, port: read.port };
   });
+}
+
+function seedIn(input: string): Seed | undefined {
+  if (parseIpAddress(input) !== undefined) return { host: input, port: undefined };
+  const endpoint = parseEndpoint(input);
+  if (endpoint !== undefined) return { host: formatIpAddress(endpoint.address), port: endpoint.port };
+  const [, host = '', port] = /^([^:]*)(?::(\d{1,5}))?$/.exec(input) ?? [];
+  // An address with an octet too large would pass as a name, and fail late, in DNS.
+  const isName = DNS_NAME.test(host) && !/^[\d.]+$/.test(host);
+  if (!isName || (port !== undefined && (Number(port) < 1 || Number(port) > MAX_PORT))) return undefined;
+  return { host, port: port === undefined ? undefined : Number(port) };
 }
 
 function withoutHostBits(input: string): Prefix | undefined {

@@ -14,17 +14,14 @@ import { contradictions } from './config-check.ts';
 import { readConfigFile, type ConfigSteps } from './config-file.ts';
 import { readOnlySocketPath } from './config-place.ts';
 import { configKeys, configPaths, type ConfigKey, type ConfigPath, type ConfigValues } from './config-key.ts';
-import type { CpuRange } from './config-value.ts';
+import type { CpuRange, HostAndPort } from './config-value.ts';
 import { sourceOf, type ConfigSources, type SourcedValue } from './config-sources.ts';
 import { unknownKeys } from './config-unknown.ts';
 import { optionalFeatures, type OptionalFeature } from './optional-feature.ts';
 import type { StaticPeer } from '../../routing/static-peer.ts';
 
 /** A node to begin gossip with; `host` is an address or a DNS name. */
-export interface SeedHost {
-  readonly host: string;
-  readonly port: number;
-}
+export type SeedHost = HostAndPort;
 
 const BYTES_PER_MIB = 1_048_576;
 
@@ -53,6 +50,8 @@ export interface MasqueradeConfig {
 export interface KubernetesConfig {
   /** `undefined`: by the service account of the pod that the daemon runs in. */
   readonly kubeconfig: string | undefined;
+  /** Where the server is; `undefined`: where the kubeconfig, or the environment of the pod, says. */
+  readonly apiServer: HostAndPort | undefined;
   readonly nodeName: string;
 }
 
@@ -260,6 +259,7 @@ function configOf(values: ConfigValues, file: string | undefined): Config {
       values['ipam.mode'] === 'kubernetes' || values['kubernetes.enabled'] === true
         ? {
             kubeconfig: values['kubernetes.kubeconfig'],
+            apiServer: values['kubernetes.apiServer'],
             nodeName: values['kubernetes.nodeName'] ?? values.nodeName,
           }
         : undefined,

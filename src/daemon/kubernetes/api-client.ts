@@ -8,8 +8,9 @@
  */
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
-import { Agent, request } from 'node:https';
+import { Agent, request, type RequestOptions } from 'node:https';
 import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
 import type { ApiAnswer, ApiCalls, ApiFailure, StreamListener } from '../../kubernetes/api-calls.ts';
 import type { ApiPlace, Secret } from '../../kubernetes/api-place.ts';
 
@@ -156,7 +157,7 @@ export class ApiClient implements ApiCalls {
     silenceMs: number,
     hear: { failed(failure: ApiFailure): void; answered(response: IncomingMessage): void },
   ): Cancel {
-    const { host, port, basePath, serverName } = this.#place;
+    const { host, port, basePath } = this.#place;
     let secrets: ReturnType<typeof readSecrets>;
     try {
       secrets = readSecrets(this.#place);
@@ -174,7 +175,7 @@ export class ApiClient implements ApiCalls {
       method: sent?.method ?? 'GET',
       agent: this.#agent,
       ...tls,
-      ...(serverName === undefined ? isIP(host) !== 0 && { servername: '' } : { servername: serverName }),
+      ...identityOf(this.#place),
       headers: {
         Accept: 'application/json',
         'User-Agent': this.#userAgent,
@@ -206,6 +207,12 @@ export class ApiClient implements ApiCalls {
       asked.destroy();
     };
   }
+}
+
+/** Whose certificate it has to be. The server is told names alone (RFC 6066, section 3). */
+function identityOf({ host, serverName = host }: ApiPlace): Pick<RequestOptions, 'servername' | 'checkServerIdentity'> {
+  if (isIP(serverName) === 0) return { servername: serverName };
+  return { servername: '', checkServerIdentity: (_, certificate) => checkServerIdentity(serverName, certificate) };
 }
 
 /** @throws Error naming the file that cannot be read. */

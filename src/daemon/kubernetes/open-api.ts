@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import type { Logger } from '../../env/logger.ts';
 import { ConfigError } from '../../errors.ts';
-import { type ApiPlace, placeOfKubeconfig, placeOfServiceAccount } from '../../kubernetes/api-place.ts';
+import { type ApiPlace, placeOfKubeconfig, placeOfServiceAccount, reachedAt } from '../../kubernetes/api-place.ts';
 import type { ConfigInput, KubernetesConfig } from '../config/config.ts';
 import { withOrigin } from '../config/config-origin.ts';
 import { readVersion } from '../process/version.ts';
@@ -35,9 +35,10 @@ function placeIn(config: KubernetesConfig, input: ConfigInput): ApiPlace {
   }
 }
 
-function placeOf({ kubeconfig }: KubernetesConfig): ApiPlace {
-  if (kubeconfig === undefined) return placeOfServiceAccount(process.env, existsSync);
-  return placeOfKubeconfig(documentIn(kubeconfig), kubeconfig, (path) => resolve(dirname(kubeconfig), path));
+function placeOf({ kubeconfig, apiServer }: KubernetesConfig): ApiPlace {
+  if (kubeconfig === undefined) return placeOfServiceAccount(process.env, existsSync, apiServer);
+  const place = placeOfKubeconfig(documentIn(kubeconfig), kubeconfig, (path) => resolve(dirname(kubeconfig), path));
+  return apiServer === undefined ? place : reachedAt(place, apiServer);
 }
 
 function documentIn(path: string): unknown {

@@ -468,7 +468,7 @@ test('a node is named by its Node object if nothing else names it: a domain is n
 test('prefixes that come from Kubernetes imply that it is asked, under the name of the node', (t) => {
   const { nodePrefixes, kubernetes } = load(BASE.replace(/^nodePrefixes.*\n/m, 'ipam: {mode: kubernetes}\n'));
   t.deepEqual(nodePrefixes, []);
-  t.deepEqual(kubernetes, { kubeconfig: undefined, nodeName: 'n1' });
+  t.deepEqual(kubernetes, { kubeconfig: undefined, apiServer: undefined, nodeName: 'n1' });
   t.is(load(BASE).kubernetes, undefined);
 });
 
@@ -492,6 +492,17 @@ test(
   `${BASE}kubernetes:\n  kubeconfig: /etc/kubernetes/kubelet.conf\n`,
   'weft.yaml:5: kubernetes.kubeconfig: is given, and the API is not asked: set kubernetes.enabled to on, or ipam.mode to kubernetes',
 );
+
+function apiServerOf(text: string) {
+  return load(`${BASE}kubernetes: {enabled: on, apiServer: '${text}'}\n`).kubernetes?.apiServer;
+}
+
+test('an API server has a port, and its host is an address or a name', (t) => {
+  t.deepEqual(apiServerOf('api.example.net:6443'), { host: 'api.example.net', port: 6443 });
+  t.deepEqual(apiServerOf('[fd00::1]:6443'), { host: 'fd00::1', port: 6443 });
+  for (const wrong of ['api.example.net', '198.18.0.10', 'fd00::1', '198.18.0.256:6443', 'api:0'])
+    t.throws(() => apiServerOf(wrong), { message: /kubernetes\.apiServer: .* is not HOST:PORT$/ }, wrong);
+});
 
 test(
   'a name that no object in Kubernetes can have',
@@ -538,6 +549,7 @@ const samples: Readonly<Record<Exclude<ConfigPath, 'staticPeers'>, string>> = {
   'ipam.mode': 'kubernetes',
   'kubernetes.enabled': 'on',
   'kubernetes.kubeconfig': '/sample',
+  'kubernetes.apiServer': 'sample:6443',
   'kubernetes.nodeName': 'sample.example',
   'gossip.port': '1777',
   'gossip.seeds': 'sample:1777',
@@ -570,6 +582,7 @@ const samples: Readonly<Record<Exclude<ConfigPath, 'staticPeers'>, string>> = {
 const bases: Partial<Readonly<Record<ConfigPath, string>>> = {
   'ipam.mode': BASE.replace(/^nodePrefixes.*\n/m, ''),
   'kubernetes.kubeconfig': `${BASE}kubernetes: {enabled: on}\n`,
+  'kubernetes.apiServer': `${BASE}kubernetes: {enabled: on}\n`,
   'kubernetes.nodeName': `${BASE}kubernetes: {enabled: on}\n`,
 };
 

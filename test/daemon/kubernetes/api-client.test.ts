@@ -46,6 +46,25 @@ test('a token that is not there is a failure, and no question', async (t) => {
   client.close();
 });
 
+test('a server that is reached elsewhere is known by the address in its certificate, or is not asked', async (t) => {
+  let questions = 0;
+  await using api = await openHttpsApi((_request, response) => {
+    questions++;
+    response.end('{}');
+  });
+  const elsewhere = { ...api.place, host: 'localhost' };
+  const client = new ApiClient({ ...elsewhere, serverName: '127.0.0.1' }, 'weft/test');
+  t.deepEqual(await get(client, '/'), { body: {} });
+  client.close();
+  for (const serverName of [undefined, '127.0.0.2', 'kubernetes.default.svc']) {
+    const other = new ApiClient({ ...elsewhere, serverName }, 'weft/test');
+    const answer = await get(other, '/');
+    t.regex('failure' in answer ? answer.failure.message : '', /does not match certificate's altnames/);
+    other.close();
+  }
+  t.is(questions, 1);
+});
+
 test('a server whose certificate another authority signed gets no token', async (t) => {
   let questions = 0;
   await using api = await openHttpsApi((_request, response) => {
