@@ -26,9 +26,9 @@ const core = [
   'explain',
   'firewall',
   'names',
-  'kubernetes',
   'policy',
   'services',
+  'kubernetes',
 ];
 
 /** Room -> rooms that it may import from, beside itself. `type` is for types only. */
@@ -47,9 +47,9 @@ const rooms: Readonly<Record<string, Readonly<Record<string, 'all' | 'type'>>>> 
   capture: below('dataplane'),
   firewall: below(),
   names: below('directory'),
-  kubernetes: below('directory'),
   policy: below(),
   services: below('policy'),
+  kubernetes: below('directory', 'policy', 'services'),
   explain: below('dataplane', 'firewall', 'policy'),
   api: { ...below('directory'), membership: 'type', dataplane: 'type', capture: 'type' },
   forwarding: { ...below('routing', 'paths', 'dataplane'), membership: 'type', api: 'type' },

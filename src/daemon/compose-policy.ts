@@ -92,7 +92,11 @@ export function policiesOfKubernetes(api: ApiMirror, kubernetes: Kubernetes, nod
     facts: { kubernetes: { api, pod: (name) => kubernetes.pod(name) } },
     awaitPod: (pod) => kubernetes.awaitPod(pod),
     isPodKnown: (pod) => kubernetes.pod(pod) !== undefined,
-    follow: (follow) => api.follow(follow),
+    follow: (follow) =>
+      api.follow((resource, keys) => {
+        // No policy says anything of services.
+        if (resource !== 'services' && resource !== 'endpointslices') follow(resource, keys);
+      }),
     answersOwnNames: () => [...api.pods.values()].some(answersNodeNames),
     notices: () => [],
   };

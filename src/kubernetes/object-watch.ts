@@ -322,7 +322,8 @@ export class ObjectWatch<Value> {
 
   #path(query: Readonly<Record<string, string>>): string {
     const { resource, nodeName } = this.#options;
-    const all = { ...query, fieldSelector: resource.fieldSelector(nodeName) };
+    const { labelSelector } = resource;
+    const all = { ...query, fieldSelector: resource.fieldSelector(nodeName), labelSelector };
     const texts = Object.entries(all)
       .filter(([, value]) => value !== '')
       .map(([key, value]) => `${key}=${encodeURIComponent(value)}`);

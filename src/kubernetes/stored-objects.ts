@@ -1,7 +1,9 @@
 /** What was last known of the API, as it is kept over a restart: a daemon goes by it while the API is away. */
 import * as v from 'valibot';
 import { isPodPort, type PodPort } from '../directory/pod-port.ts';
+import { apiEndpointSlice } from './api-endpoint-slice.ts';
 import { type ApiPolicy, readClusterNetworkPolicy, readNetworkPolicy } from './api-policy.ts';
+import { apiService } from './api-service.ts';
 import type { ApiRecords, ResourceName } from './watched-resource.ts';
 
 /** The objects of resources. Absent: it is not known which there are. */
@@ -55,6 +57,8 @@ const stored = v.object({
   namespaces: v.optional(v.array(v.object({ name: v.string(), labels }))),
   networkpolicies: v.optional(v.array(storedPolicy)),
   clusternetworkpolicies: v.optional(v.array(storedPolicy)),
+  services: v.optional(v.array(apiService)),
+  endpointslices: v.optional(v.array(apiEndpointSlice)),
 });
 
 /** `undefined`: nothing was stored, something else, or what another node knew. */

@@ -13,7 +13,9 @@ import {
   readNode,
   readPod,
 } from './api-object.ts';
+import { type ApiEndpointSlice, readEndpointSlice, SERVICE_NAME_LABEL } from './api-endpoint-slice.ts';
 import { type ApiPolicy, readClusterNetworkPolicy, readNetworkPolicy } from './api-policy.ts';
+import { type ApiService, readApiService } from './api-service.ts';
 
 /** What the records of each resource are. */
 export interface ApiRecords {
@@ -22,13 +24,15 @@ export interface ApiRecords {
   readonly namespaces: ApiNamespace;
   readonly networkpolicies: ApiPolicy;
   readonly clusternetworkpolicies: ApiPolicy;
+  readonly services: ApiService;
+  readonly endpointslices: ApiEndpointSlice;
 }
 
 /** Name of a resource, as in the path of the API. */
 export type ResourceName = keyof ApiRecords;
 
-/** What cannot be done without it: be a node of the cluster, or enforce its policies as they are now. */
-export type WatchPurpose = 'node' | 'policy';
+/** What cannot be done without it: be a node of the cluster, enforce its policies as they are now, or have its services. */
+export type WatchPurpose = 'node' | 'policy' | 'service';
 
 /** One row. */
 export interface WatchedResource<Value> {
@@ -39,6 +43,8 @@ export interface WatchedResource<Value> {
   readonly isOptional: boolean;
   /** Only those that concern this node. @param nodeName of its Node object */
   readonly fieldSelector: (nodeName: string) => string;
+  /** Only those with such labels; empty: all. */
+  readonly labelSelector: string;
   /** Objects of one page: a Node takes 10 to 50 kB, for the images that it lists. */
   readonly pageLength: number;
   /** More objects than these are not watched at all. */
@@ -54,6 +60,9 @@ const MEBI = 1_048_576;
 
 const CLUSTER_POLICIES = '/apis/policy.networking.k8s.io';
 
+/** Without services that say who else has them, and without what is headless (kube-proxy of Kubernetes 1.34, cmd/kube-proxy/app/server.go). */
+const OURS = '!service.kubernetes.io/service-proxy-name,!service.kubernetes.io/headless';
+
 const everywhere = (): string => '';
 
 /** The table. */
@@ -63,6 +72,7 @@ export const watchedResources: { readonly [Name in ResourceName]: WatchedResourc
     paths: ['/api/v1/nodes'],
     isOptional: false,
     fieldSelector: everywhere,
+    labelSelector: '',
     pageLength: 100,
     // Kubernetes is built for 5 000.
     most: 16_384,
@@ -75,6 +85,7 @@ export const watchedResources: { readonly [Name in ResourceName]: WatchedResourc
     paths: ['/api/v1/pods'],
     isOptional: false,
     fieldSelector: (nodeName) => `spec.nodeName=${nodeName}`,
+    labelSelector: '',
     pageLength: 250,
     // A kubelet takes 110 unless it is told otherwise; those that have ended count, too.
     most: 8_192,
@@ -87,6 +98,7 @@ export const watchedResources: { readonly [Name in ResourceName]: WatchedResourc
     paths: ['/api/v1/namespaces'],
     isOptional: false,
     fieldSelector: everywhere,
+    labelSelector: '',
     pageLength: 250,
     // Kubernetes is built for 10 000.
     most: 32_768,
@@ -99,6 +111,7 @@ export const watchedResources: { readonly [Name in ResourceName]: WatchedResourc
     paths: ['/apis/networking.k8s.io/v1/networkpolicies'],
     isOptional: false,
     fieldSelector: everywhere,
+    labelSelector: '',
     pageLength: 100,
     most: 16_384,
     mostCharacters: 16 * MEBI,
@@ -114,13 +127,47 @@ export const watchedResources: { readonly [Name in ResourceName]: WatchedResourc
     ],
     isOptional: true,
     fieldSelector: everywhere,
+    labelSelector: '',
     pageLength: 100,
     most: 4_096,
     mostCharacters: 16 * MEBI,
     read: readClusterNetworkPolicy,
     keyOf: ({ name }) => name,
   },
+  services: {
+    purpose: 'service',
+    paths: ['/api/v1/services'],
+    isOptional: false,
+    // What has no addresses is of no concern: it is headless, or the name of something elsewhere.
+    fieldSelector: () => 'spec.clusterIP!=None,spec.type!=ExternalName',
+    labelSelector: OURS,
+    pageLength: 250,
+    // Kubernetes is built for 10 000.
+    most: 32_768,
+    mostCharacters: 32 * MEBI,
+    read: readApiService,
+    keyOf: nameOfNamespaced,
+  },
+  endpointslices: {
+    purpose: 'service',
+    paths: ['/apis/discovery.k8s.io/v1/endpointslices'],
+    isOptional: false,
+    fieldSelector: everywhere,
+    labelSelector: `${OURS},${SERVICE_NAME_LABEL}`,
+    // A hundred endpoints take some 50 kB.
+    pageLength: 100,
+    // One of each family for each service, and one more for each hundred backends.
+    most: 131_072,
+    mostCharacters: 64 * MEBI,
+    read: readEndpointSlice,
+    keyOf: nameOfNamespaced,
+  },
 };
 
 /** All names, in order of display. */
 export const resourceNames = Object.keys(watchedResources) as readonly ResourceName[];
+
+/** Names of those that are watched for one of these purposes. */
+export function resourcesFor(purposes: readonly WatchPurpose[]): readonly ResourceName[] {
+  return resourceNames.filter((name) => purposes.includes(watchedResources[name].purpose));
+}

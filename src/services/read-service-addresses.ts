@@ -147,10 +147,23 @@ function readPlace(value: ObjectValue): IpAddress | undefined {
     value.invalid('must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)');
     return undefined;
   }
-  if (address.bytes.every((octet) => octet === 0)) value.invalid(`may not be unspecified (${text})`);
-  const range = special.find(({ prefixes }) => prefixes.some((prefix) => prefixContains(prefix, address)));
+  if (isUnspecified(address)) value.invalid(`may not be unspecified (${text})`);
+  const range = specialRangeOf(address);
   if (range !== undefined) value.invalid(range.problem);
   return address;
+}
+
+/** Whether a service, or a backend of one, may be at an address. */
+export function mayBePlace(address: IpAddress): boolean {
+  return !isUnspecified(address) && specialRangeOf(address) === undefined;
+}
+
+function isUnspecified({ bytes }: IpAddress): boolean {
+  return bytes.every((octet) => octet === 0);
+}
+
+function specialRangeOf(address: IpAddress) {
+  return special.find(({ prefixes }) => prefixes.some((prefix) => prefixContains(prefix, address)));
 }
 
 function distinct(addresses: readonly IpAddress[]): readonly IpAddress[] {

@@ -10,13 +10,17 @@ export const ipFamilyPolicies = ['PreferDualStack', 'RequireDualStack', 'SingleS
 
 export const trafficDistributions = ['PreferClose', 'PreferSameZone', 'PreferSameNode'] as const;
 
-export interface ServiceRecord extends Service {
+/** What is planned of one, and shown to people: all that there is to know where others assign addresses and find backends. */
+export interface ShownService extends Service {
   readonly type: ServiceType;
   readonly ports: readonly ServiceRecordPort[];
   /** Labels that the pods behind it have, all of them; `undefined`: it selects none. */
   readonly selector: Readonly<Record<string, string>> | undefined;
   /** It wants no addresses. Any other without addresses has not got them yet. */
   readonly isHeadless: boolean;
+}
+
+export interface ServiceRecord extends ShownService {
   /** Families of the addresses that it has or wants, in order; empty: whoever assigns them chooses. */
   readonly ipFamilies: readonly (4 | 6)[];
   readonly ipFamilyPolicy: (typeof ipFamilyPolicies)[number];

@@ -1,6 +1,8 @@
 import test from 'ava';
+import { readEndpointSlice } from '../../src/kubernetes/api-endpoint-slice.ts';
 import { readNamespace, readNode, readPod } from '../../src/kubernetes/api-object.ts';
 import { readClusterNetworkPolicy, readNetworkPolicy } from '../../src/kubernetes/api-policy.ts';
+import { readApiService } from '../../src/kubernetes/api-service.ts';
 import { parseStoredObjects, type StoredObjects } from '../../src/kubernetes/stored-objects.ts';
 
 const containers = [{ ports: [{ name: 'http', containerPort: 80 }] }];
@@ -16,6 +18,20 @@ const stored: StoredObjects = {
     omission,
   })),
   clusternetworkpolicies: [readClusterNetworkPolicy({ metadata: { name: 'all' }, spec: { tier: 'Admin' } })!],
+  services: [
+    readApiService({
+      metadata: { name: 'web', namespace: 'shop' },
+      spec: { type: 'NodePort', clusterIP: '10.96.0.7', ports: [{ port: 80, targetPort: 'http' }] },
+    })!,
+  ],
+  endpointslices: [
+    readEndpointSlice({
+      metadata: { name: 'web-x7', namespace: 'shop', labels: { 'kubernetes.io/service-name': 'web' } },
+      addressType: 'IPv4',
+      ports: [{ port: 8080 }],
+      endpoints: [{ addresses: ['10.244.1.2'] }],
+    })!,
+  ],
 };
 
 test('what is stored is known again', (t) => {

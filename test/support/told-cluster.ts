@@ -1,5 +1,5 @@
 /** A cluster as one node of it, n1, knows it; and what is told of it to whoever decides about packets. */
-import { PolicyFacts } from '../../src/daemon/policy-facts/policy-facts.ts';
+import { type FactResource, PolicyFacts } from '../../src/daemon/policy-facts/policy-facts.ts';
 import type { AddressedPod } from '../../src/daemon/pods/announced-pods.ts';
 import type { PodRecord } from '../../src/daemon/pods/pod-record.ts';
 import type { DirectoryPod } from '../../src/directory/directory-pod.ts';
@@ -39,6 +39,8 @@ class World {
     namespaces: new Map(),
     networkpolicies: new Map(),
     clusternetworkpolicies: new Map(),
+    services: new Map(),
+    endpointslices: new Map(),
   };
 }
 
@@ -181,14 +183,14 @@ export class ToldCluster {
   }
 
   /** An object of the API is this one. */
-  object(resource: ResourceName, object: object): void {
+  object(resource: FactResource, object: object): void {
     const { read, keyOf } = watchedResources[resource] as WatchedResource<object>;
     const value = read(object)!;
     (this.#world.objects[resource] as Map<string, object>).set(keyOf(value), value);
     this.facts.objectsChanged(resource, [keyOf(value)]);
   }
 
-  delete(resource: ResourceName, key: string): void {
+  delete(resource: FactResource, key: string): void {
     this.#world.objects[resource].delete(key);
     this.facts.objectsChanged(resource, [key]);
   }

@@ -8,6 +8,8 @@ export interface ApiThreadSetup {
   readonly place: ApiPlace;
   /** Of the own Node object. */
   readonly nodeName: string;
+  /** What is watched. */
+  readonly resources: readonly ResourceName[];
   /** What the server logs of who asks. */
   readonly userAgent: string;
 }

@@ -14,7 +14,7 @@ import type { ApiObjects, StoredObjects } from '../../kubernetes/stored-objects.
 import {
   type ApiRecords,
   type ResourceName,
-  resourceNames,
+  resourcesFor,
   watchedResources,
   type WatchPurpose,
 } from '../../kubernetes/watched-resource.ts';
@@ -26,6 +26,8 @@ export interface ApiMirrorOptions {
   readonly place: ApiPlace;
   /** Of the own Node object. */
   readonly nodeName: string;
+  /** What for. Of what else there is, nothing is known. */
+  readonly purposes: readonly WatchPurpose[];
   readonly userAgent: string;
   readonly logger: Logger;
   readonly wallClockMs: () => number;
@@ -72,12 +74,16 @@ export type ApiFollower = (resource: ResourceName, changed: readonly string[]) =
 
 export class ApiMirror {
   readonly #options: ApiMirrorOptions;
+  /** What is watched. */
+  readonly resources: readonly ResourceName[];
   readonly #mirrored: { readonly [Name in ResourceName]: Mirrored<ApiRecords[Name]> } = {
     nodes: unbegun(),
     pods: unbegun(),
     namespaces: unbegun(),
     networkpolicies: unbegun(),
     clusternetworkpolicies: unbegun(),
+    services: unbegun(),
+    endpointslices: unbegun(),
   };
   readonly #reach: { readonly [Purpose in WatchPurpose]: ApiReach };
   readonly #followers: ApiFollower[] = [];
@@ -93,13 +99,18 @@ export class ApiMirror {
 
   constructor(options: ApiMirrorOptions) {
     this.#options = options;
-    this.#reach = { node: new ApiReach('node', options), policy: new ApiReach('policy', options) };
+    this.resources = resourcesFor(options.purposes);
+    this.#reach = {
+      node: new ApiReach('node', options),
+      policy: new ApiReach('policy', options),
+      service: new ApiReach('service', options),
+    };
     this.#start();
   }
 
   /** Has what an earlier run knew, as long as this one knows nothing. */
   recall(stored: StoredObjects): void {
-    for (const name of resourceNames) this.#fill(name, stored[name]);
+    for (const name of this.resources) this.#fill(name, stored[name]);
   }
 
   /** Has `follow` called after each change. */
@@ -120,7 +131,7 @@ export class ApiMirror {
 
   /** All that is known. */
   everything(): ApiObjects {
-    const known = resourceNames.filter((name) => this.isKnown(name));
+    const known = this.resources.filter((name) => this.isKnown(name));
     return Object.fromEntries(known.map((name) => [name, [...this.#mirrored[name].objects.values()]]));
   }
 
@@ -152,14 +163,14 @@ export class ApiMirror {
     return this.#mirrored[resource].state;
   }
 
-  /** Whether everything is watched now that it takes to be a node, or to enforce policies. */
+  /** Whether everything is watched now that it takes for a purpose. */
   reachability(purpose: WatchPurpose = 'node'): Reachability {
     return this.#reach[purpose].current;
   }
 
   /** Whether the server forbids to see something for which no run was ever told what there is: nobody waits for that. */
   isForbidden(purpose: WatchPurpose): boolean {
-    return resourceNames.some(
+    return this.resources.some(
       (name) =>
         watchedResources[name].purpose === purpose && !this.isKnown(name) && this.#mirrored[name].state.isForbidden,
     );
@@ -186,10 +197,11 @@ export class ApiMirror {
 
   #start(): void {
     const { place, nodeName, userAgent } = this.#options;
+    const { resources } = this;
     this.#startedAtMs = performance.now();
     this.#death = '';
     this.#thread = new ApiThread(
-      { place, nodeName, userAgent },
+      { place, nodeName, resources, userAgent },
       { report: (report) => this.#hear(report), died: (error) => this.#buried(error) },
     );
   }

@@ -1,12 +1,7 @@
 /** Whether the Kubernetes API tells what it takes for something, since when, and why not. */
 import type { Logger } from '../../env/logger.ts';
 import type { WatchState } from '../../kubernetes/object-watch.ts';
-import {
-  type ResourceName,
-  resourceNames,
-  watchedResources,
-  type WatchPurpose,
-} from '../../kubernetes/watched-resource.ts';
+import { type ResourceName, resourcesFor, type WatchPurpose } from '../../kubernetes/watched-resource.ts';
 
 /** How it is. */
 export interface Reachability {
@@ -32,6 +27,10 @@ const words: Readonly<Record<WatchPurpose, { readonly watched: string; readonly 
     watched: 'policies of the Kubernetes API are watched',
     away: 'policies of the Kubernetes API are not watched: those that were known count',
   },
+  service: {
+    watched: 'services of the Kubernetes API are watched',
+    away: 'services of the Kubernetes API are not watched: those that were known count',
+  },
 };
 
 export class ApiReach {
@@ -43,7 +42,7 @@ export class ApiReach {
 
   constructor(purpose: WatchPurpose, options: { readonly logger: Logger; readonly wallClockMs: () => number }) {
     this.#purpose = purpose;
-    this.#names = resourceNames.filter((name) => watchedResources[name].purpose === purpose);
+    this.#names = resourcesFor([purpose]);
     this.#logger = options.logger;
     this.#wallClockMs = options.wallClockMs;
     this.#current = { isReachable: false, sinceMs: options.wallClockMs(), problem: '' };

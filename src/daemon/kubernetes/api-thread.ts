@@ -5,17 +5,17 @@
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { ObjectWatch } from '../../kubernetes/object-watch.ts';
-import { resourceNames, type ResourceName, watchedResources } from '../../kubernetes/watched-resource.ts';
+import { type ResourceName, watchedResources } from '../../kubernetes/watched-resource.ts';
 import { levelThisThread } from '../../linux/thread-priority.ts';
 import { systemClock, systemRandom } from '../process/system-environment.ts';
 import { ApiClient } from './api-client.ts';
 import type { ApiOrder, ApiReport, ApiThreadSetup } from './api-messages.ts';
 
-function main({ place, nodeName, userAgent }: ApiThreadSetup, port: MessagePort): void {
+function main({ place, nodeName, resources, userAgent }: ApiThreadSetup, port: MessagePort): void {
   levelThisThread();
   const client = new ApiClient(place, userAgent);
   const report = (message: ApiReport): void => port.postMessage(message);
-  const watches = resourceNames.map((name) => watchOf(name, { client, nodeName, report }));
+  const watches = resources.map((name) => watchOf(name, { client, nodeName, report }));
   for (const watch of watches) watch.start();
   port.on('message', (order: ApiOrder) => {
     if (order.kind === 'close') {

@@ -13,7 +13,7 @@ import type { ApiPod } from '../../kubernetes/api-object.ts';
 import { addressesOf, seedsOf } from '../../kubernetes/node-view.ts';
 import { PodAgreement, type PodDifference, type PodHere } from '../../kubernetes/pod-agreement.ts';
 import { type FittingPod, toldOfPod } from '../../kubernetes/told-pod.ts';
-import { resourceNames, watchedResources } from '../../kubernetes/watched-resource.ts';
+import { resourcesFor } from '../../kubernetes/watched-resource.ts';
 import { type Endpoint, type IpAddress, parseIpAddress } from '../../wire/address.ts';
 import { prefixContains, type Prefix } from '../../wire/prefix.ts';
 import type { Config, KubernetesConfig } from '../config/config.ts';
@@ -169,7 +169,7 @@ export class Kubernetes {
   status(): KubernetesStatus {
     const { api, kubernetes, ipam } = this.#options;
     const { isReachable, sinceMs, problem } = api.reachability();
-    const isTold = resourceNames.every((name) => watchedResources[name].purpose !== 'node' || api.isComplete(name));
+    const isTold = resourcesFor(['node']).every((name) => api.isComplete(name));
     return {
       server: api.server,
       node: kubernetes.nodeName,
@@ -178,7 +178,7 @@ export class Kubernetes {
       since: new Date(sinceMs).toISOString(),
       problem,
       storedAt: isTold ? null : (this.#kept.recalled?.time ?? null),
-      resources: resourceNames.map((name) => {
+      resources: api.resources.map((name) => {
         const { phase, objects, unreadable, lists } = api.stateOf(name);
         return { name, state: phase, objects, unreadable, lists };
       }),
@@ -247,8 +247,9 @@ export class Kubernetes {
   }
 
   #unreadableNotices(): Notice[] {
-    return resourceNames.flatMap((name) => {
-      const { unreadable } = this.#options.api.stateOf(name);
+    const { api } = this.#options;
+    return api.resources.flatMap((name) => {
+      const { unreadable } = api.stateOf(name);
       if (unreadable === 0) return [];
       const message = `${unreadable} of the ${name} of the Kubernetes API are not what they should be, and are passed over`;
       return [{ code: 'kubernetes-unreadable', message }];

@@ -21,6 +21,7 @@ export function openApi(config: KubernetesConfig, logger: Logger, input: ConfigI
   return new ApiMirror({
     place,
     nodeName: config.nodeName,
+    purposes: ['node', 'policy'],
     userAgent: `weft/${readVersion().version}`,
     logger,
     wallClockMs: Date.now,

@@ -9,7 +9,7 @@
  * Without Kubernetes nodes have no labels. Pods with the network of their node are none: what they send is their node's.
  */
 import type { PodSet } from '../../directory/pod-set.ts';
-import type { ApiRecords, ResourceName } from '../../kubernetes/watched-resource.ts';
+import type { ApiRecords } from '../../kubernetes/watched-resource.ts';
 import type { Member, MemberChange } from '../../membership/announcement.ts';
 import type { PolicyNamespace, PolicyNode, PolicyPod } from '../../policy/cluster-facts.ts';
 import type { KnownPolicy } from '../../api/policy-api.ts';
@@ -61,6 +61,9 @@ export interface KnownFacts {
 
 /** What is of the API, or of the rulebook. */
 type GivenFacts = Pick<ApiRecords, 'namespaces' | PolicyResource>;
+
+/** What packets are judged by. */
+export type FactResource = 'nodes' | 'pods' | keyof GivenFacts;
 
 const noNodes: ReadonlyMap<string, ApiRecords['nodes']> = new Map();
 
@@ -173,7 +176,7 @@ export class PolicyFacts {
   }
 
   /** Objects of the API, or of the rulebook, are others, as `ApiMirror.follow` tells it. */
-  objectsChanged(resource: ResourceName, keys: readonly string[]): void {
+  objectsChanged(resource: FactResource, keys: readonly string[]): void {
     if (keys.length > 0) this.#round(() => this.#take(resource, keys));
   }
 
@@ -221,7 +224,7 @@ export class PolicyFacts {
     onPolicy({ title, change, source: given === undefined ? 'kubernetes' : 'rulebook', node: at?.node ?? '' });
   }
 
-  #take(resource: ResourceName, keys: readonly string[]): void {
+  #take(resource: FactResource, keys: readonly string[]): void {
     if (resource === 'nodes') for (const identity of this.#nodes.update()) this.#remotePods.reconsider(identity);
     else if (resource === 'pods') this.#ownPods.update();
     else if (resource === 'namespaces')

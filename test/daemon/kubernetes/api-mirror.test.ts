@@ -6,6 +6,8 @@ import { openHttpsApi } from '../../support/https-api.ts';
 import { silentLogger } from '../../support/silent-logger.ts';
 import { until } from '../../support/until.ts';
 
+const usual = { nodeName: 'n1', purposes: ['node', 'policy'], userAgent: 'weft/test' } as const;
+
 function node(name: string) {
   return { metadata: { name, uid: `u-${name}` } };
 }
@@ -22,7 +24,7 @@ test('what an earlier run knew counts until the API has told all; then what is m
     return response.end(JSON.stringify({ metadata: { resourceVersion: '1' }, items }));
   });
   const { place } = server;
-  const options = { nodeName: 'n1', userAgent: 'weft/test', logger: silentLogger, wallClockMs: () => 0 };
+  const options = { ...usual, logger: silentLogger, wallClockMs: () => 0 };
   await using mirror = new ApiMirror({ place, ...options });
   const nodes = [readNode(node('n1'))!, readNode(node('n2'))!];
   const policy = readNetworkPolicy({ metadata: { name: 'web', namespace: 'shop' }, spec: { podSelector: {} } })!;
@@ -55,7 +57,7 @@ test('a change that is asked for has an answer', async (t) => {
     return response.end(JSON.stringify({ metadata: { resourceVersion: '1' }, items: [] }));
   });
   const { place } = server;
-  const options = { nodeName: 'n1', userAgent: 'weft/test', logger: silentLogger, wallClockMs: () => 0 };
+  const options = { ...usual, logger: silentLogger, wallClockMs: () => 0 };
   await using mirror = new ApiMirror({ place, ...options });
   const outcome = await new Promise((resolve) => mirror.ask('post', '/api/v1/namespaces/default/events', {}, resolve));
   t.deepEqual(outcome, { problem: 'HTTP 409: already exists', status: 409, body: null });
@@ -73,7 +75,7 @@ test('without the right to see policies, nodes and pods are watched all the same
     return response.end(JSON.stringify({ metadata: { resourceVersion: '1' }, items: [] }));
   });
   const { place } = server;
-  const options = { nodeName: 'n1', userAgent: 'weft/test', logger: silentLogger, wallClockMs: () => 0 };
+  const options = { ...usual, logger: silentLogger, wallClockMs: () => 0 };
   await using mirror = new ApiMirror({ place, ...options });
   await until('nodes and pods are watched', () => mirror.reachability().isReachable);
   await until('the rest is not', () => mirror.reachability('policy').problem !== '');
@@ -101,7 +103,7 @@ test('that policies cannot be had at the moment is not that they are forbidden',
     return response.end(JSON.stringify({ metadata: { resourceVersion: '1' }, items: [] }));
   });
   const { place } = server;
-  const options = { nodeName: 'n1', userAgent: 'weft/test', logger: silentLogger, wallClockMs: () => 0 };
+  const options = { ...usual, logger: silentLogger, wallClockMs: () => 0 };
   await using mirror = new ApiMirror({ place, ...options });
   await until('nodes and pods are watched', () => mirror.reachability().isReachable);
   await until('policies are not', () => mirror.reachability('policy').problem !== '');
@@ -120,7 +122,7 @@ test('who follows is told which objects changed', async (t) => {
     return response.end(JSON.stringify({ metadata: { resourceVersion: '1' }, items }));
   });
   const { place } = server;
-  const options = { nodeName: 'n1', userAgent: 'weft/test', logger: silentLogger, wallClockMs: () => 0 };
+  const options = { ...usual, logger: silentLogger, wallClockMs: () => 0 };
   await using mirror = new ApiMirror({ place, ...options });
   const heard: string[] = [];
   mirror.follow((resource, changed) => {
@@ -135,4 +137,37 @@ test('who follows is told which objects changed', async (t) => {
   await until('all of it is heard', () => heard.length === 3);
   t.deepEqual(heard, ['namespaces shop data', 'namespaces shop', 'namespaces data']);
   t.deepEqual([...mirror.objectsOf('namespaces').values()], [{ name: 'shop', labels: { team: 'a' } }]);
+});
+
+test('services are asked for only by who has them, without those that are of others', async (t) => {
+  const asked: URL[] = [];
+  await using server = await openHttpsApi((request, response) => {
+    const url = new URL(request.url!, 'https://api');
+    asked.push(url);
+    if (url.searchParams.get('watch') === '1') return response.flushHeaders();
+    return response.end(JSON.stringify({ metadata: { resourceVersion: '1' }, items: [] }));
+  });
+  const { place } = server;
+  const options = { ...usual, logger: silentLogger, wallClockMs: () => 0 };
+  const stored = { time: '', nodeName: 'n1', services: [], endpointslices: [] };
+  {
+    await using mirror = new ApiMirror({ place, ...options });
+    mirror.recall(stored);
+    await until('policies are watched', () => mirror.reachability('policy').isReachable);
+    t.false(mirror.resources.includes('services'));
+    t.false(mirror.isKnown('services'));
+    t.false('services' in mirror.everything());
+    t.false(asked.some(({ pathname }) => /services|endpointslices/.test(pathname)));
+  }
+  await using mirror = new ApiMirror({ place, ...options, purposes: ['node', 'service'] });
+  mirror.recall(stored);
+  t.true(mirror.isKnown('services'));
+  await until('services are watched', () => mirror.reachability('service').isReachable);
+  const selectorsOf = (resource: string) => {
+    const { searchParams } = asked.find(({ pathname }) => pathname.endsWith(`/${resource}`))!;
+    return [searchParams.get('fieldSelector'), searchParams.get('labelSelector')];
+  };
+  const ours = '!service.kubernetes.io/service-proxy-name,!service.kubernetes.io/headless';
+  t.deepEqual(selectorsOf('services'), ['spec.clusterIP!=None,spec.type!=ExternalName', ours]);
+  t.deepEqual(selectorsOf('endpointslices'), [null, `${ours},kubernetes.io/service-name`]);
 });
