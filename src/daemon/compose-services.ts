@@ -1,32 +1,29 @@
-/** Services, put together: from what operators gave to the cluster, and the pods of all nodes, to what the kernel of this node does. */
+/** Services, put together: from which there are, and what is behind them, to what the kernel of this node does. */
 import type { Notice } from '../api/control-api.ts';
-import type { NftWitness } from '../linux/nft-owned-tables.ts';
+import { type NftWitness, OwnedTables } from '../linux/nft-owned-tables.ts';
+import { SERVICE_TABLE } from '../linux/nftables.ts';
 import { MAX_SERVICE_ADDRESSES, type NamedService } from '../names/service-names.ts';
+import type { PlanningNode } from '../services/service-plan.ts';
 import { serviceKey, ServicePlanner } from '../services/service-planner.ts';
-import type { ServiceRecord } from '../services/service-record.ts';
-import { compareIpAddresses, formatIpAddress, type IpAddress } from '../wire/address.ts';
+import type { ShownService } from '../services/service-record.ts';
+import { compareIpAddresses, equalIpAddresses, formatIpAddress, type IpAddress } from '../wire/address.ts';
 import type { Prefix } from '../wire/prefix.ts';
 import type { PodFollower } from './compose-policy.ts';
-import type { ComposedRulebook } from './compose-rulebook.ts';
 import type { Composition } from './composition.ts';
-import type { RulebookWish } from '../rulebook/rulebook.ts';
-import { systemClock, systemRandom } from './process/system-environment.ts';
-import { withAssignments } from './services/assigned-wishes.ts';
+import { systemClock } from './process/system-environment.ts';
+import type { ServiceSource } from './service-source.ts';
 import { NodeServices } from './services/node-services.ts';
+import { PodTitles } from './services/pod-titles.ts';
 import { ServiceChoices } from './services/service-choices.ts';
 import { ServiceEnforcement } from './services/service-enforcement.ts';
 import type { ServiceHandlerParts } from './services/service-handlers.ts';
 import { families } from './services/service-names.ts';
-import { ServiceFacts } from './services/service-facts.ts';
 import { type ServiceSurvey, surveyServices } from './services/service-survey.ts';
 import { StaleConnections } from './services/stale-connections.ts';
 import type { ThisNode } from './this-node.ts';
 
 export interface ServiceParts {
   readonly node: Pick<ThisNode, 'nodeAddresses' | 'underlay'>;
-  readonly rulebook: ComposedRulebook;
-  /** Whether the pods of all nodes are known, as far as anybody can tell. */
-  readonly isSettled: () => boolean;
   /** Knows what others changed in nftables. */
   readonly witness: NftWitness;
   /** Told when there are other services than before, or the first, or none any more. */
@@ -52,8 +49,6 @@ export interface ComposedServices {
   isNamed(): boolean;
   /** From which services have addresses; none while there are no services. */
   prefixes(): readonly Prefix[];
-  /** Gives services that are given to the cluster what it assigns. @throws WeftError as `withAssignments` */
-  complete(wishes: readonly RulebookWish[]): readonly RulebookWish[];
   /** Resolves when the kernel does what was told until now, or it is known why it does not. */
   followed(): Promise<readonly Notice[]>;
   /** What the doctor is told of services. */
@@ -75,107 +70,117 @@ const UNKNOWN_PODS = 'not all pods of other nodes are known yet';
 /** Begins as soon as it is known which services there are. */
 export function composeServices(
   { config, logger, opened }: Composition,
-  { node, rulebook, isSettled, witness, onServices, onNames }: ServiceParts,
+  source: ServiceSource,
+  { node, witness, onServices, onNames }: ServiceParts,
 ): ComposedServices {
   const { prefixes } = config.services;
-  const nodeAt = (underlay: IpAddress) => ({
-    name: config.nodeName,
-    // Without Kubernetes nobody says in which zone a node is.
-    zone: '',
-    nodePortAddresses: [underlay, ...node.nodeAddresses].toSorted(compareIpAddresses),
-  });
-  const planner = new ServicePlanner(nodeAt(node.underlay.address));
-  const facts = new ServiceFacts(planner);
+  let underlay = node.underlay.address;
+  const ownNode = (): PlanningNode => {
+    const { zone, addresses } = source.node();
+    const all = [underlay, ...addresses, ...node.nodeAddresses].toSorted(compareIpAddresses);
+    const nodePortAddresses = all.filter((address, at) => at === 0 || !equalIpAddresses(address, all[at - 1]!));
+    return { name: source.nodeName, zone, nodePortAddresses };
+  };
+  let planned = ownNode();
+  const planner = new ServicePlanner(planned);
+  const move = (): void => {
+    const now = ownNode();
+    // Any Node that changes may be this one.
+    if (JSON.stringify(now) === JSON.stringify(planned)) return;
+    planned = now;
+    planner.moveTo(now);
+    services.update();
+  };
   const enforcement = new ServiceEnforcement({
-    nodeName: config.nodeName,
+    nodeName: source.nodeName,
     table: { tunDevice: config.tun.device, nodeAddresses: firstOfEach(node.nodeAddresses), prefixes },
     witness,
   });
   const stale = new StaleConnections((key) => enforcement.frontend(key));
-  const given = (): ReadonlyMap<string, unknown> => rulebook.objects.objectsOf('services');
-  const services = new NodeServices({
-    takeChange: () => facts.takeChange(),
+  const titles = new PodTitles();
+  const followed = source.follow(planner, {
+    servicesChanged: () => {
+      services.update();
+      onServices();
+      onNames();
+    },
+    backendsChanged: () => services.update(),
+    nodeChanged: move,
+  });
+  const services: NodeServices = new NodeServices({
+    takeChange: () => followed.takeChange(),
     enforcement,
-    isKnown: () => rulebook.isKnown(),
-    // Pods of other nodes are of no concern where no service is.
-    isSettled: () => given().size === 0 || isSettled(),
+    isKnown: source.isKnown,
+    isSettled: source.isSettled,
     onFollowed: (change) => void stale.follow(change),
     clock: systemClock,
     logger,
   });
   opened.defer(() => services.stop());
-  const hasHeadless = (): boolean =>
-    [...rulebook.objects.objectsOf('services').values()].some(({ isHeadless }) => isHeadless);
-  const take = (keys: Iterable<string>): void => {
-    const records = rulebook.objects.objectsOf('services');
-    for (const key of keys) facts.setService(key, records.get(key));
-  };
-  take(given().keys());
-  rulebook.follow((resource, keys) => {
-    if (resource !== 'services') return;
-    take(keys);
-    services.update();
-    onServices();
-    onNames();
-  });
+  const all = (): readonly ShownService[] => [...followed.services().values()];
+  const isAny = (): boolean => followed.services().size > 0;
   services.start();
   const ignorance = (): string => {
-    if (!rulebook.isKnown()) return UNKNOWN_SERVICES;
-    return given().size === 0 || (services.isBegun && isSettled()) ? '' : UNKNOWN_PODS;
+    if (!source.isKnown()) return UNKNOWN_SERVICES;
+    return !isAny() || (services.isBegun && source.isSettled()) ? '' : UNKNOWN_PODS;
   };
   const notices = (): readonly Notice[] => [...enforcement.notices(), ...services.notices(), ...stale.notices()];
   return {
     services,
     enforcement,
-    known: {
-      records: () => rulebook.objects.objectsOf('services'),
-      givenAt: (key) => rulebook.objects.givenAt('services', key),
-      planner,
-      facts,
-    },
-    choices: new ServiceChoices({ enforcement, prefixes, facts }),
+    known: { services: () => followed.services(), givenAt: source.givenAt, planner, titles },
+    choices: new ServiceChoices({ enforcement, prefixes, titles }),
     podFollower: {
-      setPod: (pod) => facts.setPod(pod),
-      removePod: (key) => facts.removePod(key),
+      setPod: (pod) => {
+        titles.setPod(pod);
+        followed.setPod(pod);
+      },
+      removePod: (key) => {
+        titles.removePod(key);
+        followed.removePod(key);
+      },
       update: () => {
         services.update();
-        if (hasHeadless()) onNames();
+        if (all().some(({ isHeadless }) => isHeadless)) onNames();
       },
     },
     addressesOf: (namespace, name) => {
-      const record = rulebook.objects.objectsOf('services').get(serviceKey({ namespace, name }));
-      return record && namedService(record, planner).addresses;
+      const service = followed.services().get(serviceKey({ namespace, name }));
+      return service && namedService(service, planner).addresses;
     },
-    named: () => [...rulebook.objects.objectsOf('services').values()].map((record) => namedService(record, planner)),
+    named: () => all().map((service) => namedService(service, planner)),
     isNamed: () => services.isBegun,
-    prefixes: () => (given().size === 0 ? [] : prefixes),
-    complete: (wishes) =>
-      withAssignments(wishes, rulebook.objects.objectsOf('services'), { prefixes, random: systemRandom }),
+    prefixes: () => (isAny() ? prefixes : []),
     followed: async () => {
       await services.followed();
-      if (given().size === 0) return [];
+      if (!isAny()) return [];
       return services.isBegun ? notices() : [notBegun];
     },
     survey: async () =>
       surveyServices({
-        records: rulebook.objects.objectsOf('services'),
+        services: followed.services(),
         planner,
         ignorance: ignorance(),
         nowMs: () => performance.now(),
       }),
-    movedTo: (underlay) => {
-      planner.moveTo(nodeAt(underlay));
-      services.update();
+    movedTo: (moved) => {
+      underlay = moved;
+      move();
     },
     notices,
   };
 }
 
+/** Where weft has no services: packets go to none that an earlier daemon had. @throws CommandError */
+export async function forgetServices(): Promise<void> {
+  await new OwnedTables().remove(SERVICE_TABLE);
+}
+
 /** The name of a headless one stands for the addresses of its backends, each once, whatever their ports. */
-function namedService(record: ServiceRecord, planner: ServicePlanner): NamedService {
-  const { namespace, name, isHeadless, clusterAddresses } = record;
+function namedService(service: ShownService, planner: ServicePlanner): NamedService {
+  const { namespace, name, isHeadless, clusterAddresses } = service;
   if (!isHeadless) return { namespace, name, isHeadless, addresses: clusterAddresses };
-  const backends = [...planner.backends(serviceKey(record)).values()].flat();
+  const backends = [...planner.backends(serviceKey(service)).values()].flat();
   const distinct = new Map(backends.map(({ address }) => [formatIpAddress(address), address]));
   const addresses = families.flatMap((family) =>
     [...distinct.values()].filter((address) => address.family === family).slice(0, MAX_SERVICE_ADDRESSES),

@@ -32,7 +32,7 @@ import { podsOfKubernetes } from './policy/unasked-pods.ts';
 import { type ComposedPolicy, composePolicy, policiesOfKubernetes, policiesOfRulebook } from './compose-policy.ts';
 import { composeRulebook } from './compose-rulebook.ts';
 import type { RulebookHandlerParts } from './rulebook/rulebook-handlers.ts';
-import { type ComposedServices, composeServices } from './compose-services.ts';
+import { type ComposedServices, composeServices, forgetServices } from './compose-services.ts';
 import { composeRoutes } from './compose-routes.ts';
 import type { Composition } from './composition.ts';
 import type { Config } from './config/config.ts';
@@ -57,10 +57,12 @@ import { directoryNotices } from './places/directory-handlers.ts';
 import { Pace } from './process/pace.ts';
 import type { ThreadReserve } from './process/thread-reserve.ts';
 import { startOf } from './process/start-event.ts';
-import { systemClock } from './process/system-environment.ts';
+import { systemClock, systemRandom } from './process/system-environment.ts';
 import { Resources } from './resources.ts';
 import { readRuleCounts } from './rules/node-table.ts';
 import { RefusedTraffic } from './rules/refused-traffic.ts';
+import { servicesOfKubernetes, servicesOfRulebook } from './service-source.ts';
+import { withAssignments, withoutServices } from './services/assigned-wishes.ts';
 import { StatusView } from './status-view.ts';
 import { thisNode } from './this-node.ts';
 import { followUnderlay } from './underlay/underlay-follower.ts';
@@ -179,13 +181,15 @@ export async function composeDaemon(
     podsOf: (identity) => index.of(identity),
     members: () => everybody?.() ?? [],
     isSettled: () => isClusterKnown(),
-    ...(!isOfKubernetes && {
-      services: {
-        prefixes: config.services.prefixes,
-        list: () => services?.named() ?? [],
-        isSettled: () => services?.isNamed() ?? false,
-      },
-    }),
+    // In Kubernetes, the DNS of the cluster has them.
+    ...(!isOfKubernetes &&
+      config.services.enabled && {
+        services: {
+          prefixes: config.services.prefixes,
+          list: () => services?.named() ?? [],
+          isSettled: () => services?.isNamed() ?? false,
+        },
+      }),
     resources,
     reserve,
   });
@@ -263,16 +267,17 @@ export async function composeDaemon(
       onPods: () => teller?.soon(),
     });
   let watch: HostWatch | undefined;
-  // In Kubernetes, kube-proxy or what takes its place has them.
-  if (!isOfKubernetes)
-    services = composeServices(composition, {
+  if (config.services.enabled) {
+    const serviceSource = isOfKubernetes
+      ? servicesOfKubernetes(api, config.kubernetes.nodeName)
+      : servicesOfRulebook(rulebook, config.nodeName, isClusterKnown);
+    services = composeServices(composition, serviceSource, {
       node,
-      rulebook,
-      isSettled: isClusterKnown,
       witness: nftChanges,
       onServices: () => void watch?.look(),
       onNames: () => named?.servicesChanged(),
     });
+  } else await forgetServices();
   const source = isOfKubernetes
     ? policiesOfKubernetes(api, kubernetes, config.kubernetes.nodeName)
     : policiesOfRulebook(rulebook, config.nodeName);
@@ -423,7 +428,13 @@ export async function composeDaemon(
     rulebook: {
       ...rulebook,
       isOfKubernetes,
-      complete: (wishes) => services?.complete(wishes) ?? wishes,
+      complete: (wishes) =>
+        services === undefined
+          ? withoutServices(wishes)
+          : withAssignments(wishes, rulebook.objects.objectsOf('services'), {
+              prefixes: config.services.prefixes,
+              random: systemRandom,
+            }),
       enforced: async () => [...((await policy?.followed()) ?? []), ...((await services?.followed()) ?? [])],
     } satisfies RulebookHandlerParts,
     services: services && { ...services.known, nodeName: config.nodeName, notices: () => services?.notices() ?? [] },

@@ -5,6 +5,7 @@ import { ConfigError } from '../errors.ts';
 import { composeDaemon, type Daemon } from './compose.ts';
 import { loadThreads } from './compose-threads.ts';
 import { withOrigin } from './config/config-origin.ts';
+import type { WatchPurpose } from '../kubernetes/watched-resource.ts';
 import { openApi } from './kubernetes/open-api.ts';
 import { allowCollecting, returnGarbage } from './process/heap.ts';
 import { loadConfig, type Config } from './config/config.ts';
@@ -52,7 +53,10 @@ export async function runDaemon(options: DaemonOptions, { onServing }: DaemonHoo
   void signal.then(() => ending.abort());
   const threads = presentThreads();
   // Before its turn: what it takes to hear of the nodes, and to load programs, is over when they are asked for.
-  await using api = config.kubernetes && openApi(config.kubernetes, logger, input);
+  const purposes: readonly WatchPurpose[] = config.services.enabled
+    ? ['node', 'policy', 'service']
+    : ['node', 'policy'];
+  await using api = config.kubernetes && openApi(config.kubernetes, purposes, logger, input);
   allowCollecting();
   await using reserve = await loadThreads(config);
   const readyFile = new ReadyFile(config.readyFile);

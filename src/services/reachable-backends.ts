@@ -24,13 +24,18 @@ export interface ReachableBackends {
 export function reachableBackends(backends: readonly Backend[], node: ServiceNode): ReachableBackends {
   const isLocal = ({ nodeName }: Backend): boolean => nodeName === node.name;
   const ready = backends.filter(({ isReady }) => isReady);
-  const ending = backends.filter(({ isReady, isServing, isTerminating }) => !isReady && isServing && isTerminating);
+  const ending = backends.filter((backend) => !backend.isReady && mayBeUsed(backend));
   const localReady = ready.filter(isLocal);
   return {
     cluster: ready.length > 0 ? meantFor(ready, node) : ending,
     local: localReady.length > 0 ? localReady : ending.filter(isLocal),
     isAny: ready.length + ending.length > 0,
   };
+}
+
+/** Whether packets may go to it at all: it is ready, or serves while it terminates. */
+export function mayBeUsed({ isReady, isServing, isTerminating }: Backend): boolean {
+  return isReady || (isServing && isTerminating);
 }
 
 /** Never none: who is meant for nobody here is there for all. */

@@ -5,9 +5,10 @@
  * There may be thousands of services: all of it is found step by step, and whoever asks may do something else between two steps.
  */
 import { formatEndpoint } from '../wire/address.ts';
+import { mayBeUsed } from './reachable-backends.ts';
 import { type Frontend, servicePortTitle } from './service-plan.ts';
 import { serviceKey, type ServicePlanner } from './service-planner.ts';
-import type { ServiceRecord, ServiceRecordPort } from './service-record.ts';
+import type { ShownService, ServiceRecordPort } from './service-record.ts';
 
 export interface ServiceSuspicion {
   readonly kind: 'no-backend' | 'address-taken';
@@ -24,7 +25,7 @@ const MAX_LABELS = 4;
 
 /** In the order of the services. @returns `undefined` among them: nothing yet, after some work */
 export function* suspicionsOfServices(
-  services: Iterable<ServiceRecord>,
+  services: Iterable<ShownService>,
   planner: Pick<ServicePlanner, 'backends' | 'refused'>,
 ): Generator<ServiceSuspicion | undefined, void> {
   for (const service of services) {
@@ -36,13 +37,19 @@ export function* suspicionsOfServices(
 
 /** Whoever selects no pods has none, and may mean that. */
 function portsWithoutBackend(
-  service: ServiceRecord,
+  service: ShownService,
   planner: Pick<ServicePlanner, 'backends'>,
 ): readonly ServiceSuspicion[] {
   const { selector } = service;
   if (selector === undefined) return [];
   const backends = planner.backends(serviceKey(service));
-  const hasNone = ({ name }: ServiceRecordPort): boolean => (backends.get(name) ?? []).length === 0;
+  const hasNone = ({ name }: ServiceRecordPort): boolean => !(backends.get(name) ?? []).some(mayBeUsed);
+  const whyNone = (port: ServiceRecordPort): string => {
+    const unready = (backends.get(port.name) ?? []).length;
+    if (unready > 0)
+      return unready === 1 ? 'its only backend is not ready' : `none of its ${unready} backends is ready`;
+    return `no pod of namespace ${service.namespace} ${wantedText(selector, port)}`;
+  };
   const effect = (port: ServiceRecordPort): string => {
     if (!service.isHeadless) return `${port.protocol === 'UDP' ? 'datagrams' : 'connections'} are refused`;
     return backends.size === 0 ? 'its name stands for no address' : 'its name stands for pods without that port';
@@ -51,7 +58,7 @@ function portsWithoutBackend(
     kind: 'no-backend',
     service: servicePortTitle(service, port.name),
     place: portText(port),
-    text: `no pod of namespace ${service.namespace} ${wantedText(selector, port)}: ${effect(port)}`,
+    text: `${whyNone(port)}: ${effect(port)}`,
   }));
 }
 
@@ -63,7 +70,7 @@ function wantedText(selector: Readonly<Record<string, string>>, { targetPort }: 
   return typeof targetPort === 'number' ? `has ${labels}` : `with ${labels} has a port ${JSON.stringify(targetPort)}`;
 }
 
-function takenPlaces(service: ServiceRecord, planner: Pick<ServicePlanner, 'refused'>): readonly ServiceSuspicion[] {
+function takenPlaces(service: ShownService, planner: Pick<ServicePlanner, 'refused'>): readonly ServiceSuspicion[] {
   const found = new Map<string, ServiceSuspicion>();
   for (const { frontend, holder } of planner.refused(serviceKey(service))) {
     // An external address that is an address of the node as well goes to the same backends.

@@ -240,6 +240,7 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'names-thread-died': notice('names-thread-died'),
   'kubernetes-away': notice('kubernetes-away'),
   'kubernetes-policies-unwatched': notice('kubernetes-policies-unwatched'),
+  'kubernetes-services-unwatched': notice('kubernetes-services-unwatched'),
   'policy-not-enforced': notice('policy-not-enforced'),
   'policies-unknown': notice('policies-unknown'),
   'policies-unasked': { daemon: { unaskedPods: ['shop/web'] } },

@@ -56,6 +56,17 @@ test('a port without pods refuses connections, or datagrams', (t) => {
   ]);
 });
 
+test('backends that are not ready are none', (t) => {
+  const service = record('web', web);
+  const planner = new ServicePlanner({ name: 'n1', zone: '', nodePortAddresses: [] });
+  planner.setService('shop/web', service);
+  planner.setBackends('shop/web', new Map([['', [{ ...backend, isReady: false }]]]));
+  t.is(
+    [...suspicionsOfServices([service], planner)].find((one) => one !== undefined)?.text,
+    'its only backend is not ready: connections are refused',
+  );
+});
+
 test('of the ports of a service, those without pods are named', (t) => {
   const ports = [
     { name: 'http', port: 80 },

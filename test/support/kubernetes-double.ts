@@ -7,9 +7,12 @@ interface ApiObject {
   readonly spec?: { readonly nodeName?: string };
 }
 
+/** What there is. All else is not found. */
+const resources = ['nodes', 'pods', 'namespaces', 'networkpolicies', 'services', 'endpointslices'] as const;
+
 /** An object that is another one now. */
 export interface ObjectLine {
-  readonly resource: 'nodes' | 'pods' | 'namespaces' | 'networkpolicies';
+  readonly resource: (typeof resources)[number];
   readonly object: ApiObject;
   readonly isGone?: boolean;
 }
@@ -22,9 +25,7 @@ interface Watcher {
 }
 
 export class KubernetesDouble {
-  readonly #objects = new Map<string, Map<string, ApiObject>>(
-    ['nodes', 'pods', 'namespaces', 'networkpolicies'].map((resource) => [resource, new Map()]),
-  );
+  readonly #objects = new Map<string, Map<string, ApiObject>>(resources.map((resource) => [resource, new Map()]));
   readonly #watchers = new Set<Watcher>();
   #version = 1;
 

@@ -1,5 +1,5 @@
 /**
- * A lab of two nodes whose daemons ask Kubernetes, as far as policies need it: the API server is a script on n1, and kubelets and container
+ * A lab of two nodes whose daemons ask Kubernetes, as far as policies and services need it: the API server is a script on n1, and kubelets and container
  * runtimes are played by the test. Policies and pods are of the namespace `shop`, unless another is named.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -19,6 +19,8 @@ const script = fileURLToPath(new URL('./kubernetes-script.ts', import.meta.url))
 /** Of n1 on the underlay. */
 const ADDRESS = '198.18.0.1';
 
+const NOBODYS_PORT = 1;
+
 const SHOP = 'shop';
 
 /** Table of nftables on n1 while the API server is away. */
@@ -35,6 +37,7 @@ export class KubernetesLab {
   /** For files of the test. */
   readonly directory = mkdtempSync(join(tmpdir(), 'weft-kubernetes-lab-'));
   readonly #flags: readonly string[];
+  readonly #hasServices: boolean;
   readonly #runtimes: Readonly<Record<NodeName, CniRuntime>>;
   readonly #daemons = new Map<NodeName, Program>();
   /** Pods by their names: where they are, and their addresses. */
@@ -42,15 +45,29 @@ export class KubernetesLab {
   #api: Program | undefined;
   #place: ApiPlace | undefined;
 
-  private constructor(lab: TestLab, flags: readonly string[]) {
+  private constructor(lab: TestLab, flags: readonly string[], hasServices: boolean) {
     this.lab = lab;
     this.#flags = flags;
+    this.#hasServices = hasServices;
     this.#runtimes = { n1: new CniRuntime(lab, 'n1'), n2: new CniRuntime(lab, 'n2') };
   }
 
   /** Both daemons answer. Whoever called it calls {@link down}. @param flags more of the daemons' */
   static async up(namespaces: readonly string[], ...flags: readonly string[]): Promise<KubernetesLab> {
-    const lab = new KubernetesLab(await TestLab.up('--nodes', '2', '--pods', '0'), flags);
+    return await KubernetesLab.#up(namespaces, flags, false);
+  }
+
+  /** The same, with services of weft. The kubeconfig names a port at which nobody is: daemons find the server without it. */
+  static async upWithServices(...namespaces: readonly string[]): Promise<KubernetesLab> {
+    return await KubernetesLab.#up(namespaces, [], true);
+  }
+
+  static async #up(
+    namespaces: readonly string[],
+    flags: readonly string[],
+    hasServices: boolean,
+  ): Promise<KubernetesLab> {
+    const lab = new KubernetesLab(await TestLab.up('--nodes', '2', '--pods', '0'), flags, hasServices);
     try {
       await lab.#begin(namespaces);
     } catch (error) {
@@ -74,7 +91,8 @@ export class KubernetesLab {
     this.#api = api;
     await until('the API server says where it is', () => api.stdout.includes('\n'));
     this.#place = JSON.parse(api.stdout) as ApiPlace;
-    writeFileSync(join(this.directory, 'kubeconfig'), kubeconfigOf(this.#place));
+    const told = this.#hasServices ? { ...this.#place, port: NOBODYS_PORT } : this.#place;
+    writeFileSync(join(this.directory, 'kubeconfig'), kubeconfigOf(told));
     for (const name of nodes)
       this.tell({ resource: 'nodes', object: { metadata: { name, uid: `u-${name}` } as never } });
     for (const name of namespaces) this.tell({ resource: 'namespaces', object: { metadata: { name } } });
@@ -88,6 +106,9 @@ export class KubernetesLab {
   /** Starts the daemon of a node. @param asksKubernetes `false`: as if there were none. */
   start(node: NodeName, asksKubernetes = true): Program {
     const kubernetes = ['--kubernetes-enabled', 'on', '--kubernetes-kubeconfig', join(this.directory, 'kubeconfig')];
+    const { host, port } = this.#place!;
+    const services = ['--services-enabled', 'on', '--kubernetes-api-server', `${host}:${port}`];
+    if (this.#hasServices) kubernetes.push(...services);
     const daemon = this.lab.daemon(node, ...(asksKubernetes ? kubernetes : []), ...this.#flags);
     this.#daemons.set(node, daemon);
     return daemon;
@@ -110,6 +131,18 @@ export class KubernetesLab {
 
   tellPolicy(name: string, spec: object): void {
     this.tell({ resource: 'networkpolicies', object: { metadata: { namespace: SHOP, name }, spec } });
+  }
+
+  /** A Service, as the API server has it with its addresses. */
+  tellService(name: string, spec: object): void {
+    this.tell({ resource: 'services', object: { metadata: { namespace: SHOP, name }, spec } });
+  }
+
+  /** The EndpointSlice of a service of that name. */
+  tellSlice(service: string, ports: readonly object[], endpoints: readonly object[]): void {
+    const labels = { 'kubernetes.io/service-name': service };
+    const metadata = { namespace: SHOP, name: `${service}-x`, labels };
+    this.tell({ resource: 'endpointslices', object: { metadata, addressType: 'IPv4', ports, endpoints } as never });
   }
 
   removePolicy(name: string): void {

@@ -128,6 +128,11 @@ function checkKeyFile(values: ConfigValues): Contradiction[] {
   return [{ path: 'gossip.keyFile', below: [], problem }];
 }
 
+/** Whether the API of Kubernetes is asked for anything. */
+export function asksKubernetes(values: Pick<ConfigValues, 'ipam.mode' | 'kubernetes.enabled'>): boolean {
+  return values['ipam.mode'] === 'kubernetes' || values['kubernetes.enabled'] === true;
+}
+
 function checkKubernetes(values: ConfigValues): Contradiction[] {
   const isByNode = values['ipam.mode'] === 'kubernetes';
   const found: Contradiction[] = [];
@@ -140,7 +145,13 @@ function checkKubernetes(values: ConfigValues): Contradiction[] {
       'are given, and ipam.mode is kubernetes, where they come from the Node object: leave them out, or set ipam.mode to static';
     found.push({ path: 'nodePrefixes', below: [], problem });
   }
-  if (isByNode || values['kubernetes.enabled'] === true) return found;
+  if (asksKubernetes(values)) {
+    if (values['services.enabled'] !== 'on' || values['kubernetes.apiServer'] !== undefined) return found;
+    const problem =
+      'is missing, and services.enabled is on: weft would have to know the backends of the service of the API to reach it; ' +
+      'give HOST:PORT of an API server, or of a load balancer in front of several, or leave services to kube-proxy';
+    return [...found, { path: 'kubernetes.apiServer', below: [], problem }];
+  }
   for (const path of ['kubernetes.kubeconfig', 'kubernetes.apiServer', 'kubernetes.nodeName'] as const) {
     if (values[path] === undefined) continue;
     const problem = 'is given, and the API is not asked: set kubernetes.enabled to on, or ipam.mode to kubernetes';

@@ -336,11 +336,18 @@ export const configKeys = {
     default: [],
     meaning: 'servers to ask for all other names, ADDRESS or ADDRESS:PORT; none: those of /etc/resolv.conf',
   }),
+  'services.enabled': key({
+    kind: 'scalar',
+    schema: choice(['auto', 'on', 'off']),
+    default: 'auto',
+    meaning:
+      'services are reached through this node: on, off, or auto, which is off in Kubernetes, where kube-proxy is',
+  }),
   'services.prefixes': key({
     kind: 'list',
     schema: v.optional(v.array(prefix(), 'is not a list')),
     meaning:
-      'prefixes from which services get their addresses, the same on all nodes; default: 10.96.0.0/16,fd00:10:96::/112',
+      'prefixes from which services get their addresses, the same on all nodes; default: 10.96.0.0/16,fd00:10:96::/112, in Kubernetes none',
   }),
   'control.socket': key({
     kind: 'scalar',

@@ -10,7 +10,7 @@ import type { PresetName } from '../../membership/parameters.ts';
 import type { NameServerAddress } from '../../names/resolver-configuration.ts';
 import type { Endpoint, IpAddress } from '../../wire/address.ts';
 import { parsePrefix, type Prefix, prefixesOverlap } from '../../wire/prefix.ts';
-import { contradictions } from './config-check.ts';
+import { asksKubernetes, contradictions } from './config-check.ts';
 import { readConfigFile, type ConfigSteps } from './config-file.ts';
 import { readOnlySocketPath } from './config-place.ts';
 import { configKeys, configPaths, type ConfigKey, type ConfigPath, type ConfigValues } from './config-key.ts';
@@ -112,7 +112,9 @@ export interface Config {
     readonly resolvers: readonly NameServerAddress[];
   };
   readonly services: {
-    /** From which services get their addresses. */
+    /** Whether this node translates what is for them. */
+    readonly enabled: boolean;
+    /** From which services get their addresses; in Kubernetes, none unless they are given. */
     readonly prefixes: readonly Prefix[];
   };
   readonly control: { readonly socket: string; readonly readOnlySocket: string };
@@ -230,6 +232,7 @@ function formatSteps(steps: ConfigSteps): string {
 function configOf(values: ConfigValues, file: string | undefined): Config {
   const vxlanPort = values['vxlan.port'];
   const gossipPort = values['gossip.port'];
+  const isAsked = asksKubernetes(values);
   return {
     file: file === undefined ? undefined : resolve(file),
     nodeName: values.nodeName,
@@ -255,14 +258,13 @@ function configOf(values: ConfigValues, file: string | undefined): Config {
     clusterPrefixes: values.clusterPrefixes,
     nodePrefixes: values.nodePrefixes,
     ipam: { mode: values['ipam.mode'] },
-    kubernetes:
-      values['ipam.mode'] === 'kubernetes' || values['kubernetes.enabled'] === true
-        ? {
-            kubeconfig: values['kubernetes.kubeconfig'],
-            apiServer: values['kubernetes.apiServer'],
-            nodeName: values['kubernetes.nodeName'] ?? values.nodeName,
-          }
-        : undefined,
+    kubernetes: isAsked
+      ? {
+          kubeconfig: values['kubernetes.kubeconfig'],
+          apiServer: values['kubernetes.apiServer'],
+          nodeName: values['kubernetes.nodeName'] ?? values.nodeName,
+        }
+      : undefined,
     gossip: {
       port: gossipPort,
       seeds: values['gossip.seeds'].map(({ host, port }) => ({ host, port: port ?? gossipPort })),
@@ -289,7 +291,11 @@ function configOf(values: ConfigValues, file: string | undefined): Config {
       ttlSeconds: values['names.ttlSeconds'],
       resolvers: values['names.resolvers'],
     },
-    services: { prefixes: values['services.prefixes'] ?? usualServicePrefixes(values.clusterPrefixes) },
+    services: {
+      enabled: values['services.enabled'] === 'auto' ? !isAsked : values['services.enabled'] === 'on',
+      // Who assigns addresses in Kubernetes does not say which: what is not of services is not to be taken from the node.
+      prefixes: values['services.prefixes'] ?? (isAsked ? [] : usualServicePrefixes(values.clusterPrefixes)),
+    },
     control: {
       socket: values['control.socket'],
       readOnlySocket: values['control.readOnlySocket'] ?? readOnlySocketPath(values['control.socket']),

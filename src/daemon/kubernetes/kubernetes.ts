@@ -13,7 +13,7 @@ import type { ApiPod } from '../../kubernetes/api-object.ts';
 import { addressesOf, seedsOf } from '../../kubernetes/node-view.ts';
 import { PodAgreement, type PodDifference, type PodHere } from '../../kubernetes/pod-agreement.ts';
 import { type FittingPod, toldOfPod } from '../../kubernetes/told-pod.ts';
-import { resourcesFor } from '../../kubernetes/watched-resource.ts';
+import { resourcesFor, type WatchPurpose } from '../../kubernetes/watched-resource.ts';
 import { type Endpoint, type IpAddress, parseIpAddress } from '../../wire/address.ts';
 import { prefixContains, type Prefix } from '../../wire/prefix.ts';
 import type { Config, KubernetesConfig } from '../config/config.ts';
@@ -189,6 +189,7 @@ export class Kubernetes {
     return [
       ...this.#awayNotices(),
       ...this.#policyNotices(),
+      ...this.#serviceNotices(),
       ...this.#nodeNotices(),
       ...this.#unreadableNotices(),
       ...this.#cutNotices(),
@@ -212,15 +213,24 @@ export class Kubernetes {
     return [{ code: 'kubernetes-away', message }];
   }
 
-  /** While all of the API is away, that says it. */
   #policyNotices(): Notice[] {
+    return this.#unwatchedNotices('policy', 'policies', 'kubernetes-policies-unwatched');
+  }
+
+  #serviceNotices(): Notice[] {
+    if (!this.#options.api.resources.includes('services')) return [];
+    return this.#unwatchedNotices('service', 'services', 'kubernetes-services-unwatched');
+  }
+
+  /** While all of the API is away, that says it. */
+  #unwatchedNotices(purpose: WatchPurpose, what: string, code: string): Notice[] {
     const { api, wallClockMs } = this.#options;
-    const { isReachable, sinceMs, problem } = api.reachability('policy');
+    const { isReachable, sinceMs, problem } = api.reachability(purpose);
     if (!api.reachability().isReachable || isReachable || wallClockMs() - sinceMs < AWAY_MS) return [];
     const message =
-      `policies of Kubernetes are not heard of since ${new Date(sinceMs).toISOString()} (${problem}): those that were ` +
+      `${what} of Kubernetes are not heard of since ${new Date(sinceMs).toISOString()} (${problem}): those that were ` +
       'known before count; if it is forbidden, apply the ClusterRole of this version of weft';
-    return [{ code: 'kubernetes-policies-unwatched', message }];
+    return [{ code, message }];
   }
 
   #nodeNotices(): Notice[] {

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import type { Logger } from '../../env/logger.ts';
 import { ConfigError } from '../../errors.ts';
 import { type ApiPlace, placeOfKubeconfig, placeOfServiceAccount, reachedAt } from '../../kubernetes/api-place.ts';
+import type { WatchPurpose } from '../../kubernetes/watched-resource.ts';
 import type { ConfigInput, KubernetesConfig } from '../config/config.ts';
 import { withOrigin } from '../config/config-origin.ts';
 import { readVersion } from '../process/version.ts';
@@ -16,12 +17,17 @@ import { ApiMirror } from './api-mirror.ts';
  * @param input that the configuration was read from, for messages
  * @throws ConfigError that says what is missing or wrong, and what to do
  */
-export function openApi(config: KubernetesConfig, logger: Logger, input: ConfigInput): ApiMirror {
+export function openApi(
+  config: KubernetesConfig,
+  purposes: readonly WatchPurpose[],
+  logger: Logger,
+  input: ConfigInput,
+): ApiMirror {
   const place = placeIn(config, input);
   return new ApiMirror({
     place,
     nodeName: config.nodeName,
-    purposes: ['node', 'policy'],
+    purposes,
     userAgent: `weft/${readVersion().version}`,
     logger,
     wallClockMs: Date.now,

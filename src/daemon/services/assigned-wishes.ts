@@ -1,6 +1,6 @@
 /** Services that are given to the cluster get what it assigns: the object that is spread has addresses and node ports. */
 import type { Random } from '../../env/random.ts';
-import { ConfigError } from '../../errors.ts';
+import { ConfigError, ConflictError } from '../../errors.ts';
 import type { RulebookWish } from '../../rulebook/rulebook.ts';
 import { readService } from '../../services/read-service.ts';
 import { assignTo, type Assignment } from '../../services/service-assignment.ts';
@@ -39,6 +39,16 @@ export function withAssignments(
     others.push((readService(JSON.parse(text)) as { readonly service: ServiceRecord }).service);
     return { ...wish, object: text };
   });
+}
+
+/** The same wishes, where weft has no services: none may be given. @throws ConflictError `services-of-others` */
+export function withoutServices(wishes: readonly RulebookWish[]): readonly RulebookWish[] {
+  if (wishes.some(({ kind, object }) => kind === 'Service' && object !== undefined))
+    throw new ConflictError(
+      'services-of-others',
+      'weft has no services here: services.enabled is off; give the service at a node where it is on',
+    );
+  return wishes;
 }
 
 function withAssignment(

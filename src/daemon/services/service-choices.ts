@@ -10,7 +10,7 @@ import type { ServiceProtocol } from '../../services/service.ts';
 import { equalIpAddresses, formatIpAddress, type IpAddress } from '../../wire/address.ts';
 import { type Prefix, prefixContains } from '../../wire/prefix.ts';
 import type { ServiceEnforcement } from './service-enforcement.ts';
-import type { ServiceFacts } from './service-facts.ts';
+import type { PodTitles } from './pod-titles.ts';
 import { keptSet, protocolNumber } from './service-names.ts';
 
 /** A packet that begins a flow. */
@@ -25,7 +25,7 @@ export interface BeginningPacket {
 export interface ServiceChoicesOptions {
   readonly enforcement: Pick<ServiceEnforcement, 'inspect' | 'frontends'>;
   readonly prefixes: readonly Prefix[];
-  readonly facts: Pick<ServiceFacts, 'podAt'>;
+  readonly titles: Pick<PodTitles, 'at'>;
   /** Whether a backend remembers a client; absent: the kernel is asked. */
   readonly isKept?: (frontend: Frontend, backend: PlannedBackend, client: IpAddress) => Promise<boolean>;
 }
@@ -77,7 +77,7 @@ export class ServiceChoices {
       backend: {
         address: formatIpAddress(address),
         port: backendPort,
-        pod: this.#options.facts.podAt(address) ?? '',
+        pod: this.#options.titles.at(address) ?? '',
         node: nodeName,
       },
     };

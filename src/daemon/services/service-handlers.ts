@@ -5,12 +5,13 @@ import { ConflictError, SystemCallError } from '../../errors.ts';
 import { visitConnections } from '../../linux/connections.ts';
 import { readCounters } from '../../linux/nft-netlink.ts';
 import { SERVICE_TABLE } from '../../linux/nftables.ts';
+import { mayBeUsed } from '../../services/reachable-backends.ts';
 import { servicePortTitle } from '../../services/service-plan.ts';
 import { frontendKey, serviceKey, type ServicePlanner } from '../../services/service-planner.ts';
-import type { ServiceRecord, ServiceRecordPort } from '../../services/service-record.ts';
+import type { ServiceRecordPort, ShownService } from '../../services/service-record.ts';
 import { formatIpAddress } from '../../wire/address.ts';
 import type { GivenAt } from '../rulebook/rulebook-objects.ts';
-import type { ServiceFacts } from './service-facts.ts';
+import type { PodTitles } from './pod-titles.ts';
 import { protocolNumber, type ServiceCounter } from './service-names.ts';
 
 /** What the control server asks of it. */
@@ -21,26 +22,26 @@ export interface ServiceHandlers {
 
 export interface ServiceHandlerParts {
   readonly nodeName: string;
-  readonly records: () => ReadonlyMap<string, ServiceRecord>;
+  readonly services: () => ReadonlyMap<string, ShownService>;
   readonly givenAt: (key: string) => GivenAt | undefined;
   readonly planner: Pick<ServicePlanner, 'backends' | 'refused'>;
-  readonly facts: Pick<ServiceFacts, 'podAt'>;
+  readonly titles: Pick<PodTitles, 'at'>;
   readonly notices: () => readonly Notice[];
 }
 
-/** @param parts `undefined`: others have the services here */
+/** @param parts `undefined`: weft has no services here */
 export function serviceHandlers(parts: ServiceHandlerParts | undefined): ServiceHandlers {
   return {
     services: async () => {
       if (parts === undefined)
         throw new ConflictError(
           'services-of-others',
-          'services are not those of weft here: Kubernetes has them, and kube-proxy or what takes its place; use kubectl get services',
+          'weft has no services here (services.enabled): in Kubernetes, kube-proxy or what takes its place has them; use kubectl get services',
         );
       const connections = await countConnections();
       const counts = readCounters(SERVICE_TABLE);
       const counted = (counter: ServiceCounter): number => counts?.get(counter) ?? 0;
-      const records = [...parts.records()].toSorted(([a], [b]) => (a < b ? -1 : 1));
+      const records = [...parts.services()].toSorted(([a], [b]) => (a < b ? -1 : 1));
       return {
         node: parts.nodeName,
         services: records.map(([, record]) => listedService(record, parts, connections)),
@@ -56,7 +57,7 @@ export function serviceHandlers(parts: ServiceHandlerParts | undefined): Service
 }
 
 function listedService(
-  record: ServiceRecord,
+  record: ShownService,
   parts: ServiceHandlerParts,
   connections: ReadonlyMap<string, number> | undefined,
 ): ListedService {
@@ -78,14 +79,14 @@ function listedService(
 }
 
 function listedPort(
-  record: ServiceRecord,
+  record: ShownService,
   { name, protocol, port, targetPort, nodePort }: ServiceRecordPort,
-  { planner, facts }: ServiceHandlerParts,
+  { planner, titles }: ServiceHandlerParts,
   connections: ReadonlyMap<string, number> | undefined,
 ): ListedServicePort {
   const key = serviceKey(record);
   const title = servicePortTitle(record, name);
-  const backends = planner.backends(key).get(name) ?? [];
+  const backends = (planner.backends(key).get(name) ?? []).filter(mayBeUsed);
   return {
     name,
     protocol,
@@ -98,7 +99,7 @@ function listedPort(
       return {
         address,
         port: backend.port,
-        pod: facts.podAt(backend.address) ?? '',
+        pod: titles.at(backend.address) ?? '',
         node: backend.nodeName,
         connections: connections === undefined ? null : (connections.get(answering) ?? 0),
       };

@@ -1,7 +1,7 @@
 /** What the doctor is told of services: what is suspicious about them, of all that is known of pods now. */
 import type { ServiceFacts, SomeOf } from '../../doctor/facts.ts';
 import type { ServicePlanner } from '../../services/service-planner.ts';
-import type { ServiceRecord } from '../../services/service-record.ts';
+import type { ShownService } from '../../services/service-record.ts';
 import { type ServiceSuspicion, suspicionsOfServices } from '../../services/service-suspicions.ts';
 import { MAX_WORK_MS, SlicedWork } from '../process/sliced-work.ts';
 
@@ -10,7 +10,7 @@ const MAX_TOLD = 8;
 
 export interface ServiceSurveyOptions {
   /** By their keys. */
-  readonly records: ReadonlyMap<string, ServiceRecord>;
+  readonly services: ReadonlyMap<string, ShownService>;
   readonly planner: Pick<ServicePlanner, 'backends' | 'refused'>;
   /** Why not all services and pods are known; empty: they are. */
   readonly ignorance: string;
@@ -28,18 +28,18 @@ const nothing: SomeOf<ServiceSuspicion> = { some: [], count: 0 };
 
 /** Finds it, in the order of the services' names. Takes a second of the main thread at most, in slices. */
 export async function surveyServices({
-  records,
+  services,
   planner,
   ignorance,
   nowMs,
 }: ServiceSurveyOptions): Promise<ServiceSurvey> {
-  const count = [...records.values()].filter(({ isHeadless }) => !isHeadless).length;
+  const count = [...services.values()].filter(({ isHeadless }) => !isHeadless).length;
   if (ignorance !== '') return { facts: { count, withoutBackend: nothing, taken: nothing }, unseen: ignorance };
   // All nodes are to name the same ones.
-  const services = [...records].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, record]) => record);
+  const inOrder = [...services].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, service]) => service);
   const found = new Map<ServiceSuspicion['kind'], { some: ServiceSuspicion[]; count: number }>();
   const work = new SlicedWork(nowMs);
-  await work.take(suspicionsOfServices(services, planner), (suspicion) => {
+  await work.take(suspicionsOfServices(inOrder, planner), (suspicion) => {
     const known = found.get(suspicion.kind) ?? { some: [], count: 0 };
     if (known.some.length < MAX_TOLD) known.some.push(suspicion);
     known.count++;

@@ -107,6 +107,12 @@ const finds: FindingKinds = {
     cause: 'the ClusterRole of weft is that of an earlier version, or there are more policies than weft takes',
     follows: ['kubernetes-away'],
   },
+  'kubernetes-services-unwatched': {
+    severity: 'error',
+    title: 'services and backends that are new in Kubernetes are not heard of: those that were known before count',
+    cause: 'the ClusterRole of weft is that of an earlier version, or there are more services than weft takes',
+    follows: ['kubernetes-away'],
+  },
   'policy-unreadable': {
     severity: 'error',
     title: 'some policies cannot be read: their pods are isolated',

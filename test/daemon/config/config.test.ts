@@ -493,6 +493,48 @@ test(
   'weft.yaml:5: kubernetes.kubeconfig: is given, and the API is not asked: set kubernetes.enabled to on, or ipam.mode to kubernetes',
 );
 
+const inKubernetes = (services: string, apiServer = '') =>
+  `${BASE}kubernetes: {enabled: on${apiServer}}\nservices: {enabled: ${services}}\n`;
+
+function isOn(text: string): boolean {
+  return load(text).services.enabled;
+}
+
+test('weft has services where there is no Kubernetes, unless it is told otherwise', (t) => {
+  t.true(isOn(BASE));
+  t.true(isOn(`${BASE}services: {enabled: auto}\n`));
+  t.false(isOn(`${BASE}services: {enabled: off}\n`));
+  t.false(isOn(inKubernetes('auto')));
+  t.true(isOn(inKubernetes('on', ', apiServer: api:6443')));
+});
+
+test('in Kubernetes, addresses of services are not guessed', (t) => {
+  t.is(load(BASE).services.prefixes.length, 2);
+  t.deepEqual(load(inKubernetes('auto')).services.prefixes, []);
+});
+
+test(
+  'services in Kubernetes without an API server that is reached without them',
+  refuses,
+  inKubernetes('on'),
+  'weft.yaml:4: kubernetes.apiServer: is missing, and services.enabled is on: weft would have to know the backends of the service of the API to reach it; ' +
+    'give HOST:PORT of an API server, or of a load balancer in front of several, or leave services to kube-proxy',
+);
+
+test(
+  'an API server where the API is not asked',
+  refuses,
+  `${BASE}kubernetes:\n  apiServer: api:6443\n`,
+  'weft.yaml:5: kubernetes.apiServer: is given, and the API is not asked: set kubernetes.enabled to on, or ipam.mode to kubernetes',
+);
+
+test(
+  'services that are neither on nor off',
+  refuses,
+  `${BASE}services:\n  enabled: yes\n`,
+  'weft.yaml:5: services.enabled: yes is none of auto, on, off',
+);
+
 function apiServerOf(text: string) {
   return load(`${BASE}kubernetes: {enabled: on, apiServer: '${text}'}\n`).kubernetes?.apiServer;
 }
@@ -565,6 +607,7 @@ const samples: Readonly<Record<Exclude<ConfigPath, 'staticPeers'>, string>> = {
   'names.domain': 'sample.test',
   'names.ttlSeconds': '17',
   'names.resolvers': '192.0.2.53,192.0.2.54:5353',
+  'services.enabled': 'off',
   'services.prefixes': '10.97.0.0/24',
   'control.socket': '/sample',
   'control.readOnlySocket': '/sample',

@@ -41,7 +41,7 @@ function choices(
   return new ServiceChoices({
     enforcement: { frontends: pieces, inspect: async () => Promise.resolve({ entries: 0, findings }) },
     prefixes: [parsePrefix('10.96.0.0/16')!],
-    facts: { podAt: (one) => (formatIpAddress(one) === '10.244.2.2' ? 'shop/web-0' : undefined) },
+    titles: { at: (one) => (formatIpAddress(one) === '10.244.2.2' ? 'shop/web-0' : undefined) },
     ...more,
   });
 }

@@ -22,7 +22,7 @@ function optionsWith(
   const planner = new ServicePlanner({ name: 'n1', zone: '', nodePortAddresses: [] });
   for (const service of services) planner.setService(serviceKey(service), service);
   const records = new Map(services.map((service) => [serviceKey(service), service]));
-  return { records, planner, ignorance: '', nowMs: () => 0, ...changes };
+  return { services: records, planner, ignorance: '', nowMs: () => 0, ...changes };
 }
 
 test('what is suspicious is told by its kind, in the order of names', async (t) => {
