@@ -34,6 +34,8 @@ export interface ManifestChoice {
   readonly pullPolicy?: PullPolicy;
   /** Prefixes of all pods. */
   readonly clusterPrefixes?: readonly string[];
+  /** `HOST:PORT` of the API server, for weft to have the services of the cluster. */
+  readonly servicesBy?: string;
   /** Content of a key file. Without one there is no Secret in the manifests. */
   readonly keys?: string;
 }
@@ -56,7 +58,7 @@ interface Replacement {
 /** The manifests, in the order in which they are to be made: YAML, one document for each object. */
 export function manifests(
   source: ManifestSource,
-  { image, pullPolicy, clusterPrefixes, keys }: ManifestChoice = {},
+  { image, pullPolicy, clusterPrefixes, servicesBy, keys }: ManifestChoice = {},
 ): string {
   const documents = putTogether(join(DIRECTORY, source));
   for (const document of documents) {
@@ -64,7 +66,16 @@ export function manifests(
       if (image !== undefined) document.setIn([...container, 'image'], image);
       if (pullPolicy !== undefined) document.setIn([...container, 'imagePullPolicy'], pullPolicy);
     }
-    if (clusterPrefixes !== undefined && document.get('kind') === 'ConfigMap') setPrefixes(document, clusterPrefixes);
+    if (document.get('kind') !== 'ConfigMap') continue;
+    if (clusterPrefixes !== undefined)
+      configure(document, (config) =>
+        config.set('clusterPrefixes', config.createNode(clusterPrefixes, { flow: true })),
+      );
+    if (servicesBy !== undefined)
+      configure(document, (config) => {
+        config.setIn(['kubernetes', 'apiServer'], servicesBy);
+        config.setIn(['services', 'enabled'], 'on');
+      });
   }
   // Before what uses it, and behind the namespace that it is in.
   if (keys !== undefined) documents.splice(1, 0, keySecret(keys));
@@ -115,10 +126,11 @@ function containersOf(document: Document): (string | number)[][] {
   });
 }
 
-function setPrefixes(document: Document, prefixes: readonly string[]): void {
+/** Changes the configuration that a ConfigMap has. */
+function configure(document: Document, change: (config: Document) => void): void {
   const path = ['data', 'weft.yaml'];
-  const config = parseDocument(document.getIn(path) as string);
-  config.set('clusterPrefixes', config.createNode(prefixes, { flow: true }));
+  const config: Document = parseDocument(document.getIn(path) as string);
+  change(config);
   document.setIn(path, config.toString({ lineWidth: 0 }));
 }
 

@@ -15,6 +15,8 @@ interface ImageOptions {
 
 interface ManifestOptions extends ImageOptions {
   readonly clusterPrefix?: readonly string[];
+  readonly services?: true;
+  readonly apiServer?: string;
   readonly keyFile?: string;
   readonly existingSecret?: true;
 }
@@ -29,6 +31,8 @@ export function registerKubernetes(program: Command): void {
   withImage(kubernetes.command('manifest'))
     .description('print what kubectl apply -f - installs')
     .option('--cluster-prefix <prefix...>', "prefixes of the whole cluster's pods, as kube-controller-manager has them")
+    .option('--services', 'weft has the services of the cluster, in place of kube-proxy; needs --api-server')
+    .option('--api-server <host:port>', 'where nodes reach the API server without services')
     .option(
       '--key-file <file>',
       'keys of the cluster, as weft key generate makes one, for nodes that are part of it already',
@@ -51,14 +55,17 @@ function withImage(command: Command): Command {
 
 async function printManifest(options: ManifestOptions): Promise<void> {
   const { manifests } = await import('./kubernetes-manifest.ts');
-  const { clusterPrefix, keyFile, existingSecret } = options;
+  const { clusterPrefix, services, apiServer, keyFile, existingSecret } = options;
   if (keyFile !== undefined && existingSecret === true)
     throw new WeftError('usage', '--key-file and --existing-secret: give one of them');
+  if ((services === true) !== (apiServer !== undefined))
+    throw new WeftError('usage', '--services and --api-server: give both, or none of them');
   const keys = existingSecret === true ? undefined : await keysOf(keyFile);
   process.stdout.write(
     manifests(options.kind === true ? 'overlays/kind' : 'base', {
       ...(await imageOf(options)),
       ...(clusterPrefix !== undefined && { clusterPrefixes: await checkPrefixes(clusterPrefix) }),
+      ...(apiServer !== undefined && { servicesBy: await checkServer(apiServer) }),
       ...(keys !== undefined && { keys }),
     }),
   );
@@ -93,6 +100,16 @@ async function checkPrefixes(prefixes: readonly string[]): Promise<readonly stri
     throw new WeftError('usage', `--cluster-prefix: ${prefix} is not a prefix, such as 10.244.0.0/16`);
   }
   return prefixes;
+}
+
+async function checkServer(apiServer: string): Promise<string> {
+  const [{ hostAndPort }, { safeParse }] = await Promise.all([
+    import('../daemon/config/config-value.ts'),
+    import('valibot'),
+  ]);
+  const result = safeParse(hostAndPort(), apiServer);
+  if (!result.success) throw new WeftError('usage', `--api-server: ${result.issues[0].message}`);
+  return apiServer;
 }
 
 /** Content for the Secret. @throws ConfigError, WeftError `usage` for a file without keys */

@@ -137,6 +137,20 @@ test('image, policy, prefixes and keys may be chosen', (t) => {
   t.true(secret.immutable);
 });
 
+test('weft has the services of the cluster where it is told how the API server is reached', (t) => {
+  const text = objects(manifests('base', { servicesBy: '198.18.0.10:6443', clusterPrefixes: ['10.1.0.0/16'] })).find(
+    ({ kind }) => kind === 'ConfigMap',
+  )!.data!['weft.yaml']!;
+  const directory = mkdtempSync(join(tmpdir(), 'weft-manifest-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, 'weft.yaml');
+  writeFileSync(file, text);
+  const { services, kubernetes } = loadConfig({ file, flags: {}, env: { WEFT_KUBERNETES_NODE_NAME: 'worker-1' } });
+  t.true(services.enabled);
+  t.deepEqual(kubernetes?.apiServer, { host: '198.18.0.10', port: 6443 });
+  t.regex(text, /# The next one of an update waits/);
+});
+
 for (const image of ['', '-x', 'a b', 'weft\nevil: yes']) {
   test(`${JSON.stringify(image)} is no image`, (t) => {
     t.is(t.throws<WeftError>(() => checkImage(image)).code, 'usage');
