@@ -107,7 +107,7 @@ test.serial(`the kernel does what the plan says, whatever changes of services (S
   });
   t.teardown(async () => removeTable(SERVICE_TABLE));
   const outcomes = new Map<string, number>();
-  const held = new Map<string, string>();
+  const held: HeldClients = new Map();
   const frontends = new Map<string, Frontend>();
   let sourcePort = FIRST_SOURCE_PORT;
   if (rounds > MOST_ROUNDS)
@@ -118,6 +118,8 @@ test.serial(`the kernel does what the plan says, whatever changes of services (S
     for (const key of change.gone) frontends.delete(key);
     for (const frontend of change.changed) frontends.set(frontendKey(frontend), frontend);
     await enforcement.change(change);
+    for (const key of [...change.gone, ...change.changed.map(frontendKey)])
+      forgetClients(held, key, frontends.get(key));
     t.deepEqual((await enforcement.inspect()).findings, [], `round ${round}`);
     const probes = Array.from({ length: PROBES }, () => probeOf(random, sourcePort++, [...frontends.values()]));
     await watchServices();
@@ -136,21 +138,20 @@ test.serial(`the kernel does what the plan says, whatever changes of services (S
         count(outcomes, 'picked');
       }
       if (frontend?.affinitySeconds === undefined || typeof expected === 'string') continue;
-      // Whoever was sent to a backend is sent there again.
-      const client = `${formatIpAddress(probe.source)} ${keyOf(probe)}`;
-      const backend = / to (.*)$/.exec(actual)?.[1];
-      const before = held.get(client);
-      const isThere = [...expected].some((one) => one.endsWith(` to ${before}`));
-      if (isThere) {
+      // Whoever was sent to a backend is sent there again, as long as it may be.
+      const clients = held.get(keyOf(probe)) ?? new Map<string, HeldClient>();
+      held.set(keyOf(probe), clients);
+      const client = formatIpAddress(probe.source);
+      const backend = / to (.*)$/.exec(actual)![1]!;
+      const before = clients.get(client)?.backend;
+      if (before !== undefined && [...expected].some((one) => one.endsWith(` to ${before}`))) {
         t.is(backend, before, `${told}: affinity`);
         count(outcomes, 'kept');
       }
-      held.set(client, backend!);
+      clients.set(client, { backend, seconds: frontend.affinitySeconds });
     }
     t.deepEqual((await enforcement.inspect()).findings, [], `round ${round}`);
     if (!t.passed) return;
-    // A frontend that ends takes with it what was remembered.
-    for (const client of held.keys()) if (!frontends.has(client.replace(/^\S+ /, ''))) held.delete(client);
   }
   t.log(Object.fromEntries(outcomes));
   t.deepEqual(
@@ -160,6 +161,24 @@ test.serial(`the kernel does what the plan says, whatever changes of services (S
     [],
   );
 });
+
+interface HeldClient {
+  /** `ADDRESS PORT` */
+  readonly backend: string;
+  readonly seconds: number;
+}
+
+/** Where clients were sent to, by their addresses and the keys of frontends. */
+type HeldClients = Map<string, Map<string, HeldClient>>;
+
+/** What the kernel forgets with a change: clients of a backend that goes, and all if it is to remember them for another time. */
+function forgetClients(held: HeldClients, key: string, frontend: Frontend | undefined): void {
+  const backends = [frontend?.inside, frontend?.outside].flatMap((to) =>
+    to?.kind === 'backends' ? to.backends.map(({ address, port }) => `${formatIpAddress(address)} ${port}`) : [],
+  );
+  for (const [client, { backend, seconds }] of held.get(key) ?? [])
+    if (seconds !== frontend?.affinitySeconds || !backends.includes(backend)) held.get(key)!.delete(client);
+}
 
 function count(counts: Map<string, number>, what: string): void {
   counts.set(what, (counts.get(what) ?? 0) + 1);

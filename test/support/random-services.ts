@@ -39,7 +39,7 @@ export class RandomServices {
       loadBalancerSources: this.#random.happens(0.7) ? undefined : [parsePrefix('203.0.113.0/24')!],
       internalTraffic: this.#random.happens(0.3) ? 'local' : 'cluster',
       externalTraffic: this.#random.happens(0.4) ? 'local' : 'cluster',
-      affinitySeconds: this.#random.happens(0.2) ? 10_800 : undefined,
+      affinitySeconds: this.#one([undefined, undefined, undefined, undefined, 10_800, 3_600]),
     };
   }
 

@@ -69,9 +69,9 @@ export function keptChain(side: Side, frontend: Frontend, backend: BackendAddres
   return `${side}-${keptSet(frontend, backend)}`;
 }
 
-/** Clients that go to one backend. */
+/** Clients that go to one backend. For how long they do is part of the name, as a set is never declared in another way. */
 export function keptSet(frontend: Frontend, backend: BackendAddress): string {
-  return `kept-${frontendDigits(frontend)}-${hexOf(backend.address.bytes)}-${backend.port}`;
+  return `kept-${frontendDigits(frontend)}-${hexOf(backend.address.bytes)}-${backend.port}-${frontend.affinitySeconds}s`;
 }
 
 function frontendDigits({ address, protocol, port }: Frontend): string {
