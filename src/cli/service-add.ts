@@ -77,6 +77,8 @@ function serviceObject(name: string, options: ServiceAddOptions, command: Comman
     command.error('error: --headless has names alone: leave out --address and --node-port');
   if (local === true && nodePort !== true && external === undefined)
     command.error('error: --local is about what comes from outside: add --node-port or --external');
+  if (typeof affinity === 'string' && !/^\d+$/.test(affinity))
+    command.error(`error: --affinity ${affinity}: a time in seconds is needed, like 600`);
   const labels = selector.map(
     (text) => splitLabel(text) ?? command.error(`error: --selector ${text}: a label is KEY=VALUE`),
   );

@@ -7,7 +7,7 @@ import type { PlanningNode } from '../services/service-plan.ts';
 import { serviceKey, ServicePlanner } from '../services/service-planner.ts';
 import type { ShownService } from '../services/service-record.ts';
 import { compareIpAddresses, equalIpAddresses, formatIpAddress, type IpAddress } from '../wire/address.ts';
-import type { Prefix } from '../wire/prefix.ts';
+import { formatPrefix, type Prefix, prefixContains } from '../wire/prefix.ts';
 import type { PodFollower } from './compose-policy.ts';
 import type { Composition } from './composition.ts';
 import { systemClock } from './process/system-environment.ts';
@@ -24,6 +24,8 @@ import type { ThisNode } from './this-node.ts';
 
 export interface ServiceParts {
   readonly node: Pick<ThisNode, 'nodeAddresses' | 'underlay'>;
+  /** From which services get their addresses. */
+  readonly prefixes: readonly Prefix[];
   /** Knows what others changed in nftables. */
   readonly witness: NftWitness;
   /** Told when there are other services than before, or the first, or none any more. */
@@ -71,9 +73,8 @@ const UNKNOWN_PODS = 'not all pods of other nodes are known yet';
 export function composeServices(
   { config, logger, opened }: Composition,
   source: ServiceSource,
-  { node, witness, onServices, onNames }: ServiceParts,
+  { node, prefixes, witness, onServices, onNames }: ServiceParts,
 ): ComposedServices {
-  const { prefixes } = config.services;
   let underlay = node.underlay.address;
   const ownNode = (): PlanningNode => {
     const { zone, addresses } = source.node();
@@ -186,6 +187,24 @@ function namedService(service: ShownService, planner: ServicePlanner): NamedServ
     [...distinct.values()].filter((address) => address.family === family).slice(0, MAX_SERVICE_ADDRESSES),
   );
   return { namespace, name, isHeadless, addresses };
+}
+
+/**
+ * Prefixes without those in which nodes are: what no service has there would be refused, and that may be anything that nodes say to each
+ * other.
+ *
+ * @param onLeftOut told of each that is left out, with an address that it has in it
+ */
+export function prefixesWithout(
+  nodes: readonly IpAddress[],
+  prefixes: readonly Prefix[],
+  onLeftOut: (prefix: string, address: string) => void,
+): readonly Prefix[] {
+  return prefixes.filter((prefix) => {
+    const within = nodes.find((address) => prefixContains(prefix, address));
+    if (within !== undefined) onLeftOut(formatPrefix(prefix), formatIpAddress(within));
+    return within === undefined;
+  });
 }
 
 /** The first address of each family. */

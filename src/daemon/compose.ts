@@ -32,7 +32,7 @@ import { podsOfKubernetes } from './policy/unasked-pods.ts';
 import { type ComposedPolicy, composePolicy, policiesOfKubernetes, policiesOfRulebook } from './compose-policy.ts';
 import { composeRulebook } from './compose-rulebook.ts';
 import type { RulebookHandlerParts } from './rulebook/rulebook-handlers.ts';
-import { type ComposedServices, composeServices, forgetServices } from './compose-services.ts';
+import { type ComposedServices, composeServices, forgetServices, prefixesWithout } from './compose-services.ts';
 import { composeRoutes } from './compose-routes.ts';
 import type { Composition } from './composition.ts';
 import type { Config } from './config/config.ts';
@@ -139,6 +139,10 @@ export async function composeDaemon(
   const underlay = await chooseUnderlay(config, seeds, undefined, undefined, internalAddresses(), links);
   logger.info({ ...underlay, address: formatIpAddress(underlay.address) }, 'underlay picked');
   const node = thisNode(config, identity, underlay, keys?.ring.ids);
+  const nodesKnown = [underlay.address, ...seeds.map(({ address }) => address)];
+  const servicePrefixes = prefixesWithout(nodesKnown, config.services.prefixes, (prefix, address) =>
+    logger.warn({ prefix, address }, 'services get no address of this prefix: a node has one of it on the underlay'),
+  );
 
   // Threads take longest to start: that of names does so at the same time as those that forward.
   const starting = composeDataplane(composition, node, { reserve, links });
@@ -185,7 +189,7 @@ export async function composeDaemon(
     ...(!isOfKubernetes &&
       config.services.enabled && {
         services: {
-          prefixes: config.services.prefixes,
+          prefixes: servicePrefixes,
           list: () => services?.named() ?? [],
           isSettled: () => services?.isNamed() ?? false,
         },
@@ -273,6 +277,7 @@ export async function composeDaemon(
       : servicesOfRulebook(rulebook, config.nodeName, isClusterKnown);
     services = composeServices(composition, serviceSource, {
       node,
+      prefixes: servicePrefixes,
       witness: nftChanges,
       onServices: () => void watch?.look(),
       onNames: () => named?.servicesChanged(),
@@ -432,7 +437,7 @@ export async function composeDaemon(
         services === undefined
           ? withoutServices(wishes)
           : withAssignments(wishes, rulebook.objects.objectsOf('services'), {
-              prefixes: config.services.prefixes,
+              prefixes: servicePrefixes,
               random: systemRandom,
             }),
       enforced: async () => [...((await policy?.followed()) ?? []), ...((await services?.followed()) ?? [])],

@@ -15,8 +15,11 @@ export interface ServicePlanChange {
   readonly gone: readonly string[];
 }
 
-/** Of all that want the same address, protocol and port, the first has it; of the same kind, the first by name. */
-const kindOrder: readonly FrontendKind[] = ['cluster', 'external', 'load-balancer', 'node-port'];
+/**
+ * Of all that want the same address, protocol and port, the first has it; of the same kind, the first by name. Last come addresses that whoever
+ * makes a service writes into it: nobody gets by them what the cluster assigned to others.
+ */
+const kindOrder: readonly FrontendKind[] = ['cluster', 'load-balancer', 'node-port', 'external'];
 
 /** `192.0.2.1 TCP 80`: unique in a plan. */
 export function frontendKey(frontend: { address: IpAddress; protocol: ServiceProtocol; port: number }): string {

@@ -218,8 +218,7 @@ function expectedOf(probe: PolicyProbe, frontends: ReadonlyMap<string, Frontend>
   const frontend = frontends.get(keyOf(probe));
   if (frontend === undefined) {
     const isOfServices = [...frontends.values()].some(
-      ({ kind, address }) =>
-        ['cluster', 'load-balancer'].includes(kind) && formatIpAddress(address) === formatIpAddress(destination),
+      ({ kind, address }) => kind === 'cluster' && formatIpAddress(address) === formatIpAddress(destination),
     );
     const isRefused = isOfServices || prefixes.some((prefix) => prefixContains(prefix, destination));
     if (frontends.size > 0 && isRefused) return 'refused';

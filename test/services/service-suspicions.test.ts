@@ -118,9 +118,8 @@ test('a node port is told once for all addresses of a node; what takes one addre
   const external = record('edge', { ...web, externalIPs: ['198.18.0.1'], ports: [{ port: 30_080 }] });
   const backends = { 'shop/a': ['http'], 'shop/b': ['http'], 'shop/edge': [''] };
   t.deepEqual(saidOf([nodePort('a'), nodePort('b'), external], backends), [
-    'address-taken shop/a:http 198.18.0.1:30080/tcp: shop/edge has it',
     'address-taken shop/b:http node port 30080/tcp: shop/a:http has it',
-    'address-taken shop/b:http 198.18.0.1:30080/tcp: shop/edge has it',
+    'address-taken shop/edge 198.18.0.1:30080/tcp: shop/a:http has it',
   ]);
 });
 

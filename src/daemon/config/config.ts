@@ -313,10 +313,14 @@ function configOf(values: ConfigValues, file: string | undefined): Config {
   };
 }
 
-/** Without those that the cluster has for pods. */
+/** Of the families that pods have, without those that the cluster has for pods. */
 function usualServicePrefixes(clusterPrefixes: readonly Prefix[]): readonly Prefix[] {
   const usual = ['10.96.0.0/16', 'fd00:10:96::/112'].map((text) => parsePrefix(text)!);
-  return usual.filter((prefix) => !clusterPrefixes.some((cluster) => prefixesOverlap(cluster, prefix)));
+  return usual.filter(
+    (prefix) =>
+      clusterPrefixes.some(({ address }) => address.family === prefix.address.family) &&
+      !clusterPrefixes.some((cluster) => prefixesOverlap(cluster, prefix)),
+  );
 }
 
 function cpusOf({ first, last }: CpuRange): number[] {

@@ -99,9 +99,7 @@ export class ServiceChoices {
   /** Whether it is an address that services alone have. */
   #isAddress(address: IpAddress): boolean {
     const all = [...(this.#options.enforcement.frontends?.frontends() ?? [])];
-    return all.some(
-      (one) => (one.kind === 'cluster' || one.kind === 'load-balancer') && equalIpAddresses(one.address, address),
-    );
+    return all.some((one) => one.kind === 'cluster' && equalIpAddresses(one.address, address));
   }
 }
 

@@ -10,7 +10,7 @@
  * before all services are known, or those of the daemon before would be forgotten meanwhile.
  */
 import type { Notice } from '../../api/control-api.ts';
-import { CommandError } from '../../errors.ts';
+import { WeftError } from '../../errors.ts';
 import { Gathering } from '../../linux/gathering.ts';
 import { type NftWitness, OwnedTables } from '../../linux/nft-owned-tables.ts';
 import { SERVICE_TABLE } from '../../linux/nftables.ts';
@@ -47,7 +47,7 @@ export class ServiceEnforcement {
   #isBegun = false;
   #isRemoved = false;
   /** Why the table is not as it should be. */
-  #failure: CommandError | undefined;
+  #failure: WeftError | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor({ nodeName, table, witness, tables }: ServiceEnforcementOptions) {
@@ -55,7 +55,7 @@ export class ServiceEnforcement {
     this.#pieces = new ServicePieces(nodeName, table);
   }
 
-  /** Has the kernel follow the plan. The first one is all of it. @throws CommandError if the kernel does not take it: it has what it had */
+  /** Has the kernel follow the plan. The first one is all of it. @throws WeftError if the kernel does not take it: it has what it had */
   async change(change: ServicePlanChange): Promise<void> {
     await this.#changes.add(change);
   }
@@ -68,7 +68,7 @@ export class ServiceEnforcement {
     }));
   }
 
-  /** Makes the table as it should be, if somebody made something else of it, or the kernel did not take it. @throws CommandError */
+  /** Makes the table as it should be, if somebody made something else of it, or the kernel did not take it. @throws WeftError */
   async repair(): Promise<void> {
     await this.#inTurn(async () => {
       if (!this.#isBegun) return;
@@ -101,7 +101,7 @@ export class ServiceEnforcement {
     return [{ code: 'services-not-followed', message: `services are reached as they were, or not at all: ${message}` }];
   }
 
-  async #change(changes: readonly ServicePlanChange[]): Promise<readonly (CommandError | undefined)[]> {
+  async #change(changes: readonly ServicePlanChange[]): Promise<readonly (WeftError | undefined)[]> {
     const revision = this.#pieces.update(mergedChanges(changes));
     this.#isBegun = true;
     if (this.#pieces.size === 0) {
@@ -117,7 +117,7 @@ export class ServiceEnforcement {
         this.#isBehind = false;
         this.#failure = undefined;
       } catch (error) {
-        if (!(error instanceof CommandError)) throw error;
+        if (!(error instanceof WeftError)) throw error;
         await this.#make();
       }
     }
@@ -140,7 +140,7 @@ export class ServiceEnforcement {
       this.#isBehind = false;
       this.#failure = undefined;
     } catch (error) {
-      if (!(error instanceof CommandError)) throw error;
+      if (!(error instanceof WeftError)) throw error;
       this.#failure = error;
     }
   }

@@ -69,11 +69,11 @@ export class ServicePieces {
   /** What a frontend shares with others. */
   #usesOf({ kind, address, inside }: Frontend): ReadonlyMap<string, IpAddress> {
     const uses = new Map<string, IpAddress>();
-    // Others may be of the node itself, or of another host.
-    if (kind === 'cluster' || kind === 'load-balancer') uses.set(`address ${formatIpAddress(address)}`, address);
+    // Others may be of the node itself, or of another host: what is sent to their other ports is not for services.
+    if (kind === 'cluster') uses.set(`address ${formatIpAddress(address)}`, address);
     if (inside.kind === 'backends')
       for (const backend of inside.backends)
-        if (backend.nodeName === this.#nodeName)
+        if (backend.nodeName === this.#nodeName || backend.nodeName === '')
           uses.set(`themselves ${formatIpAddress(backend.address)}`, backend.address);
     return uses;
   }
