@@ -66,7 +66,9 @@ export function formatService(service: ListedService, { node, notices }: Service
   ];
   const rows = ports.flatMap((port): (readonly Cell[])[] => {
     if (port.backends.length === 0)
-      return [[portText(port), toned('none: connections are refused', 'warning'), '', '', '']];
+      return [
+        [portText(port), toned(service.headless ? 'none' : 'none: connections are refused', 'warning'), '', '', ''],
+      ];
     return port.backends.map(({ address, port: target, pod, node: at, connections }) => [
       portText(port),
       address.includes(':') ? `[${address}]:${target}` : `${address}:${target}`,

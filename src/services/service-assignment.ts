@@ -109,7 +109,7 @@ function nodePortsOf(
   for (const other of others)
     for (const { protocol, nodePort } of other.ports)
       if (nodePort !== undefined) taken.set(`${protocol} ${nodePort}`, other);
-  return service.ports.map(({ name, protocol, nodePort }, index) => {
+  return service.ports.map(({ name, protocol, port, nodePort }, index) => {
     const place = `spec.ports[${index}].nodePort`;
     if (nodePort !== undefined) {
       if (nodePort < FIRST_NODE_PORT || nodePort > LAST_NODE_PORT)
@@ -121,7 +121,9 @@ function nodePortsOf(
       return nodePort;
     }
     if (!service.allocatesNodePorts) return undefined;
-    const own = before?.ports.find((port) => port.name === name && port.protocol === protocol)?.nodePort;
+    // A port that was the only one had no name.
+    const earlier = before?.ports.filter((one) => one.protocol === protocol) ?? [];
+    const own = (earlier.find((one) => one.name === name) ?? earlier.find((one) => one.port === port))?.nodePort;
     const offset = [
       own === undefined ? -1 : own - FIRST_NODE_PORT,
       ...drawn(LAST_NODE_PORT - FIRST_NODE_PORT + 1, random),

@@ -102,6 +102,8 @@ test('node ports are kept, free, and in their range', (t) => {
     ],
   });
   t.deepEqual(assigned(spec, { before }).nodePorts, [30_001, 31_000]);
+  const alone = record('web', { type: 'NodePort', ports: [{ port: 80, nodePort: 30_003 }] });
+  t.deepEqual(assigned(spec, { before: alone }).nodePorts, [30_003, 31_000]);
   t.throws(
     () => assigned(spec, { others: [record('x', { type: 'NodePort', ports: [{ port: 1, nodePort: 31_000 }] })] }),
     {
