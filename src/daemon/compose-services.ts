@@ -48,7 +48,7 @@ export interface ComposedServices {
   /** What each is called, and the addresses that its name stands for. */
   named(): readonly NamedService[];
   /** Whether all are known, and all pods behind them. */
-  isNamed(): boolean;
+  areNamesKnown(): boolean;
   /** From which services have addresses; none while there are no services. */
   prefixes(): readonly Prefix[];
   /** Resolves when the kernel does what was told until now, or it is known why it does not. */
@@ -150,7 +150,7 @@ export function composeServices(
       return service && namedService(service, planner).addresses;
     },
     named: () => all().map((service) => namedService(service, planner)),
-    isNamed: () => services.isBegun,
+    areNamesKnown: () => services.isBegun,
     prefixes: () => (isAny() ? prefixes : []),
     followed: async () => {
       await services.followed();

@@ -191,7 +191,7 @@ export async function composeDaemon(
         services: {
           prefixes: servicePrefixes,
           list: () => services?.named() ?? [],
-          isSettled: () => services?.isNamed() ?? false,
+          isSettled: () => services?.areNamesKnown() ?? false,
         },
       }),
     resources,

@@ -8,6 +8,7 @@ import type { Random } from '../env/random.ts';
 import { ConfigError, ConflictError, ExhaustedError } from '../errors.ts';
 import { equalIpAddresses, formatIpAddress, type IpAddress } from '../wire/address.ts';
 import { addressAt, formatPrefix, type Prefix, prefixContains } from '../wire/prefix.ts';
+import { serviceKey } from './service-planner.ts';
 import type { ServiceRecord } from './service-record.ts';
 
 /** Those that Kubernetes has by default (`--service-node-port-range`). */
@@ -54,7 +55,7 @@ function clusterAddressesOf(service: ServiceRecord, means: AssignmentMeans): rea
       throw new ConfigError('spec.clusterIPs', `${text} is in none of services.prefixes: ${wordsOf(prefixes)}`);
     const holder = others.find((other) => has(other, address));
     if (holder !== undefined)
-      throw new ConflictError('service-address-taken', `service ${titleOf(holder)} has the address ${text}`);
+      throw new ConflictError('service-address-taken', `service ${serviceKey(holder)} has the address ${text}`);
   }
   return familiesOf(service, prefixes).map((family) => {
     const own = [...service.clusterAddresses, ...(before?.clusterAddresses ?? [])].find(
@@ -116,7 +117,7 @@ function nodePortsOf(
         throw new ConfigError(place, `${nodePort} is not in the range ${FIRST_NODE_PORT}-${LAST_NODE_PORT}`);
       const holder = taken.get(`${protocol} ${nodePort}`);
       if (holder !== undefined)
-        throw new ConflictError('node-port-taken', `service ${titleOf(holder)} has the node port ${nodePort}`);
+        throw new ConflictError('node-port-taken', `service ${serviceKey(holder)} has the node port ${nodePort}`);
       taken.set(`${protocol} ${nodePort}`, service);
       return nodePort;
     }
@@ -144,10 +145,6 @@ function* drawn(count: number, random: Random): Iterable<number> {
 
 function has({ clusterAddresses }: ServiceRecord, address: IpAddress): boolean {
   return clusterAddresses.some((own) => equalIpAddresses(own, address));
-}
-
-function titleOf({ namespace, name }: ServiceRecord): string {
-  return `${namespace}/${name}`;
 }
 
 function wordsOf(prefixes: readonly Prefix[]): string {

@@ -179,7 +179,8 @@ export class TraceNode {
     const { clusterPrefixes } = this.#options;
     const isWefts = clusterPrefixes.some((prefix) => prefixContains(prefix, destination));
     if (isWefts || this.#routeTo(destination) !== undefined) return;
-    throw new ConfigError('destination', `packets to ${formatIpAddress(destination)} do not go through weft`);
+    const what = `${formatIpAddress(destination)} is no address of the overlay`;
+    throw new ConfigError('destination', `${what}: name a pod, or ask weft explain, which also follows services`);
   }
 
   async #end(id: number): Promise<TraceSeen> {

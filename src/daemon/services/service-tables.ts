@@ -8,8 +8,8 @@
  *     inside4-slot-1          dnat to inside4-backend-1: A . 6 . P -> the second backend
  *     leaving                 the address under which what was translated goes on
  *
- * So a change of one backend changes elements alone, the choice is even to one of 2^32, and it is the same for all packets of a flow whose
- * connection is forgotten and begun again.
+ * So a backend that takes the place of another changes one element. The choice is the same for a flow whose connection is forgotten and begun
+ * again.
  *
  * Two things put chains of a service's own before that: a load balancer that lets in some sources alone (`inside-from-…`), and affinity of
  * clients (`inside-keep-…`), for which the kernel remembers the clients of each backend.
