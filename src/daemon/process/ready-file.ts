@@ -1,5 +1,5 @@
 /** A file that says to those who look after a container that the daemon in it serves, or stands by: a probe costs no program of weft. */
-import { rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { ConfigError } from '../../errors.ts';
 
 export class ReadyFile {
@@ -11,9 +11,17 @@ export class ReadyFile {
     this.remove();
   }
 
-  /** @throws ConfigError if it cannot be written */
+  /**
+   * Takes the place of what was there when it is whole: a probe never reads an empty file.
+   *
+   * @throws ConfigError if it cannot be written
+   */
   write(state: 'standby' | 'serving'): void {
-    this.#change((path) => writeFileSync(path, `${state}\n`));
+    this.#change((path) => {
+      const temporary = `${path}.${process.pid}.tmp`;
+      writeFileSync(temporary, `${state}\n`);
+      renameSync(temporary, path);
+    });
   }
 
   remove(): void {
