@@ -48,7 +48,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, 'all' | 'type'>>>> 
   firewall: below(),
   names: below('directory'),
   policy: below(),
-  services: below('policy'),
+  services: below('membership', 'policy'),
   kubernetes: below('directory', 'policy', 'services'),
   explain: below('dataplane', 'firewall', 'policy'),
   api: { ...below('directory'), membership: 'type', dataplane: 'type', capture: 'type' },

@@ -41,6 +41,7 @@ export const enforcementOptions: { readonly nodeName: string; readonly table: Se
   table: {
     tunDevice: 'weft0',
     nodeAddresses: [parseIpAddress(NODE_ADDRESS)!],
+    pools: [],
     prefixes: [parsePrefix('10.96.0.0/12')!],
   },
 };

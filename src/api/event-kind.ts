@@ -28,6 +28,8 @@ const eventMeanings = {
   'policy-changed': 'a network policy was created, changed or deleted',
   'policy-connections-cut':
     'a change of network policies no longer allows some connections, which were cut, or allows some again',
+  'balancer-taken': 'this node begins to answer on a link for an address of a load balancer',
+  'balancer-given-up': 'this node no longer answers for an address of a load balancer: another does, or nobody has it',
   'fault-added': 'somebody began to inject a fault into the traffic of this node',
   'fault-removed': 'an injected fault has ended',
   'capture-started': 'somebody began to capture packets, here or from here at another node',

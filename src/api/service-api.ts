@@ -31,6 +31,8 @@ export interface ListedService {
   readonly headless: boolean;
   readonly clusterAddresses: readonly string[];
   readonly externalAddresses: readonly string[];
+  /** Of a load balancer. */
+  readonly loadBalancerAddresses: readonly ListedBalancerAddress[];
   /** Labels of its backends; `null`: it selects none. */
   readonly selector: Readonly<Record<string, string>> | null;
   readonly internalTraffic: 'cluster' | 'local';
@@ -40,6 +42,12 @@ export interface ListedService {
   readonly ports: readonly ListedServicePort[];
   /** Where it was given, and when. */
   readonly givenAt: { readonly node: string; readonly time: string } | null;
+}
+
+export interface ListedBalancerAddress {
+  readonly address: string;
+  /** That answers for it on its link, as this node sees it. Empty: none; `null`: it is not known. */
+  readonly node: string | null;
 }
 
 export interface ListedServicePort {

@@ -36,6 +36,8 @@ export interface ManifestChoice {
   readonly clusterPrefixes?: readonly string[];
   /** `HOST:PORT` of the API server, for weft to have the services of the cluster. */
   readonly servicesBy?: string;
+  /** Addresses for services of type LoadBalancer, as `services.pools` has them. */
+  readonly pools?: readonly string[];
   /** Content of a key file. Without one there is no Secret in the manifests. */
   readonly keys?: string;
 }
@@ -58,7 +60,7 @@ interface Replacement {
 /** The manifests, in the order in which they are to be made: YAML, one document for each object. */
 export function manifests(
   source: ManifestSource,
-  { image, pullPolicy, clusterPrefixes, servicesBy, keys }: ManifestChoice = {},
+  { image, pullPolicy, clusterPrefixes, servicesBy, pools, keys }: ManifestChoice = {},
 ): string {
   const documents = putTogether(join(DIRECTORY, source));
   for (const document of documents) {
@@ -76,6 +78,8 @@ export function manifests(
         config.setIn(['kubernetes', 'apiServer'], servicesBy);
         config.setIn(['services', 'enabled'], 'on');
       });
+    if (pools !== undefined)
+      configure(document, (config) => config.setIn(['services', 'pools'], config.createNode(pools, { flow: true })));
   }
   // Before what uses it, and behind the namespace that it is in.
   if (keys !== undefined) documents.splice(1, 0, keySecret(keys));

@@ -17,6 +17,7 @@ interface ManifestOptions extends ImageOptions {
   readonly clusterPrefix?: readonly string[];
   readonly services?: true;
   readonly apiServer?: string;
+  readonly loadBalancerPool?: readonly string[];
   readonly keyFile?: string;
   readonly existingSecret?: true;
 }
@@ -33,6 +34,10 @@ export function registerKubernetes(program: Command): void {
     .option('--cluster-prefix <prefix...>', "prefixes of the whole cluster's pods, as kube-controller-manager has them")
     .option('--services', 'weft has the services of the cluster, in place of kube-proxy; needs --api-server')
     .option('--api-server <host:port>', 'where nodes reach the API server without services')
+    .option(
+      '--load-balancer-pool <pool...>',
+      'addresses for services of type LoadBalancer, PREFIX or FIRST-LAST, of a prefix that nodes have interfaces in',
+    )
     .option(
       '--key-file <file>',
       'keys of the cluster, as weft key generate makes one, for nodes that are part of it already',
@@ -55,17 +60,23 @@ function withImage(command: Command): Command {
 
 async function printManifest(options: ManifestOptions): Promise<void> {
   const { manifests } = await import('./kubernetes-manifest.ts');
-  const { clusterPrefix, services, apiServer, keyFile, existingSecret } = options;
+  const { clusterPrefix, services, apiServer, loadBalancerPool, keyFile, existingSecret } = options;
   if (keyFile !== undefined && existingSecret === true)
     throw new WeftError('usage', '--key-file and --existing-secret: give one of them');
   if ((services === true) !== (apiServer !== undefined))
     throw new WeftError('usage', '--services and --api-server: give both, or none of them');
+  if (loadBalancerPool !== undefined && services !== true)
+    throw new WeftError(
+      'usage',
+      '--load-balancer-pool: weft gives addresses only where it has services: add --services',
+    );
   const keys = existingSecret === true ? undefined : await keysOf(keyFile);
   process.stdout.write(
     manifests(options.kind === true ? 'overlays/kind' : 'base', {
       ...(await imageOf(options)),
       ...(clusterPrefix !== undefined && { clusterPrefixes: await checkPrefixes(clusterPrefix) }),
       ...(apiServer !== undefined && { servicesBy: await checkServer(apiServer) }),
+      ...(loadBalancerPool !== undefined && { pools: await checkPools(loadBalancerPool) }),
       ...(keys !== undefined && { keys }),
     }),
   );
@@ -100,6 +111,17 @@ async function checkPrefixes(prefixes: readonly string[]): Promise<readonly stri
     throw new WeftError('usage', `--cluster-prefix: ${prefix} is not a prefix, such as 10.244.0.0/16`);
   }
   return prefixes;
+}
+
+async function checkPools(pools: readonly string[]): Promise<readonly string[]> {
+  const { parsePool } = await import('../services/address-pool.ts');
+  const texts = pools.flatMap((text) => text.split(','));
+  for (const text of texts) {
+    if (parsePool(text) !== undefined) continue;
+    const meant = 'a prefix like 192.0.2.0/24 nor a range like 192.0.2.10-192.0.2.20';
+    throw new WeftError('usage', `--load-balancer-pool: ${text} is neither ${meant}`);
+  }
+  return texts;
 }
 
 async function checkServer(apiServer: string): Promise<string> {

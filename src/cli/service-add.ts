@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { DEFAULT_NAMESPACE } from '../directory/pod-name.ts';
 import { splitLabel } from '../directory/pod-labels.ts';
+import { SHARING_ANNOTATION, WANTED_ANNOTATION } from '../services/balancer-annotations.ts';
 import type { OutputOptions } from './output.ts';
 import { parseServicePort, type WantedPort } from './service-port.ts';
 
@@ -14,6 +15,9 @@ interface ServiceAddOptions extends OutputOptions {
   readonly external?: readonly string[];
   readonly affinity?: string | true;
   readonly local?: true;
+  readonly loadBalancer?: true;
+  readonly share?: string;
+  readonly sources?: readonly string[];
   readonly headless?: true;
 }
 
@@ -34,7 +38,16 @@ export function addServiceAdd(service: Command): void {
     .requiredOption('--port <port...>', 'ports', collectedPorts)
     .requiredOption('--selector <key=value...>', 'labels of the pods behind it')
     .option('--namespace <namespace>', 'namespace of the service and of its pods', DEFAULT_NAMESPACE)
-    .option('--address <address...>', 'its addresses; otherwise, or with auto, free ones')
+    .option(
+      '--address <address...>',
+      'its addresses, or with --load-balancer those at which others reach it; otherwise, or with auto, free ones',
+    )
+    .option(
+      '--load-balancer',
+      'it gets an address of services.pools, too, for which one of the nodes answers on its link',
+    )
+    .option('--share <key>', 'services with the same key may have one address of a load balancer together')
+    .option('--sources <prefix...>', 'who may use the addresses of the load balancer; otherwise anybody')
     .option('--node-port', 'it is reached at each node, too, at a port that is chosen')
     .option('--external <address...>', 'addresses of nodes, or that lead to them, at which it is reached, too')
     .option('--affinity [seconds]', 'a client keeps its backend, until it is silent for so long; otherwise 10800')
@@ -59,7 +72,13 @@ export function addServiceAdd(service: Command): void {
         if (added === undefined) return `${title}\n`;
         const ports = added.ports.flatMap(({ nodePort }) => (nodePort === null ? [] : [nodePort]));
         const at = added.headless ? 'names alone' : added.clusterAddresses.join(', ');
-        return `${title}: ${at}${ports.length === 0 ? '' : `, at each node port ${ports.join(', ')}`}\n`;
+        const balancer = added.loadBalancerAddresses.map(({ address }) => address);
+        return [
+          `${title}: ${at}`,
+          ...(balancer.length === 0 ? [] : [`, for others ${balancer.join(', ')}`]),
+          ...(ports.length === 0 ? [] : [`, at each node port ${ports.join(', ')}`]),
+          '\n',
+        ].join('');
       });
     });
 }
@@ -71,12 +90,16 @@ function collectedPorts(text: string, before: readonly WantedPort[] | undefined)
 
 /** As in Kubernetes (core/v1). */
 function serviceObject(name: string, options: ServiceAddOptions, command: Command): object {
-  const { namespace, port, selector, address = [], nodePort, external, affinity, local, headless } = options;
-  const addresses = address.flatMap((text) => text.split(',')).filter((text) => text !== 'auto');
-  if (headless === true && (addresses.length > 0 || nodePort === true))
-    command.error('error: --headless has names alone: leave out --address and --node-port');
-  if (local === true && nodePort !== true && external === undefined)
-    command.error('error: --local is about what comes from outside: add --node-port or --external');
+  const { namespace, port, selector, nodePort, external, affinity, local, headless, loadBalancer, sources } = options;
+  const addresses = listed(options.address).filter((text) => text !== 'auto');
+  const isBalanced = loadBalancer === true;
+  if (headless === true && (addresses.length > 0 || nodePort === true || isBalanced))
+    command.error('error: --headless has names alone: leave out --address, --node-port and --load-balancer');
+  if (local === true && nodePort !== true && external === undefined && !isBalanced)
+    command.error('error: --local is about what comes from outside: add --load-balancer, --node-port or --external');
+  for (const name of ['share', 'sources'] as const)
+    if (options[name] !== undefined && !isBalanced)
+      command.error(`error: --${name} is about addresses of a load balancer: add --load-balancer`);
   if (typeof affinity === 'string' && !/^\d+$/.test(affinity))
     command.error(`error: --affinity ${affinity}: a time in seconds is needed, like 600`);
   const labels = selector.map(
@@ -85,9 +108,11 @@ function serviceObject(name: string, options: ServiceAddOptions, command: Comman
   return {
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: { name, namespace },
+    metadata: { name, namespace, ...(isBalanced && { annotations: annotationsOf(addresses, options) }) },
     spec: {
-      type: nodePort === true ? 'NodePort' : 'ClusterIP',
+      type: isBalanced ? 'LoadBalancer' : nodePort === true ? 'NodePort' : 'ClusterIP',
+      ...(isBalanced && { allocateLoadBalancerNodePorts: nodePort === true }),
+      ...(sources !== undefined && { loadBalancerSourceRanges: listed(sources) }),
       selector: Object.fromEntries(labels) as Record<string, string>,
       ports: port.map(({ name: portName, ...rest }, index) => ({
         ...rest,
@@ -95,7 +120,7 @@ function serviceObject(name: string, options: ServiceAddOptions, command: Comman
       })),
       ...(headless === true && { clusterIP: 'None' }),
       ...(headless !== true && { ipFamilyPolicy: 'PreferDualStack' }),
-      ...(addresses.length > 0 && { clusterIP: addresses[0], clusterIPs: addresses }),
+      ...(!isBalanced && addresses.length > 0 && { clusterIP: addresses[0], clusterIPs: addresses }),
       ...(external !== undefined && { externalIPs: external }),
       ...(local === true && { externalTrafficPolicy: 'Local' }),
       ...(affinity !== undefined && {
@@ -104,4 +129,17 @@ function serviceObject(name: string, options: ServiceAddOptions, command: Comman
       }),
     },
   };
+}
+
+/** What Kubernetes has no fields for. */
+function annotationsOf(addresses: readonly string[], { share }: ServiceAddOptions): Readonly<Record<string, string>> {
+  return {
+    ...(addresses.length > 0 && { [WANTED_ANNOTATION]: addresses.join(',') }),
+    ...(share !== undefined && { [SHARING_ANNOTATION]: share }),
+  };
+}
+
+/** Of an option that may be given several times, or with commas. */
+function listed(texts: readonly string[] = []): readonly string[] {
+  return texts.flatMap((text) => text.split(','));
 }

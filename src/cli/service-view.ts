@@ -29,7 +29,13 @@ export function formatServices({ node, services, refused, notices }: ServicesRep
     return [
       `${service.namespace}/${service.name}`,
       service.headless ? 'headless' : service.type,
-      service.headless ? '' : [...service.clusterAddresses, ...service.externalAddresses],
+      service.headless
+        ? ''
+        : [
+            ...service.clusterAddresses,
+            ...service.externalAddresses,
+            ...service.loadBalancerAddresses.map(({ address }) => address),
+          ],
       ports.map(portText),
       toned(ports.map(countText), ports.some(({ backends }) => backends.length === 0) ? 'warning' : undefined),
       ports.map(({ backends }) => connectionsText(backends)),
@@ -54,6 +60,7 @@ export function formatService(service: ListedService, { node, notices }: Service
     `service ${namespace}/${name}, ${service.headless ? 'headless' : service.type}`,
     ...(clusterAddresses.length > 0 ? [`  address   ${clusterAddresses.join(', ')}`] : []),
     ...(externalAddresses.length > 0 ? [`  external  ${externalAddresses.join(', ')}`] : []),
+    ...service.loadBalancerAddresses.map(({ address, node: at }) => `  balancer  ${address}${answererText(at)}`),
     `  selector  ${selected.length === 0 ? 'none' : selected.join(', ')}`,
     ...(affinitySeconds === null
       ? []
@@ -84,6 +91,11 @@ export function formatService(service: ListedService, { node, notices }: Service
     ...takenLines(service, terminal),
     formatNotices(notices, terminal),
   ].join('');
+}
+
+function answererText(node: string | null): string {
+  if (node === null) return '';
+  return node === '' ? ', for which no node answers' : `, for which ${node} answers`;
 }
 
 /** `http 80:8080/tcp, node port 30080` */

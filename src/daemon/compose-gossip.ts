@@ -4,6 +4,7 @@ import type { OverlayRoutes } from '../forwarding/overlay-routes.ts';
 import type { MemberChange } from '../membership/announcement.ts';
 import type { Rulebook } from '../rulebook/rulebook.ts';
 import { PathReporter } from '../paths/path-reporter.ts';
+import type { Prefix } from '../wire/prefix.ts';
 import type { OwnPrefixes } from './routes/own-prefixes.ts';
 import type { Composition } from './composition.ts';
 import { AnnouncementDelays, type GossipHistograms } from './gossip/gossip-metrics.ts';
@@ -27,6 +28,8 @@ export interface GossipParts {
   readonly firewall: NodeFirewall;
   readonly resources: Resources;
   readonly pace: Pace;
+  /** Of links, where it answers for addresses; see `Announcement`. */
+  readonly linkPrefixes: readonly Prefix[];
   /** Is told of members that are not what they were. */
   readonly onMembers: (changes: readonly MemberChange[]) => void;
 }
@@ -39,13 +42,14 @@ export interface ComposedGossip {
 /** Begins. Routes and rules follow the members from then on. @throws WeftError `port-in-use` */
 export async function composeGossip(composition: Composition, parts: GossipParts): Promise<ComposedGossip> {
   const { config, events, logger, opened } = composition;
-  const { node, state, prefixes, routes, directory, rulebook, firewall, resources, pace, onMembers } = parts;
+  const { node, state, prefixes, routes, directory, rulebook, firewall, resources, pace, linkPrefixes, onMembers } =
+    parts;
   const delays = new AnnouncementDelays(systemClock.nowMs());
   const lateness = new TimerLateness(systemClock);
   const gossip: Gossip = await Gossip.open({
     clock: lateness,
     measuredPaths: () => routes.measuredPaths(),
-    announcement: { ...node.announcement, prefixes: prefixes.announced() },
+    announcement: { ...node.announcement, prefixes: prefixes.announced(), linkPrefixes },
     pods: directory,
     rulebook,
     incarnation: state.nodeIdentity.incarnation,

@@ -30,6 +30,8 @@ export interface ServiceParts {
   readonly witness: NftWitness;
   /** Told when there are other services than before, or the first, or none any more. */
   readonly onServices: () => void;
+  /** Told when a service may have other backends than before, too. */
+  readonly onBackends: () => void;
   /** Told when names of services may stand for other addresses than before. */
   readonly onNames: () => void;
 }
@@ -38,7 +40,7 @@ export interface ComposedServices {
   readonly services: NodeServices;
   readonly enforcement: ServiceEnforcement;
   /** What questions are answered from. */
-  readonly known: Omit<ServiceHandlerParts, 'nodeName' | 'notices'>;
+  readonly known: Omit<ServiceHandlerParts, 'nodeName' | 'notices' | 'balancer'>;
   /** Which backend the kernel of this node chooses for a packet. */
   readonly choices: ServiceChoices;
   /** To be told of pods. */
@@ -73,7 +75,7 @@ const UNKNOWN_PODS = 'not all pods of other nodes are known yet';
 export function composeServices(
   { config, logger, opened }: Composition,
   source: ServiceSource,
-  { node, prefixes, witness, onServices, onNames }: ServiceParts,
+  { node, prefixes, witness, onServices, onBackends, onNames }: ServiceParts,
 ): ComposedServices {
   let underlay = node.underlay.address;
   const ownNode = (): PlanningNode => {
@@ -94,7 +96,12 @@ export function composeServices(
   };
   const enforcement = new ServiceEnforcement({
     nodeName: source.nodeName,
-    table: { tunDevice: config.tun.device, nodeAddresses: firstOfEach(node.nodeAddresses), prefixes },
+    table: {
+      tunDevice: config.tun.device,
+      nodeAddresses: firstOfEach(node.nodeAddresses),
+      pools: config.services.pools,
+      prefixes,
+    },
     witness,
   });
   const stale = new StaleConnections((key) => enforcement.frontend(key));
@@ -103,9 +110,13 @@ export function composeServices(
     servicesChanged: () => {
       services.update();
       onServices();
+      onBackends();
       onNames();
     },
-    backendsChanged: () => services.update(),
+    backendsChanged: () => {
+      services.update();
+      onBackends();
+    },
     nodeChanged: move,
   });
   const services: NodeServices = new NodeServices({
@@ -142,6 +153,7 @@ export function composeServices(
       },
       update: () => {
         services.update();
+        onBackends();
         if (all().some(({ isHeadless }) => isHeadless)) onNames();
       },
     },

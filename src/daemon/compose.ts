@@ -30,6 +30,7 @@ import { composeNames, type ComposedNames, isSettled } from './compose-names.ts'
 import { composePods, startAttachments, startPods } from './compose-pods.ts';
 import { podsOfKubernetes } from './policy/unasked-pods.ts';
 import { type ComposedPolicy, composePolicy, policiesOfKubernetes, policiesOfRulebook } from './compose-policy.ts';
+import { composeBalancer, type ComposedBalancer, linkPrefixesAtStart } from './compose-balancer.ts';
 import { composeRulebook } from './compose-rulebook.ts';
 import type { RulebookHandlerParts } from './rulebook/rulebook-handlers.ts';
 import { type ComposedServices, composeServices, forgetServices, prefixesWithout } from './compose-services.ts';
@@ -154,6 +155,7 @@ export async function composeDaemon(
   let teller: OwnPodsTeller | undefined;
   let policy: ComposedPolicy | undefined;
   let services: ComposedServices | undefined;
+  let balancer: ComposedBalancer | undefined;
   const pods = composePods(composition, {
     node,
     prefixes,
@@ -235,6 +237,7 @@ export async function composeDaemon(
     named?.membersChanged(changes);
     departed?.look();
     policy?.facts.membersChanged(changes);
+    balancer?.update();
   };
   const composed = composeDirectory(composition, {
     node,
@@ -249,6 +252,7 @@ export async function composeDaemon(
   const { directory, index } = composed;
   teller = composed.teller;
   const rulebook = composeRulebook(composition, state);
+  const linkPrefixes = linkPrefixesAtStart(composition, links);
   const parts = {
     node,
     state,
@@ -259,6 +263,7 @@ export async function composeDaemon(
     firewall,
     resources,
     pace,
+    linkPrefixes,
     onMembers,
   };
   const { gossip, histograms }: ComposedGossip = await composeGossip(composition, parts);
@@ -280,7 +285,16 @@ export async function composeDaemon(
       prefixes: servicePrefixes,
       witness: nftChanges,
       onServices: () => void watch?.look(),
+      onBackends: () => balancer?.update(),
       onNames: () => named?.servicesChanged(),
+    });
+    balancer = composeBalancer(composition, {
+      identity,
+      services,
+      gossip,
+      isClusterKnown,
+      api: isOfKubernetes ? api : undefined,
+      linkPrefixes,
     });
   } else await forgetServices();
   const source = isOfKubernetes
@@ -356,6 +370,7 @@ export async function composeDaemon(
     ...(kubernetes?.notices() ?? []),
     ...(policy?.notices() ?? []),
     ...(services?.notices() ?? []),
+    ...(balancer?.notices() ?? []),
     ...directoryNotices(known),
   ];
   let diagnosed: Diagnosis | undefined;
@@ -411,7 +426,11 @@ export async function composeDaemon(
     hostPods: () => hostPodsAmong(api?.pods.values() ?? []),
     unaskedPods: () => (kubernetes === undefined ? podsOfKubernetes(pods.leased().map(({ record }) => record)) : []),
     surveyPolicies: async () => policy?.survey(),
-    surveyServices: async () => services?.survey(),
+    surveyServices: async () => {
+      const survey = await services?.survey();
+      if (survey === undefined || balancer === undefined || survey.unseen !== '') return survey;
+      return { ...survey, facts: { ...survey.facts, balancer: await balancer.survey() } };
+    },
     status: () => view.status(),
   });
   opened.defer(() => diagnosis.close());
@@ -438,11 +457,18 @@ export async function composeDaemon(
           ? withoutServices(wishes)
           : withAssignments(wishes, rulebook.objects.objectsOf('services'), {
               prefixes: servicePrefixes,
+              pools: config.services.pools,
+              hosts: gossip.members().map(({ announcement }) => announcement.gossipEndpoint.address),
               random: systemRandom,
             }),
       enforced: async () => [...((await policy?.followed()) ?? []), ...((await services?.followed()) ?? [])],
     } satisfies RulebookHandlerParts,
-    services: services && { ...services.known, nodeName: config.nodeName, notices: () => services?.notices() ?? [] },
+    services: services && {
+      ...services.known,
+      nodeName: config.nodeName,
+      balancer: balancer?.announcements,
+      notices: () => [...(services?.notices() ?? []), ...(balancer?.notices() ?? [])],
+    },
   };
   notices.push(...(await composeControl(composition, told)));
   logger.info(

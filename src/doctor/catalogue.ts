@@ -34,6 +34,7 @@ import { resources } from './checks/resources.ts';
 import { refusedTraffic } from './checks/refused-traffic.ts';
 import { serviceAddresses } from './checks/service-addresses.ts';
 import { serviceBackends } from './checks/service-backends.ts';
+import { serviceBalancers } from './checks/service-balancers.ts';
 import { serviceEnforcement } from './checks/service-enforcement.ts';
 import { serviceProxies } from './checks/service-proxies.ts';
 import { strangers } from './checks/strangers.ts';
@@ -63,6 +64,7 @@ const checks = {
   'service-enforcement': serviceEnforcement,
   'service-backends': serviceBackends,
   'service-addresses': serviceAddresses,
+  'service-balancers': serviceBalancers,
   'service-proxies': serviceProxies,
   'underlay-choice': underlayChoice,
   'underlay-mtu': underlayMtu,

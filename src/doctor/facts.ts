@@ -6,6 +6,7 @@ import type { Ruleset } from '../firewall/ruleset.ts';
 import type { TaskLimit } from '../linux/task-limits.ts';
 import type { NameDenial } from '../policy/denied-names.ts';
 import type { Suspicion } from '../policy/suspicions.ts';
+import type { MissingAddress } from '../services/missing-addresses.ts';
 import type { ServiceSuspicion } from '../services/service-suspicions.ts';
 import type { IpAddress } from '../wire/address.ts';
 import type { Prefix } from '../wire/prefix.ts';
@@ -281,6 +282,28 @@ export interface ServiceFacts {
   readonly withoutBackend: SomeOf<ServiceSuspicion>;
   /** Addresses and ports of services that another one has. */
   readonly taken: SomeOf<ServiceSuspicion>;
+  /** Absent: there are no pools of addresses for load balancers. */
+  readonly balancer?: BalancerFacts;
+}
+
+/** Of addresses of load balancers. */
+export interface BalancerFacts {
+  readonly missing: SomeOf<MissingAddress>;
+  /** Addresses for which no node answers. */
+  readonly unanswered: SomeOf<string>;
+  /** Addresses for which this node answers, and another host as well. */
+  readonly contested: SomeOf<ContestedAddress>;
+  /** Nodes that would answer, and are dead for this one. */
+  readonly cutOff: SomeOf<string>;
+}
+
+export interface ContestedAddress {
+  readonly address: string;
+  /** MAC address of the other host. */
+  readonly by: string;
+  readonly device: string;
+  /** Name of the node that it is; empty: none that is known. */
+  readonly node: string;
 }
 
 export type SuspiciousPolicies = SomeOf<Suspicion>;

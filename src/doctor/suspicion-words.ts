@@ -17,7 +17,8 @@ export function serviceEvidence(suspicions: SomeOf<ServiceSuspicion>): string[] 
   return evidenceOf(suspicions, ({ service, place, text }) => `${service} ${place}: ${text}`);
 }
 
-function evidenceOf<One>({ some, count }: SomeOf<One>, words: (one: One) => string): string[] {
+/** A line for each, and how many there are beside them. */
+export function evidenceOf<One>({ some, count }: SomeOf<One>, words: (one: One) => string): string[] {
   const more = count > some.length ? [`and ${count - some.length} more`] : [];
   return [...some.map(words), ...more];
 }

@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot';
 import { readAddress, readPrefix } from '../policy/read-prefix.ts';
+import { MAX_SHARING_KEY, SHARING_ANNOTATION, WANTED_ANNOTATION } from '../services/balancer-annotations.ts';
 import { mayBePlace } from '../services/read-service-addresses.ts';
 import { serviceTypes, type ShownService } from '../services/service-record.ts';
 
@@ -15,6 +16,8 @@ const MAX_PORTS = 1_024;
 const MAX_ADDRESSES = 64;
 const MAX_SOURCES = 256;
 const MAX_LABELS = 1_024;
+/** One of each family. */
+const MAX_WANTED = 2;
 
 /** How long a client that is silent keeps its backend if nothing is said, and the longest, in seconds (core/v1, ClientIPConfig). */
 const DEFAULT_AFFINITY_SECONDS = 10_800;
@@ -65,6 +68,12 @@ export const apiService = v.object({
   affinitySeconds: v.pipe(v.number(), v.integer(), v.minValue(0)),
   /** Empty: it selects none. */
   selector: labels,
+  /** Which addresses of a load balancer it would like to have. */
+  wantedBalancerAddresses: v.optional(v.array(word), []),
+  /** Empty: it names none. */
+  loadBalancerClass: v.optional(word, ''),
+  /** Empty: it shares its addresses with none. */
+  sharingKey: v.optional(word, ''),
 });
 
 /** A Service. */
@@ -81,7 +90,7 @@ const servicePort = v.object({
 const ingress = v.object({ ip: v.nullish(word, ''), ipMode: v.nullish(word, '') });
 
 const service = v.object({
-  metadata: v.object({ name, namespace: name }),
+  metadata: v.object({ name, namespace: name, annotations: v.nullish(v.record(v.string(), v.string()), {}) }),
   spec: v.object({
     type: v.nullish(v.picklist(serviceTypes), 'ClusterIP'),
     clusterIP: v.nullish(word, ''),
@@ -92,6 +101,8 @@ const service = v.object({
     selector: v.nullish(labels, {}),
     internalTrafficPolicy: v.nullish(word, ''),
     externalTrafficPolicy: v.nullish(word, ''),
+    loadBalancerClass: v.nullish(word, ''),
+    loadBalancerIP: v.nullish(v.string(), ''),
     sessionAffinity: v.nullish(word, ''),
     sessionAffinityConfig: v.nullish(
       v.object({ clientIP: v.nullish(v.object({ timeoutSeconds: v.nullish(seconds) })) }),
@@ -108,8 +119,9 @@ export function readApiService(object: unknown): ApiService | undefined {
   const result = v.safeParse(service, object);
   if (!result.success) return undefined;
   const { metadata, spec, status } = result.output;
+  const { annotations, ...names } = metadata;
   return {
-    ...metadata,
+    ...names,
     type: spec.type,
     clusterAddresses: clusterAddressesOf(spec.clusterIPs.length > 0 ? spec.clusterIPs : [spec.clusterIP]),
     externalAddresses: spec.externalIPs,
@@ -123,7 +135,19 @@ export function readApiService(object: unknown): ApiService | undefined {
         ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? DEFAULT_AFFINITY_SECONDS)
         : 0,
     selector: spec.selector,
+    wantedBalancerAddresses: wantedOf(annotations?.[WANTED_ANNOTATION] || spec.loadBalancerIP),
+    loadBalancerClass: spec.loadBalancerClass,
+    sharingKey: (annotations?.[SHARING_ANNOTATION] ?? '').slice(0, MAX_SHARING_KEY),
   };
+}
+
+/** The API server takes any text for them. What is no address is wanted as it stands there: whoever gives addresses says so. */
+function wantedOf(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim().slice(0, MAX_NAME_LENGTH))
+    .filter((part) => part !== '')
+    .slice(0, MAX_WANTED);
 }
 
 /** A headless one has none: `None` stands there. */
@@ -153,6 +177,9 @@ export function serviceOf(record: ApiService): ShownService {
     selector: Object.keys(selector).length === 0 ? undefined : selector,
     // These are not watched.
     isHeadless: false,
+    wantedBalancerAddresses: record.wantedBalancerAddresses.flatMap(placeOf),
+    loadBalancerClass: record.loadBalancerClass === '' ? undefined : record.loadBalancerClass,
+    sharingKey: record.sharingKey === '' ? undefined : record.sharingKey,
   };
 }
 

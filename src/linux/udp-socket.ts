@@ -11,9 +11,9 @@ import { ExhaustedError, RequirementError, SystemCallError } from '../errors.ts'
 import { formatEndpoint, formatIpAddress, type IpAddress } from '../wire/address.ts';
 import { checked, lastErrnoName } from './errno.ts';
 import { libc } from './ffi.ts';
-import { Abi, Struct } from './kernel-abi.ts';
-import { MappedMemory } from './mapped-memory.ts';
+import { Abi } from './kernel-abi.ts';
 import { socketAddress } from './socket-address.ts';
+import { attachFilter } from './socket-filter.ts';
 
 /** The receiving socket. Whoever opened it closes `fd`. */
 export interface ReceivingSocket {
@@ -154,20 +154,8 @@ function bindFailed(name: string, address: IpAddress, port: number): Error {
 }
 
 function receiveNothing(fd: number, purpose: string): void {
-  const memory = new MappedMemory(4096);
-  try {
-    const filter = memory.allocate(Struct.sock_filter.size).at;
-    const program = memory.allocate(Struct.sock_fprog.size).at;
-    // One instruction: keep 0 bytes of each packet, which drops it.
-    memory.halfWords[(filter + Struct.sock_filter.code) >> 1] = Abi.BPF_RET | Abi.BPF_K;
-    memory.halfWords[(program + Struct.sock_fprog.len) >> 1] = 1;
-    memory.writePointer(program + Struct.sock_fprog.filter, filter);
-    const option = memory.bytes.subarray(program, program + Struct.sock_fprog.size);
-    const result = libc.setsockopt(fd, Abi.SOL_SOCKET, Abi.SO_ATTACH_FILTER, option, option.length);
-    checked(result, 'setsockopt', purpose);
-  } finally {
-    memory.unmap();
-  }
+  // One instruction: keep 0 bytes of each packet, which drops it.
+  attachFilter(fd, [[Abi.BPF_RET | Abi.BPF_K, 0, 0, 0]], purpose);
 }
 
 function setBuffer(fd: number, forced: number, limited: number, lengthBytes: number, purpose: string): void {

@@ -14,6 +14,7 @@ import {
   MAX_CAPABILITIES,
   MAX_DATA_ENDPOINTS,
   MAX_KEY_IDS,
+  MAX_LINK_PREFIXES,
   MAX_MTU_BYTES,
   MAX_NAME_BYTES,
   MAX_NODE_ADDRESSES,
@@ -60,6 +61,7 @@ const announcementLimits: FieldLimits = {
   11: { maxCount: MAX_KEY_IDS, maxBytes: KEY_ID_BYTES },
   12: { maxCount: MAX_PATH_REPORTS, maxBytes: 64, fields: pathReportLimits },
   13: { maxCount: 1, maxBytes: 64, fields: podSummaryLimits },
+  14: { maxCount: MAX_LINK_PREFIXES, maxBytes: 64, fields: prefixLimits },
 };
 
 /**
@@ -131,7 +133,7 @@ function encodeAnnouncement(announcement: Announcement): Uint8Array {
     })),
     mac: announcement.mac,
     nodeAddresses: announcement.nodeAddresses.map((address) => address.bytes),
-    prefixes: announcement.prefixes.map(({ address, lengthBits }) => ({ address: address.bytes, lengthBits })),
+    prefixes: announcement.prefixes.map(encodePrefix),
     mtuBytes: announcement.mtuBytes,
     version: announcement.version,
     capabilities: [...announcement.capabilities],
@@ -143,6 +145,7 @@ function encodeAnnouncement(announcement: Announcement): Uint8Array {
       roundTripUs,
     })),
     ...(announcement.podSummary !== undefined && { podSummary: encodePodSummary(announcement.podSummary) }),
+    ...(announcement.linkPrefixes !== undefined && { linkPrefixes: announcement.linkPrefixes.map(encodePrefix) }),
   }).finish();
 }
 
@@ -175,10 +178,7 @@ export function parseAnnouncement(
     })),
     mac: raw.mac,
     nodeAddresses: raw.nodeAddresses.map(decodeAddress),
-    prefixes: raw.prefixes.map(({ address, lengthBits }) => ({
-      address: decodeAddress(address ?? nothing),
-      lengthBits: lengthBits ?? 0,
-    })),
+    prefixes: raw.prefixes.map(decodePrefix),
     mtuBytes: raw.mtuBytes,
     version: raw.version,
     capabilities: raw.capabilities,
@@ -189,6 +189,7 @@ export function parseAnnouncement(
       roundTripUs: roundTripUs ?? 0,
     })),
     ...(raw.podSummary && { podSummary: decodePodSummary(raw.podSummary) }),
+    ...(raw.linkPrefixes.length > 0 && { linkPrefixes: raw.linkPrefixes.map(decodePrefix) }),
   };
   return invalidField(announcement) === undefined ? seal(announcement, own) : 'announcement-invalid';
 }
@@ -208,6 +209,14 @@ function encodeEndpoint(endpoint: Endpoint): { address: Uint8Array; port: number
 function decodeEndpoint(raw: weft.v1.Endpoint.$Properties | null | undefined): Endpoint | undefined {
   if (raw === null || raw === undefined) return undefined;
   return { address: decodeAddress(raw.address ?? nothing), port: raw.port ?? 0 };
+}
+
+function encodePrefix({ address, lengthBits }: Prefix): weft.v1.Prefix.$Properties {
+  return { address: address.bytes, lengthBits };
+}
+
+function decodePrefix({ address, lengthBits }: weft.v1.Prefix.$Properties): Prefix {
+  return { address: decodeAddress(address ?? nothing), lengthBits: lengthBits ?? 0 };
 }
 
 function encodePodSummary({ version, digest, pods }: PodSummary): weft.v1.PodSummary.$Properties {
@@ -231,6 +240,7 @@ function decodeAddress(bytes: Uint8Array): IpAddress {
 /** Name of the first field that is missing or out of range. */
 function invalidField(announcement: Announcement): keyof Announcement | undefined {
   const { dataEndpoints, nodeAddresses, prefixes, capabilities, mtuBytes, keyIds, pathReports } = announcement;
+  const { linkPrefixes = [] } = announcement;
   if (!isIdentity(announcement.identity)) return 'identity';
   if (!isWord(announcement.name, MAX_NAME_BYTES)) return 'name';
   if (!isWord(announcement.network, MAX_WORD_BYTES)) return 'network';
@@ -252,6 +262,7 @@ function invalidField(announcement: Announcement): keyof Announcement | undefine
   if (keyIds.length > MAX_KEY_IDS || !keyIds.every((id) => keyIdPattern.test(id))) return 'keyIds';
   if (pathReports.length > MAX_PATH_REPORTS || !pathReports.every(isPathReport)) return 'pathReports';
   if (announcement.podSummary !== undefined && !isPodSummary(announcement.podSummary)) return 'podSummary';
+  if (linkPrefixes.length > MAX_LINK_PREFIXES || !linkPrefixes.every(isPrefix)) return 'linkPrefixes';
   return undefined;
 }
 

@@ -38,6 +38,8 @@ export interface Announcement {
   readonly pathReports: readonly PathReport[];
   /** Its pods, in short. Absent: it does not say which it has. */
   readonly podSummary?: PodSummary;
+  /** On-link prefixes of its interfaces in which it would answer for addresses of load balancers. Absent: none. */
+  readonly linkPrefixes?: readonly Prefix[];
 }
 
 /** The pods of a node, in short: two nodes with equal summaries of a third know the same pods of it. */

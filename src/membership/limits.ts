@@ -59,9 +59,10 @@ export const MAX_NODE_ADDRESSES = 8;
 export const MAX_PREFIXES = 128;
 export const MAX_CAPABILITIES = 32;
 
-/** Most key ids and path reports in one announcement. Version 0.1.0 takes 32 fields that it does not know. */
+/** Most key ids, path reports and prefixes of links in one announcement. Version 0.1.0 takes 32 fields that it does not know. */
 export const MAX_KEY_IDS = 8;
 export const MAX_PATH_REPORTS = 8;
+export const MAX_LINK_PREFIXES = 8;
 
 /** Length of the id of a key, in bytes. */
 export const KEY_ID_BYTES = 8;

@@ -3,6 +3,7 @@ import type { ObjectValue } from '../policy/object-value.ts';
 import { readAddress, readPrefix } from '../policy/read-prefix.ts';
 import { formatIpAddress, type IpAddress } from '../wire/address.ts';
 import { parsePrefix, type Prefix, prefixContains } from '../wire/prefix.ts';
+import { WANTED_ANNOTATION } from './balancer-annotations.ts';
 import { ipFamilyPolicies, type ServiceRecord, type ServiceType } from './service-record.ts';
 
 const NONE = 'None';
@@ -132,10 +133,33 @@ export function readLoadBalancerSources(list: ObjectValue, type: ServiceType): r
   });
 }
 
-/** `loadBalancerIP`. The API server takes any text, and leaves it to those who give addresses. */
-export function readWantedAddress(field: ObjectValue, type: ServiceType): IpAddress | undefined {
-  const address = field.value === '' ? undefined : readPlace(field);
-  return type === 'LoadBalancer' ? address : undefined;
+/** The annotation, or `loadBalancerIP`, which the API server takes for any text, and leaves to those who give addresses. */
+export function readWantedAddresses(
+  annotations: ObjectValue,
+  field: ObjectValue,
+  type: ServiceType,
+): readonly IpAddress[] {
+  const single = field.value === '' ? undefined : readPlace(field);
+  const annotation = annotations.entry(WANTED_ANNOTATION);
+  const text = annotation.text() ?? '';
+  const wanted = parseWanted(text);
+  if (typeof wanted === 'string') annotation.invalid(wanted);
+  if (type !== 'LoadBalancer' || typeof wanted === 'string') return [];
+  if (text === '') return single === undefined ? [] : [single];
+  return wanted;
+}
+
+/** Addresses with commas between them, or what is wrong with them. */
+function parseWanted(text: string): readonly IpAddress[] | string {
+  const addresses: IpAddress[] = [];
+  for (const part of text.split(',').map((one) => one.trim())) {
+    if (part === '') continue;
+    const address = readAddress(part);
+    if (address === undefined || !mayBePlace(address)) return `${part} is no address that a service may have`;
+    if (addresses.some(({ family }) => family === address.family)) return 'may only hold one address of each family';
+    addresses.push(address);
+  }
+  return addresses;
 }
 
 /** An address at which a service may be. */

@@ -6,12 +6,13 @@ import { problemsOfLabelKey, problemsOfPortNumber, problemsOfServiceName } from 
 import { ObjectValue } from '../policy/object-value.ts';
 import { readLabels } from '../policy/read-labels.ts';
 import { readObjectMetadata } from '../policy/read-object-metadata.ts';
+import { MAX_SHARING_KEY, SHARING_ANNOTATION } from './balancer-annotations.ts';
 import {
   readClusterAddresses,
   readExternalAddresses,
   readLoadBalancerAddresses,
   readLoadBalancerSources,
-  readWantedAddress,
+  readWantedAddresses,
 } from './read-service-addresses.ts';
 import { readServicePorts } from './read-service-ports.ts';
 import { type ServiceRecord, type ServiceType, serviceTypes, trafficDistributions } from './service-record.ts';
@@ -74,7 +75,13 @@ export function readService(object: unknown): ServiceReading {
   const type = readType(spec);
   // Of what has no addresses, nothing else is to be said.
   if (type === undefined) return { service: undefined, problems };
-  const service = { ...metadata, ...readSpec(spec, type, whole.field('status')) };
+  const annotations = whole.field('metadata').field('annotations');
+  const service = {
+    ...metadata,
+    ...readSpec(spec, type, whole.field('status')),
+    wantedBalancerAddresses: readWantedAddresses(annotations, spec.field('loadBalancerIP'), type),
+    sharingKey: readSharingKey(annotations, type),
+  };
   return problems.length > 0 ? { service: undefined, problems } : { service };
 }
 
@@ -102,7 +109,7 @@ function readSpec(
   spec: ObjectValue,
   type: ServiceType,
   status: ObjectValue,
-): Omit<ServiceRecord, 'namespace' | 'name'> {
+): Omit<ServiceRecord, 'namespace' | 'name' | 'wantedBalancerAddresses' | 'sharingKey'> {
   const labels = readLabels(spec.field('selector'));
   const selector = Object.keys(labels).length > 0 ? labels : undefined;
   const cluster = readClusterAddresses(spec, type, selector !== undefined);
@@ -117,7 +124,6 @@ function readSpec(
     externalAddresses,
     loadBalancerAddresses: readLoadBalancerAddresses(status, type),
     loadBalancerSources: readLoadBalancerSources(spec.field('loadBalancerSourceRanges'), type),
-    wantedLoadBalancerAddress: readWantedAddress(spec.field('loadBalancerIP'), type),
     loadBalancerClass: readClass(spec.field('loadBalancerClass'), type),
     allocatesNodePorts: readAllocation(spec.field('allocateLoadBalancerNodePorts'), type),
     externalTraffic,
@@ -173,6 +179,13 @@ function readClass(field: ObjectValue, type: ServiceType): string | undefined {
   if (type !== 'LoadBalancer') field.forbidden("may only be used when `type` is 'LoadBalancer'");
   else for (const problem of problemsOfLabelKey(name)) field.invalid(problem);
   return name;
+}
+
+function readSharingKey(annotations: ObjectValue, type: ServiceType): string | undefined {
+  const field = annotations.entry(SHARING_ANNOTATION);
+  const key = field.text() ?? '';
+  if (key.length > MAX_SHARING_KEY) field.invalid(`must be no more than ${MAX_SHARING_KEY} characters`);
+  return key === '' || type !== 'LoadBalancer' ? undefined : key;
 }
 
 function readAllocation(field: ObjectValue, type: ServiceType): boolean {

@@ -8,6 +8,8 @@ import type { Random } from '../env/random.ts';
 import { ConfigError, ConflictError, ExhaustedError } from '../errors.ts';
 import { equalIpAddresses, formatIpAddress, type IpAddress } from '../wire/address.ts';
 import { addressAt, formatPrefix, type Prefix, prefixContains } from '../wire/prefix.ts';
+import { balancerAddresses, type BalancerMeans, isBalanced } from './balancer-assignment.ts';
+import { drawn } from './draw.ts';
 import { serviceKey } from './service-planner.ts';
 import type { ServiceRecord } from './service-record.ts';
 
@@ -15,13 +17,10 @@ import type { ServiceRecord } from './service-record.ts';
 const FIRST_NODE_PORT = 30_000;
 const LAST_NODE_PORT = 32_767;
 
-/** How often one is drawn at random before all are gone through. */
-const DRAWS = 32;
-
 /** Of a prefix with more addresses, only so many are used. */
 const MAX_ADDRESSES = 65_536;
 
-export interface AssignmentMeans {
+export interface AssignmentMeans extends Pick<BalancerMeans, 'pools' | 'hosts'> {
   /** At most one of each family counts. */
   readonly prefixes: readonly Prefix[];
   /** All other services. */
@@ -36,14 +35,28 @@ export interface Assignment {
   readonly clusterAddresses: readonly IpAddress[];
   /** `undefined`: the port has none. */
   readonly nodePorts: readonly (number | undefined)[];
+  /** Empty but for a service of type LoadBalancer. */
+  readonly balancerAddresses: readonly IpAddress[];
 }
 
 /**
  * @throws ConfigError `config-invalid` naming an address outside of the prefixes, a node port out of range, or a family that there is not
  * @throws ConflictError `service-address-taken`, `node-port-taken` @throws ExhaustedError `service-prefix-full`, `node-ports-full`
+ * @throws as {@link balancerAddresses}
  */
 export function assignTo(service: ServiceRecord, means: AssignmentMeans): Assignment {
-  return { clusterAddresses: clusterAddressesOf(service, means), nodePorts: nodePortsOf(service, means) };
+  const clusterAddresses = clusterAddressesOf(service, means);
+  const families = clusterAddresses.map(({ family }) => family);
+  return {
+    clusterAddresses,
+    nodePorts: nodePortsOf(service, means),
+    balancerAddresses: isBalanced(service) ? balancerAddresses(heldBy(service, means), families, means) : [],
+  };
+}
+
+/** With the addresses that it has now: whoever gives the object may have left them out, or made them up. */
+function heldBy(service: ServiceRecord, { before }: AssignmentMeans): ServiceRecord {
+  return { ...service, loadBalancerAddresses: before?.loadBalancerAddresses ?? [] };
 }
 
 function clusterAddressesOf(service: ServiceRecord, means: AssignmentMeans): readonly IpAddress[] {
@@ -134,13 +147,6 @@ function nodePortsOf(
     taken.set(`${protocol} ${FIRST_NODE_PORT + offset}`, service);
     return FIRST_NODE_PORT + offset;
   });
-}
-
-/** Numbers below `count`: some at random, and then all. */
-function* drawn(count: number, random: Random): Iterable<number> {
-  const draws = count > 0 ? DRAWS : 0;
-  for (let draw = 0; draw < draws; draw++) yield random.uint32() % count;
-  for (let index = 0; index < count; index++) yield index;
 }
 
 function has({ clusterAddresses }: ServiceRecord, address: IpAddress): boolean {

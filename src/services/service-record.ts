@@ -18,6 +18,12 @@ export interface ShownService extends Service {
   readonly selector: Readonly<Record<string, string>> | undefined;
   /** It wants no addresses. Any other without addresses has not got them yet. */
   readonly isHeadless: boolean;
+  /** Which addresses of a load balancer it would like to have; none: any. */
+  readonly wantedBalancerAddresses: readonly IpAddress[];
+  /** Who is to give it addresses of a load balancer; `undefined`: whoever does so here. */
+  readonly loadBalancerClass: string | undefined;
+  /** Services with the same one may have one address together; `undefined`: it shares none. */
+  readonly sharingKey: string | undefined;
 }
 
 export interface ServiceRecord extends ShownService {
@@ -31,10 +37,6 @@ export interface ServiceRecord extends ShownService {
   readonly allocatesNodePorts: boolean;
   /** Where load balancers ask whether this node has backends; `undefined`: it has none, or not yet. */
   readonly healthCheckNodePort: number | undefined;
-  /** `loadBalancerIP`: the address that it would like to have; `undefined`: any. */
-  readonly wantedLoadBalancerAddress: IpAddress | undefined;
-  /** Who is to give it addresses of a load balancer; `undefined`: whoever does so here. */
-  readonly loadBalancerClass: string | undefined;
 }
 
 export interface ServiceRecordPort extends ServicePort {

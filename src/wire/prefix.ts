@@ -89,6 +89,12 @@ export function hostPrefix(address: IpAddress): Prefix {
   return { address, lengthBits: address.bytes.length * 8 };
 }
 
+/** The prefix of `lengthBits` in which `address` lies. */
+export function prefixAround(address: IpAddress, lengthBits: number): Prefix {
+  const bytes = address.bytes.map((octet, index) => octet & maskOctet(lengthBits, index));
+  return { address: { family: address.family, bytes }, lengthBits };
+}
+
 /** Octet `index` of the mask that belongs to `lengthBits`. */
 function maskOctet(lengthBits: number, index: number): number {
   const bits = Math.min(Math.max(lengthBits - index * 8, 0), 8);

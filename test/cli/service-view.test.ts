@@ -8,9 +8,9 @@ const narrow = { widthColumns: 80, colour: false };
 test('services are a table, and what went nowhere is said below it', (t) => {
   t.is(
     formatServices(fixedServices, pipe),
-    `SERVICE   TYPE      ADDRESS                             PORT                                               BACKENDS  CONNECTIONS
-shop/web  NodePort  10.96.0.7,fd00:10:96::7,198.18.0.1  http 80:8080/tcp (node port 30080),dns 53:dns/udp       2,0          7,0
-shop/db   headless  -                                   5432/tcp                                                  1            -
+    `SERVICE   TYPE          ADDRESS                                                     PORT                                               BACKENDS  CONNECTIONS
+shop/web  LoadBalancer  10.96.0.7,fd00:10:96::7,198.18.0.1,192.0.2.10,2001:db8::10  http 80:8080/tcp (node port 30080),dns 53:dns/udp       2,0          7,0
+shop/db   headless      -                                                           5432/tcp                                                  1            -
 
 CONNECTIONS: from or over n1, now; weft services NAME has the backends
 connections refused at n1: 2 to ports without a backend; 1 from outside, where the service keeps to backends of the node
@@ -22,9 +22,11 @@ notice 198.18.0.1 TCP 80 of shop/web is that of shop/old:http
 test('one is told with all its backends', (t) => {
   t.is(
     formatService(fixedServices.services[0]!, fixedServices, narrow),
-    `service shop/web, NodePort
+    `service shop/web, LoadBalancer
   address   10.96.0.7, fd00:10:96::7
   external  198.18.0.1
+  balancer  192.0.2.10, for which n2 answers
+  balancer  2001:db8::10
   selector  app=web
   affinity  a client keeps its backend until it is silent for 10800 s
   traffic   from outside to backends of n1 alone

@@ -18,6 +18,7 @@ const readers: Readonly<Record<string, string>> = {
   'cli/steady-time.ts': 'packets of several nodes are put in order by their times of day',
   'daemon/capture/capture-handlers.ts': 'since when a capture runs',
   'daemon/compose-audit.ts': 'of when an audit is',
+  'daemon/compose-balancer.ts': 'since when a node holds a Lease, for people',
   'daemon/compose-directory.ts': 'a version of the pods of this node that is larger than any before',
   'daemon/compose-kubernetes.ts': 'of when what is stored is, and since when the API is away',
   'daemon/compose-pods.ts': 'since when a pod is there',

@@ -1,7 +1,14 @@
 /** Every finding, by facts that bring it about and nothing else. */
 import test from 'ava';
 import { catalogue } from '../../src/doctor/catalogue.ts';
-import type { KernelWays, PeerFacts, PodInsideFacts, PolicyFacts, ServiceFacts } from '../../src/doctor/facts.ts';
+import type {
+  BalancerFacts,
+  KernelWays,
+  PeerFacts,
+  PodInsideFacts,
+  PolicyFacts,
+  ServiceFacts,
+} from '../../src/doctor/facts.ts';
 import type { FactsOfDaemon } from '../../src/doctor/check.ts';
 import { examine, reportOf } from '../../src/doctor/examination.ts';
 import { factsWith, firewallOf, type FactChanges, healthyPod } from '../support/doctor-facts.ts';
@@ -104,6 +111,10 @@ const taken = {
   place: '10.96.0.7:80/tcp',
   text: 'shop/old has it',
 } as const;
+const balancerWith = (changes: Partial<BalancerFacts>): FactChanges => {
+  const none = { some: [], count: 0 };
+  return servicesWith({ balancer: { missing: none, unanswered: none, contested: none, cutOff: none, ...changes } });
+};
 const servicesWith = (changes: Partial<ServiceFacts>, host: FactChanges['host'] = {}): FactChanges => ({
   host,
   daemon: {
@@ -256,6 +267,14 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'service-flows-unavailable': notice('service-flows-unavailable'),
   'service-without-backend': servicesWith({ withoutBackend: { some: [withoutBackend], count: 1 } }),
   'service-address-taken': servicesWith({ taken: { some: [taken], count: 1 } }),
+  'balancer-address-missing': balancerWith({
+    missing: { some: [{ service: 'shop/web', why: 'all are taken' }], count: 1 },
+  }),
+  'balancer-unanswered': balancerWith({ unanswered: { some: ['192.0.2.10'], count: 1 } }),
+  'balancer-contested': balancerWith({
+    contested: { some: [{ address: '192.0.2.10', by: '02:00:00:00:00:01', device: 'eth0', node: 'n2' }], count: 1 },
+  }),
+  'balancer-partition': balancerWith({ cutOff: { some: ['n2'], count: 1 } }),
   'services-and-kube-proxy': servicesWith({}, { firewall: ofKubeProxy }),
   'policy-unreadable': notice('policy-unreadable'),
   'policy-not-understood': notice('policy-not-understood'),

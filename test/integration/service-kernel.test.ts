@@ -103,7 +103,7 @@ test.serial(`the kernel does what the plan says, whatever changes of services (S
   const nodeAddresses = routerAddresses.slice(0, 2).map((text) => parseIpAddress(text)!);
   const enforcement = new ServiceEnforcement({
     nodeName: 'node1',
-    table: { tunDevice: 'weft0', nodeAddresses, prefixes },
+    table: { tunDevice: 'weft0', nodeAddresses, pools: [], prefixes },
   });
   t.teardown(async () => removeTable(SERVICE_TABLE));
   const outcomes = new Map<string, number>();

@@ -1,40 +1,18 @@
 /** Services without Kubernetes: given at one node of a lab, reached from pods and nodes, and from outside of the cluster. */
 import test from 'ava';
 import type { ListedService } from '../../src/api/service-api.ts';
+import { call, NAMING_PORT, refusal, serveName } from '../support/naming-server.ts';
 import type { ProgramResult } from '../support/program.ts';
 import { TestLab } from '../support/test-lab.ts';
 import { until } from '../support/until.ts';
 
 const nodes = ['n1', 'n2', 'n3'] as const;
 
-/** A server says who it is, and who asks. */
-const PORT = 8080;
-const server = `
-const net = require('node:net'), dgram = require('node:dgram');
-net.createServer((socket) => socket.end(process.argv[1] + ' ' + socket.remoteAddress.replace('::ffff:', '') + '\\n')).listen(${PORT}, '::');
-const datagrams = dgram.createSocket('udp6');
-datagrams.on('message', (_, from) => datagrams.send(process.argv[1], from.port, from.address));
-datagrams.bind(${PORT});
-`;
-
 let lab: TestLab;
 let web: ListedService;
 
 async function ask(node: string, ...args: readonly string[]): Promise<string> {
   return (await lab.tryAsk(node, ...args)).succeeded();
-}
-
-/** What a server says to a connection; empty: none is had. */
-async function call(place: string, address: string, port: number): Promise<string> {
-  const to = address.includes(':') ? `TCP6:[${address}]:${port}` : `TCP4:${address}:${port}`;
-  const { stdout } = await lab.tryExec(place, 'socat', '-T2', '-', `${to},connect-timeout=2`);
-  return stdout.trim();
-}
-
-/** Why a connection cannot be had, in the words of socat. */
-async function refusal(place: string, address: string, port: number): Promise<string> {
-  const { stderr } = await lab.tryExec(place, 'socat', '-T2', '-', `TCP4:${address}:${port},connect-timeout=5`);
-  return /(?:refused|timed out|No route to host|unreachable)/.exec(stderr)?.[0] ?? stderr;
 }
 
 async function service(node: string, name: string): Promise<ListedService | undefined> {
@@ -60,7 +38,7 @@ test.before(async () => {
   lab = await TestLab.up('--nodes', '3', '--pods', '2');
   for (const node of nodes) {
     await addPod(node, 'p1', node === 'n3' ? 'other' : 'web');
-    await lab.serve(`${node}-p1`, PORT, process.execPath, '-e', server, `${node}-p1`);
+    await serveName(lab, `${node}-p1`);
   }
 });
 
@@ -72,7 +50,17 @@ test.serial('without services there is no table for them', async (t) => {
 });
 
 test.serial('a service gets an address of each family, and every node knows it', async (t) => {
-  const told = await ask('n2', 'service', 'add', 'web', '--port', `80:${PORT}`, '--selector', 'app=web', '--node-port');
+  const told = await ask(
+    'n2',
+    'service',
+    'add',
+    'web',
+    '--port',
+    `80:${NAMING_PORT}`,
+    '--selector',
+    'app=web',
+    '--node-port',
+  );
   t.regex(told, /^service default\/web created: 10\.96\.\d+\.\d+, fd00:10:96::[0-9a-f]+, at each node port 3\d+\n$/);
   for (const node of nodes)
     await until(`${node} knows both backends`, async () => {
@@ -92,7 +80,7 @@ test.serial('pods of all nodes reach all backends, under their own addresses', a
     for (const address of web.clusterAddresses) {
       const said = new Set<string>();
       await until(`p2 of ${node} reached both through ${address}`, async () => {
-        said.add(await call(`${node}-p2`, address, 80));
+        said.add(await call(lab, `${node}-p2`, address, 80));
         return said.size === 2;
       });
       const own = (await lab.control(node).pods()).find(({ name }) => name === 'p2')!.addresses;
@@ -105,18 +93,18 @@ test.serial('pods of all nodes reach all backends, under their own addresses', a
 test.serial('a pod reaches itself through its service', async (t) => {
   const said = new Set<string>();
   await until('p1 of n1 reached itself and the other', async () => {
-    said.add((await call('n1-p1', web.clusterAddresses[0]!, 80)).split(' ')[0]!);
+    said.add((await call(lab, 'n1-p1', web.clusterAddresses[0]!, 80)).split(' ')[0]!);
     return said.size === 2;
   });
   t.deepEqual([...said].sort(), ['n1-p1', 'n2-p1']);
 });
 
 test.serial('a node reaches services, and so does UDP', async (t) => {
-  await ask('n1', 'service', 'add', 'echo', '--port', `53:${PORT}/udp`, '--selector', 'app=web');
+  await ask('n1', 'service', 'add', 'echo', '--port', `53:${NAMING_PORT}/udp`, '--selector', 'app=web');
   const echo = (await service('n1', 'echo'))!.clusterAddresses[0]!;
   const said = new Set<string>();
   await until('n3 reached both', async () => {
-    said.add((await call('n3', web.clusterAddresses[0]!, 80)).split(' ')[0]!);
+    said.add((await call(lab, 'n3', web.clusterAddresses[0]!, 80)).split(' ')[0]!);
     return said.size === 2;
   });
   await until('n3 knows it', async () => (await service('n3', 'echo')) !== undefined);
@@ -161,22 +149,33 @@ test.serial('from outside a node port leads to all backends, under the address o
   const underlay = (await lab.control('n3').status()).underlay.address;
   const said = new Set<string>();
   await until('the world reached both', async () => {
-    said.add(await call('world', underlay, nodePort!));
+    said.add(await call(lab, 'world', underlay, nodePort!));
     return said.size === 2;
   });
   t.deepEqual([...said].sort(), ['n1-p1 10.244.3.1', 'n2-p1 10.244.3.1']);
 });
 
 test.serial('with --local it leads to backends of the node, which see who asks', async (t) => {
-  await ask('n1', 'service', 'add', 'near', '--port', `80:${PORT}`, '--selector', 'app=web', '--node-port', '--local');
+  await ask(
+    'n1',
+    'service',
+    'add',
+    'near',
+    '--port',
+    `80:${NAMING_PORT}`,
+    '--selector',
+    'app=web',
+    '--node-port',
+    '--local',
+  );
   for (const node of nodes) await until(`${node} knows it`, async () => (await service(node, 'near')) !== undefined);
   const { nodePort } = (await service('n1', 'near'))!.ports[0]!;
   const [at1, at3] = await Promise.all(
     ['n1', 'n3'].map(async (node) => (await lab.control(node).status()).underlay.address),
   );
   for (let attempt = 0; attempt < 5; attempt++)
-    t.regex(await call('world', at1!, nodePort!), /^n1-p1 198\.18\.255\.254$/);
-  t.is(await refusal('world', at3!, nodePort!), 'timed out');
+    t.regex(await call(lab, 'world', at1!, nodePort!), /^n1-p1 198\.18\.255\.254$/);
+  t.is(await refusal(lab, 'world', at3!, nodePort!), 'timed out');
 });
 
 test.serial('what has no backend, and what no service has, is refused at once', async (t) => {
@@ -184,10 +183,10 @@ test.serial('what has no backend, and what no service has, is refused at once', 
   await until('n2 knows it', async () => (await service('n2', 'empty')) !== undefined);
   const [empty] = (await service('n2', 'empty'))!.clusterAddresses;
   for (const place of ['n2-p2', 'n2']) {
-    t.is(await refusal(place, empty!, 80), 'refused');
-    t.is(await refusal(place, web.clusterAddresses[0]!, 81), 'refused');
+    t.is(await refusal(lab, place, empty!, 80), 'refused');
+    t.is(await refusal(lab, place, web.clusterAddresses[0]!, 81), 'refused');
   }
-  t.is(await refusal('n2-p2', '10.96.255.254', 80), 'No route to host');
+  t.is(await refusal(lab, 'n2-p2', '10.96.255.254', 80), 'No route to host');
   t.true((await lab.control('n2').services()).refused.withoutBackend >= 5);
 });
 
@@ -195,13 +194,13 @@ test.serial('a pod that gets its label becomes a backend, and one that ends is n
   await addPod('n3', 'p1', 'web');
   const said = new Set<string>();
   await until('the third is reached', async () => {
-    said.add((await call('n1-p2', web.clusterAddresses[0]!, 80)).split(' ')[0]!);
+    said.add((await call(lab, 'n1-p2', web.clusterAddresses[0]!, 80)).split(' ')[0]!);
     return said.has('n3-p1');
   });
   await addPod('n3', 'p1', 'other');
   await until('n1 knows two', async () => (await service('n1', 'web'))!.ports[0]!.backends.length === 4);
   for (let attempt = 0; attempt < 10; attempt++)
-    t.regex(await call('n1-p2', web.clusterAddresses[0]!, 80), /^n[12]-p1 /);
+    t.regex(await call(lab, 'n1-p2', web.clusterAddresses[0]!, 80), /^n[12]-p1 /);
 });
 
 test.serial('a UDP flow whose backend is gone goes on to another', async (t) => {
@@ -230,12 +229,12 @@ test.serial('a daemon that is killed leaves services, and the next one has them'
   await lab.exec('n1', 'kill', '-KILL', `${pid}`);
   // Without a daemon nothing gets to other nodes.
   await until('the backend of this node is reached', async () =>
-    (await call('n1-p2', web.clusterAddresses[0]!, 80)).startsWith('n1-p1 '),
+    (await call(lab, 'n1-p2', web.clusterAddresses[0]!, 80)).startsWith('n1-p1 '),
   );
   await lab.lab('start', 'n1');
   await lab.answers('n1');
   await until('it has them', async () => (await service('n1', 'web'))?.ports[0]!.backends.length === 4);
-  t.regex(await call('n1-p2', web.clusterAddresses[0]!, 80), /^n[12]-p1 /);
+  t.regex(await call(lab, 'n1-p2', web.clusterAddresses[0]!, 80), /^n[12]-p1 /);
 });
 
 test.serial('who asks for an address that is taken, or of no service prefix, is told; nothing changes', async (t) => {

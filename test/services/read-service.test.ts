@@ -46,7 +46,8 @@ test('a service of a name and a port has the defaults of the API', (t) => {
       externalAddresses: [],
       loadBalancerAddresses: [],
       loadBalancerSources: undefined,
-      wantedLoadBalancerAddress: undefined,
+      wantedBalancerAddresses: [],
+      sharingKey: undefined,
       loadBalancerClass: undefined,
       allocatesNodePorts: false,
       internalTraffic: 'cluster',
@@ -105,7 +106,7 @@ test('all that a service says is read', (t) => {
   t.deepEqual(externalAddresses.map(formatIpAddress), ['192.0.2.1', '2001:db8::1']);
   t.deepEqual(loadBalancerAddresses.map(formatIpAddress), ['192.0.2.9', '192.0.2.10']);
   t.deepEqual(loadBalancerSources?.map(formatPrefix), ['203.0.113.0/24', '2001:db8::/32']);
-  t.is(formatIpAddress(rest.wantedLoadBalancerAddress!), '192.0.2.77');
+  t.deepEqual(rest.wantedBalancerAddresses.map(formatIpAddress), ['192.0.2.77']);
   t.like(rest, {
     namespace: 'shop',
     name: 'web',
@@ -165,10 +166,10 @@ test(means, '{type: LoadBalancer, externalTrafficPolicy: Local}', {
   healthCheckNodePort: undefined,
 });
 test(means, '{type: LoadBalancer, loadBalancerIP: "", loadBalancerSourceRanges: []}', {
-  wantedLoadBalancerAddress: undefined,
+  wantedBalancerAddresses: [],
   loadBalancerSources: undefined,
 });
-test(means, '{loadBalancerIP: 192.0.2.7}', { wantedLoadBalancerAddress: undefined });
+test(means, '{loadBalancerIP: 192.0.2.7}', { wantedBalancerAddresses: [] });
 test(means, '{externalIPs: [192.0.2.1], externalTrafficPolicy: Local}', { externalTraffic: 'local' });
 test(means, '{sessionAffinity: ClientIP}', { affinitySeconds: 10_800 });
 test(means, '{sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {timeoutSeconds: 1}}}', {

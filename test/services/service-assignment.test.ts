@@ -4,6 +4,7 @@ import { readService } from '../../src/services/read-service.ts';
 import type { ServiceRecord } from '../../src/services/service-record.ts';
 import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { formatIpAddress } from '../../src/wire/address.ts';
+import { parsePool } from '../../src/services/address-pool.ts';
 import { parsePrefix } from '../../src/wire/prefix.ts';
 
 const both = ['10.96.0.0/16', 'fd00:10:96::/112'];
@@ -19,9 +20,16 @@ function record(name: string, spec: object): ServiceRecord {
   return reading.service;
 }
 
-function means(more: Partial<Omit<AssignmentMeans, 'prefixes'>> & { readonly prefixes?: readonly string[] } = {}) {
-  const { prefixes = both, ...rest } = more;
+interface Means extends Partial<Omit<AssignmentMeans, 'prefixes' | 'pools'>> {
+  readonly prefixes?: readonly string[];
+  readonly pools?: readonly string[];
+}
+
+function means(more: Means = {}) {
+  const { prefixes = both, pools = [], ...rest } = more;
   return {
+    hosts: [],
+    pools: pools.map((text) => parsePool(text)!),
     others: [],
     before: undefined,
     random: new SeededRandom(1),

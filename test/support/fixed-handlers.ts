@@ -699,10 +699,14 @@ export const fixedServices: ServicesReport = {
     {
       namespace: 'shop',
       name: 'web',
-      type: 'NodePort',
+      type: 'LoadBalancer',
       headless: false,
       clusterAddresses: ['10.96.0.7', 'fd00:10:96::7'],
       externalAddresses: ['198.18.0.1'],
+      loadBalancerAddresses: [
+        { address: '192.0.2.10', node: 'n2' },
+        { address: '2001:db8::10', node: null },
+      ],
       selector: { app: 'web' },
       internalTraffic: 'cluster',
       externalTraffic: 'local',
@@ -732,6 +736,7 @@ export const fixedServices: ServicesReport = {
       headless: true,
       clusterAddresses: [],
       externalAddresses: [],
+      loadBalancerAddresses: [],
       selector: null,
       internalTraffic: 'cluster',
       externalTraffic: 'cluster',

@@ -1,7 +1,15 @@
 /** Checks between keys, once each of them is fine by itself. */
 import { equalIpAddresses, formatIpAddress, parseIpAddress, type IpAddress } from '../../wire/address.ts';
-import { formatPrefix, prefixContains, prefixCovers, prefixesOverlap, type Prefix } from '../../wire/prefix.ts';
+import {
+  formatPrefix,
+  parsePrefix,
+  prefixContains,
+  prefixCovers,
+  prefixesOverlap,
+  type Prefix,
+} from '../../wire/prefix.ts';
 import { captureSocketPath } from '../../api/capture-api.ts';
+import { poolOverlaps, poolsOverlap } from '../../services/address-pool.ts';
 import { ClaimedPrefixes } from '../../routing/claimed-prefixes.ts';
 import { MAX_NODE_ADDRESSES } from '../../membership/limits.ts';
 import type { ConfigSteps } from './config-file.ts';
@@ -29,6 +37,7 @@ export function contradictions(values: ConfigValues): Contradiction[] {
       checkOutside('gossip.seeds', [index], parseIpAddress(seed.host), values.clusterPrefixes),
     ),
     ...checkServicePrefixes(values),
+    ...checkPools(values),
     ...checkPorts(values),
     ...checkStaticPeers(values),
     ...checkSockets(values),
@@ -96,6 +105,45 @@ function checkServicePrefixes(values: ConfigValues): Contradiction[] {
       ),
     ].map((problem) => ({ ...at, problem }));
   });
+}
+
+/** Who assigns addresses in Kubernetes does not say which: what is not of services is not to be taken from the node. */
+export function servicePrefixesOf(values: ConfigValues): readonly Prefix[] {
+  return values['services.prefixes'] ?? (asksKubernetes(values) ? [] : usualServicePrefixes(values.clusterPrefixes));
+}
+
+/** An address is of one thing alone. */
+function checkPools(values: ConfigValues): Contradiction[] {
+  const pools = values['services.pools'];
+  const enabled = values['services.enabled'];
+  if (pools.length > 0 && (enabled === 'off' || (enabled === 'auto' && asksKubernetes(values)))) {
+    const problem = 'are given, and weft has no services here: set services.enabled to on, or leave them out';
+    return [{ path: 'services.pools', below: [], problem }];
+  }
+  return pools.flatMap((pool, index) => {
+    const other = (list: readonly Prefix[], of: string) =>
+      list
+        .filter((prefix) => poolOverlaps(pool, prefix))
+        .map((prefix) => `${pool.text} overlaps ${formatPrefix(prefix)} of ${of}`);
+    return [
+      ...pools
+        .slice(0, index)
+        .filter((one) => poolsOverlap(one, pool))
+        .map((one) => `${pool.text} overlaps ${one.text}, which is there already`),
+      ...other(values.clusterPrefixes, 'clusterPrefixes'),
+      ...other(servicePrefixesOf(values), 'services.prefixes'),
+    ].map((problem) => ({ path: 'services.pools' as const, below: [index], problem }));
+  });
+}
+
+/** Of the families that pods have, without those that the cluster has for pods. */
+function usualServicePrefixes(clusterPrefixes: readonly Prefix[]): readonly Prefix[] {
+  const usual = ['10.96.0.0/16', 'fd00:10:96::/112'].map((text) => parsePrefix(text)!);
+  return usual.filter(
+    (prefix) =>
+      clusterPrefixes.some(({ address }) => address.family === prefix.address.family) &&
+      !clusterPrefixes.some((cluster) => prefixesOverlap(cluster, prefix)),
+  );
 }
 
 function checkPorts(values: ConfigValues): Contradiction[] {

@@ -13,6 +13,7 @@ import { MAX_VNI, VXLAN_PORT } from '../../wire/vxlan.ts';
 import { DEFAULT_DOMAIN } from '../../names/domain-name.ts';
 import { DEFAULT_SOCKET, DEFAULT_STATE_DIR, DEFAULT_TUN_DEVICE } from './config-place.ts';
 import {
+  addressPool,
   choice,
   cpuRange,
   deviceName,
@@ -348,6 +349,13 @@ export const configKeys = {
     schema: v.optional(v.array(prefix(), 'is not a list')),
     meaning:
       'prefixes from which services get their addresses, the same on all nodes; default: 10.96.0.0/16,fd00:10:96::/112, in Kubernetes none',
+  }),
+  'services.pools': key({
+    kind: 'list',
+    schema: v.array(addressPool(), 'is not a list'),
+    default: [],
+    meaning:
+      'addresses that services of type LoadBalancer get, PREFIX or FIRST-LAST, the same on all nodes; none: nobody gets one',
   }),
   'control.socket': key({
     kind: 'scalar',

@@ -8,7 +8,9 @@ import {
   type IpAddress,
   type MacAddress,
 } from '../../wire/address.ts';
-import { formatPrefix, parsePrefix, type Prefix } from '../../wire/prefix.ts';
+import { type AddressPool, parsePool } from '../../services/address-pool.ts';
+import { mayBePlace } from '../../services/read-service-addresses.ts';
+import { formatPrefix, parsePrefix, type Prefix, prefixAround } from '../../wire/prefix.ts';
 import { parseDomainName } from '../../names/domain-name.ts';
 import { type NameServerAddress, parseServerAddress } from '../../names/resolver-configuration.ts';
 import { parsed, problem, show, text, type Problem } from './config-schema.ts';
@@ -225,6 +227,17 @@ export function prefix() {
   });
 }
 
+/** Addresses of load balancers: `192.0.2.0/24` or `192.0.2.10-192.0.2.20`. */
+export function addressPool() {
+  return text((input): AddressPool | Problem => {
+    const pool = parsePool(input);
+    if (pool === undefined)
+      return problem(`${show(input)} is neither a prefix like 192.0.2.0/24 nor a range like 192.0.2.10-192.0.2.20`);
+    const isSingle = mayBePlace(pool.first) && mayBePlace(pool.last);
+    return isSingle ? pool : problem(`${show(input)} has addresses that no service may have`);
+  });
+}
+
 /** MAC address of one station. */
 export function unicastMac() {
   return text((input): MacAddress | Problem => {
@@ -284,9 +297,5 @@ function withoutHostBits(input: string): Prefix | undefined {
   const address = parseIpAddress(addressText);
   const lengthBits = Number(lengthText);
   if (address === undefined || lengthBits > address.bytes.length * 8) return undefined;
-  const bytes = address.bytes.map((octet, index) => {
-    const kept = Math.min(8, Math.max(0, lengthBits - index * 8));
-    return octet & (0xff << (8 - kept));
-  });
-  return { address: { family: address.family, bytes }, lengthBits };
+  return prefixAround(address, lengthBits);
 }

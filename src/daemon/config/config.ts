@@ -8,9 +8,10 @@ import * as v from 'valibot';
 import { ConfigError } from '../../errors.ts';
 import type { PresetName } from '../../membership/parameters.ts';
 import type { NameServerAddress } from '../../names/resolver-configuration.ts';
+import type { AddressPool } from '../../services/address-pool.ts';
 import type { Endpoint, IpAddress } from '../../wire/address.ts';
-import { parsePrefix, type Prefix, prefixesOverlap } from '../../wire/prefix.ts';
-import { asksKubernetes, contradictions } from './config-check.ts';
+import type { Prefix } from '../../wire/prefix.ts';
+import { asksKubernetes, contradictions, servicePrefixesOf } from './config-check.ts';
 import { readConfigFile, type ConfigSteps } from './config-file.ts';
 import { readOnlySocketPath } from './config-place.ts';
 import { configKeys, configPaths, type ConfigKey, type ConfigPath, type ConfigValues } from './config-key.ts';
@@ -116,6 +117,8 @@ export interface Config {
     readonly enabled: boolean;
     /** From which services get their addresses; in Kubernetes, none unless they are given. */
     readonly prefixes: readonly Prefix[];
+    /** From which services of type LoadBalancer get theirs. */
+    readonly pools: readonly AddressPool[];
   };
   readonly control: { readonly socket: string; readonly readOnlySocket: string };
   /** What other nodes of the cluster may capture here. */
@@ -293,8 +296,8 @@ function configOf(values: ConfigValues, file: string | undefined): Config {
     },
     services: {
       enabled: values['services.enabled'] === 'auto' ? !isAsked : values['services.enabled'] === 'on',
-      // Who assigns addresses in Kubernetes does not say which: what is not of services is not to be taken from the node.
-      prefixes: values['services.prefixes'] ?? (isAsked ? [] : usualServicePrefixes(values.clusterPrefixes)),
+      prefixes: servicePrefixesOf(values),
+      pools: values['services.pools'],
     },
     control: {
       socket: values['control.socket'],
@@ -311,16 +314,6 @@ function configOf(values: ConfigValues, file: string | undefined): Config {
     logLevel: values.logLevel,
     log: { format: values['log.format'] },
   };
-}
-
-/** Of the families that pods have, without those that the cluster has for pods. */
-function usualServicePrefixes(clusterPrefixes: readonly Prefix[]): readonly Prefix[] {
-  const usual = ['10.96.0.0/16', 'fd00:10:96::/112'].map((text) => parsePrefix(text)!);
-  return usual.filter(
-    (prefix) =>
-      clusterPrefixes.some(({ address }) => address.family === prefix.address.family) &&
-      !clusterPrefixes.some((cluster) => prefixesOverlap(cluster, prefix)),
-  );
 }
 
 function cpusOf({ first, last }: CpuRange): number[] {

@@ -243,6 +243,15 @@ export class Gossip {
   }
 
   /**
+   * Announces these as prefixes of this node's links. Path reports for which there is no room left give way.
+   *
+   * @throws WeftError `announcement-invalid`, and nothing has changed
+   */
+  announceLinks(linkPrefixes: readonly Prefix[]): void {
+    this.#announce({ linkPrefixes });
+  }
+
+  /**
    * Has {@link close} say no goodbye: after a failure, or with a daemon that stands by, the node comes back within seconds,
    * and until then its pods are there. Nodes that were told that it left would give its routes away, and with them its
    * connections.

@@ -40,7 +40,7 @@ const MS_PER_SECOND = 1_000;
 
 /** What is sent, if anything. */
 interface Sent {
-  readonly method: 'POST' | 'PATCH';
+  readonly method: 'POST' | 'PUT' | 'PATCH';
   readonly contentType: string;
   readonly body: unknown;
 }
@@ -66,6 +66,11 @@ export class ApiClient implements ApiCalls {
   /** Makes an object. */
   post(path: string, body: unknown, answer: (answer: ApiAnswer) => void): Cancel {
     return this.#ask(path, { method: 'POST', contentType: 'application/json', body }, answer);
+  }
+
+  /** Takes the place of an object, if that is of the version that this one says. */
+  put(path: string, body: unknown, answer: (answer: ApiAnswer) => void): Cancel {
+    return this.#ask(path, { method: 'PUT', contentType: 'application/json', body }, answer);
   }
 
   /** Merges into an object: lists that have keys are merged by those. */

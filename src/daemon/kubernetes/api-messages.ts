@@ -14,10 +14,13 @@ export interface ApiThreadSetup {
   readonly userAgent: string;
 }
 
+/** Reads an object, makes one, takes its place, or merges into it. */
+export type AskKind = 'get' | 'post' | 'put' | 'patch';
+
 /** From the main thread. */
 export type ApiOrder =
-  /** Merges something into an object; what comes of it is reported under the number. */
-  | { readonly kind: 'patch' | 'post'; readonly number: number; readonly path: string; readonly body: unknown }
+  /** Asks for something once; what comes of it is reported under the number. */
+  | { readonly kind: AskKind; readonly number: number; readonly path: string; readonly body: unknown }
   | { readonly kind: 'close' };
 
 /** From the thread. */

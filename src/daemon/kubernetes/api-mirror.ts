@@ -18,7 +18,7 @@ import {
   watchedResources,
   type WatchPurpose,
 } from '../../kubernetes/watched-resource.ts';
-import type { ApiReport, ChangesReport } from './api-messages.ts';
+import type { ApiReport, AskKind, ChangesReport } from './api-messages.ts';
 import { ApiReach, type Reachability } from './api-reach.ts';
 import { ApiThread } from './api-thread-handle.ts';
 
@@ -176,8 +176,8 @@ export class ApiMirror {
     );
   }
 
-  /** Asks for a change. `done` is called once, unless the daemon ends before. */
-  ask(kind: 'patch' | 'post', path: string, body: unknown, done: (outcome: ApiOutcome) => void): void {
+  /** Asks for something once. `done` is called once, unless the daemon ends before. */
+  ask(kind: AskKind, path: string, body: unknown, done: (outcome: ApiOutcome) => void): void {
     const number = ++this.#count;
     if (this.#thread === undefined) return done({ problem: this.#death, status: 0, body: null });
     const [oldest] = this.#asked;

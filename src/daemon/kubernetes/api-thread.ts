@@ -4,6 +4,7 @@
  * Not on the main thread, since a list of many nodes is megabytes of JSON, and gossip may not wait for it.
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import type { ApiAnswer } from '../../kubernetes/api-calls.ts';
 import { ObjectWatch } from '../../kubernetes/object-watch.ts';
 import { type ResourceName, watchedResources } from '../../kubernetes/watched-resource.ts';
 import { levelThisThread } from '../../linux/thread-priority.ts';
@@ -24,11 +25,13 @@ function main({ place, nodeName, resources, userAgent }: ApiThreadSetup, port: M
       return port.close();
     }
     const { kind, number, path, body } = order;
-    client[kind](path, body, (answer) => {
+    const answered = (answer: ApiAnswer): void => {
       if ('failure' in answer)
         report({ kind: 'done', number, problem: answer.failure.message, status: answer.failure.status, body: null });
       else report({ kind: 'done', number, problem: '', status: 200, body: answer.body });
-    });
+    };
+    if (kind === 'get') client.get(path, answered);
+    else client[kind](path, body, answered);
   });
 }
 

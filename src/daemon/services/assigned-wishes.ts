@@ -1,24 +1,22 @@
 /** Services that are given to the cluster get what it assigns: the object that is spread has addresses and node ports. */
-import type { Random } from '../../env/random.ts';
-import { ConfigError, ConflictError } from '../../errors.ts';
+import { ConflictError } from '../../errors.ts';
 import type { RulebookWish } from '../../rulebook/rulebook.ts';
 import { readService } from '../../services/read-service.ts';
-import { assignTo, type Assignment } from '../../services/service-assignment.ts';
+import { assignTo, type Assignment, type AssignmentMeans } from '../../services/service-assignment.ts';
 import { serviceKey } from '../../services/service-planner.ts';
 import type { ServiceRecord } from '../../services/service-record.ts';
 import { formatIpAddress } from '../../wire/address.ts';
-import type { Prefix } from '../../wire/prefix.ts';
 import { objectText } from '../rulebook/give-request.ts';
 
 /**
  * The same wishes with what is assigned.
  *
- * @param known services that there are, by their keys. @throws as {@link assignTo}, and ConfigError for a LoadBalancer
+ * @param known services that there are, by their keys. @throws as {@link assignTo}
  */
 export function withAssignments(
   wishes: readonly RulebookWish[],
   known: ReadonlyMap<string, ServiceRecord>,
-  means: { readonly prefixes: readonly Prefix[]; readonly random: Random },
+  means: Omit<AssignmentMeans, 'others' | 'before'>,
 ): readonly RulebookWish[] {
   const services = wishes.filter(({ kind }) => kind === 'Service');
   const touched = new Set(services.map(serviceKey));
@@ -29,11 +27,6 @@ export function withAssignments(
     const object = JSON.parse(wish.object) as { readonly spec?: Readonly<Record<string, unknown>> };
     // It was read when the request came.
     const { service } = readService(object) as { readonly service: ServiceRecord };
-    if (service.type === 'LoadBalancer')
-      throw new ConfigError(
-        `Service ${serviceKey(service)}`,
-        'spec.type: nobody assigns addresses of load balancers here; use NodePort',
-      );
     const assignment = assignTo(service, { ...means, others, before: known.get(serviceKey(service)) });
     const text = objectText(withAssignment(object, assignment));
     others.push((readService(JSON.parse(text)) as { readonly service: ServiceRecord }).service);
@@ -53,8 +46,9 @@ export function withoutServices(wishes: readonly RulebookWish[]): readonly Ruleb
 
 function withAssignment(
   object: { readonly spec?: Readonly<Record<string, unknown>> },
-  { clusterAddresses, nodePorts }: Assignment,
+  { clusterAddresses, nodePorts, balancerAddresses }: Assignment,
 ): object {
+  const ingress = balancerAddresses.map((address) => ({ ip: formatIpAddress(address), ipMode: 'VIP' }));
   const addresses = clusterAddresses.map(formatIpAddress);
   const ports = (object.spec?.['ports'] ?? []) as readonly object[];
   return {
@@ -69,5 +63,7 @@ function withAssignment(
         })),
       }),
     },
+    // Whoever gives the object says nothing of it.
+    status: ingress.length > 0 ? { loadBalancer: { ingress } } : undefined,
   };
 }

@@ -11,6 +11,7 @@ import { frontendKey, serviceKey, type ServicePlanner } from '../../services/ser
 import type { ServiceRecordPort, ShownService } from '../../services/service-record.ts';
 import { formatIpAddress } from '../../wire/address.ts';
 import type { GivenAt } from '../rulebook/rulebook-objects.ts';
+import type { BalancerAnnouncements } from './balancer-announcements.ts';
 import type { PodTitles } from './pod-titles.ts';
 import { protocolNumber, type ServiceCounter } from './service-names.ts';
 
@@ -26,6 +27,8 @@ export interface ServiceHandlerParts {
   readonly givenAt: (key: string) => GivenAt | undefined;
   readonly planner: Pick<ServicePlanner, 'backends' | 'refused'>;
   readonly titles: Pick<PodTitles, 'at'>;
+  /** Who answers on the links for addresses of load balancers; `undefined`: there are no pools. */
+  readonly balancer: Pick<BalancerAnnouncements, 'announcer' | 'isReady'> | undefined;
   readonly notices: () => readonly Notice[];
 }
 
@@ -69,6 +72,10 @@ function listedService(
     headless: record.isHeadless,
     clusterAddresses: record.clusterAddresses.map(formatIpAddress),
     externalAddresses: record.externalAddresses.map(formatIpAddress),
+    loadBalancerAddresses: record.loadBalancerAddresses.map((place) => {
+      const address = formatIpAddress(place);
+      return { address, node: announcerOf(address, parts.balancer) };
+    }),
     selector: record.selector ?? null,
     internalTraffic: record.internalTraffic,
     externalTraffic: record.externalTraffic,
@@ -109,6 +116,10 @@ function listedPort(
       .filter(({ frontend }) => frontend.service === title)
       .map(({ frontend, holder }) => ({ place: frontendKey(frontend), by: holder.service })),
   };
+}
+
+function announcerOf(address: string, balancer: ServiceHandlerParts['balancer']): string | null {
+  return balancer?.isReady === true ? (balancer.announcer(address) ?? '') : null;
 }
 
 /** Of what was translated, by protocol, address and port of who answers; `undefined`: the kernel does not tell. */

@@ -3,6 +3,7 @@ import type { NftTableContent } from '../../linux/nft-table-content.ts';
 import { type NftTablePiece, NftTablePieces } from '../../linux/nft-table-pieces.ts';
 import type { NftTableRevision } from '../../linux/nft-table-revision.ts';
 import { SERVICE_TABLE } from '../../linux/nftables.ts';
+import { type AddressPool, poolContains } from '../../services/address-pool.ts';
 import type { Frontend } from '../../services/service-plan.ts';
 import { frontendKey, type ServicePlanChange } from '../../services/service-planner.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
@@ -16,6 +17,7 @@ interface Use {
 
 export class ServicePieces {
   readonly #nodeName: string;
+  readonly #pools: readonly AddressPool[];
   readonly #pieces = new NftTablePieces(SERVICE_TABLE);
   readonly #frontends = new Map<string, Frontend>();
   /** By the keys of their pieces. */
@@ -24,6 +26,7 @@ export class ServicePieces {
   /** @param nodeName of this node, as backends name it */
   constructor(nodeName: string, options: ServiceTableOptions) {
     this.#nodeName = nodeName;
+    this.#pools = options.pools;
     this.#pieces.replace(new Map([['', basePiece(options)]]));
   }
 
@@ -70,7 +73,8 @@ export class ServicePieces {
   #usesOf({ kind, address, inside }: Frontend): ReadonlyMap<string, IpAddress> {
     const uses = new Map<string, IpAddress>();
     // Others may be of the node itself, or of another host: what is sent to their other ports is not for services.
-    if (kind === 'cluster') uses.set(`address ${formatIpAddress(address)}`, address);
+    const isOfPool = kind === 'load-balancer' && this.#pools.some((pool) => poolContains(pool, address));
+    if (kind === 'cluster' || isOfPool) uses.set(`address ${formatIpAddress(address)}`, address);
     if (inside.kind === 'backends')
       for (const backend of inside.backends)
         if (backend.nodeName === this.#nodeName || backend.nodeName === '')

@@ -28,6 +28,7 @@
  */
 import type { NftChainContent, NftSetContent } from '../../linux/nft-table-content.ts';
 import type { NftTablePiece } from '../../linux/nft-table-pieces.ts';
+import type { AddressPool } from '../../services/address-pool.ts';
 import { PICK_SEED } from '../../services/pick-hash.ts';
 import type { Destination, Frontend, PlannedBackend } from '../../services/service-plan.ts';
 import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
@@ -56,6 +57,8 @@ export interface ServiceTableOptions {
   readonly tunDevice: string;
   /** Overlay addresses of this node: at most one of each family. */
   readonly nodeAddresses: readonly IpAddress[];
+  /** Whose addresses services alone have. */
+  readonly pools: readonly AddressPool[];
   /** From which services get their addresses: whoever asks for one that no service has is told so. */
   readonly prefixes: readonly Prefix[];
 }

@@ -553,6 +553,30 @@ test(
   'weft.yaml:6: kubernetes.nodeName: Node_1 is not a name in Kubernetes: lower-case letters, digits, hyphens and dots, at most 253',
 );
 
+test(
+  'pools that no service could get addresses of',
+  refuses,
+  `${BASE}services:\n  pools: [192.0.2.20-192.0.2.10, 127.0.0.0/8]\n`,
+  'weft.yaml:5: services.pools[0]: 192.0.2.20-192.0.2.10 is neither a prefix like 192.0.2.0/24 nor a range like 192.0.2.10-192.0.2.20',
+  'weft.yaml:5: services.pools[1]: 127.0.0.0/8 has addresses that no service may have',
+);
+
+test(
+  'pools of which others have addresses',
+  refuses,
+  `${BASE}services:\n  pools: [192.0.2.0/24, 192.0.2.9-192.0.2.10, 10.244.9.0/24, 10.96.1.1-10.96.1.9]\n`,
+  'weft.yaml:5: services.pools[1]: 192.0.2.9-192.0.2.10 overlaps 192.0.2.0/24, which is there already',
+  'weft.yaml:5: services.pools[2]: 10.244.9.0/24 overlaps 10.244.0.0/16 of clusterPrefixes',
+  'weft.yaml:5: services.pools[3]: 10.96.1.1-10.96.1.9 overlaps 10.96.0.0/16 of services.prefixes',
+);
+
+test(
+  'pools where weft has no services',
+  refuses,
+  `${BASE}services:\n  enabled: off\n  pools: [192.0.2.0/24]\n`,
+  'weft.yaml:6: services.pools: are given, and weft has no services here: set services.enabled to on, or leave them out',
+);
+
 test('what is missing may be missing where it is not needed', (t) => {
   const config = loadConfig({ flags: {}, env: { WEFT_NODE_NAME: 'n1' }, allowMissing: true });
   t.deepEqual(config.nodePrefixes, []);
@@ -609,6 +633,7 @@ const samples: Readonly<Record<Exclude<ConfigPath, 'staticPeers'>, string>> = {
   'names.resolvers': '192.0.2.53,192.0.2.54:5353',
   'services.enabled': 'off',
   'services.prefixes': '10.97.0.0/24',
+  'services.pools': '192.0.2.10-192.0.2.20',
   'control.socket': '/sample',
   'control.readOnlySocket': '/sample',
   'capture.remote': 'on',

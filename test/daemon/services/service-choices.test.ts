@@ -35,7 +35,7 @@ function choices(
   frontends: readonly Frontend[],
   more: Partial<ServiceChoicesOptions> & { readonly isChanged?: true } = {},
 ) {
-  const pieces = new ServicePieces('n1', { tunDevice: 'weft0', nodeAddresses: [], prefixes: [] });
+  const pieces = new ServicePieces('n1', { tunDevice: 'weft0', nodeAddresses: [], pools: [], prefixes: [] });
   pieces.update({ changed: frontends, gone: [] });
   const findings = more.isChanged === true ? [{ problem: 'wrong' as const, subject: '', message: '' }] : [];
   return new ServiceChoices({

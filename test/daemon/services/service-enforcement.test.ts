@@ -21,7 +21,7 @@ const key = '10.96.0.1 TCP 80';
 
 function enforcing() {
   const tables = new PolicyTablesDouble();
-  const table = { tunDevice: 'weft0', nodeAddresses: [], prefixes: [] };
+  const table = { tunDevice: 'weft0', nodeAddresses: [], pools: [], prefixes: [] };
   return { tables, enforcement: new ServiceEnforcement({ nodeName: 'node1', table, tables }) };
 }
 

@@ -18,6 +18,7 @@ const first = given === undefined ? Math.trunc(Math.random() * 0x7f_ff_ff_ff) : 
 const options = {
   tunDevice: 'weft0',
   nodeAddresses: [parseIpAddress('10.244.1.1')!],
+  pools: [],
   prefixes: [parsePrefix('10.96.0.0/16')!],
 };
 
