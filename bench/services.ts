@@ -20,10 +20,11 @@ import {
   type Routers,
   trafficServices,
 } from './services/traffic.ts';
+import { measureTakeovers, type TakeoverFigures } from './services/takeover.ts';
 import { median, percentile } from './statistics.ts';
 import { reportTargets, type TargetRow, toldRow } from './target-report.ts';
 
-const parts = ['changes', 'first', 'rates', 'evenness'] as const;
+const parts = ['changes', 'first', 'rates', 'evenness', 'takeover'] as const;
 type Part = (typeof parts)[number];
 
 /** Most that a change may take (p99), in ms. */
@@ -31,9 +32,28 @@ const MOST_CHANGE_MS = 50;
 /** Most that a backend may differ from the mean, in percent. */
 const MOST_DEVIATION = 5;
 
+/** Until another node answers for an address, in ms, by preset. */
+const mostTakeoverMs = { lan: 5_000, local: 3_000 } as const;
+
 /** How much of each is measured. */
-const whole = { services: SERVICES, changes: 200, affinityChanges: 200, serviceChanges: 200, rounds: 7, flows: 1_000 };
-const quick = { services: 1_000, changes: 30, affinityChanges: 15, serviceChanges: 10, rounds: 1, flows: 200 };
+const whole = {
+  services: SERVICES,
+  changes: 200,
+  affinityChanges: 200,
+  serviceChanges: 200,
+  rounds: 7,
+  flows: 1_000,
+  kills: 5,
+};
+const quick = {
+  services: 1_000,
+  changes: 30,
+  affinityChanges: 15,
+  serviceChanges: 10,
+  rounds: 1,
+  flows: 200,
+  kills: 1,
+};
 
 interface Options {
   readonly parts: readonly Part[];
@@ -50,6 +70,7 @@ interface Figures {
   firstPackets?: readonly FirstPacketFigures[];
   rates?: readonly RateFigures[];
   evenness?: EvennessFigures;
+  takeovers?: readonly TakeoverFigures[];
 }
 
 const usage = `usage: sudo npm run bench:services -- [OPTIONS]
@@ -59,6 +80,7 @@ const usage = `usage: sudo npm run bench:services -- [OPTIONS]
                  first     first packets of flows, through a service and without
                  rates     long flows, the same
                  evenness  how flows are spread over backends
+                 takeover  of addresses of load balancers, when their node is killed
   --quick        a tenth of the services, and one round of everything
   --json FILE    write every value to FILE
 `;
@@ -99,10 +121,15 @@ async function measure({ parts, sizes }: Options): Promise<Figures> {
   if (parts.includes('first')) figures.firstPackets = await measureFirstPackets(routers, rounds, flows, showProgress);
   if (parts.includes('rates')) figures.rates = await measureRates(routers, rounds, showProgress);
   if (parts.includes('evenness')) figures.evenness = await measureEvenness(routers.many, rounds, showProgress);
+  if (parts.includes('takeover'))
+    figures.takeovers = [
+      await measureTakeovers('lan', sizes.kills, showProgress),
+      await measureTakeovers('local', sizes.kills, showProgress),
+    ];
   return figures;
 }
 
-function rowsOf({ services, load, changes, audit, firstPackets, rates, evenness }: Figures): TargetRow[] {
+function rowsOf({ services, load, changes, audit, firstPackets, rates, evenness, takeovers }: Figures): TargetRow[] {
   const many = `${services} services`;
   return [
     toldRow(`${many} with ${BACKENDS} backends each: they are planned`, `${load.planMs.toFixed(0)} ms`),
@@ -116,6 +143,7 @@ function rowsOf({ services, load, changes, audit, firstPackets, rates, evenness 
     ...(firstPackets ?? []).flatMap((figures) => firstPacketRows(figures, many)),
     ...(rates ?? []).flatMap(rateRows),
     ...(evenness === undefined ? [] : evennessRows(evenness)),
+    ...(takeovers ?? []).map(takeoverRow),
   ];
 }
 
@@ -137,6 +165,17 @@ function changeRows({ title, ms, programs }: ChangeFigures): TargetRow[] {
     times,
     { title: `programs started for ${ms.length} of these`, value: String(programs), target: '0', verdict },
   ];
+}
+
+function takeoverRow({ preset, ms }: TakeoverFigures): TargetRow {
+  const most = mostTakeoverMs[preset];
+  const worst = Math.max(...ms);
+  return {
+    title: `a node is killed, another answers for its addresses: preset ${preset}, median and worst of ${ms.length}`,
+    value: `${(median(ms) / 1_000).toFixed(1)} ${(worst / 1_000).toFixed(1)} s`,
+    target: `< ${most / 1_000} s`,
+    verdict: worst < most ? 'reached' : 'missed',
+  };
 }
 
 function auditRows({ unchangedMs, changedMs, takeoverMs }: AuditFigures): TargetRow[] {

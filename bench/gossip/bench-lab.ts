@@ -4,6 +4,7 @@ import { WeftError } from '../../src/errors.ts';
 import { controlOf } from '../../src/lab/daemon-process.ts';
 import { takeDown } from '../../src/lab/down.ts';
 import { nodeFiles } from '../../src/lab/lab-directory.ts';
+import type { LabSettings } from '../../src/lab/settings.ts';
 import type { LabStatus } from '../../src/lab/status.ts';
 import { bringUp } from '../../src/lab/up.ts';
 import type { ControlClient } from '../../src/client/control-client.ts';
@@ -21,7 +22,12 @@ export class BenchLab implements AsyncDisposable {
   }
 
   /** Whoever called it disposes of it, whatever happens. */
-  static async up(nodes: number, podsPerNode: number, progress: (step: string) => void): Promise<BenchLab> {
+  static async up(
+    nodes: number,
+    podsPerNode: number,
+    progress: (step: string) => void,
+    settings: LabSettings = {},
+  ): Promise<BenchLab> {
     const spec = {
       name: runName(),
       nodes,
@@ -29,7 +35,7 @@ export class BenchLab implements AsyncDisposable {
       underlayMtuBytes: 1500,
       ipv6Underlay: false,
       plainUnderlay: false,
-      settings: {},
+      settings,
     };
     return new BenchLab(await bringUp(spec, progress, interruption));
   }
