@@ -14,9 +14,13 @@ export interface LocalImages {
 /**
  * A configuration for `kind create cluster`: both families, no network of kind's own.
  *
+ * @param hasProxy whether kube-proxy has the services
  * @param images that the nodes have already, all of them from `localhost`; `undefined`: those that kubeadm names.
  */
-export function kindConfiguration(name: string, nodes: number, images: LocalImages | undefined): string {
+export function kindConfiguration(
+  { name, nodes, hasProxy }: { readonly name: string; readonly nodes: number; readonly hasProxy: boolean },
+  images: LocalImages | undefined,
+): string {
   const workers = Array.from({ length: nodes - 1 }, () => ({ role: 'worker' }));
   return stringify({
     kind: 'Cluster',
@@ -25,7 +29,7 @@ export function kindConfiguration(name: string, nodes: number, images: LocalImag
     networking: {
       disableDefaultCNI: true,
       ipFamily: 'dual',
-      kubeProxyMode: 'nftables',
+      kubeProxyMode: hasProxy ? 'nftables' : 'none',
       podSubnet: POD_RANGES.join(','),
       serviceSubnet: SERVICE_RANGES.join(','),
     },

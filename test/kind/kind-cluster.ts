@@ -9,6 +9,7 @@ import { weft } from '../cluster/pod-network.ts';
 import type { Progress } from '../cluster/programs.ts';
 import { runProgram, type ProgramResult } from '../support/program.ts';
 import { kindConfiguration } from './cluster-file.ts';
+import { poolsOf } from './docker-network.ts';
 import type { Engine } from './engine.ts';
 import { kindProgram } from './kind-program.ts';
 import { MachineEngine } from './machine-engine.ts';
@@ -126,13 +127,14 @@ export class KindCluster {
     const image = await this.#engine.nodeImage(progress);
     interruption.throwIfAborted();
     const file = join(directory, 'kind.yaml');
-    writeFileSync(file, kindConfiguration(spec.name, spec.nodes, image?.images));
+    writeFileSync(file, kindConfiguration({ ...spec, hasProxy: spec.hasServices !== true }, image?.images));
     progress(`kind makes a cluster of ${spec.nodes} nodes`);
     await this.#createNodes(['--config', file, ...(image === undefined ? [] : ['--image', image.name])], interruption);
     await this.#loadImage(progress);
     interruption.throwIfAborted();
     progress('weft, by its manifests');
-    const manifest = (await runProgram([...weft, 'kubernetes', 'manifest', '--kind'])).succeeded();
+    const options = spec.hasServices === true ? await this.#serviceOptions() : [];
+    const manifest = (await runProgram([...weft, 'kubernetes', 'manifest', '--kind', ...options])).succeeded();
     const apply = this.inside(['kubectl', 'apply', '-f', '-']);
     (await runProgram(apply, { input: manifest })).succeeded();
     progress('nodes become ready');
@@ -163,6 +165,14 @@ export class KindCluster {
     const [code] = (await once(child, 'close')) as [number | null];
     if (code === 0) return;
     throw new Error(`kind create cluster ended with ${code}: ${said.split('\n').slice(-LOG_TAIL_LINES).join('\n')}`);
+  }
+
+  async #serviceOptions(): Promise<string[]> {
+    const { name, provider } = this.spec;
+    const pools = poolsOf(await this.exec(provider, 'network', 'inspect', 'kind'));
+    // Its name is known to the engine's DNS, and its address may be another after a restart.
+    const server = `${name}-control-plane:6443`;
+    return ['--services', '--api-server', server, '--load-balancer-pool', ...pools];
   }
 
   async #loadImage(progress: Progress): Promise<void> {

@@ -18,6 +18,8 @@ const USAGE = `usage: sudo ./scripts/kind [--yes] COMMAND [OPTIONS]
     --provider NAME   docker or podman (docker)
     --own-engine      start a Docker engine for the cluster alone, and make all images here: no registry is
                       asked. So it is where Docker does not answer, too. The first time it takes 10 to 20 minutes
+    --services        weft has the services of the cluster, and no kube-proxy; those of type LoadBalancer get
+                      addresses of the engine's network, which this machine reaches
     --node-image IMG  image for the nodes, with the machine's engine; otherwise that of kind
   load                build weft's image again, give it to the nodes, and have the daemons replaced
   check               check the network of the cluster
@@ -85,8 +87,17 @@ async function specOf(name: string, values: ReturnType<typeof read>['values']): 
   if (wantsOwn && !isDocker) throw new ConfigError('--own-engine', 'is Docker, and not podman');
   if (wantsOwn && nodeImage !== undefined)
     throw new ConfigError('--node-image', 'is for the engine of the machine: --own-engine makes one');
+  if (values.services === true && !isDocker)
+    throw new ConfigError('--services', 'was made for Docker, and not for podman');
   const hasOwnEngine = wantsOwn || (isDocker && nodeImage === undefined && !(await engineAnswers(provider)));
-  return { name, nodes: Number(nodes), provider, hasOwnEngine, ...(nodeImage !== undefined && { nodeImage }) };
+  return {
+    name,
+    nodes: Number(nodes),
+    provider,
+    hasOwnEngine,
+    ...(nodeImage !== undefined && { nodeImage }),
+    ...(values.services === true && { hasServices: true }),
+  };
 }
 
 async function up(spec: KindSpec): Promise<number> {
@@ -131,6 +142,7 @@ function read(args: readonly string[]) {
     provider: text,
     'own-engine': flag,
     'node-image': text,
+    services: flag,
   } as const;
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true });

@@ -27,6 +27,8 @@ export interface KindSpec {
   readonly provider: Provider;
   /** Whether an engine is started for the cluster alone. */
   readonly hasOwnEngine: boolean;
+  /** Weft has the services, load balancers among them, and there is no kube-proxy. */
+  readonly hasServices?: boolean;
   /** Of which nodes are made; absent: that of kind, or one that is made here for an engine of its own. */
   readonly nodeImage?: string;
 }

@@ -36,7 +36,6 @@ export interface BalancerAnnouncementsOptions {
   readonly announced: readonly Prefix[];
   /** @throws WeftError `announcement-invalid` */
   readonly announceLinks: (prefixes: readonly Prefix[]) => void;
-  readonly openLink?: (link: PoolLink, pools: readonly AddressPool[]) => AnnouncingLink;
   readonly clock: Clock;
   readonly events: EventSink;
   readonly logger: Logger;
@@ -154,27 +153,36 @@ export class BalancerAnnouncements {
   /** Which links there are now, and again later. */
   async #look(): Promise<void> {
     const { listLinks, pools, clock } = this.#options;
+    const problems: unknown[] = [];
     try {
       const found = poolLinks(await listLinks(), pools);
       if (this.#isStopped) return;
-      this.#follow(found);
-      this.#problem = '';
+      this.#follow(found, (error) => problems.push(error));
     } catch (error) {
-      this.#fail(error);
+      problems.push(error);
     }
+    if (problems.length === 0) this.#problem = '';
+    else this.#fail(problems[0]);
     clock.after(LOOK_MS, () => {
       if (!this.#isStopped) void this.#look();
     });
   }
 
-  #follow(found: readonly PoolLink[]): void {
-    const { pools, announceLinks, openLink = (link, all) => new AnnouncingLink(link, all) } = this.#options;
+  #follow(found: readonly PoolLink[], onProblem: (error: unknown) => void): void {
+    const { pools, announceLinks } = this.#options;
     const before = new Map(this.#links.map((link) => [keyOf(link.link), link]));
-    const now = found.map((link) => before.get(keyOf(link)) ?? openLink(link, pools));
+    const now: AnnouncingLink[] = [];
+    for (const link of found) {
+      try {
+        now.push(before.get(keyOf(link)) ?? new AnnouncingLink(link, pools));
+      } catch (error) {
+        onProblem(error);
+      }
+    }
     const gone = this.#links.filter((link) => !now.includes(link));
     this.#links = now;
     for (const link of gone) this.#lose(link);
-    const prefixes = announcedPrefixes(found);
+    const prefixes = announcedPrefixes(now.map(({ link }) => link));
     const words = wordsOf(prefixes);
     if (words !== this.#announced) announceLinks(prefixes);
     this.#announced = words;

@@ -6,11 +6,12 @@ import { parseIpAddress, parseMacAddress } from '../../wire/address.ts';
 import { comparePrefixes, formatPrefix, type Prefix, prefixAround } from '../../wire/prefix.ts';
 import type { PoolLink } from './announcing-link.ts';
 
-/** Devices that are up, with an Ethernet address and an on-link prefix in which a pool has addresses; without those of pods. */
+/** Devices that are up and have a carrier, with an Ethernet address and an on-link prefix in which a pool has addresses; without those of pods. */
 export function poolLinks(links: readonly ListedLink[], pools: readonly AddressPool[]): readonly PoolLink[] {
   return links.flatMap(({ ifindex: index, ifname: name, flags, address, addr_info }) => {
     const mac = parseMacAddress(address ?? '');
-    if (mac === undefined || !flags.includes('UP') || flags.includes('LOOPBACK')) return [];
+    if (mac === undefined || !flags.includes('UP') || !flags.includes('LOWER_UP') || flags.includes('LOOPBACK'))
+      return [];
     const all = addr_info.flatMap(({ local, prefixlen }) => {
       const own = parseIpAddress(local ?? '');
       return own === undefined ? [] : [prefixAround(own, prefixlen)];
