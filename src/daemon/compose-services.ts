@@ -136,7 +136,12 @@ export function composeServices(
     if (!source.isKnown()) return UNKNOWN_SERVICES;
     return !isAny() || (services.isBegun && source.isSettled()) ? '' : UNKNOWN_PODS;
   };
-  const notices = (): readonly Notice[] => [...enforcement.notices(), ...services.notices(), ...stale.notices()];
+  const notices = (): readonly Notice[] => [
+    ...enforcement.notices(),
+    ...services.notices(),
+    ...stale.notices(),
+    ...cutNotices(planner.cuts),
+  ];
   return {
     services,
     enforcement,
@@ -182,6 +187,13 @@ export function composeServices(
     },
     notices,
   };
+}
+
+/** @param count services of which part is left out */
+function cutNotices(count: number): readonly Notice[] {
+  if (count === 0) return [];
+  const message = `there is no room for all ports and backends of ${count === 1 ? 'a service' : `${count} services`}: weft services says what is left out`;
+  return [{ code: 'services-cut', message }];
 }
 
 /** Where weft has no services: packets go to none that an earlier daemon had. @throws CommandError */

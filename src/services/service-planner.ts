@@ -2,8 +2,16 @@
  * What becomes of packets to all services at one node. Services and backends change one by one, and what such a change makes different is
  * told, without going through the others.
  */
-import { formatIpAddress, type IpAddress } from '../wire/address.ts';
-import { type Frontend, type FrontendKind, planService, type PlanningNode } from './service-plan.ts';
+import { equalIpAddresses, formatIpAddress, type IpAddress } from '../wire/address.ts';
+import { type Destination, type Frontend, type FrontendKind, planService, type PlanningNode } from './service-plan.ts';
+import {
+  elementsOf,
+  fairLimit,
+  fitService,
+  SERVICE_LIMITS,
+  type ServiceCut,
+  type ServiceLimits,
+} from './service-room.ts';
 import type { Backend, Service, ServiceProtocol } from './service.ts';
 
 /** By the name of their port. */
@@ -42,9 +50,19 @@ export class ServicePlanner {
   readonly #claims = new Map<string, Set<Frontend>>();
   readonly #touched = new Set<string>();
   readonly #told = new Map<string, Frontend>();
+  /** Elements that each would have, if it may have no more than one service may. */
+  readonly #elements = new Map<string, number>();
+  readonly #cuts = new Map<string, ServiceCut>();
+  readonly #limits: ServiceLimits;
+  /** Of one service, as long as all are as they are. */
+  #limit: number;
+  /** Of all, as in {@link #elements}. */
+  #total = 0;
 
-  constructor(node: PlanningNode) {
+  constructor(node: PlanningNode, limits = SERVICE_LIMITS) {
     this.#node = node;
+    this.#limits = limits;
+    this.#limit = limits.service;
   }
 
   /** The node is called otherwise, or has other addresses: all services are planned anew. */
@@ -69,6 +87,7 @@ export class ServicePlanner {
 
   /** What is different since the last time, in no order. */
   take(): ServicePlanChange {
+    this.#share();
     const changed: Frontend[] = [];
     const gone: string[] = [];
     for (const key of this.#touched) {
@@ -104,14 +123,45 @@ export class ServicePlanner {
     });
   }
 
+  /** What there is no room for; `undefined`: all of the service is in the plan. */
+  cut(key: string): ServiceCut | undefined {
+    return this.#cuts.get(key);
+  }
+
+  /** Of how many services there is something left out. */
+  get cuts(): number {
+    return this.#cuts.size;
+  }
+
   #plan(key: string): void {
     for (const frontend of this.#frontends.get(key) ?? []) this.#giveUp(frontend);
     const service = this.#services.get(key);
     const backends = this.backends(key);
-    const frontends = service && planService(service, ({ name }) => backends.get(name) ?? [], this.#node);
-    if (frontends === undefined || frontends.length === 0) this.#frontends.delete(key);
+    const whole = service && planService(service, ({ name }) => backends.get(name) ?? [], this.#node);
+    this.#count(key, elementsOf(whole ?? []));
+    const { frontends, cut } = fitService(whole ?? [], this.#limit);
+    if (cut === undefined) this.#cuts.delete(key);
+    else this.#cuts.set(key, cut);
+    if (frontends.length === 0) this.#frontends.delete(key);
     else this.#frontends.set(key, frontends);
-    for (const frontend of frontends ?? []) this.#claim(frontend);
+    for (const frontend of frontends) this.#claim(frontend);
+  }
+
+  #count(key: string, elements: number): void {
+    const counted = Math.min(elements, this.#limits.service);
+    this.#total += counted - (this.#elements.get(key) ?? 0);
+    if (counted === 0) this.#elements.delete(key);
+    else this.#elements.set(key, counted);
+  }
+
+  /** Plans anew what is cut otherwise now. It depends on what there is, and not on the order in which it came. */
+  #share(): void {
+    const isRoom = this.#total <= this.#limits.total;
+    const limit = isRoom ? this.#limits.service : fairLimit(this.#elements.values(), this.#limits);
+    const least = Math.min(limit, this.#limit);
+    const isOther = limit !== this.#limit;
+    this.#limit = limit;
+    if (isOther) for (const [key, elements] of this.#elements) if (elements > least) this.#plan(key);
   }
 
   #claim(frontend: Frontend): void {
@@ -136,5 +186,24 @@ function isBefore(a: Frontend, b: Frontend): boolean {
 }
 
 function isSameFrontend(a: Frontend, b: Frontend): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+  const { inside, outside, ...rest } = a;
+  const { inside: otherInside, outside: otherOutside, ...otherRest } = b;
+  return (
+    isSameDestination(inside, otherInside) &&
+    isSameDestination(outside, otherOutside) &&
+    JSON.stringify(rest) === JSON.stringify(otherRest)
+  );
+}
+
+/** There may be thousands of backends. */
+function isSameDestination(a: Destination, b: Destination): boolean {
+  if (a === b) return true;
+  if (a.kind !== 'backends' || b.kind !== 'backends') return a.kind === b.kind;
+  return (
+    a.backends.length === b.backends.length &&
+    a.backends.every((one, at) => {
+      const other = b.backends[at]!;
+      return one.port === other.port && one.nodeName === other.nodeName && equalIpAddresses(one.address, other.address);
+    })
+  );
 }

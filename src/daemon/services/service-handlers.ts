@@ -9,6 +9,7 @@ import { mayBeUsed } from '../../services/reachable-backends.ts';
 import { servicePortTitle } from '../../services/service-plan.ts';
 import { frontendKey, serviceKey, type ServicePlanner } from '../../services/service-planner.ts';
 import type { ServiceRecordPort, ShownService } from '../../services/service-record.ts';
+import { backendLimit } from '../../services/service-room.ts';
 import { formatIpAddress } from '../../wire/address.ts';
 import type { GivenAt } from '../rulebook/rulebook-objects.ts';
 import type { BalancerAnnouncements } from './balancer-announcements.ts';
@@ -25,7 +26,7 @@ export interface ServiceHandlerParts {
   readonly nodeName: string;
   readonly services: () => ReadonlyMap<string, ShownService>;
   readonly givenAt: (key: string) => GivenAt | undefined;
-  readonly planner: Pick<ServicePlanner, 'backends' | 'refused'>;
+  readonly planner: Pick<ServicePlanner, 'backends' | 'refused' | 'cut'>;
   readonly titles: Pick<PodTitles, 'at'>;
   /** Who answers on the links for addresses of load balancers; `undefined`: there are no pools. */
   readonly balancer: Pick<BalancerAnnouncements, 'announcer' | 'isReady'> | undefined;
@@ -111,6 +112,7 @@ function listedPort(
         connections: connections === undefined ? null : (connections.get(answering) ?? 0),
       };
     }),
+    backendLimit: backendLimit(planner.cut(key), title, backends) ?? null,
     taken: planner
       .refused(key)
       .filter(({ frontend }) => frontend.service === title)
