@@ -48,6 +48,8 @@ export class ServicePlanner {
   readonly #frontends = new Map<string, readonly Frontend[]>();
   /** All that want it, by key of the frontend. */
   readonly #claims = new Map<string, Set<Frontend>>();
+  /** Who has it of {@link #claims}, as far as somebody asked: thousands may claim one place. */
+  readonly #holders = new Map<string, Frontend>();
   readonly #touched = new Set<string>();
   readonly #told = new Map<string, Frontend>();
   /** Elements that each would have, if it may have no more than one service may. */
@@ -112,7 +114,11 @@ export class ServicePlanner {
   /** Who has it. */
   holder(key: string): Frontend | undefined {
     const claims = this.#claims.get(key);
-    return claims && [...claims].reduce((first, claim) => (isBefore(claim, first) ? claim : first));
+    if (claims === undefined) return undefined;
+    const holder =
+      this.#holders.get(key) ?? [...claims].reduce((first, claim) => (isBefore(claim, first) ? claim : first));
+    this.#holders.set(key, holder);
+    return holder;
   }
 
   /** Those of a service that another service has, and the one that has it. */
@@ -168,6 +174,8 @@ export class ServicePlanner {
     const key = frontendKey(frontend);
     const claims = this.#claims.get(key) ?? new Set();
     this.#claims.set(key, claims.add(frontend));
+    const holder = this.#holders.get(key);
+    if (holder !== undefined && isBefore(frontend, holder)) this.#holders.set(key, frontend);
     this.#touched.add(key);
   }
 
@@ -175,6 +183,7 @@ export class ServicePlanner {
     const key = frontendKey(frontend);
     const claims = this.#claims.get(key)!;
     claims.delete(frontend);
+    if (this.#holders.get(key) === frontend) this.#holders.delete(key);
     if (claims.size === 0) this.#claims.delete(key);
     this.#touched.add(key);
   }

@@ -66,6 +66,7 @@ function listedService(
   connections: ReadonlyMap<string, number> | undefined,
 ): ListedService {
   const given = parts.givenAt(serviceKey(record));
+  const refused = Map.groupBy(parts.planner.refused(serviceKey(record)), ({ frontend }) => frontend.service);
   return {
     namespace: record.namespace,
     name: record.name,
@@ -81,16 +82,24 @@ function listedService(
     internalTraffic: record.internalTraffic,
     externalTraffic: record.externalTraffic,
     affinitySeconds: record.affinitySeconds ?? null,
-    ports: record.ports.map((port) => listedPort(record, port, parts, connections)),
+    ports: record.ports.map((port) => listedPort(record, port, parts, { refused, connections })),
     givenAt: given === undefined ? null : { node: given.node, time: new Date(given.atMs).toISOString() },
   };
+}
+
+/** What is looked up once for all ports of a service: there may be many, and more of their places. */
+interface KnownOfPorts {
+  /** By titles of ports. */
+  readonly refused: ReadonlyMap<string, ReturnType<ServicePlanner['refused']>>;
+  /** As {@link countConnections} gives them. */
+  readonly connections: ReadonlyMap<string, number> | undefined;
 }
 
 function listedPort(
   record: ShownService,
   { name, protocol, port, targetPort, nodePort }: ServiceRecordPort,
   { planner, titles }: ServiceHandlerParts,
-  connections: ReadonlyMap<string, number> | undefined,
+  { refused, connections }: KnownOfPorts,
 ): ListedServicePort {
   const key = serviceKey(record);
   const title = servicePortTitle(record, name);
@@ -113,10 +122,10 @@ function listedPort(
       };
     }),
     backendLimit: backendLimit(planner.cut(key), title, backends) ?? null,
-    taken: planner
-      .refused(key)
-      .filter(({ frontend }) => frontend.service === title)
-      .map(({ frontend, holder }) => ({ place: frontendKey(frontend), by: holder.service })),
+    taken: (refused.get(title) ?? []).map(({ frontend, holder }) => ({
+      place: frontendKey(frontend),
+      by: holder.service,
+    })),
   };
 }
 
