@@ -104,7 +104,7 @@ export function composeServices(
     },
     witness,
   });
-  const stale = new StaleConnections((key) => enforcement.frontend(key));
+  const stale = new StaleConnections(() => enforcement.frontends);
   const titles = new PodTitles();
   const followed = source.follow(planner, {
     servicesChanged: () => {

@@ -39,6 +39,19 @@ export function serviceKey({ namespace, name }: Pick<Service, 'namespace' | 'nam
   return `${namespace}/${name}`;
 }
 
+/** One change for several, one after the other: of each frontend, what came last. */
+export function mergedChanges(changes: readonly ServicePlanChange[]): ServicePlanChange {
+  const last = new Map<string, Frontend | undefined>();
+  for (const { changed, gone } of changes) {
+    for (const key of gone) last.set(key, undefined);
+    for (const frontend of changed) last.set(frontendKey(frontend), frontend);
+  }
+  return {
+    changed: [...last.values()].filter((frontend) => frontend !== undefined),
+    gone: [...last].flatMap(([key, frontend]) => (frontend === undefined ? [key] : [])),
+  };
+}
+
 const noBackends: BackendsByPort = new Map();
 
 export class ServicePlanner {
