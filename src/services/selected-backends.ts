@@ -19,6 +19,7 @@ export interface BackendSelection {
   readonly namespace: string;
   /** Labels that a backend has, all of them. Empty, or `undefined`: it selects none. */
   readonly selector: Readonly<Record<string, string>> | undefined;
+  /** None: its backends have the port 0, under an empty name. */
   readonly ports: readonly SelectedPort[];
 }
 
@@ -40,6 +41,9 @@ interface Selecting {
 }
 
 const noBackends: BackendsByPort = new Map();
+
+/** Of a headless service without ports: its name stands for the addresses of its pods all the same. */
+const addressesAlone: readonly SelectedPort[] = [{ name: '', protocol: 'TCP', targetPort: 0 }];
 
 export class SelectedBackends {
   /** Those that may be backends. */
@@ -123,8 +127,10 @@ export class SelectedBackends {
     places.sort((a, b) => compareIpAddresses(a.address, b.address));
     const countOf = (family: 4 | 6): number => places.filter(({ address }) => address.family === family).length;
     const counts = [countOf(4), countOf(6)];
-    const known = knownBackends(service.selection.ports.flatMap(() => counts));
-    const ports = service.selection.ports.map((port) => [port.name, backendsOf(port, places, known)] as const);
+    const { ports: own } = service.selection;
+    const wanted = own.length === 0 ? addressesAlone : own;
+    const known = knownBackends(wanted.flatMap(() => counts));
+    const ports = wanted.map((port) => [port.name, backendsOf(port, places, known)] as const);
     return new Map(ports.filter(([, backends]) => backends.length > 0));
   }
 }
