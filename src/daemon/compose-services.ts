@@ -159,7 +159,7 @@ export function composeServices(
       update: () => {
         services.update();
         onBackends();
-        if (all().some(({ isHeadless }) => isHeadless)) onNames();
+        if (followed.hasHeadless()) onNames();
       },
     },
     addressesOf: (namespace, name) => {

@@ -41,6 +41,8 @@ export interface ServiceFollower {
 export interface FollowedServices extends Pick<PodFollower, 'setPod' | 'removePod'> {
   /** By the keys that `serviceKey` makes. */
   services(): ReadonlyMap<string, ShownService>;
+  /** Whether the name of one may stand for other addresses when pods change. */
+  hasHeadless(): boolean;
   /** What is different in the plan since the last time. */
   takeChange(): ServicePlanChange;
 }
@@ -83,6 +85,8 @@ export function servicesOfKubernetes(
       });
       return {
         services: () => facts.services,
+        // These are not watched.
+        hasHeadless: () => false,
         takeChange: () => facts.takeChange(),
         setPod: () => {},
         removePod: () => {},
@@ -119,6 +123,7 @@ export function servicesOfRulebook(
       });
       return {
         services: records,
+        hasHeadless: () => facts.hasHeadless,
         takeChange: () => facts.takeChange(),
         setPod: (pod) => facts.setPod(pod),
         removePod: (key) => facts.removePod(key),
