@@ -141,6 +141,7 @@ export function composeServices(
     ...services.notices(),
     ...stale.notices(),
     ...cutNotices(planner.cuts),
+    ...source.notices(),
   ];
   return {
     services,

@@ -455,7 +455,7 @@ export async function composeDaemon(
       complete: (wishes) =>
         services === undefined
           ? withoutServices(wishes)
-          : withAssignments(wishes, rulebook.objects.objectsOf('services'), {
+          : withAssignments(wishes, rulebook.objects.assignedServices(), {
               prefixes: servicePrefixes,
               pools: config.services.pools,
               hosts: gossip.members().map(({ announcement }) => announcement.gossipEndpoint.address),

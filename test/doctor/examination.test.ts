@@ -276,6 +276,7 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'policy-denies-node': policiesWith({ masqueraded: [masqueradedDenial] }),
   'services-not-followed': notice('services-not-followed'),
   'services-unknown': notice('services-unknown'),
+  'service-unreadable': notice('service-unreadable'),
   'service-flows-unavailable': notice('service-flows-unavailable'),
   'service-without-backend': servicesWith({ withoutBackend: { some: [withoutBackend], count: 1 } }),
   'service-address-taken': servicesWith({ taken: { some: [taken], count: 1 } }),
