@@ -57,6 +57,10 @@ export interface ComposedServices {
   followed(): Promise<readonly Notice[]>;
   /** What the doctor is told of services. */
   survey(): Promise<ServiceSurvey>;
+  /** Places that weft itself has, as `frontendKey` makes them: no service gets them. */
+  reserve(places: ReadonlySet<string>): void;
+  /** Addresses of this node. */
+  ownAddresses(): readonly IpAddress[];
   /** This node is reached at another address of the underlay. */
   movedTo(underlay: IpAddress): void;
   notices(): readonly Notice[];
@@ -182,6 +186,11 @@ export function composeServices(
         ignorance: ignorance(),
         nowMs: () => performance.now(),
       }),
+    reserve: (places) => {
+      planner.reserve(places);
+      services.update();
+    },
+    ownAddresses: () => planned.nodePortAddresses,
     movedTo: (moved) => {
       underlay = moved;
       move();

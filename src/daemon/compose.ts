@@ -61,6 +61,7 @@ import { startOf } from './process/start-event.ts';
 import { systemClock, systemRandom } from './process/system-environment.ts';
 import { Resources } from './resources.ts';
 import { readRuleCounts } from './rules/node-table.ts';
+import { weftPlaces } from './rules/weft-places.ts';
 import { RefusedTraffic } from './rules/refused-traffic.ts';
 import { servicesOfKubernetes, servicesOfRulebook } from './service-source.ts';
 import { withAssignments, withoutServices } from './services/assigned-wishes.ts';
@@ -295,6 +296,11 @@ export async function composeDaemon(
       isClusterKnown,
       api: isOfKubernetes ? api : undefined,
       linkPrefixes,
+    });
+    const composedServices = services;
+    firewall.listen((nodes) => {
+      const own = { addresses: composedServices.ownAddresses(), metrics: config.metrics.address };
+      composedServices.reserve(weftPlaces(nodes, own));
     });
   } else await forgetServices();
   const source = isOfKubernetes

@@ -52,6 +52,11 @@ export function mergedChanges(changes: readonly ServicePlanChange[]): ServicePla
   };
 }
 
+/** Who has a place that a service wants. */
+export type PlaceHolder = Pick<Frontend, 'service'> & { readonly kind?: FrontendKind };
+
+const weftItself: PlaceHolder = { service: 'weft itself' };
+
 const noBackends: BackendsByPort = new Map();
 
 export class ServicePlanner {
@@ -63,6 +68,8 @@ export class ServicePlanner {
   readonly #claims = new Map<string, Set<Frontend>>();
   /** Who has it of {@link #claims}, as far as somebody asked: thousands may claim one place. */
   readonly #holders = new Map<string, Frontend>();
+  /** Places of weft itself. */
+  #reserved: ReadonlySet<string> = new Set();
   readonly #touched = new Set<string>();
   readonly #told = new Map<string, Frontend>();
   /** Elements that each would have, if it may have no more than one service may. */
@@ -100,6 +107,13 @@ export class ServicePlanner {
     if (this.#services.has(key)) this.#plan(key);
   }
 
+  /** Places that no service gets, whatever it says. @param keys as {@link frontendKey} makes them */
+  reserve(keys: ReadonlySet<string>): void {
+    for (const key of keys) if (!this.#reserved.has(key)) this.#touched.add(key);
+    for (const key of this.#reserved) if (!keys.has(key)) this.#touched.add(key);
+    this.#reserved = keys;
+  }
+
   /** What is different since the last time, in no order. */
   take(): ServicePlanChange {
     this.#share();
@@ -107,7 +121,7 @@ export class ServicePlanner {
     const gone: string[] = [];
     for (const key of this.#touched) {
       const before = this.#told.get(key);
-      const now = this.holder(key);
+      const now = this.#reserved.has(key) ? undefined : this.holder(key);
       if (now === undefined) {
         if (this.#told.delete(key)) gone.push(key);
       } else if (before === undefined || !isSameFrontend(before, now)) {
@@ -124,7 +138,7 @@ export class ServicePlanner {
     return this.#backends.get(key) ?? noBackends;
   }
 
-  /** Who has it. */
+  /** Which service has it, if it is not {@link reserve}d. */
   holder(key: string): Frontend | undefined {
     const claims = this.#claims.get(key);
     if (claims === undefined) return undefined;
@@ -134,10 +148,11 @@ export class ServicePlanner {
     return holder;
   }
 
-  /** Those of a service that another service has, and the one that has it. */
-  refused(key: string): readonly { readonly frontend: Frontend; readonly holder: Frontend }[] {
+  /** Those of a service that another service has, or weft itself, and the one that has it. */
+  refused(key: string): readonly { readonly frontend: Frontend; readonly holder: PlaceHolder }[] {
     return (this.#frontends.get(key) ?? []).flatMap((frontend) => {
-      const holder = this.holder(frontendKey(frontend))!;
+      const place = frontendKey(frontend);
+      const holder = this.#reserved.has(place) ? weftItself : this.holder(place)!;
       return holder === frontend ? [] : [{ frontend, holder }];
     });
   }

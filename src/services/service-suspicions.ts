@@ -8,7 +8,7 @@ import { formatEndpoint } from '../wire/address.ts';
 import { mayBeUsed } from './reachable-backends.ts';
 import { type Frontend, servicePortTitle } from './service-plan.ts';
 import { backendLimit } from './service-room.ts';
-import { serviceKey, type ServicePlanner } from './service-planner.ts';
+import { type PlaceHolder, serviceKey, type ServicePlanner } from './service-planner.ts';
 import type { ShownService, ServiceRecordPort } from './service-record.ts';
 
 export interface ServiceSuspicion {
@@ -107,7 +107,7 @@ function cutText(limit: number): string {
 }
 
 /** Of two node ports, all addresses of the node are meant. */
-function placeText(frontend: Frontend, holder: Frontend): string {
+function placeText(frontend: Frontend, holder: PlaceHolder): string {
   if (frontend.kind === 'node-port' && holder.kind === 'node-port') return `node port ${portText(frontend)}`;
   return `${formatEndpoint(frontend)}/${frontend.protocol.toLowerCase()}`;
 }
