@@ -17,6 +17,7 @@ export interface UnreadableService {
 
 /** Of what any Service may have at most: others are not looked for. */
 const MAX_ADDRESSES = 2;
+const MAX_INGRESS = 64;
 const MAX_PORTS = 1_024;
 
 const LAST_PORT = 65_535;
@@ -31,7 +32,14 @@ export function unreadableService(
   const plain = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'plain' }, spec: { ports: [{ port: 1 }] } };
   const { service } = readService(plain) as { readonly service: ServiceRecord };
   const spec = fieldOf(object, 'spec');
-  const holder = { ...service, namespace, name, clusterAddresses: addressesIn(spec), ports: nodePortsIn(spec) };
+  const holder = {
+    ...service,
+    namespace,
+    name,
+    clusterAddresses: addressesIn(spec),
+    loadBalancerAddresses: ingressIn(fieldOf(object, 'status')),
+    ports: nodePortsIn(spec),
+  };
   return { problem: reading.problems[0]!, holder };
 }
 
@@ -39,6 +47,13 @@ function addressesIn(spec: unknown): ServiceRecord['clusterAddresses'] {
   const texts = [...listOf(fieldOf(spec, 'clusterIPs'), MAX_ADDRESSES), fieldOf(spec, 'clusterIP')];
   const known = [...new Set(texts)].filter((text) => typeof text === 'string');
   return known.flatMap((text) => readAddress(text) ?? []);
+}
+
+function ingressIn(status: unknown): ServiceRecord['loadBalancerAddresses'] {
+  return listOf(fieldOf(fieldOf(status, 'loadBalancer'), 'ingress'), MAX_INGRESS).flatMap((entry) => {
+    const text = fieldOf(entry, 'ip');
+    return typeof text === 'string' ? (readAddress(text) ?? []) : [];
+  });
 }
 
 function nodePortsIn(spec: unknown): ServiceRecord['ports'] {

@@ -54,12 +54,14 @@ test('a service that this version cannot read is not there, but what is assigned
     ports: [{ port: 80, nodePort: 30_080 }, { port: 53, protocol: 'UDP', nodePort: 30_053 }, 'nonsense', { port: 1 }],
     later: true,
   };
-  const later = { apiVersion: 'v1', kind: 'Service', metadata, spec };
+  const status = { loadBalancer: { ingress: [{ ip: '192.0.2.10' }, 'nonsense'] } };
+  const later = { apiVersion: 'v1', kind: 'Service', metadata, spec, status };
   const objects = new RulebookObjects([entryOf('Service', later, 'shop')]);
   t.is(objects.objectsOf('services').size, 0);
-  const { clusterAddresses, ports, ...rest } = objects.assignedServices().get('shop/web')!;
+  const { clusterAddresses, loadBalancerAddresses, ports, ...rest } = objects.assignedServices().get('shop/web')!;
   t.like(rest, { namespace: 'shop', name: 'web' });
   t.deepEqual(clusterAddresses.map(formatIpAddress), ['10.96.0.7', 'fd00:10:96::7']);
+  t.deepEqual(loadBalancerAddresses.map(formatIpAddress), ['192.0.2.10']);
   t.deepEqual(
     ports.map(({ protocol, nodePort }) => [protocol, nodePort]),
     [
@@ -68,7 +70,7 @@ test('a service that this version cannot read is not there, but what is assigned
     ],
   );
   t.regex(objects.unreadableServices.get('shop/web')!.problem, /later/);
-  const readable = { ...later, spec: { ports: [{ port: 80 }] } };
+  const readable = { ...later, spec: { ports: [{ port: 80 }] }, status: {} };
   objects.update([entryOf('Service', readable, 'shop')]);
   t.deepEqual([objects.unreadableServices.size, objects.assignedServices().size], [0, 1]);
 });
@@ -81,7 +83,7 @@ test('nobody else gets an address of a service that cannot be read', (t) => {
     const object = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'other', namespace: 'shop' }, spec: wanted };
     const wish = { kind: 'Service' as const, namespace: 'shop', name: 'other', object: JSON.stringify(object) };
     // Of four addresses, two can be given.
-    const means = { prefixes: [parsePrefix('10.96.0.0/30')!], random };
+    const means = { prefixes: [parsePrefix('10.96.0.0/30')!], pools: [], hosts: [], random };
     return withAssignments([wish], objects.assignedServices(), means);
   };
   t.throws(() => give({ clusterIP: '10.96.0.1', ports: [{ port: 80 }] }), { code: 'service-address-taken' });

@@ -36,6 +36,7 @@ test('a service with many ports is asked once which places it has not got, and e
       },
     },
     titles: { at: () => undefined },
+    balancer: undefined,
     notices: () => [],
   });
   const listed = (await handlers.services()).services;
