@@ -60,6 +60,8 @@ export interface ListedServicePort {
   readonly nodePort: number | null;
   /** To which packets of pods of this node go, and of others, in order of addresses. */
   readonly backends: readonly ListedBackend[];
+  /** So many of each family, the first, as there is no room for more; 0: the port is left out. `null`: all are used. */
+  readonly backendLimit: number | null;
   /** Addresses with a port, as `ADDRESS PROTOCOL PORT`, that another service has. */
   readonly taken: readonly { readonly place: string; readonly by: string }[];
 }

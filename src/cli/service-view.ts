@@ -47,7 +47,7 @@ export function formatServices({ node, services, refused, notices }: ServicesRep
     '\n',
     ...wrap(footer, terminal.widthColumns ?? Infinity).map((line) => `${paint(line, 'faint', terminal)}\n`),
     ...refusedLines(node, refused, terminal),
-    ...services.flatMap((service) => takenLines(service, terminal)),
+    ...services.flatMap((service) => [...takenLines(service, terminal), ...cutLines(service, terminal)]),
     formatNotices(notices, terminal),
   ].join('');
 }
@@ -89,6 +89,7 @@ export function formatService(service: ListedService, { node, notices }: Service
     '\n',
     formatTable(backendColumns, rows, terminal),
     ...takenLines(service, terminal),
+    ...cutLines(service, terminal),
     formatNotices(notices, terminal),
   ].join('');
 }
@@ -136,6 +137,19 @@ function takenLines({ namespace, name, ports }: ListedService, terminal: Termina
   return ports
     .flatMap(({ taken }) => taken)
     .flatMap(({ place, by }) => toLines('notice ', `${place} of ${namespace}/${name} is that of ${by}`, terminal));
+}
+
+/** What there is no room for. */
+function cutLines({ namespace, name, ports }: ListedService, terminal: Terminal): string[] {
+  return ports.flatMap((port) => {
+    if (port.backendLimit === null) return [];
+    const title = `${port.port}/${port.protocol.toLowerCase()} of ${namespace}/${name}`;
+    const what =
+      port.backendLimit === 0
+        ? 'is left out'
+        : `goes to the first ${port.backendLimit} backends of each family, by address`;
+    return toLines('notice ', `${title} ${what}: there is no room for all of the service`, terminal);
+  });
 }
 
 function formatNotices(notices: ServicesReport['notices'], terminal: Terminal): string {

@@ -39,6 +39,7 @@ export async function composeKubernetes(
     ipam: config.ipam,
     gossipPort: config.gossip.port,
     store: state.directory.file('kubernetes.json'),
+    serviceFile: state.directory.largeFile('kubernetes-services.json'),
     logger,
     wallClockMs: Date.now,
   });

@@ -57,6 +57,10 @@ export interface ComposedServices {
   followed(): Promise<readonly Notice[]>;
   /** What the doctor is told of services. */
   survey(): Promise<ServiceSurvey>;
+  /** Places that weft itself has, as `frontendKey` makes them: no service gets them. */
+  reserve(places: ReadonlySet<string>): void;
+  /** Addresses of this node. */
+  ownAddresses(): readonly IpAddress[];
   /** This node is reached at another address of the underlay. */
   movedTo(underlay: IpAddress): void;
   notices(): readonly Notice[];
@@ -104,7 +108,7 @@ export function composeServices(
     },
     witness,
   });
-  const stale = new StaleConnections((key) => enforcement.frontend(key));
+  const stale = new StaleConnections(() => enforcement.frontends);
   const titles = new PodTitles();
   const followed = source.follow(planner, {
     servicesChanged: () => {
@@ -136,7 +140,13 @@ export function composeServices(
     if (!source.isKnown()) return UNKNOWN_SERVICES;
     return !isAny() || (services.isBegun && source.isSettled()) ? '' : UNKNOWN_PODS;
   };
-  const notices = (): readonly Notice[] => [...enforcement.notices(), ...services.notices(), ...stale.notices()];
+  const notices = (): readonly Notice[] => [
+    ...enforcement.notices(),
+    ...services.notices(),
+    ...stale.notices(),
+    ...cutNotices(planner.cuts),
+    ...source.notices(),
+  ];
   return {
     services,
     enforcement,
@@ -154,7 +164,7 @@ export function composeServices(
       update: () => {
         services.update();
         onBackends();
-        if (all().some(({ isHeadless }) => isHeadless)) onNames();
+        if (followed.hasHeadless()) onNames();
       },
     },
     addressesOf: (namespace, name) => {
@@ -176,12 +186,24 @@ export function composeServices(
         ignorance: ignorance(),
         nowMs: () => performance.now(),
       }),
+    reserve: (places) => {
+      planner.reserve(places);
+      services.update();
+    },
+    ownAddresses: () => planned.nodePortAddresses,
     movedTo: (moved) => {
       underlay = moved;
       move();
     },
     notices,
   };
+}
+
+/** @param count services of which part is left out */
+function cutNotices(count: number): readonly Notice[] {
+  if (count === 0) return [];
+  const message = `there is no room for all ports and backends of ${count === 1 ? 'a service' : `${count} services`}: weft services says what is left out`;
+  return [{ code: 'services-cut', message }];
 }
 
 /** Where weft has no services: packets go to none that an earlier daemon had. @throws CommandError */

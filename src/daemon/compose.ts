@@ -61,6 +61,7 @@ import { startOf } from './process/start-event.ts';
 import { systemClock, systemRandom } from './process/system-environment.ts';
 import { Resources } from './resources.ts';
 import { readRuleCounts } from './rules/node-table.ts';
+import { weftPlaces } from './rules/weft-places.ts';
 import { RefusedTraffic } from './rules/refused-traffic.ts';
 import { servicesOfKubernetes, servicesOfRulebook } from './service-source.ts';
 import { withAssignments, withoutServices } from './services/assigned-wishes.ts';
@@ -296,6 +297,11 @@ export async function composeDaemon(
       api: isOfKubernetes ? api : undefined,
       linkPrefixes,
     });
+    const composedServices = services;
+    firewall.listen((nodes) => {
+      const own = { addresses: composedServices.ownAddresses(), metrics: config.metrics.address };
+      composedServices.reserve(weftPlaces(nodes, own));
+    });
   } else await forgetServices();
   const source = isOfKubernetes
     ? policiesOfKubernetes(api, kubernetes, config.kubernetes.nodeName)
@@ -455,7 +461,7 @@ export async function composeDaemon(
       complete: (wishes) =>
         services === undefined
           ? withoutServices(wishes)
-          : withAssignments(wishes, rulebook.objects.objectsOf('services'), {
+          : withAssignments(wishes, rulebook.objects.assignedServices(), {
               prefixes: servicePrefixes,
               pools: config.services.pools,
               hosts: gossip.members().map(({ announcement }) => announcement.gossipEndpoint.address),

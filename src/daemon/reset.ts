@@ -28,6 +28,7 @@ const stateFiles = [
     'members.json',
     'keys.json',
     'kubernetes.json',
+    'kubernetes-services.json',
     'rulebook.json',
     'policy-names.json',
   ].flatMap((name) => [name, name + TEMPORARY_SUFFIX]),

@@ -1,4 +1,5 @@
 /** Where services come from, and the backends behind them: the Kubernetes API, or the rulebook and the pods of all nodes. */
+import type { Notice } from '../api/control-api.ts';
 import { addressesOf } from '../kubernetes/node-view.ts';
 import type { ServicePlanChange, ServicePlanner } from '../services/service-planner.ts';
 import type { ShownService } from '../services/service-record.ts';
@@ -6,6 +7,7 @@ import type { IpAddress } from '../wire/address.ts';
 import type { PodFollower } from './compose-policy.ts';
 import type { ComposedRulebook } from './compose-rulebook.ts';
 import type { ApiMirror } from './kubernetes/api-mirror.ts';
+import { unreadableServiceNotices } from './rulebook/rulebook-notices.ts';
 import type { GivenAt } from './rulebook/rulebook-objects.ts';
 import { ApiServices } from './services/api-services.ts';
 import { ServiceFacts } from './services/service-facts.ts';
@@ -25,6 +27,8 @@ export interface ServiceSource {
   };
   /** Where a service was given; `undefined`: others know. @param key as `serviceKey` makes it */
   readonly givenAt: (key: string) => GivenAt | undefined;
+  /** Which services there are that nobody is sent to, as they cannot be read. */
+  readonly notices: () => readonly Notice[];
   /** Tells the planner of services and backends from now on, when what there is to take is taken. */
   readonly follow: (planner: ServicePlanner, told: ServiceFollower) => FollowedServices;
 }
@@ -41,6 +45,8 @@ export interface ServiceFollower {
 export interface FollowedServices extends Pick<PodFollower, 'setPod' | 'removePod'> {
   /** By the keys that `serviceKey` makes. */
   services(): ReadonlyMap<string, ShownService>;
+  /** Whether the name of one may stand for other addresses when pods change. */
+  hasHeadless(): boolean;
   /** What is different in the plan since the last time. */
   takeChange(): ServicePlanChange;
 }
@@ -65,6 +71,7 @@ export function servicesOfKubernetes(
       };
     },
     givenAt: () => undefined,
+    notices: () => [],
     follow: (planner, told) => {
       const facts = new ApiServices(planner);
       const [services, slices] = [api.objectsOf('services'), api.objectsOf('endpointslices')];
@@ -83,6 +90,8 @@ export function servicesOfKubernetes(
       });
       return {
         services: () => facts.services,
+        // These are not watched.
+        hasHeadless: () => false,
         takeChange: () => facts.takeChange(),
         setPod: () => {},
         removePod: () => {},
@@ -106,6 +115,7 @@ export function servicesOfRulebook(
     // Nobody says in which zone a node is.
     node: () => ({ zone: '', addresses: [] }),
     givenAt: (key) => rulebook.objects.givenAt('services', key),
+    notices: () => unreadableServiceNotices(rulebook.objects),
     follow: (planner, told) => {
       const facts = new ServiceFacts(planner);
       const take = (keys: Iterable<string>): void => {
@@ -119,6 +129,7 @@ export function servicesOfRulebook(
       });
       return {
         services: records,
+        hasHeadless: () => facts.hasHeadless,
         takeChange: () => facts.takeChange(),
         setPod: (pod) => facts.setPod(pod),
         removePod: (key) => facts.removePod(key),

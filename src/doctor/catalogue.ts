@@ -37,6 +37,7 @@ import { serviceBackends } from './checks/service-backends.ts';
 import { serviceBalancers } from './checks/service-balancers.ts';
 import { serviceEnforcement } from './checks/service-enforcement.ts';
 import { serviceProxies } from './checks/service-proxies.ts';
+import { serviceRoom } from './checks/service-room.ts';
 import { strangers } from './checks/strangers.ts';
 import { underlayChoice } from './checks/underlay-choice.ts';
 import { underlayMtu } from './checks/underlay-mtu.ts';
@@ -65,6 +66,7 @@ const checks = {
   'service-backends': serviceBackends,
   'service-addresses': serviceAddresses,
   'service-balancers': serviceBalancers,
+  'service-room': serviceRoom,
   'service-proxies': serviceProxies,
   'underlay-choice': underlayChoice,
   'underlay-mtu': underlayMtu,

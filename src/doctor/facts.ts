@@ -282,6 +282,8 @@ export interface ServiceFacts {
   readonly withoutBackend: SomeOf<ServiceSuspicion>;
   /** Addresses and ports of services that another one has. */
   readonly taken: SomeOf<ServiceSuspicion>;
+  /** Ports of services for which there is no room, or not for all of their backends. */
+  readonly cut: SomeOf<ServiceSuspicion>;
   /** Absent: there are no pools of addresses for load balancers. */
   readonly balancer?: BalancerFacts;
 }

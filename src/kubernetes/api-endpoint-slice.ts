@@ -110,16 +110,20 @@ function endpointOf({ addresses, conditions, nodeName, hints: meant }: v.InferOu
   };
 }
 
-/** Backends of one port of a service in a slice of it. An address that no backend may have is left out. */
-export function backendsIn(
-  { ports, endpoints }: ApiEndpointSlice,
-  wanted: { readonly name: string; readonly protocol: ServiceProtocol },
-): readonly Backend[] {
-  const numbers = ports.filter((port) => port.name === wanted.name && port.protocol === wanted.protocol);
-  if (numbers.length === 0) return [];
+/** What a slice says of the pods behind a service, whatever their ports. An address that no backend may have is left out. */
+export function placesIn({ endpoints }: ApiEndpointSlice): readonly Omit<Backend, 'port'>[] {
   return endpoints.flatMap(({ address: text, ...rest }) => {
     const address = readAddress(text);
-    if (address === undefined || !mayBePlace(address)) return [];
-    return numbers.map(({ port }) => ({ ...rest, address, port }));
+    return address === undefined || !mayBePlace(address) ? [] : { ...rest, address };
   });
+}
+
+/** Numbers that a port of the service has in a slice. */
+export function numbersIn(
+  { ports }: ApiEndpointSlice,
+  wanted: { readonly name: string; readonly protocol: ServiceProtocol },
+): readonly number[] {
+  return ports.flatMap(({ name: own, protocol: by, port }) =>
+    own === wanted.name && by === wanted.protocol ? port : [],
+  );
 }

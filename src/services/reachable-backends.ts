@@ -34,7 +34,7 @@ export function reachableBackends(backends: readonly Backend[], node: ServiceNod
 }
 
 /** Whether packets may go to it at all: it is ready, or serves while it terminates. */
-export function mayBeUsed({ isReady, isServing, isTerminating }: Backend): boolean {
+export function mayBeUsed({ isReady, isServing, isTerminating }: Omit<Backend, 'address' | 'port'>): boolean {
   return isReady || (isServing && isTerminating);
 }
 

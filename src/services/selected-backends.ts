@@ -7,10 +7,11 @@
  */
 import type { PolicyPod } from '../policy/cluster-facts.ts';
 import { type LabelSelector, selects } from '../policy/label-selector.ts';
-import { compareIpAddresses, equalIpAddresses } from '../wire/address.ts';
+import { compareIpAddresses, equalIpAddresses, type IpAddress } from '../wire/address.ts';
 import { labelEntries, LabelIndex } from './label-index.ts';
 import type { Backend, BackendAddress, ServiceProtocol } from './service.ts';
 import type { BackendsByPort } from './service-planner.ts';
+import { knownBackends } from './service-room.ts';
 
 /** What a service says of its backends. */
 export interface BackendSelection {
@@ -18,6 +19,7 @@ export interface BackendSelection {
   readonly namespace: string;
   /** Labels that a backend has, all of them. Empty, or `undefined`: it selects none. */
   readonly selector: Readonly<Record<string, string>> | undefined;
+  /** None: its backends have the port 0, under an empty name. */
   readonly ports: readonly SelectedPort[];
 }
 
@@ -39,6 +41,9 @@ interface Selecting {
 }
 
 const noBackends: BackendsByPort = new Map();
+
+/** Of a headless service without ports: its name stands for the addresses of its pods all the same. */
+const addressesAlone: readonly SelectedPort[] = [{ name: '', protocol: 'TCP', targetPort: 0 }];
 
 export class SelectedBackends {
   /** Those that may be backends. */
@@ -118,7 +123,14 @@ export class SelectedBackends {
       .map((podKey) => this.#pods.get(podKey)!)
       .filter((pod) => isSelected(pod, service))
       .sort((a, b) => (a.key < b.key ? -1 : 1));
-    const ports = service.selection.ports.map((port) => [port.name, backendsOf(port, pods)] as const);
+    const places = pods.flatMap((pod) => pod.addresses.map((address) => ({ pod, address })));
+    places.sort((a, b) => compareIpAddresses(a.address, b.address));
+    const countOf = (family: 4 | 6): number => places.filter(({ address }) => address.family === family).length;
+    const counts = [countOf(4), countOf(6)];
+    const { ports: own } = service.selection;
+    const wanted = own.length === 0 ? addressesAlone : own;
+    const known = knownBackends(wanted.flatMap(() => counts));
+    const ports = wanted.map((port) => [port.name, backendsOf(port, places, known)] as const);
     return new Map(ports.filter(([, backends]) => backends.length > 0));
   }
 }
@@ -135,14 +147,27 @@ function isSelected({ namespace, labels }: PolicyPod, { selection, selector }: S
   return labels !== undefined && namespace === selection.namespace && selects(selector, labels);
 }
 
-/** @param pods in order: of those that have one address, as two nodes may have it for a while, the first is the backend. */
-function backendsOf(port: SelectedPort, pods: readonly PolicyPod[]): readonly Backend[] {
-  const backends = pods.flatMap((pod) => {
+interface Placed {
+  readonly pod: PolicyPod;
+  readonly address: IpAddress;
+}
+
+/**
+ * @param places in order: of pods that have one address, as two nodes may have it for a while, the first is the backend
+ * @param known of each family at most
+ */
+function backendsOf(port: SelectedPort, places: readonly Placed[], known: number): readonly Backend[] {
+  const counts = { 4: 0, 6: 0 };
+  const backends: Backend[] = [];
+  for (const { pod, address } of places) {
     const number = portOf(pod, port);
-    return number === undefined ? [] : pod.addresses.map((address) => backendOf(pod, { address, port: number }));
-  });
-  const sorted = backends.sort((a, b) => compareIpAddresses(a.address, b.address));
-  return sorted.filter(({ address }, at) => at === 0 || !equalIpAddresses(address, sorted[at - 1]!.address));
+    const last = backends.at(-1);
+    if (number === undefined || counts[address.family] >= known) continue;
+    if (last !== undefined && equalIpAddresses(address, last.address)) continue;
+    counts[address.family]++;
+    backends.push(backendOf(pod, { address, port: number }));
+  }
+  return backends;
 }
 
 /** `undefined`: the pod has no port of this name. */

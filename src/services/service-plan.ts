@@ -56,13 +56,15 @@ export function planService(
   return service.ports.flatMap((port) => {
     const backends = distinct(backendsOf(port));
     const of = (family: 4 | 6) =>
-      reachableBackends(
-        backends.filter(({ address }) => address.family === family),
-        node,
+      destinationsOf(
+        reachableBackends(
+          backends.filter(({ address }) => address.family === family),
+          node,
+        ),
       );
-    const reachable = { 4: of(4), 6: of(6) };
+    const destinations = { 4: of(4), 6: of(6) };
     return placesOf(service, port, node).map((place) =>
-      frontendAt(place, reachable[place.address.family], service, port),
+      frontendAt(place, destinations[place.address.family], service, port),
     );
   });
 }
@@ -89,9 +91,16 @@ function placesOf(service: Service, { port, nodePort }: ServicePort, node: Plann
   ];
 }
 
+/** All addresses of a port share them: there may be many of both. */
+type Destinations = Readonly<Record<TrafficPolicy, Destination>>;
+
+function destinationsOf(reachable: ReachableBackends): Destinations {
+  return { cluster: destination(reachable.cluster, reachable), local: destination(reachable.local, reachable) };
+}
+
 function frontendAt(
   place: Place,
-  reachable: ReachableBackends,
+  destinations: Destinations,
   service: Service,
   { name, protocol }: ServicePort,
 ): Frontend {
@@ -100,16 +109,15 @@ function frontendAt(
     ...place,
     service: servicePortTitle(service, name),
     protocol,
-    inside: destination(isInternal ? service.internalTraffic : 'cluster', reachable),
-    outside: destination(isInternal ? service.internalTraffic : service.externalTraffic, reachable),
+    inside: destinations[isInternal ? service.internalTraffic : 'cluster'],
+    outside: destinations[isInternal ? service.internalTraffic : service.externalTraffic],
     masqueradesOutside: isInternal || service.externalTraffic === 'cluster',
     affinitySeconds: service.affinitySeconds,
     sources: place.kind === 'load-balancer' ? service.loadBalancerSources : undefined,
   };
 }
 
-function destination(policy: TrafficPolicy, { cluster, local, isAny }: ReachableBackends): Destination {
-  const backends = policy === 'cluster' ? cluster : local;
+function destination(backends: readonly Backend[], { isAny }: ReachableBackends): Destination {
   if (backends.length > 0)
     return { kind: 'backends', backends: backends.map(({ address, port, nodeName }) => ({ address, port, nodeName })) };
   return { kind: isAny ? 'dropped' : 'refused' };

@@ -1,17 +1,18 @@
 /**
- * What services say that their authors hardly meant: a port has no pod behind it, or an address of theirs is that of another service. It is
- * asked of pods as they are now, so that it may be meant for others.
+ * What services say that their authors hardly meant: a port has no pod behind it, an address of theirs is that of another service, or
+ * there is no room for all of them. It is asked of pods as they are now, so that it may be meant for others.
  *
  * There may be thousands of services: all of it is found step by step, and whoever asks may do something else between two steps.
  */
 import { formatEndpoint } from '../wire/address.ts';
 import { mayBeUsed } from './reachable-backends.ts';
 import { type Frontend, servicePortTitle } from './service-plan.ts';
-import { serviceKey, type ServicePlanner } from './service-planner.ts';
+import { backendLimit } from './service-room.ts';
+import { type PlaceHolder, serviceKey, type ServicePlanner } from './service-planner.ts';
 import type { ShownService, ServiceRecordPort } from './service-record.ts';
 
 export interface ServiceSuspicion {
-  readonly kind: 'no-backend' | 'address-taken';
+  readonly kind: 'no-backend' | 'address-taken' | 'cut';
   /** As `servicePortTitle` gives it. */
   readonly service: string;
   /** `80/tcp`, `10.96.0.7:80/tcp`, `node port 30080/tcp`. */
@@ -26,12 +27,13 @@ const MAX_LABELS = 4;
 /** In the order of the services. @returns `undefined` among them: nothing yet, after some work */
 export function* suspicionsOfServices(
   services: Iterable<ShownService>,
-  planner: Pick<ServicePlanner, 'backends' | 'refused'>,
+  planner: Pick<ServicePlanner, 'backends' | 'refused' | 'cut'>,
 ): Generator<ServiceSuspicion | undefined, void> {
   for (const service of services) {
     yield;
     yield* portsWithoutBackend(service, planner);
     yield* takenPlaces(service, planner);
+    yield* cutPorts(service, planner);
   }
 }
 
@@ -82,8 +84,30 @@ function takenPlaces(service: ShownService, planner: Pick<ServicePlanner, 'refus
   return [...found.values()];
 }
 
+function cutPorts(
+  service: ShownService,
+  planner: Pick<ServicePlanner, 'backends' | 'cut'>,
+): readonly ServiceSuspicion[] {
+  const key = serviceKey(service);
+  const cut = planner.cut(key);
+  if (cut === undefined) return [];
+  return service.ports.flatMap((port) => {
+    const title = servicePortTitle(service, port.name);
+    const usable = (planner.backends(key).get(port.name) ?? []).filter(mayBeUsed);
+    const limit = backendLimit(cut, title, usable);
+    if (limit === undefined) return [];
+    return { kind: 'cut', service: title, place: portText(port), text: cutText(limit) };
+  });
+}
+
+/** What there is no room for. @param limit as {@link backendLimit} gives it */
+function cutText(limit: number): string {
+  if (limit === 0) return 'left out: nobody reaches it';
+  return `the first ${limit} backends of each family, by address, are used, and no others`;
+}
+
 /** Of two node ports, all addresses of the node are meant. */
-function placeText(frontend: Frontend, holder: Frontend): string {
+function placeText(frontend: Frontend, holder: PlaceHolder): string {
   if (frontend.kind === 'node-port' && holder.kind === 'node-port') return `node port ${portText(frontend)}`;
   return `${formatEndpoint(frontend)}/${frontend.protocol.toLowerCase()}`;
 }

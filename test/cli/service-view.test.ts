@@ -15,6 +15,8 @@ shop/db   headless      -                                                       
 CONNECTIONS: from or over n1, now; weft services NAME has the backends
 connections refused at n1: 2 to ports without a backend; 1 from outside, where the service keeps to backends of the node
 notice 198.18.0.1 TCP 80 of shop/web is that of shop/old:http
+notice 80/tcp of shop/web goes to the first 2 backends of each family, by address: there is no room for all of the service
+notice 53/udp of shop/web is left out: there is no room for all of the service
 `,
   );
 });
@@ -38,6 +40,9 @@ http 80:8080/tcp (node port 30080)  10.244.2.2:8080                shop/web-2  n
 http 80:8080/tcp (node port 30080)  [fd00:10:244:1::2]:8080        shop/web-1  n1              0
 dns 53:dns/udp                      none: connections are refused  -           -               -
 notice 198.18.0.1 TCP 80 of shop/web is that of shop/old:http
+notice 80/tcp of shop/web goes to the first 2 backends of each family, by
+       address: there is no room for all of the service
+notice 53/udp of shop/web is left out: there is no room for all of the service
 `,
   );
 });

@@ -115,10 +115,22 @@ const balancerWith = (changes: Partial<BalancerFacts>): FactChanges => {
   const none = { some: [], count: 0 };
   return servicesWith({ balancer: { missing: none, unanswered: none, contested: none, cutOff: none, ...changes } });
 };
+const cut = {
+  kind: 'cut',
+  service: 'shop/web',
+  place: '80/tcp',
+  text: 'left out: nobody reaches it',
+} as const;
 const servicesWith = (changes: Partial<ServiceFacts>, host: FactChanges['host'] = {}): FactChanges => ({
   host,
   daemon: {
-    services: { count: 1, withoutBackend: nothingSuspicious, taken: nothingSuspicious, ...changes },
+    services: {
+      count: 1,
+      withoutBackend: nothingSuspicious,
+      taken: nothingSuspicious,
+      cut: nothingSuspicious,
+      ...changes,
+    },
   },
 });
 /** Rules as kube-proxy makes them with iptables. */
@@ -264,6 +276,7 @@ const findings: Readonly<Record<string, FactChanges>> = {
   'policy-denies-node': policiesWith({ masqueraded: [masqueradedDenial] }),
   'services-not-followed': notice('services-not-followed'),
   'services-unknown': notice('services-unknown'),
+  'service-unreadable': notice('service-unreadable'),
   'service-flows-unavailable': notice('service-flows-unavailable'),
   'service-without-backend': servicesWith({ withoutBackend: { some: [withoutBackend], count: 1 } }),
   'service-address-taken': servicesWith({ taken: { some: [taken], count: 1 } }),
@@ -275,6 +288,7 @@ const findings: Readonly<Record<string, FactChanges>> = {
     contested: { some: [{ address: '192.0.2.10', by: '02:00:00:00:00:01', device: 'eth0', node: 'n2' }], count: 1 },
   }),
   'balancer-partition': balancerWith({ cutOff: { some: ['n2'], count: 1 } }),
+  'service-cut': servicesWith({ cut: { some: [cut], count: 1 } }),
   'services-and-kube-proxy': servicesWith({}, { firewall: ofKubeProxy }),
   'policy-unreadable': notice('policy-unreadable'),
   'policy-not-understood': notice('policy-not-understood'),

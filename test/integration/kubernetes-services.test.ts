@@ -94,7 +94,7 @@ test.serial('a node keeps to backends that are meant for its zone, as soon as it
 
 test.serial('while the API is away, services are as they were, also for the next daemon', async (t) => {
   const { lab } = cluster;
-  const stored = join(lab.files('n2').stateDir, 'kubernetes.json');
+  const stored = join(lab.files('n2').stateDir, 'kubernetes-services.json');
   await until('the service is stored', () => existsSync(stored) && readFileSync(stored, 'utf8').includes(ADDRESS));
   await cluster.withdrawApi();
   await until('n2 knows that it is away', async () => !(await lab.control('n2').status()).kubernetes?.reachable);

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { backendsIn, readEndpointSlice } from '../../src/kubernetes/api-endpoint-slice.ts';
+import { numbersIn, placesIn, readEndpointSlice } from '../../src/kubernetes/api-endpoint-slice.ts';
 import { formatIpAddress } from '../../src/wire/address.ts';
 
 const metadata = { name: 'web-x7', namespace: 'shop', labels: { 'kubernetes.io/service-name': 'web', team: 'a' } };
@@ -76,12 +76,14 @@ test('backends are those of a port of that name and protocol, at addresses that 
   ];
   const addresses = ['10.244.1.2', '127.0.0.1', 'text', 'fd00::2'];
   const slice = read({ ports, endpoints: addresses.map((address) => ({ ...endpoint, addresses: [address] })) })!;
-  const found = (name: string, protocol: 'TCP' | 'UDP') =>
-    backendsIn(slice, { name, protocol }).map(({ address, port }) => `${formatIpAddress(address)} ${port}`);
-  t.deepEqual(found('http', 'TCP'), ['10.244.1.2 8080', 'fd00::2 8080']);
-  t.deepEqual(found('dns', 'UDP'), ['10.244.1.2 53', 'fd00::2 53']);
-  t.deepEqual(found('dns', 'TCP'), []);
-  t.deepEqual(found('', 'TCP'), []);
+  t.deepEqual(
+    placesIn(slice).map(({ address }) => formatIpAddress(address)),
+    ['10.244.1.2', 'fd00::2'],
+  );
+  t.deepEqual(numbersIn(slice, { name: 'http', protocol: 'TCP' }), [8080]);
+  t.deepEqual(numbersIn(slice, { name: 'dns', protocol: 'UDP' }), [53]);
+  t.deepEqual(numbersIn(slice, { name: 'dns', protocol: 'TCP' }), []);
+  t.deepEqual(numbersIn(slice, { name: '', protocol: 'TCP' }), []);
 });
 
 const isNone = test.macro({

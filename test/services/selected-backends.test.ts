@@ -88,6 +88,7 @@ test(
   [{ ...second, addresses: pod.addresses }, {}],
   ' 10.244.1.2 80 node1',
 );
+test('no ports, as headless ones may have', selected, { ports: [] }, [{}], ' 10.244.1.2 0 node1');
 test('a port by its name', selected, byName, [{}], ' 10.244.1.2 8080 node1');
 test('a port of this name with another protocol', selected, byName, [{ ports: [{ ...http, protocol: 'UDP' }] }]);
 test('a pod without a port of this name', selected, byName, [{ ports: [], hasMorePorts: true }]);

@@ -163,3 +163,26 @@ test('what is as it was is not told again', (t) => {
   planner.setService('shop/web', undefined);
   t.deepEqual(planner.take(), { changed: [], gone: ['10.96.0.1 TCP 80'] });
 });
+
+test('places of weft itself are of no service, as long as they are its own', (t) => {
+  const planner = new ServicePlanner(node);
+  const [web1, place] = [{ ...web, externalAddresses: [at('198.18.0.1')] }, '198.18.0.1 TCP 80'];
+  planner.setBackends('shop/web', new Map([['', [here]]]));
+  planner.setService('shop/web', web1);
+  planner.reserve(new Set([place, '198.18.0.1 UDP 80']));
+  t.deepEqual(
+    planner.take().changed.map(({ kind }) => kind),
+    ['cluster'],
+  );
+  t.deepEqual(
+    planner.refused('shop/web').map(({ frontend, holder }) => [frontend.kind, holder.service]),
+    [['external', 'weft itself']],
+  );
+  planner.reserve(new Set());
+  t.deepEqual(
+    planner.take().changed.map(({ kind }) => kind),
+    ['external'],
+  );
+  planner.reserve(new Set([place]));
+  t.deepEqual(planner.take(), { changed: [], gone: [place] });
+});

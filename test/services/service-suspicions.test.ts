@@ -56,6 +56,30 @@ test('a port without pods refuses connections, or datagrams', (t) => {
   ]);
 });
 
+test('what there is no room for is named', (t) => {
+  const service = record('web', { ...web, externalIPs: ['192.0.2.1'] });
+  const dual = { ...service, ports: [80, 81, 82].map((port) => ({ ...service.ports[0]!, name: `p${port}`, port })) };
+  const node = { name: 'n1', zone: '', nodePortAddresses: [] };
+  const saidWithin = (limit: number) => {
+    const planner = new ServicePlanner(node, { service: limit, total: 1_000 });
+    const backends = [1, 2, 3].map((last) => ({ ...backend, address: address(`10.244.1.${last}`) }));
+    planner.setService('shop/web', { ...dual, clusterAddresses: [address('10.96.0.1')] });
+    planner.setBackends('shop/web', new Map(dual.ports.map(({ name }) => [name, backends])));
+    return [...suspicionsOfServices([dual], planner)].flatMap((one) =>
+      one === undefined ? [] : `${one.kind} ${one.service} ${one.place}: ${one.text}`,
+    );
+  };
+  t.deepEqual(saidWithin(24), []);
+  t.deepEqual(
+    saidWithin(20),
+    [80, 81, 82].map(
+      (port) =>
+        `cut shop/web:p${port} ${port}/tcp: the first 2 backends of each family, by address, are used, and no others`,
+    ),
+  );
+  t.deepEqual(saidWithin(8).slice(-1), ['cut shop/web:p82 82/tcp: left out: nobody reaches it']);
+});
+
 test('backends that are not ready are none', (t) => {
   const service = record('web', web);
   const planner = new ServicePlanner({ name: 'n1', zone: '', nodePortAddresses: [] });

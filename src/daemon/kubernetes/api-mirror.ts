@@ -129,9 +129,9 @@ export class ApiMirror {
     return this.#mirrored[name].objects;
   }
 
-  /** All that is known. */
-  everything(): ApiObjects {
-    const known = this.resources.filter((name) => this.isKnown(name));
+  /** All that is known of these resources. */
+  everything(resources: readonly ResourceName[]): ApiObjects {
+    const known = resources.filter((name) => this.isKnown(name));
     return Object.fromEntries(known.map((name) => [name, [...this.#mirrored[name].objects.values()]]));
   }
 

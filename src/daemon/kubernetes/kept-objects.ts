@@ -1,5 +1,6 @@
 /**
- * Keeps what the Kubernetes API told, for the next run of the daemon: it goes by it while the API is away.
+ * Keeps what the Kubernetes API told, for the next run of the daemon: it goes by it while the API is away. Services are kept by
+ * `kept-services.ts`.
  *
  *     objects change, or all of a resource are known for the first time ──some seconds──> stored
  */
@@ -8,7 +9,7 @@ import type { Logger } from '../../env/logger.ts';
 import type { PatientStore } from '../../env/store.ts';
 import { WeftError } from '../../errors.ts';
 import { parseStoredObjects, type StoredObjects } from '../../kubernetes/stored-objects.ts';
-import { type ResourceName, resourceNames } from '../../kubernetes/watched-resource.ts';
+import { type ResourceName, resourcesFor } from '../../kubernetes/watched-resource.ts';
 import type { ApiMirror } from './api-mirror.ts';
 
 /** How long changes are gathered before they are stored, in ms. */
@@ -27,6 +28,8 @@ export interface KeptObjectsOptions {
   readonly logger: Logger;
 }
 
+const kept = resourcesFor(['node', 'policy']);
+
 export class KeptObjects {
   readonly #options: KeptObjectsOptions;
   /** What an earlier run stored; `undefined`: nothing that counts. */
@@ -40,10 +43,11 @@ export class KeptObjects {
   /** Has the API go by what was stored, until it has told more. */
   constructor(options: KeptObjectsOptions) {
     this.#options = options;
-    const { api } = options;
-    this.recalled = this.#load();
+    const { api, store, nodeName, logger } = options;
+    this.recalled = loadStored(() => parseStoredObjects(store.load(), nodeName), logger);
     if (this.recalled !== undefined) api.recall(this.recalled);
     api.follow((resource, changed) => {
+      if (!kept.includes(resource)) return;
       const isFirst = api.isComplete(resource) && !this.#complete.has(resource);
       if (isFirst) this.#complete.add(resource);
       if (isFirst || changed.length > 0) this.#saveSoon();
@@ -55,8 +59,8 @@ export class KeptObjects {
   /** Stores what was told in this run, and of resources that were not told in it, what was stored. Nothing, if that is stored already. */
   save(): void {
     const { api, nodeName, store, wallClockMs } = this.#options;
-    if (!resourceNames.some((name) => api.isComplete(name))) return;
-    const known = { nodeName, ...api.everything() };
+    if (!kept.some((name) => api.isComplete(name))) return;
+    const known = { nodeName, ...api.everything(kept) };
     const text = JSON.stringify(known);
     if (text === this.#saved) return;
     this.#saved = text;
@@ -88,16 +92,15 @@ export class KeptObjects {
       this.#confirmLater();
     });
   }
+}
 
-  /** A file that cannot be read is no reason not to start: the API knows everything. */
-  #load(): StoredObjects | undefined {
-    const { store, nodeName, logger } = this.#options;
-    try {
-      return parseStoredObjects(store.load(), nodeName);
-    } catch (error) {
-      if (!(error instanceof WeftError) || error.code !== 'store-corrupt') throw error;
-      logger.warn({ err: error }, 'what was known of Kubernetes cannot be read: the API has to tell it');
-      return undefined;
-    }
+/** A file that cannot be read is no reason not to start: the API knows everything. */
+export function loadStored(load: () => StoredObjects | undefined, logger: Logger): StoredObjects | undefined {
+  try {
+    return load();
+  } catch (error) {
+    if (!(error instanceof WeftError) || error.code !== 'store-corrupt') throw error;
+    logger.warn({ err: error }, 'what was known of Kubernetes cannot be read: the API has to tell it');
+    return undefined;
   }
 }

@@ -2,7 +2,7 @@
  * What Kubernetes says of this node, its pods and the other nodes, for the rest of the daemon; and what is told to it.
  *
  *     API ──> mirror ──> prefixes (at the start), seeds, labels and ports of pods
- *               └──> kubernetes.json ──> the next run, while the API is away
+ *               └──> kubernetes.json, kubernetes-services.json ──> the next run, while the API is away
  */
 import type { Logger } from '../../env/logger.ts';
 import type { PatientStore } from '../../env/store.ts';
@@ -18,9 +18,11 @@ import { type Endpoint, type IpAddress, parseIpAddress } from '../../wire/addres
 import { prefixContains, type Prefix } from '../../wire/prefix.ts';
 import type { Config, KubernetesConfig } from '../config/config.ts';
 import { systemClock } from '../process/system-environment.ts';
+import type { LargeStateFile } from '../state/large-state-file.ts';
 import type { ApiMirror } from './api-mirror.ts';
 import { type AwaitedPod, AwaitedPods } from './awaited-pods.ts';
 import { KeptObjects } from './kept-objects.ts';
+import { KeptServices } from './kept-services.ts';
 import { NodeCondition } from './node-condition.ts';
 import { type NodeTrouble, ToldEvents } from './told-events.ts';
 import { awaitPrefixes, changedPrefixes, formatPrefixes } from './prefix-source.ts';
@@ -39,6 +41,8 @@ export interface KubernetesOptions {
   readonly gossipPort: number;
   /** Keeps what was known. */
   readonly store: PatientStore;
+  /** The same of services. */
+  readonly serviceFile: LargeStateFile;
   readonly logger: Logger;
   readonly wallClockMs: () => number;
 }
@@ -57,6 +61,7 @@ export class Kubernetes {
   readonly #events: ToldEvents;
   readonly #awaited: AwaitedPods;
   readonly #kept: KeptObjects;
+  readonly #keptServices: KeptServices;
   readonly #agreement = new PodAgreement();
   #listener: KubernetesListener | undefined;
   #inUse: readonly Prefix[] = [];
@@ -64,12 +69,13 @@ export class Kubernetes {
 
   constructor(options: KubernetesOptions) {
     this.#options = options;
-    const { api, kubernetes, store, logger, wallClockMs } = options;
+    const { api, kubernetes, store, serviceFile: file, logger, wallClockMs } = options;
     this.#condition = new NodeCondition({ api, nodeName: kubernetes.nodeName, logger, wallClockMs });
     this.#events = new ToldEvents({ api, nodeName: kubernetes.nodeName, logger, wallClockMs });
     this.#awaited = new AwaitedPods({ api, clock: systemClock });
     const { nodeName } = kubernetes;
     this.#kept = new KeptObjects({ api, nodeName, store, clock: systemClock, logger, wallClockMs });
+    this.#keptServices = new KeptServices({ api, nodeName, file, clock: systemClock, logger, wallClockMs });
     api.follow((resource) => {
       if (this.#isServing) this.#condition.ensure();
       if (resource === 'nodes') this.#listener?.nodesChanged();
@@ -197,9 +203,10 @@ export class Kubernetes {
   }
 
   /** Stores what is known. */
-  close(): void {
+  async close(): Promise<void> {
     this.#condition.stop();
     this.#kept.close();
+    await this.#keptServices.close();
   }
 
   #awayNotices(): Notice[] {

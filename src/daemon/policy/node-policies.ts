@@ -16,6 +16,7 @@ import type { Logger } from '../../env/logger.ts';
 import { WeftError } from '../../errors.ts';
 import type { NodePlan, NodePlanChange } from '../../policy/node-plan.ts';
 import type { NodePlanner } from '../../policy/node-planner.ts';
+import { NoticedWork } from '../process/noticed-work.ts';
 import type { PolicyEnforcement } from './policy-enforcement.ts';
 
 /** How long a pod that is made waits for the first plan, in ms: an API server that is there lists policies within a fraction of that. */
@@ -55,14 +56,16 @@ export class NodePolicies {
   #isLate = false;
   /** So were policies: it is to be said that there are none yet. */
   #isOverdue = false;
-  /** Why the kernel does not have all of it; empty: it has. */
-  #problem = '';
-  /** Whether that is an error that nobody expected: no change is followed until all of the plan is. */
+  readonly #work: NoticedWork;
+  /** Whether there was an error that nobody expected: no change is followed until all of the plan is. */
   #isAmiss = false;
-  #last: Promise<void> = Promise.resolve();
 
   constructor(options: NodePoliciesOptions) {
     this.#options = options;
+    this.#work = new NoticedWork((err, isNews) => {
+      this.#isAmiss ||= !(err instanceof WeftError);
+      if (isNews) options.logger.error({ err }, 'network policies are not enforced as they should be');
+    });
   }
 
   /** Begins as soon as it can. */
@@ -81,7 +84,7 @@ export class NodePolicies {
 
   /** Resolves when what was told is what the kernel does, as far as that could be had. */
   async followed(): Promise<void> {
-    await this.#last;
+    await this.#work.done();
   }
 
   /** Whether there is a plan that is followed. */
@@ -111,17 +114,17 @@ export class NodePolicies {
   update(): void {
     const { isKnown, isSettled } = this.#options;
     if (this.#isStopped || this.#isAmiss) return;
-    if (this.#isBegun) this.#follow(() => this.#enforceChange());
+    if (this.#isBegun) this.#work.begin(() => this.#enforceChange());
     else if (isKnown() && (this.#isLate || isSettled())) {
       this.#isBegun = true;
-      this.#follow(() => this.#enforceAll());
+      this.#work.begin(() => this.#enforceAll());
       this.#begun.resolve();
     }
   }
 
   /** A pod that is there already has this device. */
   adopt(pod: string, device: string): void {
-    this.#follow(() => this.#options.enforcement.prepare(pod, device));
+    this.#work.begin(() => this.#options.enforcement.prepare(pod, device));
   }
 
   /** Has the rules for a pod stand. To be called before its cable is made. @throws WeftError if they could not be made: it is not to be made then */
@@ -140,18 +143,15 @@ export class NodePolicies {
   /** Forgets the device of a pod. To be called when that is gone. */
   async release(pod: string): Promise<void> {
     this.#held.delete(pod);
-    this.#follow(() => this.#options.enforcement.release(pod));
-    await this.#last;
+    this.#work.begin(() => this.#options.enforcement.release(pod));
+    await this.#work.done();
   }
 
   /** Makes anew what the kernel did not take. To be called now and then. */
   async retry(): Promise<void> {
-    if (this.#problem === '' || this.#isStopped) return;
-    this.#follow(async () => {
-      await (this.#isAmiss ? this.#enforceAll() : this.#options.enforcement.repair());
-      this.#problem = '';
-    });
-    await this.#last;
+    if (this.#work.problem === '' || this.#isStopped) return;
+    this.#work.mend(() => (this.#isAmiss ? this.#enforceAll() : this.#options.enforcement.repair()));
+    await this.#work.done();
   }
 
   /** What keeps it from following. What the kernel refuses is said by `PolicyEnforcement.notices`. */
@@ -159,7 +159,7 @@ export class NodePolicies {
     if (!this.#isAmiss) return this.#isBegun || !this.#isOverdue ? [] : [this.#unknownNotice()];
     const message =
       `network policies are enforced as they were, and pods that are made are isolated, as weft cannot follow what changed: ` +
-      `this is a bug (${this.#problem})`;
+      `this is a bug (${this.#work.problem})`;
     return [{ code: 'policy-not-enforced', message }];
   }
 
@@ -174,7 +174,7 @@ export class NodePolicies {
   /** Changes nothing any more. Resolves when what was begun is done. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    await this.#last;
+    await this.#work.done();
   }
 
   async #enforceChange(): Promise<void> {
@@ -193,24 +193,6 @@ export class NodePolicies {
     const plan = planner.plan();
     await enforcement.apply(plan);
     logger.info({ pods: plan.pods.length }, 'network policies are enforced from here on');
-  }
-
-  #follow(work: () => Promise<void>): void {
-    const done = this.#noticing(work);
-    const before = this.#last;
-    this.#last = done.then(() => before);
-  }
-
-  async #noticing(work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      this.#isAmiss ||= !(error instanceof WeftError);
-      const problem = error instanceof WeftError ? error.message : String(error);
-      if (problem !== this.#problem)
-        this.#options.logger.error({ err: error }, 'network policies are not enforced as they should be');
-      this.#problem = problem;
-    }
   }
 }
 

@@ -5,6 +5,7 @@ import type { ApiRecords } from '../../kubernetes/watched-resource.ts';
 import type { RulebookEntry, RulebookKind } from '../../rulebook/entry.ts';
 import { readService } from '../../services/read-service.ts';
 import type { ServiceRecord } from '../../services/service-record.ts';
+import { type UnreadableService, unreadableService } from '../../services/unreadable-service.ts';
 
 /** What the records of each resource are that the rulebook has objects of. */
 interface GivenRecords extends Pick<ApiRecords, 'namespaces' | 'networkpolicies' | 'clusternetworkpolicies'> {
@@ -34,6 +35,7 @@ export class RulebookObjects {
     clusternetworkpolicies: new Map(),
     services: new Map(),
   };
+  readonly #unreadable = new Map<string, UnreadableService>();
   readonly #given = new Map<string, GivenAt>();
   /** Those that the last update took away: where they were deleted. */
   readonly #deleted = new Map<string, GivenAt>();
@@ -57,6 +59,17 @@ export class RulebookObjects {
     return this.#deleted.get(`${resource} ${key}`);
   }
 
+  /** Services that were given at a node of a later version. By `NAMESPACE/NAME`. */
+  get unreadableServices(): ReadonlyMap<string, UnreadableService> {
+    return this.#unreadable;
+  }
+
+  /** All services that addresses and node ports are assigned to, whether they can be read or not. By `NAMESPACE/NAME`. */
+  assignedServices(): ReadonlyMap<string, ServiceRecord> {
+    const unreadable = [...this.#unreadable].map(([key, { holder }]) => [key, holder] as const);
+    return new Map([...unreadable, ...this.#objects.services]);
+  }
+
   /** Takes entries that are others now. @returns which objects, by their resources */
   update(entries: readonly RulebookEntry[]): ReadonlyMap<GivenResource, readonly string[]> {
     const changed = new Map<GivenResource, string[]>();
@@ -66,7 +79,9 @@ export class RulebookObjects {
       const key = entry.namespace === '' ? entry.name : `${entry.namespace}/${entry.name}`;
       const given = `${resource} ${key}`;
       const objects = this.#objects[resource] as Map<string, GivenRecords[GivenResource]>;
-      const record = entry.object === undefined ? undefined : read(entry, JSON.parse(entry.object));
+      const object: unknown = entry.object === undefined ? undefined : JSON.parse(entry.object);
+      const record = object === undefined ? undefined : read(entry, object);
+      if (entry.kind === 'Service') this.#noteUnreadable(entry, key, object);
       if (record === undefined) objects.delete(key);
       else objects.set(key, record);
       this.#given.delete(given);
@@ -76,11 +91,17 @@ export class RulebookObjects {
     }
     return changed;
   }
+
+  #noteUnreadable(entry: RulebookEntry, key: string, object: unknown): void {
+    const unreadable = object === undefined ? undefined : unreadableService(entry, object);
+    if (unreadable === undefined) this.#unreadable.delete(key);
+    else this.#unreadable.set(key, unreadable);
+  }
 }
 
 function read(entry: RulebookEntry, object: unknown): GivenRecords[GivenResource] | undefined {
   if (entry.kind === 'Namespace') return readNamespace(object);
-  // One that cannot be read was given at a node of a later version: here it is as if it were not there.
+  // One that cannot be read is kept as such.
   if (entry.kind === 'Service') return readService(object).service;
   const reader = entry.kind === 'NetworkPolicy' ? readNetworkPolicy : readClusterNetworkPolicy;
   return reader(object) ?? withoutMetadata(entry, object, reader);

@@ -55,6 +55,7 @@ export class NodeFirewall {
   readonly #tables: OwnedTables;
   #known: KnownNodes;
   #nodes: NodeSets;
+  #onNodes: (nodes: NodeSets) => void = () => {};
   /** Of an earlier daemon. */
   #inherited: NodeSets | undefined;
   /** What the sets of the kernel hold, as far as is known here; `undefined`: no table of ours. */
@@ -119,7 +120,14 @@ export class NodeFirewall {
   update(known: Partial<KnownNodes>): void {
     this.#known = { ...this.#known, ...known };
     this.#nodes = nodeSets(this.#known);
+    this.#onNodes(this.#nodes);
     this.#changeSoon();
+  }
+
+  /** Has `onNodes` told of nodes, now and whenever something else is known of them. */
+  listen(onNodes: (nodes: NodeSets) => void): void {
+    this.#onNodes = onNodes;
+    onNodes(this.#nodes);
   }
 
   /** Has the sets know this node's prefixes, before anything is sent from them. Never rejects: what fails is tried again. */

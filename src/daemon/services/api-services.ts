@@ -2,9 +2,11 @@
  * Services of the Kubernetes API, joined with the EndpointSlices that name their backends, and told to the planner of this node. A change of
  * a slice has its service looked at again, and no other.
  */
-import { type ApiEndpointSlice, backendsIn } from '../../kubernetes/api-endpoint-slice.ts';
+import { type ApiEndpointSlice, numbersIn, placesIn } from '../../kubernetes/api-endpoint-slice.ts';
 import { type ApiService, serviceOf } from '../../kubernetes/api-service.ts';
-import type { Backend } from '../../services/service.ts';
+import { mayBeUsed } from '../../services/reachable-backends.ts';
+import { knownBackends } from '../../services/service-room.ts';
+import type { Backend, ServicePort } from '../../services/service.ts';
 import {
   type BackendsByPort,
   serviceKey,
@@ -77,10 +79,58 @@ export class ApiServices {
     const service = this.#services.get(key);
     if (service === undefined) return undefined;
     const slices = [...(this.#slicesOf.get(key) ?? [])].map((one) => this.#slices.get(one)!);
-    return new Map(
-      service.ports.map((port) => [port.name, slices.flatMap((slice) => backendsIn(slice, port)).sort(byAddress)]),
-    );
+    const placesOf = new Map(slices.map((slice) => [slice, placesIn(slice)]));
+    const known = knownBackends(countsOf(service, placesOf));
+    const all = [...placesOf].flatMap(([slice, places]) => places.map((place): Placed => ({ slice, place })));
+    const inOrder = all.sort(inOrderOfUse);
+    return new Map(service.ports.map((port) => [port.name, backendsOf(inOrder, port, known)]));
   }
+}
+
+/** A slice, and a pod that it names. */
+interface Placed {
+  readonly slice: ApiEndpointSlice;
+  readonly place: Omit<Backend, 'port'>;
+}
+
+/** Of each port, and of each family. */
+function countsOf(
+  { ports }: ShownService,
+  placesOf: ReadonlyMap<ApiEndpointSlice, readonly Placed['place'][]>,
+): readonly number[] {
+  const of = [...placesOf].map(([slice, places]) => {
+    const ipv4 = places.filter(({ address }) => address.family === 4).length;
+    return { slice, counts: [ipv4, places.length - ipv4] as const };
+  });
+  return ports.flatMap((port) => {
+    const sums: [number, number] = [0, 0];
+    for (const { slice, counts } of of) {
+      const numbers = numbersIn(slice, port).length;
+      sums[0] += counts[0] * numbers;
+      sums[1] += counts[1] * numbers;
+    }
+    return sums;
+  });
+}
+
+/** Those that may be used come first, where there are too many. @param known of each family at most */
+function backendsOf(inOrder: readonly Placed[], port: ServicePort, known: number): readonly Backend[] {
+  const numbers = new Map<ApiEndpointSlice, readonly number[]>();
+  const counts = { 4: 0, 6: 0 };
+  const backends: Backend[] = [];
+  for (const { slice, place } of inOrder) {
+    const { family } = place.address;
+    if (counts[family] >= known) continue;
+    const own = numbers.get(slice) ?? numbersIn(slice, port);
+    numbers.set(slice, own);
+    counts[family] += own.length;
+    for (const number of own) backends.push({ ...place, port: number });
+  }
+  return backends.sort(byAddress);
+}
+
+function inOrderOfUse({ place: a }: Placed, { place: b }: Placed): number {
+  return Number(mayBeUsed(b)) - Number(mayBeUsed(a)) || compareIpAddresses(a.address, b.address);
 }
 
 function keyOfService({ namespace, serviceName }: ApiEndpointSlice): string {

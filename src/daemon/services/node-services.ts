@@ -3,6 +3,8 @@
  * rules.
  *
  *     waiting ──services and pods are known──> begun: their plan takes the place of what the daemon before made ──> each change of it
+ *        ^                                       │
+ *        └── the first service comes, and pods of other nodes are not known
  *
  * Until then the table of the daemon before stays: a plan without pods of other nodes would refuse connections that have somewhere to go. They
  * are waited for, but not for ever.
@@ -10,8 +12,8 @@
 import type { Notice } from '../../api/control-api.ts';
 import type { Clock } from '../../env/clock.ts';
 import type { Logger } from '../../env/logger.ts';
-import { WeftError } from '../../errors.ts';
-import type { ServicePlanChange } from '../../services/service-planner.ts';
+import { mergedChanges, type ServicePlanChange } from '../../services/service-planner.ts';
+import { NoticedWork } from '../process/noticed-work.ts';
 import type { ServiceEnforcement } from './service-enforcement.ts';
 
 /** How long pods of other nodes are waited for, in ms. */
@@ -28,24 +30,32 @@ export interface NodeServicesOptions {
   readonly isKnown: () => boolean;
   /** Whether the pods of all nodes are known, as far as anybody can tell. */
   readonly isSettled: () => boolean;
-  /** Told of each change when the kernel has followed, or it is known why not. */
+  /** Told of each change when the kernel has followed; of several at once, where it did not take some at first. */
   readonly onFollowed: (change: ServicePlanChange) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
+const nothing: ServicePlanChange = { changed: [], gone: [] };
+
 export class NodeServices {
   readonly #options: NodeServicesOptions;
+  readonly #work: NoticedWork;
   #isBegun = false;
+  /** There was a plan with services in it. */
+  #isFilled = false;
+  #isHeld = false;
   #isStopped = false;
   /** Pods of other nodes were waited for long enough. */
   #isLate = false;
-  /** Why the kernel does not have all of it; empty: it has. */
-  #problem = '';
-  #last: Promise<void> = Promise.resolve();
+  /** Changes that the kernel did not take. */
+  #refused = nothing;
 
   constructor(options: NodeServicesOptions) {
     this.#options = options;
+    this.#work = new NoticedWork((err, isNews) => {
+      if (isNews) options.logger.error({ err }, 'services are not reached as they should be');
+    });
   }
 
   /** Begins as soon as it can. */
@@ -56,48 +66,41 @@ export class NodeServices {
     });
     const look = (): void => {
       this.update();
-      if (!this.#isBegun && !this.#isStopped) clock.after(LOOK_MS, look);
+      const isWaiting = !this.#isBegun || (!this.#isFilled && !this.#isLate);
+      if (isWaiting && !this.#isStopped) clock.after(LOOK_MS, look);
     };
     look();
   }
 
   /** Whether there is a plan that is followed. */
   get isBegun(): boolean {
-    return this.#isBegun;
+    return this.#isBegun && !this.#isHeld;
   }
 
   /** To be called whenever something may be another than before. What the kernel does not take is tried again, see {@link retry}. */
   update(): void {
-    const { isKnown, isSettled, takeChange, enforcement, onFollowed } = this.#options;
+    const { isKnown, isSettled, takeChange, enforcement } = this.#options;
     if (this.#isStopped) return;
     const isFirst = !this.#isBegun;
-    if (isFirst && !(isKnown() && (this.#isLate || isSettled()))) return;
+    this.#isHeld = !this.#isFilled && !(isKnown() && (this.#isLate || isSettled()));
+    if (this.#isHeld) return;
     this.#isBegun = true;
     const change = takeChange();
+    this.#isFilled ||= change.changed.length > 0;
     if (!isFirst && change.changed.length + change.gone.length === 0) return;
-    this.#follow(async () => {
-      try {
-        await enforcement.change(change);
-        this.#problem = '';
-      } finally {
-        onFollowed(change);
-      }
-    });
+    this.#work.mend(() => this.#follow(() => enforcement.change(change), change));
   }
 
   /** Resolves when what was told is what the kernel does, as far as that could be had. */
   async followed(): Promise<void> {
-    await this.#last;
+    await this.#work.done();
   }
 
   /** Makes anew what the kernel did not take. To be called now and then. */
   async retry(): Promise<void> {
-    if (this.#problem === '' || this.#isStopped) return;
-    this.#follow(async () => {
-      await this.#options.enforcement.repair();
-      this.#problem = '';
-    });
-    await this.#last;
+    if (this.#work.problem === '' || this.#isStopped) return;
+    this.#work.mend(() => this.#follow(() => this.#options.enforcement.repair(), nothing));
+    await this.#work.done();
   }
 
   /** What keeps it from following. What the kernel refuses is said by `ServiceEnforcement.notices`. */
@@ -111,23 +114,18 @@ export class NodeServices {
   /** Changes nothing any more. Resolves when what was begun is done. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    await this.#last;
+    await this.#work.done();
   }
 
-  #follow(work: () => Promise<void>): void {
-    const done = this.#noticing(work);
-    const before = this.#last;
-    this.#last = done.then(() => before);
-  }
-
-  async #noticing(work: () => Promise<void>): Promise<void> {
+  async #follow(enforce: () => Promise<void>, change: ServicePlanChange): Promise<void> {
     try {
-      await work();
+      await enforce();
     } catch (error) {
-      const problem = error instanceof WeftError ? error.message : String(error);
-      if (problem !== this.#problem)
-        this.#options.logger.error({ err: error }, 'services are not reached as they should be');
-      this.#problem = problem;
+      this.#refused = mergedChanges([this.#refused, change]);
+      throw error;
     }
+    const all = mergedChanges([this.#refused, change]);
+    this.#refused = nothing;
+    this.#options.onFollowed(all);
   }
 }

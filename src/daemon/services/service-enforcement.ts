@@ -14,8 +14,7 @@ import { WeftError } from '../../errors.ts';
 import { Gathering } from '../../linux/gathering.ts';
 import { type NftWitness, OwnedTables } from '../../linux/nft-owned-tables.ts';
 import { SERVICE_TABLE } from '../../linux/nftables.ts';
-import type { Frontend } from '../../services/service-plan.ts';
-import { frontendKey, type ServicePlanChange } from '../../services/service-planner.ts';
+import { mergedChanges, type ServicePlanChange } from '../../services/service-planner.ts';
 import type { Inspection } from '../audit/audit-finding.ts';
 import { tableFindings } from '../audit/table-findings.ts';
 import { ServicePieces } from './service-pieces.ts';
@@ -90,11 +89,6 @@ export class ServiceEnforcement {
     return this.frontends === undefined || findings.length > 0 ? undefined : entries;
   }
 
-  /** @param key as `frontendKey` makes it */
-  frontend(key: string): Frontend | undefined {
-    return this.frontends?.frontend(key);
-  }
-
   notices(): readonly Notice[] {
     if (this.#failure === undefined) return [];
     const { message } = this.#failure;
@@ -151,17 +145,4 @@ export class ServiceEnforcement {
     this.#turn = turn.catch(() => undefined);
     return await turn;
   }
-}
-
-/** One change for several, one after the other: of each frontend, what came last. */
-function mergedChanges(changes: readonly ServicePlanChange[]): ServicePlanChange {
-  const last = new Map<string, Frontend | undefined>();
-  for (const { changed, gone } of changes) {
-    for (const key of gone) last.set(key, undefined);
-    for (const frontend of changed) last.set(frontendKey(frontend), frontend);
-  }
-  return {
-    changed: [...last.values()].filter((frontend) => frontend !== undefined),
-    gone: [...last].flatMap(([key, frontend]) => (frontend === undefined ? [key] : [])),
-  };
 }

@@ -10,6 +10,8 @@ import type { ServiceRecord } from '../../services/service-record.ts';
 export class ServiceFacts {
   readonly #planner: ServicePlanner;
   readonly #backends = new SelectedBackends();
+  /** Keys of services without addresses. */
+  readonly #headless = new Set<string>();
 
   constructor(planner: ServicePlanner) {
     this.#planner = planner;
@@ -28,8 +30,15 @@ export class ServiceFacts {
   /** @param key as `serviceKey` makes it. @param record `undefined`: there is no such service any more */
   setService(key: string, record: ServiceRecord | undefined): void {
     this.#planner.setService(key, record);
+    if (record?.isHeadless === true) this.#headless.add(key);
+    else this.#headless.delete(key);
     this.#backends.setService(key, record);
     if (record === undefined) this.#planner.setBackends(key, undefined);
+  }
+
+  /** Whether any service has no addresses. */
+  get hasHeadless(): boolean {
+    return this.#headless.size > 0;
   }
 
   /** What is different in the plan since the last time. */

@@ -9,6 +9,7 @@ import { mayBeUsed } from '../../services/reachable-backends.ts';
 import { servicePortTitle } from '../../services/service-plan.ts';
 import { frontendKey, serviceKey, type ServicePlanner } from '../../services/service-planner.ts';
 import type { ServiceRecordPort, ShownService } from '../../services/service-record.ts';
+import { backendLimit } from '../../services/service-room.ts';
 import { formatIpAddress } from '../../wire/address.ts';
 import type { GivenAt } from '../rulebook/rulebook-objects.ts';
 import type { BalancerAnnouncements } from './balancer-announcements.ts';
@@ -25,7 +26,7 @@ export interface ServiceHandlerParts {
   readonly nodeName: string;
   readonly services: () => ReadonlyMap<string, ShownService>;
   readonly givenAt: (key: string) => GivenAt | undefined;
-  readonly planner: Pick<ServicePlanner, 'backends' | 'refused'>;
+  readonly planner: Pick<ServicePlanner, 'backends' | 'refused' | 'cut'>;
   readonly titles: Pick<PodTitles, 'at'>;
   /** Who answers on the links for addresses of load balancers; `undefined`: there are no pools. */
   readonly balancer: Pick<BalancerAnnouncements, 'announcer' | 'isReady'> | undefined;
@@ -65,6 +66,7 @@ function listedService(
   connections: ReadonlyMap<string, number> | undefined,
 ): ListedService {
   const given = parts.givenAt(serviceKey(record));
+  const refused = Map.groupBy(parts.planner.refused(serviceKey(record)), ({ frontend }) => frontend.service);
   return {
     namespace: record.namespace,
     name: record.name,
@@ -80,16 +82,24 @@ function listedService(
     internalTraffic: record.internalTraffic,
     externalTraffic: record.externalTraffic,
     affinitySeconds: record.affinitySeconds ?? null,
-    ports: record.ports.map((port) => listedPort(record, port, parts, connections)),
+    ports: record.ports.map((port) => listedPort(record, port, parts, { refused, connections })),
     givenAt: given === undefined ? null : { node: given.node, time: new Date(given.atMs).toISOString() },
   };
+}
+
+/** What is looked up once for all ports of a service: there may be many, and more of their places. */
+interface KnownOfPorts {
+  /** By titles of ports. */
+  readonly refused: ReadonlyMap<string, ReturnType<ServicePlanner['refused']>>;
+  /** As {@link countConnections} gives them. */
+  readonly connections: ReadonlyMap<string, number> | undefined;
 }
 
 function listedPort(
   record: ShownService,
   { name, protocol, port, targetPort, nodePort }: ServiceRecordPort,
   { planner, titles }: ServiceHandlerParts,
-  connections: ReadonlyMap<string, number> | undefined,
+  { refused, connections }: KnownOfPorts,
 ): ListedServicePort {
   const key = serviceKey(record);
   const title = servicePortTitle(record, name);
@@ -111,10 +121,11 @@ function listedPort(
         connections: connections === undefined ? null : (connections.get(answering) ?? 0),
       };
     }),
-    taken: planner
-      .refused(key)
-      .filter(({ frontend }) => frontend.service === title)
-      .map(({ frontend, holder }) => ({ place: frontendKey(frontend), by: holder.service })),
+    backendLimit: backendLimit(planner.cut(key), title, backends) ?? null,
+    taken: (refused.get(title) ?? []).map(({ frontend, holder }) => ({
+      place: frontendKey(frontend),
+      by: holder.service,
+    })),
   };
 }
 

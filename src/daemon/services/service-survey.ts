@@ -11,7 +11,7 @@ const MAX_TOLD = 8;
 export interface ServiceSurveyOptions {
   /** By their keys. */
   readonly services: ReadonlyMap<string, ShownService>;
-  readonly planner: Pick<ServicePlanner, 'backends' | 'refused'>;
+  readonly planner: Pick<ServicePlanner, 'backends' | 'refused' | 'cut'>;
   /** Why not all services and pods are known; empty: they are. */
   readonly ignorance: string;
   /** Monotonic, in ms. */
@@ -34,7 +34,8 @@ export async function surveyServices({
   nowMs,
 }: ServiceSurveyOptions): Promise<ServiceSurvey> {
   const count = [...services.values()].filter(({ isHeadless }) => !isHeadless).length;
-  if (ignorance !== '') return { facts: { count, withoutBackend: nothing, taken: nothing }, unseen: ignorance };
+  if (ignorance !== '')
+    return { facts: { count, withoutBackend: nothing, taken: nothing, cut: nothing }, unseen: ignorance };
   // All nodes are to name the same ones.
   const inOrder = [...services].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, service]) => service);
   const found = new Map<ServiceSuspicion['kind'], { some: ServiceSuspicion[]; count: number }>();
@@ -50,6 +51,7 @@ export async function surveyServices({
       count,
       withoutBackend: found.get('no-backend') ?? nothing,
       taken: found.get('address-taken') ?? nothing,
+      cut: found.get('cut') ?? nothing,
     },
     unseen: work.isOver ? `there are too many services to look at all of them within ${MAX_WORK_MS} ms` : '',
   };

@@ -20,17 +20,23 @@ import { protocolNumber } from './service-names.ts';
 
 const UDP = protocolNumber('UDP');
 
+interface FrontendLookup {
+  frontend(key: string): Frontend | undefined;
+}
+
 export class StaleConnections {
-  readonly #frontend: (key: string) => Frontend | undefined;
+  readonly #frontends: () => FrontendLookup | undefined;
   readonly #forget: typeof forgetConnectionsThat;
   /** How long clients keep their backends, of all frontends of UDP. */
   readonly #affinity = new Map<string, number | undefined>();
   readonly #rounds = new Gathering<ReadonlyMap<string, 'changed' | 'anew'>>(async (all) => this.#round(all));
   #failure: SystemCallError | undefined;
+  /** What was not looked at, as it was not known what the kernel has. */
+  #left: ReadonlyMap<string, 'changed' | 'anew'> = new Map();
 
-  /** @param frontend as the kernel has it; `undefined`: there is none */
-  constructor(frontend: (key: string) => Frontend | undefined, forget = forgetConnectionsThat) {
-    this.#frontend = frontend;
+  /** @param frontends as the kernel has them; `undefined`: that is not known */
+  constructor(frontends: () => FrontendLookup | undefined, forget = forgetConnectionsThat) {
+    this.#frontends = frontends;
     this.#forget = forget;
   }
 
@@ -45,7 +51,7 @@ export class StaleConnections {
       this.#affinity.set(key, frontend.affinitySeconds);
       concerned.set(key, isAnew ? 'anew' : 'changed');
     }
-    if (concerned.size > 0) await this.#rounds.add(concerned);
+    if (concerned.size + this.#left.size > 0) await this.#rounds.add(concerned);
   }
 
   notices(): readonly Notice[] {
@@ -55,13 +61,16 @@ export class StaleConnections {
   }
 
   async #round(all: readonly ReadonlyMap<string, 'changed' | 'anew'>[]): Promise<[]> {
-    const concerned = new Map(all.flatMap((one) => [...one]));
-    for (const one of all) for (const [key, how] of one) if (how === 'anew') concerned.set(key, how);
+    const concerned = new Map([this.#left, ...all].flatMap((one) => [...one]));
+    for (const one of [this.#left, ...all]) for (const [key, how] of one) if (how === 'anew') concerned.set(key, how);
+    const frontends = this.#frontends();
+    this.#left = frontends === undefined ? concerned : new Map();
+    if (frontends === undefined) return [];
     try {
       await this.#forget((connection) => {
         const key = keyOf(connection);
         const how = key === undefined ? undefined : concerned.get(key);
-        return how !== undefined && (how === 'anew' || isStale(connection, this.#frontend(key!)));
+        return how !== undefined && (how === 'anew' || isStale(connection, frontends.frontend(key!)));
       });
       this.#failure = undefined;
     } catch (error) {

@@ -7,8 +7,10 @@ import type { Clock } from '../../env/clock.ts';
 import type { Logger } from '../../env/logger.ts';
 import { FileStore } from '../../linux/file-store.ts';
 import { JournalDirectory } from '../../linux/journal-directory.ts';
+import { replaceLargeFile } from '../../linux/large-file.ts';
 import type { Notice } from '../../api/control-api.ts';
 import type { EventSink } from '../process/event-log.ts';
+import { LargeStateFile } from './large-state-file.ts';
 import { roomIn } from './state-room.ts';
 import { StateFile } from './state-file.ts';
 import { StateJournal } from './state-journal.ts';
@@ -55,6 +57,18 @@ export class StateDirectory {
   file(name: string): StateFile {
     const store = new FileStore(join(this.path, name));
     const file = new StateFile(name, store, (which, failure) => this.#noted(which, failure));
+    this.#files.push(file);
+    return file;
+  }
+
+  /** A file of this directory that is written piece by piece; each is asked for once. */
+  largeFile(name: string): LargeStateFile {
+    const path = join(this.path, name);
+    const file = new LargeStateFile(name, {
+      load: () => new FileStore(path).load(),
+      replace: async (texts) => replaceLargeFile(path, texts),
+      observe: (which, failure) => this.#noted(which, failure),
+    });
     this.#files.push(file);
     return file;
   }

@@ -5,9 +5,9 @@ import { serviceEvidence } from '../suspicion-words.ts';
 const finds: FindingKinds = {
   'service-address-taken': {
     severity: 'error',
-    title: 'two services have the same address and port: one of them is not reached there',
+    title: 'an address and port of a service is that of another service, or of weft itself: it is not reached there',
     cause:
-      'they were given at two nodes at the same time, or have the same external address; of services that claim the same, the first by name has it',
+      'they were given at two nodes at the same time, or have the same external address; of services that claim the same, the first by name has it; none gets the ports of weft itself at nodes',
     scope: 'cluster',
   },
 };

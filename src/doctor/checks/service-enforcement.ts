@@ -18,6 +18,12 @@ const finds: FindingKinds = {
     cause:
       '`rulebook.json` of this node cannot be read, or others hold services, and no other node has told all of them',
   },
+  'service-unreadable': {
+    severity: 'error',
+    title: 'this node cannot read services that others hold: they are not reached from it',
+    cause: 'they were given at a node of a later version, and say something that this version does not know',
+    scope: 'cluster',
+  },
   'service-flows-unavailable': {
     severity: 'warning',
     title: 'UDP flows to services go on to backends that are gone',
@@ -42,6 +48,12 @@ export const serviceEnforcement: DaemonCheck = {
         'have a node that knows the services reach this one',
         'weft status',
         'weft peers',
+      ),
+      ...findingOf(
+        'service-unreadable',
+        saying('service-unreadable'),
+        'give all nodes the same version of weft',
+        'weft status',
       ),
       ...findingOf(
         'service-flows-unavailable',

@@ -37,7 +37,7 @@ test('what an earlier run knew counts until the API has told all; then what is m
   t.true(mirror.isKnown('networkpolicies'));
   // An earlier version did not store these: that there are none is not known.
   t.false(mirror.isKnown('clusternetworkpolicies'));
-  t.deepEqual(Object.keys(mirror.everything()), ['nodes', 'pods', 'namespaces', 'networkpolicies']);
+  t.deepEqual(Object.keys(mirror.everything(mirror.resources)), ['nodes', 'pods', 'namespaces', 'networkpolicies']);
   isOpen = true;
   await until('it is reached', () => mirror.reachability().isReachable);
   t.deepEqual([...mirror.nodes.keys()], ['n1']);
@@ -156,7 +156,7 @@ test('services are asked for only by who has them, without those that are of oth
     await until('policies are watched', () => mirror.reachability('policy').isReachable);
     t.false(mirror.resources.includes('services'));
     t.false(mirror.isKnown('services'));
-    t.false('services' in mirror.everything());
+    t.false('services' in mirror.everything(mirror.resources));
     t.false(asked.some(({ pathname }) => /services|endpointslices/.test(pathname)));
   }
   await using mirror = new ApiMirror({ place, ...options, purposes: ['node', 'service'] });

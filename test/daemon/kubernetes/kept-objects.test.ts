@@ -18,6 +18,7 @@ class World {
   names: readonly string[] = [];
   /** How often all that is known was looked at. */
   looks = 0;
+  asked: readonly ResourceName[] = [];
   tell: ApiFollower = () => undefined;
 
   constructor(load: () => unknown = () => undefined) {
@@ -26,8 +27,9 @@ class World {
         follow: (follow) => (this.tell = follow),
         recall: (stored) => (this.recalled = stored),
         isComplete: (resource) => this.complete.has(resource),
-        everything: () => {
+        everything: (resources) => {
           this.looks++;
+          this.asked = resources;
           return { nodes: this.names.map((name) => readNode({ metadata: { name, uid: name } })!) };
         },
         reachability: () => ({ isReachable: true, sinceMs: 0, problem: '' }),
@@ -76,6 +78,17 @@ test('that something is watched in another way is no reason to look at all objec
     world.clock.advance(60_000);
   }
   t.is(world.looks, looks);
+});
+
+test('services are not stored with the rest', (t) => {
+  const world = new World();
+  world.list('n1');
+  const { looks } = world;
+  world.complete.add('endpointslices');
+  world.tell('endpointslices', ['shop/web']);
+  world.clock.advance(SAVE_DELAY_MS);
+  t.is(world.looks, looks);
+  t.false(world.asked.some((name) => name === 'services' || name === 'endpointslices'));
 });
 
 test('that there are no objects is stored, too, once that is known', (t) => {

@@ -157,3 +157,28 @@ test('a change of one slice concerns its service alone', (t) => {
   joined.takeChange();
   t.deepEqual(set, ['ns0/s1']);
 });
+
+test('endpoints behind many ports do not take memory for each of them, and those that may be used are kept', (t) => {
+  const planner = new ServicePlanner(node);
+  const joined = new ApiServices(planner);
+  const ports = Array.from({ length: 100 }, (_, index) => ({ name: `p${index}`, port: 80 + index, protocol: 'TCP' }));
+  const metadata = { namespace: 'ns', name: 's' };
+  joined.setService('ns/s', readApiService({ metadata, spec: { clusterIP: '10.96.0.1', ports } }));
+  for (const isReady of [false, true])
+    joined.setSlice(
+      `ns/${isReady}`,
+      readEndpointSlice({
+        metadata: { ...metadata, name: `${isReady}`, labels: { 'kubernetes.io/service-name': 's' } },
+        addressType: 'IPv4',
+        ports,
+        endpoints: Array.from({ length: 1_000 }, (_, index) => ({
+          addresses: [`10.24${isReady ? 5 : 4}.${index >> 8}.${index & 0xff}`],
+          conditions: { ready: isReady },
+        })),
+      }),
+    );
+  joined.takeChange();
+  const backends = [...planner.backends('ns/s').values()];
+  t.deepEqual([backends.length, new Set(backends.map((all) => all.length))], [100, new Set([655])]);
+  t.true(backends.every((all) => all.every(({ isReady }) => isReady)));
+});

@@ -2,6 +2,7 @@ import test from 'ava';
 import { NodeServices, SETTLING_WAIT_MS } from '../../../src/daemon/services/node-services.ts';
 import { CommandError } from '../../../src/errors.ts';
 import type { ServicePlanChange } from '../../../src/services/service-planner.ts';
+import { parseIpAddress } from '../../../src/wire/address.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { silentLogger } from '../../support/silent-logger.ts';
 
@@ -82,10 +83,78 @@ test('what the kernel does not take is tried again, until it does', async (t) =>
   waiting.push(gone('a'));
   services.update();
   await services.followed();
-  t.is(followed.length, 1);
+  t.deepEqual(followed, []);
   await services.retry();
   t.deepEqual(done, []);
   await services.retry();
   await services.retry();
   t.deepEqual(done, ['repair']);
+  t.deepEqual(followed, [gone('a')]);
+});
+
+test('what the kernel did not take is told with the next change that it takes', async (t) => {
+  const { state, waiting, done, followed, services } = following();
+  Object.assign(state, { isKnown: true, isSettled: true, refusals: 1 });
+  waiting.push(gone('a'));
+  services.update();
+  await services.followed();
+  waiting.push(gone('b'));
+  services.update();
+  await services.followed();
+  t.deepEqual([done, followed], [['change b'], [{ changed: [], gone: ['a', 'b'] }]]);
+  await services.retry();
+  t.is(done.length, 1);
+});
+
+const first: ServicePlanChange = {
+  changed: [
+    {
+      service: 'shop/web',
+      kind: 'cluster',
+      address: parseIpAddress('10.96.0.1')!,
+      protocol: 'TCP',
+      port: 80,
+      inside: { kind: 'refused' },
+      outside: { kind: 'refused' },
+      masqueradesOutside: true,
+      affinitySeconds: undefined,
+      sources: undefined,
+    },
+  ],
+  gone: [],
+};
+
+test('the first service of all waits for pods that are not known, whatever began before', async (t) => {
+  const { clock, state, waiting, followed, services } = following();
+  Object.assign(state, { isKnown: true, isSettled: true });
+  clock.advance(1_000);
+  await services.followed();
+  t.true(services.isBegun);
+  state.isSettled = false;
+  waiting.push(first);
+  services.update();
+  await services.followed();
+  t.deepEqual([services.isBegun, followed], [false, [nothing]]);
+  state.isSettled = true;
+  clock.advance(100);
+  await services.followed();
+  t.deepEqual([services.isBegun, followed], [true, [nothing, first]]);
+  // A node that comes later holds up nothing.
+  state.isSettled = false;
+  waiting.push(gone('a'));
+  services.update();
+  await services.followed();
+  t.is(followed.length, 3);
+});
+
+test('nor does it wait without end', async (t) => {
+  const { clock, state, waiting, followed, services } = following();
+  Object.assign(state, { isKnown: true, isSettled: true });
+  clock.advance(1_000);
+  state.isSettled = false;
+  waiting.push(first);
+  services.update();
+  clock.advance(SETTLING_WAIT_MS);
+  await services.followed();
+  t.deepEqual(followed, [nothing, first]);
 });

@@ -27,9 +27,9 @@ function enforcing() {
 
 test('the first change makes the table, others change it', async (t) => {
   const { tables, enforcement } = enforcing();
-  t.is(enforcement.frontend(key), undefined);
+  t.is(enforcement.frontends?.frontend(key), undefined);
   await enforcement.change({ changed: [web], gone: [] });
-  t.is(enforcement.frontend(key), web);
+  t.is(enforcement.frontends?.frontend(key), web);
   await enforcement.change({ changed: [{ ...web, port: 81 }], gone: [] });
   t.deepEqual(tables.done, ['make', 'revise']);
   t.is((await enforcement.inspect()).entries, 2);
@@ -43,7 +43,7 @@ test('changes that come at one time are one transaction, and of each frontend th
     enforcement.change({ changed: [{ ...web, service: 'shop/other' }], gone: [] }),
   ]);
   t.deepEqual(tables.done, ['make', 'revise']);
-  t.is(enforcement.frontend(key)?.service, 'shop/other');
+  t.is(enforcement.frontends?.frontend(key)?.service, 'shop/other');
 });
 
 test('what the kernel does not take is said, until it does', async (t) => {
@@ -54,11 +54,11 @@ test('what the kernel does not take is said, until it does', async (t) => {
     enforcement.notices().map(({ code }) => code),
     ['services-not-followed'],
   );
-  t.is(enforcement.frontend(key), undefined);
+  t.is(enforcement.frontends?.frontend(key), undefined);
   await t.throwsAsync(enforcement.repair(), { is: refusal });
   await enforcement.repair();
   t.deepEqual(enforcement.notices(), []);
-  t.is(enforcement.frontend(key), web);
+  t.is(enforcement.frontends?.frontend(key), web);
   await enforcement.repair();
   t.deepEqual(tables.done, ['make']);
 });

@@ -58,7 +58,7 @@ async function forgotten(
   let current: Frontend | undefined;
   let gone: readonly number[] = [];
   const stale = new StaleConnections(
-    () => current,
+    () => ({ frontend: () => current }),
     async (isGone) => {
       gone = flows.flatMap((one, index) => (isGone(one) ? [index] : []));
       return Promise.resolve(gone.length);
@@ -108,9 +108,26 @@ test('what a backend of one side alone has goes on', async (t) => {
   t.deepEqual(await forgotten(flows, frontend(['10.244.1.2'], { outside })), [2]);
 });
 
+test('as long as it is not known what the kernel has, none are, and then by all that changed meanwhile', async (t) => {
+  let isKnown = false;
+  let gone: readonly TrackedConnection[] = [];
+  const stale = new StaleConnections(
+    () => (isKnown ? { frontend: () => frontend(['10.244.1.2']) } : undefined),
+    async (isGone) => {
+      gone = flows.filter((one) => isGone(one));
+      return Promise.resolve(gone.length);
+    },
+  );
+  await stale.follow({ changed: [frontend(['10.244.1.2'])], gone: [] });
+  t.deepEqual(gone, []);
+  isKnown = true;
+  await stale.follow({ changed: [], gone: [] });
+  t.deepEqual(gone, [flows[1], flows[2]]);
+});
+
 test('a kernel that does not tell of flows is said', async (t) => {
   const stale = new StaleConnections(
-    () => undefined,
+    () => ({ frontend: () => undefined }),
     async () => Promise.reject(new SystemCallError('recv', 'EPERM', 'list connections')),
   );
   t.deepEqual(stale.notices(), []);

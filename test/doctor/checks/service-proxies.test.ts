@@ -9,7 +9,7 @@ import { factsWith } from '../../support/doctor-facts.ts';
 const nothing = { some: [], count: 0 };
 
 function evidenceOf(firewall: Ruleset, count = 1): readonly string[] {
-  const services = { count, withoutBackend: nothing, taken: nothing };
+  const services = { count, withoutBackend: nothing, taken: nothing, cut: nothing };
   const facts = factsWith({ host: { firewall }, daemon: { services } }) as FactsOfDaemon;
   return serviceProxies.look(facts).flatMap(({ evidence }) => evidence);
 }
