@@ -29,10 +29,10 @@ export class GroupSocket {
   }
 
   #change(option: number, group: IpAddress): boolean {
-    const { size, ipv6mr_multiaddr, ipv6mr_ifindex } = Struct.ipv6_mreq;
+    const { size, ipv6mr_multiaddr, ipv6mr_interface } = Struct.ipv6_mreq;
     const request = new Uint8Array(size);
     request.set(group.bytes, ipv6mr_multiaddr);
-    new DataView(request.buffer).setInt32(ipv6mr_ifindex, this.#index, true);
+    new DataView(request.buffer).setInt32(ipv6mr_interface, this.#index, true);
     return libc.setsockopt(this.#fd, Abi.IPPROTO_IPV6, option, request, size) !== -1;
   }
 }

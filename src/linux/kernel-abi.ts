@@ -414,7 +414,7 @@ export const Struct = {
   sockaddr_in6: { size: 28, sin6_family: 0, sin6_port: 2, sin6_flowinfo: 4, sin6_addr: 8, sin6_scope_id: 24 },
   sockaddr_ll: { size: 20, sll_family: 0, sll_protocol: 2, sll_ifindex: 4 },
   packet_mreq: { size: 16, mr_ifindex: 0, mr_type: 4 },
-  ipv6_mreq: { size: 20, ipv6mr_multiaddr: 0, ipv6mr_ifindex: 16 },
+  ipv6_mreq: { size: 20, ipv6mr_multiaddr: 0, ipv6mr_interface: 16 },
   pollfd: { size: 8, fd: 0, events: 4, revents: 6 },
   sock_fprog: { size: 16, len: 0, filter: 8 },
   sock_filter: { size: 8, code: 0, jt: 2, jf: 3, k: 4 },

@@ -35,6 +35,9 @@ test('a Service has the defaults of the API, and nothing of what is not known', 
     externalTraffic: 'cluster',
     affinitySeconds: 0,
     selector: {},
+    wantedBalancerAddresses: [],
+    loadBalancerClass: '',
+    sharingKey: '',
   });
 });
 

@@ -34,6 +34,7 @@ const headers = [
   'linux/netfilter/nfnetlink.h',
   'linux/netfilter/nfnetlink_conntrack.h',
   'linux/netfilter/nfnetlink_log.h',
+  'linux/if_packet.h',
   'linux/netlink.h',
   'linux/nsfs.h',
   'linux/rtnetlink.h',
