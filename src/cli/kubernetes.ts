@@ -1,5 +1,6 @@
 /** `weft kubernetes`: what a cluster is given to run weft, and whether its network works. */
 import { Option, type Command } from 'commander';
+import type { GenericSchema } from 'valibot';
 import { WeftError } from '../errors.ts';
 import { addKubernetesCheck } from './kubernetes-check.ts';
 import type { PullPolicy } from './kubernetes-manifest.ts';
@@ -114,24 +115,23 @@ async function checkPrefixes(prefixes: readonly string[]): Promise<readonly stri
 }
 
 async function checkPools(pools: readonly string[]): Promise<readonly string[]> {
-  const { parsePool } = await import('../services/address-pool.ts');
+  const { addressPool } = await import('../daemon/config/config-value.ts');
   const texts = pools.flatMap((text) => text.split(','));
-  for (const text of texts) {
-    if (parsePool(text) !== undefined) continue;
-    const meant = 'a prefix like 192.0.2.0/24 nor a range like 192.0.2.10-192.0.2.20';
-    throw new WeftError('usage', `--load-balancer-pool: ${text} is neither ${meant}`);
-  }
+  for (const text of texts) await checkValue('--load-balancer-pool', addressPool(), text);
   return texts;
 }
 
 async function checkServer(apiServer: string): Promise<string> {
-  const [{ hostAndPort }, { safeParse }] = await Promise.all([
-    import('../daemon/config/config-value.ts'),
-    import('valibot'),
-  ]);
-  const result = safeParse(hostAndPort(), apiServer);
-  if (!result.success) throw new WeftError('usage', `--api-server: ${result.issues[0].message}`);
+  const { hostAndPort } = await import('../daemon/config/config-value.ts');
+  await checkValue('--api-server', hostAndPort(), apiServer);
   return apiServer;
+}
+
+/** As the configuration has it. @throws WeftError `usage` */
+async function checkValue(option: string, schema: GenericSchema, text: string): Promise<void> {
+  const { safeParse } = await import('valibot');
+  const result = safeParse(schema, text);
+  if (!result.success) throw new WeftError('usage', `${option}: ${result.issues[0].message}`);
 }
 
 /** Content for the Secret. @throws ConfigError, WeftError `usage` for a file without keys */

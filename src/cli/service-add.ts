@@ -40,11 +40,11 @@ export function addServiceAdd(service: Command): void {
     .option('--namespace <namespace>', 'namespace of the service and of its pods', DEFAULT_NAMESPACE)
     .option(
       '--address <address...>',
-      'its addresses, or with --load-balancer those at which others reach it; otherwise, or with auto, free ones',
+      'its addresses, or with --load-balancer those of the load balancer; otherwise, or with auto, free ones',
     )
     .option(
       '--load-balancer',
-      'it gets an address of services.pools, too, for which one of the nodes answers on its link',
+      'it gets an address of services.pools, too, at which hosts on the network of the nodes reach it',
     )
     .option('--share <key>', 'services with the same key may have one address of a load balancer together')
     .option('--sources <prefix...>', 'who may use the addresses of the load balancer; otherwise anybody')
@@ -75,7 +75,7 @@ export function addServiceAdd(service: Command): void {
         const balancer = added.loadBalancerAddresses.map(({ address }) => address);
         return [
           `${title}: ${at}`,
-          ...(balancer.length === 0 ? [] : [`, for others ${balancer.join(', ')}`]),
+          ...(balancer.length === 0 ? [] : [`, load balancer ${balancer.join(', ')}`]),
           ...(ports.length === 0 ? [] : [`, at each node port ${ports.join(', ')}`]),
           '\n',
         ].join('');

@@ -60,7 +60,7 @@ export function formatService(service: ListedService, { node, notices }: Service
     `service ${namespace}/${name}, ${service.headless ? 'headless' : service.type}`,
     ...(clusterAddresses.length > 0 ? [`  address   ${clusterAddresses.join(', ')}`] : []),
     ...(externalAddresses.length > 0 ? [`  external  ${externalAddresses.join(', ')}`] : []),
-    ...service.loadBalancerAddresses.map(({ address, node: at }) => `  balancer  ${address}${answererText(at)}`),
+    ...service.loadBalancerAddresses.map(({ address, node: at }) => `  balancer  ${address}${announcerText(at)}`),
     `  selector  ${selected.length === 0 ? 'none' : selected.join(', ')}`,
     ...(affinitySeconds === null
       ? []
@@ -94,9 +94,9 @@ export function formatService(service: ListedService, { node, notices }: Service
   ].join('');
 }
 
-function answererText(node: string | null): string {
+function announcerText(node: string | null): string {
   if (node === null) return '';
-  return node === '' ? ', for which no node answers' : `, for which ${node} answers`;
+  return node === '' ? ', announced by no node' : `, announced by ${node}`;
 }
 
 /** `http 80:8080/tcp, node port 30080` */

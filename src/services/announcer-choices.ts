@@ -3,6 +3,8 @@
  * restarted, most likely, and its kernel goes on translating meanwhile.
  */
 import type { Member } from '../membership/announcement.ts';
+import type { IpAddress } from '../wire/address.ts';
+import { formatPrefix } from '../wire/prefix.ts';
 import { type AnnouncingNode, electAnnouncer } from './announcer-election.ts';
 import type { BalancedAddress } from './balanced-addresses.ts';
 
@@ -11,6 +13,10 @@ export const RESTART_GRACE_MS = 5_000;
 
 export class AnnouncerChoices {
   #chosen: ReadonlyMap<string, AnnouncingNode> = new Map();
+  /** Of addresses for which any node may answer: services change far more often than nodes. */
+  readonly #elected = new Map<string, AnnouncingNode | undefined>();
+  /** The nodes among which these were elected. */
+  #among = '';
 
   /**
    * Who answers for each from now on, by the text of the address; of those that nobody answers for, none.
@@ -31,12 +37,13 @@ export class AnnouncerChoices {
       nodes.push({ identity, name, links });
       if (isRestarting) restarting.add(identity);
     }
+    this.#forgetUnlessAmong(nodes);
     const chosen = new Map<string, AnnouncingNode>();
     for (const [text, { address, nodeNames }] of addresses) {
       const before = this.#chosen.get(text);
       // Its pods are not known any more, but they are there.
       const isKept = before !== undefined && restarting.has(before.identity);
-      const node = isKept ? before : electAnnouncer(address, nodes, nodeNames);
+      const node = isKept ? before : this.#elect(text, address, nodes, nodeNames);
       if (node !== undefined) chosen.set(text, node);
     }
     this.#chosen = chosen;
@@ -46,5 +53,23 @@ export class AnnouncerChoices {
   /** @param address as text. @returns `undefined`: nobody answers for it */
   at(address: string): AnnouncingNode | undefined {
     return this.#chosen.get(address);
+  }
+
+  #elect(
+    text: string,
+    address: IpAddress,
+    nodes: readonly AnnouncingNode[],
+    nodeNames: BalancedAddress['nodeNames'],
+  ): AnnouncingNode | undefined {
+    if (nodeNames !== undefined) return electAnnouncer(address, nodes, nodeNames);
+    if (!this.#elected.has(text)) this.#elected.set(text, electAnnouncer(address, nodes));
+    return this.#elected.get(text);
+  }
+
+  #forgetUnlessAmong(nodes: readonly AnnouncingNode[]): void {
+    const words = nodes.map(({ identity, name, links }) => [identity, name, ...links.map(formatPrefix)].join(' '));
+    const among = words.join();
+    if (among !== this.#among) this.#elected.clear();
+    this.#among = among;
   }
 }

@@ -3,6 +3,7 @@ import type { ObjectValue } from '../policy/object-value.ts';
 import { readAddress, readPrefix } from '../policy/read-prefix.ts';
 import { formatIpAddress, type IpAddress } from '../wire/address.ts';
 import { parsePrefix, type Prefix, prefixContains } from '../wire/prefix.ts';
+import { type AddressPool, poolOverlaps } from './address-pool.ts';
 import { WANTED_ANNOTATION } from './balancer-annotations.ts';
 import { ipFamilyPolicies, type ServiceRecord, type ServiceType } from './service-record.ts';
 
@@ -180,6 +181,11 @@ function readPlace(value: ObjectValue): IpAddress | undefined {
 /** Whether a service, or a backend of one, may be at an address. */
 export function mayBePlace(address: IpAddress): boolean {
   return !isUnspecified(address) && specialRangeOf(address) === undefined;
+}
+
+/** Whether a service may be at every address of a pool. */
+export function mayBePlaces(pool: AddressPool): boolean {
+  return !isUnspecified(pool.first) && !special.some(({ prefixes }) => prefixes.some((one) => poolOverlaps(pool, one)));
 }
 
 function isUnspecified({ bytes }: IpAddress): boolean {

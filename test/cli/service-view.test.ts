@@ -27,7 +27,7 @@ test('one is told with all its backends', (t) => {
     `service shop/web, LoadBalancer
   address   10.96.0.7, fd00:10:96::7
   external  198.18.0.1
-  balancer  192.0.2.10, for which n2 answers
+  balancer  192.0.2.10, announced by n2
   balancer  2001:db8::10
   selector  app=web
   affinity  a client keeps its backend until it is silent for 10800 s

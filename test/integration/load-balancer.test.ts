@@ -75,7 +75,7 @@ test.after.always(async () => lab?.down());
 
 test.serial('a service gets the addresses that it asks for, and whoever is on the link reaches it there', async (t) => {
   const told = await add('web', '--address', `${ADDRESS},${ADDRESS6}`);
-  t.regex(told, /^service default\/web created: 10\.96\.\S+, \S+, for others 198\.18\.200\.7, fd00:198:18::c807\n$/);
+  t.regex(told, /^service default\/web created: 10\.96\.\S+, \S+, load balancer 198\.18\.200\.7, fd00:198:18::c807\n$/);
   await announced('web');
   for (const address of [ADDRESS, ADDRESS6]) {
     const said = new Set<string>();
@@ -89,7 +89,7 @@ test.serial('a service gets the addresses that it asks for, and whoever is on th
   const [at4, at6] = (await service('n3', 'web'))!.loadBalancerAddresses;
   t.is(await neighbour(ADDRESS), await macOf(at4!.node!));
   t.is(await neighbour(ADDRESS6), await macOf(at6!.node!));
-  t.regex(await ask('n2', 'services', 'web'), /balancer {2}198\.18\.200\.7, for which n[123] answers\n/);
+  t.regex(await ask('n2', 'services', 'web'), /balancer {2}198\.18\.200\.7, announced by n[123]\n/);
 });
 
 test.serial('the address is on no interface, and a port that no service has there is refused', async (t) => {
@@ -106,6 +106,11 @@ test.serial('pods and nodes reach it without leaving their node', async (t) => {
   const explained = await ask('n1', 'explain', 'n3/p1', ADDRESS, '--proto', 'tcp', '--dport', '80');
   t.regex(explained, /DELIVERED/);
   t.regex(explained, /198\.18\.200\.7 tcp 80 is service default\/web/);
+  const other = await lab.tryAsk('n1', 'explain', 'n3/p1', ADDRESS, '--proto', 'tcp', '--dport', '81');
+  t.regex(
+    other.stdout,
+    /BLOCKED: n3 refuses it: the address is one of services, and none of them has 198\.18\.200\.7 tcp 81/,
+  );
 });
 
 test.serial('what cannot be had is said, and nothing changes', async (t) => {

@@ -9,7 +9,7 @@ import {
   type MacAddress,
 } from '../../wire/address.ts';
 import { type AddressPool, parsePool } from '../../services/address-pool.ts';
-import { mayBePlace } from '../../services/read-service-addresses.ts';
+import { mayBePlaces } from '../../services/read-service-addresses.ts';
 import { formatPrefix, parsePrefix, type Prefix, prefixAround } from '../../wire/prefix.ts';
 import { parseDomainName } from '../../names/domain-name.ts';
 import { type NameServerAddress, parseServerAddress } from '../../names/resolver-configuration.ts';
@@ -233,8 +233,7 @@ export function addressPool() {
     const pool = parsePool(input);
     if (pool === undefined)
       return problem(`${show(input)} is neither a prefix like 192.0.2.0/24 nor a range like 192.0.2.10-192.0.2.20`);
-    const isSingle = mayBePlace(pool.first) && mayBePlace(pool.last);
-    return isSingle ? pool : problem(`${show(input)} has addresses that no service may have`);
+    return mayBePlaces(pool) ? pool : problem(`${show(input)} has addresses that no service may have`);
   });
 }
 

@@ -43,6 +43,7 @@ export class LeaseHolder {
     if (this.#isStopped) return;
     const { clock, isCandidate } = this.#options;
     if (isCandidate() || this.isHeld) this.#ask();
+    else this.#problem = '';
     clock.after(RENEW_MS, () => this.start());
   }
 

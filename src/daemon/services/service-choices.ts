@@ -7,7 +7,7 @@ import { pickIndex } from '../../services/pick-hash.ts';
 import type { Frontend, PlannedBackend } from '../../services/service-plan.ts';
 import { frontendKey } from '../../services/service-planner.ts';
 import type { ServiceProtocol } from '../../services/service.ts';
-import { equalIpAddresses, formatIpAddress, type IpAddress } from '../../wire/address.ts';
+import { formatIpAddress, type IpAddress } from '../../wire/address.ts';
 import { type Prefix, prefixContains } from '../../wire/prefix.ts';
 import type { ServiceEnforcement } from './service-enforcement.ts';
 import type { PodTitles } from './pod-titles.ts';
@@ -59,11 +59,11 @@ export class ServiceChoices {
     if (frontends.size === 0) return undefined;
     const frontend =
       protocol && frontends.frontend(frontendKey({ address: destination, protocol, port: destinationPort }));
-    const isOfServices = frontend !== undefined || isOfPrefix || this.#isAddress(destination);
+    const isOfServices = frontend !== undefined || isOfPrefix || frontends.hasAddress(destination);
     if (!isOfServices) return undefined;
     if ((await enforcement.inspect()).findings.length > 0)
       return stopping('unknown', frontend?.service, 'somebody changed its nftables table of services');
-    if (frontend === undefined) return stopping(this.#isAddress(destination) ? 'no-port' : 'no-service');
+    if (frontend === undefined) return stopping(frontends.hasAddress(destination) ? 'no-port' : 'no-service');
     const to = isInside ? frontend.inside : frontend.outside;
     if (to.kind !== 'backends') return stopping(to.kind, frontend.service);
     if (frontend.sources?.every((prefix) => !prefixContains(prefix, packet.source)) === true)
@@ -94,12 +94,6 @@ export class ServiceChoices {
       for (const backend of backends.slice(0, MAX_ASKED))
         if (await isKept(frontend, backend, source)) return { how: 'kept', backend };
     return { how: 'hash', backend: backends[pickIndex(source, sourcePort, backends.length)]! };
-  }
-
-  /** Whether it is an address that services alone have. */
-  #isAddress(address: IpAddress): boolean {
-    const all = [...(this.#options.enforcement.frontends?.frontends() ?? [])];
-    return all.some((one) => one.kind === 'cluster' && equalIpAddresses(one.address, address));
   }
 }
 

@@ -79,7 +79,7 @@ export class ServiceEnforcement {
   }
 
   /** The frontends that the kernel has; `undefined`: it was given none yet, or does not have what it should. */
-  get frontends(): Pick<ServicePieces, 'frontend' | 'frontends' | 'size'> | undefined {
+  get frontends(): Pick<ServicePieces, 'frontend' | 'frontends' | 'hasAddress' | 'size'> | undefined {
     return this.#isBegun && this.#failure === undefined ? this.#pieces : undefined;
   }
 

@@ -39,6 +39,11 @@ export class ServicePieces {
     return this.#frontends.get(key);
   }
 
+  /** Whether it is an address that services alone have. */
+  hasAddress(address: IpAddress): boolean {
+    return this.#uses.has(`address ${formatIpAddress(address)}`);
+  }
+
   frontends(): Iterable<Frontend> {
     return this.#frontends.values();
   }
