@@ -84,7 +84,7 @@ export function keptBalancerAddresses(service: BalancedService, means: BalancerM
 function refuseIfTaken(service: BalancedService, address: IpAddress, { pools, others, hosts }: BalancerMeans): void {
   const text = formatIpAddress(address);
   if (!pools.some((pool) => poolContains(pool, address)))
-    throw new ConfigError('the address wanted', `${text} is in none of services.pools: ${poolWords(pools)}`);
+    throw new ConfigError('load balancer', `${text} is in none of services.pools: ${poolWords(pools)}`);
   if (hosts.some((host) => equalIpAddresses(host, address)))
     throw new ConflictError('balancer-address-taken', `a node has the address ${text} itself`);
   const holder = others.find((other) => has(other, address) && !mayShare(service, other));
